@@ -1,0 +1,138 @@
+//! One text on its way to one worker, and the receipt for it.
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, Turn, WorkerId};
+
+/// Number of a delivery, unique within a hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeliveryId(pub u64);
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A delivery as it is stored and shown: the receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub worker: WorkerId,
+    pub text: String,
+    pub mode: DeliveryMode,
+    /// Press Enter; false leaves the text in the box.
+    pub submit: bool,
+    /// Interrupt a running turn first.
+    pub interrupt: bool,
+    pub step: Step,
+    /// Why it does not go on now; only while it is open.
+    pub held: Option<Hold>,
+    /// How acceptance was seen, or why it failed.
+    pub evidence: String,
+    /// Every step with its time, oldest first.
+    pub steps: Vec<StepAt>,
+}
+
+/// How a text reaches the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryMode {
+    /// Pasted into the box of an agent that was seen ready.
+    Ready,
+    /// Passed on the agent's command line.
+    Argument,
+}
+
+/// How far a delivery has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    Queued,
+    /// The agent was seen ready, twice.
+    Ready,
+    /// Recorded before the paste is sent.
+    Pasting,
+    Pasted,
+    /// The text was seen in the box.
+    Echoed,
+    /// Recorded before Enter is sent.
+    Entering,
+    Accepted,
+    Failed,
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepAt {
+    pub step: Step,
+    pub at: Timestamp,
+}
+
+/// Why a delivery waits. Held is not failed: it goes out when the way is clear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "why", content = "turn")]
+pub enum Hold {
+    /// The agent shows something that is not an empty box.
+    Turn(Turn),
+    /// The pane is in copy mode or another mode of tmux.
+    PaneMode,
+    /// `select-pane -d`.
+    InputOff,
+    /// Another program is in the foreground.
+    Foreground,
+    /// An earlier delivery to this worker is not done.
+    Earlier,
+    /// tmux cannot be reached.
+    Disconnected,
+}
+
+impl Step {
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Accepted | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl Delivery {
+    /// When `step` was taken, if it was.
+    pub fn at(&self, step: Step) -> Option<Timestamp> {
+        self.steps.iter().find(|it| it.step == step).map(|it| it.at)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Queued => "queued",
+            Self::Ready => "ready",
+            Self::Pasting => "pasting",
+            Self::Pasted => "pasted",
+            Self::Echoed => "echoed",
+            Self::Entering => "entering",
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Turn(Turn::Blocked(by)) => write!(f, "the agent shows a dialog ({by})"),
+            Self::Turn(Turn::Waiting(question)) => {
+                write!(f, "the agent waits for an answer ({question})")
+            }
+            Self::Turn(Turn::Draft) => f.write_str("the input box holds a draft"),
+            Self::Turn(turn) if turn.is_busy() => f.write_str("a turn is running"),
+            Self::Turn(_) => f.write_str("the agent has not been seen ready"),
+            Self::PaneMode => f.write_str("the pane is in a tmux mode"),
+            Self::InputOff => f.write_str("input to the pane is off"),
+            Self::Foreground => f.write_str("another program is in the foreground"),
+            Self::Earlier => f.write_str("an earlier delivery is not done"),
+            Self::Disconnected => f.write_str("tmux cannot be reached"),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The words of this program as values: ids, workers, states, samples, receipts.
+//!
+//! Knows nothing but how values look, compare and (de)serialise. No module of the crate, no IO, no
+//! clock, no environment.
+mod delivery;
+mod id;
+mod sample;
+mod source;
+mod state;
+mod time;
+mod worker;
+
+pub use delivery::{Delivery, DeliveryId, DeliveryMode, Hold, Step, StepAt};
+pub use id::{BadId, PaneId, SessionId, WindowId, WorkerId};
+pub use sample::{InputBox, Sample, Verdict};
+pub use source::{Host, Kind, Source};
+pub use state::{
+    Blocker, EndCause, Exit, Fact, FactSource, Process, Question, Reported, State, Turn, Word,
+};
+pub use time::{Now, Timestamp};
+pub use worker::{Agent, Base, Place, Placement, ServerId, Worker};

@@ -1,0 +1,68 @@
+//! One look at a pane, and what was made of it.
+use serde::{Deserialize, Serialize};
+
+use super::{FactSource, Timestamp, Turn};
+
+/// What tmux's own grid and formats said of a pane at one moment, read in one atomic line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    pub at: Timestamp,
+    /// The visible screen, top to bottom, trailing blanks cut, without escape sequences.
+    pub rows: Vec<String>,
+    pub title: String,
+    /// Foreground command of the pane's terminal (`pane_current_command`).
+    pub command: String,
+    /// Column and row of the cursor, from 0.
+    pub cursor: (u16, u16),
+    pub cursor_visible: bool,
+    /// Columns and rows of the pane.
+    pub size: (u16, u16),
+    pub alternate: bool,
+    /// The pane is in a mode (copy mode, view mode, …): keys go to tmux.
+    pub in_mode: bool,
+    /// `select-pane -d`: input is off.
+    pub input_off: bool,
+    pub dead: bool,
+    /// Bracketed paste, where tmux tells (3.7 and later).
+    pub bracketed_paste: Option<bool>,
+}
+
+/// What the screen says, according to one profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub turn: Turn,
+    pub input: InputBox,
+    pub source: Option<FactSource>,
+    /// Name of the rule that decided; empty when none did.
+    pub rule: String,
+    /// The text that the rule matched.
+    pub evidence: String,
+    /// Its row, from 0, when it was on the screen.
+    pub row: Option<usize>,
+}
+
+/// The agent's input box, as far as a profile can see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "is", content = "text")]
+pub enum InputBox {
+    /// The profile cannot tell, or no box shows.
+    #[default]
+    Unseen,
+    Empty,
+    /// Its text, lines joined by `\n`, prompt glyph and frame removed.
+    Holds(String),
+}
+
+impl Sample {
+    /// Rows without the blank ones at the end.
+    pub fn used_rows(&self) -> &[String] {
+        let end = self.rows.iter().rposition(|row| !row.trim().is_empty()).map_or(0, |at| at + 1);
+        self.rows.get(..end).unwrap_or_default()
+    }
+
+    /// The last `n` rows that are not blank, in order: what an error message quotes.
+    pub fn last_lines(&self, n: usize) -> Vec<String> {
+        let filled: Vec<_> = self.rows.iter().filter(|row| !row.trim().is_empty()).collect();
+        filled.iter().skip(filled.len().saturating_sub(n)).map(ToString::to_string).collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! Where a worker's task came from.
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What the worker is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum Source {
+    GithubIssue { number: u64, url: String, title: String },
+    GithubPr { number: u64, url: String, title: String },
+    Jira { key: String, url: String, title: String },
+    Prompt { title: String },
+}
+
+/// The work asked for; decides brief and placement default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Implementation,
+    Review,
+}
+
+/// The forge that holds the repository, by its remote's host name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Host {
+    Github,
+    Gitlab,
+    Other,
+}
+
+impl Source {
+    /// The branch that a worker for this source gets unless the user names one.
+    pub fn branch(&self) -> String {
+        match self {
+            Self::GithubIssue { number, .. } => format!("github-issue-{number}"),
+            Self::GithubPr { number, .. } => format!("github-pr-{number}"),
+            Self::Jira { key, .. } => format!("jira-ticket-{}", key.to_lowercase()),
+            Self::Prompt { title } => format!("prompt-{}", slug(title)),
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::GithubPr { .. } => Kind::Review,
+            Self::GithubIssue { .. } | Self::Jira { .. } | Self::Prompt { .. } => {
+                Kind::Implementation
+            }
+        }
+    }
+
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::GithubIssue { url, .. } | Self::GithubPr { url, .. } | Self::Jira { url, .. } => {
+                Some(url)
+            }
+            Self::Prompt { .. } => None,
+        }
+    }
+
+    pub fn title(&self) -> &str {
+        match self {
+            Self::GithubIssue { title, .. }
+            | Self::GithubPr { title, .. }
+            | Self::Jira { title, .. }
+            | Self::Prompt { title } => title,
+        }
+    }
+
+    /// What makes two workers of one repository work on the same thing; prompts never do.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::GithubIssue { number, .. } => Some(format!("github-issue-{number}")),
+            Self::GithubPr { number, .. } => Some(format!("github-pr-{number}")),
+            Self::Jira { key, .. } => Some(format!("jira-{}", key.to_lowercase())),
+            Self::Prompt { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GithubIssue { number, .. } => write!(f, "issue #{number}"),
+            Self::GithubPr { number, .. } => write!(f, "PR #{number}"),
+            Self::Jira { key, .. } => f.write_str(key),
+            Self::Prompt { .. } => f.write_str("prompt"),
+        }
+    }
+}
+
+/// The first words of a prompt as part of a branch name.
+fn slug(text: &str) -> String {
+    const MAX_WORDS: usize = 6;
+    const MAX_LEN: usize = 40;
+    let mut slug = String::new();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    for word in words.take(MAX_WORDS) {
+        if !slug.is_empty() && slug.len() + 1 + word.len() > MAX_LEN {
+            break;
+        }
+        if !slug.is_empty() {
+            slug.push('-');
+        }
+        slug.extend(word.chars().take(MAX_LEN).flat_map(char::to_lowercase));
+    }
+    if slug.is_empty() { "task".to_owned() } else { slug }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_names_its_branch() {
+        let branch = |title: &str| Source::Prompt { title: title.to_owned() }.branch();
+        assert_eq!(branch("Fix the login-bug, please!"), "prompt-fix-the-login-bug-please");
+        assert_eq!(branch("--force ../../etc #{x}"), "prompt-force-etc-x");
+        assert_eq!(branch("日本語"), "prompt-task");
+        assert_eq!(branch(&"a".repeat(99)), format!("prompt-{}", "a".repeat(40)));
+    }
+}

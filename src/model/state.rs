@@ -1,0 +1,318 @@
+//! What a worker is doing: three facts kept apart, and the one word shown for them.
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// One belief, with where it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact<T> {
+    pub value: T,
+    /// When the value became this.
+    pub since: Timestamp,
+    pub source: FactSource,
+    /// What was seen: the line that matched, the hook's name, the exit record.
+    pub evidence: String,
+}
+
+/// Who said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FactSource {
+    Hook,
+    Screen,
+    Title,
+    Process,
+    Report,
+    Hub,
+}
+
+/// The agent's process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Process {
+    /// The window exists; the shell has not come to the agent yet.
+    Starting,
+    Running,
+    Exited(Exit),
+    /// The pane is gone and nobody recorded an exit.
+    Lost(EndCause),
+}
+
+/// How the agent's process ended, as the shell saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+}
+
+/// Why a worker's pane is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndCause {
+    WindowClosed,
+    SessionClosed,
+    ServerGone,
+    Rebooted,
+}
+
+/// Where the agent is in its conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Turn {
+    /// Nothing on the screen matches; never taken for idle.
+    #[default]
+    Unknown,
+    Blocked(Blocker),
+    /// Shows an empty input box and has not had a turn yet.
+    Ready,
+    Working,
+    /// Busy, and the provider answers with errors that the agent retries.
+    Retrying,
+    Waiting(Question),
+    /// A turn ended; the box is empty.
+    Idle,
+    /// A turn ended with a provider error.
+    Failed,
+    /// The box holds text that we did not put there.
+    Draft,
+}
+
+/// What stands before the agent listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blocker {
+    /// The shell's start-up files ask, hang or started another shell.
+    Shell,
+    Trust,
+    Login,
+    Onboarding,
+    HooksReview,
+    Update,
+    Other,
+}
+
+/// What the agent asks in the middle of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Question {
+    Permission,
+    Question,
+}
+
+/// What the worker says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reported {
+    Working,
+    Done,
+    Failed,
+    Blocked,
+    Question,
+}
+
+/// All that is believed about one worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub process: Fact<Process>,
+    pub turn: Fact<Turn>,
+    pub reported: Option<Fact<Reported>>,
+}
+
+/// The one word of `list`, `wait` and the tmux options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    Starting,
+    Turn(Turn),
+    Exited(Exit),
+    Lost(EndCause),
+}
+
+impl State {
+    /// The state of a worker whose window was just made.
+    pub fn starting(at: Timestamp) -> Self {
+        let evidence = String::new();
+        Self {
+            process: Fact {
+                value: Process::Starting,
+                since: at,
+                source: FactSource::Hub,
+                evidence: evidence.clone(),
+            },
+            turn: Fact { value: Turn::Unknown, since: at, source: FactSource::Hub, evidence },
+            reported: None,
+        }
+    }
+
+    /// The process decides when it is gone; a blocked shell is shown while it starts; else the turn.
+    pub fn word(&self) -> Word {
+        match &self.process.value {
+            Process::Exited(exit) => Word::Exited(*exit),
+            Process::Lost(cause) => Word::Lost(*cause),
+            Process::Starting if self.turn.value == Turn::Unknown => Word::Starting,
+            Process::Starting | Process::Running => Word::Turn(self.turn.value.clone()),
+        }
+    }
+
+    /// Since when the word holds.
+    pub fn since(&self) -> Timestamp {
+        match self.word() {
+            Word::Exited(_) | Word::Lost(_) | Word::Starting => self.process.since,
+            Word::Turn(_) => self.turn.since,
+        }
+    }
+
+    /// The process runs or may still come to run.
+    pub fn is_live(&self) -> bool {
+        matches!(self.process.value, Process::Starting | Process::Running)
+    }
+}
+
+impl Turn {
+    /// The agent takes a prompt now.
+    pub fn listens(&self) -> bool {
+        matches!(self, Self::Ready | Self::Idle | Self::Failed)
+    }
+
+    /// A turn runs.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Working | Self::Retrying)
+    }
+}
+
+impl Word {
+    /// The word without its detail: what `wait --until` and filters name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Exited(_) => "exited",
+            Self::Lost(_) => "lost",
+            Self::Turn(turn) => match turn {
+                Turn::Unknown => "unknown",
+                Turn::Blocked(_) => "blocked",
+                Turn::Ready => "ready",
+                Turn::Working => "working",
+                Turn::Retrying => "retrying",
+                Turn::Waiting(_) => "waiting",
+                Turn::Idle => "idle",
+                Turn::Failed => "failed",
+                Turn::Draft => "draft",
+            },
+        }
+    }
+
+    /// Every name, in the order of a worker's life.
+    pub const NAMES: [&'static str; 12] = [
+        "starting", "unknown", "blocked", "ready", "working", "retrying", "waiting", "idle",
+        "failed", "draft", "exited", "lost",
+    ];
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Turn(Turn::Blocked(by)) => format!("blocked: {by}"),
+            Self::Turn(Turn::Waiting(question)) => format!("waiting: {question}"),
+            Self::Exited(exit) => format!("exited({exit})"),
+            Self::Lost(cause) => format!("lost: {cause}"),
+            Self::Starting | Self::Turn(_) => self.name().to_owned(),
+        };
+        f.pad(&text)
+    }
+}
+
+impl fmt::Display for Exit {
+    /// A code from 128 up is shown as the signal it may stand for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Code(code @ 129..=159) => match signal_name(code - 128) {
+                Some(name) => write!(f, "{code}, {name}?"),
+                None => write!(f, "{code}"),
+            },
+            Self::Code(code) => write!(f, "{code}"),
+            Self::Signal(signal) => match signal_name(signal) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "signal {signal}"),
+            },
+        }
+    }
+}
+
+/// The signals that end programs in practice; their numbers are the same on Linux and macOS.
+fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        _ => return None,
+    })
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Shell => "shell",
+            Self::Trust => "trust",
+            Self::Login => "login",
+            Self::Onboarding => "onboarding",
+            Self::HooksReview => "hooks-review",
+            Self::Update => "update",
+            Self::Other => "other",
+        })
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Permission => "permission",
+            Self::Question => "question",
+        })
+    }
+}
+
+impl fmt::Display for EndCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::WindowClosed => "window closed",
+            Self::SessionClosed => "session closed",
+            Self::ServerGone => "tmux server gone",
+            Self::Rebooted => "machine rebooted",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(process: Process, turn: Turn, want: &str) {
+        let mut state = State::starting(Timestamp(0));
+        state.process.value = process;
+        state.turn.value = turn;
+        assert_eq!(state.word().to_string(), want);
+        assert!(Word::NAMES.contains(&state.word().name()));
+    }
+
+    #[test]
+    fn one_word_is_derived() {
+        check(Process::Starting, Turn::Unknown, "starting");
+        check(Process::Starting, Turn::Blocked(Blocker::Shell), "blocked: shell");
+        check(Process::Running, Turn::Waiting(Question::Permission), "waiting: permission");
+        check(Process::Exited(Exit::Code(137)), Turn::Working, "exited(137, SIGKILL?)");
+        check(Process::Exited(Exit::Signal(9)), Turn::Working, "exited(SIGKILL)");
+        check(Process::Exited(Exit::Code(3)), Turn::Working, "exited(3)");
+        check(Process::Lost(EndCause::ServerGone), Turn::Idle, "lost: tmux server gone");
+    }
+}

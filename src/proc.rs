@@ -1,0 +1,308 @@
+//! The only place that starts a process and waits for it.
+//!
+//! Knows programs, pipes, deadlines and signals; not what any program is for. A child runs in a
+//! chosen directory, without the variables that would point it at the caller's tmux pane or
+//! repository, in a process group of its own, and is always waited for.
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    sync::watch,
+    time,
+};
+
+/// How long a child may take to clean up after SIGTERM before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Most bytes that are kept of one output stream.
+const MAX_OUTPUT: u64 = 64 << 20;
+
+/// Variables of the caller that would mislead a child: which pane, repository or shell it is in.
+pub const MISLEADING: &[&str] = &[
+    "TMUX",
+    "TMUX_PANE",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_CEILING_DIRECTORIES",
+    "WORKTRUNK_DIRECTIVE_FILE",
+    "WORKTRUNK_DIRECTIVE_CD_FILE",
+    "WORKTRUNK_DIRECTIVE_EXEC_FILE",
+    "WORKTRUNK_SHELL",
+];
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("`{program}` is not installed")]
+    Missing { program: String },
+    #[error("could not run `{program}`")]
+    Start { program: String, source: io::Error },
+    #[error("`{program}` did not finish within {} s", limit.as_secs())]
+    TimedOut { program: String, limit: Duration },
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// What a child that ended left behind.
+#[derive(Debug)]
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    pub fn stdout_text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error without the blank lines around it.
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+    }
+
+    pub fn is_success(&self) -> bool {
+        self.status.success()
+    }
+}
+
+/// Says when to stop: false at first, true once the user gave up (Ctrl-C, SIGTERM).
+pub type Cancel = watch::Receiver<bool>;
+
+/// A cancel that never comes.
+pub fn never() -> Cancel {
+    watch::channel(false).1
+}
+
+type OnLine<'a> = Box<dyn FnMut(&str) + 'a>;
+
+/// One run of a program.
+pub struct Cmd<'a> {
+    program: OsString,
+    args: Vec<OsString>,
+    cwd: PathBuf,
+    env: Vec<(OsString, Option<OsString>)>,
+    stdin: Vec<u8>,
+    limit: Duration,
+    on_line: Option<OnLine<'a>>,
+}
+
+impl<'a> Cmd<'a> {
+    /// `program` in the directory `cwd`; 60 s unless told otherwise.
+    pub fn new(program: impl AsRef<OsStr>, cwd: &Path) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            cwd: cwd.to_owned(),
+            env: Vec::new(),
+            stdin: Vec::new(),
+            limit: Duration::from_secs(60),
+            on_line: None,
+        }
+    }
+
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
+        self
+    }
+
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), None));
+        self
+    }
+
+    /// Written to its standard input, which is then closed; without this it is `/dev/null`.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Called with each line of standard error as it comes: progress that a user may watch.
+    #[must_use]
+    pub fn on_line(mut self, on_line: impl FnMut(&str) + 'a) -> Self {
+        self.on_line = Some(Box::new(on_line));
+        self
+    }
+
+    /// Runs it to its end. On time-out or cancel it gets SIGTERM and [`GRACE`], then SIGKILL.
+    pub async fn run(mut self, cancel: &Cancel) -> Result<Output, Error> {
+        let name = self.program.to_string_lossy().into_owned();
+        let mut cancel = cancel.clone();
+        if *cancel.borrow() {
+            return Err(Error::Cancelled);
+        }
+        let mut child = self.command().spawn().map_err(|source| {
+            // A missing directory gives the same error as a missing program.
+            if source.kind() == io::ErrorKind::NotFound && self.cwd.is_dir() {
+                return Error::Missing { program: name.clone() };
+            }
+            Error::Start { program: name.clone(), source }
+        })?;
+        let group = child.id();
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let bytes = std::mem::take(&mut self.stdin);
+        let mut on_line = self.on_line.take();
+        let limit = self.limit;
+        let work = async {
+            let feed = async {
+                // A child that does not read its input says so by its exit status.
+                if let Some(mut pipe) = stdin {
+                    pipe.write_all(&bytes).await.unwrap_or_default();
+                }
+            };
+            let ((), stdout, stderr) =
+                tokio::join!(feed, drain(stdout), drain_lines(stderr, &mut on_line));
+            let status = child.wait().await?;
+            Ok(Output { status, stdout: stdout?, stderr: stderr? })
+        };
+        tokio::pin!(work);
+        let stopped = tokio::select! {
+            done = &mut work => return done.map_err(|source| Error::Start { program: name, source }),
+            () = time::sleep(limit) => Error::TimedOut { program: name, limit },
+            () = cancelled(&mut cancel) => Error::Cancelled,
+        };
+        signal(group, Signal::SIGTERM);
+        if time::timeout(GRACE, &mut work).await.is_err() {
+            signal(group, Signal::SIGKILL);
+            // Pipes may be held open by a grandchild that left the group: do not wait for those.
+            drop(time::timeout(GRACE, &mut work).await);
+        }
+        Err(stopped)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
+    fn command(&self) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(&self.program);
+        command.args(&self.args).current_dir(&self.cwd);
+        for name in MISLEADING {
+            command.env_remove(name);
+        }
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let stdin = if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0).kill_on_drop(true);
+        command
+    }
+}
+
+/// Resolves once `cancel` says so; never, when whoever could say so is gone.
+pub async fn cancelled(cancel: &mut Cancel) {
+    if cancel.wait_for(|&stop| stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn signal(group: Option<u32>, signal: Signal) {
+    let Some(group) = group.and_then(|id| i32::try_from(id).ok()) else { return };
+    // It may have ended by itself.
+    killpg(Pid::from_raw(group), signal).unwrap_or_default();
+}
+
+async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(MAX_OUTPUT).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+async fn drain_lines(
+    pipe: Option<impl AsyncRead + Unpin>,
+    on_line: &mut Option<OnLine<'_>>,
+) -> io::Result<Vec<u8>> {
+    let Some(on_line) = on_line else { return drain(pipe).await };
+    let mut bytes = Vec::new();
+    let Some(pipe) = pipe else { return Ok(bytes) };
+    let mut reader = BufReader::new(pipe.take(MAX_OUTPUT));
+    loop {
+        let start = bytes.len();
+        if reader.read_until(b'\n', &mut bytes).await? == 0 {
+            return Ok(bytes);
+        }
+        let line = bytes.get(start..).unwrap_or_default();
+        on_line(String::from_utf8_lossy(line).trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn sh(script: &str, limit: Duration) -> Result<Output, Error> {
+        Cmd::new("sh", Path::new("/")).args(["-c", script]).limit(limit).run(&never()).await
+    }
+
+    #[tokio::test]
+    async fn output_and_status_come_back() {
+        let output = sh("echo out; echo err >&2; exit 3", GRACE).await.unwrap();
+        assert_eq!((output.stdout_text(), output.stderr_text()), ("out\n".into(), "err".into()));
+        assert_eq!(output.status.code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn input_is_fed_and_lines_are_shown_as_they_come() {
+        let mut lines = Vec::new();
+        let cmd = Cmd::new("sh", Path::new("/")).args(["-c", "cat; printf 'a\\nb' >&2"]);
+        let output = cmd.stdin("in").on_line(|it| lines.push(it.to_owned())).run(&never()).await;
+        assert_eq!(output.unwrap().stdout, b"in");
+        assert_eq!(lines, ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_has_its_own_error() {
+        let missing = Cmd::new("no-such-program-here", Path::new("/")).run(&never()).await;
+        assert!(
+            matches!(missing, Err(Error::Missing { program }) if program == "no-such-program-here")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_child_that_takes_too_long_is_ended_with_its_children() {
+        let stopped = sh("sleep 1000 & wait", Duration::from_millis(50)).await;
+        assert!(matches!(stopped, Err(Error::TimedOut { .. })));
+    }
+
+    #[tokio::test]
+    async fn cancel_ends_the_child() {
+        let (stop, cancel) = watch::channel(false);
+        let cmd = Cmd::new("sh", Path::new("/")).args(["-c", "echo up >&2; sleep 1000"]);
+        let run = cmd.on_line(|_| stop.send(true).unwrap()).run(&cancel).await;
+        assert!(matches!(run, Err(Error::Cancelled)));
+    }
+}
