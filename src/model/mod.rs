@@ -2,7 +2,9 @@
 //!
 //! Knows nothing but how values look, compare and (de)serialise. No module of the crate, no IO, no
 //! clock, no environment.
+mod ask;
 mod delivery;
+mod event;
 mod id;
 mod sample;
 mod source;
@@ -10,7 +12,12 @@ mod state;
 mod time;
 mod worker;
 
+pub use ask::{
+    Answer, Ask, Caller, Cleanup, Hook, HookReport, HubStatus, NewDelivery, NewWorker, Prepare,
+    Prepared, Refusal, RefusalKind,
+};
 pub use delivery::{Delivery, DeliveryId, DeliveryMode, Hold, Step, StepAt};
+pub use event::{Event, Happened};
 pub use id::{BadId, PaneId, SessionId, WindowId, WorkerId};
 pub use sample::{InputBox, Sample, Verdict};
 pub use source::{Host, Kind, Source};

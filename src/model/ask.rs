@@ -1,0 +1,284 @@
+//! What a client may ask of the hub, and what the hub answers. Values only: `wire` carries them.
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Agent, Base, Delivery, DeliveryId, Event, Exit, Kind, PaneId, Placement, Sample, SessionId,
+    Source, Verdict, Worker, WorkerId,
+};
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "verb")]
+pub enum Ask {
+    /// Reserve an id and a place before anything is made. Released when the connection closes.
+    Prepare(Prepare),
+    /// Make the window and start the agent of a reserved worker.
+    Create(Box<NewWorker>),
+    /// Give a reservation back, unless its worker exists by now.
+    Abandon {
+        id: WorkerId,
+    },
+    /// Whether a worker of this id exists or existed.
+    Exists {
+        id: WorkerId,
+    },
+    List {
+        ended: bool,
+    },
+    Show {
+        id: WorkerId,
+    },
+    /// Where a terminal should go to see the worker.
+    Locate {
+        id: WorkerId,
+    },
+    Promote {
+        id: WorkerId,
+    },
+    Cleanup(Cleanup),
+    Send(NewDelivery),
+    Cancel {
+        delivery: DeliveryId,
+    },
+    Receipts {
+        worker: Option<WorkerId>,
+    },
+    /// The workers as they are now, then every event from then on.
+    Subscribe {
+        workers: Vec<WorkerId>,
+    },
+    /// Stored events after number `since`, at most `limit`.
+    Events {
+        worker: Option<WorkerId>,
+        since: u64,
+        limit: u32,
+    },
+    Explain {
+        id: WorkerId,
+    },
+    Hook(HookReport),
+    Status,
+    Stop {
+        reason: String,
+    },
+}
+
+/// A place wanted for a new worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepare {
+    pub project: String,
+    /// Common git dir, canonical: what two workers of one repository share.
+    pub repo: PathBuf,
+    pub branch: String,
+    /// `Source::key`, when two workers for it would be a mistake.
+    pub source_key: Option<String>,
+    pub placement: Placement,
+    pub caller: Caller,
+}
+
+/// Where in tmux the asking process runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    pub pane: Option<PaneId>,
+    pub session: Option<SessionId>,
+}
+
+/// Everything the hub needs to start a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewWorker {
+    pub id: WorkerId,
+    pub worktree: PathBuf,
+    pub git_dir: PathBuf,
+    pub branch_made: bool,
+    pub base: Option<Base>,
+    pub source: Source,
+    pub kind: Kind,
+    pub agent: Agent,
+    pub pr: Option<String>,
+    pub parent: Option<WorkerId>,
+    /// The caller's values of the names in [`Prepared::env_names`].
+    pub env: Vec<(String, String)>,
+    /// Variables that the launch itself needs; they win over everything else.
+    pub launch_env: Vec<(String, String)>,
+    /// The first prompt.
+    pub bootstrap: String,
+    /// A profile of the user's own, as TOML; else the embedded one that `agent.profile` names.
+    pub profile: Option<String>,
+}
+
+/// A text to deliver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewDelivery {
+    pub worker: WorkerId,
+    pub text: String,
+    pub submit: bool,
+    pub interrupt: bool,
+}
+
+/// What is to be removed with a worker. The asker has checked that nothing is lost by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleanup {
+    pub id: WorkerId,
+    pub force: bool,
+    pub keep_branch: bool,
+    /// PATH, HOME and the like, for the removal's own hooks.
+    pub env: Vec<(String, String)>,
+}
+
+/// What a hook or the pane's own process tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookReport {
+    /// Unique: a report may come both by socket and by spool.
+    pub id: String,
+    pub worker: WorkerId,
+    pub pane: Option<PaneId>,
+    pub hook: Hook,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "name")]
+pub enum Hook {
+    /// The shell came to the agent's line.
+    Started,
+    Exited {
+        exit: Exit,
+    },
+    /// An agent's own hook: its payload as it came.
+    Agent {
+        payload: String,
+    },
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "answer")]
+pub enum Answer {
+    Done,
+    Prepared(Prepared),
+    /// `seq` is the number of the last event before the worker's own.
+    Created {
+        worker: Box<Worker>,
+        delivery: DeliveryId,
+        seq: u64,
+    },
+    Abandoned {
+        existed: bool,
+    },
+    Exists {
+        exists: bool,
+    },
+    Workers {
+        workers: Vec<Worker>,
+        deliveries: Vec<Delivery>,
+        orphans: Vec<String>,
+    },
+    Shown {
+        worker: Box<Worker>,
+        screen: Option<Sample>,
+        deliveries: Vec<Delivery>,
+    },
+    Located {
+        session: String,
+        window: super::WindowId,
+        fleet: bool,
+    },
+    Promoted {
+        session: String,
+        ended_sessions: Vec<String>,
+    },
+    CleanedUp {
+        worktree_removed: bool,
+        branch_deleted: bool,
+        notes: Vec<String>,
+    },
+    Receipts {
+        deliveries: Vec<Delivery>,
+    },
+    Queued {
+        delivery: Delivery,
+        seq: u64,
+    },
+    Subscribed {
+        workers: Vec<Worker>,
+        deliveries: Vec<Delivery>,
+        seq: u64,
+    },
+    Events {
+        events: Vec<Event>,
+        last: u64,
+    },
+    Explained {
+        worker: Box<Worker>,
+        sample: Option<Sample>,
+        verdict: Verdict,
+        rules: Vec<String>,
+    },
+    Status(Box<HubStatus>),
+}
+
+/// A reserved id, and what `create` has to bring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    pub id: WorkerId,
+    /// Names in tmux's `update-environment`: the caller's values go to the worker.
+    pub env_names: Vec<String>,
+    pub default_shell: String,
+}
+
+/// The hub's own health.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubStatus {
+    pub pid: u32,
+    pub version: String,
+    pub started: super::Timestamp,
+    pub tmux_socket: PathBuf,
+    /// Version text and pid of the server, when connected.
+    pub tmux: Option<(String, u32)>,
+    pub fleet: Option<String>,
+    pub live_workers: usize,
+    pub open_deliveries: usize,
+    pub clients: usize,
+    pub orphans: Vec<String>,
+    /// What went wrong lately and still stands, a line each.
+    pub problems: Vec<String>,
+}
+
+/// Why the hub would not or could not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    pub kind: RefusalKind,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalKind {
+    /// No worker of that name, or several.
+    NotFound,
+    /// It exists already.
+    Exists,
+    /// It does not go now; the message says why.
+    NotNow,
+    /// tmux cannot be reached or failed.
+    Tmux,
+    /// The store cannot be written.
+    Store,
+    /// The request makes no sense to this hub.
+    BadRequest,
+}
+
+impl Refusal {
+    pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

@@ -1,0 +1,59 @@
+//! The append-only log: everything that happened, numbered.
+use serde::{Deserialize, Serialize};
+
+use super::{
+    DeliveryId, Fact, Hold, Placement, Process, Reported, Step, Timestamp, Turn, WorkerId,
+};
+
+/// One entry of the log. Numbers rise by one within a hub's life and never repeat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub worker: Option<WorkerId>,
+    pub what: Happened,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Happened {
+    /// The worker's window exists: the commit point of `create`.
+    Created,
+    Process(Fact<Process>),
+    Turn(Fact<Turn>),
+    Reported(Fact<Reported>),
+    Delivery {
+        id: DeliveryId,
+        step: Step,
+        held: Option<Hold>,
+        evidence: String,
+    },
+    /// The worker is shown elsewhere than before.
+    Placed {
+        placement: Placement,
+        session: Option<String>,
+    },
+    /// A hook told the pull request, the agent's session or its last message.
+    Told {
+        about: String,
+        text: String,
+    },
+    /// Cleanup began; what is left of it is done even after a crash.
+    CleanupStarted,
+    CleanupFailed {
+        error: String,
+    },
+    /// The worker is gone: window closed, worktree removed.
+    Ended {
+        worktree_removed: bool,
+        branch_deleted: bool,
+    },
+    /// A client asked for something that changes things.
+    Command {
+        verb: String,
+    },
+    Hub {
+        what: String,
+    },
+}

@@ -1,0 +1,116 @@
+//! The hub's protocol: JSON lines over a unix socket, and the shapes that `--json` prints.
+//!
+//! Knows [`crate::model`] and how its values look on the wire; no socket, no clock, no IO. A
+//! connection opens with [`Hello`] on both sides. Then the client sends [`Request`]s and the hub
+//! answers each with one [`Frame`] of the same number; a subscription's further frames carry events.
+mod view;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Answer, Ask, Event, Refusal};
+
+pub use view::{DeliveryView, EventView, StateView, WorkerView};
+
+/// Protocol that this program speaks. Frames of this one and the one before are understood.
+pub const PROTOCOL: u32 = 1;
+
+/// Longest line, in bytes. A brief travels as a file, never as a frame.
+pub const MAX_FRAME: usize = 8 << 20;
+
+/// First line on a connection, from both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    pub wtmag: String,
+    pub protocol: u32,
+    pub pid: u32,
+}
+
+impl Hello {
+    pub fn new(pid: u32) -> Self {
+        Self { wtmag: env!("CARGO_PKG_VERSION").to_owned(), protocol: PROTOCOL, pid }
+    }
+
+    /// The other side's frames can be read.
+    pub fn is_understood(&self) -> bool {
+        (PROTOCOL.saturating_sub(1)..=PROTOCOL).contains(&self.protocol)
+    }
+}
+
+/// Client to hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    pub id: u64,
+    pub ask: Ask,
+}
+
+/// Hub to client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Frame {
+    Answer {
+        id: u64,
+        answer: Answer,
+    },
+    Refused {
+        id: u64,
+        refusal: Refusal,
+    },
+    /// For the subscription that request `id` opened.
+    Event {
+        id: u64,
+        event: Event,
+    },
+    /// The subscriber was too slow and missed events after `seq`; it may ask for them by number.
+    Lagged {
+        id: u64,
+        seq: u64,
+    },
+}
+
+/// A line that is no frame.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("a frame of more than {MAX_FRAME} bytes")]
+    TooLong,
+    #[error("a frame that cannot be read")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// One frame as a line, with its newline.
+pub fn encode(frame: &impl Serialize) -> Result<Vec<u8>, Error> {
+    let mut line = serde_json::to_vec(frame)?;
+    if line.len() >= MAX_FRAME {
+        return Err(Error::TooLong);
+    }
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// One line, with or without its newline, as a frame.
+pub fn decode<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Error> {
+    if line.len() > MAX_FRAME {
+        return Err(Error::TooLong);
+    }
+    Ok(serde_json::from_slice(line)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_lines() {
+        let request = Request { id: 7, ask: Ask::List { ended: false } };
+        let line = encode(&request).unwrap();
+        assert_eq!(line, b"{\"id\":7,\"ask\":{\"verb\":\"list\",\"ended\":false}}\n");
+        assert_eq!(decode::<Request>(&line).unwrap(), request);
+    }
+
+    /// What earlier versions sent stays readable: these lines are never edited.
+    #[test]
+    fn old_hellos_are_understood() {
+        for line in include_str!("../../tests/fixtures/wire/hello.jsonl").lines() {
+            assert!(decode::<Hello>(line.as_bytes()).unwrap().is_understood(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What `--json` prints: stable shapes, documented in the README, made from the hub's records.
+use serde::Serialize;
+
+use crate::model::{
+    Base, Delivery, DeliveryMode, Event, Happened, Hold, Kind, Placement, Source, State, Step,
+    StepAt, Timestamp, Worker,
+};
+
+/// A worker, as `list --json` and `show --json` print it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkerView<'a> {
+    pub id: &'a str,
+    pub project: &'a str,
+    pub branch: &'a str,
+    pub worktree: &'a std::path::Path,
+    pub repo: &'a std::path::Path,
+    pub kind: Kind,
+    pub source: &'a Source,
+    pub base: Option<&'a Base>,
+    pub agent: &'a str,
+    pub model: Option<&'a str>,
+    pub placement: Placement,
+    pub session: Option<&'a str>,
+    pub window: String,
+    pub pane: String,
+    pub pr: Option<&'a str>,
+    pub parent: Option<&'a str>,
+    pub created: Timestamp,
+    pub ended: Option<Timestamp>,
+    pub state: StateView<'a>,
+    /// The newest delivery.
+    pub delivery: Option<DeliveryView<'a>>,
+    pub last_message: Option<&'a str>,
+}
+
+/// A worker's state: the word, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StateView<'a> {
+    /// `starting`, `ready`, `working`, `waiting`, `blocked`, `idle`, `failed`, `draft`, `retrying`,
+    /// `unknown`, `exited` or `lost`.
+    pub state: &'static str,
+    /// The word with its detail, such as `blocked: trust` or `exited(3)`.
+    pub text: String,
+    pub since: Timestamp,
+    pub source: crate::model::FactSource,
+    pub evidence: &'a str,
+    pub process: &'a crate::model::Process,
+    pub turn: &'a crate::model::Turn,
+    pub reported: Option<crate::model::Reported>,
+}
+
+/// A delivery receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeliveryView<'a> {
+    pub id: u64,
+    pub worker: &'a str,
+    pub mode: DeliveryMode,
+    pub step: Step,
+    /// Why it waits, in words; null when it does not.
+    pub held: Option<String>,
+    pub hold: Option<&'a Hold>,
+    pub evidence: &'a str,
+    pub steps: &'a [StepAt],
+    /// From ready seen to accepted, in milliseconds.
+    pub latency_ms: Option<u64>,
+}
+
+/// One line of `events`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventView<'a> {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub worker: Option<&'a str>,
+    #[serde(flatten)]
+    pub what: &'a Happened,
+}
+
+impl<'a> WorkerView<'a> {
+    pub fn new(worker: &'a Worker, delivery: Option<&'a Delivery>) -> Self {
+        Self {
+            id: worker.id.as_str(),
+            project: &worker.project,
+            branch: &worker.branch,
+            worktree: &worker.worktree,
+            repo: &worker.repo,
+            kind: worker.kind,
+            source: &worker.source,
+            base: worker.base.as_ref(),
+            agent: &worker.agent.name,
+            model: worker.agent.model.as_deref(),
+            placement: worker.placement,
+            session: worker.place.session_name.as_deref(),
+            window: worker.place.window.to_string(),
+            pane: worker.place.pane.to_string(),
+            pr: worker.pr.as_deref(),
+            parent: worker.parent.as_ref().map(crate::model::WorkerId::as_str),
+            created: worker.created,
+            ended: worker.ended,
+            state: StateView::from(&worker.state),
+            delivery: delivery.map(DeliveryView::from),
+            last_message: worker.last_message.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a State> for StateView<'a> {
+    fn from(state: &'a State) -> Self {
+        let word = state.word();
+        let by_process = matches!(word.name(), "starting" | "exited" | "lost");
+        let (source, evidence) = if by_process {
+            (state.process.source, state.process.evidence.as_str())
+        } else {
+            (state.turn.source, state.turn.evidence.as_str())
+        };
+        Self {
+            state: word.name(),
+            text: word.to_string(),
+            since: state.since(),
+            source,
+            evidence,
+            process: &state.process.value,
+            turn: &state.turn.value,
+            reported: state.reported.as_ref().map(|fact| fact.value),
+        }
+    }
+}
+
+impl<'a> From<&'a Delivery> for DeliveryView<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        let latency = delivery.at(Step::Accepted).zip(delivery.at(Step::Ready));
+        Self {
+            id: delivery.id.0,
+            worker: delivery.worker.as_str(),
+            mode: delivery.mode,
+            step: delivery.step,
+            held: delivery.held.as_ref().map(Hold::to_string),
+            hold: delivery.held.as_ref(),
+            evidence: &delivery.evidence,
+            steps: &delivery.steps,
+            latency_ms: latency.map(|(end, start)| {
+                u64::try_from(end.since(start).as_millis()).unwrap_or(u64::MAX)
+            }),
+        }
+    }
+}
+
+impl<'a> From<&'a Event> for EventView<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            seq: event.seq,
+            at: event.at,
+            worker: event.worker.as_ref().map(crate::model::WorkerId::as_str),
+            what: &event.what,
+        }
+    }
+}
