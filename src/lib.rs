@@ -1,4 +1,5 @@
 #![doc = include_str!("ARCHITECTURE.md")]
+pub mod delivery;
 pub mod model;
 pub mod proc;
 pub mod wire;

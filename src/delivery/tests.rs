@@ -1,0 +1,266 @@
+//! Scenarios on a virtual clock: each line is what happens and what comes of it.
+use super::*;
+use crate::model::{Blocker, DeliveryId, Question, Timestamp};
+
+struct Scene {
+    machine: Machine,
+    start: Instant,
+    ms: u64,
+}
+
+impl Scene {
+    fn new(mode: DeliveryMode) -> Self {
+        let delivery = Delivery {
+            id: DeliveryId(1),
+            worker: "a-b".parse().unwrap(),
+            text: "hello".into(),
+            mode,
+            submit: true,
+            interrupt: false,
+            step: Step::Queued,
+            held: None,
+            evidence: String::new(),
+            steps: Vec::new(),
+        };
+        Self { machine: Machine::new(delivery), start: Instant::now(), ms: 0 }
+    }
+
+    fn reborn(mut self) -> Self {
+        self.machine = Machine::new(self.machine.delivery.clone());
+        self
+    }
+
+    fn after(&mut self, ms: u64) -> &mut Self {
+        self.ms += ms;
+        self
+    }
+
+    fn give(&mut self, input: Input<'_>) -> Vec<Do> {
+        let steady = self.start + Duration::from_millis(self.ms);
+        self.machine.handle(Now { steady, wall: Timestamp(self.ms) }, input)
+    }
+
+    fn look(&mut self, turn: &Turn, content: Content) -> Vec<Do> {
+        self.look_at(turn, content, false)
+    }
+
+    fn look_at(&mut self, turn: &Turn, content: Content, in_transcript: bool) -> Vec<Do> {
+        let look = Look { settled: turn, seen: turn, content, in_transcript, obstacle: None };
+        self.give(Input::Look(look))
+    }
+
+    fn pasted() -> Self {
+        let mut scene = Self::new(DeliveryMode::Ready);
+        assert_eq!(scene.look(&Turn::Ready, Content::Empty), [Do::Record, Do::Paste]);
+        assert_eq!(scene.give(Input::Done), [Do::Record, Do::Look(pace(0))]);
+        scene
+    }
+
+    fn entered() -> Self {
+        let mut scene = Self::pasted();
+        let done = scene.after(200).look(&Turn::Ready, Content::Ours);
+        assert_eq!(done, [Do::Record, Do::Enter]);
+        assert_eq!(scene.give(Input::Done), [Do::Look(pace(0))]);
+        scene
+    }
+
+    #[track_caller]
+    fn ends(&self, step: Step, evidence: &str) {
+        let delivery = self.machine.delivery();
+        assert_eq!((delivery.step, delivery.evidence.as_str()), (step, evidence));
+        assert!(self.machine.is_over());
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        self.machine.delivery().steps.iter().map(|it| it.step).collect()
+    }
+}
+
+const TRUST: Turn = Turn::Blocked(Blocker::Trust);
+
+#[test]
+fn a_ready_agent_gets_it_step_by_step() {
+    let mut scene = Scene::entered();
+    scene.after(100).look(&Turn::Working, Content::Empty);
+    scene.ends(Step::Accepted, "the turn started");
+    let names = scene.steps().iter().map(Step::to_string).collect::<Vec<_>>().join(" ");
+    assert_eq!(names, "ready pasting pasted echoed entering accepted");
+}
+
+#[test]
+fn nothing_is_sent_while_a_dialog_a_draft_or_a_turn_is_in_the_way() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    for turn in [TRUST, Turn::Unknown, Turn::Working, Turn::Draft] {
+        assert_eq!(scene.look(&turn, Content::Unseen), [Do::Record]);
+        assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(turn.clone())));
+        assert_eq!(scene.look(&turn, Content::Unseen), [], "a hold is recorded once");
+    }
+    assert_eq!(scene.look(&Turn::Idle, Content::Other), []);
+    assert_eq!(scene.look(&Turn::Idle, Content::Empty), [Do::Record, Do::Paste]);
+}
+
+#[test]
+fn both_this_look_and_the_settled_turn_must_listen() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    let look = |settled, seen| {
+        Input::Look(Look {
+            settled,
+            seen,
+            content: Content::Empty,
+            in_transcript: false,
+            obstacle: None,
+        })
+    };
+    assert_eq!(scene.give(look(&Turn::Ready, &TRUST)), [Do::Record]);
+    assert_eq!(scene.give(look(&Turn::Unknown, &Turn::Ready)), [Do::Record]);
+    assert_eq!(scene.give(look(&Turn::Ready, &Turn::Ready)), [Do::Record, Do::Paste]);
+}
+
+#[test]
+fn a_refused_paste_was_not_sent_and_may_go_later() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    scene.look(&Turn::Ready, Content::Empty);
+    scene.give(Input::Refused(Hold::PaneMode));
+    assert_eq!(scene.machine.delivery().step, Step::Queued);
+    assert_eq!(scene.look(&Turn::Ready, Content::Empty), [Do::Record, Do::Paste]);
+}
+
+#[test]
+fn enter_waits_out_the_paste_burst() {
+    let mut scene = Scene::pasted();
+    assert_eq!(
+        scene.after(60).look(&Turn::Ready, Content::Ours),
+        [Do::Look(Duration::from_millis(90))]
+    );
+    assert_eq!(scene.after(90).look(&Turn::Ready, Content::Ours), [Do::Record, Do::Enter]);
+}
+
+#[test]
+fn a_dialog_between_paste_and_enter_holds_it() {
+    let mut scene = Scene::pasted();
+    assert_eq!(scene.after(200).look(&TRUST, Content::Ours), [Do::Record]);
+    assert_eq!(scene.after(60_000).look(&TRUST, Content::Unseen), []);
+    let done = scene.after(1_000).look(&Turn::Ready, Content::Ours);
+    assert_eq!(done, [Do::Record, Do::Enter]);
+}
+
+#[test]
+fn a_paste_that_never_shows_fails_and_is_not_repeated() {
+    let mut scene = Scene::pasted();
+    assert_eq!(scene.after(100).look(&Turn::Ready, Content::Empty), [Do::Look(pace(0))]);
+    scene.after(16_000).look(&Turn::Ready, Content::Empty);
+    scene.ends(Step::Failed, "the text was pasted and did not show in the box");
+}
+
+#[test]
+fn somebody_elses_text_in_the_box_is_never_submitted() {
+    let mut scene = Scene::pasted();
+    for _ in 0..100 {
+        let done = scene.after(1_000).look(&Turn::Draft, Content::Other);
+        assert!(!done.contains(&Do::Enter), "{done:?}");
+    }
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Draft)));
+}
+
+#[test]
+fn a_swallowed_enter_is_repeated_once() {
+    let mut scene = Scene::entered();
+    assert_eq!(scene.after(4_000).look(&Turn::Ready, Content::Ours), [Do::Look(pace(0))]);
+    assert_eq!(scene.after(1_500).look(&Turn::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    scene.give(Input::Done);
+    assert_eq!(scene.after(6_000).look(&Turn::Ready, Content::Ours), [Do::Look(pace(0))]);
+    scene.after(10_000).look(&Turn::Ready, Content::Ours);
+    scene.ends(Step::Failed, "the text is still in the box after two Enters");
+}
+
+#[test]
+fn an_empty_box_alone_proves_nothing() {
+    let mut scene = Scene::entered();
+    assert_eq!(scene.after(100).look(&Turn::Ready, Content::Empty), [Do::Look(pace(0))]);
+    scene.after(100).look_at(&Turn::Ready, Content::Empty, true);
+    scene.ends(Step::Accepted, "the box emptied and the transcript has the text");
+}
+
+#[test]
+fn a_turn_that_asks_at_once_has_started() {
+    let mut scene = Scene::entered();
+    scene.after(100).look(&Turn::Waiting(Question::Permission), Content::Unseen);
+    scene.ends(Step::Accepted, "the turn started and asks something");
+}
+
+#[test]
+fn a_hook_is_proof_once_something_was_sent() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    assert_eq!(scene.give(Input::Told("prompt hook")), []);
+    let mut scene = Scene::entered();
+    scene.give(Input::Told("prompt hook"));
+    scene.ends(Step::Accepted, "prompt hook");
+}
+
+#[test]
+fn an_argument_is_proven_the_same_way_and_held_by_dialogs() {
+    let mut scene = Scene::new(DeliveryMode::Argument);
+    assert_eq!(scene.look(&TRUST, Content::Unseen), [Do::Record]);
+    scene.after(30_000).look(&Turn::Working, Content::Empty);
+    scene.ends(Step::Accepted, "the turn started");
+}
+
+#[test]
+fn an_argument_left_in_the_box_is_submitted() {
+    let mut scene = Scene::new(DeliveryMode::Argument);
+    assert_eq!(scene.look(&Turn::Draft, Content::Ours), [Do::Look(SETTLE)]);
+    assert_eq!(scene.after(6_000).look(&Turn::Draft, Content::Ours), [Do::Record, Do::Enter]);
+}
+
+#[test]
+fn a_hub_that_comes_back_goes_on_where_the_screen_says() {
+    let mut box_has_it = Scene::pasted().reborn();
+    box_has_it.look(&Turn::Draft, Content::Ours);
+    let done = box_has_it.after(300).look(&Turn::Draft, Content::Ours);
+    assert_eq!(done, [Do::Record, Do::Enter]);
+
+    let mut turn_runs = Scene::entered().reborn();
+    turn_runs.look(&Turn::Working, Content::Empty);
+    turn_runs.ends(Step::Accepted, "the turn had started when the hub came back");
+
+    let mut nobody_knows = Scene::entered().reborn();
+    assert_eq!(nobody_knows.look(&Turn::Ready, Content::Empty), [Do::Look(SETTLE)]);
+    nobody_knows.after(3_000).look(&Turn::Ready, Content::Empty);
+    nobody_knows.ends(Step::Failed, "outcome unknown after restart");
+}
+
+#[test]
+fn a_lost_reply_is_judged_like_a_restart() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    scene.look(&Turn::Ready, Content::Empty);
+    assert_eq!(scene.give(Input::Unknown), [Do::Look(SETTLE)]);
+    scene.after(100).look(&Turn::Ready, Content::Empty);
+    scene.after(3_000).look(&Turn::Ready, Content::Empty);
+    scene.ends(Step::Failed, "outcome unknown after restart");
+}
+
+#[test]
+fn only_what_was_not_sent_can_be_cancelled() {
+    let mut scene = Scene::pasted();
+    assert_eq!(scene.give(Input::Cancel), []);
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    scene.give(Input::Cancel);
+    scene.ends(Step::Cancelled, "cancelled");
+}
+
+#[test]
+fn an_interrupt_comes_before_the_paste_and_must_be_seen_to_work() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    scene.machine.delivery.interrupt = true;
+    assert_eq!(scene.look(&Turn::Working, Content::Unseen), [Do::Interrupt]);
+    scene.give(Input::Done);
+    assert_eq!(scene.after(500).look(&Turn::Working, Content::Unseen), [Do::Look(SETTLE)]);
+    assert_eq!(scene.after(500).look(&Turn::Idle, Content::Empty), [Do::Record, Do::Paste]);
+}
+
+#[test]
+fn an_agent_that_goes_takes_its_delivery_along() {
+    let mut scene = Scene::pasted();
+    scene.give(Input::Gone("the agent exited (3)"));
+    scene.ends(Step::Failed, "the agent exited (3)");
+}
