@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 pub mod delivery;
+pub mod hub;
 pub mod model;
 pub mod proc;
 pub mod wire;

@@ -1,0 +1,209 @@
+//! What the hub remembers, in SQLite: workers, deliveries, cleanups under way, the event log.
+//!
+//! Knows rows and transactions; decides nothing. A database that cannot be read is an error and
+//! stays as it is; one of a newer schema is refused. Every write of a batch is one transaction,
+//! done before anything that the batch announces.
+mod schema;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
+
+use crate::model::{Cleanup, Delivery, DeliveryId, Event, Worker, WorkerId};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not open the database `{}`", path.display())]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("the database `{}` was written by a newer wtmag (schema {found}, this one knows {known})", path.display())]
+    Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("could not {act} the database")]
+    Use { act: &'static str, source: rusqlite::Error },
+    #[error("row `{row}` of table `{table}` cannot be read")]
+    Row { table: &'static str, row: String, source: serde_json::Error },
+    #[error("a record cannot be written as JSON")]
+    Encode(#[from] serde_json::Error),
+}
+
+/// One thing to remember.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    Worker(Box<Worker>),
+    Delivery(Box<Delivery>),
+    Event(Event),
+    Cleanup(Cleanup),
+    CleanupOver(WorkerId),
+}
+
+/// What a hub finds when it starts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Workers that were not cleaned up.
+    pub workers: Vec<Worker>,
+    /// Open deliveries, and the newest one of each of those workers.
+    pub deliveries: Vec<Delivery>,
+    pub cleanups: Vec<Cleanup>,
+    pub last_seq: u64,
+    pub last_delivery: u64,
+}
+
+#[derive(Debug)]
+pub struct Store {
+    db: Connection,
+}
+
+impl Store {
+    /// Opens or makes the database. It is this process's alone until it is dropped.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let open = |source| Error::Open { path: path.to_owned(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(path, flags).map_err(open)?;
+        // NORMAL under WAL: a commit survives kill -9 of the hub without a sync of the disk.
+        db.busy_timeout(Duration::from_millis(100)).map_err(open)?;
+        db.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(open)?;
+        db.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
+        db.pragma_update(None, "synchronous", "NORMAL").map_err(open)?;
+        let found = schema::version(&db).map_err(open)?;
+        if found > schema::KNOWN {
+            return Err(Error::Newer { path: path.to_owned(), found, known: schema::KNOWN });
+        }
+        schema::migrate(&mut db, found).map_err(open)?;
+        Ok(Self { db })
+    }
+
+    pub fn load(&self) -> Result<Remembered, Error> {
+        let read = |source| Error::Use { act: "read", source };
+        let last = |sql: &str| self.db.query_row(sql, [], |row| row.get(0)).map_err(read);
+        Ok(Remembered {
+            workers: self.documents(
+                "workers",
+                "SELECT id, doc FROM workers WHERE ended = 0",
+                &[],
+            )?,
+            deliveries: self.documents(
+                "deliveries",
+                "SELECT id, doc FROM deliveries WHERE open = 1 OR id IN
+                   (SELECT max(id) FROM deliveries WHERE worker IN
+                     (SELECT id FROM workers WHERE ended = 0) GROUP BY worker) ORDER BY id",
+                &[],
+            )?,
+            cleanups: self.documents("cleanups", "SELECT worker, doc FROM cleanups", &[])?,
+            last_seq: last("SELECT ifnull(max(seq), 0) FROM events")?,
+            last_delivery: last("SELECT ifnull(max(id), 0) FROM deliveries")?,
+        })
+    }
+
+    /// Writes all of `records` or, on any error, none.
+    pub fn write(&mut self, records: &[Record]) -> Result<(), Error> {
+        let wrote = |source| Error::Use { act: "write to", source };
+        let batch = self.db.transaction().map_err(wrote)?;
+        for record in records {
+            write_one(&batch, record)?;
+        }
+        batch.commit().map_err(wrote)
+    }
+
+    /// Workers that were cleaned up, oldest first.
+    pub fn ended(&self) -> Result<Vec<Worker>, Error> {
+        self.documents("workers", "SELECT id, doc FROM workers WHERE ended = 1 ORDER BY n", &[])
+    }
+
+    /// Deliveries, of one worker or of all, oldest first; the newest 1,000.
+    pub fn receipts(&self, worker: Option<&WorkerId>) -> Result<Vec<Delivery>, Error> {
+        let sql = "SELECT id, doc FROM (SELECT id, doc FROM deliveries
+                     WHERE ?1 IS NULL OR worker = ?1 ORDER BY id DESC LIMIT 1000) ORDER BY id";
+        self.documents("deliveries", sql, &[&worker.map(WorkerId::as_str)])
+    }
+
+    /// Events after number `since`, at most `limit`, oldest first.
+    pub fn events(
+        &self,
+        worker: Option<&WorkerId>,
+        since: u64,
+        limit: u32,
+    ) -> Result<Vec<Event>, Error> {
+        let sql = "SELECT seq, doc FROM events
+                   WHERE seq > ?1 AND (?2 IS NULL OR worker = ?2) ORDER BY seq LIMIT ?3";
+        self.documents("events", sql, &[&since, &worker.map(WorkerId::as_str), &limit])
+    }
+
+    fn documents<T: serde::de::DeserializeOwned>(
+        &self,
+        table: &'static str,
+        sql: &str,
+        params: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<T>, Error> {
+        let read = |source| Error::Use { act: "read", source };
+        let mut query = self.db.prepare_cached(sql).map_err(read)?;
+        let mut rows = query.query(params).map_err(read)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(read)? {
+            let key: rusqlite::types::Value = row.get(0).map_err(read)?;
+            let text: String = row.get(1).map_err(read)?;
+            let bad = |source| Error::Row { table, row: format!("{key:?}"), source };
+            found.push(serde_json::from_str(&text).map_err(bad)?);
+        }
+        Ok(found)
+    }
+}
+
+fn write_one(batch: &Transaction<'_>, record: &Record) -> Result<(), Error> {
+    let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
+        let mut query = batch.prepare_cached(sql)?;
+        query.execute(params)
+    };
+    let wrote = |source| Error::Use { act: "write to", source };
+    match record {
+        Record::Worker(worker) => {
+            let (id, doc) = (worker.id.as_str(), serde_json::to_string(worker)?);
+            let ended = worker.ended.is_some();
+            let sql = "UPDATE workers SET ended = ?2, doc = ?3 WHERE id = ?1 AND ended = 0";
+            if run(sql, params![id, ended, doc]).map_err(wrote)? == 0 {
+                let sql = "INSERT INTO workers (id, ended, doc) VALUES (?1, ?2, ?3)";
+                run(sql, params![id, ended, doc]).map_err(wrote)?;
+            }
+        }
+        Record::Delivery(delivery) => {
+            let sql = "INSERT OR REPLACE INTO deliveries (id, worker, open, doc)
+                       VALUES (?1, ?2, ?3, ?4)";
+            let doc = serde_json::to_string(delivery)?;
+            let open = !delivery.step.is_final();
+            let DeliveryId(id) = delivery.id;
+            run(sql, params![id, delivery.worker.as_str(), open, doc]).map_err(wrote)?;
+        }
+        Record::Event(event) => {
+            let sql = "INSERT INTO events (seq, at, worker, doc) VALUES (?1, ?2, ?3, ?4)";
+            let worker = event.worker.as_ref().map(WorkerId::as_str);
+            let doc = serde_json::to_string(event)?;
+            run(sql, params![event.seq, event.at.0, worker, doc]).map_err(wrote)?;
+        }
+        Record::Cleanup(cleanup) => {
+            let sql = "INSERT OR REPLACE INTO cleanups (worker, doc) VALUES (?1, ?2)";
+            let doc = serde_json::to_string(cleanup)?;
+            run(sql, params![cleanup.id.as_str(), doc]).map_err(wrote)?;
+        }
+        Record::CleanupOver(worker) => {
+            run("DELETE FROM cleanups WHERE worker = ?1", params![worker.as_str()])
+                .map_err(wrote)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks a database without taking it from the hub that may own it: `doctor`'s question.
+pub fn schema_of(path: &Path) -> Result<Option<u32>, Error> {
+    let open = |source| Error::Open { path: path.to_owned(), source };
+    if !path.exists() {
+        return Ok(None);
+    }
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;
+    db.query_row("PRAGMA user_version", [], |row| row.get(0)).optional().map_err(open)
+}
+
+#[cfg(test)]
+mod tests;
