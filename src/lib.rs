@@ -2,5 +2,6 @@
 pub mod delivery;
 pub mod hub;
 pub mod model;
+pub mod paths;
 pub mod proc;
 pub mod wire;

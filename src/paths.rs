@@ -1,3 +1,416 @@
-//! Where things are: the only reader of HOME, XDG and TMUX variables.
+//! Where things are: the only reader of the environment (HOME, XDG, TMUX and the rest).
 //!
 //! Knows names of files and directories and who may own them; not what is in them.
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::{
+        ffi::{OsStrExt as _, OsStringExt as _},
+        fs::{DirBuilderExt as _, MetadataExt as _},
+    },
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{PaneId, SessionId};
+
+/// Longest path of a unix socket in bytes that every system takes (`sun_path` less its NUL).
+pub const MAX_SOCKET_LEN: usize = 103;
+
+/// Files that name this machine for good, best first.
+const MACHINE_IDS: &[&str] = &["/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid"];
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no home directory: `HOME` is not set")]
+    NoHome,
+    #[error("socket path `{}` is longer than {MAX_SOCKET_LEN} bytes", path.display())]
+    TooLong { path: PathBuf },
+    #[error("`{}` {why}", path.display())]
+    Unsafe { path: PathBuf, why: &'static str },
+    #[error("could not use directory `{}`", path.display())]
+    Directory { path: PathBuf, source: io::Error },
+}
+
+/// The environment of this process, read once at the edge and handed down.
+#[derive(Clone, Debug)]
+pub struct Env {
+    vars: HashMap<OsString, OsString>,
+    home: PathBuf,
+    uid: u32,
+}
+
+/// The caller's place in tmux, as the environment tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Real path of the server's socket.
+    pub socket: PathBuf,
+    pub server_pid: u32,
+    /// The session in which the caller's pane was *created*; it may have moved since.
+    pub session: SessionId,
+    /// None in a popup.
+    pub pane: Option<PaneId>,
+}
+
+impl Env {
+    /// This process's own environment. Fails when there is no home directory.
+    pub fn capture() -> Result<Self, Error> {
+        let home = std::env::home_dir().filter(|it| it.is_absolute()).ok_or(Error::NoHome)?;
+        Ok(Self::new(std::env::vars_os(), home, nix::unistd::getuid().as_raw()))
+    }
+
+    /// An environment made up of `vars`.
+    pub fn new<N: Into<OsString>, V: Into<OsString>>(
+        vars: impl IntoIterator<Item = (N, V)>,
+        home: PathBuf,
+        uid: u32,
+    ) -> Self {
+        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { vars, home, uid }
+    }
+
+    /// A variable; one that is set to nothing counts as not set.
+    pub fn var(&self, name: &str) -> Option<&OsStr> {
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|it| !it.is_empty())
+    }
+
+    /// Every variable, also the empty ones, in no order.
+    pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// `~/.config/wtmag`, also on macOS.
+    pub fn config_dir(&self) -> PathBuf {
+        self.base_dir("XDG_CONFIG_HOME", ".config").join("wtmag")
+    }
+
+    pub fn config_file(&self) -> PathBuf {
+        self.config_dir().join("config.toml")
+    }
+
+    /// Where the user's own agent profiles are: `<name>.toml`.
+    pub fn profiles_dir(&self) -> PathBuf {
+        self.config_dir().join("agents")
+    }
+
+    /// Where the user's own brief templates are.
+    pub fn prompts_dir(&self) -> PathBuf {
+        self.config_dir().join("prompts")
+    }
+
+    /// The tmux socket that is meant, as tmux finds it: `-S` path, else `-L` name, else `$TMUX`,
+    /// else `default`. An absolute, real path; nothing needs to be there.
+    pub fn tmux_socket(&self, path: Option<&Path>, name: Option<&OsStr>) -> Result<PathBuf, Error> {
+        let caller = || self.tmux_var().map(|(socket, _, _)| socket);
+        let socket = match (path, name) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(name)) => self.tmux_dir().join(name),
+            (None, None) => caller().unwrap_or_else(|| self.tmux_dir().join("default")),
+        };
+        let socket = real_path(&socket)?;
+        if socket.as_os_str().len() > MAX_SOCKET_LEN {
+            return Err(Error::TooLong { path: socket });
+        }
+        Ok(socket)
+    }
+
+    /// Where in tmux we are called from; None outside of tmux and for garbage.
+    pub fn caller(&self) -> Option<Caller> {
+        let (socket, server_pid, session) = self.tmux_var()?;
+        let pane = self.var("TMUX_PANE").and_then(|it| it.to_str()?.parse().ok());
+        Some(Caller { socket: real_path(&socket).ok()?, server_pid, session, pane })
+    }
+
+    /// The hub's directory for the tmux server at `socket` (as [`Env::tmux_socket`] gives it).
+    pub fn state_dir(&self, socket: &Path) -> StateDir {
+        let state = self.base_dir("XDG_STATE_HOME", ".local/state").join("wtmag");
+        StateDir { root: state.join(machine_id()).join(hash(socket)) }
+    }
+
+    /// A path for the hub's own socket, in a private directory that is made if need be. Clients
+    /// do not compute it: `hub.json` names it.
+    pub fn hub_socket(&self, tmux_socket: &Path) -> Result<PathBuf, Error> {
+        let name = format!("{}.sock", hash(tmux_socket));
+        if let Some(dir) = self.var("XDG_RUNTIME_DIR").map(Path::new) {
+            let socket = dir.join("wtmag").join(&name);
+            let is_ours = fs::metadata(dir).is_ok_and(|it| it.is_dir() && it.uid() == self.uid);
+            if dir.is_absolute() && is_ours && socket.as_os_str().len() <= MAX_SOCKET_LEN {
+                private_dir(&dir.join("wtmag"), self.uid)?;
+                return Ok(socket);
+            }
+        }
+        let dir = PathBuf::from(format!("/tmp/wtmag-{}", self.uid));
+        private_dir(&dir, self.uid)?;
+        Ok(dir.join(name))
+    }
+
+    /// An XDG base directory; relative ones are ignored, as its specification asks.
+    fn base_dir(&self, name: &str, default: &str) -> PathBuf {
+        let dir = self.var(name).map(PathBuf::from).filter(|it| it.is_absolute());
+        dir.unwrap_or_else(|| self.home.join(default))
+    }
+
+    /// tmux takes the first of `$TMUX_TMPDIR` and `/tmp` that exists.
+    fn tmux_dir(&self) -> PathBuf {
+        let wanted = self.var("TMUX_TMPDIR").and_then(|it| fs::canonicalize(it).ok());
+        let base = wanted.unwrap_or_else(|| PathBuf::from("/tmp"));
+        base.join(format!("tmux-{}", self.uid))
+    }
+
+    /// The fields of `$TMUX`, split from the right: the path may hold commas.
+    fn tmux_var(&self) -> Option<(PathBuf, u32, SessionId)> {
+        let bytes = self.var("TMUX")?.as_bytes();
+        let mut fields = bytes.rsplitn(3, |&byte| byte == b',');
+        let mut number = || str::from_utf8(fields.next()?).ok()?.parse().ok();
+        let (session, pid) = (number()?, number()?);
+        let socket = fields.next().filter(|it| !it.is_empty())?;
+        Some((OsString::from_vec(socket.to_vec()).into(), pid, SessionId(session)))
+    }
+}
+
+/// The directory of one hub: of one tmux server on one machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir {
+    root: PathBuf,
+}
+
+impl StateDir {
+    /// The state directory at `root`, wherever that is.
+    pub fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Held (flock) by the hub that owns the directory.
+    pub fn hub_lock(&self) -> PathBuf {
+        self.root.join("hub.lock")
+    }
+
+    /// Tells clients the hub's pid, version and socket.
+    pub fn hub_json(&self) -> PathBuf {
+        self.root.join("hub.json")
+    }
+
+    pub fn hub_db(&self) -> PathBuf {
+        self.root.join("hub.db")
+    }
+
+    /// What hooks and panes left for a hub that did not answer: one JSON file each.
+    pub fn spool(&self) -> PathBuf {
+        self.root.join("spool")
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Journals of `create` runs before their commit point.
+    pub fn creates(&self) -> PathBuf {
+        self.root.join("creates")
+    }
+
+    /// Makes the directory and those in it, for the user only. Refuses what others could write.
+    pub fn make(&self, uid: u32) -> Result<(), Error> {
+        private_dir(&self.root, uid)?;
+        [self.spool(), self.log(), self.creates()].iter().try_for_each(|it| private_dir(it, uid))
+    }
+}
+
+/// Makes `path` (mode 0700) with its parents unless it is there; refuses a symbolic link, another
+/// owner, and rights for others.
+pub fn private_dir(path: &Path, uid: u32) -> Result<(), Error> {
+    let fail = |source| Error::Directory { path: path.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail)?;
+    let found = fs::symlink_metadata(path).map_err(fail)?;
+    let why = if !found.is_dir() {
+        "is a symbolic link"
+    } else if found.uid() != uid {
+        "belongs to another user"
+    } else if found.mode() & 0o077 != 0 {
+        "is open to other users; `chmod 700` it"
+    } else {
+        return Ok(());
+    };
+    Err(Error::Unsafe { path: path.to_owned(), why })
+}
+
+/// The path without symbolic links, as far as it exists.
+fn real_path(path: &Path) -> Result<PathBuf, Error> {
+    let fail = |source| Error::Directory { path: path.to_owned(), source };
+    let path = std::path::absolute(path).map_err(fail)?;
+    for ancestor in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (fs::canonicalize(ancestor), path.strip_prefix(ancestor)) {
+            return Ok(real.components().chain(rest.components()).collect());
+        }
+    }
+    Ok(path)
+}
+
+/// Sixteen hex digits that stand for a path.
+fn hash(path: &Path) -> String {
+    let digest = Sha256::digest(path.as_os_str().as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What tells this machine's state from another's in a shared home directory.
+fn machine_id() -> String {
+    let is_id =
+        |id: &String| id.len() >= 8 && id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+    let named = MACHINE_IDS.iter().filter_map(|it| fs::read_to_string(it).ok());
+    if let Some(id) = named.map(|it| it.trim().to_lowercase()).find(is_id) {
+        return id;
+    }
+    // The host name of a Mac follows the network, and its home is on its own disk.
+    let is_mac = cfg!(target_os = "macos");
+    let host = if is_mac { None } else { nix::unistd::gethostname().ok() };
+    let host = host.and_then(|it| it.into_string().ok()).unwrap_or_default();
+    let plain: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    format!("host-{plain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn env(vars: &[(&str, &str)]) -> Env {
+        Env::new(vars.iter().copied(), "/home/me".into(), nix::unistd::getuid().as_raw())
+    }
+
+    fn temp() -> tempfile::TempDir {
+        tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap()
+    }
+
+    #[test]
+    fn config_is_in_dot_config_unless_xdg_says_otherwise() {
+        let file = |vars: &[(&str, &str)]| env(vars).config_file();
+        assert_eq!(file(&[]), Path::new("/home/me/.config/wtmag/config.toml"));
+        assert_eq!(file(&[("XDG_CONFIG_HOME", "/c")]), Path::new("/c/wtmag/config.toml"));
+        for ignored in ["", "relative"] {
+            let vars = [("XDG_CONFIG_HOME", ignored)];
+            assert_eq!(file(&vars), Path::new("/home/me/.config/wtmag/config.toml"));
+        }
+    }
+
+    #[test]
+    fn the_tmux_socket_is_found_as_tmux_finds_it() {
+        let dir = temp();
+        let tmp = dir.path().to_str().unwrap();
+        let uid = nix::unistd::getuid();
+        let env = env(&[("TMUX_TMPDIR", tmp), ("TMUX", &format!("{tmp}/a,b,1,2"))]);
+        let find = |path: Option<&str>, name: Option<&str>| {
+            env.tmux_socket(path.map(Path::new), name.map(OsStr::new)).unwrap()
+        };
+        let labelled = dir.path().join(format!("tmux-{uid}/x"));
+        assert_eq!(find(Some("/s/p"), Some("x")), Path::new("/s/p"));
+        assert_eq!(find(None, Some("x")), labelled);
+        assert_eq!(find(None, None), dir.path().join("a,b"));
+        assert!(find(Some("p"), None).is_absolute());
+    }
+
+    #[test]
+    fn without_tmux_the_default_socket_is_meant() {
+        let uid = nix::unistd::getuid();
+        let want = fs::canonicalize("/tmp").unwrap().join(format!("tmux-{uid}/default"));
+        for vars in [&[][..], &[("TMUX", "")], &[("TMUX_TMPDIR", "/no/such/dir"), ("TMUX", ",1,2")]]
+        {
+            assert_eq!(env(vars).tmux_socket(None, None).unwrap(), want, "{vars:?}");
+        }
+    }
+
+    #[test]
+    fn one_server_has_one_state_directory_by_whatever_path() {
+        let dir = temp();
+        fs::create_dir(dir.path().join("real")).unwrap();
+        symlink("real", dir.path().join("link")).unwrap();
+        let env = env(&[("XDG_STATE_HOME", "/state")]);
+        let state = |path: &str| {
+            env.state_dir(&env.tmux_socket(Some(&dir.path().join(path)), None).unwrap())
+        };
+        assert_eq!(state("link/s"), state("real/s"));
+        assert_eq!(state("link/new/s"), state("real/new/s"));
+        assert_ne!(state("real/s"), state("real/t"));
+        assert!(state("real/s").hub_db().starts_with("/state/wtmag"));
+        assert_eq!(state("real/s").root().components().count(), 5);
+    }
+
+    #[test]
+    fn a_socket_path_that_no_system_takes_is_refused() {
+        let path = format!("/{}", "x".repeat(MAX_SOCKET_LEN));
+        let found = env(&[]).tmux_socket(Some(Path::new(&path)), None);
+        assert!(matches!(found, Err(Error::TooLong { .. })));
+    }
+
+    #[test]
+    fn the_caller_is_known_inside_tmux_only() {
+        let inside = [("TMUX", "/no/a,b/s,41,7"), ("TMUX_PANE", "%3")];
+        let want = Caller {
+            socket: "/no/a,b/s".into(),
+            server_pid: 41,
+            session: SessionId(7),
+            pane: Some(PaneId(3)),
+        };
+        assert_eq!(env(&inside).caller(), Some(want.clone()));
+        assert_eq!(env(&inside[..1]).caller(), Some(Caller { pane: None, ..want }));
+        for garbage in ["", "/s", "/s,1", "/s,x,1", ",1,1", "/s,1,-1"] {
+            assert_eq!(env(&[("TMUX", garbage)]).caller(), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn the_hub_socket_is_in_the_runtime_directory_when_it_fits() {
+        let dir = temp();
+        let socket = |dir: &str| env(&[("XDG_RUNTIME_DIR", dir)]).hub_socket(Path::new("/s"));
+        let found = socket(dir.path().to_str().unwrap()).unwrap();
+        assert_eq!(found.parent(), Some(dir.path().join("wtmag").as_path()));
+        let mode = fs::metadata(dir.path().join("wtmag")).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let long = dir.path().join("x".repeat(MAX_SOCKET_LEN));
+        fs::create_dir(&long).unwrap();
+        for elsewhere in ["relative", "/no/such/dir", long.to_str().unwrap()] {
+            assert!(socket(elsewhere).unwrap().starts_with("/tmp"), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_others_could_write_is_refused() {
+        let dir = temp();
+        let uid = nix::unistd::getuid().as_raw();
+        let [open, link, file, new] =
+            ["open", "link", "file", "a/b/new"].map(|it| dir.path().join(it));
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(dir.path(), &link).unwrap();
+        fs::File::create(&file).unwrap();
+        assert!(matches!(private_dir(&open, uid), Err(Error::Unsafe { .. })));
+        assert!(matches!(private_dir(&link, uid), Err(Error::Unsafe { .. })));
+        assert!(matches!(private_dir(&file, uid), Err(Error::Directory { .. })));
+        assert!(matches!(private_dir(dir.path(), uid + 1), Err(Error::Unsafe { .. })));
+        private_dir(&new, uid).unwrap();
+        private_dir(&new, uid).unwrap();
+    }
+
+    #[test]
+    fn the_machine_id_is_a_plain_name() {
+        let id = machine_id();
+        assert!(
+            !id.is_empty() && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'),
+            "{id}"
+        );
+        assert_eq!(id, machine_id());
+    }
+}
