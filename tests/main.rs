@@ -1,2 +1,4 @@
-#[test]
-fn t() {}
+//! One integration binary; one module per capability.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop, with the line")]
+mod config;
+mod tidy;

@@ -1,0 +1,11 @@
+//! The user's and the project's settings.
+//!
+//! Knows the files that hold them, their order and what they may say; not what is done with it.
+mod load;
+mod schema;
+
+pub use load::{Error, Flag, Loaded, Origin, PROJECT_FILE, Setting, load, write_template};
+pub use schema::{
+    Agent, Agents, Backend, Config, DefaultAgent, Launch, NoAgent, Record, TEMPLATE, Trust,
+    Worktree,
+};

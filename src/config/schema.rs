@@ -1,0 +1,416 @@
+//! What a configuration may say, what it says by default, and how layers are laid over each other.
+//!
+//! Knows text in, checked tables and settings out. No file, no environment, no flag parser.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use toml::{
+    Spanned, Table, Value,
+    de::{DeTable, DeValue},
+};
+
+use crate::model::{DeliveryMode, Kind, Placement};
+
+/// The file that the first run writes, and the lowest layer.
+pub const TEMPLATE: &str = include_str!("template.toml");
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub agents: Agents,
+    pub launch: Launch,
+    #[serde(default)]
+    pub worktree: Worktree,
+    #[serde(default)]
+    pub record: Record,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agents {
+    pub default: DefaultAgent,
+    #[serde(flatten)]
+    pub by_name: BTreeMap<String, Agent>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DefaultAgent {
+    /// Not checked against the blocks: see [`Config::agent`].
+    pub name: String,
+}
+
+/// One `[agents.<name>]` block, defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// As a shell would split it; see [`Agent::argv`].
+    pub command: String,
+    #[serde(default)]
+    pub args: Vec<String>,
+    pub delivery: DeliveryMode,
+    /// Flag for delivery by argument; empty: positional.
+    #[serde(default)]
+    pub prompt_flag: String,
+    /// Name of a profile; None: found by the block's name, then by the command.
+    pub profile: Option<String>,
+    #[serde(default)]
+    pub trust: Trust,
+    #[serde(default = "yes")]
+    pub hooks: bool,
+}
+
+/// Who answers the agent's question whether a new worktree is to be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// The user.
+    #[default]
+    Ask,
+    /// wtmag, for each worktree it makes: the user opted in.
+    Worktree,
+}
+
+/// Where workers are shown: `Window` or `Session`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    pub implementation: Placement,
+    pub review: Placement,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worktree {
+    pub backend: Backend,
+}
+
+/// What makes and removes worktrees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// `wt` where it is installed, else `git`.
+    #[default]
+    Auto,
+    Wt,
+    Git,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Keep the screens that changed a worker's state.
+    pub enabled: bool,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A name that no `[agents.X]` block has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no agent `{name}` in the configuration{}", did_you_mean(nearest.as_deref()))]
+pub struct NoAgent {
+    pub name: String,
+    pub nearest: Option<String>,
+    pub known: Vec<String>,
+}
+
+impl Config {
+    pub fn agent(&self, name: &str) -> Result<&Agent, NoAgent> {
+        let known = || self.agents.by_name.keys();
+        self.agents.by_name.get(name).ok_or_else(|| NoAgent {
+            name: name.to_owned(),
+            nearest: nearest(name, known().map(String::as_str)).map(str::to_owned),
+            known: known().cloned().collect(),
+        })
+    }
+}
+
+impl Launch {
+    pub fn placement(&self, kind: Kind) -> Placement {
+        match kind {
+            Kind::Implementation => self.implementation,
+            Kind::Review => self.review,
+        }
+    }
+}
+
+impl Agent {
+    /// Command word and arguments; a command of several words brings its own.
+    pub fn argv(&self) -> Vec<String> {
+        let mut argv = shlex::split(&self.command).unwrap_or_default();
+        argv.extend_from_slice(&self.args);
+        argv
+    }
+}
+
+/// What is wrong with a file, and at which byte of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) at: usize,
+    pub(super) message: String,
+}
+
+/// Whose file it is: a repository's may not decide for its users whom they trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    User,
+    Project,
+}
+
+/// One file's settings, checked, each with the byte at which its key stands. Paths are dotted:
+/// `agents.pi.command`; a block has an entry of its own: `agents.pi`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layer {
+    pub(super) table: Table,
+    pub(super) places: BTreeMap<String, usize>,
+}
+
+enum Shape {
+    Text,
+    /// Words that a shell can split, at least one.
+    CommandLine,
+    /// A name that is safe as a file name and as a TOML key.
+    Name,
+    Texts,
+    Bool,
+    OneOf(&'static [&'static str]),
+}
+
+type Keys = &'static [(&'static str, Shape)];
+
+const PLACES: Shape = Shape::OneOf(&["window", "session"]);
+
+/// Every table but `agents`.
+const SECTIONS: &[(&str, Keys)] = &[
+    ("launch", &[("implementation", PLACES), ("review", PLACES)]),
+    ("worktree", &[("backend", Shape::OneOf(&["auto", "wt", "git"]))]),
+    ("record", &[("enabled", Shape::Bool)]),
+];
+
+const DEFAULT_AGENT: Keys = &[("name", Shape::Name)];
+
+const AGENT: Keys = &[
+    ("command", Shape::CommandLine),
+    ("args", Shape::Texts),
+    ("delivery", Shape::OneOf(&["ready", "argument"])),
+    ("prompt_flag", Shape::Text),
+    ("profile", Shape::Name),
+    ("trust", Shape::OneOf(&["ask", "worktree"])),
+    ("hooks", Shape::Bool),
+];
+
+/// Checks one file.
+pub(super) fn parse(text: &str, owner: Owner) -> Result<Layer, Fault> {
+    let root = DeTable::parse(text).map_err(|err| no_toml(&err))?;
+    let mut layer = Layer::default();
+    for (key, value) in root.get_ref() {
+        let name: &str = key.get_ref();
+        if name == "agents" {
+            parse_agents(value, owner, &mut layer)?;
+        } else if let Some((_, keys)) = SECTIONS.iter().find(|(section, _)| *section == name) {
+            parse_table(name, keys, value, &mut layer)?;
+        } else {
+            let known = SECTIONS.iter().map(|(section, _)| *section).chain(["agents"]);
+            return Err(unknown_key(key.span().start, name, "the top level", known));
+        }
+    }
+    layer.table = toml::from_str(text).map_err(|err| no_toml(&err))?;
+    Ok(layer)
+}
+
+fn parse_agents(
+    value: &Spanned<DeValue<'_>>,
+    owner: Owner,
+    layer: &mut Layer,
+) -> Result<(), Fault> {
+    for (key, value) in require_table("agents", value)? {
+        let (name, at) = (key.get_ref(), key.span().start);
+        let path = format!("agents.{name}");
+        if name == "default" {
+            parse_table(&path, DEFAULT_AGENT, value, layer)?;
+            continue;
+        }
+        if !is_name(name) {
+            let message = format!("agent name `{name}` must be letters, digits, `-` and `_`");
+            return Err(Fault { at, message });
+        }
+        layer.places.insert(path.clone(), at);
+        parse_table(&path, AGENT, value, layer)?;
+        if let Some(&at) = layer.places.get(&format!("{path}.trust"))
+            && owner == Owner::Project
+        {
+            let message = format!("`{path}.trust` can only be set in your own configuration");
+            return Err(Fault { at, message });
+        }
+    }
+    Ok(())
+}
+
+fn parse_table(
+    path: &str,
+    keys: Keys,
+    value: &Spanned<DeValue<'_>>,
+    layer: &mut Layer,
+) -> Result<(), Fault> {
+    for (key, value) in require_table(path, value)? {
+        let (name, at) = (key.get_ref(), key.span().start);
+        let Some((_, shape)) = keys.iter().find(|(known, _)| known == name) else {
+            let known = keys.iter().map(|(known, _)| *known);
+            return Err(unknown_key(at, name, &format!("`[{path}]`"), known));
+        };
+        let path = format!("{path}.{name}");
+        check_shape(&path, shape, value)?;
+        layer.places.insert(path, at);
+    }
+    Ok(())
+}
+
+fn require_table<'a, 'i>(
+    path: &str,
+    value: &'a Spanned<DeValue<'i>>,
+) -> Result<&'a DeTable<'i>, Fault> {
+    value.get_ref().as_table().ok_or_else(|| wrong_type(path, "a table", value))
+}
+
+fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Result<(), Fault> {
+    let text = value.get_ref().as_str();
+    let is_text = |it: &Spanned<DeValue<'_>>| it.get_ref().is_str();
+    let (fits, want) = match shape {
+        Shape::Text => (text.is_some(), "a string".to_owned()),
+        Shape::Bool => (value.get_ref().is_bool(), "`true` or `false`".to_owned()),
+        Shape::Texts => {
+            let array = value.get_ref().as_array();
+            (array.is_some_and(|it| it.iter().all(is_text)), "an array of strings".to_owned())
+        }
+        Shape::Name => {
+            (text.is_some_and(is_name), "a name of letters, digits, `-` and `_`".to_owned())
+        }
+        Shape::CommandLine => {
+            let words = text.and_then(shlex::split).unwrap_or_default();
+            (words.first().is_some_and(|it| !it.is_empty()), "a command".to_owned())
+        }
+        Shape::OneOf(names) => {
+            (text.is_some_and(|it| names.contains(&it)), one_of(names.iter().copied(), "or"))
+        }
+    };
+    if fits {
+        return Ok(());
+    }
+    let mut fault = wrong_type(path, &want, value);
+    if let (Shape::OneOf(names), Some(text)) = (shape, text) {
+        fault.message += &did_you_mean(nearest(text, names.iter().copied()));
+    }
+    Err(fault)
+}
+
+fn is_name(text: &str) -> bool {
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
+}
+
+fn no_toml(err: &toml::de::Error) -> Fault {
+    let at = err.span().map_or(0, |it| it.start);
+    // Some of its messages are of several lines.
+    Fault { at, message: err.message().lines().collect::<Vec<_>>().join(", ") }
+}
+
+fn wrong_type(path: &str, want: &str, value: &Spanned<DeValue<'_>>) -> Fault {
+    let found = match value.get_ref() {
+        DeValue::String(text) => format!("the string {text:?}"),
+        DeValue::Boolean(it) => format!("`{it}`"),
+        other @ (DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_)) => {
+            let kind = other.type_str();
+            let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+            format!("{article} {kind}")
+        }
+    };
+    Fault { at: value.span().start, message: format!("`{path}` must be {want}, not {found}") }
+}
+
+fn unknown_key<'k>(
+    at: usize,
+    name: &str,
+    place: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+) -> Fault {
+    let nearest = did_you_mean(nearest(name, known.clone()));
+    let known = one_of(known, "and");
+    Fault { at, message: format!("unknown key `{name}` in {place}, which takes {known}{nearest}") }
+}
+
+/// `` `a`, `b` and `c` ``
+fn one_of<'n>(names: impl Iterator<Item = &'n str>, last: &str) -> String {
+    let names: Vec<_> = names.map(|it| format!("`{it}`")).collect();
+    match names.split_last() {
+        Some((end, [])) => end.clone(),
+        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|it| format!("; did you mean `{it}`?")).unwrap_or_default()
+}
+
+/// The known name that `name` may be a slip of.
+fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    const CLOSE: f64 = 0.7;
+    let scored = known.map(|it| (strsim::jaro_winkler(&name.to_lowercase(), it), it));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= CLOSE).then_some(best.1)
+}
+
+/// Lays `over` on `base`: an agent's block replaces the whole block, other keys replace one value.
+pub(super) fn merge(base: &mut Table, over: Table) {
+    for (section, value) in over {
+        let is_agents = section == "agents";
+        let (Value::Table(value), Value::Table(base)) =
+            (value, base.entry(section).or_insert_with(|| Value::Table(Table::new())))
+        else {
+            continue;
+        };
+        if is_agents {
+            merge_agents(base, value);
+        } else {
+            base.extend(value);
+        }
+    }
+}
+
+fn merge_agents(base: &mut Table, over: Table) {
+    for (name, block) in over {
+        match (base.get_mut(&name), block) {
+            (Some(Value::Table(old)), Value::Table(new)) if name == "default" => old.extend(new),
+            (_, block) => {
+                base.insert(name, block);
+            }
+        }
+    }
+}
+
+/// The settings of a merged table; defaults that depend on other keys are filled in here.
+pub(super) fn settle(mut table: Table) -> Result<Config, toml::de::Error> {
+    let agents = table.get_mut("agents").and_then(Value::as_table_mut);
+    for (name, block) in agents.into_iter().flatten().filter(|(name, _)| *name != "default") {
+        let Some(block) = block.as_table_mut() else { continue };
+        let delivery = if block.contains_key("prompt_flag") { "argument" } else { "ready" };
+        block.entry("command").or_insert_with(|| name.clone().into());
+        block.entry("delivery").or_insert_with(|| delivery.into());
+    }
+    table.try_into()
+}
+
+#[cfg(test)]
+mod tests;
