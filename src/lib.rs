@@ -1,4 +1,5 @@
 #![doc = include_str!("ARCHITECTURE.md")]
+pub mod client;
 pub mod config;
 pub mod delivery;
 pub mod hub;

@@ -6,6 +6,7 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -219,6 +220,47 @@ impl<'a> Cmd<'a> {
         command.process_group(0).kill_on_drop(true);
         command
     }
+}
+
+/// Variables of an agent or of a hub that must not reach a process which outlives the caller.
+const CALLERS_OWN: &[&str] =
+    &["CLAUDECODE", "CLAUDE_", "CODEX_", "GIT_", "WORKTRUNK_", "WTMAG_", "TMUX"];
+
+/// Starts a program that goes on without us: no terminal, no pipes, a group of its own, and nothing
+/// of the caller's agent, repository or pane in its environment. Returns its pid.
+#[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
+pub fn detach<S: AsRef<OsStr>>(
+    program: &Path,
+    args: impl IntoIterator<Item = S>,
+) -> Result<u32, Error> {
+    let mut command = std::process::Command::new(program);
+    command.args(args).current_dir("/").process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if CALLERS_OWN.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    let child = command.spawn();
+    let program = program.to_string_lossy().into_owned();
+    child.map(|child| child.id()).map_err(|source| Error::Start { program, source })
+}
+
+/// Becomes another program; comes back only with an error.
+#[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
+pub fn exec<S: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    args: impl IntoIterator<Item = S>,
+    without: &[&str],
+) -> Error {
+    let mut command = std::process::Command::new(&program);
+    command.args(args);
+    for name in without {
+        command.env_remove(name);
+    }
+    let source = command.exec();
+    Error::Start { program: program.as_ref().to_string_lossy().into_owned(), source }
 }
 
 /// Resolves once `cancel` says so; never, when whoever could say so is gone.

@@ -9,7 +9,13 @@ use std::{
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agents", &[]),
     ("brief", &[]),
-    ("cli", &["agents", "brief", "client", "config", "git", "hub", "pane", "paths", "picker", "proc", "sources", "wire"]),
+    (
+        "cli",
+        &[
+            "agents", "brief", "client", "config", "git", "hub", "pane", "paths", "picker", "proc",
+            "sources", "wire",
+        ],
+    ),
     ("client", &["paths", "proc", "wire"]),
     ("config/schema", &["agents"]),
     ("config", &["agents", "paths"]),

@@ -2,4 +2,9 @@
 //!
 //! [`state`] decides, [`run`] loops, `perform` does, [`store`] remembers, `listen` talks to clients.
 //! The hub has no terminal, reads no keys and runs no project code.
+mod listen;
+mod perform;
+mod publish;
+pub mod run;
+pub mod state;
 pub mod store;

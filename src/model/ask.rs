@@ -104,8 +104,6 @@ pub struct NewWorker {
     pub launch_env: Vec<(String, String)>,
     /// The first prompt.
     pub bootstrap: String,
-    /// A profile of the user's own, as TOML; else the embedded one that `agent.profile` names.
-    pub profile: Option<String>,
 }
 
 /// A text to deliver.

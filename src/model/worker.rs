@@ -58,6 +58,9 @@ pub struct Agent {
     pub name: String,
     /// Its profile's name.
     pub profile: String,
+    /// The profile itself as TOML, when it is the user's own and not an embedded one.
+    #[serde(default)]
+    pub profile_text: Option<String>,
     /// Command word and arguments.
     pub argv: Vec<String>,
     pub model: Option<String>,

@@ -12,7 +12,8 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
 
-use crate::model::{Cleanup, Delivery, DeliveryId, Event, Worker, WorkerId};
+use super::state::{Record, Remembered};
+use crate::model::{Delivery, DeliveryId, Event, Worker, WorkerId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -26,28 +27,6 @@ pub enum Error {
     Row { table: &'static str, row: String, source: serde_json::Error },
     #[error("a record cannot be written as JSON")]
     Encode(#[from] serde_json::Error),
-}
-
-/// One thing to remember.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Record {
-    Worker(Box<Worker>),
-    Delivery(Box<Delivery>),
-    Event(Event),
-    Cleanup(Cleanup),
-    CleanupOver(WorkerId),
-}
-
-/// What a hub finds when it starts.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Remembered {
-    /// Workers that were not cleaned up.
-    pub workers: Vec<Worker>,
-    /// Open deliveries, and the newest one of each of those workers.
-    pub deliveries: Vec<Delivery>,
-    pub cleanups: Vec<Cleanup>,
-    pub last_seq: u64,
-    pub last_delivery: u64,
 }
 
 #[derive(Debug)]

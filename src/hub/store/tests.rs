@@ -20,6 +20,7 @@ fn worker(id: &str) -> Worker {
         agent: Agent {
             name: "pi".into(),
             profile: "pi".into(),
+            profile_text: None,
             argv: vec!["pi".into()],
             model: None,
             delivery: DeliveryMode::Ready,

@@ -1,0 +1,348 @@
+//! A client's side of the hub: find it, start it when there is none, ask, listen.
+//!
+//! Knows [`crate::wire`], where a hub's files are and how its process is started; nothing of what
+//! the hub does inside. Waiting for a hub to start is waiting for its word on a socket made for it.
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{
+        UnixListener, UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    time::timeout,
+};
+
+use crate::{
+    model::{Answer, Ask, Event, Refusal},
+    paths::{self, Env, StateDir},
+    proc::{self, Cmd},
+    wire::{self, Frame, Hello, Request},
+};
+
+/// How long a hub may take to say hello.
+const HELLO_LIMIT: Duration = Duration::from_secs(5);
+/// How long a hub may take to start, with its database and an older hub's end.
+const START_LIMIT: Duration = Duration::from_secs(15);
+/// How long a hub may take to answer what needs no waiting.
+pub const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no hub is running for this tmux server")]
+    NotRunning,
+    #[error("could not start the hub: {why}")]
+    Start { why: String },
+    #[error("the hub (pid {pid}) does not answer")]
+    Silent { pid: u32 },
+    #[error("the hub (pid {pid}) speaks another protocol ({theirs}, this program {ours})", ours = wire::PROTOCOL)]
+    Foreign { pid: u32, theirs: u32 },
+    #[error("the hub closed the connection")]
+    Closed,
+    #[error("the hub did not answer within {} s", limit.as_secs())]
+    TimedOut { limit: Duration },
+    #[error("lost the connection to the hub")]
+    Io(#[from] io::Error),
+    #[error("the hub said something that cannot be read")]
+    Frame(#[from] wire::Error),
+    #[error("`{}` cannot be read", path.display())]
+    HubFile { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Paths(#[from] paths::Error),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// What a running hub writes into `hub.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubFile {
+    pub pid: u32,
+    pub version: String,
+    pub socket: PathBuf,
+}
+
+/// Which hub is meant, and how to start it.
+#[derive(Clone, Debug)]
+pub struct Whereabouts {
+    pub tmux_socket: PathBuf,
+    pub state: StateDir,
+    /// Directory for short-lived sockets, ours alone.
+    pub runtime: PathBuf,
+    pub program: PathBuf,
+    pub uid: u32,
+}
+
+impl Whereabouts {
+    /// The hub of the tmux server that `-S`, `-L` or the environment mean.
+    pub fn find(env: &Env, path: Option<&Path>, name: Option<&OsString>) -> Result<Self, Error> {
+        let tmux_socket = env.tmux_socket(path, name.map(OsString::as_os_str))?;
+        let state = env.state_dir(&tmux_socket);
+        let hub_socket = env.hub_socket(&tmux_socket)?;
+        let runtime = hub_socket.parent().unwrap_or(Path::new("/tmp")).to_owned();
+        let program = std::env::current_exe().map_err(Error::Io)?;
+        Ok(Self { tmux_socket, state, runtime, program, uid: env.uid() })
+    }
+
+    /// The running hub's own words about itself, if there is a file of it.
+    pub fn hub_file(&self) -> Result<Option<HubFile>, Error> {
+        let path = self.state.hub_json();
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::HubFile { path, source }),
+        };
+        let parsed = serde_json::from_slice(&bytes);
+        parsed.map(Some).map_err(|error| Error::HubFile { path, source: error.into() })
+    }
+}
+
+/// A connection to a hub.
+#[derive(Debug)]
+pub struct Hub {
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+    pub hello: Hello,
+    line: Vec<u8>,
+    last_id: u64,
+}
+
+impl Hub {
+    /// Connects to the running hub, whatever its version; `NotRunning` when there is none.
+    pub async fn connect(at: &Whereabouts) -> Result<Self, Error> {
+        let Some(file) = at.hub_file()? else { return Err(Error::NotRunning) };
+        let stream = match UnixStream::connect(&file.socket).await {
+            Ok(stream) => stream,
+            Err(error) if is_absent(&error) => return Err(Error::NotRunning),
+            Err(error) => return Err(error.into()),
+        };
+        let silent = Error::Silent { pid: file.pid };
+        timeout(HELLO_LIMIT, Self::greet(stream)).await.map_err(|_| silent)?
+    }
+
+    /// Connects to a hub that can be worked with: starts one when none runs, replaces an older one.
+    pub async fn connect_or_start(at: &Whereabouts) -> Result<Self, Error> {
+        match Self::connect(at).await {
+            Ok(hub) if hub.is_older() => {}
+            Ok(hub) => return Ok(hub),
+            Err(Error::NotRunning | Error::Closed) => {}
+            Err(error) => return Err(error),
+        }
+        at.state.make(at.uid)?;
+        // One starts, the others wait here and then find it running.
+        let turn = start_turn(at).await?;
+        let hub = match Self::connect(at).await {
+            Ok(hub) if hub.is_older() => {
+                hub.replace().await?;
+                start(at).await?;
+                Self::connect(at).await
+            }
+            Err(Error::NotRunning | Error::Closed) => {
+                start(at).await?;
+                Self::connect(at).await
+            }
+            other => other,
+        };
+        drop(turn);
+        hub
+    }
+
+    /// Asks and waits for the answer; events that come meanwhile are dropped.
+    pub async fn ask(&mut self, ask: Ask) -> Result<Answer, Error> {
+        self.ask_within(ask, ANSWER_LIMIT).await
+    }
+
+    /// As [`Hub::ask`], with a limit of its own.
+    pub async fn ask_within(&mut self, ask: Ask, limit: Duration) -> Result<Answer, Error> {
+        let id = self.send(ask).await?;
+        let answered = async {
+            loop {
+                match self.frame().await? {
+                    Frame::Answer { id: to, answer } if to == id => return Ok(answer),
+                    Frame::Refused { id: to, refusal } if to == id => return Err(refusal.into()),
+                    Frame::Answer { .. }
+                    | Frame::Refused { .. }
+                    | Frame::Event { .. }
+                    | Frame::Lagged { .. } => {}
+                }
+            }
+        };
+        timeout(limit, answered).await.map_err(|_| Error::TimedOut { limit })?
+    }
+
+    /// The next event of a subscription. Safe to drop while it waits.
+    pub async fn event(&mut self) -> Result<Event, Error> {
+        loop {
+            match self.frame().await? {
+                Frame::Event { event, .. } => return Ok(event),
+                Frame::Lagged { .. } => return Err(Error::Closed),
+                Frame::Answer { .. } | Frame::Refused { .. } => {}
+            }
+        }
+    }
+
+    /// Sends a request without waiting for its answer; returns its number.
+    pub async fn send(&mut self, ask: Ask) -> Result<u64, Error> {
+        self.last_id += 1;
+        let request = Request { id: self.last_id, ask };
+        self.writer.write_all(&wire::encode(&request)?).await?;
+        Ok(self.last_id)
+    }
+
+    async fn greet(stream: UnixStream) -> Result<Self, Error> {
+        let (read, mut writer) = stream.into_split();
+        let mut reader = BufReader::new(read);
+        writer.write_all(&wire::encode(&Hello::new(std::process::id()))?).await?;
+        let mut line = Vec::new();
+        next_line(&mut reader, &mut line).await?;
+        let hello: Hello = wire::decode(&line)?;
+        if !hello.is_understood() {
+            return Err(Error::Foreign { pid: hello.pid, theirs: hello.protocol });
+        }
+        Ok(Self { reader, writer, hello, line: Vec::new(), last_id: 0 })
+    }
+
+    /// The next frame. What was read of it stays in `line` when this is dropped while it waits.
+    async fn frame(&mut self) -> Result<Frame, Error> {
+        next_line(&mut self.reader, &mut self.line).await?;
+        let line = std::mem::take(&mut self.line);
+        Ok(wire::decode(&line)?)
+    }
+
+    /// This program is newer than the hub.
+    fn is_older(&self) -> bool {
+        version(&self.hello.wtmag) < version(env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Asks an older hub to finish the step in hand and leave, and waits until it has.
+    async fn replace(mut self) -> Result<(), Error> {
+        let reason = format!("replaced by wtmag {}", env!("CARGO_PKG_VERSION"));
+        self.ask(Ask::Stop { reason }).await?;
+        self.closed().await
+    }
+
+    /// Waits until the hub has closed the connection: it is gone.
+    pub async fn closed(&mut self) -> Result<(), Error> {
+        let pid = self.hello.pid;
+        let gone = async { while self.frame().await.is_ok() {} };
+        timeout(START_LIMIT, gone).await.map_err(|_| Error::Silent { pid })
+    }
+}
+
+/// Waits for the right to start a hub, which the kernel gives back if its holder dies.
+async fn start_turn(at: &Whereabouts) -> Result<File, Error> {
+    let path = at.state.root().join("start.lock");
+    let turn = tokio::task::spawn_blocking(move || {
+        let file = File::options().create(true).append(true).open(&path)?;
+        file.lock()?;
+        io::Result::Ok(file)
+    });
+    let turn = timeout(START_LIMIT, turn).await;
+    let why = || "another wtmag has been starting it for too long".to_owned();
+    let turn = turn.map_err(|_| Error::Start { why: why() })?;
+    Ok(turn.map_err(io::Error::other)??)
+}
+
+/// Starts a hub and waits for its word that it is ready, or why it is not.
+async fn start(at: &Whereabouts) -> Result<(), Error> {
+    let word = at.runtime.join(format!("start-{}.sock", std::process::id()));
+    drop(std::fs::remove_file(&word));
+    let listener = UnixListener::bind(&word)?;
+    let heard = async {
+        launch(at, &word).await?;
+        let (mut stream, _) = listener.accept().await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        match text.trim() {
+            "ready" => Ok(()),
+            why => Err(Error::Start { why: why.to_owned() }),
+        }
+    };
+    let heard = timeout(START_LIMIT, heard).await;
+    drop(std::fs::remove_file(&word));
+    let log = at.state.log().display().to_string();
+    let why = format!("it did not get ready within {} s; see {log}", START_LIMIT.as_secs());
+    heard.map_err(|_| Error::Start { why })?
+}
+
+/// By the tmux server when there is one, so that the hub has its environment, scope and life;
+/// directly otherwise.
+async fn launch(at: &Whereabouts, word: &Path) -> Result<(), Error> {
+    let failed = |error: proc::Error| Error::Start { why: error.to_string() };
+    let args: [OsString; 8] = [
+        "hub".into(),
+        "run".into(),
+        "--tmux-socket".into(),
+        at.tmux_socket.clone().into(),
+        "--state".into(),
+        at.state.root().into(),
+        "--ready".into(),
+        word.into(),
+    ];
+    if let Some(line) = shell_line(&at.program, &args) {
+        let server = [OsString::from("-N"), "-S".into(), at.tmux_socket.clone().into()];
+        let run = [OsString::from("run-shell"), "-b".into(), line.into()];
+        let cmd = Cmd::new("tmux", Path::new("/")).args(server.iter().chain(&run));
+        let started = cmd.limit(HELLO_LIMIT).run(&proc::never()).await;
+        if started.is_ok_and(|output| output.is_success()) {
+            return Ok(());
+        }
+    }
+    proc::detach(&at.program, &args).map_err(failed)?;
+    Ok(())
+}
+
+/// The command for tmux's `run-shell`: quoted for sh, then for tmux's formats. None when a path
+/// cannot be said in a line of text.
+fn shell_line(program: &Path, args: &[OsString]) -> Option<String> {
+    let words = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
+    let quoted = words.map(|word| shlex::try_quote(word.to_str()?).ok().map(String::from));
+    let quoted: Vec<String> = quoted.collect::<Option<_>>()?;
+    let line = format!("exec {} </dev/null >/dev/null 2>&1", quoted.join(" "));
+    Some(line.replace('#', "##"))
+}
+
+async fn next_line(reader: &mut BufReader<OwnedReadHalf>, line: &mut Vec<u8>) -> Result<(), Error> {
+    let limit = u64::try_from(wire::MAX_FRAME).unwrap_or(u64::MAX);
+    reader.take(limit).read_until(b'\n', line).await?;
+    match line.last() {
+        Some(b'\n') => Ok(()),
+        Some(_) if line.len() >= wire::MAX_FRAME => Err(wire::Error::TooLong.into()),
+        Some(_) | None => Err(Error::Closed),
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+/// The numbers of a version, for comparison.
+fn version(text: &str) -> Vec<u64> {
+    text.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(version("0.9.0") < version("0.10.0"));
+        assert!(version("0.1.0") >= version("0.1.0-dev"));
+    }
+
+    #[test]
+    fn a_path_is_neither_shell_nor_format() {
+        let path = "/a b/#(touch z)'q'$x";
+        let line = shell_line(Path::new(path), &["hub".into()]).unwrap();
+        assert!(line.contains("##(touch z)"), "{line}");
+        let words = shlex::split(&line.replace("##", "#")).unwrap();
+        assert_eq!(words.get(..3).unwrap(), ["exec", path, "hub"]);
+    }
+}

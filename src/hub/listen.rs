@@ -1,0 +1,171 @@
+//! The hub's side of its socket: one task per client, lines in, lines out.
+//!
+//! Knows frames and bounds; not what is asked. A peer of another user is turned away, a peer that
+//! speaks another protocol is told so, a line that is too long or no request ends its connection
+//! only.
+use std::{io, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream, unix::OwnedReadHalf},
+    sync::mpsc,
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::{
+    run::Wake,
+    state::{Input, Ticket},
+};
+use crate::{
+    model::{Refusal, RefusalKind},
+    wire::{self, Frame, Hello, Request},
+};
+
+/// Lines that may wait for a client that reads slowly.
+pub(super) const QUEUE: usize = 256;
+/// How long a client may take for its first line, or for reading one of ours.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Accepts clients until its task is dropped.
+pub(super) async fn listen(listener: UnixListener, wakes: mpsc::Sender<Wake>, uid: u32) {
+    let mut clients = JoinSet::new();
+    let mut last_id = 0;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    last_id += 1;
+                    clients.spawn(serve(stream, last_id, wakes.clone(), uid));
+                }
+                // Out of descriptors: leave the peer in the backlog until one is free again.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a client");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+            Some(ended) = clients.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a client's task failed");
+                }
+            }
+        }
+    }
+}
+
+async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: u32) {
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == uid => {}
+        Ok(peer) => return tracing::warn!(uid = peer.uid(), "turned away another user"),
+        Err(error) => return tracing::warn!(%error, "cannot tell who connects"),
+    }
+    let (read, mut write) = stream.into_split();
+    let (lines, mut queue) = mpsc::channel::<Vec<u8>>(QUEUE);
+    let writer = async move {
+        while let Some(line) = queue.recv().await {
+            let sent = timeout(PATIENCE, write.write_all(&line)).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                return;
+            }
+        }
+    };
+    let reader = async {
+        let mut reader = BufReader::new(read);
+        if !greet(&mut reader, &lines).await {
+            return;
+        }
+        if wakes.send(Wake::ClientCame { client, lines: lines.clone() }).await.is_err() {
+            return;
+        }
+        if let Err(error) = requests(&mut reader, client, &wakes, &lines).await {
+            tracing::debug!(client, %error, "client ended");
+        }
+        let gone = Wake::Input(Input::ClientGone { client });
+        if wakes.send(gone).await.is_err() {
+            tracing::debug!("the hub is leaving");
+        }
+    };
+    // Both ends: a client that stops reading is gone as well as one that stops writing.
+    tokio::pin!(writer, reader);
+    tokio::select! {
+        () = &mut writer => {
+            let gone = Wake::Input(Input::ClientGone { client });
+            if wakes.send(gone).await.is_err() {
+                tracing::debug!("the hub is leaving");
+            }
+        }
+        () = &mut reader => {
+            drop(lines);
+            if timeout(PATIENCE, writer).await.is_err() {
+                tracing::debug!(client, "last lines were not read");
+            }
+        }
+    }
+}
+
+async fn greet(reader: &mut BufReader<OwnedReadHalf>, lines: &mpsc::Sender<Vec<u8>>) -> bool {
+    let first = timeout(PATIENCE, line(reader)).await;
+    let Ok(Ok(Some(first))) = first else { return false };
+    let ours = Hello::new(std::process::id());
+    if let Ok(hello) = wire::encode(&ours) && lines.send(hello).await.is_err() {
+        return false;
+    }
+    match wire::decode::<Hello>(&first) {
+        Ok(theirs) => theirs.is_understood(),
+        Err(error) => {
+            tracing::debug!(%error, "no hello");
+            false
+        }
+    }
+}
+
+async fn requests(
+    reader: &mut BufReader<OwnedReadHalf>,
+    client: u64,
+    wakes: &mpsc::Sender<Wake>,
+    lines: &mpsc::Sender<Vec<u8>>,
+) -> io::Result<()> {
+    while let Some(line) = line(reader).await? {
+        match wire::decode::<Request>(&line) {
+            Ok(Request { id, ask }) => {
+                let ticket = Ticket { client, request: id };
+                let asked = Wake::Input(Input::Asked { ticket, ask });
+                if wakes.send(asked).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Err(error) => {
+                let refusal = Refusal::new(RefusalKind::BadRequest, error.to_string());
+                let frame = Frame::Refused { id: id_of(&line), refusal };
+                let Ok(frame) = wire::encode(&frame) else { return Ok(()) };
+                if lines.send(frame).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number of a request whose verb is unknown here, so that its asker hears of it.
+fn id_of(line: &[u8]) -> u64 {
+    #[derive(serde::Deserialize)]
+    struct OnlyId {
+        id: u64,
+    }
+    serde_json::from_slice::<OnlyId>(line).map_or(0, |it| it.id)
+}
+
+/// One line without its end; `None` at the end of the stream.
+async fn line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let limit = u64::try_from(wire::MAX_FRAME).unwrap_or(u64::MAX);
+    let mut limited = reader.take(limit);
+    if limited.read_until(b'\n', &mut line).await? == 0 {
+        return Ok(None);
+    }
+    if line.pop() != Some(b'\n') {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, wire::Error::TooLong));
+    }
+    Ok(Some(line))
+}

@@ -1,0 +1,157 @@
+//! Where the workers are: the connection, the list of panes, what is lost and found again.
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    Effect, Link, Linked, PaneSeen, State,
+    asks::refuse,
+};
+use crate::model::{EndCause, Happened, Now, Placement, Refusal, RefusalKind, WorkerId};
+
+/// Structural events within this time are answered by one list.
+const LIST_DELAY: Duration = Duration::from_millis(20);
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const SLOWEST_RETRY: Duration = Duration::from_secs(2);
+/// Tries before those who wait are told, some seconds in all.
+const TRIES_TOLD: u32 = 6;
+
+impl State {
+    pub(super) fn linked(&mut self, now: Now, linked: Linked, out: &mut Vec<Effect>) {
+        let what = format!("connected to tmux {} (pid {})", linked.version, linked.server.pid);
+        self.log(now, out, None, Happened::Hub { what });
+        let server = linked.server;
+        self.link = Link::Up(linked);
+        // Ids mean something only on the server they came from.
+        let boot = self.setup.boot.clone();
+        for slot in self.slots.values_mut() {
+            if slot.has_window() && slot.worker.place.server != server {
+                slot.lost(now, cause_of_other_server(&boot, slot.boot()));
+            }
+            slot.reconnected();
+        }
+        self.flush_slots(now, out);
+        self.list_due = true;
+        out.push(Effect::ListPanes { after: Duration::ZERO });
+        self.ask_pending(now, out);
+    }
+
+    pub(super) fn link_failed(&mut self, now: Now, error: String, out: &mut Vec<Effect>) {
+        let tries = match &self.link {
+            Link::Retrying { tries, .. } => tries + 1,
+            Link::Down | Link::Connecting | Link::Up(_) => 1,
+        };
+        if tries >= TRIES_TOLD || self.slots.values().all(|slot| !slot.has_window()) {
+            for (ticket, _) in std::mem::take(&mut self.pending) {
+                let refusal = Refusal::new(RefusalKind::Tmux, error.clone())
+                    .hint("`wtmag doctor` says more");
+                refuse(out, ticket, refusal);
+            }
+        }
+        if !self.wants_link() {
+            self.link = Link::Down;
+            return;
+        }
+        if tries == 1 {
+            let what = format!("tmux cannot be reached: {error}");
+            self.log(now, out, None, Happened::Hub { what });
+        }
+        self.link = Link::Retrying { error, tries };
+        out.push(Effect::Link { may_start: false, after: retry_delay(tries) });
+    }
+
+    pub(super) fn link_lost(
+        &mut self,
+        now: Now,
+        why: &str,
+        server_gone: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        self.log(now, out, None, Happened::Hub { what: format!("connection lost: {why}") });
+        self.list_due = false;
+        for slot in self.slots.values_mut() {
+            slot.disconnected(now);
+            if server_gone && slot.has_window() {
+                slot.lost(now, EndCause::ServerGone);
+            }
+        }
+        self.flush_slots(now, out);
+        self.reserved.retain(|_, it| it.creating.is_none());
+        if self.wants_link() {
+            self.link = Link::Retrying { error: why.to_owned(), tries: 0 };
+            out.push(Effect::Link { may_start: false, after: FIRST_RETRY });
+        } else {
+            self.link = Link::Down;
+        }
+    }
+
+    pub(super) fn restructured(&mut self, out: &mut Vec<Effect>) {
+        if matches!(self.link, Link::Up(_)) && !self.list_due {
+            self.list_due = true;
+            out.push(Effect::ListPanes { after: LIST_DELAY });
+        }
+    }
+
+    /// The truth about windows, compared with what is believed.
+    pub(super) fn panes(
+        &mut self,
+        now: Now,
+        rows: Result<Vec<PaneSeen>, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        self.list_due = false;
+        let Ok(rows) = rows else { return };
+        let mut by_tag: BTreeMap<String, Vec<PaneSeen>> = BTreeMap::new();
+        for row in rows {
+            by_tag.entry(row.tag.clone()).or_default().push(row);
+        }
+        let mut announce = Vec::new();
+        for slot in self.slots.values_mut().filter(|slot| slot.has_window()) {
+            let rows = by_tag.remove(slot.worker.id.as_str()).unwrap_or_default();
+            let Some(row) = rows.into_iter().find(|row| row.pane == slot.worker.place.pane) else {
+                slot.lost(now, slot.cause_of_loss());
+                continue;
+            };
+            if slot.seen_at(row) {
+                announce.push(slot.worker.id.clone());
+            }
+        }
+        self.orphans = by_tag
+            .into_iter()
+            .filter(|(tag, _)| !tag.is_empty() && !self.is_being_made(tag))
+            .filter_map(|(tag, rows)| Some((tag, rows.into_iter().next()?)))
+            .collect();
+        for id in announce {
+            let text = format!("{id} goes on in the fleet: its session was closed");
+            out.push(Effect::Announce(text));
+        }
+        self.flush_slots(now, out);
+        self.go_on_with_cleanups(out);
+        self.end_fleet_if_empty(out);
+    }
+
+    fn is_being_made(&self, tag: &str) -> bool {
+        tag.parse::<WorkerId>().is_ok_and(|id| self.reserved.contains_key(&id))
+    }
+
+    /// Nothing is left to watch: `settle` takes the connection down with the fleet.
+    pub(super) fn end_fleet_if_empty(&mut self, out: &mut Vec<Effect>) {
+        let _ = out;
+    }
+}
+
+/// A worker of another server: that one is gone, with the whole machine or without.
+fn cause_of_other_server(boot: &str, its_boot: &str) -> EndCause {
+    if boot == its_boot { EndCause::ServerGone } else { EndCause::Rebooted }
+}
+
+fn retry_delay(tries: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(1 << tries.min(6)).min(SLOWEST_RETRY)
+}
+
+/// Where a window is shown, told from the sessions that link it.
+pub(super) fn placement(row: &PaneSeen, id: &WorkerId) -> Placement {
+    match row.sessions.as_slice() {
+        [] => Placement::Fleet,
+        [(_, name)] if name == id.as_str() => Placement::Session,
+        _ => Placement::Window,
+    }
+}

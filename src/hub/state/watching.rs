@@ -1,0 +1,78 @@
+//! What panes show and hooks tell, handed to the worker it concerns.
+use super::{Acted, Effect, State};
+use crate::model::{DeliveryId, Hook, HookReport, Now, PaneId, Sample, WorkerId};
+
+impl State {
+    pub(super) fn rang(&mut self, now: Now, pane: PaneId) {
+        let mut slots = self.slots.values_mut();
+        if let Some(slot) = slots.find(|it| it.worker.place.pane == pane && it.has_window()) {
+            slot.rang(now);
+        }
+    }
+
+    pub(super) fn sampled(
+        &mut self,
+        now: Now,
+        id: &WorkerId,
+        sample: Result<Sample, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let word = slot.worker.state.word();
+        let mut acts = Vec::new();
+        slot.sampled(now, sample, &mut acts);
+        self.announce_word(id, &word, out);
+        // Records before the acts that they announce.
+        self.flush_slots(now, out);
+        out.append(&mut acts);
+    }
+
+    pub(super) fn acted(
+        &mut self,
+        now: Now,
+        id: &WorkerId,
+        delivery: DeliveryId,
+        acted: Result<Acted, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let mut acts = Vec::new();
+        slot.acted(now, delivery, acted, &mut acts);
+        self.flush_slots(now, out);
+        out.append(&mut acts);
+    }
+
+    /// A hook or the pane's own process reports. What does not come from the worker's pane is
+    /// logged and changes nothing.
+    pub(super) fn hook(&mut self, now: Now, report: &HookReport, out: &mut Vec<Effect>) {
+        if !self.report_is_new(report) {
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(&report.worker) else { return };
+        if report.pane.is_some_and(|pane| pane != slot.worker.place.pane) {
+            let text = format!("a hook from pane {:?} says it is this worker", report.pane);
+            let what = crate::model::Happened::Told { about: "unattributed".into(), text };
+            return self.log(now, out, Some(&report.worker), what);
+        }
+        let word = slot.worker.state.word();
+        let mut acts = Vec::new();
+        match &report.hook {
+            Hook::Started => slot.agent_started(now),
+            Hook::Exited { exit } => slot.agent_exited(now, *exit),
+            Hook::Agent { payload } => slot.hook(now, payload, &mut acts),
+        }
+        self.announce_word(&report.worker, &word, out);
+        self.flush_slots(now, out);
+        out.append(&mut acts);
+    }
+
+    /// The window's `@wtmag_status` follows the worker's word.
+    fn announce_word(&self, id: &WorkerId, before: &crate::model::Word, out: &mut Vec<Effect>) {
+        let Some(slot) = self.slots.get(id).filter(|slot| slot.has_window()) else { return };
+        let word = slot.worker.state.word();
+        if word != *before {
+            let window = slot.worker.place.window;
+            out.push(Effect::Status { window, word: word.to_string() });
+        }
+    }
+}
