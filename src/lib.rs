@@ -1,4 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
+pub mod agents;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod delivery;

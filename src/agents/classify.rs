@@ -1,0 +1,324 @@
+//! What a screen says, according to a profile.
+//!
+//! Knows a [`Profile`] and one [`Sample`]; has no memory, so it cannot tell an agent that waits for
+//! its first prompt from one whose last turn has scrolled away: [`super::fold`] can.
+//!
+//! The order of belief: a dialog (the lowest one; one above the input box is old text, unless it is
+//! an overlay), then a running turn, then the box. Never one signal alone: `ready` needs the box,
+//! the agent in the foreground, the profile's `ready` rules, and nothing that contradicts.
+use super::{
+    generic,
+    input_box::{self, Found},
+    profile::{Pattern, Profile, Region, Rule},
+};
+use crate::model::{FactSource, InputBox, Sample, Turn, Verdict};
+
+/// Programs that are where the agent should be when it is not there.
+const SHELLS: [&str; 15] = [
+    "bash", "zsh", "fish", "sh", "dash", "ksh", "mksh", "tcsh", "csh", "nu", "elvish", "xonsh",
+    "pwsh", "ash", "login",
+];
+
+/// What every rule of a profile said of one sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    pub verdict: Verdict,
+    /// Where the box was found.
+    pub found: Option<Found>,
+    pub rules: Vec<RuleSaid>,
+}
+
+/// One rule's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSaid {
+    pub name: String,
+    pub turn: Turn,
+    pub said: Said,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It matches here. No row: in the title or the foreground command.
+    Matched { row: Option<usize>, evidence: String },
+    /// This pattern was not found.
+    Missing(String),
+    /// This pattern was found and must not be.
+    Excluded(String),
+    /// There is no such region on this screen: no box, or the cursor is not in it.
+    NoRegion,
+    /// It matches above the box: text of a dialog that is gone.
+    Stale { row: usize, evidence: String },
+}
+
+/// Who has the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreground {
+    Agent,
+    Shell,
+    Other,
+}
+
+/// What the screen says.
+pub fn classify(profile: &Profile, sample: &Sample) -> Verdict {
+    explain(profile, sample, &[]).verdict
+}
+
+/// The same, and why. `sent` are texts that we delivered: where they show, they are not a menu.
+pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanation {
+    let mut found = profile.input.as_ref().and_then(|spec| input_box::find(spec, sample));
+    let structure = profile.structural.then(|| generic::look(sample, sent));
+    if found.is_none() && let Some(structure) = &structure {
+        found.clone_from(&structure.found);
+    }
+    let screen = Screen { sample, found: found.as_ref() };
+    let mut hits: Vec<Hit> = profile.rules.iter().map(|rule| screen.judge(rule)).collect();
+    hits.extend(structure.into_iter().flat_map(|it| it.dialogs).map(Hit::from));
+    let verdict = screen.decide(profile, &hits);
+    let rules = hits.into_iter().map(|hit| hit.word).collect();
+    Explanation { verdict, found, rules }
+}
+
+/// Whether the agent has the terminal, as far as a name tells.
+pub fn foreground(profile: &Profile, command: &str) -> Foreground {
+    let name = command.trim_start_matches('-');
+    if profile.foreground.iter().any(|it| it == command) {
+        return Foreground::Agent;
+    }
+    if SHELLS.contains(&name) {
+        return Foreground::Shell;
+    }
+    if profile.foreground.is_empty() { Foreground::Agent } else { Foreground::Other }
+}
+
+/// A rule's word with what is needed to weigh it.
+struct Hit {
+    word: RuleSaid,
+    source: FactSource,
+}
+
+impl From<generic::Dialog> for Hit {
+    fn from(dialog: generic::Dialog) -> Self {
+        let said = Said::Matched { row: Some(dialog.row), evidence: dialog.evidence };
+        let word = RuleSaid { name: dialog.shape.to_owned(), turn: dialog.turn, said };
+        Self { word, source: FactSource::Screen }
+    }
+}
+
+impl Hit {
+    /// Row and evidence of a rule that matches; the title counts as above everything.
+    fn matched(&self) -> Option<(Option<usize>, &str)> {
+        match &self.word.said {
+            Said::Matched { row, evidence } => Some((*row, evidence)),
+            Said::Missing(_) | Said::Excluded(_) | Said::NoRegion | Said::Stale { .. } => None,
+        }
+    }
+
+    fn verdict(&self, input: InputBox) -> Option<Verdict> {
+        let (row, evidence) = self.matched()?;
+        Some(Verdict {
+            turn: self.word.turn.clone(),
+            input,
+            source: Some(self.source),
+            rule: self.word.name.clone(),
+            evidence: evidence.to_owned(),
+            row,
+        })
+    }
+}
+
+struct Screen<'a> {
+    sample: &'a Sample,
+    found: Option<&'a Found>,
+}
+
+impl<'a> Screen<'a> {
+    fn decide(&self, profile: &Profile, hits: &[Hit]) -> Verdict {
+        let input = self.found.map(|it| it.input.clone()).unwrap_or_default();
+        if let Some(verdict) = self.absent(profile) {
+            return verdict;
+        }
+        let lowest = |wanted: fn(&Turn) -> bool| {
+            let matching = hits.iter().rev().filter(|hit| wanted(&hit.word.turn));
+            matching.filter(|hit| hit.matched().is_some()).max_by_key(|hit| self.place(hit))
+        };
+        let dialog = lowest(|turn| matches!(turn, Turn::Blocked(_) | Turn::Waiting(_)));
+        let busy = lowest(|turn| *turn == Turn::Retrying).or_else(|| lowest(Turn::is_busy));
+        let first = match (dialog, busy) {
+            (Some(dialog), Some(busy)) if self.is_below(busy, dialog) => Some(busy),
+            (dialog, busy) => dialog.or(busy),
+        };
+        if let Some(verdict) = first.and_then(|hit| hit.verdict(input.clone())) {
+            return verdict;
+        }
+        let Some(found) = self.found else {
+            return Verdict::default();
+        };
+        let ended = lowest(|turn| matches!(turn, Turn::Idle | Turn::Failed));
+        let ready = lowest(|turn| *turn == Turn::Ready);
+        let wants_ready = profile.rules.iter().any(|rule| rule.turn == Turn::Ready);
+        self.at_the_box(found, ended, ready, wants_ready)
+    }
+
+    /// The box shows, and nothing else speaks.
+    fn at_the_box(
+        &self,
+        found: &Found,
+        ended: Option<&Hit>,
+        ready: Option<&Hit>,
+        wants_ready: bool,
+    ) -> Verdict {
+        let row = Some(found.first);
+        let on_screen = |turn, rule: &str, evidence: String| Verdict {
+            turn,
+            input: found.input.clone(),
+            source: Some(FactSource::Screen),
+            rule: rule.to_owned(),
+            evidence,
+            row,
+        };
+        if let InputBox::Holds(text) = &found.input {
+            return on_screen(Turn::Draft, "box", text.clone());
+        }
+        if wants_ready && ready.is_none() {
+            let evidence = "the box shows, but nothing says that it is live".to_owned();
+            return on_screen(Turn::Unknown, "not-ready", evidence);
+        }
+        let said = ended.or(ready).and_then(|hit| hit.verdict(found.input.clone()));
+        let row_text = self.sample.rows.get(found.first).map(|row| row.trim().to_owned());
+        said.unwrap_or_else(|| on_screen(Turn::Ready, "box", row_text.unwrap_or_default()))
+    }
+
+    /// The agent is not there to be judged.
+    fn absent(&self, profile: &Profile) -> Option<Verdict> {
+        let command = &self.sample.command;
+        let (rule, evidence) = if self.sample.dead {
+            ("dead", self.sample.last_lines(1).concat())
+        } else if foreground(profile, command) != Foreground::Agent {
+            ("foreground", command.clone())
+        } else if self.sample.used_rows().is_empty() {
+            ("blank", String::new())
+        } else {
+            return None;
+        };
+        let source = Some(FactSource::Process);
+        Some(Verdict { rule: rule.to_owned(), evidence, source, ..Verdict::default() })
+    }
+
+    /// Higher is lower on the screen.
+    fn place(&self, hit: &Hit) -> usize {
+        hit.matched().and_then(|(row, _)| row).map_or(0, |row| row + 1)
+    }
+
+    /// Both on the screen, and `one` below `other`.
+    fn is_below(&self, one: &Hit, other: &Hit) -> bool {
+        let row = |hit: &Hit| hit.matched().and_then(|(row, _)| row);
+        row(one).zip(row(other)).is_some_and(|(one, other)| one > other)
+    }
+
+    fn judge(&self, rule: &Rule) -> Hit {
+        let source =
+            if rule.region == Region::Title { FactSource::Title } else { FactSource::Screen };
+        let said = self.word_of(rule);
+        Hit { word: RuleSaid { name: rule.name.clone(), turn: rule.turn.clone(), said }, source }
+    }
+
+    fn word_of(&self, rule: &Rule) -> Said {
+        let Some(text) = self.region(rule.region) else { return Said::NoRegion };
+        if rule.cursor_in_box && !self.found.is_some_and(|it| it.has_cursor(self.sample)) {
+            return Said::NoRegion;
+        }
+        if let Some(found) = rule.none.iter().find(|it| text.find(it).is_some()) {
+            return Said::Excluded(found.0.to_string());
+        }
+        let mut hits = Vec::new();
+        for pattern in &rule.all {
+            match text.find(pattern) {
+                Some(hit) => hits.push(hit),
+                None => return Said::Missing(pattern.0.to_string()),
+            }
+        }
+        let any: Vec<_> = rule.any.iter().filter_map(|it| text.find(it)).collect();
+        if any.is_empty() && !rule.any.is_empty() {
+            let names: Vec<String> = rule.any.iter().map(|it| it.0.to_string()).collect();
+            return Said::Missing(names.join(" | "));
+        }
+        hits.extend(any);
+        let Some((row, evidence)) = hits.into_iter().max_by_key(|(row, _)| *row) else {
+            return Said::Matched { row: self.found.map(|it| it.first), evidence: String::new() };
+        };
+        match row {
+            Some(row) if self.is_stale(rule, row) => Said::Stale { row, evidence },
+            row => Said::Matched { row, evidence },
+        }
+    }
+
+    /// A dialog's text above a live box is left over from before.
+    fn is_stale(&self, rule: &Rule, row: usize) -> bool {
+        let is_dialog = matches!(rule.turn, Turn::Blocked(_) | Turn::Waiting(_));
+        let near_box = matches!(rule.region, Region::Above(_));
+        is_dialog && !rule.overlay && !near_box && self.found.is_some_and(|it| row < it.first)
+    }
+
+    /// The rows of a region; none when it is not on this screen.
+    fn region(&self, region: Region) -> Option<Rows<'a>> {
+        let used = self.sample.used_rows();
+        let filled = |rows: &'a [String], from: usize, n: usize| {
+            let numbered = rows.iter().enumerate().map(|(at, row)| (Some(from + at), row.as_str()));
+            let filled: Vec<_> = numbered.filter(|(_, row)| !row.trim().is_empty()).collect();
+            Rows(filled.into_iter().rev().take(n).rev().collect())
+        };
+        match region {
+            Region::Screen => Some(filled(used, 0, usize::MAX)),
+            Region::Bottom(n) => Some(filled(used, 0, n)),
+            Region::Footer => Some(filled(used, 0, 1)),
+            Region::Above(n) => {
+                let first = self.found?.first;
+                let edge = first.saturating_sub(1);
+                let end = if self.is_edge(edge) { edge } else { first };
+                Some(filled(used.get(..end)?, 0, n))
+            }
+            Region::Below => {
+                let from = self.found?.last + 1;
+                Some(filled(used.get(from..).unwrap_or_default(), from, usize::MAX))
+            }
+            Region::Box => {
+                let found = self.found?;
+                Some(filled(used.get(found.first..=found.last)?, found.first, usize::MAX))
+            }
+            Region::Title => Some(Rows(vec![(None, &self.sample.title)])),
+            Region::Command => Some(Rows(vec![(None, &self.sample.command)])),
+        }
+    }
+
+    /// A row of line-drawing characters only.
+    fn is_edge(&self, row: usize) -> bool {
+        let text = self.sample.rows.get(row).map(|it| it.trim()).unwrap_or_default();
+        !text.is_empty() && text.chars().all(|c| ('\u{2500}'..='\u{259f}').contains(&c))
+    }
+}
+
+/// The text of a region, with row numbers.
+struct Rows<'a>(Vec<(Option<usize>, &'a str)>);
+
+/// The row of a match, and the text of that row.
+type Match = (Option<usize>, String);
+
+impl Rows<'_> {
+    /// The lowest match: within one row, else across the rows that a narrow pane broke a line into.
+    fn find(&self, pattern: &Pattern) -> Option<Match> {
+        let in_row = self.0.iter().rev().find(|(_, row)| pattern.0.is_match(row));
+        if let Some((at, row)) = in_row {
+            return Some((*at, row.trim().to_owned()));
+        }
+        let mut joined = String::new();
+        let mut ends = Vec::new();
+        for (at, row) in &self.0 {
+            joined.push_str(row.trim());
+            joined.push(' ');
+            ends.push((joined.len(), *at));
+        }
+        let hit = pattern.0.find_iter(&joined).last().filter(|it| !it.is_empty())?;
+        let row = ends.iter().find(|(end, _)| hit.end() <= *end).and_then(|(_, at)| *at);
+        Some((row, hit.as_str().trim().to_owned()))
+    }
+}

@@ -1,0 +1,263 @@
+//! Boxes and dialogs by their shape, for programs whose words are not known.
+//!
+//! Knows one [`Sample`] and the texts that we sent. Errs on the side of a dialog: what may be one is
+//! never taken for an input box. An input box needs the cursor in a frame or behind a prompt glyph,
+//! or an empty prompt between two rules; where its text cannot be told from a hint, its content is
+//! [`InputBox::Unseen`].
+use std::sync::LazyLock;
+
+use regex::Regex;
+use unicode_width::UnicodeWidthChar as _;
+
+use super::{echo, input_box::Found, menu};
+use crate::model::{Blocker, InputBox, Question, Sample, Turn};
+
+/// What the shape of a screen says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Structure {
+    pub(crate) found: Option<Found>,
+    pub(crate) dialogs: Vec<Dialog>,
+}
+
+/// Something that waits for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dialog {
+    pub(crate) shape: &'static str,
+    pub(crate) turn: Turn,
+    pub(crate) row: usize,
+    pub(crate) evidence: String,
+}
+
+/// Rows that are not blank, from the bottom, in which a question is taken to be open.
+const OPEN_ROWS: usize = 10;
+/// A box higher than this is a page.
+const MAX_BOX: usize = 12;
+/// A box ends among the last rows that are not blank.
+const BOX_ROWS: usize = 8;
+
+pub(crate) fn look(sample: &Sample, sent: &[String]) -> Structure {
+    let mut rows = sample.used_rows().to_vec();
+    for row in sent.iter().flat_map(|text| echo::rows_with(sample.used_rows(), text)) {
+        if let Some(row) = rows.get_mut(row) {
+            row.clear();
+        }
+    }
+    let dialogs = dialogs(&rows);
+    Structure { found: find_box(sample), dialogs }
+}
+
+// ----- dialogs
+
+/// A shape of one row, by its words where these are the same in every language of programs.
+struct Shape {
+    name: &'static str,
+    turn: Turn,
+    pattern: &'static str,
+    /// Not a question after all.
+    unless: &'static str,
+}
+
+const SHAPES: [Shape; 6] = [
+    Shape {
+        name: "yes-no",
+        turn: Turn::Waiting(Question::Question),
+        pattern: r"(?i)[\[(]\s*y(es)?\s*[/|]\s*n(o)?\s*[\])]|[\[(]y[\])]e?s?\b.*[\[(]n[\])]|\by/n\b",
+        unless: "",
+    },
+    Shape {
+        name: "buttons",
+        turn: Turn::Waiting(Question::Question),
+        pattern: r"^(?:[\[<(]\s?[^\[\]<>()]{1,24}\s?[\]>)]\s*){2,}$",
+        unless: "",
+    },
+    Shape {
+        name: "choices",
+        turn: Turn::Waiting(Question::Question),
+        pattern: r"(?i)^(?:\S.{0,20}\s{2,})?(?:yes|no|allow|deny|accept|reject|cancel|ok|confirm|approve|trust|skip|always|once)\b(?:\s{2,}\S+(?: \S+)?)+$",
+        unless: "",
+    },
+    Shape {
+        name: "any-key",
+        turn: Turn::Blocked(Blocker::Other),
+        pattern: r"(?i)\b(?:press|hit|push)\b.{0,12}\b(?:any key|enter|return|space)\b|\bany key to\b",
+        unless: r"(?i)\bto (?:send|submit)\b|\bagain to\b",
+    },
+    Shape {
+        name: "navigation",
+        turn: Turn::Blocked(Blocker::Other),
+        pattern: r"(?i)\b(?:enter|return|⏎|↵)\b?[^.]{0,6}\b(?:confirm|select|choose|continue|accept|apply)\b|↑/?↓.{0,16}\b(?:navigate|move|select|choose)\b",
+        unless: "",
+    },
+    Shape {
+        name: "secret",
+        turn: Turn::Blocked(Blocker::Login),
+        pattern: r"(?i)\b(?:password|passphrase|passcode|pin|token|api[ _-]?key|code)\b[^:]{0,40}:\s*[*•]*$",
+        unless: "",
+    },
+];
+
+static PATTERNS: LazyLock<Vec<(Option<Regex>, Option<Regex>)>> = LazyLock::new(|| {
+    let compile = |text: &str| Regex::new(text).ok().filter(|_| !text.is_empty());
+    SHAPES.iter().map(|it| (compile(it.pattern), compile(it.unless))).collect()
+});
+
+fn dialogs(rows: &[String]) -> Vec<Dialog> {
+    let filled = rows.iter().enumerate().rev().filter(|(_, row)| !row.trim().is_empty());
+    let open: Vec<(usize, String)> =
+        filled.take(OPEN_ROWS).map(|(at, row)| (at, unframed(row).to_owned())).collect();
+    let mut found: Vec<Dialog> = Vec::new();
+    for (shape, (pattern, unless)) in SHAPES.iter().zip(PATTERNS.iter()) {
+        let fits = |text: &str| {
+            pattern.as_ref().is_some_and(|it| it.is_match(text))
+                && !unless.as_ref().is_some_and(|it| it.is_match(text))
+        };
+        if let Some((row, text)) = open.iter().find(|(_, text)| fits(text)) {
+            let (evidence, turn) = (text.clone(), shape.turn.clone());
+            found.push(Dialog { shape: shape.name, turn, row: *row, evidence });
+        }
+    }
+    found.extend(menu(rows));
+    found.extend(radio(rows));
+    found
+}
+
+fn menu(rows: &[String]) -> Option<Dialog> {
+    let menu = menu::read(rows)?;
+    let evidence = menu.selected()?.label.clone();
+    let row = menu.entries.last()?.row;
+    Some(Dialog { shape: "menu", turn: Turn::Blocked(Blocker::Other), row, evidence })
+}
+
+/// `(•)` in one row and `( )` in the next or the one before.
+fn radio(rows: &[String]) -> Option<Dialog> {
+    const SET: [&str; 7] = ["(•)", "(●)", "(*)", "(x)", "◉", "●", "[x]"];
+    const UNSET: [&str; 4] = ["( )", "○", "◯", "[ ]"];
+    let is = |row: Option<&String>, marks: &[&str]| {
+        row.is_some_and(|row| marks.iter().any(|mark| unframed(row).starts_with(mark)))
+    };
+    let at = (0..rows.len()).rev().find(|at| {
+        let near = [at.checked_sub(1), Some(at + 1)].into_iter().flatten();
+        let other = |marks| near.clone().any(|at| is(rows.get(at), marks));
+        is(rows.get(*at), &SET) && other(&UNSET)
+    })?;
+    let evidence = rows.get(at).map(|row| unframed(row).to_owned())?;
+    Some(Dialog { shape: "radio", turn: Turn::Blocked(Blocker::Other), row: at, evidence })
+}
+
+/// A row without its frame and indentation.
+fn unframed(row: &str) -> &str {
+    row.trim().trim_matches(is_vertical).trim()
+}
+
+// ----- boxes
+
+fn is_vertical(c: char) -> bool {
+    "│┃║|▌▎▏┆┊".contains(c)
+}
+
+fn is_line(c: char) -> bool {
+    ('\u{2500}'..='\u{259f}').contains(&c) || "-_=+".contains(c)
+}
+
+fn is_prompt(c: char) -> bool {
+    "❯›>»→➜➤▶▸$%#λ⟩⟫»▷❱".contains(c)
+}
+
+/// A row that is an edge: mostly line drawing, perhaps with a label in it.
+fn is_edge(row: &str) -> bool {
+    let row = row.trim();
+    let n_line = row.chars().filter(|c| is_line(*c)).count();
+    let n_all = row.chars().filter(|c| !c.is_whitespace()).count();
+    n_line >= 6 && n_line * 10 >= n_all * 6
+}
+
+fn find_box(sample: &Sample) -> Option<Found> {
+    if sample.cursor_visible {
+        at_cursor(sample)
+    } else {
+        between_edges(sample)
+    }
+}
+
+/// The cursor is in the box: what stands left of it is the text, right of it can only be a hint.
+fn at_cursor(sample: &Sample) -> Option<Found> {
+    let (column, row) = (usize::from(sample.cursor.0), usize::from(sample.cursor.1));
+    let blank = String::new();
+    let text = sample.rows.get(row).unwrap_or(&blank);
+    let left = split_column(text, column).0;
+    let inner = left.trim_start();
+    let framed = inner.starts_with(is_vertical);
+    let inner = inner.trim_start_matches(is_vertical).trim_start();
+    let prompted = inner.starts_with(is_prompt)
+        && inner.chars().nth(1).is_none_or(char::is_whitespace)
+        && (inner.chars().count() > 1 || left.ends_with(char::is_whitespace));
+    let held = if prompted { inner.trim_start_matches(is_prompt).trim() } else { inner.trim() };
+    let edges = edges_around(sample, row);
+    if !framed && !prompted && edges.is_none() {
+        return None;
+    }
+    if row + BOX_ROWS + MAX_BOX < sample.used_rows().len() {
+        return None;
+    }
+    let (first, last) = edges.unwrap_or((row, row));
+    let whole = body(sample, first, last);
+    // The cursor may stand in a later row of a longer text.
+    let earlier = body(sample, first, row.saturating_sub(1).max(first));
+    let nothing = held.is_empty() && (first == row || earlier.is_empty());
+    let input = if nothing { InputBox::Empty } else { InputBox::Holds(whole) };
+    Some(Found { first, last, column, input })
+}
+
+/// The cursor is hidden: only a prompt between two edges is a box.
+fn between_edges(sample: &Sample) -> Option<Found> {
+    let rows = sample.used_rows();
+    let filled = rows.iter().enumerate().rev().filter(|(_, row)| !row.trim().is_empty());
+    let bottom = filled.take(BOX_ROWS).find(|(_, row)| is_edge(row)).map(|(at, _)| at)?;
+    let above = rows.get(..bottom)?;
+    let top = above.iter().rposition(|row| is_edge(row))?;
+    let (first, last) = (top + 1, bottom.checked_sub(1)?);
+    if last < first || last - first >= MAX_BOX {
+        return None;
+    }
+    let filled: Vec<&str> =
+        rows.get(first..=last)?.iter().map(|row| unframed(row)).filter(|it| !it.is_empty()).collect();
+    let prompted = filled.first().is_some_and(|it| it.starts_with(is_prompt));
+    let column = usize::from(sample.cursor.0);
+    let input = match filled.as_slice() {
+        [] => InputBox::Empty,
+        [line] if line.chars().count() == 1 && prompted => InputBox::Empty,
+        [line] if prompted && line.chars().nth(1).is_some_and(char::is_whitespace) => {
+            InputBox::Unseen
+        }
+        _ => return None,
+    };
+    Some(Found { first, last, column, input })
+}
+
+/// First and last row between the edges around a row, when both are near.
+fn edges_around(sample: &Sample, row: usize) -> Option<(usize, usize)> {
+    let rows = &sample.rows;
+    let up = rows.get(..row)?.iter().rev().take(MAX_BOX).position(|it| is_edge(it))?;
+    let down = rows.get(row + 1..)?.iter().take(MAX_BOX).position(|it| is_edge(it))?;
+    Some((row - up, row + down))
+}
+
+/// The text of some rows without frame and prompt.
+fn body(sample: &Sample, first: usize, last: usize) -> String {
+    let rows = sample.rows.get(first..=last).unwrap_or_default();
+    let lines: Vec<&str> = rows.iter().map(|row| unframed(row)).collect();
+    let text = lines.join("\n");
+    let text = text.trim();
+    let bare = text.trim_start_matches(is_prompt);
+    if bare.starts_with(char::is_whitespace) || bare.is_empty() { bare.trim().to_owned() } else { text.to_owned() }
+}
+
+/// Splits a row at a column.
+fn split_column(row: &str, column: usize) -> (&str, &str) {
+    let mut width = 0;
+    let cut = row.char_indices().find(|(_, c)| {
+        width += c.width().unwrap_or(0);
+        width > column
+    });
+    row.split_at_checked(cut.map_or(row.len(), |(at, _)| at)).unwrap_or((row, ""))
+}

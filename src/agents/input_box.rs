@@ -1,0 +1,143 @@
+//! Finds the input box of a profile on a screen and reads it.
+//!
+//! Knows rows of text and a [`BoxSpec`]. What the box means for the agent's state is decided in
+//! [`super::classify`].
+use unicode_width::UnicodeWidthStr as _;
+
+use super::profile::{BoxSpec, Pattern};
+use crate::model::{InputBox, Sample};
+
+/// A box on the screen. Rows count from 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// First and last row that belong to the text.
+    pub first: usize,
+    pub last: usize,
+    /// Column where the text begins in the first row with text.
+    pub column: usize,
+    pub input: InputBox,
+}
+
+impl Found {
+    /// The cursor is visible and in the box.
+    pub(crate) fn has_cursor(&self, sample: &Sample) -> bool {
+        let row = usize::from(sample.cursor.1);
+        sample.cursor_visible && (self.first..=self.last).contains(&row)
+    }
+}
+
+/// The lowest box on the screen, if the profile knows one and it is there.
+pub(crate) fn find(spec: &BoxSpec, sample: &Sample) -> Option<Found> {
+    let rows = sample.used_rows();
+    let (edge, width) = match &spec.bottom {
+        Some(bottom) => lowest(rows, bottom)?,
+        None => (rows.len(), usize::MAX),
+    };
+    let above = rows.get(..edge)?;
+    let first = first_row(spec, above)?;
+    let cropped = above.get(first..)?.iter().map(|row| crop(row, spec, width));
+    let mut body: Vec<Row> = cropped.map(|row| Row::new(spec, row)).collect();
+    cut_footer(spec, &mut body);
+    read(spec, sample, first, &body)
+}
+
+/// One row of the box: what was cut off its beginning, and the rest.
+struct Row {
+    cut: usize,
+    text: String,
+}
+
+impl Row {
+    fn new(spec: &BoxSpec, row: String) -> Self {
+        let framed = spec.frame.as_ref().and_then(|frame| frame.0.find(&row));
+        let (cut, text) = split(&row, framed.map_or(0, |it| it.end()));
+        let end = spec.end.as_ref().and_then(|end| end.0.find(text));
+        let text = end.map_or(text, |it| text.get(..it.start()).unwrap_or_default());
+        Self { cut: cut.width(), text: text.trim_end().to_owned() }
+    }
+
+    fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+/// The lowest row that matches, and the column where the match ends.
+fn lowest(rows: &[String], pattern: &Pattern) -> Option<(usize, usize)> {
+    let hits = rows.iter().enumerate().rev();
+    hits.filter_map(|(at, row)| {
+        pattern.0.find(row).map(|it| (at, split(row, it.end()).0.width()))
+    })
+    .next()
+}
+
+fn first_row(spec: &BoxSpec, above: &[String]) -> Option<usize> {
+    if let Some(frame) = &spec.frame {
+        let n_framed = above.iter().rev().take_while(|row| frame.0.is_match(row)).count();
+        return (n_framed > 0).then(|| above.len() - n_framed);
+    }
+    if let Some(top) = &spec.top {
+        return above.iter().rposition(|row| top.0.is_match(row)).map(|at| at + 1);
+    }
+    let prompt = spec.prompt.as_ref()?;
+    above.iter().rposition(|row| prompt.0.is_match(row))
+}
+
+/// What stands beside a framed box is not in it.
+fn crop(row: &str, spec: &BoxSpec, width: usize) -> String {
+    if spec.frame.is_none() || row.width() <= width {
+        return row.to_owned();
+    }
+    let mut used = 0;
+    row.chars()
+        .take_while(|c| {
+            used += c.to_string().width();
+            used <= width
+        })
+        .collect()
+}
+
+fn cut_footer(spec: &BoxSpec, body: &mut Vec<Row>) {
+    if spec.footer_block
+        && let Some(blank) = body.iter().rposition(Row::is_blank)
+    {
+        body.truncate(blank + 1);
+    }
+    for _ in 0..spec.footer_rows {
+        let last = body.iter().rposition(|row| !row.is_blank());
+        body.truncate(last.unwrap_or(0));
+    }
+}
+
+fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<Found> {
+    let begin = body.iter().position(|row| !row.is_blank());
+    let mut lines = Vec::new();
+    let mut column = body.first().map_or(0, |row| row.cut);
+    for (at, row) in body.iter().enumerate().skip(begin.unwrap_or(body.len())) {
+        let prefix = if Some(at) == begin { spec.prompt.as_ref() } else { spec.indent.as_ref() };
+        let hit = prefix.and_then(|it| it.0.find(&row.text)).filter(|it| it.start() == 0);
+        if Some(at) == begin && spec.prompt.is_some() && hit.is_none() {
+            return None;
+        }
+        let (cut, text) = split(&row.text, hit.map_or(0, |it| it.end()));
+        if Some(at) == begin {
+            column = row.cut + cut.width();
+        }
+        lines.push(text.trim_end().to_owned());
+    }
+    if begin.is_none() && spec.prompt.is_some() {
+        return None;
+    }
+    let text = lines.join("\n").trim_end().to_owned();
+    let text_row = first + begin.unwrap_or(0);
+    let at_start = (usize::from(sample.cursor.0), usize::from(sample.cursor.1)) == (column, text_row);
+    let stands_for_nothing = text.is_empty()
+        || spec.placeholder.iter().any(|it| it.0.is_match(&text))
+        || (spec.ghost && at_start);
+    let input = if stands_for_nothing { InputBox::Empty } else { InputBox::Holds(text) };
+    Some(Found { first, last: first + body.len().saturating_sub(1), column, input })
+}
+
+/// Splits at a byte that a match ended on.
+fn split(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or((text, ""))
+}

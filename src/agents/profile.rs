@@ -1,0 +1,414 @@
+//! What is known of one agent, as data: how its screen reads, how it is started and spoken to.
+//!
+//! Knows TOML and regular expressions. Reads no file: text comes in, a [`Profile`] or an error
+//! that names the file, the line and the key comes out. The format is described in
+//! [`crate::agents`].
+use std::{collections::BTreeMap, time::Duration};
+
+use regex::Regex;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::model::{Blocker, Question, Turn};
+
+/// A profile that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("profile `{path}` cannot be used")]
+pub struct Error {
+    /// The file, or the name of an embedded profile.
+    pub path: String,
+    /// Names the line and the key.
+    pub source: Box<toml::de::Error>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    pub name: String,
+    /// Versions whose screens it was checked against.
+    #[serde(default)]
+    pub checked: Vec<String>,
+    /// False when it was written from documents alone.
+    #[serde(default)]
+    pub verified: bool,
+    /// Names that the agent has in `pane_current_command`; none: anything but a shell.
+    #[serde(default)]
+    pub foreground: Vec<String>,
+    /// Look for boxes, menus and questions by their shape, too.
+    #[serde(default)]
+    pub structural: bool,
+    #[serde(default)]
+    pub timing: Timing,
+    #[serde(default)]
+    pub paste: Paste,
+    #[serde(default)]
+    pub keys: Keys,
+    /// Where text is typed. Without it only `structural` finds a box.
+    #[serde(rename = "box")]
+    pub input: Option<BoxSpec>,
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Rule>,
+    #[serde(default)]
+    pub launch: LaunchSpec,
+    #[serde(default)]
+    pub model: Option<ModelSpec>,
+    #[serde(default)]
+    pub trust: TrustSpec,
+    /// How it tells what it does, where it can.
+    #[serde(default)]
+    pub hooks: Option<HooksSpec>,
+}
+
+/// How long a screen must stand before it is believed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timing {
+    /// Silence before a state that lets us type is believed.
+    #[serde(rename = "quiet_ms", deserialize_with = "millis")]
+    pub quiet: Duration,
+    /// Time between the two equal looks that such a state needs.
+    #[serde(rename = "confirm_ms", deserialize_with = "millis")]
+    pub confirm: Duration,
+    /// The same for leaving `working` by the screen alone.
+    #[serde(rename = "settle_ms", deserialize_with = "millis")]
+    pub settle: Duration,
+    /// An agent that prints for this long without a known sign of work is working; zero: never.
+    #[serde(rename = "noise_ms", deserialize_with = "millis")]
+    pub noise: Duration,
+}
+
+/// What the box takes well.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paste {
+    /// Longer texts are better written to a file and announced by one line.
+    pub comfortable_bytes: usize,
+    /// The same for the number of lines.
+    pub comfortable_lines: usize,
+}
+
+/// Key names as `send-keys` takes them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// Stops a running turn; pressed one after the other.
+    pub interrupt: Vec<String>,
+    /// Time between two of them.
+    #[serde(rename = "interrupt_gap_ms", deserialize_with = "millis")]
+    pub interrupt_gap: Duration,
+    /// Ends the agent.
+    pub quit: Vec<String>,
+    #[serde(rename = "quit_gap_ms", deserialize_with = "millis")]
+    pub quit_gap: Duration,
+}
+
+/// How to find the input box on the screen and read what it holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoxSpec {
+    /// The row below the text; the lowest match counts. Without it: the end of the screen.
+    pub bottom: Option<Pattern>,
+    /// The row above the text.
+    pub top: Option<Pattern>,
+    /// Begins every row of the box; what matches is cut off.
+    pub frame: Option<Pattern>,
+    /// Begins the first row with text, and is cut off. No box without it.
+    pub prompt: Option<Pattern>,
+    /// Cut off the beginning of the other rows.
+    pub indent: Option<Pattern>,
+    /// Cut off the end of every row.
+    pub end: Option<Pattern>,
+    /// So many rows at the end, blank ones not counted, are not text.
+    #[serde(default)]
+    pub footer_rows: usize,
+    /// What follows the last blank row is not text.
+    #[serde(default)]
+    pub footer_block: bool,
+    /// Texts that an empty box shows.
+    #[serde(default)]
+    pub placeholder: Vec<Pattern>,
+    /// What stands for a long paste.
+    #[serde(default)]
+    pub folded: Vec<Pattern>,
+    /// A text with the cursor before its first letter is a suggestion, not a draft.
+    #[serde(default)]
+    pub ghost: bool,
+}
+
+/// What on the screen means what.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawRule")]
+pub struct Rule {
+    pub name: String,
+    pub turn: Turn,
+    pub region: Region,
+    /// Each must match.
+    pub all: Vec<Pattern>,
+    /// At least one must match.
+    pub any: Vec<Pattern>,
+    /// Not one may match.
+    pub none: Vec<Pattern>,
+    /// A dialog that leaves the box on the screen below it.
+    pub overlay: bool,
+    /// The cursor must be visible and inside the box.
+    pub cursor_in_box: bool,
+}
+
+/// Which part of the screen a rule reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Region {
+    Screen,
+    /// The last rows that are not blank.
+    Bottom(usize),
+    /// The last row that is not blank.
+    Footer,
+    /// The rows that are not blank directly above the box.
+    Above(usize),
+    /// Everything below the box.
+    Below,
+    /// The text in the box.
+    Box,
+    Title,
+    Command,
+}
+
+/// How the agent is started. `{…}` in arguments is filled in, see [`crate::agents::launch`].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LaunchSpec {
+    /// Always added.
+    pub args: Vec<String>,
+    /// How a start-up prompt is passed: `""` alone, else after this flag.
+    pub prompt_flag: Option<String>,
+    /// Goes before a prompt that would be read as something else.
+    pub prompt_guard: Option<String>,
+    /// First characters that would be: `-`, `@`.
+    pub guarded: Vec<char>,
+    pub plan: Vec<String>,
+    /// `{session}`: the agent's own id of it.
+    pub resume: Vec<String>,
+    pub resume_latest: Vec<String>,
+    /// Once for each `{path}` outside the worktree that the agent must write.
+    pub writable: Vec<String>,
+}
+
+/// How `provider/model[:thinking]` becomes arguments.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    pub args: Vec<String>,
+    /// The only providers it takes; empty: any.
+    #[serde(default)]
+    pub providers: Vec<String>,
+    /// Added to the arguments.
+    #[serde(default)]
+    pub thinking_args: Vec<String>,
+    /// Added to the last of `args`.
+    pub thinking_suffix: Option<String>,
+    /// A variable that holds JSON, and the path of the value in it.
+    #[serde(default)]
+    pub thinking_json: Vec<String>,
+    /// Our levels, and the agent's word for them; a level that is not here is an error.
+    #[serde(default)]
+    pub levels: BTreeMap<String, String>,
+}
+
+/// How the user's opt-in to trust a worktree is carried out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrustSpec {
+    /// `{dir}`, or `{dir_toml}` as a quoted TOML string.
+    pub args: Vec<String>,
+    /// The entry to choose in the dialog where there is no argument.
+    pub label: Option<Pattern>,
+}
+
+/// How the agent tells what it does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HooksSpec {
+    pub kind: HooksKind,
+    /// Prompts of the agent's own helpers, whose events are not about the worker's turn.
+    #[serde(default)]
+    pub ignore: Vec<Pattern>,
+}
+
+/// Whose dialect of hooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HooksKind {
+    Claude,
+    Codex,
+    Opencode,
+    Pi,
+}
+
+/// A regular expression, compiled when the profile is read.
+#[derive(Clone, Debug)]
+pub struct Pattern(pub Regex);
+
+impl Profile {
+    /// Reads a profile. `path` is for the error message.
+    pub fn parse(path: &str, text: &str) -> Result<Self, Error> {
+        let fail = |source| Error { path: path.to_owned(), source: Box::new(source) };
+        let profile: Self = toml::from_str(text).map_err(fail)?;
+        profile.check().map_err(|message| fail(de::Error::custom(message)))?;
+        Ok(profile)
+    }
+
+    /// What one key alone cannot show to be wrong.
+    fn check(&self) -> Result<(), String> {
+        let anchored = |rule: &&Rule| {
+            matches!(rule.region, Region::Above(_) | Region::Below | Region::Box)
+                || rule.cursor_in_box
+        };
+        let has_box = self.input.is_some() || self.structural;
+        if let Some(rule) = self.rules.iter().find(anchored).filter(|_| !has_box) {
+            return Err(format!("rule `{}` looks near the box, but there is no [box]", rule.name));
+        }
+        if let Some(spec) = &self.input
+            && spec.top.is_none()
+            && spec.frame.is_none()
+            && spec.prompt.is_none()
+        {
+            return Err("[box] needs `top`, `frame` or `prompt`".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether `text`, read from the box, is nothing but a folded paste.
+    pub fn is_folded(&self, text: &str) -> bool {
+        let folds = self.input.iter().flat_map(|spec| &spec.folded);
+        folds.into_iter().any(|fold| {
+            fold.0.find(text.trim()).is_some_and(|it| it.as_str().len() == text.trim().len())
+        })
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            quiet: Duration::from_millis(500),
+            confirm: Duration::from_millis(150),
+            settle: Duration::from_millis(300),
+            noise: Duration::ZERO,
+        }
+    }
+}
+
+impl Default for Paste {
+    fn default() -> Self {
+        Self { comfortable_bytes: 16 * 1024, comfortable_lines: 200 }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        let gap = Duration::from_millis(300);
+        Self { interrupt: Vec::new(), interrupt_gap: gap, quit: Vec::new(), quit_gap: gap }
+    }
+}
+
+/// A rule as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    name: Option<String>,
+    state: String,
+    #[serde(rename = "in", default)]
+    region: Option<String>,
+    #[serde(default)]
+    all: Vec<Pattern>,
+    #[serde(default)]
+    any: Vec<Pattern>,
+    #[serde(default)]
+    none: Vec<Pattern>,
+    #[serde(default)]
+    overlay: bool,
+    #[serde(default)]
+    cursor_in_box: bool,
+}
+
+impl TryFrom<RawRule> for Rule {
+    type Error = String;
+
+    fn try_from(raw: RawRule) -> Result<Self, String> {
+        let turn = turn(&raw.state)?;
+        let region = raw.region.as_deref().map_or(Ok(Region::Bottom(BOTTOM)), region)?;
+        if raw.all.is_empty() && raw.any.is_empty() && !raw.cursor_in_box {
+            return Err(format!("rule for `{}` needs `all` or `any`", raw.state));
+        }
+        Ok(Self {
+            name: raw.name.unwrap_or_else(|| raw.state.replace(": ", "-")),
+            turn,
+            region,
+            all: raw.all,
+            any: raw.any,
+            none: raw.none,
+            overlay: raw.overlay,
+            cursor_in_box: raw.cursor_in_box,
+        })
+    }
+}
+
+/// How many rows that are not blank a rule reads unless it says otherwise.
+const BOTTOM: usize = 25;
+
+/// Every state that a rule may name, as `list` prints it.
+const STATES: [(&str, Turn); 14] = [
+    ("ready", Turn::Ready),
+    ("working", Turn::Working),
+    ("retrying", Turn::Retrying),
+    ("idle", Turn::Idle),
+    ("failed", Turn::Failed),
+    ("draft", Turn::Draft),
+    ("waiting: permission", Turn::Waiting(Question::Permission)),
+    ("waiting: question", Turn::Waiting(Question::Question)),
+    ("blocked: trust", Turn::Blocked(Blocker::Trust)),
+    ("blocked: login", Turn::Blocked(Blocker::Login)),
+    ("blocked: onboarding", Turn::Blocked(Blocker::Onboarding)),
+    ("blocked: hooks-review", Turn::Blocked(Blocker::HooksReview)),
+    ("blocked: update", Turn::Blocked(Blocker::Update)),
+    ("blocked: other", Turn::Blocked(Blocker::Other)),
+];
+
+fn turn(text: &str) -> Result<Turn, String> {
+    let found = STATES.iter().find(|(name, _)| *name == text);
+    found.map(|(_, turn)| turn.clone()).ok_or_else(|| {
+        let names: Vec<&str> = STATES.iter().map(|(name, _)| *name).collect();
+        format!("unknown state `{text}`, expected one of: {}", names.join(", "))
+    })
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    let bad = || {
+        format!(
+            "unknown region `{text}`, expected screen, bottom, bottom N, footer, above N, below, \
+             box, title or command"
+        )
+    };
+    let count = |n: &str| n.parse().ok().filter(|n| *n > 0).ok_or_else(bad);
+    match text.split_once(' ').map_or((text, None), |(word, n)| (word, Some(n))) {
+        ("screen", None) => Ok(Region::Screen),
+        ("bottom", None) => Ok(Region::Bottom(BOTTOM)),
+        ("bottom", Some(n)) => count(n).map(Region::Bottom),
+        ("footer", None) => Ok(Region::Footer),
+        ("above", Some(n)) => count(n).map(Region::Above),
+        ("below", None) => Ok(Region::Below),
+        ("box", None) => Ok(Region::Box),
+        ("title", None) => Ok(Region::Title),
+        ("command", None) => Ok(Region::Command),
+        _ => Err(bad()),
+    }
+}
+
+fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u64::deserialize(from).map(Duration::from_millis)
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Regex::new(&text).map(Self).map_err(de::Error::custom)
+    }
+}

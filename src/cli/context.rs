@@ -1,0 +1,89 @@
+//! What every verb needs of the outside: environment, the hub, the interrupt, how to print.
+use std::io::{self, IsTerminal as _, Write as _};
+
+use tokio::sync::watch;
+
+use super::{Failure, Server};
+use crate::{
+    client::{Hub, Whereabouts},
+    paths::Env,
+    proc::Cancel,
+};
+
+/// One command's surroundings.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) env: Env,
+    server: Server,
+    json: bool,
+}
+
+impl Context {
+    pub(super) fn new(server: Server, json: bool) -> Result<Self, Failure> {
+        let env = Env::capture().map_err(Failure::user)?;
+        Ok(Self { env, server, json })
+    }
+
+    /// Print machine-readable output.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// The hub of the tmux server that is meant.
+    pub(crate) fn whereabouts(&self) -> Result<Whereabouts, Failure> {
+        Ok(Whereabouts::find(&self.env, self.server.socket.as_deref(), self.server.name.as_ref())?)
+    }
+
+    /// A connection to that hub, which is started if need be.
+    pub(crate) async fn hub(&self) -> Result<Hub, Failure> {
+        Ok(Hub::connect_or_start(&self.whereabouts()?).await?)
+    }
+
+    /// Becomes true on the first Ctrl-C or SIGTERM. From this call on they no longer end the
+    /// process by themselves.
+    pub(crate) fn cancel(&self) -> Result<Cancel, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (stop, cancel) = watch::channel(false);
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let listen = async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            stop.send_replace(true);
+            // The channel stays open for as long as anybody may ask.
+            stop.closed().await;
+        };
+        #[expect(clippy::disallowed_methods, reason = "lives exactly as long as the command")]
+        drop(tokio::spawn(listen));
+        Ok(cancel)
+    }
+
+    /// Writes to standard output; whoever reads it may have gone, which is an error that ends well.
+    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Prints one JSON value as a line.
+    pub(crate) fn print_json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).map_err(Failure::bug)?;
+        self.print(&format!("{text}\n"))
+    }
+
+    /// Says something on standard error that is no part of the output: progress, notes.
+    pub(crate) fn say(&self, text: &str) {
+        // Nobody may be listening; the command goes on.
+        writeln!(io::stderr(), "{text}").unwrap_or_default();
+    }
+
+    /// Colour on standard output: a terminal, and `NO_COLOR` not set.
+    pub(crate) fn colour(&self) -> bool {
+        io::stdout().is_terminal() && self.env.var("NO_COLOR").is_none()
+    }
+}

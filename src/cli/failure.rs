@@ -1,0 +1,210 @@
+//! How a command that failed says so, and the exit code it leaves.
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    iter::successors,
+    process::ExitCode,
+};
+
+use serde_json::json;
+
+use crate::{
+    client,
+    model::{Refusal, RefusalKind},
+};
+
+/// What kind of failure it is; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Something the user can fix: 1.
+    User,
+    /// Wrong words on the command line: 2.
+    Usage,
+    /// The hub or tmux cannot be reached: 3.
+    Hub,
+    /// Timed out, or still held when a wait ended: 4.
+    Waited,
+    /// Our bug: 70.
+    Bug,
+    /// Interrupted: 130.
+    Interrupted,
+}
+
+/// A command's end that is not success.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    error: Box<dyn Error>,
+    hints: Vec<String>,
+    /// More fields for the error object of `--json`.
+    detail: Option<serde_json::Value>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, error: impl Into<Box<dyn Error>>) -> Self {
+        Self { kind, error: error.into(), hints: Vec::new(), detail: None }
+    }
+
+    pub(crate) fn user(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::new(Kind::User, error)
+    }
+
+    pub(crate) fn bug(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::new(Kind::Bug, error)
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted")
+    }
+
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Fields that `--json` adds to the error object.
+    #[must_use]
+    pub(crate) fn detail(mut self, detail: serde_json::Value) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// Prints `error:`, `cause:` and `hint:` lines, or the error object for `--json`.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        if self.is_broken_pipe() {
+            return ExitCode::SUCCESS;
+        }
+        let text = if json { self.to_json() } else { self.to_string() };
+        // Whoever reads it may be gone: not worth a second failure.
+        if json {
+            io::stdout().write_all(text.as_bytes()).unwrap_or_default();
+        } else {
+            io::stderr().write_all(text.as_bytes()).unwrap_or_default();
+        }
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self.kind {
+            Kind::User => 1,
+            Kind::Usage => 2,
+            Kind::Hub => 3,
+            Kind::Waited => 4,
+            Kind::Bug => 70,
+            Kind::Interrupted => 130,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::User => "user",
+            Kind::Usage => "usage",
+            Kind::Hub => "hub",
+            Kind::Waited => "timed-out",
+            Kind::Bug => "bug",
+            Kind::Interrupted => "interrupted",
+        }
+    }
+
+    fn to_json(&self) -> String {
+        let mut error = json!({
+            "kind": self.name(),
+            "message": self.message(": "),
+            "hint": self.hints.first(),
+        });
+        if let (Some(fields), Some(serde_json::Value::Object(more))) =
+            (error.as_object_mut(), self.detail.clone())
+        {
+            fields.extend(more);
+        }
+        format!("{}\n", json!({ "error": error }))
+    }
+
+    /// The message with its causes behind it.
+    fn message(&self, between: &str) -> String {
+        let causes = successors(self.error.source(), |&cause| cause.source());
+        let lines = std::iter::once(self.error.to_string()).chain(causes.map(ToString::to_string));
+        lines.collect::<Vec<_>>().join(between)
+    }
+
+    fn is_broken_pipe(&self) -> bool {
+        let error = self.error.downcast_ref::<io::Error>();
+        error.is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "error: {}", self.message("\ncause: "))?;
+        self.hints.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))
+    }
+}
+
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Self {
+        match error {
+            client::Error::Refused(refusal) => Self::from(refusal),
+            client::Error::TimedOut { .. } => Self::new(Kind::Waited, error),
+            client::Error::NotRunning
+            | client::Error::Start { .. }
+            | client::Error::Silent { .. }
+            | client::Error::Foreign { .. }
+            | client::Error::Closed
+            | client::Error::Io(_)
+            | client::Error::Frame(_)
+            | client::Error::HubFile { .. }
+            | client::Error::Paths(_) => {
+                Self::new(Kind::Hub, error).hint("`wtmag hub status` and `wtmag hub logs` say more")
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal.kind {
+            RefusalKind::NotFound | RefusalKind::Exists | RefusalKind::NotNow => Kind::User,
+            RefusalKind::Tmux | RefusalKind::Store => Kind::Hub,
+            RefusalKind::BadRequest => Kind::Bug,
+        };
+        let hint = refusal.hint.clone();
+        let failure = Self::new(kind, refusal);
+        hint.into_iter().fold(failure, Self::hint)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::user(error)
+    }
+}
+
+/// Help and version are no errors; the rest is clap's own text, or the error object.
+pub(super) fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    if !error.use_stderr() || !json {
+        // A reader that went away is not worth a failure.
+        error.print().unwrap_or_default();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    let text = error.render().to_string();
+    let text = text.trim().trim_start_matches("error: ").to_owned();
+    Failure::new(Kind::Usage, text).report(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_why_and_what_next() {
+        let error = client::Error::Io(io::Error::from(io::ErrorKind::PermissionDenied));
+        let failure = Failure::new(Kind::Hub, error).hint("check who owns it");
+        insta::assert_snapshot!(failure.to_string(), @r"
+        error: lost the connection to the hub
+        cause: permission denied
+        hint: check who owns it
+        ");
+        insta::assert_snapshot!(failure.to_json(), @r#"{"error":{"hint":"check who owns it","kind":"hub","message":"lost the connection to the hub: permission denied"}}"#);
+    }
+}
