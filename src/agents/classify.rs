@@ -67,7 +67,9 @@ pub fn classify(profile: &Profile, sample: &Sample) -> Verdict {
 pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanation {
     let mut found = profile.input.as_ref().and_then(|spec| input_box::find(spec, sample));
     let structure = profile.structural.then(|| generic::look(sample, sent));
-    if found.is_none() && let Some(structure) = &structure {
+    if found.is_none()
+        && let Some(structure) = &structure
+    {
         found.clone_from(&structure.found);
     }
     let screen = Screen { sample, found: found.as_ref() };

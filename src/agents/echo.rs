@@ -176,7 +176,13 @@ mod tests {
     #[test]
     fn a_long_text_is_known_by_what_shows_of_it() {
         let text = "lorem ipsum dolor ".repeat(100);
-        let after = screen(&["> lorem ipsum dolor lorem ipsum dolor lorem ipsum dolor", "  lorem ipsum dolor lorem ipsum dolor"], (2, 0));
+        let after = screen(
+            &[
+                "> lorem ipsum dolor lorem ipsum dolor lorem ipsum dolor",
+                "  lorem ipsum dolor lorem ipsum dolor",
+            ],
+            (2, 0),
+        );
         assert!(echoed(&screen(&[">"], (2, 0)), &after, &text).is_some());
         assert_eq!(echoed(&screen(&[">"], (2, 0)), &screen(&["> lorem"], (7, 0)), &text), None);
     }
@@ -190,7 +196,11 @@ mod tests {
         .unwrap();
         let check = |held: &str, want| {
             let input = InputBox::Holds(held.to_owned());
-            assert_eq!(holding(&profile, &input, "please read the brief and do it"), want, "{held}");
+            assert_eq!(
+                holding(&profile, &input, "please read the brief and do it"),
+                want,
+                "{held}"
+            );
         };
         check("please read\nthe brief and\ndo it", Holding::Ours);
         check("the brief and do it ple", Holding::Other);

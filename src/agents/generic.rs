@@ -172,11 +172,7 @@ fn is_edge(row: &str) -> bool {
 }
 
 fn find_box(sample: &Sample) -> Option<Found> {
-    if sample.cursor_visible {
-        at_cursor(sample)
-    } else {
-        between_edges(sample)
-    }
+    if sample.cursor_visible { at_cursor(sample) } else { between_edges(sample) }
 }
 
 /// The cursor is in the box: what stands left of it is the text, right of it can only be a hint.
@@ -219,8 +215,12 @@ fn between_edges(sample: &Sample) -> Option<Found> {
     if last < first || last - first >= MAX_BOX {
         return None;
     }
-    let filled: Vec<&str> =
-        rows.get(first..=last)?.iter().map(|row| unframed(row)).filter(|it| !it.is_empty()).collect();
+    let filled: Vec<&str> = rows
+        .get(first..=last)?
+        .iter()
+        .map(|row| unframed(row))
+        .filter(|it| !it.is_empty())
+        .collect();
     let prompted = filled.first().is_some_and(|it| it.starts_with(is_prompt));
     let column = usize::from(sample.cursor.0);
     let input = match filled.as_slice() {
@@ -249,7 +249,11 @@ fn body(sample: &Sample, first: usize, last: usize) -> String {
     let text = lines.join("\n");
     let text = text.trim();
     let bare = text.trim_start_matches(is_prompt);
-    if bare.starts_with(char::is_whitespace) || bare.is_empty() { bare.trim().to_owned() } else { text.to_owned() }
+    if bare.starts_with(char::is_whitespace) || bare.is_empty() {
+        bare.trim().to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Splits a row at a column.

@@ -64,10 +64,8 @@ impl Row {
 /// The lowest row that matches, and the column where the match ends.
 fn lowest(rows: &[String], pattern: &Pattern) -> Option<(usize, usize)> {
     let hits = rows.iter().enumerate().rev();
-    hits.filter_map(|(at, row)| {
-        pattern.0.find(row).map(|it| (at, split(row, it.end()).0.width()))
-    })
-    .next()
+    hits.filter_map(|(at, row)| pattern.0.find(row).map(|it| (at, split(row, it.end()).0.width())))
+        .next()
 }
 
 fn first_row(spec: &BoxSpec, above: &[String]) -> Option<usize> {
@@ -129,7 +127,8 @@ fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<F
     }
     let text = lines.join("\n").trim_end().to_owned();
     let text_row = first + begin.unwrap_or(0);
-    let at_start = (usize::from(sample.cursor.0), usize::from(sample.cursor.1)) == (column, text_row);
+    let at_start =
+        (usize::from(sample.cursor.0), usize::from(sample.cursor.1)) == (column, text_row);
     let stands_for_nothing = text.is_empty()
         || spec.placeholder.iter().any(|it| it.0.is_match(&text))
         || (spec.ghost && at_start);

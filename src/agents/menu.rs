@@ -36,7 +36,8 @@ const MAX_DESCRIPTION: usize = 3;
 impl Menu {
     /// How many entries below the highlighted one the only entry with this label is; negative: above.
     pub fn steps_to(&self, label: &Regex) -> Option<isize> {
-        let mut fitting = self.entries.iter().enumerate().filter(|(_, it)| label.is_match(&it.label));
+        let mut fitting =
+            self.entries.iter().enumerate().filter(|(_, it)| label.is_match(&it.label));
         let (at, _) = fitting.next()?;
         if fitting.next().is_some() {
             return None;
@@ -184,24 +185,24 @@ mod tests {
 
     #[test]
     fn one_pointer_before_aligned_lines_is_a_menu() {
-        check(" ❯ No, exit\n   Yes, I trust this folder", Some((
-            &["No, exit", "Yes, I trust this folder"],
-            0,
-        )));
+        check(
+            " ❯ No, exit\n   Yes, I trust this folder",
+            Some((&["No, exit", "Yes, I trust this folder"], 0)),
+        );
         check("   Blorp\n → Quux\n   Fnord", Some((&["Blorp", "Quux", "Fnord"], 1)));
         check("│ ● Zim  │\n│   Zam  │", Some((&["Zim", "Zam"], 0)));
-        check(" ❯ ✔ Auto (match terminal)\n     Dark mode\n     Light mode", Some((
-            &["Auto (match terminal)", "Dark mode", "Light mode"],
-            0,
-        )));
+        check(
+            " ❯ ✔ Auto (match terminal)\n     Dark mode\n     Light mode",
+            Some((&["Auto (match terminal)", "Dark mode", "Light mode"], 0)),
+        );
     }
 
     #[test]
     fn numbered_entries_may_have_descriptions_and_gaps() {
-        check("> 1. Sign in\n     with a plan\n\n  2. Device code\n     on another device", Some((
-            &["Sign in", "Device code"],
-            0,
-        )));
+        check(
+            "> 1. Sign in\n     with a plan\n\n  2. Device code\n     on another device",
+            Some((&["Sign in", "Device code"], 0)),
+        );
     }
 
     #[test]

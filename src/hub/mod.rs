@@ -1,2 +1,2 @@
 //! The background process: one per tmux server.
-pub mod state { }
+pub mod state {}
