@@ -88,6 +88,12 @@ pub struct Place {
     /// The session that shows it, besides the fleet.
     pub session: Option<SessionId>,
     pub session_name: Option<String>,
+    /// The machine's boot during which the ids were given.
+    #[serde(default)]
+    pub boot: String,
+    /// The pane is gone: closed, or its server ended.
+    #[serde(default)]
+    pub gone: bool,
 }
 
 /// One life of one tmux server.

@@ -52,12 +52,11 @@ impl State {
         }
     }
 
-    pub(super) fn client_gone(&mut self, client: u64, out: &mut Vec<Effect>) {
+    pub(super) fn client_gone(&mut self, client: u64) {
         self.clients = self.clients.saturating_sub(1);
         self.pending.retain(|(ticket, _)| ticket.client != client);
         // A worker whose window is being made exists as soon as it is made.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
-        self.end_fleet_if_empty(out);
     }
 
     /// Keeps an id and finds the place, so that nothing is made for a worker that cannot be.
@@ -241,6 +240,8 @@ impl State {
             pane: made.pane,
             session: made.session.as_ref().map(|(id, _)| *id),
             session_name: made.session.map(|(_, name)| name),
+            boot: self.setup.boot.clone(),
+            gone: false,
         };
         let bootstrap = new.bootstrap.clone();
         let worker = worker_of(now, &kept.prepare, *new, place);
@@ -296,8 +297,7 @@ impl State {
         let is_mine = |it: &Reservation| it.client == ticket.client && it.creating.is_none();
         if self.reserved.get(id).is_some_and(is_mine) {
             self.reserved.remove(id);
-            self.end_fleet_if_empty(out);
-            return answer(out, ticket, Answer::Abandoned { existed: false });
+                return answer(out, ticket, Answer::Abandoned { existed: false });
         }
         let existed = self.slots.contains_key(id) || self.reserved.contains_key(id);
         answer(out, ticket, Answer::Abandoned { existed });

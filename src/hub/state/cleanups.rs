@@ -85,7 +85,6 @@ impl State {
         }
         self.flush_slots(now, out);
         self.close_or_remove(id, out);
-        self.end_fleet_if_empty(out);
     }
 
     pub(super) fn cleanup_over(
@@ -117,7 +116,6 @@ impl State {
                 }
             }
         }
-        self.end_fleet_if_empty(out);
     }
 
     /// The worker leaves the list of those that are there.

@@ -99,8 +99,8 @@ pub enum Input {
     Promoted { ticket: Ticket, worker: WorkerId, done: Result<PromotedTo, String> },
     WindowClosed { worker: WorkerId, done: Result<(), String> },
     CleanupOver { worker: WorkerId, outcome: Result<CleanedUp, String> },
-    /// Records could not be written; what they announced was not done.
-    StoreFailed { error: String },
+    /// A report that waited in the spool.
+    Spooled(HookReport),
 }
 
 /// A worker's new window.
@@ -302,7 +302,7 @@ impl State {
             Input::Tick => self.tick(now, &mut out),
             Input::Asked { ticket, ask } => self.asked(now, ticket, ask, &mut out),
             Input::ClientCame => self.clients += 1,
-            Input::ClientGone { client } => self.client_gone(client, &mut out),
+            Input::ClientGone { client } => self.client_gone(client),
             Input::Linked(linked) => self.linked(now, linked, &mut out),
             Input::LinkFailed { error } => self.link_failed(now, error, &mut out),
             Input::LinkLost { why, server_gone } => {
@@ -326,12 +326,15 @@ impl State {
             Input::CleanupOver { worker, outcome } => {
                 self.cleanup_over(now, &worker, outcome, &mut out);
             }
-            Input::StoreFailed { error } => {
-                out.push(Effect::Leave { why: format!("the store failed: {error}") });
-            }
+            Input::Spooled(report) => self.hook(now, &report, &mut out),
         }
         self.settle(now, &mut out);
         out
+    }
+
+    /// Number of the last event.
+    pub fn last_seq(&self) -> u64 {
+        self.seq
     }
 
     /// When the hub wants a [`Input::Tick`] at the latest.

@@ -125,16 +125,10 @@ impl State {
         }
         self.flush_slots(now, out);
         self.go_on_with_cleanups(out);
-        self.end_fleet_if_empty(out);
     }
 
     fn is_being_made(&self, tag: &str) -> bool {
         tag.parse::<WorkerId>().is_ok_and(|id| self.reserved.contains_key(&id))
-    }
-
-    /// Nothing is left to watch: `settle` takes the connection down with the fleet.
-    pub(super) fn end_fleet_if_empty(&mut self, out: &mut Vec<Effect>) {
-        let _ = out;
     }
 }
 

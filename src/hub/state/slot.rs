@@ -8,15 +8,17 @@ use std::{
 use super::{Act, Acted, Effect, PaneSeen, Record, SessionId, places::placement};
 use crate::{
     agents::{
-        classify,
+        self, classify,
         echo::{self, Echo, Holding},
-        fold::{Changed, Seen, Tracker},
+        fold::{Change, Seen, Tracker},
+        hooks,
+        input_box::Found,
         profile::Profile,
     },
     delivery::{Content, Do, Input, Look, Machine},
     model::{
-        Blocker, Delivery, DeliveryId, EndCause, Exit, Fact, FactSource, Happened, Hold, Now,
-        Placement, Process, Sample, Turn, Verdict, Worker,
+        Delivery, DeliveryId, DeliveryMode, EndCause, Exit, Happened, Hold, Now, Placement, Sample,
+        Verdict, Worker,
     },
 };
 
@@ -28,8 +30,6 @@ const ANIMATED: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_millis(60);
 /// A look that brought no sample is tried again.
 const RETRY: Duration = Duration::from_millis(500);
-/// A shell that has not come to the agent by then asks, hangs or started another shell.
-const START_LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -38,7 +38,8 @@ pub(super) struct Slot {
     tracker: Tracker,
     watch: Watch,
     last: Option<Sample>,
-    verdict: Verdict,
+    /// Where the box was found on the last sample.
+    found: Option<Found>,
     /// Open deliveries in order; only the first is under way.
     queue: VecDeque<Machine>,
     /// The newest delivery that is over.
@@ -49,7 +50,6 @@ pub(super) struct Slot {
     /// Texts delivered here: where they show they are no menu.
     sent: Vec<String>,
     gone: bool,
-    start_limit: Option<Instant>,
     notes: Notes,
 }
 
@@ -79,7 +79,6 @@ impl Slot {
     /// A worker whose window was just made.
     pub(super) fn made(worker: Worker, first: Delivery, now: Now) -> Result<Self, String> {
         let mut slot = Self::new(worker, now)?;
-        slot.start_limit = Some(now.steady + START_LIMIT);
         slot.notes.worker = true;
         slot.queue(now, first);
         Ok(slot)
@@ -92,12 +91,9 @@ impl Slot {
         now: Now,
     ) -> Result<Self, String> {
         let mut slot = Self::new(worker, now)?;
-        slot.gone = matches!(slot.worker.state.process.value, Process::Lost(_))
-            || slot.worker.placement == Placement::Fleet && slot.worker.place.session.is_none()
-                && slot.worker.ended.is_some();
+        slot.gone = slot.worker.place.gone;
         if slot.worker.state.process.value == Process::Starting {
-            slot.start_limit = Some(now.steady + START_LIMIT);
-        }
+            }
         for delivery in deliveries {
             slot.sent.push(delivery.text.clone());
             if delivery.step.is_final() {
@@ -112,26 +108,27 @@ impl Slot {
     fn new(worker: Worker, now: Now) -> Result<Self, String> {
         let agent = &worker.agent;
         let profile = match &agent.profile_text {
-            Some(text) => Profile::parse(&agent.profile, text).map_err(|it| it.to_string())?,
-            None => Profile::embedded(&agent.profile)
+            Some(text) => {
+                let parsed = Profile::parse(&agent.profile, text);
+                Arc::new(parsed.map_err(|it| it.to_string())?)
+            }
+            None => agents::builtin(&agent.profile)
                 .ok_or_else(|| format!("there is no profile `{}`", agent.profile))?,
         };
-        let profile = Arc::new(profile);
-        let tracker = Tracker::new(Arc::clone(&profile), &worker.state, now);
+        let tracker = Tracker::restore(Arc::clone(&profile), worker.state.clone(), now);
         Ok(Self {
             worker,
             profile,
             tracker,
             watch: Watch::default(),
             last: None,
-            verdict: Verdict::default(),
+            found: None,
             queue: VecDeque::new(),
             receipt: None,
             before: None,
             echo: None,
             sent: Vec::new(),
             gone: false,
-            start_limit: None,
             notes: Notes::default(),
         })
     }
@@ -220,9 +217,9 @@ impl Slot {
     /// The pane is gone and nobody asked for it.
     pub(super) fn lost(&mut self, now: Now, cause: EndCause) {
         self.gone = true;
+        self.worker.place.gone = true;
         if self.worker.state.is_live() {
-            let changed = self.tracker.handle(now, Seen::PaneGone(cause));
-            self.apply(changed);
+            self.track(now, Seen::PaneGone(cause), &mut Vec::new());
         }
         self.notes.worker = true;
         self.fail_deliveries(now, &format!("the worker's pane is gone: {cause}"));
@@ -252,26 +249,16 @@ impl Slot {
 /// When to look.
 impl Slot {
     pub(super) fn next_look(&self) -> Option<Instant> {
-        if self.gone {
+        if self.gone || self.watch.looking {
             return None;
         }
-        let limit = self.start_limit;
-        if self.watch.looking {
-            return limit;
-        }
-        let first = (!self.watch.listening).then(|| self.watch.due).flatten();
-        let looks = [self.watch.due, first, self.tracker.next_look(), limit];
-        looks.into_iter().flatten().min()
+        [self.watch.due, self.tracker.next_look()].into_iter().flatten().min()
     }
 
     /// Looks if it is time to.
     pub(super) fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
         if self.gone {
             return;
-        }
-        if self.start_limit.is_some_and(|at| at <= now.steady) {
-            self.start_limit = None;
-            self.shell_blocks(now);
         }
         let due = [self.watch.due, self.tracker.next_look()].into_iter().flatten().min();
         if self.watch.looking || due.is_none_or(|at| at > now.steady) {
@@ -303,21 +290,6 @@ impl Slot {
     fn want_look(&mut self, at: Instant) {
         self.watch.due = Some(self.watch.due.map_or(at, |due| due.min(at)));
     }
-
-    /// No sign of the agent: whatever the shell shows is in the way.
-    fn shell_blocks(&mut self, now: Now) {
-        if self.worker.state.process.value != Process::Starting {
-            return;
-        }
-        let lines = self.last.as_ref().map(|it| it.last_lines(3).join(" / ")).unwrap_or_default();
-        let fact = Fact {
-            value: Turn::Blocked(Blocker::Shell),
-            since: now.wall,
-            source: FactSource::Process,
-            evidence: lines,
-        };
-        self.apply(Changed { process: None, turn: Some(fact), ..Changed::default() });
-    }
 }
 
 /// What it shows and tells.
@@ -338,64 +310,69 @@ impl Slot {
             self.watch.quiet_since.get_or_insert(now.steady);
         }
         let quiet_since = self.watch.quiet_since;
-        self.verdict = classify::explain(&self.profile, &sample, &self.sent).verdict;
-        let seen = Seen::Sample { sample: &sample, verdict: &self.verdict, quiet_since };
-        let changed = self.tracker.handle(now, seen);
-        self.last = Some(sample);
-        self.apply(changed);
+        self.found = classify::explain(&self.profile, &sample, &self.sent).found;
+        self.last = Some(sample.clone());
+        let sample = Box::new(sample);
+        self.track(now, Seen::Sample { sample, quiet_since }, out);
         self.step_delivery(now, out);
     }
 
     pub(super) fn hook(&mut self, now: Now, payload: &str, out: &mut Vec<Effect>) {
-        let Some(event) = self.tracker.read_hook(payload) else { return };
-        let changed = self.tracker.handle(now, Seen::Hook(&event));
-        let accepted = changed.accepted.clone();
-        self.apply(changed);
-        if let Some(text) = accepted
-            && let Some(machine) = self.queue.front_mut()
-            && echo::same_text(&text, &machine.delivery().text)
-        {
-            let todo = machine.handle(now, Input::Told("the agent's hook says so"));
-            self.follow(now, todo, out);
+        let Some(kind) = self.profile.hooks.as_ref().map(|it| it.kind) else { return };
+        if let Ok(Some(report)) = hooks::parse(kind, payload) {
+            self.track(now, Seen::Hook(report), out);
+            self.want_look(now.steady + SETTLE);
         }
+    }
+
+    pub(super) fn agent_started(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.track(now, Seen::Started, out);
         self.want_look(now.steady + SETTLE);
     }
 
-    pub(super) fn agent_started(&mut self, now: Now) {
-        self.start_limit = None;
-        let changed = self.tracker.handle(now, Seen::Started);
-        self.apply(changed);
-        self.want_look(now.steady + SETTLE);
-    }
-
-    pub(super) fn agent_exited(&mut self, now: Now, exit: Exit) {
-        self.start_limit = None;
-        let changed = self.tracker.handle(now, Seen::Exited(exit));
-        self.apply(changed);
+    pub(super) fn agent_exited(&mut self, now: Now, exit: Exit, out: &mut Vec<Effect>) {
+        self.track(now, Seen::Exited(exit), out);
         self.fail_deliveries(now, &format!("the agent exited ({exit})"));
         self.want_look(now.steady + SETTLE);
     }
 
-    fn apply(&mut self, changed: Changed) {
-        let Changed { process, turn, told, .. } = changed;
-        if let Some(fact) = process {
-            self.worker.state.process = fact.clone();
-            self.notes.happened.push(Happened::Process(fact));
+    /// Hands the tracker what was seen, and notes what it now believes.
+    fn track(&mut self, now: Now, seen: Seen, out: &mut Vec<Effect>) {
+        for change in self.tracker.handle(now, seen) {
+            let state = self.tracker.state();
+            let happened = match change {
+                Change::Process => Happened::Process(state.process.clone()),
+                Change::Turn => Happened::Turn(state.turn.clone()),
+                Change::Reported => match &state.reported {
+                    Some(fact) => Happened::Reported(fact.clone()),
+                    None => continue,
+                },
+                Change::Input => continue,
+                Change::Session(id) => {
+                    self.worker.agent_session = Some(id.clone());
+                    Happened::Told { about: "session".into(), text: id }
+                }
+                Change::Message(text) => {
+                    self.worker.last_message = Some(text.clone());
+                    Happened::Told { about: "message".into(), text }
+                }
+                Change::Accepted(text) => {
+                    self.prompt_accepted(now, &text, out);
+                    continue;
+                }
+            };
+            self.worker.state = self.tracker.state().clone();
+            self.notes.happened.push(happened);
             self.notes.worker = true;
         }
-        if let Some(fact) = turn {
-            self.worker.state.turn = fact.clone();
-            self.notes.happened.push(Happened::Turn(fact));
-            self.notes.worker = true;
-        }
-        for (about, text) in told {
-            match about.as_str() {
-                "session" => self.worker.agent_session = Some(text.clone()),
-                "message" => self.worker.last_message = Some(text.clone()),
-                _ => {}
-            }
-            self.notes.happened.push(Happened::Told { about, text });
-            self.notes.worker = true;
+    }
+
+    /// A hook says that the agent took a prompt: ours, unless its text is another.
+    fn prompt_accepted(&mut self, now: Now, text: &str, out: &mut Vec<Effect>) {
+        let Some(machine) = self.queue.front_mut() else { return };
+        if text.is_empty() || echo::same_text(text, &machine.delivery().text) {
+            let todo = machine.handle(now, Input::Told("the agent's hook says so"));
+            self.follow(now, todo, out);
         }
     }
 }
@@ -407,6 +384,9 @@ impl Slot {
         let mut delivery = delivery;
         delivery.held = (!self.queue.is_empty()).then_some(Hold::Earlier);
         self.note_delivery(&delivery);
+        if delivery.mode == DeliveryMode::Argument {
+            self.track(now, Seen::Sent(delivery.text.clone()), &mut Vec::new());
+        }
         self.queue.push_back(Machine::new(delivery));
         self.want_look(now.steady);
     }
@@ -459,14 +439,15 @@ impl Slot {
         {
             self.echo = echo::echoed(before, sample, &text);
         }
-        let content = content(&self.profile, &self.verdict, sample, &text, self.echo.as_ref());
+        let verdict = self.tracker.verdict();
+        let content = content(&self.profile, verdict, sample, &text, self.echo.as_ref());
         let obstacle = obstacle(&self.profile, sample);
         let settled = self.worker.state.turn.value.clone();
         let look = Look {
             settled: &settled,
-            seen: &self.verdict.turn,
+            seen: &verdict.turn.clone(),
             content,
-            in_transcript: echo::in_transcript(&self.profile, sample, &text),
+            in_transcript: in_transcript(sample, self.found.as_ref(), &text),
             obstacle: obstacle.as_ref(),
         };
         let Some(machine) = self.queue.front_mut() else { return };
@@ -484,6 +465,7 @@ impl Slot {
                 Do::Paste => {
                     self.before.clone_from(&self.last);
                     self.echo = None;
+                    self.track(now, Seen::Sent(delivery.text.clone()), out);
                     self.act(&delivery, Act::Paste(delivery.text.clone()), out);
                 }
                 Do::Enter => self.act(&delivery, Act::Enter, out),
@@ -500,6 +482,7 @@ impl Slot {
             self.before = None;
             self.echo = None;
             self.receipt = Some(delivery);
+            self.track(now, Seen::SentDone, out);
             self.want_look(now.steady + SETTLE);
         }
     }
@@ -547,6 +530,12 @@ fn content(
         (Holding::Unseen, Some(echo)) if echo::gone(echo, sample, text) => Content::Empty,
         (Holding::Unseen, Some(_)) => Content::Ours,
     }
+}
+
+/// Our text shows outside the box.
+fn in_transcript(sample: &Sample, found: Option<&Found>, text: &str) -> bool {
+    let in_box = |row: &usize| found.is_some_and(|it| (it.first..=it.last).contains(row));
+    !echo::rows_with(&sample.rows, text).iter().all(in_box)
 }
 
 /// What keeps keys from the agent, whatever it shows.

@@ -57,8 +57,8 @@ impl State {
         let word = slot.worker.state.word();
         let mut acts = Vec::new();
         match &report.hook {
-            Hook::Started => slot.agent_started(now),
-            Hook::Exited { exit } => slot.agent_exited(now, *exit),
+            Hook::Started => slot.agent_started(now, &mut acts),
+            Hook::Exited { exit } => slot.agent_exited(now, *exit, &mut acts),
             Hook::Agent { payload } => slot.hook(now, payload, &mut acts),
         }
         self.announce_word(&report.worker, &word, out);

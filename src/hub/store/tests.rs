@@ -32,6 +32,8 @@ fn worker(id: &str) -> Worker {
             pane: PaneId(4),
             session: None,
             session_name: None,
+            boot: String::new(),
+            gone: false,
         },
         pr: None,
         parent: None,

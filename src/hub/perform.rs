@@ -1,0 +1,334 @@
+//! Does what the state decided: tmux, child processes. What comes of it goes back as an input.
+//!
+//! Knows the tmux client and how to start wtmag itself; decides nothing. Every act is a task of its
+//! own in one set, so that a slow one holds up no other, and every one has a deadline below it.
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::json;
+use tokio::{sync::mpsc, task::JoinSet, time};
+
+use super::{
+    run::{Options, Wake},
+    start::words,
+    state::{
+        Act, Acted, CleanedUp, Effect, Input, Linked, Made, PaneSeen, PromotedTo, Setup, Show,
+        WindowSpec,
+    },
+};
+use crate::{
+    model::{Cleanup, Hold, PaneId, SessionId, Worker},
+    proc::{self, Cmd},
+    tmux::{
+        client::{Connection, Error, Event, Server},
+        command::{Guard, NewWindow, Show as TmuxShow},
+        reply::{Acted as TmuxActed, PaneRow, Refusal},
+    },
+};
+
+/// A removal may run the project's own hooks.
+const CLEANUP_LIMIT: Duration = Duration::from_secs(600);
+/// How long the connection may take to say goodbye.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+
+/// The hub's hands.
+pub(super) struct Performer {
+    server: Arc<Server>,
+    program: PathBuf,
+    wakes: mpsc::Sender<Wake>,
+    tasks: JoinSet<()>,
+    connection: Option<Arc<Connection>>,
+    /// Turns the connection's events into inputs; gone with the connection.
+    events: JoinSet<()>,
+}
+
+impl Performer {
+    pub(super) fn new(setup: &Setup, options: &Options, wakes: mpsc::Sender<Wake>) -> Self {
+        let placeholder = vec![setup.program.display().to_string(), "pane".into(), "--placeholder".into()];
+        let server = Server { tmux: "tmux".into(), socket: options.tmux_socket.clone(), placeholder };
+        Self {
+            server: Arc::new(server),
+            program: setup.program.clone(),
+            wakes,
+            tasks: JoinSet::new(),
+            connection: None,
+            events: JoinSet::new(),
+        }
+    }
+
+    /// Waits for a task to end; never ready while there is none.
+    pub(super) async fn reap(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Err(error)) if error.is_panic() => tracing::error!(%error, "an act failed"),
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Says goodbye to tmux.
+    pub(super) async fn leave(mut self) {
+        self.events.abort_all();
+        self.tasks.shutdown().await;
+        if let Some(connection) = self.connection.take().and_then(Arc::into_inner)
+            && time::timeout(LEAVE_LIMIT, connection.close()).await.is_err()
+        {
+            tracing::warn!("tmux did not let go in time");
+        }
+    }
+
+    /// A new connection is there.
+    pub(super) fn connected(
+        &mut self,
+        connection: Connection,
+        events: mpsc::Receiver<Event>,
+        env_names: Vec<String>,
+    ) -> Linked {
+        let info = connection.info();
+        let linked = Linked {
+            server: info.id,
+            version: info.version.text.clone(),
+            fleet: info.fleet_name.clone(),
+            env_names,
+            default_shell: info.default_shell.clone(),
+        };
+        self.connection = Some(Arc::new(connection));
+        self.events.abort_all();
+        self.events.spawn(pump(events, self.wakes.clone()));
+        linked
+    }
+
+    pub(super) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Link { may_start, after } => self.link(may_start, after),
+            Effect::Unlink => self.unlink(),
+            Effect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
+            Effect::ListPanes { after } => self.with(move |tmux| async move {
+                time::sleep(after).await;
+                let rows = tmux.panes().await.map_err(|error| words(&error));
+                let fleet = tmux.info().fleet;
+                Some(Input::Panes(rows.map(|rows| {
+                    rows.into_iter().filter_map(|row| pane_seen(row, fleet)).collect()
+                })))
+            }),
+            Effect::FindSession { ticket, caller } => self.with(move |tmux| async move {
+                let found = tmux.caller_session(caller.pane, caller.session).await;
+                Some(Input::SessionFound { ticket, found: found.map_err(|error| words(&error)) })
+            }),
+            Effect::MakeWindow(spec) => self.with(move |tmux| async move {
+                let worker = spec.worker.clone();
+                let made = make_window(tmux, *spec).await.map_err(|error| words(&error));
+                Some(Input::WindowMade { worker, made })
+            }),
+            Effect::Look { worker, pane, resume } => self.with(move |tmux| async move {
+                let sample = if resume { tmux.sample(pane).await } else { tmux.look(pane).await };
+                Some(Input::Sampled { worker, sample: sample.map_err(|error| words(&error)) })
+            }),
+            Effect::Act { worker, delivery, pane, command, act } => {
+                self.with(move |tmux| async move {
+                    let acted = do_act(tmux, pane, &Guard { command }, act).await;
+                    Some(Input::Acted { worker, delivery, acted: acted.map_err(|error| words(&error)) })
+                });
+            }
+            Effect::Promote { ticket, worker, window, name, cwd } => {
+                self.with(move |tmux| async move {
+                    let done = tmux.promote(window, &name, &cwd).await;
+                    let done = done.map(|it| PromotedTo {
+                        session: it.session,
+                        name: name.clone(),
+                        ended_sessions: it.ended_sessions,
+                    });
+                    Some(Input::Promoted { ticket, worker, done: done.map_err(|error| words(&error)) })
+                });
+            }
+            Effect::CloseWindow { worker, window } => self.with(move |tmux| async move {
+                let done = tmux.kill_window(window).await.map_err(|error| words(&error));
+                Some(Input::WindowClosed { worker, done })
+            }),
+            Effect::Status { window, word } => self.with(move |tmux| async move {
+                ignore("@wtmag_status", tmux.set_window_option(window, "@wtmag_status", &word).await);
+                None
+            }),
+            Effect::Announce(text) => self.with(move |tmux| async move {
+                ignore("announce", tmux.announce(&text).await);
+                None
+            }),
+            // The loop's own.
+            Effect::Record(_)
+            | Effect::Answer(..)
+            | Effect::Subscribe(..)
+            | Effect::Leave { .. } => {}
+        }
+    }
+
+    /// Runs `act` on the connection; without one, its failure is the answer.
+    fn with<F>(&mut self, act: impl FnOnce(Arc<Connection>) -> F + Send + 'static)
+    where
+        F: Future<Output = Option<Input>> + Send + 'static,
+    {
+        let Some(tmux) = self.connection.clone() else { return };
+        let wakes = self.wakes.clone();
+        self.tasks.spawn(async move {
+            if let Some(input) = act(tmux).await {
+                send(&wakes, input).await;
+            }
+        });
+    }
+}
+
+/// The connection: made, left.
+impl Performer {
+    fn link(&mut self, may_start: bool, after: Duration) {
+        self.connection = None;
+        self.events.abort_all();
+        let (server, wakes) = (Arc::clone(&self.server), self.wakes.clone());
+        self.tasks.spawn(async move {
+            time::sleep(after).await;
+            let opened = async {
+                let (connection, events) = Connection::open(&server, may_start).await?;
+                let names = connection.update_environment().await?;
+                Ok::<_, Error>((connection, events, names))
+            };
+            let wake = match opened.await {
+                Ok((connection, events, names)) => {
+                    Wake::Connected(Box::new(connection), events, names)
+                }
+                Err(error) => Wake::Input(Input::LinkFailed { error: words(&error) }),
+            };
+            if wakes.send(wake).await.is_err() {
+                tracing::debug!("the hub is leaving");
+            }
+        });
+    }
+
+    /// Ends the fleet, which goes only when nothing of the user's is in it, and lets go.
+    fn unlink(&mut self) {
+        self.events.abort_all();
+        let Some(connection) = self.connection.take() else { return };
+        self.tasks.spawn(async move {
+            ignore("end the fleet", connection.end_fleet().await);
+            if let Some(connection) = Arc::into_inner(connection) {
+                connection.close().await;
+            }
+        });
+    }
+}
+
+/// Turns what tmux tells into what the state understands, until the connection ends.
+async fn pump(mut events: mpsc::Receiver<Event>, wakes: mpsc::Sender<Wake>) {
+    while let Some(event) = events.recv().await {
+        let input = match event {
+            Event::Ring(pane) => Input::Rang(pane),
+            Event::Structure => Input::Restructured,
+            Event::Closed { why, server_gone } => {
+                return send(&wakes, Input::LinkLost { why, server_gone }).await;
+            }
+        };
+        send(&wakes, input).await;
+    }
+    let why = "the connection ended".to_owned();
+    send(&wakes, Input::LinkLost { why, server_gone: false }).await;
+}
+
+async fn send(wakes: &mpsc::Sender<Wake>, input: Input) {
+    if wakes.send(Wake::Input(input)).await.is_err() {
+        tracing::debug!("the hub is leaving");
+    }
+}
+
+/// For acts that are worth a note when they fail, and no more.
+fn ignore(act: &str, done: Result<(), Error>) {
+    if let Err(error) = done {
+        tracing::debug!(act, error = words(&error), "did not work");
+    }
+}
+
+async fn make_window(tmux: Arc<Connection>, spec: WindowSpec) -> Result<Made, Error> {
+    let (show, env) = match spec.show {
+        // The session's own variables, for the programs of its windows, come first.
+        Show::In(session) => {
+            let mut env = tmux.session_environment(session).await?;
+            env.extend(spec.env);
+            (TmuxShow::In(session), env)
+        }
+        Show::Own(session) => (TmuxShow::Alone { session, env: Vec::new() }, spec.env),
+    };
+    let new = NewWindow {
+        worker: spec.worker,
+        name: spec.title,
+        cwd: spec.cwd,
+        env,
+        argv: spec.argv,
+        show,
+    };
+    let created = tmux.create_window(&new).await?;
+    Ok(Made { pane: created.pane, window: created.window, session: created.session })
+}
+
+async fn do_act(
+    tmux: Arc<Connection>,
+    pane: PaneId,
+    guard: &Guard,
+    act: Act,
+) -> Result<Acted, Error> {
+    let acted = match act {
+        Act::Paste(text) => tmux.paste(pane, guard, &text).await?,
+        Act::Enter => tmux.enter(pane, guard).await?,
+        Act::Keys(keys) => {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            tmux.keys(pane, guard, &keys).await?
+        }
+    };
+    Ok(match acted {
+        TmuxActed::Done => Acted::Done,
+        TmuxActed::Refused(Refusal::InMode) => Acted::Refused(Hold::PaneMode),
+        TmuxActed::Refused(Refusal::InputOff) => Acted::Refused(Hold::InputOff),
+        TmuxActed::Refused(Refusal::Gone | Refusal::Dead | Refusal::Foreground(_)) => {
+            Acted::Refused(Hold::Foreground)
+        }
+    })
+}
+
+fn pane_seen(row: PaneRow, fleet: SessionId) -> Option<PaneSeen> {
+    let others = row.links.into_iter().filter(|link| link.session != fleet);
+    Some(PaneSeen {
+        pane: row.pane,
+        window: row.window,
+        tag: row.worker?,
+        dead: row.dead,
+        sessions: others.map(|link| (link.session, link.session_name)).collect(),
+    })
+}
+
+/// The second half of a cleanup: a child of ours, so that it lives when the worker's window and
+/// whoever asked from inside it are gone.
+impl Performer {
+    fn clean_up(&mut self, cleanup: Cleanup, worker: Worker) {
+        let (program, wakes) = (self.program.clone(), self.wakes.clone());
+        self.tasks.spawn(async move {
+            let id = worker.id.clone();
+            let outcome = finish_cleanup(program, &cleanup, &worker).await;
+            send(&wakes, Input::CleanupOver { worker: id, outcome }).await;
+        });
+    }
+}
+
+async fn finish_cleanup(
+    program: PathBuf,
+    cleanup: &Cleanup,
+    worker: &Worker,
+) -> Result<CleanedUp, String> {
+    let job = json!({ "cleanup": cleanup, "worker": worker }).to_string();
+    let dir = worker.repo.parent().filter(|it| it.is_dir()).unwrap_or(Path::new("/"));
+    let mut cmd = Cmd::new(program, dir).args(["cleanup", "--finish"]).stdin(job);
+    for (name, value) in &cleanup.env {
+        cmd = cmd.env(name, value);
+    }
+    let output = cmd.limit(CLEANUP_LIMIT).run(&proc::never()).await.map_err(|it| words(&it))?;
+    if !output.is_success() {
+        return Err(output.stderr_text());
+    }
+    serde_json::from_slice(&output.stdout).map_err(|it| words(&it))
+}

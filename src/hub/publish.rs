@@ -1,0 +1,135 @@
+//! Who listens: connected clients, their subscriptions, and what each of them is sent.
+//!
+//! Knows lines and bounded queues; decides nothing. A subscriber that reads too slowly is told the
+//! number of the last event it got and dropped: it may ask for the rest by number.
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::mpsc;
+
+use super::state::Ticket;
+use crate::{
+    model::{Answer, Event, Refusal, WorkerId},
+    wire::{self, Frame},
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    clients: BTreeMap<u64, Client>,
+}
+
+#[derive(Debug)]
+struct Client {
+    lines: mpsc::Sender<Vec<u8>>,
+    subscriptions: Vec<Subscription>,
+}
+
+#[derive(Debug)]
+struct Subscription {
+    request: u64,
+    /// Empty means every worker, and the hub's own events.
+    workers: BTreeSet<WorkerId>,
+    last: u64,
+}
+
+impl Clients {
+    pub(super) fn add(&mut self, client: u64, lines: mpsc::Sender<Vec<u8>>) {
+        self.clients.insert(client, Client { lines, subscriptions: Vec::new() });
+    }
+
+    pub(super) fn remove(&mut self, client: u64) {
+        self.clients.remove(&client);
+    }
+
+    pub(super) fn answer(&mut self, ticket: Ticket, answer: Result<Box<Answer>, Refusal>) {
+        let id = ticket.request;
+        let frame = match answer {
+            Ok(answer) => Frame::Answer { id, answer: *answer },
+            Err(refusal) => Frame::Refused { id, refusal },
+        };
+        let Some(client) = self.clients.get(&ticket.client) else { return };
+        // A queue full of unread answers: the client is not reading at all.
+        if !client.offer(&frame) {
+            tracing::warn!(client = ticket.client, "dropped a client that does not read");
+            self.clients.remove(&ticket.client);
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, ticket: Ticket, workers: BTreeSet<WorkerId>, last: u64) {
+        if let Some(client) = self.clients.get_mut(&ticket.client) {
+            let subscription = Subscription { request: ticket.request, workers, last };
+            client.subscriptions.push(subscription);
+        }
+    }
+
+    pub(super) fn publish(&mut self, event: &Event) {
+        for client in self.clients.values_mut() {
+            client.publish(event);
+        }
+    }
+}
+
+impl Client {
+    fn publish(&mut self, event: &Event) {
+        let mut subscriptions = std::mem::take(&mut self.subscriptions);
+        subscriptions.retain_mut(|it| {
+            let named = event.worker.as_ref().is_some_and(|id| it.workers.contains(id));
+            if !it.workers.is_empty() && !named {
+                return true;
+            }
+            let frame = Frame::Event { id: it.request, event: event.clone() };
+            // One place is kept, so that the word about the lag always gets through.
+            if self.lines.capacity() > 1 && self.offer(&frame) {
+                it.last = event.seq;
+                return true;
+            }
+            self.offer(&Frame::Lagged { id: it.request, seq: it.last });
+            false
+        });
+        self.subscriptions = subscriptions;
+    }
+
+    fn offer(&self, frame: &Frame) -> bool {
+        match wire::encode(frame) {
+            Ok(line) => self.lines.try_send(line).is_ok(),
+            Err(error) => {
+                tracing::error!(%error, "an answer that cannot be sent");
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Happened, Timestamp};
+
+    fn event(seq: u64, worker: &str) -> Event {
+        let worker = Some(worker.parse().unwrap());
+        Event { seq, at: Timestamp(0), worker, what: Happened::Created }
+    }
+
+    #[test]
+    fn a_slow_subscriber_hears_where_it_stopped() {
+        let (lines, mut queue) = mpsc::channel(3);
+        let mut clients = Clients::default();
+        clients.add(1, lines);
+        let ticket = Ticket { client: 1, request: 7 };
+        clients.subscribe(ticket, BTreeSet::from(["a".parse().unwrap()]), 0);
+        for (seq, worker) in [(1, "a"), (2, "b"), (3, "a"), (4, "a"), (5, "a")] {
+            clients.publish(&event(seq, worker));
+        }
+        let mut frames = Vec::new();
+        while let Ok(line) = queue.try_recv() {
+            frames.push(wire::decode::<Frame>(&line).unwrap());
+        }
+        assert_eq!(
+            frames,
+            [
+                Frame::Event { id: 7, event: event(1, "a") },
+                Frame::Event { id: 7, event: event(3, "a") },
+                Frame::Lagged { id: 7, seq: 3 },
+            ]
+        );
+    }
+}

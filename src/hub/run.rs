@@ -1,0 +1,277 @@
+//! The hub's one loop: the only place with a clock, and the only owner of [`State`].
+use std::{
+    path::PathBuf,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+    time,
+};
+
+use super::{
+    perform::Performer,
+    publish::Clients,
+    start::{self, Started},
+    state::{Effect, Input, Record, Setup, State, Ticket},
+    store::{self, Store},
+};
+use crate::{
+    model::{Answer, Ask, Now, Refusal, RefusalKind, Timestamp},
+    paths::StateDir,
+    tmux::client as tmux,
+};
+
+/// Inputs that may wait for the loop; whoever sends more waits in turn.
+const QUEUE: usize = 1024;
+
+/// How a hub is started.
+#[derive(Debug)]
+pub struct Options {
+    pub tmux_socket: PathBuf,
+    pub state: StateDir,
+    /// A socket on which somebody waits for the word `ready`, or for why not.
+    pub ready: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Start(#[from] start::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Whatever wakes the loop.
+pub(super) enum Wake {
+    Input(Input),
+    ClientCame { client: u64, lines: mpsc::Sender<Vec<u8>> },
+    /// The connection, what it tells, and the names in `update-environment`.
+    Connected(Box<tmux::Connection>, mpsc::Receiver<tmux::Event>, Vec<String>),
+}
+
+/// Is the hub until it is asked to leave, has nothing to do, or cannot go on.
+pub async fn main(options: Options) -> Result<(), Error> {
+    let started = match start::start(&options).await {
+        Ok(Some(started)) => started,
+        // Another hub was there and is well.
+        Ok(None) => return Ok(()),
+        Err(error) => {
+            start::tell(options.ready.as_deref(), &start::words(&error)).await;
+            return Err(error.into());
+        }
+    };
+    let outcome = serve(&options, started).await;
+    if let Err(error) = &outcome {
+        tracing::error!(error = start::words(error), "the hub failed");
+        start::tell(options.ready.as_deref(), &start::words(error)).await;
+    }
+    outcome
+}
+
+async fn serve(options: &Options, mut started: Started) -> Result<(), Error> {
+    let store = Store::open(&options.state.hub_db())?;
+    let found = store.load()?;
+    let setup = setup(options, &started);
+    let (send, wakes) = mpsc::channel(QUEUE);
+    let performer = Performer::new(&setup, options, send.clone());
+    let spool = options.state.spool();
+    let (state, effects) = State::start(setup, found, now());
+    let clients = Clients::default();
+    let mut hub = Hub { state, performer, clients, store, spool, leaving: false };
+    hub.perform(effects);
+    hub.read_spool();
+    started.listen(send)?;
+    start::tell(options.ready.as_deref(), "ready").await;
+    hub.turn(wakes, &mut started).await;
+    started.close();
+    hub.performer.leave().await;
+    tracing::info!("left");
+    Ok(())
+}
+
+fn setup(options: &Options, started: &Started) -> Setup {
+    Setup {
+        pid: std::process::id(),
+        started: now().wall,
+        tmux_socket: options.tmux_socket.clone(),
+        program: started.program.clone(),
+        hub_socket: started.socket.clone(),
+        spool: options.state.spool(),
+        boot: start::boot_id(),
+    }
+}
+
+struct Hub {
+    state: State,
+    performer: Performer,
+    clients: Clients,
+    store: Store,
+    spool: PathBuf,
+    leaving: bool,
+}
+
+impl Hub {
+    async fn turn(&mut self, mut wakes: mpsc::Receiver<Wake>, started: &mut Started) {
+        let (mut terminate, mut renew) =
+            (Heard::new(SignalKind::terminate()), Heard::new(SignalKind::user_defined1()));
+        while !self.leaving {
+            let deadline = self.state.next_deadline();
+            tokio::select! {
+                wake = wakes.recv() => match wake {
+                    Some(wake) => self.wake(wake),
+                    None => return,
+                },
+                () = sleep_until(deadline) => self.input(Input::Tick),
+                () = self.performer.reap() => {}
+                () = terminate.next() => return tracing::info!("told to end"),
+                // Somebody found our socket gone.
+                () = renew.next() => {
+                    started.renew().await;
+                    self.read_spool();
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Input(Input::Asked { ticket, ask }) => self.asked(ticket, ask),
+            Wake::Input(Input::ClientGone { client }) => {
+                self.clients.remove(client);
+                self.input(Input::ClientGone { client });
+            }
+            Wake::Input(input) => self.input(input),
+            Wake::ClientCame { client, lines } => {
+                self.clients.add(client, lines);
+                self.input(Input::ClientCame);
+            }
+            Wake::Connected(connection, events, env_names) => {
+                let linked = self.performer.connected(*connection, events, env_names);
+                // Reports of a time without a hub are older than anything the screen shows.
+                self.read_spool();
+                self.input(Input::Linked(linked));
+            }
+        }
+    }
+
+    /// History is read from the store; everything else is the state's.
+    fn asked(&mut self, ticket: Ticket, ask: Ask) {
+        let answer = match &ask {
+            Ask::Receipts { worker } => {
+                let deliveries = self.store.receipts(worker.as_ref());
+                deliveries.map(|deliveries| Answer::Receipts { deliveries })
+            }
+            Ask::Events { worker, since, limit } => {
+                let events = self.store.events(worker.as_ref(), *since, *limit);
+                events.map(|events| {
+                    let last = events.last().map_or(*since, |event| event.seq);
+                    Answer::Events { events, last }
+                })
+            }
+            Ask::List { ended: true } => self.store.ended().map(|workers| Answer::Workers {
+                workers,
+                deliveries: Vec::new(),
+                orphans: Vec::new(),
+            }),
+            _ => return self.input(Input::Asked { ticket, ask }),
+        };
+        let answer = answer.map(Box::new).map_err(|error| {
+            Refusal::new(RefusalKind::Store, start::words(&error))
+        });
+        self.clients.answer(ticket, answer);
+    }
+
+    fn read_spool(&mut self) {
+        for report in start::take_spool(&self.spool) {
+            self.input(Input::Spooled(report));
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        tracing::trace!(?input);
+        let effects = self.state.handle(now(), input);
+        self.perform(effects);
+    }
+
+    /// Records first: what is announced by a record that cannot be written is not done.
+    fn perform(&mut self, effects: Vec<Effect>) {
+        let mut records = Vec::new();
+        let mut acts = Vec::new();
+        for effect in effects {
+            if let Effect::Record(record) = effect {
+                records.push(record);
+            } else {
+                acts.push(effect);
+            }
+        }
+        if !records.is_empty() && let Err(error) = self.store.write(&records) {
+            return self.not_written(&error, acts);
+        }
+        for record in &records {
+            if let Record::Event(event) = record {
+                tracing::debug!(seq = event.seq, worker = event.worker.as_ref().map(tracing::field::display), what = ?event.what);
+                self.clients.publish(event);
+            }
+        }
+        for act in acts {
+            match act {
+                Effect::Answer(ticket, answer) => self.clients.answer(ticket, answer),
+                Effect::Subscribe(ticket, workers) => {
+                    self.clients.subscribe(ticket, workers, self.state.last_seq());
+                }
+                Effect::Leave { why } => {
+                    tracing::info!(why, "leaving");
+                    self.leaving = true;
+                }
+                act => self.performer.perform(act),
+            }
+        }
+    }
+
+    /// Those who wait are told; the agents stay as they are, and the next hub starts from what
+    /// was written.
+    fn not_written(&mut self, error: &store::Error, acts: Vec<Effect>) {
+        let error = start::words(error);
+        tracing::error!(error, "cannot record");
+        for act in acts {
+            if let Effect::Answer(ticket, _) = act {
+                let refusal = Refusal::new(RefusalKind::Store, error.clone())
+                    .hint("is the disk full? the hub leaves, its agents run on");
+                self.clients.answer(ticket, Err(refusal));
+            }
+        }
+        self.leaving = true;
+    }
+}
+
+/// A signal that this process may get; one that cannot be listened to never comes.
+struct Heard(Option<Signal>);
+
+impl Heard {
+    fn new(kind: SignalKind) -> Self {
+        Self(signal(kind).inspect_err(|error| tracing::warn!(%error, "no signals")).ok())
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads both clocks: the one place of the hub that does.
+fn now() -> Now {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    Now { steady: time::Instant::now().into_std(), wall: Timestamp(millis) }
+}
