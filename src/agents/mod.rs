@@ -5,6 +5,7 @@
 pub mod classify;
 pub mod echo;
 mod generic;
+pub mod hooks;
 pub mod input_box;
 pub mod menu;
 pub mod profile;

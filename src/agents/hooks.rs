@@ -1,0 +1,236 @@
+//! What agents tell of themselves: how each is made to, and what its words mean.
+//!
+//! Knows the JSON of four agents and the arguments that make them send it, for one run and without
+//! touching the user's files. Who called and when is for others to check.
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::profile::HooksKind;
+
+/// One event, in our words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub event: Event,
+    /// The agent's own id of the conversation, to resume it by.
+    pub session: Option<String>,
+    /// The prompt of the turn that the event is about, where the event names it.
+    pub prompt: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The agent's program is up; its box need not be.
+    Started,
+    /// It took a prompt, and works.
+    PromptAccepted { text: String },
+    /// It works.
+    Busy,
+    /// It asks for leave to do this.
+    Permission { what: String },
+    /// It asks something else.
+    Question { what: String },
+    /// The question is answered.
+    Answered,
+    /// The provider answers with errors; it tries again.
+    Retrying { error: String },
+    /// The turn is over, and this was said last.
+    TurnEnded { message: Option<String> },
+    /// The turn is over because of this.
+    TurnFailed { error: String, message: Option<String> },
+    /// The turn is over, and work goes on beside it.
+    Background { message: Option<String>, what: String },
+    /// The agent leaves.
+    Ended { reason: String },
+}
+
+/// A payload that is not what the agent's version was known to send.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the hook payload of `{agent}`")]
+pub struct Error {
+    pub agent: &'static str,
+    pub source: serde_json::Error,
+}
+
+/// How to reach us from inside the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wiring {
+    /// Command word and arguments; the payload follows on stdin, for codex as the last argument.
+    pub command: Vec<String>,
+    /// Where a plug-in may be written: an absolute path without an ending.
+    pub plugin: String,
+    /// The `notify` command of the user's codex configuration, which ours replaces.
+    pub notify: Option<Vec<String>>,
+}
+
+/// What makes an agent report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wire {
+    pub args: Vec<String>,
+    /// A variable, and the JSON to merge into what the user has in it.
+    pub env: Option<(&'static str, Value)>,
+    /// A file to write before the launch: its path and its text.
+    pub file: Option<(String, String)>,
+}
+
+const CLAUDE_EVENTS: [&str; 11] = [
+    "SessionStart", "UserPromptSubmit", "PermissionRequest", "PermissionDenied", "PostToolUse",
+    "PostToolUseFailure", "Notification", "Stop", "StopFailure", "SessionEnd", "Elicitation",
+];
+
+/// How to make an agent of this kind report.
+pub fn wire(kind: HooksKind, wiring: &Wiring) -> Wire {
+    match kind {
+        HooksKind::Claude => {
+            let words = wiring.command.iter().map(String::as_str);
+            let command = shlex::try_join(words).unwrap_or_default();
+            let entry = json!([{ "hooks": [{ "type": "command", "command": command, "timeout": 5 }] }]);
+            let hooks = CLAUDE_EVENTS.iter().map(|it| (it.to_string(), entry.clone()));
+            let settings = json!({ "hooks": Value::Object(hooks.collect()) });
+            Wire { args: vec!["--settings".to_owned(), settings.to_string()], ..Wire::default() }
+        }
+        HooksKind::Codex => {
+            let then = wiring.notify.iter().flat_map(|it| ["--then"].into_iter().chain(words(it)));
+            let command: Vec<&str> = words(&wiring.command).chain(then).collect();
+            let value = toml::Value::from(command).to_string();
+            Wire { args: vec!["-c".to_owned(), format!("notify={value}")], ..Wire::default() }
+        }
+        HooksKind::Opencode => {
+            let path = format!("{}.js", wiring.plugin);
+            let config = json!({ "plugin": [format!("file://{path}")] });
+            let text = script(include_str!("hooks/opencode.js"), wiring);
+            let env = Some(("OPENCODE_CONFIG_CONTENT", config));
+            Wire { env, file: Some((path, text)), ..Wire::default() }
+        }
+        HooksKind::Pi => {
+            let path = format!("{}.ts", wiring.plugin);
+            let text = script(include_str!("hooks/pi.ts"), wiring);
+            Wire { args: vec!["-e".to_owned(), path.clone()], file: Some((path, text)), env: None }
+        }
+    }
+}
+
+fn words(argv: &[String]) -> impl Iterator<Item = &str> {
+    argv.iter().map(String::as_str)
+}
+
+fn script(text: &str, wiring: &Wiring) -> String {
+    text.replace("__HOOK__", &json!(wiring.command).to_string())
+}
+
+/// What a payload means; none when it means nothing for us.
+pub fn parse(kind: HooksKind, payload: &str) -> Result<Option<Report>, Error> {
+    let parsed = match kind {
+        HooksKind::Claude => serde_json::from_str(payload).map(claude),
+        HooksKind::Codex => serde_json::from_str(payload).map(codex),
+        HooksKind::Opencode | HooksKind::Pi => serde_json::from_str(payload).map(plugin),
+    };
+    let agent = match kind {
+        HooksKind::Claude => "claude",
+        HooksKind::Codex => "codex",
+        HooksKind::Opencode => "opencode",
+        HooksKind::Pi => "pi",
+    };
+    parsed.map_err(|source| Error { agent, source })
+}
+
+#[derive(Deserialize)]
+struct Claude {
+    hook_event_name: String,
+    session_id: Option<String>,
+    prompt: Option<String>,
+    tool_name: Option<String>,
+    message: Option<String>,
+    notification_type: Option<String>,
+    last_assistant_message: Option<String>,
+    #[serde(default)]
+    background_tasks: Vec<ClaudeTask>,
+    error: Option<Value>,
+    error_details: Option<String>,
+    reason: Option<String>,
+    /// Set when a subagent speaks.
+    agent_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ClaudeTask {
+    description: Option<String>,
+}
+
+fn claude(it: Claude) -> Option<Report> {
+    let what = it.tool_name.or(it.message).unwrap_or_default();
+    let message = it.last_assistant_message;
+    let event = match it.hook_event_name.as_str() {
+        "SessionStart" => Event::Started,
+        "UserPromptSubmit" => Event::PromptAccepted { text: it.prompt.unwrap_or_default() },
+        "PermissionRequest" => Event::Permission { what },
+        "PostToolUse" | "PostToolUseFailure" | "PermissionDenied" => Event::Answered,
+        "Elicitation" => Event::Question { what },
+        "Notification" => match it.notification_type.as_deref() {
+            Some("permission_prompt") => Event::Permission { what },
+            Some("elicitation_dialog") => Event::Question { what },
+            Some(_) | None => return None,
+        },
+        "Stop" if it.agent_id.is_some() => return None,
+        "Stop" => match it.background_tasks.into_iter().next() {
+            Some(task) => Event::Background { message, what: task.description.unwrap_or_default() },
+            None => Event::TurnEnded { message },
+        },
+        "StopFailure" => {
+            let named = it.error.map(|it| it.as_str().map_or(it.to_string(), String::from));
+            let error = it.error_details.or(named).unwrap_or_default();
+            Event::TurnFailed { error, message }
+        }
+        "SessionEnd" => Event::Ended { reason: it.reason.unwrap_or_default() },
+        _ => return None,
+    };
+    Some(Report { event, session: it.session_id, prompt: None })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Codex {
+    r#type: String,
+    thread_id: Option<String>,
+    #[serde(default)]
+    input_messages: Vec<String>,
+    last_assistant_message: Option<String>,
+}
+
+fn codex(it: Codex) -> Option<Report> {
+    if it.r#type != "agent-turn-complete" {
+        return None;
+    }
+    let event = Event::TurnEnded { message: it.last_assistant_message };
+    Some(Report { event, session: it.thread_id, prompt: it.input_messages.into_iter().next_back() })
+}
+
+/// What our own plug-ins send.
+#[derive(Deserialize)]
+struct Plugin {
+    event: String,
+    session: Option<String>,
+    text: Option<String>,
+    message: Option<String>,
+    failed: Option<String>,
+    reason: Option<String>,
+}
+
+fn plugin(it: Plugin) -> Option<Report> {
+    let text = it.text.unwrap_or_default();
+    let event = match it.event.as_str() {
+        "started" => Event::Started,
+        "prompt" => Event::PromptAccepted { text },
+        "busy" => Event::Busy,
+        "permission" => Event::Permission { what: text },
+        "question" => Event::Question { what: text },
+        "answered" => Event::Answered,
+        "retry" => Event::Retrying { error: text },
+        "ended" => match it.failed {
+            Some(error) => Event::TurnFailed { error, message: it.message },
+            None => Event::TurnEnded { message: it.message },
+        },
+        "exit" => Event::Ended { reason: it.reason.unwrap_or_default() },
+        _ => return None,
+    };
+    Some(Report { event, session: it.session, prompt: None })
+}

@@ -1,0 +1,61 @@
+// Tells wtmag what opencode does. Loaded for one run through OPENCODE_CONFIG_CONTENT; changes
+// nothing, never blocks.
+import { spawn } from "node:child_process";
+
+const HOOK = __HOOK__;
+
+let last = Promise.resolve();
+
+/** One event after the other, so that they arrive in order. */
+function tell(event) {
+  const payload = JSON.stringify(event);
+  last = last.then(
+    () =>
+      new Promise((done) => {
+        const timer = setTimeout(done, 2000);
+        const finish = () => { clearTimeout(timer); done(); };
+        try {
+          const child = spawn(HOOK[0], HOOK.slice(1), { stdio: ["pipe", "ignore", "ignore"] });
+          child.on("error", finish);
+          child.on("exit", finish);
+          child.stdin.on("error", () => {});
+          child.stdin.end(payload);
+          child.unref();
+        } catch { finish(); }
+      }),
+  );
+}
+
+export const Wtmag = async () => {
+  const children = new Set();
+  const answers = new Map();
+  let message, failed;
+  const of = (session) => !children.has(session);
+  const handle = ({ type, properties: it = {} }) => {
+    const session = it.sessionID ?? it.info?.sessionID ?? it.part?.sessionID ?? it.info?.id;
+    if ((type === "session.created" || type === "session.updated") && it.info?.parentID) children.add(it.info.id);
+    if (!of(session)) return;
+    if (type === "message.updated" && it.info?.role === "assistant") answers.set(it.info.id, true);
+    if (type === "message.part.updated" && it.part?.type === "text" && answers.has(it.part.messageID)) message = it.part.text;
+    if (type === "session.error") failed = it.error?.data?.message ?? it.error?.name ?? "error";
+    if (type === "session.status" && it.status?.type === "busy") tell({ event: "busy", session });
+    if (type === "session.status" && it.status?.type === "retry") tell({ event: "retry", text: it.status.message, session });
+    if (type === "session.idle") { tell({ event: "ended", message, failed, session }); message = failed = undefined; answers.clear(); }
+    if (type === "permission.asked") tell({ event: "permission", text: it.permission ?? it.title ?? "", session });
+    if (type === "permission.replied") tell({ event: "answered", session });
+    if (type === "question.asked") tell({ event: "question", text: "", session });
+    if (type === "question.replied" || type === "question.rejected") tell({ event: "answered", session });
+  };
+  return {
+    event: async ({ event }) => { try { handle(event); } catch {} },
+    "chat.message": async (input, output) => {
+      try {
+        if (!of(input?.sessionID)) return;
+        const parts = output?.parts ?? [];
+        const text = parts.filter((it) => it.type === "text" && !it.synthetic).map((it) => it.text).join("\n");
+        failed = undefined;
+        tell({ event: "prompt", text, session: input?.sessionID });
+      } catch {}
+    },
+  };
+};

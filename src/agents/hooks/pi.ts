@@ -1,0 +1,59 @@
+// Tells wtmag what pi does. Loaded for one run with `pi -e`; changes nothing, never blocks.
+import { spawn, spawnSync } from "node:child_process";
+
+const HOOK: string[] = __HOOK__;
+
+let last: Promise<void> = Promise.resolve();
+
+/** One event after the other, so that they arrive in order. */
+function tell(event: object): void {
+  const payload = JSON.stringify(event);
+  last = last.then(
+    () =>
+      new Promise<void>((done) => {
+        const timer = setTimeout(done, 2000);
+        const finish = () => { clearTimeout(timer); done(); };
+        try {
+          const child = spawn(HOOK[0], HOOK.slice(1), { stdio: ["pipe", "ignore", "ignore"] });
+          child.on("error", finish);
+          child.on("exit", finish);
+          child.stdin.on("error", () => {});
+          child.stdin.end(payload);
+          child.unref();
+        } catch { finish(); }
+      }),
+  );
+}
+
+/** At the end there is no later. */
+function tellNow(event: object): void {
+  try {
+    spawnSync(HOOK[0], HOOK.slice(1), { input: JSON.stringify(event), stdio: ["pipe", "ignore", "ignore"], timeout: 500 });
+  } catch {}
+}
+
+function textOf(message: any): string | undefined {
+  if (message?.role !== "assistant") return undefined;
+  const parts = Array.isArray(message.content) ? message.content : [];
+  return parts.filter((it: any) => it?.type === "text").map((it: any) => it.text).join("\n");
+}
+
+export default function (pi: any) {
+  let message: string | undefined;
+  let failed: string | undefined;
+  const session = (ctx: any) => { try { return ctx?.sessionManager?.getSessionId?.(); } catch { return undefined; } };
+  const on = (name: string, handler: (event: any, ctx: any) => void) => {
+    try { pi.on(name, async (event: any, ctx: any) => { try { handler(event, ctx); } catch {} }); } catch {}
+  };
+  on("session_start", (_event, ctx) => tell({ event: "started", session: session(ctx) }));
+  on("input", (event, ctx) => tell({ event: "prompt", text: event.text, session: session(ctx) }));
+  on("agent_start", (_event, ctx) => { message = failed = undefined; tell({ event: "busy", session: session(ctx) }); });
+  on("message_end", (event) => {
+    message = textOf(event.message) || message;
+    failed = event.message?.stopReason === "error" ? (event.message.errorMessage ?? "error") : undefined;
+  });
+  on("agent_settled", (_event, ctx) => tell({ event: "ended", message, failed, session: session(ctx) }));
+  on("ui_prompt_start", () => tell({ event: "question", text: "" }));
+  on("ui_prompt_end", () => tell({ event: "answered" }));
+  on("session_shutdown", () => tellNow({ event: "exit", reason: "shutdown" }));
+}
