@@ -6,12 +6,14 @@
 //! The order of belief: a dialog (the lowest one; one above the input box is old text, unless it is
 //! an overlay), then a running turn, then the box. Never one signal alone: `ready` needs the box,
 //! the agent in the foreground, the profile's `ready` rules, and nothing that contradicts.
+use std::fmt;
+
 use super::{
     generic,
     input_box::{self, Found},
     profile::{Pattern, Profile, Region, Rule},
 };
-use crate::model::{FactSource, InputBox, Sample, Turn, Verdict};
+use crate::model::{FactSource, InputBox, Sample, Turn, Verdict, Word};
 
 /// Programs that are where the agent should be when it is not there.
 const SHELLS: [&str; 15] = [
@@ -56,6 +58,30 @@ pub enum Foreground {
     Agent,
     Shell,
     Other,
+}
+
+impl fmt::Display for RuleSaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, turn, said } = self;
+        write!(f, "{name} ({}): {said}", Word::Turn(turn.clone()))
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Matched { row: Some(row), evidence } => {
+                write!(f, "matches row {row}: `{evidence}`")
+            }
+            Self::Matched { row: None, evidence } => write!(f, "matches `{evidence}`"),
+            Self::Missing(pattern) => write!(f, "does not find `{pattern}`"),
+            Self::Excluded(pattern) => write!(f, "ruled out by `{pattern}`"),
+            Self::NoRegion => f.write_str("has nothing to look at"),
+            Self::Stale { row, evidence } => {
+                write!(f, "matches row {row}, above the live box: `{evidence}`")
+            }
+        }
+    }
 }
 
 /// What the screen says.

@@ -72,6 +72,18 @@ pub fn gone(echo: &Echo, after: &Sample, text: &str) -> bool {
     echo.cursor_behind && !cursor_behind(after, still)
 }
 
+/// Two texts that differ only in what programs change: white space and line drawing.
+pub fn same_text(one: &str, other: &str) -> bool {
+    squeeze(one) == squeeze(other)
+}
+
+/// Whether `text` shows above the box: the conversation has it.
+pub fn in_transcript(profile: &Profile, sample: &Sample, text: &str) -> bool {
+    let found = super::explain(profile, sample, &[text.to_owned()]).found;
+    let end = found.map_or(usize::MAX, |it| it.first);
+    places(sample.used_rows(), text).iter().any(|it| it.rows.1 < end)
+}
+
 /// Every row that shows a part of `text`.
 pub(crate) fn rows_with(rows: &[String], text: &str) -> Vec<usize> {
     places(rows, text).iter().flat_map(|it| it.rows.0..=it.rows.1).collect()

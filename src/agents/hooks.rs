@@ -73,8 +73,17 @@ pub struct Wire {
 }
 
 const CLAUDE_EVENTS: [&str; 11] = [
-    "SessionStart", "UserPromptSubmit", "PermissionRequest", "PermissionDenied", "PostToolUse",
-    "PostToolUseFailure", "Notification", "Stop", "StopFailure", "SessionEnd", "Elicitation",
+    "SessionStart",
+    "UserPromptSubmit",
+    "PermissionRequest",
+    "PermissionDenied",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Notification",
+    "Stop",
+    "StopFailure",
+    "SessionEnd",
+    "Elicitation",
 ];
 
 /// How to make an agent of this kind report.
@@ -83,7 +92,8 @@ pub fn wire(kind: HooksKind, wiring: &Wiring) -> Wire {
         HooksKind::Claude => {
             let words = wiring.command.iter().map(String::as_str);
             let command = shlex::try_join(words).unwrap_or_default();
-            let entry = json!([{ "hooks": [{ "type": "command", "command": command, "timeout": 5 }] }]);
+            let entry =
+                json!([{ "hooks": [{ "type": "command", "command": command, "timeout": 5 }] }]);
             let hooks = CLAUDE_EVENTS.iter().map(|it| (it.to_string(), entry.clone()));
             let settings = json!({ "hooks": Value::Object(hooks.collect()) });
             Wire { args: vec!["--settings".to_owned(), settings.to_string()], ..Wire::default() }

@@ -180,10 +180,12 @@ pub struct LaunchSpec {
     pub args: Vec<String>,
     /// How a start-up prompt is passed: `""` alone, else after this flag.
     pub prompt_flag: Option<String>,
-    /// Goes before a prompt that would be read as something else.
+    /// Goes before a prompt without a flag, so that it is not read as an option: `--`.
     pub prompt_guard: Option<String>,
-    /// First characters that would be: `-`, `@`.
-    pub guarded: Vec<char>,
+    /// Only before prompts that begin so; empty: always.
+    pub guard_before: Vec<char>,
+    /// A prompt that begins so means something else on the command line.
+    pub refuse_before: Vec<char>,
     pub plan: Vec<String>,
     /// `{session}`: the agent's own id of it.
     pub resume: Vec<String>,
@@ -254,6 +256,12 @@ impl Profile {
         let profile: Self = toml::from_str(text).map_err(fail)?;
         profile.check().map_err(|message| fail(de::Error::custom(message)))?;
         Ok(profile)
+    }
+
+    /// A profile that comes with the program.
+    pub fn embedded(name: &str) -> Option<Self> {
+        let (name, text) = super::BUILTIN.iter().find(|(known, _)| *known == name)?;
+        Self::parse(&format!("{name}.toml (embedded)"), text).ok()
     }
 
     /// What one key alone cannot show to be wrong.

@@ -1,0 +1,435 @@
+//! From single looks, hooks and reports to what is believed about one worker.
+//!
+//! Knows the profile, the classification of samples, and time as an argument. Asks nobody: it says
+//! when it wants to see the screen again ([`Tracker::next_look`]).
+//!
+//! - What lets us type, and every dialog, needs two equal looks [`Timing::confirm`] apart; a state
+//!   that lets us type also needs silence. Leaving `working` by the screen alone needs a second look
+//!   [`Timing::settle`] later, so that nothing flaps between two tool calls.
+//! - A hook is believed at once. The screen may contradict it later: hooks see no interrupt.
+//! - `ready` becomes `idle` once a turn was seen.
+//!
+//! [`Timing::confirm`]: super::profile::Timing::confirm
+//! [`Timing::settle`]: super::profile::Timing::settle
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    echo::{self, Holding},
+    hooks::{self, Event, Report},
+    profile::Profile,
+};
+use crate::model::{
+    Blocker, EndCause, Exit, Fact, FactSource, InputBox, Now, Process, Question, Reported, Sample,
+    State, Turn, Verdict,
+};
+
+/// How long the screen may lag behind a hook, or contradict it before it wins.
+const HOOK_LAG: Duration = Duration::from_secs(2);
+/// How long nothing may match before a known state is given up.
+const UNKNOWN_AFTER: Duration = Duration::from_secs(1);
+/// Our own texts, kept to know them again on the screen.
+const MAX_SENT: usize = 4;
+
+/// Something that was seen.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A look at the pane, and what it says. `quiet_since`: since when nothing was printed, if it is
+    /// quiet now.
+    Sample { sample: &'a Sample, verdict: &'a Verdict, quiet_since: Option<Instant> },
+    /// The agent told, and it was the worker's own agent.
+    Hook(&'a Report),
+    /// The pane's shell has come to the agent.
+    Started,
+    /// The pane's shell does not come to the agent; it shows this.
+    Stuck { evidence: &'a str },
+    /// The agent ended, as its shell saw it.
+    Exited(Exit),
+    /// The pane is gone.
+    PaneGone(EndCause),
+    /// The worker said of itself.
+    Reported { what: Reported, text: &'a str },
+    /// We are about to paste this, or have passed it as an argument.
+    Sent(&'a str),
+    /// What we sent is accepted or given up: what the box holds from now on is a draft.
+    SentDone,
+}
+
+/// What became different.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    pub process: Option<Fact<Process>>,
+    pub turn: Option<Fact<Turn>>,
+    pub reported: Option<Fact<Reported>>,
+    /// What the agent told besides: `session`, its own id of the conversation; `message`, what it
+    /// said last.
+    pub told: Vec<(String, String)>,
+    /// A hook says that the agent took this prompt.
+    pub accepted: Option<String>,
+}
+
+/// What is believed about one worker, and what it takes to believe something else.
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    profile: Arc<Profile>,
+    process: Process,
+    turn: Turn,
+    reported: Option<Fact<Reported>>,
+    born: Instant,
+    /// A turn was seen.
+    had_turn: bool,
+    verdict: Verdict,
+    /// A belief that waits for a second look.
+    candidate: Option<Candidate>,
+    /// The last word of a hook about the turn, while the screen has not contradicted it.
+    hooked: Option<Hooked>,
+    /// When the screen last showed a running turn.
+    last_busy: Option<Instant>,
+    /// Since when there is output without a known reason.
+    noisy_since: Option<Instant>,
+    /// The last sample was quiet since.
+    quiet_since: Option<Instant>,
+    sent: Vec<String>,
+    /// The last of `sent` may be in the box.
+    sending: bool,
+    /// The conversation that our prompts went to.
+    thread: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    turn: Turn,
+    first: Instant,
+    /// When it may be believed, if it is seen again.
+    due: Instant,
+}
+
+#[derive(Clone, Debug)]
+struct Hooked {
+    turn: Turn,
+    at: Instant,
+    /// The screen has shown the same since.
+    seen: bool,
+}
+
+impl Tracker {
+    /// Starts from what was believed before: [`State::starting`] for a new worker.
+    pub fn new(profile: Arc<Profile>, state: &State, now: Now) -> Self {
+        let had_turn = match &state.turn.value {
+            Turn::Unknown | Turn::Blocked(_) | Turn::Ready | Turn::Draft => false,
+            Turn::Working | Turn::Retrying | Turn::Waiting(_) | Turn::Idle | Turn::Failed => true,
+        };
+        Self {
+            profile,
+            process: state.process.value.clone(),
+            turn: state.turn.value.clone(),
+            reported: state.reported.clone(),
+            born: now.steady,
+            had_turn,
+            verdict: Verdict::default(),
+            candidate: None,
+            hooked: None,
+            last_busy: None,
+            noisy_since: None,
+            quiet_since: None,
+            sent: Vec::new(),
+            sending: false,
+            thread: None,
+        }
+    }
+
+    /// The last look agrees with a belief that lets us type, and the box is not in use.
+    pub fn may_type(&self) -> bool {
+        self.process == Process::Running
+            && self.turn.listens()
+            && self.verdict.turn.listens()
+            && !matches!(self.verdict.input, InputBox::Holds(_))
+    }
+
+    /// When to look at the screen again even if nothing is printed.
+    pub fn next_look(&self) -> Option<Instant> {
+        self.candidate.as_ref().map(|it| it.due)
+    }
+
+    /// What a hook's payload says about this worker; none when it is about something else.
+    pub fn read_hook(&self, payload: &str) -> Result<Option<Report>, hooks::Error> {
+        let Some(spec) = &self.profile.hooks else { return Ok(None) };
+        let report = hooks::parse(spec.kind, payload)?;
+        Ok(report.filter(|it| self.is_about_us(it)))
+    }
+
+    /// Takes in what was seen. Time must not go back.
+    pub fn handle(&mut self, now: Now, seen: Seen<'_>) -> Changed {
+        match seen {
+            Seen::Sample { sample, verdict, quiet_since } => {
+                self.look(now, sample, verdict, quiet_since)
+            }
+            Seen::Hook(report) => self.hear(now, report),
+            Seen::Started => self.start(now, FactSource::Process, "the shell started the agent"),
+            Seen::Stuck { evidence } if self.process == Process::Starting => {
+                let (turn, source) = (Turn::Blocked(Blocker::Shell), FactSource::Process);
+                self.believe(now, turn, source, evidence.to_owned())
+            }
+            Seen::Exited(exit) => self.end(now, Process::Exited(exit), exit.to_string()),
+            Seen::PaneGone(cause) if !matches!(self.process, Process::Exited(_)) => {
+                self.end(now, Process::Lost(cause), cause.to_string())
+            }
+            Seen::Reported { what, text } => self.report(now, what, text),
+            Seen::Sent(text) => {
+                self.sent.push(text.to_owned());
+                let n_old = self.sent.len().saturating_sub(MAX_SENT);
+                self.sent.drain(..n_old);
+                self.sending = true;
+                Changed::default()
+            }
+            Seen::SentDone => {
+                self.sending = false;
+                Changed::default()
+            }
+            Seen::Stuck { .. } | Seen::PaneGone(_) => Changed::default(),
+        }
+    }
+
+    fn report(&mut self, now: Now, what: Reported, text: &str) -> Changed {
+        let same = self.reported.as_ref().filter(|it| it.value == what);
+        let since = same.map_or(now.wall, |it| it.since);
+        let source = FactSource::Report;
+        let fact = Fact { value: what, since, source, evidence: text.to_owned() };
+        self.reported = Some(fact.clone());
+        Changed { reported: Some(fact), ..Changed::default() }
+    }
+
+    // ----- the process
+
+    fn start(&mut self, now: Now, source: FactSource, evidence: &str) -> Changed {
+        if self.process != Process::Starting {
+            return Changed::default();
+        }
+        self.process = Process::Running;
+        let mut changed = Changed::default();
+        if self.turn == Turn::Blocked(Blocker::Shell) {
+            changed = self.believe(now, Turn::Unknown, FactSource::Process, String::new());
+        }
+        let evidence = evidence.to_owned();
+        changed.process = Some(Fact { value: Process::Running, since: now.wall, source, evidence });
+        changed
+    }
+
+    fn end(&mut self, now: Now, value: Process, evidence: String) -> Changed {
+        if self.process == value {
+            return Changed::default();
+        }
+        self.candidate = None;
+        self.hooked = None;
+        self.process = value.clone();
+        let source = FactSource::Process;
+        let fact = Fact { value, since: now.wall, source, evidence };
+        Changed { process: Some(fact), ..Changed::default() }
+    }
+
+    // ----- the screen
+
+    fn look(
+        &mut self,
+        now: Now,
+        sample: &Sample,
+        verdict: &Verdict,
+        quiet: Option<Instant>,
+    ) -> Changed {
+        let mut changed = Changed::default();
+        if !sample.dead && self.profile.foreground.contains(&sample.command) {
+            changed = self.start(now, FactSource::Process, &sample.command);
+        }
+        self.quiet_since = quiet;
+        self.verdict = verdict.clone();
+        if self.process != Process::Running {
+            return changed;
+        }
+        let (seen, evidence) = if self.is_noise(now) {
+            (Turn::Working, "it prints and does not stop".to_owned())
+        } else {
+            (self.refine(), self.verdict.evidence.clone())
+        };
+        if seen.is_busy() {
+            self.last_busy = Some(now.steady);
+        }
+        let weighed = self.weigh(now, seen, evidence);
+        changed.turn = weighed.turn.or(changed.turn);
+        changed
+    }
+
+    /// What the last verdict means with what came before it.
+    fn refine(&self) -> Turn {
+        match self.verdict.turn.clone() {
+            // The error may have scrolled away; only another turn makes it good.
+            Turn::Ready | Turn::Idle if self.turn == Turn::Failed => Turn::Failed,
+            Turn::Ready if self.had_turn => Turn::Idle,
+            Turn::Blocked(Blocker::Other) if self.had_turn && self.profile.structural => {
+                Turn::Waiting(Question::Question)
+            }
+            Turn::Draft if self.is_ours() => self.turn.clone(),
+            other => other,
+        }
+    }
+
+    /// The box holds what we are delivering.
+    fn is_ours(&self) -> bool {
+        let Some(text) = self.sent.last().filter(|_| self.sending) else { return false };
+        let holding = echo::holding(&self.profile, &self.verdict.input, text);
+        matches!(holding, Holding::Ours | Holding::Folded) && self.turn.listens()
+    }
+
+    /// For programs whose signs of work are not known: endless output is one.
+    fn is_noise(&mut self, now: Now) -> bool {
+        let noise = self.profile.timing.noise;
+        if noise.is_zero() || !self.verdict.turn.listens() {
+            self.noisy_since = None;
+            return false;
+        }
+        if self
+            .quiet_since
+            .is_some_and(|since| now.steady.saturating_duration_since(since) >= noise)
+        {
+            self.noisy_since = None;
+            return false;
+        }
+        let since = *self.noisy_since.get_or_insert(now.steady);
+        let was_up = self.turn != Turn::Unknown;
+        was_up && now.steady.saturating_duration_since(since) >= noise
+    }
+
+    /// Believes what the screen shows, now or when it shows it again.
+    fn weigh(&mut self, now: Now, turn: Turn, evidence: String) -> Changed {
+        if let Some(hooked) = &mut self.hooked
+            && hooked.turn == turn
+        {
+            hooked.seen = true;
+        }
+        if turn == self.turn {
+            self.candidate = None;
+            return Changed::default();
+        }
+        let first = match &self.candidate {
+            Some(candidate) if candidate.turn == turn => candidate.first,
+            Some(_) | None => now.steady,
+        };
+        let due = self.due(now, first, &turn);
+        if due <= now.steady {
+            let source = self.verdict.source.unwrap_or(FactSource::Screen);
+            self.hooked = None;
+            return self.believe(now, turn, source, evidence);
+        }
+        self.candidate = Some(Candidate { turn, first, due });
+        Changed::default()
+    }
+
+    /// When a turn that the screen first showed at `first` may be believed.
+    fn due(&self, now: Now, first: Instant, turn: &Turn) -> Instant {
+        let timing = &self.profile.timing;
+        let current = &self.turn;
+        let listens = turn.listens() || *turn == Turn::Draft;
+        let mut due = match turn {
+            Turn::Working | Turn::Retrying => first,
+            Turn::Unknown if *current != Turn::Unknown => first + UNKNOWN_AFTER,
+            _ if current.is_busy() && listens => first + timing.settle.max(timing.confirm),
+            Turn::Unknown
+            | Turn::Blocked(_)
+            | Turn::Ready
+            | Turn::Waiting(_)
+            | Turn::Idle
+            | Turn::Failed
+            | Turn::Draft => first + timing.confirm,
+        };
+        if turn.listens() {
+            due = due.max(self.quiet_since.unwrap_or(now.steady) + timing.quiet);
+        }
+        due.max(self.hook_yields(turn))
+    }
+
+    /// Until when a hook's word holds against this.
+    fn hook_yields(&self, turn: &Turn) -> Instant {
+        let Some(hooked) = &self.hooked else { return self.born };
+        let asks = matches!(turn, Turn::Waiting(_) | Turn::Blocked(_));
+        if hooked.turn.is_busy() && !turn.is_busy() && !asks {
+            // An interrupt tells no hook, and a spinner pauses between two tool calls.
+            let busy = self.last_busy.map_or(hooked.at, |it| it.max(hooked.at));
+            let quiet = self.quiet_since.map_or(busy, |it| it.max(busy));
+            return quiet + HOOK_LAG;
+        }
+        if hooked.seen { hooked.at } else { hooked.at + HOOK_LAG }
+    }
+
+    fn believe(&mut self, now: Now, value: Turn, source: FactSource, evidence: String) -> Changed {
+        self.candidate = None;
+        self.had_turn |=
+            value.is_busy() || matches!(value, Turn::Waiting(_) | Turn::Idle | Turn::Failed);
+        if value == self.turn {
+            return Changed::default();
+        }
+        self.turn = value.clone();
+        let fact = Fact { value, since: now.wall, source, evidence };
+        Changed { turn: Some(fact), ..Changed::default() }
+    }
+
+    // ----- hooks
+
+    fn hear(&mut self, now: Now, report: &Report) -> Changed {
+        let mut changed = self.start(now, FactSource::Hook, "a hook spoke");
+        if let Some(session) = &report.session
+            && self.thread.as_ref() != Some(session)
+        {
+            self.thread = Some(session.clone());
+            changed.told.push(("session".to_owned(), session.clone()));
+        }
+        if let Event::PromptAccepted { text } = &report.event {
+            changed.accepted = Some(text.clone());
+        }
+        if let Event::TurnEnded { message }
+        | Event::TurnFailed { message, .. }
+        | Event::Background { message, .. } = &report.event
+        {
+            changed.told.extend(message.iter().map(|it| ("message".to_owned(), it.clone())));
+        }
+        if let Some((turn, evidence)) = self.turn_of(&report.event) {
+            self.hooked = Some(Hooked { turn: turn.clone(), at: now.steady, seen: false });
+            let believed = self.believe(now, turn, FactSource::Hook, evidence);
+            changed.turn = believed.turn.or(changed.turn);
+        }
+        changed
+    }
+
+    /// The turn that an event is news of.
+    fn turn_of(&self, event: &Event) -> Option<(Turn, String)> {
+        let working = |what: String| Some((Turn::Working, what));
+        let asks = |question, what: &String| Some((Turn::Waiting(question), what.clone()));
+        match event {
+            Event::Started | Event::Ended { .. } => None,
+            Event::PromptAccepted { .. } => working("the agent took a prompt".to_owned()),
+            Event::Busy => working("the agent began to work".to_owned()),
+            Event::Answered => {
+                // Also said after every tool call: no news unless something was asked.
+                let asked = matches!(self.turn, Turn::Waiting(_));
+                working("the question was answered".to_owned()).filter(|_| asked)
+            }
+            Event::Permission { what } => asks(Question::Permission, what),
+            Event::Question { what } => asks(Question::Question, what),
+            Event::Retrying { error } => Some((Turn::Retrying, error.clone())),
+            Event::TurnEnded { .. } => Some((Turn::Idle, "the agent ended its turn".to_owned())),
+            Event::TurnFailed { error, .. } => Some((Turn::Failed, error.clone())),
+            Event::Background { what, .. } => working(format!("a background task runs: {what}")),
+        }
+    }
+
+    /// Some agents' helpers have turns of their own, and report them as if they were the worker's.
+    fn is_about_us(&self, report: &Report) -> bool {
+        let Some(prompt) = &report.prompt else { return true };
+        let mut ignored = self.profile.hooks.iter().flat_map(|it| &it.ignore);
+        if ignored.any(|it| it.0.is_match(prompt)) {
+            return false;
+        }
+        let same_thread = self.thread.is_none() || self.thread == report.session;
+        same_thread || self.sent.iter().any(|text| echo::same_text(text, prompt))
+    }
+}
