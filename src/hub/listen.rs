@@ -8,7 +8,7 @@ use std::{io, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedReadHalf},
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -27,12 +27,26 @@ pub(super) const QUEUE: usize = 256;
 /// How long a client may take for its first line, or for reading one of ours.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Accepts clients until its task is dropped.
-pub(super) async fn listen(listener: UnixListener, wakes: mpsc::Sender<Wake>, uid: u32) {
+/// What a client is sent.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    Line(Vec<u8>),
+    /// Nothing more; the connection ends when all before it is written.
+    Close,
+}
+
+/// Accepts clients until `stop` says so, then waits for those it has.
+pub(super) async fn listen(
+    listener: UnixListener,
+    wakes: mpsc::Sender<Wake>,
+    uid: u32,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut clients = JoinSet::new();
     let mut last_id = 0;
     loop {
         tokio::select! {
+            _ = stop.wait_for(|&stop| stop) => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     last_id += 1;
@@ -51,6 +65,8 @@ pub(super) async fn listen(listener: UnixListener, wakes: mpsc::Sender<Wake>, ui
             }
         }
     }
+    drop(listener);
+    while clients.join_next().await.is_some() {}
 }
 
 async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: u32) {
@@ -60,9 +76,9 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
         Err(error) => return tracing::warn!(%error, "cannot tell who connects"),
     }
     let (read, mut write) = stream.into_split();
-    let (lines, mut queue) = mpsc::channel::<Vec<u8>>(QUEUE);
+    let (lines, mut queue) = mpsc::channel(QUEUE);
     let writer = async move {
-        while let Some(line) = queue.recv().await {
+        while let Some(Outgoing::Line(line)) = queue.recv().await {
             let sent = timeout(PATIENCE, write.write_all(&line)).await;
             if !matches!(sent, Ok(Ok(()))) {
                 return;
@@ -103,11 +119,11 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
     }
 }
 
-async fn greet(reader: &mut BufReader<OwnedReadHalf>, lines: &mpsc::Sender<Vec<u8>>) -> bool {
+async fn greet(reader: &mut BufReader<OwnedReadHalf>, lines: &mpsc::Sender<Outgoing>) -> bool {
     let first = timeout(PATIENCE, line(reader)).await;
     let Ok(Ok(Some(first))) = first else { return false };
     let ours = Hello::new(std::process::id());
-    if let Ok(hello) = wire::encode(&ours) && lines.send(hello).await.is_err() {
+    if let Ok(hello) = wire::encode(&ours) && lines.send(Outgoing::Line(hello)).await.is_err() {
         return false;
     }
     match wire::decode::<Hello>(&first) {
@@ -123,7 +139,7 @@ async fn requests(
     reader: &mut BufReader<OwnedReadHalf>,
     client: u64,
     wakes: &mpsc::Sender<Wake>,
-    lines: &mpsc::Sender<Vec<u8>>,
+    lines: &mpsc::Sender<Outgoing>,
 ) -> io::Result<()> {
     while let Some(line) = line(reader).await? {
         match wire::decode::<Request>(&line) {
@@ -138,7 +154,7 @@ async fn requests(
                 let refusal = Refusal::new(RefusalKind::BadRequest, error.to_string());
                 let frame = Frame::Refused { id: id_of(&line), refusal };
                 let Ok(frame) = wire::encode(&frame) else { return Ok(()) };
-                if lines.send(frame).await.is_err() {
+                if lines.send(Outgoing::Line(frame)).await.is_err() {
                     return Ok(());
                 }
             }

@@ -1,2 +1,6 @@
 //! The background process: one per tmux server.
-pub mod state {}
+//!
+//! [`state`] decides, `run` loops, `perform` does, [`store`] remembers, `listen` talks to clients.
+//! The hub has no terminal, reads no keys and runs no project code.
+pub mod state;
+pub mod store;

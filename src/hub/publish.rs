@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc;
 
-use super::state::Ticket;
+use super::{listen::Outgoing, state::Ticket};
 use crate::{
     model::{Answer, Event, Refusal, WorkerId},
     wire::{self, Frame},
@@ -19,7 +19,7 @@ pub(super) struct Clients {
 
 #[derive(Debug)]
 struct Client {
-    lines: mpsc::Sender<Vec<u8>>,
+    lines: mpsc::Sender<Outgoing>,
     subscriptions: Vec<Subscription>,
 }
 
@@ -32,8 +32,17 @@ struct Subscription {
 }
 
 impl Clients {
-    pub(super) fn add(&mut self, client: u64, lines: mpsc::Sender<Vec<u8>>) {
+    pub(super) fn add(&mut self, client: u64, lines: mpsc::Sender<Outgoing>) {
         self.clients.insert(client, Client { lines, subscriptions: Vec::new() });
+    }
+
+    /// Ends every connection once what is queued for it is written.
+    pub(super) fn close(&mut self) {
+        for client in std::mem::take(&mut self.clients).into_values() {
+            if client.lines.try_send(Outgoing::Close).is_err() {
+                tracing::debug!("a client that does not read");
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, client: u64) {
@@ -90,7 +99,7 @@ impl Client {
 
     fn offer(&self, frame: &Frame) -> bool {
         match wire::encode(frame) {
-            Ok(line) => self.lines.try_send(line).is_ok(),
+            Ok(line) => self.lines.try_send(Outgoing::Line(line)).is_ok(),
             Err(error) => {
                 tracing::error!(%error, "an answer that cannot be sent");
                 false
@@ -120,7 +129,7 @@ mod tests {
             clients.publish(&event(seq, worker));
         }
         let mut frames = Vec::new();
-        while let Ok(line) = queue.try_recv() {
+        while let Ok(Outgoing::Line(line)) = queue.try_recv() {
             frames.push(wire::decode::<Frame>(&line).unwrap());
         }
         assert_eq!(

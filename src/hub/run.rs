@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    listen::Outgoing,
     perform::Performer,
     publish::Clients,
     start::{self, Started},
@@ -46,7 +47,7 @@ pub enum Error {
 /// Whatever wakes the loop.
 pub(super) enum Wake {
     Input(Input),
-    ClientCame { client: u64, lines: mpsc::Sender<Vec<u8>> },
+    ClientCame { client: u64, lines: mpsc::Sender<Outgoing> },
     /// The connection, what it tells, and the names in `update-environment`.
     Connected(Box<tmux::Connection>, mpsc::Receiver<tmux::Event>, Vec<String>),
 }
@@ -85,7 +86,8 @@ async fn serve(options: &Options, mut started: Started) -> Result<(), Error> {
     started.listen(send)?;
     start::tell(options.ready.as_deref(), "ready").await;
     hub.turn(wakes, &mut started).await;
-    started.close();
+    hub.clients.close();
+    started.close().await;
     hub.performer.leave().await;
     tracing::info!("left");
     Ok(())

@@ -12,7 +12,7 @@ use std::{
 
 use file_rotate::{ContentLimit, FileRotate, compression::Compression, suffix::AppendCount};
 use nix::{sys::signal, unistd};
-use tokio::{io::AsyncWriteExt as _, net::{UnixListener, UnixStream}, sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{io::AsyncWriteExt as _, net::{UnixListener, UnixStream}, sync::{mpsc, watch}, task::JoinSet, time::timeout};
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -27,6 +27,8 @@ use crate::{
 
 /// How long a hub that is leaving may take.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+/// How long clients may take to read their last lines.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// One log file's size, and how many older ones are kept.
 const LOG_BYTES: usize = 4 << 20;
 const LOG_FILES: usize = 3;
@@ -50,6 +52,7 @@ pub(super) struct Started {
     wakes: Option<mpsc::Sender<Wake>>,
     /// The task that accepts clients; gone with this value.
     listening: JoinSet<()>,
+    stop: watch::Sender<bool>,
     ready_path: PathBuf,
     /// Released by the kernel when the process ends, however it ends.
     _lock: File,
@@ -80,6 +83,7 @@ pub(super) async fn start(options: &Options) -> Result<Option<Started>, Error> {
         uid: env.uid(),
         wakes: None,
         listening: JoinSet::new(),
+        stop: watch::Sender::new(false),
         ready_path: options.state.root().join("ready"),
         _lock: lock,
     }))
@@ -99,8 +103,8 @@ impl Started {
         let act = "listen on";
         let path = self.socket.clone();
         let listener = bound.map_err(|source| Error::File { act, path, source })?;
-        self.listening.abort_all();
-        self.listening.spawn(listen::listen(listener, wakes, self.uid));
+        let stop = self.stop.subscribe();
+        self.listening.spawn(listen::listen(listener, wakes, self.uid, stop));
         let file = HubFile {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -121,11 +125,15 @@ impl Started {
         }
     }
 
-    /// Takes no more clients.
-    pub(super) fn close(&mut self) {
-        self.listening.abort_all();
+    /// Takes no more clients, and lets those that are there read what was written for them.
+    pub(super) async fn close(&mut self) {
         remove(&self.file);
         remove(&self.socket);
+        self.stop.send_replace(true);
+        let all = async { while self.listening.join_next().await.is_some() {} };
+        if timeout(CLOSE_LIMIT, all).await.is_err() {
+            tracing::debug!("some clients did not read to the end");
+        }
     }
 }
 

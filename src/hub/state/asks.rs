@@ -40,7 +40,12 @@ impl State {
             }
             Ask::Status => self.status(ticket, out),
             Ask::Stop { reason } => {
-                self.log(now, out, None, Happened::Hub { what: format!("asked to stop: {reason}") });
+                self.log(
+                    now,
+                    out,
+                    None,
+                    Happened::Hub { what: format!("asked to stop: {reason}") },
+                );
                 answer(out, ticket, Answer::Done);
                 out.push(Effect::Leave { why: reason });
             }
@@ -76,8 +81,7 @@ impl State {
         };
         let caller = prepare.caller.clone();
         let wants_session = prepare.placement == Placement::Window;
-        let kept =
-            Reservation { client: ticket.client, prepare, session: None, creating: None };
+        let kept = Reservation { client: ticket.client, prepare, session: None, creating: None };
         self.reserved.insert(id, kept);
         if wants_session {
             out.push(Effect::FindSession { ticket, caller });
@@ -94,9 +98,8 @@ impl State {
                 && (branch == prepare.branch || (key.is_some() && key == prepare.source_key))
         };
         let live = self.slots.values().map(|slot| &slot.worker);
-        let live = live.filter(|it| it.is_live()).find(|it| {
-            same(&it.repo, &it.branch, it.source.key())
-        });
+        let live =
+            live.filter(|it| it.is_live()).find(|it| same(&it.repo, &it.branch, it.source.key()));
         if let Some(worker) = live {
             let message = format!("worker `{}` is already on it", worker.id);
             let hint = format!("go there with `wtmag attach {}`", worker.id);
@@ -264,9 +267,10 @@ impl State {
 
     /// A worker that is gone from tmux gives way to a new one in its worktree.
     fn supersede(&mut self, now: Now, by: &Worker, out: &mut Vec<Effect>) {
-        let old = self.slots.values().find(|slot| {
-            slot.worker.id == by.id || slot.worker.worktree == by.worktree
-        });
+        let old = self
+            .slots
+            .values()
+            .find(|slot| slot.worker.id == by.id || slot.worker.worktree == by.worktree);
         let Some(id) = old.map(|slot| slot.worker.id.clone()) else { return };
         self.end_worker(now, &id, (false, false), out);
     }
@@ -297,7 +301,7 @@ impl State {
         let is_mine = |it: &Reservation| it.client == ticket.client && it.creating.is_none();
         if self.reserved.get(id).is_some_and(is_mine) {
             self.reserved.remove(id);
-                return answer(out, ticket, Answer::Abandoned { existed: false });
+            return answer(out, ticket, Answer::Abandoned { existed: false });
         }
         let existed = self.slots.contains_key(id) || self.reserved.contains_key(id);
         answer(out, ticket, Answer::Abandoned { existed });
@@ -328,7 +332,8 @@ impl State {
     fn locate(&mut self, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
         let Some(slot) = self.slots.get(id) else { return not_found(out, ticket, id) };
         let (Link::Up(linked), true) = (&self.link, slot.has_window()) else {
-            let refusal = Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
+            let refusal =
+                Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
             let hint = format!("its worktree is `{}`", slot.worker.worktree.display());
             return refuse(out, ticket, refusal.hint(hint));
         };
@@ -344,7 +349,8 @@ impl State {
         let Some(slot) = self.slots.get(id) else { return not_found(out, ticket, id) };
         let worker = &slot.worker;
         if !slot.has_window() || !matches!(self.link, Link::Up(_)) {
-            let refusal = Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
+            let refusal =
+                Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
             return refuse(out, ticket, refusal);
         }
         if worker.placement == Placement::Session {
@@ -432,9 +438,8 @@ impl State {
 
     fn snapshot(&self, wanted: &BTreeSet<WorkerId>) -> (Vec<Worker>, Vec<Delivery>) {
         let slots = self.slots.values();
-        let slots: Vec<&Slot> = slots
-            .filter(|slot| wanted.is_empty() || wanted.contains(&slot.worker.id))
-            .collect();
+        let slots: Vec<&Slot> =
+            slots.filter(|slot| wanted.is_empty() || wanted.contains(&slot.worker.id)).collect();
         let workers = slots.iter().map(|slot| slot.worker.clone()).collect();
         (workers, slots.iter().filter_map(|slot| slot.newest_delivery()).collect())
     }

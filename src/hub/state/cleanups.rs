@@ -64,8 +64,9 @@ impl State {
 
     /// The list of panes is new: go on with what a former hub had begun.
     pub(super) fn go_on_with_cleanups(&mut self, out: &mut Vec<Effect>) {
-        let left: Vec<_> = self.cleanups.iter().filter(|(_, it)| it.tickets.is_empty());
-        for id in left.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+        let left = self.cleanups.iter().filter(|(_, it)| it.tickets.is_empty());
+        let left: Vec<_> = left.map(|(id, _)| id.clone()).collect();
+        for id in left {
             self.close_or_remove(&id, out);
         }
     }

@@ -81,24 +81,57 @@ pub struct Linked {
 #[derive(Debug)]
 pub enum Input {
     Tick,
-    Asked { ticket: Ticket, ask: Ask },
+    Asked {
+        ticket: Ticket,
+        ask: Ask,
+    },
     ClientCame,
-    ClientGone { client: u64 },
+    ClientGone {
+        client: u64,
+    },
     Linked(Linked),
-    LinkFailed { error: String },
-    LinkLost { why: String, server_gone: bool },
+    LinkFailed {
+        error: String,
+    },
+    LinkLost {
+        why: String,
+        server_gone: bool,
+    },
     /// A worker's pane wrote something.
     Rang(PaneId),
     /// Windows, panes or sessions changed.
     Restructured,
     Panes(Result<Vec<PaneSeen>, String>),
-    SessionFound { ticket: Ticket, found: Result<Option<(SessionId, String)>, String> },
-    WindowMade { worker: WorkerId, made: Result<Made, String> },
-    Sampled { worker: WorkerId, sample: Result<Sample, String> },
-    Acted { worker: WorkerId, delivery: DeliveryId, acted: Result<Acted, String> },
-    Promoted { ticket: Ticket, worker: WorkerId, done: Result<PromotedTo, String> },
-    WindowClosed { worker: WorkerId, done: Result<(), String> },
-    CleanupOver { worker: WorkerId, outcome: Result<CleanedUp, String> },
+    SessionFound {
+        ticket: Ticket,
+        found: Result<Option<(SessionId, String)>, String>,
+    },
+    WindowMade {
+        worker: WorkerId,
+        made: Result<Made, String>,
+    },
+    Sampled {
+        worker: WorkerId,
+        sample: Result<Sample, String>,
+    },
+    Acted {
+        worker: WorkerId,
+        delivery: DeliveryId,
+        acted: Result<Acted, String>,
+    },
+    Promoted {
+        ticket: Ticket,
+        worker: WorkerId,
+        done: Result<PromotedTo, String>,
+    },
+    WindowClosed {
+        worker: WorkerId,
+        done: Result<(), String>,
+    },
+    CleanupOver {
+        worker: WorkerId,
+        outcome: Result<CleanedUp, String>,
+    },
     /// A report that waited in the spool.
     Spooled(HookReport),
 }
@@ -165,25 +198,60 @@ pub enum Effect {
     /// Send this ticket every event from now on; none named means every worker's.
     Subscribe(Ticket, BTreeSet<WorkerId>),
     /// Connect to the server, starting it if need be when `may_start`.
-    Link { may_start: bool, after: Duration },
+    Link {
+        may_start: bool,
+        after: Duration,
+    },
     /// Leave the server, and end the fleet when nothing of anybody's is in it.
     Unlink,
-    ListPanes { after: Duration },
-    FindSession { ticket: Ticket, caller: Caller },
+    ListPanes {
+        after: Duration,
+    },
+    FindSession {
+        ticket: Ticket,
+        caller: Caller,
+    },
     MakeWindow(Box<WindowSpec>),
     /// Sample a pane; with `resume`, ring again from now on.
-    Look { worker: WorkerId, pane: PaneId, resume: bool },
-    Act { worker: WorkerId, delivery: DeliveryId, pane: PaneId, command: String, act: Act },
-    Promote { ticket: Ticket, worker: WorkerId, window: WindowId, name: String, cwd: PathBuf },
-    CloseWindow { worker: WorkerId, window: WindowId },
+    Look {
+        worker: WorkerId,
+        pane: PaneId,
+        resume: bool,
+    },
+    Act {
+        worker: WorkerId,
+        delivery: DeliveryId,
+        pane: PaneId,
+        command: String,
+        act: Act,
+    },
+    Promote {
+        ticket: Ticket,
+        worker: WorkerId,
+        window: WindowId,
+        name: String,
+        cwd: PathBuf,
+    },
+    CloseWindow {
+        worker: WorkerId,
+        window: WindowId,
+    },
     /// Run the second half of a cleanup.
-    Cleanup { cleanup: Cleanup, worker: Box<Worker> },
+    Cleanup {
+        cleanup: Cleanup,
+        worker: Box<Worker>,
+    },
     /// Show a worker's word on its window.
-    Status { window: WindowId, word: String },
+    Status {
+        window: WindowId,
+        word: String,
+    },
     /// Tell the people at the server's clients.
     Announce(String),
     /// Stop the hub.
-    Leave { why: String },
+    Leave {
+        why: String,
+    },
 }
 
 /// What the store keeps.
@@ -216,7 +284,10 @@ enum Link {
     Connecting,
     Up(Linked),
     /// Lost or refused; the next try is under way.
-    Retrying { error: String, tries: u32 },
+    Retrying {
+        error: String,
+        tries: u32,
+    },
 }
 
 /// A place kept for a worker that is being made.
@@ -357,7 +428,8 @@ impl State {
 
     /// What holds after every input: the connection is there when wanted, and idleness is noticed.
     fn settle(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if !self.wants_link() && matches!(self.link, Link::Up(_)) && !self.list_due {
+        let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
+        if is_done && matches!(self.link, Link::Up(_)) {
             self.link = Link::Down;
             self.orphans.clear();
             out.push(Effect::Unlink);
@@ -372,13 +444,7 @@ impl State {
         has_window || !self.reserved.is_empty() || !self.pending.is_empty()
     }
 
-    fn log(
-        &mut self,
-        now: Now,
-        out: &mut Vec<Effect>,
-        worker: Option<&WorkerId>,
-        what: Happened,
-    ) {
+    fn log(&mut self, now: Now, out: &mut Vec<Effect>, worker: Option<&WorkerId>, what: Happened) {
         self.seq += 1;
         let event = Event { seq: self.seq, at: now.wall, worker: worker.cloned(), what };
         out.push(Effect::Record(Record::Event(event)));

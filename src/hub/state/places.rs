@@ -1,10 +1,7 @@
 //! Where the workers are: the connection, the list of panes, what is lost and found again.
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{
-    Effect, Link, Linked, PaneSeen, State,
-    asks::refuse,
-};
+use super::{Effect, Link, Linked, PaneSeen, State, asks::refuse};
 use crate::model::{EndCause, Happened, Now, Placement, Refusal, RefusalKind, WorkerId};
 
 /// Structural events within this time are answered by one list.
@@ -41,8 +38,8 @@ impl State {
         };
         if tries >= TRIES_TOLD || self.slots.values().all(|slot| !slot.has_window()) {
             for (ticket, _) in std::mem::take(&mut self.pending) {
-                let refusal = Refusal::new(RefusalKind::Tmux, error.clone())
-                    .hint("`wtmag doctor` says more");
+                let refusal =
+                    Refusal::new(RefusalKind::Tmux, error.clone()).hint("`wtmag doctor` says more");
                 refuse(out, ticket, refusal);
             }
         }
@@ -110,6 +107,7 @@ impl State {
                 slot.lost(now, slot.cause_of_loss());
                 continue;
             };
+            slot.look_if_unseen(now);
             if slot.seen_at(row) {
                 announce.push(slot.worker.id.clone());
             }

@@ -1,0 +1,182 @@
+//! What a worker is to be given: its deliveries, one after the other.
+use super::{Slot, looking::SETTLE};
+use crate::{
+    agents::{
+        classify,
+        echo::{self, Echo, Holding},
+        fold::Seen,
+        profile::Profile,
+    },
+    delivery::{Content, Do, Input, Look, Machine},
+    hub::state::{Act, Acted, Effect},
+    model::{Delivery, DeliveryId, DeliveryMode, Happened, Hold, Now, Sample, Verdict},
+};
+
+/// What it is to be given.
+impl Slot {
+    pub(in crate::hub::state) fn queue(&mut self, now: Now, delivery: Delivery) {
+        self.sent.push(delivery.text.clone());
+        let mut delivery = delivery;
+        delivery.held = (!self.queue.is_empty()).then_some(Hold::Earlier);
+        self.note_delivery(&delivery);
+        if delivery.mode == DeliveryMode::Argument {
+            self.track(now, Seen::Sent(&delivery.text), &mut Vec::new());
+        }
+        self.queue.push_back(Machine::new(delivery));
+        self.want_look(now.steady);
+    }
+
+    /// None: no such delivery here; false: it cannot be taken back any more.
+    pub(in crate::hub::state) fn cancel(&mut self, now: Now, id: DeliveryId) -> Option<bool> {
+        let at = self.queue.iter().position(|it| it.delivery().id == id)?;
+        let machine = self.queue.get_mut(at)?;
+        machine.handle(now, Input::Cancel);
+        if !machine.is_over() {
+            return Some(false);
+        }
+        let delivery = machine.delivery().clone();
+        self.queue.remove(at);
+        self.finished(delivery);
+        Some(true)
+    }
+
+    pub(in crate::hub::state) fn fail_deliveries(&mut self, now: Now, why: &str) {
+        for mut machine in std::mem::take(&mut self.queue) {
+            machine.handle(now, Input::Gone(why));
+            self.finished(machine.delivery().clone());
+        }
+    }
+
+    pub(in crate::hub::state) fn acted(
+        &mut self,
+        now: Now,
+        id: DeliveryId,
+        acted: Result<Acted, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(machine) = self.queue.front_mut().filter(|it| it.delivery().id == id) else {
+            return;
+        };
+        let todo = machine.handle(
+            now,
+            match acted {
+                Ok(Acted::Done) => Input::Done,
+                Ok(Acted::Refused(hold)) => Input::Refused(hold),
+                Err(_) => Input::Unknown,
+            },
+        );
+        self.follow(now, todo, out);
+    }
+
+    /// Shows the newest sample to the delivery at the head.
+    pub(in crate::hub::state) fn step_delivery(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let (Some(sample), Some(machine)) = (&self.last, self.queue.front()) else { return };
+        let text = machine.delivery().text.clone();
+        if self.echo.is_none()
+            && let Some(before) = &self.before
+        {
+            self.echo = echo::echoed(before, sample, &text);
+        }
+        let content = content(&self.profile, &self.verdict, sample, &text, self.echo.as_ref());
+        let obstacle = obstacle(&self.profile, sample);
+        let settled = self.worker.state.turn.value.clone();
+        let look = Look {
+            settled: &settled,
+            seen: &self.verdict.turn.clone(),
+            content,
+            in_transcript: echo::in_transcript(&self.profile, sample, &text),
+            obstacle: obstacle.as_ref(),
+        };
+        let Some(machine) = self.queue.front_mut() else { return };
+        let todo = machine.handle(now, Input::Look(look));
+        self.follow(now, todo, out);
+    }
+
+    /// Does what the delivery at the head asks for.
+    pub(in crate::hub::state) fn follow(&mut self, now: Now, todo: Vec<Do>, out: &mut Vec<Effect>) {
+        for it in todo {
+            let Some(machine) = self.queue.front() else { return };
+            let delivery = machine.delivery().clone();
+            match it {
+                Do::Record => self.note_delivery(&delivery),
+                Do::Paste => {
+                    self.before.clone_from(&self.last);
+                    self.echo = None;
+                    self.track(now, Seen::Sent(&delivery.text), out);
+                    self.act(&delivery, Act::Paste(delivery.text.clone()), out);
+                }
+                Do::Enter => self.act(&delivery, Act::Enter, out),
+                Do::Interrupt => {
+                    let keys = self.profile.keys.interrupt.clone();
+                    self.act(&delivery, Act::Keys(keys), out);
+                }
+                Do::Look(after) => self.want_look(now.steady + after),
+            }
+        }
+        let over = self.queue.front().filter(|it| it.is_over());
+        if let Some(delivery) = over.map(|it| it.delivery().clone()) {
+            self.queue.pop_front();
+            self.before = None;
+            self.echo = None;
+            self.receipt = Some(delivery);
+            self.track(now, Seen::SentDone, out);
+            self.want_look(now.steady + SETTLE);
+        }
+    }
+
+    fn act(&mut self, delivery: &Delivery, act: Act, out: &mut Vec<Effect>) {
+        let command = self.last.as_ref().map(|it| it.command.clone()).unwrap_or_default();
+        out.push(Effect::Act {
+            worker: self.worker.id.clone(),
+            delivery: delivery.id,
+            pane: self.worker.place.pane,
+            command,
+            act,
+        });
+    }
+
+    fn finished(&mut self, delivery: Delivery) {
+        self.note_delivery(&delivery);
+        self.receipt = Some(delivery);
+    }
+
+    fn note_delivery(&mut self, delivery: &Delivery) {
+        self.notes.happened.push(Happened::Delivery {
+            id: delivery.id,
+            step: delivery.step,
+            held: delivery.held.clone(),
+            evidence: delivery.evidence.clone(),
+        });
+        self.notes.deliveries.push(delivery.clone());
+    }
+}
+
+/// What the box holds, compared with our text; by its echo when the box cannot be read.
+fn content(
+    profile: &Profile,
+    verdict: &Verdict,
+    sample: &Sample,
+    text: &str,
+    echo: Option<&Echo>,
+) -> Content {
+    match (echo::holding(profile, &verdict.input, text), echo) {
+        (Holding::Ours | Holding::Folded, _) => Content::Ours,
+        (Holding::Mixed | Holding::Other, _) => Content::Other,
+        (Holding::Empty, _) => Content::Empty,
+        (Holding::Unseen, None) => Content::Unseen,
+        (Holding::Unseen, Some(echo)) if echo::gone(echo, sample, text) => Content::Empty,
+        (Holding::Unseen, Some(_)) => Content::Ours,
+    }
+}
+
+/// What keeps keys from the agent, whatever it shows.
+fn obstacle(profile: &Profile, sample: &Sample) -> Option<Hold> {
+    if sample.in_mode {
+        return Some(Hold::PaneMode);
+    }
+    if sample.input_off {
+        return Some(Hold::InputOff);
+    }
+    let foreground = classify::foreground(profile, &sample.command);
+    (sample.dead || foreground != classify::Foreground::Agent).then_some(Hold::Foreground)
+}

@@ -1,0 +1,175 @@
+//! When a worker's pane is looked at, and what its looks, hooks and exits are taken for.
+use std::time::{Duration, Instant};
+
+use super::Slot;
+use crate::{
+    agents::{
+        classify, echo,
+        fold::{Changed, Seen},
+    },
+    delivery::Input,
+    hub::state::Effect,
+    model::{Exit, Happened, Now, Sample},
+};
+
+/// Shortest time between two samples of one pane.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// The same while its agent animates a turn.
+const ANIMATED: Duration = Duration::from_millis(500);
+/// A pane that was silent draws for a moment before it is worth a look.
+pub(super) const SETTLE: Duration = Duration::from_millis(60);
+/// A look that brought no sample is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// When to look.
+impl Slot {
+    pub(in crate::hub::state) fn next_look(&self) -> Option<Instant> {
+        if self.gone {
+            return None;
+        }
+        if self.watch.looking {
+            return self.start_limit;
+        }
+        let looks = [self.watch.due, self.tracker.next_look(), self.start_limit];
+        looks.into_iter().flatten().min()
+    }
+
+    /// Looks if it is time to.
+    pub(in crate::hub::state) fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.gone {
+            return;
+        }
+        if self.start_limit.is_some_and(|at| at <= now.steady) {
+            self.start_limit = None;
+            let last = self.last.as_ref();
+            let evidence = last.map(|it| it.last_lines(3).join(" / ")).unwrap_or_default();
+            self.track(now, Seen::Stuck { evidence: &evidence }, out);
+        }
+        let due = [self.watch.due, self.tracker.next_look()].into_iter().flatten().min();
+        if self.watch.looking || due.is_none_or(|at| at > now.steady) {
+            return;
+        }
+        self.look(out);
+    }
+
+    /// Starts a look. The bell rings again from it on, so that nothing later is missed.
+    pub(in crate::hub::state) fn look(&mut self, out: &mut Vec<Effect>) {
+        let resume = self.watch.rang || !self.watch.listening;
+        self.watch.rang = false;
+        self.watch.listening = true;
+        self.watch.looking = true;
+        self.watch.due = None;
+        let (worker, pane) = (self.worker.id.clone(), self.worker.place.pane);
+        out.push(Effect::Look { worker, pane, resume });
+    }
+
+    pub(in crate::hub::state) fn rang(&mut self, now: Now) {
+        self.watch.rang = true;
+        self.watch.quiet_since = None;
+        let animated = self.worker.state.turn.value.is_busy();
+        let pace = if animated { ANIMATED } else { INTERVAL };
+        let next = self.watch.last.map(|last| last + pace);
+        self.want_look(next.unwrap_or(now.steady).max(now.steady + SETTLE));
+    }
+
+    /// Its pane was found, and nothing is known of what it shows.
+    pub(in crate::hub::state) fn look_if_unseen(&mut self, now: Now) {
+        if !self.watch.listening {
+            self.want_look(now.steady);
+        }
+    }
+
+    pub(in crate::hub::state) fn want_look(&mut self, at: Instant) {
+        self.watch.due = Some(self.watch.due.map_or(at, |due| due.min(at)));
+    }
+}
+
+/// What it shows and tells.
+impl Slot {
+    pub(in crate::hub::state) fn sampled(
+        &mut self,
+        now: Now,
+        sample: Result<Sample, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        self.watch.looking = false;
+        self.watch.last = Some(now.steady);
+        let Ok(sample) = sample else {
+            self.watch.listening = false;
+            return self.want_look(now.steady + RETRY);
+        };
+        if !self.watch.rang {
+            self.watch.quiet_since.get_or_insert(now.steady);
+        }
+        let quiet_since = self.watch.quiet_since;
+        let why = classify::explain(&self.profile, &sample, &self.sent);
+        let verdict = why.verdict;
+        let seen = Seen::Sample { sample: &sample, verdict: &verdict, quiet_since };
+        self.track(now, seen, out);
+        (self.last, self.verdict) = (Some(sample), verdict);
+        self.step_delivery(now, out);
+    }
+
+    pub(in crate::hub::state) fn hook(&mut self, now: Now, payload: &str, out: &mut Vec<Effect>) {
+        let Ok(Some(report)) = self.tracker.read_hook(payload) else { return };
+        self.track(now, Seen::Hook(&report), out);
+        self.want_look(now.steady + SETTLE);
+    }
+
+    pub(in crate::hub::state) fn agent_started(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.start_limit = None;
+        self.track(now, Seen::Started, out);
+        self.want_look(now.steady + SETTLE);
+    }
+
+    pub(in crate::hub::state) fn agent_exited(
+        &mut self,
+        now: Now,
+        exit: Exit,
+        out: &mut Vec<Effect>,
+    ) {
+        self.start_limit = None;
+        self.track(now, Seen::Exited(exit), out);
+        self.fail_deliveries(now, &format!("the agent exited ({exit})"));
+        self.want_look(now.steady + SETTLE);
+    }
+
+    /// Hands the tracker what was seen, and notes what it now believes.
+    pub(in crate::hub::state) fn track(&mut self, now: Now, seen: Seen<'_>, out: &mut Vec<Effect>) {
+        let Changed { process, turn, reported, told, accepted } = self.tracker.handle(now, seen);
+        let before = self.notes.happened.len();
+        if let Some(fact) = process {
+            self.worker.state.process = fact.clone();
+            self.notes.happened.push(Happened::Process(fact));
+        }
+        if let Some(fact) = turn {
+            self.worker.state.turn = fact.clone();
+            self.notes.happened.push(Happened::Turn(fact));
+        }
+        if let Some(fact) = reported {
+            self.worker.state.reported = Some(fact.clone());
+            self.notes.happened.push(Happened::Reported(fact));
+        }
+        for (about, text) in told {
+            match about.as_str() {
+                "session" => self.worker.agent_session = Some(text.clone()),
+                "message" => self.worker.last_message = Some(text.clone()),
+                _ => {}
+            }
+            self.notes.happened.push(Happened::Told { about, text });
+        }
+        self.notes.worker |= self.notes.happened.len() > before;
+        if let Some(text) = accepted {
+            self.prompt_accepted(now, &text, out);
+        }
+    }
+
+    /// A hook says that the agent took a prompt: ours, unless its text is another.
+    fn prompt_accepted(&mut self, now: Now, text: &str, out: &mut Vec<Effect>) {
+        let Some(machine) = self.queue.front_mut() else { return };
+        if text.is_empty() || echo::same_text(text, &machine.delivery().text) {
+            let todo = machine.handle(now, Input::Told("the agent's hook says so"));
+            self.follow(now, todo, out);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! One worker inside the hub: its record, when to look at it, its tracker and its deliveries.
+mod giving;
+mod looking;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{PaneSeen, Record, SessionId, places::placement};
+use crate::{
+    agents::{
+        classify,
+        echo::Echo,
+        fold::{Seen, Tracker},
+        profile::Profile,
+    },
+    delivery::{Input, Machine},
+    model::{Delivery, EndCause, Happened, Now, Placement, Process, Sample, Verdict, Worker},
+};
+
+/// A shell that has not come to the agent by then asks, hangs or started another shell.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) worker: Worker,
+    profile: Arc<Profile>,
+    tracker: Tracker,
+    watch: Watch,
+    last: Option<Sample>,
+    verdict: Verdict,
+    /// Open deliveries in order; only the first is under way.
+    queue: VecDeque<Machine>,
+    /// The newest delivery that is over.
+    receipt: Option<Delivery>,
+    /// The screen before the paste under way, for boxes that cannot be read.
+    before: Option<Sample>,
+    echo: Option<Echo>,
+    /// Texts delivered here: where they show they are no menu.
+    sent: Vec<String>,
+    gone: bool,
+    /// When a shell that has not come to the agent is called stuck.
+    start_limit: Option<Instant>,
+    notes: Notes,
+}
+
+/// What happened to the slot and is to be recorded.
+#[derive(Debug, Default)]
+struct Notes {
+    worker: bool,
+    deliveries: Vec<Delivery>,
+    happened: Vec<Happened>,
+}
+
+/// When to look at the pane.
+#[derive(Debug, Default)]
+struct Watch {
+    /// It rang, and the doorbell is silent until the next look.
+    rang: bool,
+    /// Rings reach us: we looked since we connected.
+    listening: bool,
+    quiet_since: Option<Instant>,
+    /// The next look that a ring or a delivery wants.
+    due: Option<Instant>,
+    looking: bool,
+    last: Option<Instant>,
+}
+
+impl Slot {
+    /// A worker whose window was just made.
+    pub(super) fn made(worker: Worker, first: Delivery, now: Now) -> Result<Self, String> {
+        let mut slot = Self::new(worker, now)?;
+        slot.notes.worker = true;
+        slot.queue(now, first);
+        Ok(slot)
+    }
+
+    /// A worker that a former hub recorded.
+    pub(super) fn remembered(
+        worker: Worker,
+        deliveries: Vec<Delivery>,
+        now: Now,
+    ) -> Result<Self, String> {
+        let mut slot = Self::new(worker, now)?;
+        slot.gone = slot.worker.place.gone;
+        for delivery in deliveries {
+            slot.sent.push(delivery.text.clone());
+            if delivery.step.is_final() {
+                slot.receipt = Some(delivery);
+            } else {
+                slot.queue.push_back(Machine::new(delivery));
+            }
+        }
+        Ok(slot)
+    }
+
+    fn new(worker: Worker, now: Now) -> Result<Self, String> {
+        let agent = &worker.agent;
+        let profile = match &agent.profile_text {
+            Some(text) => {
+                let parsed = Profile::parse(&agent.profile, text);
+                Arc::new(parsed.map_err(|it| it.to_string())?)
+            }
+            None => Profile::embedded(&agent.profile)
+                .map(Arc::new)
+                .ok_or_else(|| format!("there is no profile `{}`", agent.profile))?,
+        };
+        let tracker = Tracker::new(Arc::clone(&profile), &worker.state, now);
+        let starting = worker.state.process.value == Process::Starting;
+        let start_limit = starting.then(|| now.steady + START_LIMIT);
+        Ok(Self {
+            worker,
+            profile,
+            tracker,
+            watch: Watch::default(),
+            last: None,
+            verdict: Verdict::default(),
+            queue: VecDeque::new(),
+            receipt: None,
+            before: None,
+            echo: None,
+            sent: Vec::new(),
+            gone: false,
+            start_limit,
+            notes: Notes::default(),
+        })
+    }
+
+    pub(super) fn last_sample(&self) -> Option<&Sample> {
+        self.last.as_ref()
+    }
+
+    /// Its pane is there, as far as we know.
+    pub(super) fn has_window(&self) -> bool {
+        !self.gone
+    }
+
+    pub(super) fn open_deliveries(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn newest_delivery(&self) -> Option<Delivery> {
+        let open = self.queue.back().map(|it| it.delivery().clone());
+        open.or_else(|| self.receipt.clone())
+    }
+
+    /// The newest delivery that is over, then the open ones.
+    pub(super) fn deliveries(&self) -> Vec<Delivery> {
+        let open = self.queue.iter().map(|it| it.delivery().clone());
+        self.receipt.iter().cloned().chain(open).collect()
+    }
+
+    pub(super) fn explain(&self) -> (Verdict, Vec<String>) {
+        let Some(sample) = &self.last else { return (Verdict::default(), Vec::new()) };
+        let why = classify::explain(&self.profile, sample, &self.sent);
+        (why.verdict, why.rules.iter().map(ToString::to_string).collect())
+    }
+
+    /// What is to be recorded since the last call.
+    pub(super) fn take_notes(&mut self) -> Option<(Vec<Record>, Vec<Happened>)> {
+        let Notes { worker, deliveries, happened } = std::mem::take(&mut self.notes);
+        if !worker && deliveries.is_empty() && happened.is_empty() {
+            return None;
+        }
+        let mut records = Vec::new();
+        if worker {
+            records.push(Record::Worker(Box::new(self.worker.clone())));
+        }
+        records.extend(deliveries.into_iter().map(|it| Record::Delivery(Box::new(it))));
+        Some((records, happened))
+    }
+}
+
+/// Where it is.
+impl Slot {
+    /// The pane is there, shown by these sessions. True when its session was just closed.
+    pub(super) fn seen_at(&mut self, row: PaneSeen) -> bool {
+        let to = placement(&row, &self.worker.id);
+        let kept = row.sessions.iter().find(|(id, _)| Some(*id) == self.worker.place.session);
+        let session = kept.or_else(|| row.sessions.first()).cloned();
+        let was = self.worker.placement;
+        if was == to && session.as_ref().map(|it| it.0) == self.worker.place.session {
+            return false;
+        }
+        self.placed(to, session);
+        to == Placement::Fleet && was != Placement::Fleet
+    }
+
+    pub(super) fn placed(&mut self, placement: Placement, session: Option<(SessionId, String)>) {
+        self.worker.placement = placement;
+        self.worker.place.session = session.as_ref().map(|it| it.0);
+        self.worker.place.session_name = session.map(|it| it.1);
+        self.notes.worker = true;
+        let session = self.worker.place.session_name.clone();
+        self.notes.happened.push(Happened::Placed { placement, session });
+    }
+
+    pub(super) fn boot(&self) -> &str {
+        &self.worker.place.boot
+    }
+
+    /// Why a pane that should be there is not.
+    pub(super) fn cause_of_loss(&self) -> EndCause {
+        match self.worker.placement {
+            Placement::Session => EndCause::SessionClosed,
+            Placement::Window | Placement::Fleet => EndCause::WindowClosed,
+        }
+    }
+
+    /// The pane is gone and nobody asked for it.
+    pub(super) fn lost(&mut self, now: Now, cause: EndCause) {
+        self.gone = true;
+        self.worker.place.gone = true;
+        if self.worker.state.is_live() {
+            self.track(now, Seen::PaneGone(cause), &mut Vec::new());
+        }
+        self.notes.worker = true;
+        self.fail_deliveries(now, &format!("the worker's pane is gone: {cause}"));
+    }
+
+    /// We closed its window.
+    pub(super) fn window_gone(&mut self, now: Now) {
+        self.lost(now, EndCause::WindowClosed);
+    }
+
+    pub(super) fn disconnected(&mut self, now: Now) {
+        let mut todo = Vec::new();
+        if let Some(machine) = self.queue.front_mut()
+            && machine.is_in_flight()
+        {
+            todo = machine.handle(now, Input::Unknown);
+        }
+        self.watch = Watch::default();
+        self.follow(now, todo, &mut Vec::new());
+    }
+
+    pub(super) fn reconnected(&mut self) {
+        self.watch = Watch::default();
+    }
+}

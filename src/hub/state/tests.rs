@@ -1,0 +1,488 @@
+//! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
+use super::*;
+use crate::model::{
+    Agent, DeliveryMode, Exit, Hook, Kind, NewWorker, Placement, RefusalKind, Source, Step, Word,
+};
+
+const PANE: PaneId = PaneId(7);
+const WINDOW: WindowId = WindowId(3);
+const SESSION: SessionId = SessionId(1);
+
+struct Hub {
+    state: State,
+    start: Instant,
+    ms: u64,
+    requests: u64,
+}
+
+fn setup() -> Setup {
+    Setup {
+        pid: 1,
+        started: Timestamp(0),
+        tmux_socket: "/t".into(),
+        program: "/bin/wtmag".into(),
+        hub_socket: "/h".into(),
+        spool: "/s".into(),
+        boot: "boot-1".into(),
+    }
+}
+
+fn linked() -> Linked {
+    Linked {
+        server: ServerId { pid: 10, started: 20 },
+        version: "3.3a".into(),
+        fleet: "wtmag".into(),
+        env_names: vec!["SSH_AUTH_SOCK".into()],
+        default_shell: "/bin/bash".into(),
+    }
+}
+
+fn prepare() -> Prepare {
+    Prepare {
+        project: "blog".into(),
+        repo: "/r/.git".into(),
+        branch: "github-issue-456".into(),
+        source_key: Some("github-issue-456".into()),
+        placement: Placement::Window,
+        caller: Caller { pane: Some(PaneId(1)), session: None },
+    }
+}
+
+fn new_worker(id: &WorkerId) -> NewWorker {
+    NewWorker {
+        id: id.clone(),
+        worktree: "/w".into(),
+        git_dir: "/r/.git/worktrees/w".into(),
+        branch_made: true,
+        base: None,
+        source: Source::GithubIssue { number: 456, url: String::new(), title: "Bug".into() },
+        kind: Kind::Implementation,
+        agent: Agent {
+            name: "claude".into(),
+            profile: "claude".into(),
+            profile_text: None,
+            argv: vec!["claude".into()],
+            model: None,
+            delivery: DeliveryMode::Ready,
+        },
+        pr: None,
+        parent: None,
+        env: vec![("SSH_AUTH_SOCK".into(), "/ssh".into())],
+        launch_env: Vec::new(),
+        bootstrap: "Read it.".into(),
+    }
+}
+
+/// A claude that shows an empty box.
+fn ready_screen() -> Sample {
+    let rule = "─".repeat(60);
+    let rows = ["Claude Code", "", &rule, "❯\u{a0}", &rule, "  ? for shortcuts"];
+    Sample {
+        rows: rows.map(str::to_owned).to_vec(),
+        command: "claude".into(),
+        size: (60, 10),
+        cursor: (2, 3),
+        ..Sample::default()
+    }
+}
+
+fn screen_with(text: &str) -> Sample {
+    let mut sample = ready_screen();
+    sample.rows[3] = format!("❯\u{a0}{text}");
+    sample.cursor.0 += u16::try_from(text.len()).unwrap();
+    sample
+}
+
+impl Hub {
+    fn new() -> Self {
+        Self::with(Remembered::default()).0
+    }
+
+    fn with(found: Remembered) -> (Self, Vec<Effect>) {
+        let start = Instant::now();
+        let now = Now { steady: start, wall: Timestamp(0) };
+        let (state, effects) = State::start(setup(), found, now);
+        (Self { state, start, ms: 0, requests: 0 }, effects)
+    }
+
+    fn give(&mut self, input: Input) -> Vec<Effect> {
+        let steady = self.start + Duration::from_millis(self.ms);
+        self.state.handle(Now { steady, wall: Timestamp(self.ms) }, input)
+    }
+
+    fn ask(&mut self, ask: Ask) -> (Ticket, Vec<Effect>) {
+        self.requests += 1;
+        let ticket = Ticket { client: 1, request: self.requests };
+        (ticket, self.give(Input::Asked { ticket, ask }))
+    }
+
+    fn after(&mut self, ms: u64) -> &mut Self {
+        self.ms += ms;
+        self
+    }
+
+    /// Connected, with a worker whose window was just made.
+    fn with_worker() -> (Self, WorkerId) {
+        let mut hub = Self::new();
+        let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
+        assert!(out.contains(&Effect::Link { may_start: true, after: Duration::ZERO }));
+        let out = hub.give(Input::Linked(linked()));
+        let caller = prepare().caller;
+        assert!(out.contains(&Effect::FindSession { ticket, caller }), "{out:?}");
+        let found = Ok(Some((SESSION, "work".to_owned())));
+        let out = hub.give(Input::SessionFound { ticket, found });
+        let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+        let id = prepared.id;
+        assert_eq!(id.as_str(), "blog-github-issue-456");
+        hub.give(Input::Panes(Ok(Vec::new())));
+        let (ticket, out) = hub.ask(Ask::Create(Box::new(new_worker(&id))));
+        let Some(Effect::MakeWindow(spec)) = out.last() else { panic!("{out:?}") };
+        assert_eq!(spec.show, Show::In(SESSION));
+        let session = Some((SESSION, "work".to_owned()));
+        let made = Ok(Made { pane: PANE, window: WINDOW, session });
+        let out = hub.give(Input::WindowMade { worker: id.clone(), made });
+        assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+        (hub, id)
+    }
+
+    /// The same, with its agent running and a first look at it.
+    fn with_agent() -> (Self, WorkerId) {
+        let (mut hub, id) = Self::with_worker();
+        hub.report(&id, Hook::Started);
+        hub.after(100);
+        (hub, id)
+    }
+
+    fn report(&mut self, id: &WorkerId, hook: Hook) -> Vec<Effect> {
+        self.requests += 1;
+        let report = HookReport {
+            id: self.requests.to_string(),
+            worker: id.clone(),
+            pane: Some(PANE),
+            hook,
+        };
+        self.ask(Ask::Hook(report)).1
+    }
+
+    /// Lets the clock run to the next deadline; what the hub then wants to look at is answered.
+    fn look(&mut self, id: &WorkerId, screen: &Sample) -> Vec<Effect> {
+        let next = self.state.next_deadline().unwrap();
+        let ms = u64::try_from(next.duration_since(self.start).as_millis()).unwrap();
+        self.ms = self.ms.max(ms + 1);
+        let out = self.give(Input::Tick);
+        let wants = out.iter().any(|it| matches!(it, Effect::Look { pane: PANE, .. }));
+        assert!(wants, "no look at {}: {out:?}", self.ms);
+        self.give(Input::Sampled { worker: id.clone(), sample: Ok(screen.clone()) })
+    }
+
+    /// Looks at the same screen until the hub acts.
+    fn look_until_act(&mut self, id: &WorkerId, screen: &Sample) -> Act {
+        for _ in 0..40 {
+            let out = self.look(id, screen);
+            if let Some(Effect::Act { act, .. }) = out.last() {
+                return act.clone();
+            }
+        }
+        panic!("nothing done: {:?}", self.state.slots[id].newest_delivery());
+    }
+
+    fn word(&self, id: &WorkerId) -> Word {
+        self.state.slots[id].worker.state.word()
+    }
+
+    fn seen(&self, id: &WorkerId, sessions: &[(SessionId, &str)]) -> PaneSeen {
+        let sessions = sessions.iter().map(|(id, name)| (*id, (*name).to_owned())).collect();
+        PaneSeen { pane: PANE, window: WINDOW, tag: id.to_string(), dead: false, sessions }
+    }
+}
+
+fn answer_to(out: &[Effect], to: Ticket) -> Option<Answer> {
+    out.iter().find_map(|effect| match effect {
+        Effect::Answer(ticket, Ok(answer)) if *ticket == to => Some((**answer).clone()),
+        _ => None,
+    })
+}
+
+fn refusal_to(out: &[Effect], to: Ticket) -> Option<RefusalKind> {
+    out.iter().find_map(|effect| match effect {
+        Effect::Answer(ticket, Err(refusal)) if *ticket == to => Some(refusal.kind),
+        _ => None,
+    })
+}
+
+fn happened(out: &[Effect]) -> Vec<Happened> {
+    let events = out.iter().filter_map(|effect| match effect {
+        Effect::Record(Record::Event(event)) => Some(event.what.clone()),
+        _ => None,
+    });
+    events.collect()
+}
+
+#[test]
+fn a_worker_is_recorded_before_it_is_announced() {
+    let (hub, id) = Hub::with_worker();
+    assert_eq!(hub.word(&id), Word::Starting);
+    let worker = &hub.state.slots[&id].worker;
+    assert_eq!(worker.place.session_name.as_deref(), Some("work"));
+}
+
+#[test]
+fn a_ready_agent_is_given_its_bootstrap() {
+    let (mut hub, id) = Hub::with_agent();
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+    let delivery = DeliveryId(1);
+    let done = || Input::Acted { worker: id.clone(), delivery, acted: Ok(Acted::Done) };
+    hub.give(done());
+    assert_eq!(hub.look_until_act(&id, &screen_with("Read it.")), Act::Enter);
+    hub.give(done());
+    let mut working = ready_screen();
+    working.rows.insert(2, "✳ Pondering… (2s · esc to interrupt)".into());
+    working.rows[6] = "  esc to interrupt".into();
+    let out = hub.look(&id, &working);
+    let accepted = happened(&out)
+        .into_iter()
+        .any(|it| matches!(it, Happened::Delivery { step: Step::Accepted, .. }));
+    assert!(accepted, "{out:?}");
+    assert_eq!(hub.state.slots[&id].open_deliveries(), 0);
+}
+
+#[test]
+fn a_paste_is_recorded_before_it_is_done() {
+    let (mut hub, id) = Hub::with_agent();
+    for _ in 0..40 {
+        let out = hub.look(&id, &ready_screen());
+        let Some(act) = out.iter().position(|it| matches!(it, Effect::Act { .. })) else {
+            continue;
+        };
+        let is_record = |it: &Effect| matches!(it, Effect::Record(Record::Delivery(it)) if it.step == Step::Pasting);
+        let record = out.iter().position(is_record).unwrap();
+        return assert!(record < act);
+    }
+    panic!("never pasted");
+}
+
+#[test]
+fn the_bell_is_answered_once_per_interval() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look(&id, &ready_screen());
+    hub.after(10_000).give(Input::Rang(PANE));
+    let first = hub.state.next_deadline().unwrap();
+    hub.give(Input::Rang(PANE));
+    assert_eq!(hub.state.next_deadline().unwrap(), first);
+}
+
+#[test]
+fn a_live_worker_for_the_same_issue_is_refused_with_its_id() {
+    let (mut hub, id) = Hub::with_worker();
+    let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
+    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Exists));
+    assert!(format!("{out:?}").contains(id.as_str()));
+}
+
+#[test]
+fn ids_are_numbered_when_two_projects_have_one_name() {
+    let (mut hub, _) = Hub::with_worker();
+    let other =
+        Prepare { repo: "/elsewhere/.git".into(), placement: Placement::Session, ..prepare() };
+    let (ticket, out) = hub.ask(Ask::Prepare(other));
+    let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    assert_eq!(prepared.id.as_str(), "blog-github-issue-456-2");
+}
+
+#[test]
+fn a_reservation_goes_with_its_client() {
+    let mut hub = Hub::new();
+    let own = Prepare { placement: Placement::Session, ..prepare() };
+    hub.ask(Ask::Prepare(own));
+    hub.give(Input::Linked(linked()));
+    hub.give(Input::Panes(Ok(Vec::new())));
+    let out = hub.give(Input::ClientGone { client: 1 });
+    assert!(out.contains(&Effect::Unlink), "{out:?}");
+}
+
+#[test]
+fn a_caller_outside_of_every_session_is_told_what_to_do() {
+    let mut hub = Hub::new();
+    let (ticket, _) = hub.ask(Ask::Prepare(prepare()));
+    hub.give(Input::Linked(linked()));
+    let out = hub.give(Input::SessionFound { ticket, found: Ok(None) });
+    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::NotNow));
+}
+
+#[test]
+fn a_window_that_cannot_be_made_makes_no_worker() {
+    let mut hub = Hub::new();
+    let own = Prepare { placement: Placement::Session, ..prepare() };
+    let (ticket, _) = hub.ask(Ask::Prepare(own));
+    let out = hub.give(Input::Linked(linked()));
+    let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    let (ticket, _) = hub.ask(Ask::Create(Box::new(new_worker(&prepared.id))));
+    let made = Err("duplicate session".to_owned());
+    let out = hub.give(Input::WindowMade { worker: prepared.id.clone(), made });
+    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux));
+    let (ticket, out) = hub.ask(Ask::Abandon { id: prepared.id });
+    assert_eq!(answer_to(&out, ticket), Some(Answer::Abandoned { existed: false }));
+}
+
+#[test]
+fn an_exit_is_known_at_once_and_fails_what_was_on_its_way() {
+    let (mut hub, id) = Hub::with_agent();
+    let out = hub.report(&id, Hook::Exited { exit: Exit::Code(3) });
+    assert_eq!(hub.word(&id).to_string(), "exited(3)");
+    let failed = |it: &Happened| matches!(it, Happened::Delivery { step: Step::Failed, .. });
+    assert!(happened(&out).iter().any(failed), "{out:?}");
+}
+
+#[test]
+fn a_report_counts_once_and_only_from_the_workers_pane() {
+    let (mut hub, id) = Hub::with_worker();
+    let hook = Hook::Exited { exit: Exit::Code(3) };
+    let mut report =
+        HookReport { id: "x".into(), worker: id.clone(), pane: Some(PaneId(99)), hook };
+    hub.ask(Ask::Hook(report.clone()));
+    assert_eq!(hub.word(&id), Word::Starting);
+    report.pane = Some(PANE);
+    report.id = "y".into();
+    assert!(!happened(&hub.ask(Ask::Hook(report.clone())).1).is_empty());
+    assert_eq!(happened(&hub.give(Input::Spooled(report))), []);
+}
+
+#[test]
+fn a_pane_that_is_gone_is_lost() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.give(Input::Restructured);
+    hub.give(Input::Panes(Ok(Vec::new())));
+    assert_eq!(hub.word(&id).to_string(), "lost: window closed");
+    assert!(hub.state.slots.contains_key(&id), "its worktree is still there");
+}
+
+#[test]
+fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
+    let (mut hub, id) = Hub::with_agent();
+    let row = hub.seen(&id, &[]);
+    let out = hub.give(Input::Panes(Ok(vec![row.clone()])));
+    assert!(out.iter().any(|it| matches!(it, Effect::Announce(_))), "{out:?}");
+    let out = hub.give(Input::Panes(Ok(vec![row])));
+    assert!(!out.iter().any(|it| matches!(it, Effect::Announce(_))), "announced once");
+    assert_eq!(hub.state.slots[&id].worker.placement, Placement::Fleet);
+}
+
+#[test]
+fn structural_events_ask_for_one_list() {
+    let (mut hub, _) = Hub::with_agent();
+    let out = hub.give(Input::Restructured);
+    assert!(matches!(out.as_slice(), [Effect::ListPanes { .. }]), "{out:?}");
+    assert_eq!(hub.give(Input::Restructured), []);
+}
+
+#[test]
+fn windows_of_nobody_are_reported_and_left_alone() {
+    let (mut hub, id) = Hub::with_agent();
+    let mut stranger = hub.seen(&id, &[]);
+    stranger.tag = "old-worker".into();
+    stranger.pane = PaneId(50);
+    let mine = hub.seen(&id, &[(SESSION, "work")]);
+    let out = hub.give(Input::Panes(Ok(vec![mine, stranger])));
+    assert!(!out.iter().any(|it| matches!(it, Effect::CloseWindow { .. })));
+    let (ticket, out) = hub.ask(Ask::Status);
+    let Some(Answer::Status(status)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    assert_eq!(status.orphans, ["old-worker"]);
+}
+
+fn remembered(hub: &Hub, id: &WorkerId) -> Remembered {
+    let slot = &hub.state.slots[id];
+    Remembered {
+        workers: vec![slot.worker.clone()],
+        deliveries: slot.deliveries(),
+        last_seq: hub.state.seq,
+        last_delivery: 1,
+        ..Remembered::default()
+    }
+}
+
+#[test]
+fn a_new_hub_finds_its_workers_again() {
+    let (hub, id) = Hub::with_agent();
+    let (mut hub, out) = Hub::with(remembered(&hub, &id));
+    assert!(out.contains(&Effect::Link { may_start: false, after: Duration::ZERO }));
+    hub.give(Input::Linked(linked()));
+    let row = hub.seen(&id, &[(SESSION, "work")]);
+    hub.give(Input::Panes(Ok(vec![row])));
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+}
+
+#[test]
+fn a_new_hub_never_pastes_what_may_have_been_pasted() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look_until_act(&id, &ready_screen());
+    let (mut hub, _) = Hub::with(remembered(&hub, &id));
+    hub.give(Input::Linked(linked()));
+    let row = hub.seen(&id, &[(SESSION, "work")]);
+    hub.give(Input::Panes(Ok(vec![row])));
+    for _ in 0..30 {
+        let out = hub.look(&id, &ready_screen());
+        assert!(!out.iter().any(|it| matches!(it, Effect::Act { .. })), "{out:?}");
+        if hub.state.slots[&id].open_deliveries() == 0 {
+            let receipt = hub.state.slots[&id].newest_delivery().unwrap();
+            return assert_eq!(receipt.evidence, "outcome unknown after restart");
+        }
+    }
+    panic!("never judged");
+}
+
+#[test]
+fn workers_of_another_server_are_lost_with_it() {
+    let (hub, id) = Hub::with_agent();
+    let (mut hub, _) = Hub::with(remembered(&hub, &id));
+    let server = ServerId { pid: 11, started: 99 };
+    hub.give(Input::Linked(Linked { server, ..linked() }));
+    assert_eq!(hub.word(&id).to_string(), "lost: tmux server gone");
+}
+
+#[test]
+fn a_reboot_is_told_from_a_dead_server() {
+    let (hub, id) = Hub::with_agent();
+    let mut found = remembered(&hub, &id);
+    found.workers[0].place.boot = "boot-0".into();
+    let (mut hub, _) = Hub::with(found);
+    let server = ServerId { pid: 11, started: 99 };
+    hub.give(Input::Linked(Linked { server, ..linked() }));
+    assert_eq!(hub.word(&id).to_string(), "lost: machine rebooted");
+}
+
+#[test]
+fn cleanup_closes_the_window_first_and_survives_a_crash() {
+    let (mut hub, id) = Hub::with_agent();
+    let cleanup = Cleanup { id: id.clone(), force: false, keep_branch: false, env: Vec::new() };
+    let (ticket, out) = hub.ask(Ask::Cleanup(cleanup.clone()));
+    assert!(out.contains(&Effect::Record(Record::Cleanup(cleanup.clone()))));
+    assert!(out.contains(&Effect::CloseWindow { worker: id.clone(), window: WINDOW }));
+
+    let mut found = remembered(&hub, &id);
+    found.cleanups = vec![cleanup];
+    let (mut next, _) = Hub::with(found);
+    next.give(Input::Linked(linked()));
+    let row = next.seen(&id, &[]);
+    let out = next.give(Input::Panes(Ok(vec![row])));
+    assert!(out.contains(&Effect::CloseWindow { worker: id.clone(), window: WINDOW }), "{out:?}");
+
+    let out = hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
+    assert!(out.iter().any(|it| matches!(it, Effect::Cleanup { .. })), "{out:?}");
+    let done = CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() };
+    let out = hub.give(Input::CleanupOver { worker: id.clone(), outcome: Ok(done) });
+    assert!(matches!(answer_to(&out, ticket), Some(Answer::CleanedUp { .. })), "{out:?}");
+    assert!(out.contains(&Effect::Record(Record::CleanupOver(id))));
+    assert!(out.contains(&Effect::Unlink), "the last worker takes the fleet along: {out:?}");
+}
+
+#[test]
+fn a_hub_with_nothing_to_do_leaves() {
+    let mut hub = Hub::new();
+    hub.after(599_000);
+    assert_eq!(hub.give(Input::Tick), []);
+    let out = hub.after(2_000).give(Input::Tick);
+    assert!(matches!(out.as_slice(), [Effect::Leave { .. }]), "{out:?}");
+    let (mut busy, _) = Hub::with_worker();
+    let out = busy.after(3_600_000).give(Input::Tick);
+    assert!(!out.iter().any(|it| matches!(it, Effect::Leave { .. })), "{out:?}");
+}
