@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 pub mod agents;
+pub mod brief;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -8,4 +9,5 @@ pub mod hub;
 pub mod model;
 pub mod paths;
 pub mod proc;
+pub mod sources;
 pub mod wire;

@@ -1,0 +1,178 @@
+//! The brief of a worker: a work item and two templates in, the text of `.wtmag/prompt.md` out.
+//!
+//! Knows work items, the variables and filters that templates may use, and the embedded templates.
+//! No IO, no clock, no environment: who fetched the item and where a template was found is not
+//! known here. Everything that was fetched is other people's text: it is cleaned, cut to a stated
+//! length, fenced and called data; only the user's own words are instructions.
+mod item;
+pub mod text;
+mod view;
+
+use std::borrow::Cow;
+
+use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+
+use crate::model::{Base, Host, Kind};
+
+pub use item::{ChangedFile, Comment, Detail, Pull, Ticket, WorkItem};
+
+/// What an agent is told first, word for word.
+pub const BOOTSTRAP: &str = "Read ./.wtmag/prompt.md and use it as the full task brief.";
+
+/// Longest body that a brief repeats, in bytes; GitHub's own limit is half of it.
+pub const MAX_BODY: usize = 128 << 10;
+
+/// Most bytes of comments that a brief repeats; the newest are kept.
+pub const MAX_COMMENTS: usize = 128 << 10;
+
+/// Most changed files that a brief lists.
+pub const MAX_FILES: usize = 300;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not render the template `{name}`")]
+    Template { name: String, source: minijinja::Error },
+    #[error("the template `{name}` renders to nothing")]
+    Empty { name: String },
+}
+
+/// One template: its text and what errors call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    pub name: String,
+    pub text: Cow<'static, str>,
+}
+
+/// The templates of one brief.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Templates {
+    /// The brief itself: `implement` or `review`.
+    pub work: Template,
+    /// How a pull request is opened: `pr`. Rendered first; the brief has it as `pr`.
+    pub pr: Template,
+}
+
+/// What the brief says beside the item.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// Of the remote that work is pushed to.
+    pub host: Host,
+    /// `owner/name` on the forge.
+    pub repo: Option<&'a str>,
+    /// The worktree's branch.
+    pub branch: &'a str,
+    /// What the branch started from; for a review, what the pull request goes into.
+    pub base: Option<&'a Base>,
+    /// Name of the remote that work is pushed to.
+    pub remote: Option<&'a str>,
+    /// Branch that a pull request is opened against; `None` for the repository's default.
+    pub target: Option<&'a str>,
+    /// Tell the worker to push and to open a pull request.
+    pub open_pr: bool,
+    /// The agent starts in its plan mode.
+    pub plan: bool,
+    /// The user's own words beside the item (`--prompt` with a source).
+    pub instructions: Option<&'a str>,
+}
+
+/// Names of the template files of one type, the more special first: `pr-github.tmpl`, `pr.tmpl`.
+pub fn file_names(kind: &str, host: Host) -> Vec<String> {
+    let special = host_name(host).map(|host| format!("{kind}-{host}.tmpl"));
+    special.into_iter().chain([format!("{kind}.tmpl")]).collect()
+}
+
+/// The type of the template that briefs this kind of work.
+pub fn template_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Implementation => "implement",
+        Kind::Review => "review",
+    }
+}
+
+impl Template {
+    /// The template of this type that is part of the program: one for the host, else for all.
+    pub fn embedded(kind: &str, host: Host) -> Self {
+        let (name, text) = match (kind, host) {
+            ("review", _) => ("review.tmpl", include_str!("templates/review.tmpl")),
+            ("pr", Host::Github) => ("pr-github.tmpl", include_str!("templates/pr-github.tmpl")),
+            ("pr", Host::Gitlab) => ("pr-gitlab.tmpl", include_str!("templates/pr-gitlab.tmpl")),
+            ("pr", Host::Other) => ("pr.tmpl", include_str!("templates/pr.tmpl")),
+            _ => ("implement.tmpl", include_str!("templates/implement.tmpl")),
+        };
+        Self { name: name.to_owned(), text: Cow::Borrowed(text) }
+    }
+}
+
+impl Templates {
+    /// What is used when the user has no templates of their own.
+    pub fn embedded(kind: Kind, host: Host) -> Self {
+        Self {
+            work: Template::embedded(template_type(kind), host),
+            pr: Template::embedded("pr", host),
+        }
+    }
+}
+
+/// The whole brief as Markdown, with a newline at its end.
+pub fn render(
+    templates: &Templates,
+    item: &WorkItem,
+    options: &Options<'_>,
+) -> Result<String, Error> {
+    let failed = |source| Error::Template { name: templates.work.name.clone(), source };
+    let env = environment().map_err(failed)?;
+    let context = Template {
+        name: "context.tmpl".to_owned(),
+        text: Cow::Borrowed(include_str!("templates/context.tmpl")),
+    };
+    let mut view = view::View::new(item, options);
+    view.context = render_one(&env, &context, &view)?;
+    if options.open_pr {
+        view.pr = Some(render_one(&env, &templates.pr, &view)?);
+    }
+    let brief = render_one(&env, &templates.work, &view)?;
+    if brief.is_empty() {
+        return Err(Error::Empty { name: templates.work.name.clone() });
+    }
+    Ok(brief + "\n")
+}
+
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    env.add_filter("fence", |text: &str| text::fence("untrusted", text.trim_matches('\n')));
+    env.add_filter("sh", quote_for_shell);
+    Ok(env)
+}
+
+fn render_one(
+    env: &Environment<'_>,
+    template: &Template,
+    view: &view::View,
+) -> Result<String, Error> {
+    let failed = |source| Error::Template { name: template.name.clone(), source };
+    let text =
+        env.render_named_str(&template.name, &template.text, Serde(view)).map_err(failed)?;
+    Ok(text.trim().to_owned())
+}
+
+/// The text as one word of a shell command.
+fn quote_for_shell(text: &str) -> Result<String, minijinja::Error> {
+    let quoted = shlex::try_quote(text).map_err(|source| {
+        let kind = minijinja::ErrorKind::InvalidOperation;
+        minijinja::Error::new(kind, "text with a NUL cannot be quoted").with_source(source)
+    })?;
+    Ok(quoted.into_owned())
+}
+
+fn host_name(host: Host) -> Option<&'static str> {
+    match host {
+        Host::Github => Some("github"),
+        Host::Gitlab => Some("gitlab"),
+        Host::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Why work could not be fetched, and what the user can do about it.
+use std::{fmt, io, path::PathBuf, time::Duration};
+
+/// An outside program that is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    Gh,
+    Jira,
+}
+
+/// Nothing was created when one of these comes back.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("`{program}` is not installed")]
+    Missing { program: Program },
+    #[error("`{program}` is not logged in")]
+    NotLoggedIn { program: Program },
+    #[error("`{program}` did not answer within {} s", limit.as_secs())]
+    TimedOut { program: Program, limit: Duration },
+    #[error("`{program}` could not reach its server: {detail}")]
+    Network { program: Program, detail: String },
+    #[error("`{program}` was refused by its server: {detail}")]
+    Refused { program: Program, detail: String },
+    #[error("could not run `{program}`")]
+    Start { program: Program, source: io::Error },
+    #[error("`{program}` failed: {detail}")]
+    Failed { program: Program, detail: String },
+    #[error("`{program}` gave an answer that makes no sense")]
+    Unreadable { program: Program, source: serde_json::Error },
+    #[error("`{program}` gave `{value}` as the {what}")]
+    Nonsense { program: Program, what: &'static str, value: String },
+    #[error("`{}` is not in a git repository", dir.display())]
+    NoRepository { dir: PathBuf },
+    #[error("the repository has no remote")]
+    NoRemote,
+    #[error("no remote of the repository is on GitHub")]
+    NotOnGithub,
+    #[error("GitHub has no repository `{repo}` that you may see")]
+    RepoNotFound { repo: String },
+    #[error("issues are switched off in `{repo}`")]
+    IssuesOff { repo: String },
+    #[error("`{repo}` has no {what} #{number}")]
+    NotFound { what: &'static str, number: u64, repo: String },
+    #[error("#{number} of `{repo}` is a pull request, not an issue")]
+    IsPullRequest { number: u64, repo: String },
+    #[error("#{number} of `{repo}` is an issue, not a pull request")]
+    IsIssue { number: u64, repo: String },
+    #[error("`0` is no issue or pull request number")]
+    BadNumber,
+    #[error("`{key}` is no Jira key")]
+    BadKey { key: String },
+    #[error("Jira has no ticket `{key}` that you may see")]
+    TicketNotFound { key: String },
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    #[error("could not read the prompt from standard input")]
+    Stdin(#[source] io::Error),
+    #[error("could not read the template `{}`", path.display())]
+    Template { path: PathBuf, source: io::Error },
+    #[error("interrupted")]
+    Cancelled,
+}
+
+impl Error {
+    /// What to do about it, as one sentence without a full stop.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Missing { program: Program::Gh } => {
+                "install the GitHub CLI from https://cli.github.com, then run `gh auth login`"
+            }
+            Self::Missing { program: Program::Jira } => {
+                "install https://github.com/ankitpokhrel/jira-cli, then run `jira init`"
+            }
+            Self::NotLoggedIn { program: Program::Gh } => {
+                "run `gh auth login`, or set GH_TOKEN to a token that is valid"
+            }
+            Self::NotLoggedIn { program: Program::Jira } => {
+                "set JIRA_API_TOKEN, then run `jira init`"
+            }
+            Self::TimedOut { .. } | Self::Network { .. } => {
+                "check the connection and try again; `--prompt` needs no network"
+            }
+            Self::Refused { program: Program::Gh, .. } => {
+                "`gh auth status` shows what your token may do, `gh api rate_limit` how often"
+            }
+            Self::Refused { program: Program::Jira, .. } => {
+                "check with `jira me` that your account may see the project"
+            }
+            Self::NoRepository { .. } => "run this inside a repository",
+            Self::NoRemote => "add one with `git remote add origin <url>`, or use `--prompt`",
+            Self::NotOnGithub => {
+                "for a GitHub server of your own, run `gh auth login --hostname <host>`; \
+                 elsewhere use `--prompt`"
+            }
+            Self::RepoNotFound { .. } => {
+                "check `git remote -v` and `gh auth status`; \
+                 `gh repo set-default` chooses between remotes"
+            }
+            Self::IssuesOff { .. } => "`gh repo set-default` chooses the repository with the issues",
+            Self::NotFound { .. } => "`gh repo set-default --view` shows which repository is asked",
+            Self::BadNumber => "numbers start at 1",
+            Self::BadKey { .. } => "a key looks like `PROJ-123`",
+            Self::TicketNotFound { .. } => "check the key, and with `jira me` who you are",
+            Self::EmptyPrompt => "say what is to be done: `--prompt \"Make the tests faster\"`",
+            Self::Unreadable { .. } | Self::Nonsense { .. } => "run `wtmag doctor` for its version",
+            Self::IsPullRequest { number, .. } => {
+                return Some(format!("`--github {number} -t pr` reviews it"));
+            }
+            Self::IsIssue { number, .. } => {
+                return Some(format!("`--github {number} -t issue` works on it"));
+            }
+            Self::Start { .. }
+            | Self::Failed { .. }
+            | Self::Stdin(_)
+            | Self::Template { .. }
+            | Self::Cancelled => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl Program {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Gh => "gh",
+            Self::Jira => "jira",
+        }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,39 @@
+//! A task, or more instructions, in the user's own words.
+use std::io::Read;
+
+use super::Error;
+
+/// Most bytes that are read from standard input.
+const MAX: u64 = 8 << 20;
+
+/// The text of `--prompt TEXT`; `-` reads it from `stdin`. Blank text is an error.
+pub fn read(arg: &str, stdin: impl Read) -> Result<String, Error> {
+    let mut text = arg.to_owned();
+    if arg == "-" {
+        text.clear();
+        stdin.take(MAX).read_to_string(&mut text).map_err(Error::Stdin)?;
+    }
+    if text.trim().is_empty() {
+        return Err(Error::EmptyPrompt);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_taken_as_it_is_or_read() {
+        assert_eq!(read("--force is my task", &b"no"[..]).unwrap(), "--force is my task");
+        assert_eq!(read("-", &b"from stdin\n"[..]).unwrap(), "from stdin\n");
+    }
+
+    #[test]
+    fn a_prompt_that_says_nothing_is_an_error() {
+        for (arg, stdin) in [("", ""), (" \n\t", ""), ("-", ""), ("-", " \n")] {
+            assert!(matches!(read(arg, stdin.as_bytes()), Err(Error::EmptyPrompt)), "{arg}");
+        }
+        assert!(matches!(read("-", &b"\xff"[..]), Err(Error::Stdin(_))));
+    }
+}
