@@ -152,8 +152,7 @@ fn render_one(
     view: &view::View,
 ) -> Result<String, Error> {
     let failed = |source| Error::Template { name: template.name.clone(), source };
-    let text =
-        env.render_named_str(&template.name, &template.text, Serde(view)).map_err(failed)?;
+    let text = env.render_named_str(&template.name, &template.text, Serde(view)).map_err(failed)?;
     Ok(text.trim().to_owned())
 }
 

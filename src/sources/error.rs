@@ -96,7 +96,9 @@ impl Error {
                 "check `git remote -v` and `gh auth status`; \
                  `gh repo set-default` chooses between remotes"
             }
-            Self::IssuesOff { .. } => "`gh repo set-default` chooses the repository with the issues",
+            Self::IssuesOff { .. } => {
+                "`gh repo set-default` chooses the repository with the issues"
+            }
             Self::NotFound { .. } => "`gh repo set-default --view` shows which repository is asked",
             Self::BadNumber => "numbers start at 1",
             Self::BadKey { .. } => "a key looks like `PROJ-123`",

@@ -189,7 +189,8 @@ fn complaint(code: Option<i32>, stderr: &str) -> Complaint {
     if code == Some(4) || says("HTTP 401") || says("gh auth login") && says("authentication") {
         return Complaint::Other(Error::NotLoggedIn { program });
     }
-    if let Some((_, rest)) = stderr.split_once("Could not resolve to a Repository with the name '") {
+    if let Some((_, rest)) = stderr.split_once("Could not resolve to a Repository with the name '")
+    {
         let repo = rest.split('\'').next().unwrap_or_default();
         return Complaint::RepoNotFound(one_line(repo, 140));
     }
@@ -374,9 +375,15 @@ mod tests {
             default_branch: None,
         };
         let fork = "git@github.com:me/blog.git";
-        assert_eq!(forge.fetch_url([fork, "ssh://git@github.com/Acme/Blog"]), "ssh://git@github.com/Acme/Blog");
+        assert_eq!(
+            forge.fetch_url([fork, "ssh://git@github.com/Acme/Blog"]),
+            "ssh://git@github.com/Acme/Blog"
+        );
         assert_eq!(forge.fetch_url([fork, "/srv/x"]), forge.ssh_url);
-        assert_eq!(forge.fetch_url(["git@gitlab.com:acme/blog"]), "https://github.com/acme/blog.git");
+        assert_eq!(
+            forge.fetch_url(["git@gitlab.com:acme/blog"]),
+            "https://github.com/acme/blog.git"
+        );
     }
 
     #[test]

@@ -1,27 +1,308 @@
 //! Jira tickets, through `jira` (github.com/ankitpokhrel/jira-cli).
+//!
+//! The raw answer of Jira is preferred: Cloud gives a document, a server of one's own gives wiki
+//! markup. Where it cannot be had or read, what `jira` shows a person is the body as it is.
 use std::{fmt, str::FromStr};
 
-use crate::brief::WorkItem;
+use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Context, Error};
+use crate::{
+    brief::{
+        Comment, Detail, Ticket, WorkItem,
+        text::{clean, one_line},
+    },
+    model::Source,
+};
 
-/// A ticket's key, `PROJ-123`: letters, digits and `_` in upper case, a dash, digits.
+use super::{Context, Error, Program, adf};
+
+/// Jira's own limit is 255.
+const MAX_TITLE: usize = 256;
+
+/// Comments that the text for a person is asked to have.
+const MAX_COMMENTS: &str = "100";
+
+/// A ticket's key: `PROJ-123`, in upper case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key(String);
+
+impl FromStr for Key {
+    type Err = Error;
+
+    /// Letters, digits and `_` from a letter on, a dash, digits; any case.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bad = || Error::BadKey { key: one_line(text, 80) };
+        let (project, number) = text.trim().split_once('-').ok_or_else(bad)?;
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let is_project = project.starts_with(|c: char| c.is_ascii_alphabetic())
+            && (2..=64).contains(&project.len())
+            && project.chars().all(is_word);
+        let is_number =
+            (1..=18).contains(&number.len()) && number.bytes().all(|c| c.is_ascii_digit());
+        if !is_project || !is_number {
+            return Err(bad());
+        }
+        Ok(Self(text.trim().to_ascii_uppercase()))
+    }
+}
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
 }
-impl FromStr for Key {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Ok(Self(text.to_owned()))
+
+/// The ticket with its comments.
+pub async fn fetch(cx: &Context<'_>, key: &Key) -> Result<WorkItem, Error> {
+    let output = cx.run(Program::Jira, &["issue", "view", &key.0, "--raw"]).await?;
+    if output.is_success() {
+        if let Ok(ticket) = serde_json::from_slice::<TicketJson>(&output.stdout) {
+            return from_json(cx, key, ticket).await;
+        }
+    } else if !output.stderr_text().contains("unknown flag") {
+        return Err(complaint(key, &output.stderr_text()));
+    }
+    let args = ["issue", "view", &key.0, "--plain", "--comments", MAX_COMMENTS];
+    let output = cx.run(Program::Jira, &args).await?;
+    if !output.is_success() {
+        return Err(complaint(key, &output.stderr_text()));
+    }
+    Ok(from_plain(key, &output.stdout_text()))
+}
+
+async fn from_json(cx: &Context<'_>, asked: &Key, json: TicketJson) -> Result<WorkItem, Error> {
+    // A ticket that was moved answers under its new key.
+    let key = json.key.and_then(|key| key.parse().ok()).unwrap_or_else(|| asked.clone());
+    let url = match json.own_url.as_deref().and_then(|url| browse_url(url, &key)) {
+        Some(url) => url,
+        None => fetch_url(cx, &key).await?,
+    };
+    let fields = json.fields;
+    let name = |it: Option<Named>| it.and_then(Named::into_name);
+    let comment = |it: CommentJson| Comment {
+        author: name(it.author),
+        at: it.created.unwrap_or_default(),
+        text: markdown(&it.body),
+    };
+    let title = fields.summary.unwrap_or_default();
+    Ok(WorkItem {
+        source: Source::Jira { key: key.0, url, title: one_line(&title, MAX_TITLE) },
+        author: name(fields.reporter),
+        state: name(fields.status),
+        labels: fields.labels,
+        body: markdown(&fields.description),
+        comments: fields.comment.comments.into_iter().map(comment).collect(),
+        detail: Detail::Ticket(Ticket {
+            kind: name(fields.issue_type),
+            priority: name(fields.priority),
+            assignee: name(fields.assignee),
+            parent: fields.parent.map(ParentJson::into_line),
+        }),
+    })
+}
+
+/// The ticket from the text for a person: `# Title`, the rest, `View this issue on Jira: URL`.
+fn from_plain(key: &Key, text: &str) -> WorkItem {
+    let text = clean(text);
+    let after = |lead: &str| text.lines().find_map(|line| line.trim().strip_prefix(lead));
+    let url = after("View this issue on Jira: ").unwrap_or_default().trim().to_owned();
+    let title = one_line(after("# ").unwrap_or_default(), MAX_TITLE);
+    let plain = WorkItem::prompt(&text);
+    WorkItem {
+        source: Source::Jira { key: key.0.clone(), url, title },
+        detail: Detail::Ticket(Ticket::default()),
+        ..plain
     }
 }
 
-/// The ticket with its comments.
-pub async fn fetch(_cx: &Context<'_>, _key: &Key) -> Result<WorkItem, Error> {
-    Err(Error::EmptyPrompt)
+/// Of the ticket's page, from its address in the REST interface.
+fn browse_url(own_url: &str, key: &Key) -> Option<String> {
+    let (server, _) = own_url.split_once("/rest/api/")?;
+    // A gateway serves many sites and has no pages.
+    if !server.starts_with("http") || server.contains("/ex/jira/") {
+        return None;
+    }
+    Some(format!("{server}/browse/{key}"))
+}
+
+/// Of the ticket's page, as `jira` knows its server; empty when it does not say.
+async fn fetch_url(cx: &Context<'_>, key: &Key) -> Result<String, Error> {
+    let output = cx.run(Program::Jira, &["open", &key.0, "--no-browser"]).await?;
+    let text = output.stdout_text();
+    let url = text.split_whitespace().find(|word| word.starts_with("http"));
+    Ok(url.unwrap_or_default().to_owned())
+}
+
+/// A document, wiki markup as it is, or nothing.
+fn markdown(body: &Value) -> String {
+    body.as_str().map_or_else(|| adf::to_markdown(body), str::to_owned)
+}
+
+/// What `jira` says went wrong; its exit code is always 1.
+fn complaint(key: &Key, stderr: &str) -> Error {
+    let program = Program::Jira;
+    let stderr = clean(stderr);
+    let says = |text: &str| stderr.contains(text);
+    if says("'404 ") || says("Issue does not exist") {
+        return Error::TicketNotFound { key: key.0.clone() };
+    }
+    if says("'401 ") || says("needs a Jira API token") || says("Missing configuration file") {
+        return Error::NotLoggedIn { program };
+    }
+    let lines = stderr.lines().map(|line| line.trim_matches(|c| " -✗".contains(c)));
+    let mut lines = lines.filter(|line| !matches!(*line, "" | "Error:") && !is_progress(line));
+    let detail = lines.next().unwrap_or("it did not say why");
+    let detail = one_line(detail.trim_start_matches("Error: "), 300);
+    if says("'403 ") || says("'429 ") {
+        return Error::Refused { program, detail };
+    }
+    let network = ["dial tcp", "no such host", "timeout", "deadline exceeded", "'5"];
+    if network.iter().any(|text| says(text)) {
+        return Error::Network { program, detail };
+    }
+    Error::Failed { program, detail }
+}
+
+fn is_progress(line: &str) -> bool {
+    line.contains("Fetching issue details")
+}
+
+#[derive(Deserialize)]
+struct TicketJson {
+    key: Option<String>,
+    #[serde(rename = "self")]
+    own_url: Option<String>,
+    fields: FieldsJson,
+}
+
+#[derive(Deserialize)]
+struct FieldsJson {
+    summary: Option<String>,
+    #[serde(default)]
+    description: Value,
+    #[serde(default)]
+    labels: Vec<String>,
+    #[serde(default)]
+    comment: CommentsJson,
+    status: Option<Named>,
+    #[serde(alias = "issueType")]
+    #[serde(rename = "issuetype")]
+    issue_type: Option<Named>,
+    priority: Option<Named>,
+    assignee: Option<Named>,
+    reporter: Option<Named>,
+    parent: Option<ParentJson>,
+}
+
+#[derive(Default, Deserialize)]
+struct CommentsJson {
+    #[serde(default)]
+    comments: Vec<CommentJson>,
+}
+
+#[derive(Deserialize)]
+struct CommentJson {
+    author: Option<Named>,
+    #[serde(default)]
+    body: Value,
+    created: Option<String>,
+}
+
+/// A person, a status, a priority: the field that has the name differs.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(rename = "displayName")]
+    display_name: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ParentJson {
+    key: Option<String>,
+    fields: Option<ParentFieldsJson>,
+}
+
+#[derive(Deserialize)]
+struct ParentFieldsJson {
+    summary: Option<String>,
+}
+
+impl Named {
+    fn into_name(self) -> Option<String> {
+        self.display_name.or(self.name).filter(|name| !name.is_empty())
+    }
+}
+
+impl ParentJson {
+    fn into_line(self) -> String {
+        let summary = self.fields.and_then(|fields| fields.summary);
+        [self.key, summary].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Key {
+        "PROJ-123".parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_is_checked_and_put_in_upper_case() {
+        assert_eq!(" proj-123 ".parse::<Key>().unwrap(), key());
+        assert_eq!("A1_B-0".parse::<Key>().unwrap().to_string(), "A1_B-0");
+        let long = format!("AB-{}", "1".repeat(19));
+        for bad in [
+            "", "-", "PROJ", "PROJ-", "-1", "A-1", "1A-1", "PROJ-1x", "--raw", "AB-1 --x",
+            "AB-1\n", "ÄB-1", "AB-1-2", "../A-1", &long,
+        ] {
+            let key = bad.parse::<Key>();
+            assert!(matches!(&key, Err(Error::BadKey { .. })) || bad.trim() == "AB-1", "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_page_is_told_by_the_address() {
+        let url = |own| browse_url(own, &key());
+        let page = Some("https://acme.atlassian.net/browse/PROJ-123".to_owned());
+        assert_eq!(url("https://acme.atlassian.net/rest/api/3/issue/10002"), page);
+        let page = Some("https://acme.test/jira/browse/PROJ-123".to_owned());
+        assert_eq!(url("https://acme.test/jira/rest/api/2/issue/10002"), page);
+        assert_eq!(url("https://api.atlassian.com/ex/jira/0a/rest/api/3/issue/10002"), None);
+        assert_eq!(url("javascript:/rest/api/"), None);
+    }
+
+    #[track_caller]
+    fn check(stderr: &str, want: &str) {
+        let got = format!("{:?}", complaint(&key(), stderr));
+        assert!(got.contains(want), "{got}");
+    }
+
+    #[test]
+    fn a_complaint_is_understood() {
+        let response = |status: &str| {
+            format!(
+                "⠋ Fetching issue details...\n\njira: Received unexpected response '{status}'.\n\
+                Please check the parameters you supplied and try again."
+            )
+        };
+        check(&response("404 Not Found"), "TicketNotFound");
+        check(
+            "Error:\n  - Issue does not exist or you do not have permission to see it.",
+            "TicketNotFound",
+        );
+        check(&response("401 Unauthorized"), "NotLoggedIn");
+        check(
+            "\x1b[0;31m✗\x1b[0m Missing configuration file.\nRun 'jira init' to configure",
+            "NotLoggedIn",
+        );
+        check("\x1b[0;33mThe tool needs a Jira API token to function.\n", "NotLoggedIn");
+        check(&response("403 Forbidden"), "Refused");
+        check(&response("503 Service Unavailable"), "Network");
+        check("Error: Get \"https://a.b\": dial tcp: lookup a.b: no such host", "detail: \"Get");
+        check("Error: unknown command \"issue\" for \"jira\"", "Failed");
+        check("", "it did not say why");
+    }
 }

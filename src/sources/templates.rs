@@ -42,9 +42,7 @@ fn find(dirs: &[PathBuf], kind: &str, host: Host) -> Result<Template, Error> {
 
 fn read(path: &Path) -> Result<Option<Template>, Error> {
     match fs::read_to_string(path) {
-        Ok(text) => {
-            Ok(Some(Template { name: path.display().to_string(), text: Cow::Owned(text) }))
-        }
+        Ok(text) => Ok(Some(Template { name: path.display().to_string(), text: Cow::Owned(text) })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
         Err(source) => Err(Error::Template { path: path.to_owned(), source }),
