@@ -1,4 +1,5 @@
 //! One integration binary; one module per capability.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop, with the line")]
 mod config;
+mod sources;
 mod tidy;

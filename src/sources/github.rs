@@ -36,6 +36,7 @@ pub struct Forge {
 impl Forge {
     /// Where to fetch from: the URL of the user's own remote for this repository, since that is
     /// what their credentials are for; else by the way that their other remotes of the host use.
+    /// It may hold a password, so it is not to be shown.
     pub fn fetch_url<'a>(&self, remotes: impl IntoIterator<Item = &'a str>) -> String {
         let mut by_ssh = false;
         for remote in remotes {

@@ -85,14 +85,15 @@ async fn from_json(cx: &Context<'_>, asked: &Key, json: TicketJson) -> Result<Wo
         at: it.created.unwrap_or_default(),
         text: markdown(&it.body),
     };
+    let comments = fields.comment.map(|it| it.comments).unwrap_or_default();
     let title = fields.summary.unwrap_or_default();
     Ok(WorkItem {
         source: Source::Jira { key: key.0, url, title: one_line(&title, MAX_TITLE) },
         author: name(fields.reporter),
         state: name(fields.status),
-        labels: fields.labels,
+        labels: fields.labels.unwrap_or_default(),
         body: markdown(&fields.description),
-        comments: fields.comment.comments.into_iter().map(comment).collect(),
+        comments: comments.into_iter().map(comment).collect(),
         detail: Detail::Ticket(Ticket {
             kind: name(fields.issue_type),
             priority: name(fields.priority),
@@ -181,13 +182,10 @@ struct FieldsJson {
     summary: Option<String>,
     #[serde(default)]
     description: Value,
-    #[serde(default)]
-    labels: Vec<String>,
-    #[serde(default)]
-    comment: CommentsJson,
+    labels: Option<Vec<String>>,
+    comment: Option<CommentsJson>,
     status: Option<Named>,
-    #[serde(alias = "issueType")]
-    #[serde(rename = "issuetype")]
+    #[serde(rename = "issuetype", alias = "issueType")]
     issue_type: Option<Named>,
     priority: Option<Named>,
     assignee: Option<Named>,
@@ -195,7 +193,7 @@ struct FieldsJson {
     parent: Option<ParentJson>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct CommentsJson {
     #[serde(default)]
     comments: Vec<CommentJson>,
@@ -255,11 +253,11 @@ mod tests {
         assert_eq!("A1_B-0".parse::<Key>().unwrap().to_string(), "A1_B-0");
         let long = format!("AB-{}", "1".repeat(19));
         for bad in [
-            "", "-", "PROJ", "PROJ-", "-1", "A-1", "1A-1", "PROJ-1x", "--raw", "AB-1 --x",
-            "AB-1\n", "ÄB-1", "AB-1-2", "../A-1", &long,
+            "", "-", "PROJ", "PROJ-", "-1", "A-1", "1A-1", "PROJ-1x", "--raw", "AB-1 --x", "ÄB-1",
+            "AB-1-2", "../A-1", &long,
         ] {
             let key = bad.parse::<Key>();
-            assert!(matches!(&key, Err(Error::BadKey { .. })) || bad.trim() == "AB-1", "{bad}");
+            assert!(matches!(key, Err(Error::BadKey { .. })), "{bad}");
         }
     }
 

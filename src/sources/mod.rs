@@ -18,7 +18,7 @@ use crate::proc::{self, Cancel, Cmd, Output};
 pub use error::{Error, Program};
 
 /// Longest that one call of `gh` or `jira` may take.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Where and how outside programs are asked.
 #[derive(Clone, Copy, Debug)]
@@ -45,11 +45,28 @@ impl Context<'_> {
         for (name, value) in quiet.iter().chain(self.env) {
             cmd = cmd.env(name, value);
         }
-        cmd.run(self.cancel).await.map_err(|error| match error {
-            proc::Error::Missing { .. } => Error::Missing { program },
-            proc::Error::TimedOut { limit, .. } => Error::TimedOut { program, limit },
-            proc::Error::Cancelled => Error::Cancelled,
-            proc::Error::Start { source, .. } => Error::Start { program, source },
-        })
+        cmd.run(self.cancel).await.map_err(|error| not_run(program, error))
+    }
+}
+
+fn not_run(program: Program, error: proc::Error) -> Error {
+    match error {
+        proc::Error::Missing { .. } => Error::Missing { program },
+        proc::Error::TimedOut { limit, .. } => Error::TimedOut { program, limit },
+        proc::Error::Cancelled => Error::Cancelled,
+        proc::Error::Start { source, .. } => Error::Start { program, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_named_with_a_hint() {
+        let error = proc::Error::TimedOut { program: "gh".to_owned(), limit: LIMIT };
+        let error = not_run(Program::Gh, error);
+        assert_eq!(error.to_string(), "`gh` did not answer within 30 s");
+        assert!(error.hint().is_some_and(|hint| hint.contains("connection")));
     }
 }
