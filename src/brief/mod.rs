@@ -1,6 +1,9 @@
 //! The brief of a worker: a work item and two templates in, the text of `.wtmag/prompt.md` out.
 //!
-//! Knows work items, the variables and filters that templates may use, and the embedded templates.
+//! Knows work items, the variables and filters that templates may use, and the embedded templates:
+//! `implement` briefs a worker that changes code, `review` one that reviews a pull request, and
+//! `pr`, of which there is one per kind of host, is the part of `implement` that says how a pull
+//! request is opened. The head of each template says what it may use and how to replace it.
 //! No IO, no clock, no environment: who fetched the item and where a template was found is not
 //! known here. Everything that was fetched is other people's text: it is cleaned, cut to a stated
 //! length, fenced and called data; only the user's own words are instructions.

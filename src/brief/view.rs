@@ -3,7 +3,7 @@
 //! Every field below is a variable of all templates, always defined, `none` when there is nothing.
 use serde::Serialize;
 
-use crate::model::Source;
+use crate::model::{Host, Source};
 
 use super::{
     Detail, MAX_BODY, MAX_COMMENTS, MAX_FILES, Options, WorkItem, host_name,
@@ -40,6 +40,8 @@ pub(super) struct View {
     ticket: Option<Ticket>,
     /// `github`, `gitlab` or `other`.
     host: &'static str,
+    /// What the host calls a pull request: `merge request` on GitLab.
+    request: &'static str,
     repo: Option<String>,
     branch: String,
     base: Option<Base>,
@@ -125,6 +127,10 @@ impl View {
             pull: item.pull().map(Pull::new),
             ticket: Ticket::new(&item.detail),
             host: host_name(options.host).unwrap_or("other"),
+            request: match options.host {
+                Host::Gitlab => "merge request",
+                Host::Github | Host::Other => "pull request",
+            },
             repo: options.repo.map(line),
             branch: line(options.branch),
             base: options.base.map(|base| Base {

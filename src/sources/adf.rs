@@ -273,6 +273,7 @@ fn attr_str<'a>(node: &'a Value, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -401,6 +402,28 @@ mod tests {
             ]),
             "[attachment: screen.png]\n\n![](https://x.y/a.png)\n\n[attachment]",
         );
+    }
+
+    /// Any JSON that looks a little like a document.
+    fn node() -> impl Strategy<Value = Value> {
+        let kinds = "(doc|paragraph|text|bulletList|taskList|listItem|table|tableRow|tableCell|media|codeBlock|x)";
+        let leaf =
+            (kinds, any::<String>()).prop_map(|(kind, text)| json!({"type": kind, "text": text}));
+        leaf.prop_recursive(6, 40, 5, move |inner| {
+            (kinds, prop::collection::vec(inner, 0..5), any::<i64>()).prop_map(
+                |(kind, content, n)| {
+                    let attrs = json!({"colspan": n, "level": n, "order": n, "text": n});
+                    json!({"type": kind, "content": content, "attrs": attrs})
+                },
+            )
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_document_is_too_odd(document in node()) {
+            to_markdown(&document);
+        }
     }
 
     #[test]

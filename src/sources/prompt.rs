@@ -1,17 +1,21 @@
 //! A task, or more instructions, in the user's own words.
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::Error;
 
-/// Most bytes that are read from standard input.
-const MAX: u64 = 8 << 20;
+/// Longest prompt, in bytes; a file given by mistake is longer.
+const MAX: usize = 8 << 20;
 
 /// The text of `--prompt TEXT`; `-` reads it from `stdin`. Blank text is an error.
 pub fn read(arg: &str, stdin: impl Read) -> Result<String, Error> {
     let mut text = arg.to_owned();
     if arg == "-" {
         text.clear();
-        stdin.take(MAX).read_to_string(&mut text).map_err(Error::Stdin)?;
+        let max = u64::try_from(MAX).unwrap_or(u64::MAX);
+        stdin.take(max + 1).read_to_string(&mut text).map_err(Error::Stdin)?;
+        if text.len() > MAX {
+            return Err(Error::Stdin(io::Error::other("it is longer than 8 MB")));
+        }
     }
     if text.trim().is_empty() {
         return Err(Error::EmptyPrompt);
@@ -35,5 +39,6 @@ mod tests {
             assert!(matches!(read(arg, stdin.as_bytes()), Err(Error::EmptyPrompt)), "{arg}");
         }
         assert!(matches!(read("-", &b"\xff"[..]), Err(Error::Stdin(_))));
+        assert!(matches!(read("-", io::repeat(b'x')), Err(Error::Stdin(_))));
     }
 }
