@@ -10,4 +10,5 @@ pub mod model;
 pub mod paths;
 pub mod proc;
 pub mod sources;
+pub mod tmux;
 pub mod wire;

@@ -1,0 +1,2 @@
+//! tmux.
+pub mod parse;
