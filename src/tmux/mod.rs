@@ -1,2 +1,3 @@
 //! tmux.
 pub mod parse;
+pub mod quote;
