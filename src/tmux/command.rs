@@ -1,0 +1,476 @@
+//! What wtmag says to tmux: each thing as one line, written in one place.
+//!
+//! Knows the verbs, their flags and what they expand; not how a line travels or is answered. The
+//! list of verbs is closed: what waits (`wait-for`, `display-popup`, `run-shell`), what can kill a
+//! server (`respawn-pane`, `refresh-client -A …:off`) cannot be written with it.
+use std::{
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::quote::{Format, push_quoted};
+use crate::model::{PaneId, SessionId, WindowId, WorkerId};
+
+macro_rules! verbs {
+    ($($verb:ident $name:literal),* $(,)?) => {
+        /// A tmux command that wtmag uses.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Verb {
+            $($verb),*
+        }
+
+        impl Verb {
+            pub const ALL: &[Self] = &[$(Self::$verb),*];
+
+            /// As the manual calls it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$verb => $name),*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    CapturePane "capture-pane",
+    DeleteBuffer "delete-buffer",
+    DetachClient "detach-client",
+    DisplayMessage "display-message",
+    HasSession "has-session",
+    IfShell "if-shell",
+    KillSession "kill-session",
+    KillWindow "kill-window",
+    LinkWindow "link-window",
+    ListClients "list-clients",
+    ListPanes "list-panes",
+    NewSession "new-session",
+    NewWindow "new-window",
+    PasteBuffer "paste-buffer",
+    RefreshClient "refresh-client",
+    RenameWindow "rename-window",
+    SendKeys "send-keys",
+    SetBuffer "set-buffer",
+    SetOption "set-option",
+    ShowEnvironment "show-environment",
+    ShowOptions "show-options",
+    SwitchClient "switch-client",
+    UnlinkWindow "unlink-window",
+}
+
+impl Verb {
+    /// As we send it. A user's `command-alias` replaces a command word that equals it, ours too;
+    /// a name without its last letter is still understood by tmux and nobody's alias.
+    pub fn word(self) -> &'static str {
+        let name = self.name();
+        name.get(..name.len() - 1).unwrap_or(name)
+    }
+}
+
+/// One line for tmux, without its end: a command, or several that run with nothing in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    verb: Verb,
+    line: String,
+    is_compound: bool,
+}
+
+impl Command {
+    fn new(verb: Verb) -> Self {
+        Self { verb, line: verb.word().to_owned(), is_compound: false }
+    }
+
+    fn flag(mut self, flag: &'static str) -> Self {
+        self.line.push(' ');
+        self.line.push_str(flag);
+        self
+    }
+
+    fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.line.push(' ');
+        push_quoted(&mut self.line, arg.as_ref());
+        self
+    }
+
+    fn opt(self, flag: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.flag(flag).arg(value)
+    }
+
+    fn format(self, format: &Format) -> Self {
+        self.arg(format.as_bytes())
+    }
+
+    /// `;`: runs next, unless this fails.
+    fn then(mut self, next: &Self) -> Self {
+        self.line.push_str(" ; ");
+        self.line.push_str(&next.line);
+        self.is_compound = true;
+        self
+    }
+
+    /// `{ … }`, the argument of `if-shell`.
+    fn block(mut self, inner: &Self) -> Self {
+        self.line.push_str(" { ");
+        self.line.push_str(&inner.line);
+        self.line.push_str(" }");
+        self.is_compound = true;
+        self
+    }
+
+    /// The first command: what errors call the line.
+    pub fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+
+    /// The line is answered by several blocks, fewer if one of its commands fails.
+    pub fn is_compound(&self) -> bool {
+        self.is_compound
+    }
+}
+
+/// A window to be made for a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWindow {
+    /// Tags the window as `@wtmag_id`.
+    pub worker: WorkerId,
+    /// What the window is called in the end: the branch.
+    pub name: String,
+    /// Must exist: tmux would silently start elsewhere.
+    pub cwd: PathBuf,
+    pub env: Vec<(String, String)>,
+    /// Two or more words: tmux hands a single one to the user's shell.
+    pub argv: Vec<String>,
+    pub show: Show,
+}
+
+/// Where a worker's window is shown besides the fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// In a session that exists.
+    In(SessionId),
+    /// In a session of its own, with this environment on top of tmux's global one.
+    Alone { session: String, env: Vec<(String, String)> },
+}
+
+/// What must hold of a pane in the moment it is typed into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The foreground command, as the sample said it.
+    pub command: String,
+}
+
+/// The window of a worker between its making and its naming; no branch or user looks like it.
+#[derive(Clone, Debug)]
+pub struct UniqueName(String);
+
+impl UniqueName {
+    pub fn new(nonce: u64, number: u64) -> Self {
+        Self(format!("wtmag-{nonce:x}-{number}"))
+    }
+
+    fn target(&self, fleet: SessionId) -> String {
+        format!("{fleet}:={}", self.0)
+    }
+}
+
+/// Tokens that a guarded act answers with.
+pub const ACK: &str = "wtmag:done";
+pub const NAK: &str = "wtmag:refused ";
+
+/// The foreground command. It may hold any character; a line feed would look like a new row.
+const COMMAND: &str = "#{s/\n/?/:pane_current_command}";
+
+const PANE_ROW: &str = concat!(
+    "#{pane_id} #{window_id} #{session_id} #{q:session_name} #{session_attached} ",
+    "#{q:session_group} #{window_index} #{window_active} #{q:window_name} #{q:@wtmag_id} ",
+    "#{pane_active} #{pane_dead} #{pane_in_mode} #{pane_input_off} #{pane_pid} ",
+    "#{q;s/\n/?/:pane_current_command}",
+);
+
+const CLIENT_ROW: &str =
+    "#{q:client_name} #{client_control_mode} #{session_id} #{window_id} #{client_pid}";
+
+const SAMPLE_ROW: &str = concat!(
+    "#{cursor_x} #{cursor_y} #{cursor_flag} #{pane_width} #{pane_height} #{alternate_on} ",
+    "#{pane_in_mode} #{pane_input_off} #{pane_dead} #{bracket_paste_flag} #{q:pane_title} ",
+    "#{q;s/\n/?/:pane_current_command}",
+);
+
+/// [`NAK`] and why.
+const REFUSAL_ROW: &str = concat!(
+    "wtmag:refused #{pane_id} #{pane_dead} #{pane_in_mode} #{pane_input_off} ",
+    "#{q;s/\n/?/:pane_current_command}",
+);
+
+/// Every pane of a worker's window, in every session that shows it, with what changes unannounced.
+const WATCHED: &str = "#{S:#{W:#{?@wtmag_id,#{P:#{session_id} #{window_id} #{pane_id} #{pane_dead}#{pane_input_off};},}}}";
+
+/// The same with the time of the last output, for a tmux whose output must not be listened to.
+const WATCHED_ACTIVITY: &str = concat!(
+    "#{S:#{W:#{?@wtmag_id,#{P:#{session_id} #{window_id} #{pane_id} ",
+    "#{pane_dead}#{pane_input_off} #{window_activity};},}}}",
+);
+
+/// Name of the one subscription.
+pub const SUBSCRIPTION: &str = "wtmag";
+
+/// What shows a window until a real one takes its place, a moment later in the same line.
+const STAND_IN: [&str; 2] = ["sleep", "60"];
+
+/// Prints `format`, as seen from `pane`.
+pub fn display(pane: Option<PaneId>, format: &Format) -> Command {
+    let command = Command::new(Verb::DisplayMessage).flag("-p");
+    let command = match pane {
+        Some(pane) => command.opt("-t", pane.to_string()),
+        None => command,
+    };
+    command.format(&format.timeless())
+}
+
+/// Process id, start time and version of the server, and the name of our session.
+pub fn server() -> Command {
+    display(None, &Format::code("#{pid} #{start_time} #{session_id} #{q:session_name} #{version}"))
+}
+
+/// The value of a global option, one line per element.
+pub fn global_option(name: &'static str) -> Command {
+    Command::new(Verb::ShowOptions).flag("-gqv").arg(name)
+}
+
+/// The value of an option as a session has it, its own or inherited.
+pub fn session_option(session: SessionId, name: &'static str) -> Command {
+    Command::new(Verb::ShowOptions).flag("-Aqv").opt("-t", session.to_string()).arg(name)
+}
+
+pub fn window_option(window: WindowId, name: &'static str) -> Command {
+    Command::new(Verb::ShowOptions).flag("-wqv").opt("-t", window.to_string()).arg(name)
+}
+
+pub fn set_session_option(session: SessionId, name: &'static str, value: &str) -> Command {
+    set_on_session(&session.to_string(), name, value)
+}
+
+pub fn set_window_option(window: WindowId, name: &'static str, value: &str) -> Command {
+    set_on_window(&window.to_string(), name, value)
+}
+
+fn set_on_session(target: &str, name: &'static str, value: &str) -> Command {
+    Command::new(Verb::SetOption).opt("-t", target).flag("--").arg(name).arg(value)
+}
+
+fn set_on_window(target: &str, name: &'static str, value: &str) -> Command {
+    Command::new(Verb::SetOption).flag("-w").opt("-t", target).flag("--").arg(name).arg(value)
+}
+
+pub fn environment(session: SessionId) -> Command {
+    Command::new(Verb::ShowEnvironment).flag("-s").opt("-t", session.to_string())
+}
+
+/// One row per pane and session that shows it.
+pub fn all_panes() -> Command {
+    Command::new(Verb::ListPanes).flag("-a").opt("-F", PANE_ROW)
+}
+
+/// The rows of the windows that carry a worker's id.
+pub fn worker_panes() -> Command {
+    Command::new(Verb::ListPanes).flag("-a").opt("-f", "#{@wtmag_id}").opt("-F", PANE_ROW)
+}
+
+pub fn clients() -> Command {
+    Command::new(Verb::ListClients).opt("-F", CLIENT_ROW)
+}
+
+/// Tells within a second when a worker's panes or their places change, even where tmux has no
+/// notification; with `activity` also when they print.
+pub fn subscribe(activity: bool) -> Command {
+    let watched = if activity { WATCHED_ACTIVITY } else { WATCHED };
+    Command::new(Verb::RefreshClient).opt("-B", format!("{SUBSCRIPTION}::{watched}"))
+}
+
+/// No more output of `pane` to this client, until it is continued.
+pub fn pause(pane: PaneId) -> Command {
+    Command::new(Verb::RefreshClient).opt("-A", format!("{pane}:pause"))
+}
+
+/// Output of `pane` again, from now on.
+pub fn resume(pane: PaneId) -> Command {
+    Command::new(Verb::RefreshClient).opt("-A", format!("{pane}:continue"))
+}
+
+/// The screen, and in a second block all that is known beside it.
+pub fn sample(pane: PaneId) -> Command {
+    let capture = Command::new(Verb::CapturePane).flag("-p").opt("-t", pane.to_string());
+    capture.then(&display(Some(pane), &Format::code(SAMPLE_ROW)))
+}
+
+/// Makes the window in the fleet, where its first byte is seen, then shows it where it is wanted.
+/// The block of the first [`Verb::NewWindow`] holds pane and window, that of a
+/// [`Verb::NewSession`] before it the session.
+pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> Command {
+    let here = name.target(fleet);
+    let mut make = Command::new(Verb::NewWindow)
+        .flag("-dP")
+        .opt("-F", "#{pane_id} #{window_id}")
+        .opt("-t", format!("{fleet}:"))
+        .opt("-n", &name.0)
+        .opt("-c", directory(&spec.cwd).as_bytes());
+    for (name, value) in &spec.env {
+        make = make.opt("-e", format!("{name}={value}"));
+    }
+    make = spec.argv.iter().fold(make.flag("--"), Command::arg);
+    let (first, link) = match &spec.show {
+        Show::In(session) => (
+            // Fails before anything is made.
+            Command::new(Verb::HasSession).opt("-t", session.to_string()),
+            link("-d", &here, &format!("{session}:")),
+        ),
+        Show::Alone { session, env } => {
+            (new_session(session, &spec.cwd, env), link("-dk", &here, &format!("={session}:^")))
+        }
+    };
+    first
+        .then(&make)
+        .then(&set_on_window(&here, "@wtmag_id", spec.worker.as_str()))
+        .then(&set_on_window(&here, "automatic-rename", "off"))
+        .then(&set_on_window(&here, "allow-rename", "off"))
+        .then(&set_on_window(&here, "remain-on-exit", "off"))
+        .then(&link)
+        .then(&rename(&here, &spec.name))
+}
+
+/// A session with a stand-in for a window, kept although nobody is attached.
+fn new_session(name: &str, cwd: &Path, env: &[(String, String)]) -> Command {
+    let mut make = Command::new(Verb::NewSession)
+        .flag("-dP")
+        .opt("-F", "#{session_id}")
+        .opt("-s", Format::literal(name).as_bytes())
+        .opt("-c", directory(cwd).as_bytes());
+    for (name, value) in env {
+        make = make.opt("-e", format!("{name}={value}"));
+    }
+    make = STAND_IN.iter().fold(make.flag("--"), Command::arg);
+    make.then(&set_on_session(&format!("={name}:"), "destroy-unattached", "off"))
+}
+
+fn directory(path: &Path) -> Format {
+    Format::literal(path.as_os_str().as_bytes())
+}
+
+fn link(flags: &'static str, from: &str, to: &str) -> Command {
+    Command::new(Verb::LinkWindow).flag(flags).opt("-s", from).opt("-t", to)
+}
+
+fn rename(target: &str, name: &str) -> Command {
+    // A newer tmux refuses control characters in a name, and an empty one is none.
+    let name: String = name.chars().filter(|it| !it.is_control()).collect();
+    let name = if name.is_empty() { "worker" } else { &name };
+    let command = Command::new(Verb::RenameWindow).opt("-t", target).flag("--");
+    command.format(&Format::literal(name))
+}
+
+/// Shows the window in a new session, takes there the clients that looked at it, and takes it out
+/// of the sessions `leave`. The first block holds the session's id.
+pub fn promote(
+    window: WindowId,
+    session: &str,
+    cwd: &Path,
+    clients: &[String],
+    leave: &[SessionId],
+) -> Command {
+    let place = link("-dk", &window.to_string(), &format!("={session}:^"));
+    let mut line = new_session(session, cwd, &[]).then(&place);
+    for client in clients {
+        let to = format!("={session}:");
+        line = line.then(&Command::new(Verb::SwitchClient).opt("-c", client).opt("-t", to));
+    }
+    leave.iter().fold(line, |line, from| line.then(&unlink_window(*from, window)))
+}
+
+pub fn link_window(window: WindowId, session: SessionId) -> Command {
+    link("-d", &window.to_string(), &format!("{session}:"))
+}
+
+pub fn unlink_window(session: SessionId, window: WindowId) -> Command {
+    Command::new(Verb::UnlinkWindow).opt("-t", format!("{session}:{window}"))
+}
+
+pub fn rename_window(window: WindowId, name: &str) -> Command {
+    rename(&window.to_string(), name)
+}
+
+/// Ends the window everywhere.
+pub fn kill_window(window: WindowId) -> Command {
+    Command::new(Verb::KillWindow).opt("-t", window.to_string())
+}
+
+pub fn kill_session(session: SessionId) -> Command {
+    Command::new(Verb::KillSession).opt("-t", session.to_string())
+}
+
+/// Shows the client another session, and in it `window` where one is given.
+pub fn switch_client(client: &str, session: SessionId, window: Option<WindowId>) -> Command {
+    let window = window.map(|it| it.to_string()).unwrap_or_default();
+    Command::new(Verb::SwitchClient).opt("-c", client).opt("-t", format!("{session}:{window}"))
+}
+
+pub fn detach_client(client: &str) -> Command {
+    Command::new(Verb::DetachClient).opt("-t", client)
+}
+
+/// Pastes `text`, bracketed where the program asked for it, if the guard holds.
+pub fn paste(pane: PaneId, guard: &Guard, buffer: &str, text: &str) -> Command {
+    let set = Command::new(Verb::SetBuffer).opt("-b", buffer).flag("--").arg(text);
+    guarded(pane, guard, &set.then(&paste_buffer("-dpr", pane, buffer)), None)
+}
+
+/// The same with a buffer that is there already; refused, the buffer is deleted.
+pub fn paste_loaded(pane: PaneId, guard: &Guard, buffer: &str) -> Command {
+    guarded(pane, guard, &paste_buffer("-dpr", pane, buffer), Some(&delete_buffer(buffer)))
+}
+
+/// Enter, if the guard holds: tmux makes a carriage return of a pasted line feed.
+pub fn enter(pane: PaneId, guard: &Guard, buffer: &str) -> Command {
+    let set = Command::new(Verb::SetBuffer).opt("-b", buffer).flag("--").arg("\n");
+    guarded(pane, guard, &set.then(&paste_buffer("-d", pane, buffer)), None)
+}
+
+/// Keys by tmux's names for them, if the guard holds.
+pub fn keys(pane: PaneId, guard: &Guard, keys: &[&str]) -> Command {
+    let send = Command::new(Verb::SendKeys).opt("-t", pane.to_string()).flag("--");
+    guarded(pane, guard, &keys.iter().fold(send, Command::arg), None)
+}
+
+fn paste_buffer(flags: &'static str, pane: PaneId, buffer: &str) -> Command {
+    Command::new(Verb::PasteBuffer).flag(flags).opt("-b", buffer).opt("-t", pane.to_string())
+}
+
+pub fn delete_buffer(buffer: &str) -> Command {
+    Command::new(Verb::DeleteBuffer).opt("-b", buffer)
+}
+
+/// Looks and acts with nothing in between. The last block is [`ACK`], or [`NAK`] and what was
+/// seen. (`if-shell` with a target that is gone looks at another pane instead: hence `pane_id`.)
+fn guarded(pane: PaneId, guard: &Guard, act: &Command, refused: Option<&Command>) -> Command {
+    let holds = Format::equals("#{pane_id}", pane.to_string())
+        .and(&Format::equals("#{pane_dead}#{pane_in_mode}#{pane_input_off}", "000"))
+        .and(&Format::equals(COMMAND, &guard.command));
+    let seen = Format::code(REFUSAL_ROW);
+    let nak = display(Some(pane), &seen);
+    let nak = match refused {
+        Some(first) => first.clone().then(&nak),
+        None => nak,
+    };
+    Command::new(Verb::IfShell)
+        .flag("-F")
+        .opt("-t", pane.to_string())
+        .format(&holds)
+        .block(&act.clone().then(&display(None, &Format::code(ACK))))
+        .block(&nak)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! The lines as tmux is to read them.
+use super::*;
+
+/// Every verb that is sent, and nothing else. Before adding one: does it wait (then everything
+/// behind it does), and can it end a server while a pane prints?
+#[test]
+fn the_verbs_are_a_closed_list() {
+    let words: Vec<_> = Verb::ALL.iter().map(|it| it.name()).collect();
+    let want = "capture-pane delete-buffer detach-client display-message has-session if-shell \
+        kill-session kill-window link-window list-clients list-panes new-session new-window \
+        paste-buffer refresh-client rename-window send-keys set-buffer set-option \
+        show-environment show-options switch-client unlink-window";
+    assert_eq!(words.join(" "), want);
+}
+
+#[test]
+fn a_client_is_only_refreshed_to_pause_to_continue_and_to_subscribe() {
+    assert_eq!(pause(PaneId(3)).line(), r#"refresh-clien -A "%3:pause""#);
+    assert_eq!(resume(PaneId(3)).line(), r#"refresh-clien -A "%3:continue""#);
+    assert!(subscribe(true).line().starts_with(r#"refresh-clien -B "wtmag::#{S:"#));
+}
+
+#[test]
+fn what_is_pasted_is_guarded_in_the_same_line() {
+    let guard = Guard { command: "a,b}#(x)".to_owned() };
+    let acts = [
+        paste(PaneId(3), &guard, "b", "$x\n"),
+        paste_loaded(PaneId(3), &guard, "b"),
+        enter(PaneId(3), &guard, "b"),
+        keys(PaneId(3), &guard, &["C-c"]),
+    ];
+    for act in acts {
+        let head = "if-shel -F -t \"%3\" \"#{&&:#{&&:#{==:#{pane_id},%3},";
+        assert!(act.line().starts_with(head), "{}", act.line());
+        assert!(act.line().contains("current_command},a#,b#}##(x)}"), "{}", act.line());
+        assert_eq!(act.line().matches(" } { ").count(), 1, "{}", act.line());
+    }
+}
+
+#[test]
+fn a_window_is_made_shown_and_named_in_one_line() {
+    let spec = NewWindow {
+        worker: WorkerId::for_branch("blog", "x"),
+        name: "x#(y)\u{7}".to_owned(),
+        cwd: PathBuf::from("/a#(b)"),
+        env: vec![("A".to_owned(), "#(1)".to_owned())],
+        argv: vec!["wtmag".to_owned(), "pane".to_owned()],
+        show: Show::In(SessionId(3)),
+    };
+    let line = create_window(SessionId(0), &spec, &UniqueName::new(1, 2));
+    let want = [
+        r#"has-sessio -t "\0443""#,
+        r##"new-windo -dP -F "#{pane_id} #{window_id}" -t "\0440:" -n "wtmag-1-2" -c "/a##(b)" -e "A=#(1)" -- "wtmag" "pane""##,
+        r#"set-optio -w -t "\0440:=wtmag-1-2" -- "@wtmag_id" "blog-x""#,
+        r#"set-optio -w -t "\0440:=wtmag-1-2" -- "automatic-rename" "off""#,
+        r#"set-optio -w -t "\0440:=wtmag-1-2" -- "allow-rename" "off""#,
+        r#"set-optio -w -t "\0440:=wtmag-1-2" -- "remain-on-exit" "off""#,
+        r#"link-windo -d -s "\0440:=wtmag-1-2" -t "\0443:""#,
+        r##"rename-windo -t "\0440:=wtmag-1-2" -- "x##(y)""##,
+    ];
+    assert_eq!(line.line().split(" ; ").collect::<Vec<_>>(), want);
+}

@@ -1,0 +1,415 @@
+//! What tmux answers, as values.
+//!
+//! Knows the rows that `command` asks for; not how they came. A row that cannot be read is left
+//! out or is `None`: a server may run formats of its own.
+use std::fmt;
+
+use super::command::{ACK, NAK};
+use crate::model::{PaneId, Sample, ServerId, SessionId, Timestamp, WindowId};
+
+/// The server we are connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerInfo {
+    pub id: ServerId,
+    pub version: Version,
+    /// The session that holds every worker's window.
+    pub fleet: SessionId,
+    pub fleet_name: String,
+    /// The shell that panes start, as tmux is told to.
+    pub default_shell: String,
+}
+
+/// A release of tmux: `3.3a` is (3, 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub major: u16,
+    pub minor: u16,
+    /// As tmux prints it.
+    pub text: String,
+}
+
+/// A pane and every session that shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaneRow {
+    pub pane: PaneId,
+    pub window: WindowId,
+    pub window_name: String,
+    /// The window's `@wtmag_id`, whoever wrote it.
+    pub worker: Option<String>,
+    /// The window's active pane.
+    pub is_active: bool,
+    pub dead: bool,
+    pub in_mode: bool,
+    pub input_off: bool,
+    /// Process id of the pane's first process.
+    pub pid: u32,
+    /// Foreground command.
+    pub command: String,
+    pub links: Vec<Link>,
+}
+
+/// A window in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub session: SessionId,
+    pub session_name: String,
+    /// Clients attached to the session.
+    pub n_attached: u32,
+    /// Sessions of a group share their windows.
+    pub group: Option<String>,
+    pub index: u32,
+    /// The session's current window.
+    pub is_current: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRow {
+    /// The path of its terminal, or a name for one without.
+    pub name: String,
+    /// Speaks control mode: ours, or another program's.
+    pub is_control: bool,
+    pub session: SessionId,
+    /// The window it looks at.
+    pub window: WindowId,
+    pub pid: u32,
+}
+
+/// What came of a guarded act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acted {
+    Done,
+    Refused(Refusal),
+}
+
+/// Why a guarded act was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such pane.
+    Gone,
+    /// Its process ended.
+    Dead,
+    /// Copy mode or another mode of tmux.
+    InMode,
+    /// `select-pane -d`.
+    InputOff,
+    /// Another command is in the foreground: this one.
+    Foreground(String),
+}
+
+impl Version {
+    /// Reads `3.3a`, `3.8`, `next-3.9`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let numbers = text.trim_start_matches(|it: char| !it.is_ascii_digit());
+        let (major, rest) = numbers.split_once('.')?;
+        let minor: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        let (major, minor) = (major.parse().ok()?, minor.parse().ok()?);
+        Some(Self { major, minor, text: text.to_owned() })
+    }
+
+    pub fn is_at_least(&self, major: u16, minor: u16) -> bool {
+        (self.major, self.minor) >= (major, minor)
+    }
+}
+
+/// Process id, start time, session id and name, version.
+pub fn server(body: &[u8], default_shell: String) -> Option<ServerInfo> {
+    let row = rows(body).into_iter().next()?;
+    let [pid, started, fleet, fleet_name, version] = row.try_into().ok()?;
+    let id = ServerId { pid: pid.parse().ok()?, started: started.parse().ok()? };
+    let version = Version::parse(&version)?;
+    Some(ServerInfo { id, version, fleet: fleet.parse().ok()?, fleet_name, default_shell })
+}
+
+pub fn panes(body: &[u8]) -> Vec<PaneRow> {
+    let mut found: Vec<PaneRow> = Vec::new();
+    for (row, link) in rows(body).into_iter().filter_map(pane_row) {
+        match found.iter_mut().find(|it| it.pane == row.pane) {
+            Some(known) => known.links.push(link),
+            None => found.push(PaneRow { links: vec![link], ..row }),
+        }
+    }
+    found
+}
+
+fn pane_row(row: Vec<String>) -> Option<(PaneRow, Link)> {
+    let [
+        pane,
+        window,
+        session,
+        session_name,
+        n_attached,
+        group,
+        index,
+        is_current,
+        window_name,
+        worker,
+        is_active,
+        dead,
+        in_mode,
+        input_off,
+        pid,
+        command,
+    ] = row.try_into().ok()?;
+    let link = Link {
+        session: session.parse().ok()?,
+        session_name,
+        n_attached: n_attached.parse().ok()?,
+        group: some(group),
+        index: index.parse().ok()?,
+        is_current: is_on(&is_current),
+    };
+    let pane = PaneRow {
+        pane: pane.parse().ok()?,
+        window: window.parse().ok()?,
+        window_name,
+        worker: some(worker),
+        is_active: is_on(&is_active),
+        dead: is_on(&dead),
+        in_mode: is_on(&in_mode),
+        input_off: is_on(&input_off),
+        pid: pid.parse().ok()?,
+        command,
+        links: Vec::new(),
+    };
+    Some((pane, link))
+}
+
+pub fn clients(body: &[u8]) -> Vec<ClientRow> {
+    let client = |row: Vec<String>| {
+        let [name, is_control, session, window, pid] = row.try_into().ok()?;
+        let (session, window) = (session.parse().ok()?, window.parse().ok()?);
+        let (is_control, pid) = (is_on(&is_control), pid.parse().ok()?);
+        Some(ClientRow { name, is_control, session, window, pid })
+    };
+    rows(body).into_iter().filter_map(client).collect()
+}
+
+/// The screen's rows from one block, the rest from the other.
+pub fn sample(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Sample> {
+    let row = rows(flags).into_iter().next()?;
+    let [x, y, visible, width, height, alternate, in_mode, input_off, dead, paste, title, command] =
+        row.try_into().ok()?;
+    Some(Sample {
+        at,
+        rows: lines(screen).map(|line| line.trim_end_matches(' ').to_owned()).collect(),
+        title,
+        command,
+        cursor: (x.parse().ok()?, y.parse().ok()?),
+        cursor_visible: is_on(&visible),
+        size: (width.parse().ok()?, height.parse().ok()?),
+        alternate: is_on(&alternate),
+        in_mode: is_on(&in_mode),
+        input_off: is_on(&input_off),
+        dead: is_on(&dead),
+        bracketed_paste: (!paste.is_empty()).then(|| is_on(&paste)),
+    })
+}
+
+/// Pane and window of a window that was made.
+pub fn created(body: &[u8]) -> Option<(PaneId, WindowId)> {
+    let row = rows(body).into_iter().next()?;
+    let [pane, window] = row.try_into().ok()?;
+    Some((pane.parse().ok()?, window.parse().ok()?))
+}
+
+pub fn session_id(body: &[u8]) -> Option<SessionId> {
+    text(body).parse().ok()
+}
+
+/// The last block of a guarded act on `pane`.
+pub fn acted(body: &[u8], pane: PaneId) -> Option<Acted> {
+    let said = text(body);
+    if said == ACK {
+        return Some(Acted::Done);
+    }
+    let row = fields(said.strip_prefix(NAK)?);
+    let [found, dead, in_mode, input_off, command] = row.try_into().ok()?;
+    let why = if found.parse() != Ok(pane) {
+        Refusal::Gone
+    } else if is_on(&dead) {
+        Refusal::Dead
+    } else if is_on(&in_mode) {
+        Refusal::InMode
+    } else if is_on(&input_off) {
+        Refusal::InputOff
+    } else {
+        Refusal::Foreground(command)
+    };
+    Some(Acted::Refused(why))
+}
+
+/// `NAME="value"; export NAME;` and `unset NAME;`, as `show-environment -s` writes them: a value
+/// may hold line feeds. `None` is a variable that the session removes.
+pub fn environment(body: &[u8]) -> Vec<(String, Option<String>)> {
+    let text = String::from_utf8_lossy(body);
+    let mut found = Vec::new();
+    let mut rest = &*text;
+    while !rest.is_empty() {
+        if let Some(unset) = rest.strip_prefix("unset ") {
+            let (name, after) = unset.split_once(";\n").unwrap_or((unset, ""));
+            found.push((name.to_owned(), None));
+            rest = after;
+            continue;
+        }
+        let Some((name, quoted)) = rest.split_once("=\"") else { break };
+        let (value, after) = unquote(quoted);
+        found.push((name.to_owned(), Some(value)));
+        rest = after.split_once(";\n").map_or("", |(_, after)| after);
+    }
+    found
+}
+
+/// Up to the closing quote, and what is behind it. Besides what is special to a shell, some
+/// releases escape control characters, in the manner of C.
+fn unquote(quoted: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut chars = quoted.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => match chars.next() {
+                Some('n') => value.push('\n'),
+                Some('t') => value.push('\t'),
+                Some('r') => value.push('\r'),
+                Some(digit @ '0'..='3') => {
+                    let octal: String = [digit].into_iter().chain(chars.by_ref().take(2)).collect();
+                    value.extend(u8::from_str_radix(&octal, 8).map(char::from));
+                }
+                Some(other) => value.push(other),
+                None => break,
+            },
+            plain => value.push(plain),
+        }
+    }
+    (value, chars.as_str())
+}
+
+/// The value of an option: all but the line end.
+pub fn text(body: &[u8]) -> String {
+    let body = body.strip_suffix(b"\n").unwrap_or(body);
+    String::from_utf8_lossy(body).into_owned()
+}
+
+/// The elements of an array option.
+pub fn elements(body: &[u8]) -> Vec<String> {
+    lines(body).filter(|it| !it.is_empty()).collect()
+}
+
+fn lines(body: &[u8]) -> impl Iterator<Item = String> {
+    let body = body.strip_suffix(b"\n").unwrap_or(body);
+    body.split(|&it| it == b'\n').map(|line| String::from_utf8_lossy(line).into_owned())
+}
+
+fn rows(body: &[u8]) -> Vec<Vec<String>> {
+    lines(body).map(|line| fields(&line)).collect()
+}
+
+/// Fields between spaces; `\` before any character (`#{q:…}`) makes it part of its field.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = Vec::new();
+    let mut field = String::new();
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' => fields.push(std::mem::take(&mut field)),
+            '\\' => field.extend(chars.next()),
+            plain => field.push(plain),
+        }
+    }
+    fields.push(field);
+    fields
+}
+
+fn is_on(flag: &str) -> bool {
+    !matches!(flag, "" | "0")
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the pane is gone"),
+            Self::Dead => f.write_str("the pane is dead"),
+            Self::InMode => f.write_str("the pane is in a tmux mode"),
+            Self::InputOff => f.write_str("input to the pane is off"),
+            Self::Foreground(command) => write!(f, "`{command}` is in the foreground"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        let version = |text| Version::parse(text).unwrap();
+        assert!(version("3.3a").is_at_least(3, 3));
+        assert!(!version("3.2a").is_at_least(3, 3));
+        assert!(version("next-3.10").is_at_least(3, 7));
+        assert_eq!(Version::parse("master"), None);
+    }
+
+    #[test]
+    fn quoted_fields_hold_anything() {
+        assert_eq!(fields(r"%1  a\ b\\ \#x "), ["%1", "", r"a b\", "#x", ""]);
+    }
+
+    #[test]
+    fn a_pane_shown_twice_is_one_pane() {
+        let body = b"%1 @2 $0 wtmag 2  0 0 x blog-x 1 0 0 0 42 vim\n\
+            %1 @2 $3 my\\ work 1 g 4 1 x blog-x 1 0 0 0 42 vim\nnonsense\n";
+        let [pane] = panes(body).try_into().unwrap();
+        assert_eq!((pane.worker.as_deref(), pane.pid, pane.dead), (Some("blog-x"), 42, false));
+        let [fleet, mine] = pane.links.try_into().unwrap();
+        assert_eq!((fleet.session, fleet.group), (SessionId(0), None));
+        let group = Some("g".to_owned());
+        let (session, session_name) = (SessionId(3), "my work".to_owned());
+        let (n_attached, index, is_current) = (1, 4, true);
+        assert_eq!(mine, Link { session, session_name, n_attached, group, index, is_current });
+    }
+
+    #[test]
+    fn a_sample_keeps_its_blank_rows_and_not_its_trailing_blanks() {
+        let flags = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash\n";
+        let sample = sample(b"one  \n\n%end 1 2 1\n", flags, Timestamp(7)).unwrap();
+        assert_eq!(sample.rows, ["one", "", "%end 1 2 1"]);
+        assert_eq!((sample.title.as_str(), sample.command.as_str()), ("ti tle", "bash"));
+        assert_eq!((sample.cursor, sample.size), ((3, 1), (80, 3)));
+        assert_eq!(sample.bracketed_paste, None);
+    }
+
+    #[track_caller]
+    fn check_acted(body: &str, want: Acted) {
+        assert_eq!(acted(body.as_bytes(), PaneId(7)), Some(want));
+    }
+
+    #[test]
+    fn a_refused_act_says_why() {
+        check_acted("wtmag:done\n", Acted::Done);
+        check_acted("wtmag:refused %8 0 0 0 vim\n", Acted::Refused(Refusal::Gone));
+        check_acted("wtmag:refused %7 1 0 0 vim\n", Acted::Refused(Refusal::Dead));
+        check_acted("wtmag:refused %7 0 2 0 vim\n", Acted::Refused(Refusal::InMode));
+        check_acted("wtmag:refused %7 0 0 1 vim\n", Acted::Refused(Refusal::InputOff));
+        let vim = Refusal::Foreground("vim".to_owned());
+        check_acted("wtmag:refused %7 0 0 0 vim\n", Acted::Refused(vim));
+        assert_eq!(acted(b"", PaneId(7)), None);
+    }
+
+    #[test]
+    fn an_environment_keeps_line_feeds_and_removals() {
+        let body = b"unset DISPLAY;\nA=\"1\n2; export \\\"A\\\";\\n\\033x\"; export A;\nunset B;\n";
+        let value = "1\n2; export \"A\";\n\u{1b}x".to_owned();
+        let want = [("DISPLAY", None), ("A", Some(value)), ("B", None)];
+        assert_eq!(environment(body), want.map(|(name, value)| (name.to_owned(), value)));
+    }
+}
