@@ -207,7 +207,10 @@ const REFUSAL_ROW: &str = concat!(
 );
 
 /// Every pane of a worker's window, in every session that shows it, with what changes unannounced.
-const WATCHED: &str = "#{S:#{W:#{?@wtmag_id,#{P:#{session_id} #{window_id} #{pane_id} #{pane_dead}#{pane_input_off};},}}}";
+const WATCHED: &str = concat!(
+    "#{S:#{W:#{?@wtmag_id,#{P:#{session_id} #{window_id} #{pane_id} ",
+    "#{pane_dead}#{pane_input_off} ;},}}}",
+);
 
 /// The same with the time of the last output, for a tmux whose output must not be listened to.
 const WATCHED_ACTIVITY: &str = concat!(
@@ -215,8 +218,8 @@ const WATCHED_ACTIVITY: &str = concat!(
     "#{pane_dead}#{pane_input_off} #{window_activity};},}}}",
 );
 
-/// Name of the one subscription.
-pub const SUBSCRIPTION: &str = "wtmag";
+/// Marks the session that holds every worker's window.
+pub const FLEET_OPTION: &str = "@wtmag_fleet";
 
 /// What shows a window until a real one takes its place, a moment later in the same line.
 const STAND_IN: [&str; 2] = ["sleep", "60"];
@@ -234,6 +237,11 @@ pub fn display(pane: Option<PaneId>, format: &Format) -> Command {
 /// Process id, start time and version of the server, and the name of our session.
 pub fn server() -> Command {
     display(None, &Format::code("#{pid} #{start_time} #{session_id} #{q:session_name} #{version}"))
+}
+
+/// Asks for nothing but an answer.
+pub fn ping() -> Command {
+    display(None, &Format::code(ACK))
 }
 
 /// The value of a global option, one line per element.
@@ -288,7 +296,7 @@ pub fn clients() -> Command {
 /// notification; with `activity` also when they print.
 pub fn subscribe(activity: bool) -> Command {
     let watched = if activity { WATCHED_ACTIVITY } else { WATCHED };
-    Command::new(Verb::RefreshClient).opt("-B", format!("{SUBSCRIPTION}::{watched}"))
+    Command::new(Verb::RefreshClient).opt("-B", format!("wtmag::{watched}"))
 }
 
 /// No more output of `pane` to this client, until it is continued.

@@ -1,7 +1,27 @@
-//! tmux.
+//! tmux, over one held control-mode connection per server.
+//!
+//! `parse`, `quote`, `command`, `reply`, `session` and `doorbell` decide and are pure; `pty`,
+//! `driver`, `start`, `client` and `windows` do. Knows nothing of workers but their ids.
 pub mod command;
 pub mod doorbell;
 pub mod parse;
 pub mod quote;
 pub mod reply;
 pub mod session;
+
+mod client;
+mod driver;
+mod error;
+mod events;
+mod pty;
+mod start;
+mod windows;
+
+pub use client::Connection;
+pub use command::{Guard, NewWindow, Show};
+pub use error::Error;
+pub use events::{Event, Events};
+pub use pty::Server;
+pub use reply::{Acted, ClientRow, Link, PaneRow, Refusal, ServerInfo, Version};
+pub use start::{Absent, Backoff, Found, reconnect};
+pub use windows::{Created, Promoted};

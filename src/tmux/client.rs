@@ -1,0 +1,276 @@
+//! The held connection to one tmux server.
+//!
+//! Knows the server, the fleet and how panes are looked at and typed into; not what a worker is
+//! doing. Two clients are attached to the fleet: one for commands, which sees no output, and one
+//! for output, which says nothing but `pause` and `continue`. The first keeps the agents running
+//! while the second is slow.
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    task::{AbortHandle, JoinSet},
+    time,
+};
+
+use super::{
+    command::{self, Command, Guard, UniqueName},
+    doorbell::Doorbell,
+    driver::{Activity, Driver, Handle, Role},
+    error::Error,
+    events::{Events, Mailbox},
+    pty::{self, Server},
+    reply::{self, Acted, ServerInfo},
+    session::{Reply, Session},
+    start::{self, Absent},
+};
+use crate::model::{PaneId, Sample, SessionId, Timestamp};
+
+/// A server that does not answer in this time is wedged.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// How often the server is asked for a sign of life.
+const WATCHDOG: Duration = Duration::from_secs(5);
+
+const ATTACH_LIMIT: Duration = Duration::from_secs(10);
+
+/// Longest text that is quoted on the connection; longer ones go through a file descriptor.
+const MAX_INLINE: usize = 16 << 10;
+
+const COMMAND_FLAGS: &str = "no-output,ignore-size,no-detach-on-destroy";
+const WATCH_FLAGS: &str = "ignore-size,no-detach-on-destroy,pause-after=2";
+
+/// Dropping it ends both clients; [`Connection::close`] does so politely and waits for it.
+#[derive(Debug)]
+pub struct Connection {
+    server: Server,
+    info: ServerInfo,
+    command: Handle,
+    /// Absent where output cannot be listened to safely: tmux 3.2.
+    watch: Option<Handle>,
+    nonce: u64,
+    number: AtomicU64,
+    tasks: JoinSet<()>,
+    watchdog: AbortHandle,
+}
+
+impl Connection {
+    /// Connects to the server, finds the fleet or makes it, and sees to it that every window that
+    /// carries a worker's id is in it. `placeholder` is what the fleet's first window runs: two
+    /// words or more. What happened before is not told: list the panes, and sample them all.
+    pub async fn open(
+        server: &Server,
+        placeholder: &[String],
+        absent: Absent,
+    ) -> Result<(Self, Events), Error> {
+        let fleet = start::require_fleet(server, placeholder, absent).await?;
+        let mailbox = Mailbox::default();
+        let mut tasks = JoinSet::new();
+        let role = Role::Command { fleet, activity: Activity::new() };
+        let command = attach(server, fleet, COMMAND_FLAGS, role, &mailbox, &mut tasks).await?;
+        let info = fetch_info(&command).await?;
+        if !info.version.is_at_least(3, 2) {
+            return Err(Error::TooOld { found: info.version });
+        }
+        // In 3.2 a pane that dies under a client that hears it can take the server with it.
+        let watch = if info.version.is_at_least(3, 3) {
+            let role = Role::Watch(Doorbell::default());
+            Some(attach(server, fleet, WATCH_FLAGS, role, &mailbox, &mut tasks).await?)
+        } else {
+            None
+        };
+        let watchdog = tasks.spawn(watch_over(command.clone(), mailbox.clone()));
+        let (nonce, number) = (nonce(), AtomicU64::new(0));
+        let server = server.clone();
+        let connection = Self { server, info, command, watch, nonce, number, tasks, watchdog };
+        connection.tidy_fleet().await?;
+        connection.call(command::subscribe(connection.watch.is_none())).await?;
+        Ok((connection, Events::new(mailbox)))
+    }
+
+    pub fn info(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    /// Detaches both clients and waits until they have ended.
+    pub async fn close(mut self) {
+        self.watchdog.abort();
+        for handle in self.watch.iter().chain([&self.command]) {
+            handle.detach().await;
+        }
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if time::timeout(LIMIT, ended).await.is_err() {
+            tracing::warn!("the clients of tmux do not end");
+        }
+    }
+
+    /// Looks at the pane, and lets it ring again from what this look does not show on. What is
+    /// drawn last before a pane falls silent is therefore always seen.
+    pub async fn sample(&self, pane: PaneId) -> Result<Sample, Error> {
+        // In this order: what is printed between the two is seen, and rings, rather than neither.
+        if let Some(watch) = &self.watch {
+            watch.resume(pane, LIMIT).await?;
+        }
+        self.look(pane).await
+    }
+
+    /// Looks at the pane and leaves its bell alone.
+    pub async fn look(&self, pane: PaneId) -> Result<Sample, Error> {
+        let blocks = self.call(command::sample(pane)).await?;
+        let [screen, rest] = blocks.as_slice() else { return Err(unreadable("capture-pane")) };
+        reply::sample(screen, rest, now()).ok_or_else(|| unreadable("capture-pane"))
+    }
+
+    /// Puts `text` into the pane as a terminal pastes, if `guard` holds in that moment. Control
+    /// characters but line feed and tab are left out: one could end the paste and type the rest.
+    pub async fn paste(&self, pane: PaneId, guard: &Guard, text: &str) -> Result<Acted, Error> {
+        let text: String =
+            text.chars().filter(|it| !it.is_control() || matches!(it, '\n' | '\t')).collect();
+        let buffer = self.buffer_name();
+        let act = if text.len() <= MAX_INLINE {
+            command::paste(pane, guard, &buffer, &text)
+        } else {
+            start::load_buffer(&self.server, &buffer, text.as_bytes()).await?;
+            command::paste_loaded(pane, guard, &buffer)
+        };
+        self.act(pane, act, &buffer).await
+    }
+
+    /// Presses Enter, if `guard` holds in that moment.
+    pub async fn enter(&self, pane: PaneId, guard: &Guard) -> Result<Acted, Error> {
+        let buffer = self.buffer_name();
+        self.act(pane, command::enter(pane, guard, &buffer), &buffer).await
+    }
+
+    /// Presses keys, by tmux's names for them, if `guard` holds in that moment.
+    pub async fn keys(&self, pane: PaneId, guard: &Guard, keys: &[&str]) -> Result<Acted, Error> {
+        let blocks = self.call(command::keys(pane, guard, keys)).await?;
+        acted(&blocks, pane)
+    }
+
+    async fn act(&self, pane: PaneId, act: Command, buffer: &str) -> Result<Acted, Error> {
+        let done = self.call(act).await.and_then(|blocks| acted(&blocks, pane));
+        if let Err(error) = &done {
+            tracing::warn!(%pane, %error, "a paste failed");
+            // What is in it is for that pane only. It may be gone, as it should be.
+            drop(self.call(command::delete_buffer(buffer)).await);
+        }
+        done
+    }
+
+    fn buffer_name(&self) -> String {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        format!("wtmag-{:x}-{number}", self.nonce)
+    }
+
+    pub(super) fn unique_name(&self) -> UniqueName {
+        UniqueName::new(self.nonce, self.number.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Forgets the bells of panes that are gone.
+    pub(super) fn retain(&self, panes: BTreeSet<PaneId>) {
+        if let Some(watch) = &self.watch {
+            watch.retain(panes);
+        }
+    }
+
+    /// The reply as it is, also when only a part of the line was done.
+    pub(super) async fn converse(&self, command: Command) -> Result<Reply, Error> {
+        self.command.call(command, LIMIT).await
+    }
+
+    /// The blocks of a line that was done in full.
+    pub(super) async fn call(&self, command: Command) -> Result<Vec<Vec<u8>>, Error> {
+        call(&self.command, command).await
+    }
+
+    /// The one block of a simple command.
+    pub(super) async fn ask(&self, command: Command) -> Result<Vec<u8>, Error> {
+        ask(&self.command, command).await
+    }
+}
+
+/// Starts a client and waits until it is attached.
+async fn attach(
+    server: &Server,
+    fleet: SessionId,
+    flags: &str,
+    role: Role,
+    mailbox: &Mailbox,
+    tasks: &mut JoinSet<()>,
+) -> Result<Handle, Error> {
+    let (pty, child) = pty::attach(server, fleet, flags)?;
+    let (driver, handle, attached) = Driver::new(Session::new(nonce()), role, mailbox.clone());
+    tasks.spawn(driver.run(pty, child));
+    let verb = "attach-session";
+    match time::timeout(ATTACH_LIMIT, attached).await {
+        Err(_) => Err(Error::Deadline { verb, limit: ATTACH_LIMIT }),
+        Ok(Err(_)) => Err(Error::Closed),
+        Ok(Ok(Err(said))) => Err(Error::Attach { said }),
+        Ok(Ok(Ok(()))) => Ok(handle),
+    }
+}
+
+async fn fetch_info(handle: &Handle) -> Result<ServerInfo, Error> {
+    let body = ask(handle, command::server()).await?;
+    let shell = ask(handle, command::global_option("default-shell")).await?;
+    reply::server(&body, reply::text(&shell)).ok_or_else(|| unreadable("display-message"))
+}
+
+async fn call(handle: &Handle, command: Command) -> Result<Vec<Vec<u8>>, Error> {
+    let verb = command.verb().name();
+    let reply = handle.call(command, LIMIT).await?;
+    match reply.error {
+        Some(said) => Err(Error::refused(verb, &said)),
+        None => Ok(reply.blocks),
+    }
+}
+
+async fn ask(handle: &Handle, command: Command) -> Result<Vec<u8>, Error> {
+    let verb = command.verb().name();
+    call(handle, command).await?.pop().ok_or_else(|| unreadable(verb))
+}
+
+/// Says when the server stops answering, and when it answers again.
+async fn watch_over(handle: Handle, mailbox: Mailbox) {
+    loop {
+        time::sleep(WATCHDOG).await;
+        let ping = handle.call(command::ping(), Duration::MAX);
+        tokio::pin!(ping);
+        let answer = match time::timeout(LIMIT, &mut ping).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::error!("tmux does not answer");
+                mailbox.wedged(true);
+                let answer = ping.await;
+                mailbox.wedged(false);
+                answer
+            }
+        };
+        if answer.is_err() {
+            return;
+        }
+    }
+}
+
+fn acted(blocks: &[Vec<u8>], pane: PaneId) -> Result<Acted, Error> {
+    let last = blocks.last().and_then(|body| reply::acted(body, pane));
+    last.ok_or_else(|| unreadable("if-shell"))
+}
+
+pub(super) fn unreadable(verb: &'static str) -> Error {
+    Error::Unreadable { verb }
+}
+
+/// A number that nobody who prints to a pane can know.
+fn nonce() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

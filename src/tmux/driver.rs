@@ -1,0 +1,321 @@
+//! The task that owns one attached client: its terminal, its process and its [`Session`].
+//!
+//! Knows how bytes and commands move, and which notifications are worth an event; decides nothing
+//! about workers. All waiting of one client happens here, in one loop.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use pty_process::Pty;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::Child,
+    sync::{mpsc, oneshot},
+    time,
+};
+
+use super::{
+    command::{self, Command},
+    doorbell::Doorbell,
+    error::Error,
+    events::Mailbox,
+    parse::Notification,
+    session::{Event, Reply, Session, Ticket},
+};
+use crate::model::{PaneId, SessionId};
+
+/// Requests that wait for the driver; whoever comes later waits for a place.
+const QUEUE: usize = 64;
+
+/// Commands sent and not answered; later ones stay in the queue.
+const MAX_AWAITED: usize = 256;
+
+const READ_SIZE: usize = 64 << 10;
+
+/// How long a client may take to end after its terminal is gone.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What one of the clients is for.
+pub(super) enum Role {
+    /// Commands and notifications. Sees no output, so nothing delays it.
+    Command { fleet: SessionId, activity: Activity },
+    /// Output, as a bell.
+    Watch(Doorbell),
+}
+
+/// When each pane of a worker last printed, by its place; empty where a watch client hears it.
+pub(super) type Activity = BTreeMap<String, String>;
+
+enum Request {
+    Call { command: Command, answer: oneshot::Sender<Reply> },
+    Resume { pane: PaneId, answer: oneshot::Sender<Reply> },
+    Retain { panes: BTreeSet<PaneId> },
+    Detach,
+}
+
+/// Where commands for one client are handed in.
+#[derive(Clone, Debug)]
+pub(super) struct Handle {
+    requests: mpsc::Sender<Request>,
+}
+
+pub(super) struct Driver {
+    session: Session,
+    role: Role,
+    requests: mpsc::Receiver<Request>,
+    waiters: BTreeMap<Ticket, Waiter>,
+    attached: Option<oneshot::Sender<Result<(), String>>>,
+    mailbox: Mailbox,
+    /// The last line outside the protocol: what a client that cannot attach prints.
+    stray: String,
+    exit: Option<String>,
+}
+
+struct Waiter {
+    answer: oneshot::Sender<Reply>,
+    /// The pane that this command continues.
+    resumed: Option<PaneId>,
+}
+
+impl Handle {
+    /// Sends a command and waits for its reply, `limit` for both. The reply of one that was given
+    /// up is still accounted for; it may have been run.
+    pub(super) async fn call(&self, command: Command, limit: Duration) -> Result<Reply, Error> {
+        let verb = command.verb().name();
+        let request = |answer| Request::Call { command, answer };
+        self.ask(request, limit).await.ok_or(Error::Deadline { verb, limit })?
+    }
+
+    /// Lets `pane` ring again, from what it prints after the reply on.
+    pub(super) async fn resume(&self, pane: PaneId, limit: Duration) -> Result<Reply, Error> {
+        let verb = command::resume(pane).verb().name();
+        let request = |answer| Request::Resume { pane, answer };
+        self.ask(request, limit).await.ok_or(Error::Deadline { verb, limit })?
+    }
+
+    async fn ask(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Reply>) -> Request,
+        limit: Duration,
+    ) -> Option<Result<Reply, Error>> {
+        let (answer, reply) = oneshot::channel();
+        let asked = async {
+            self.requests.send(request(answer)).await.map_err(|_| Error::Closed)?;
+            reply.await.map_err(|_| Error::Closed)
+        };
+        time::timeout(limit, asked).await.ok()
+    }
+
+    /// Forgets all panes but these. A hint: lost when the queue is full.
+    pub(super) fn retain(&self, panes: BTreeSet<PaneId>) {
+        self.requests.try_send(Request::Retain { panes }).unwrap_or_default();
+    }
+
+    pub(super) async fn detach(&self) {
+        // Gone already is what was wanted.
+        self.requests.send(Request::Detach).await.unwrap_or_default();
+    }
+}
+
+impl Driver {
+    /// A driver, where to hand in commands, and word of when it is attached, or why not.
+    pub(super) fn new(
+        session: Session,
+        role: Role,
+        mailbox: Mailbox,
+    ) -> (Self, Handle, oneshot::Receiver<Result<(), String>>) {
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let (attached, is_attached) = oneshot::channel();
+        let driver = Self {
+            session,
+            role,
+            requests,
+            waiters: BTreeMap::new(),
+            attached: Some(attached),
+            mailbox,
+            stray: String::new(),
+            exit: None,
+        };
+        (driver, Handle { requests: sender }, is_attached)
+    }
+
+    /// Runs until the client has ended, and collects it.
+    pub(super) async fn run(mut self, mut pty: Pty, mut child: Child) {
+        self.converse(&mut pty).await;
+        let why = match self.exit.take() {
+            Some(reason) => reason,
+            None => "the client of tmux was lost".to_owned(),
+        };
+        if let Some(attached) = self.attached.take() {
+            let said = if self.stray.is_empty() { why.clone() } else { self.stray.clone() };
+            attached.send(Err(said)).unwrap_or_default();
+        }
+        self.mailbox.close(&why);
+        drop(pty);
+        if time::timeout(GRACE, child.wait()).await.is_err() {
+            tracing::warn!(client = child.id(), "a client of tmux does not end");
+        }
+    }
+
+    async fn converse(&mut self, pty: &mut Pty) {
+        let (mut reader, mut writer) = pty.split();
+        let mut buffer = vec![0; READ_SIZE];
+        loop {
+            let has_room = self.session.n_awaited() < MAX_AWAITED;
+            let is_waiting = !self.session.transmit().is_empty();
+            // Reading comes last: a flood of output must not keep the word `pause` back.
+            tokio::select! {
+                biased;
+                request = self.requests.recv(), if has_room => match request {
+                    Some(request) => self.handle_request(request),
+                    None => return,
+                },
+                written = writer.write(self.session.transmit()), if is_waiting => match written {
+                    Ok(n_bytes) => self.session.handle_written(n_bytes),
+                    Err(_) => return,
+                },
+                read = reader.read(&mut buffer) => match read {
+                    // The end of a terminal is an error on some systems.
+                    Ok(0) | Err(_) => return,
+                    Ok(n_bytes) => {
+                        self.session.handle_bytes(buffer.get(..n_bytes).unwrap_or_default());
+                    }
+                },
+            }
+            while let Some(event) = self.session.poll_event() {
+                self.handle_event(event);
+            }
+        }
+    }
+
+    fn handle_request(&mut self, request: Request) {
+        let (command, answer, resumed) = match request {
+            Request::Call { command, answer } => (command, answer, None),
+            Request::Resume { pane, answer } => (command::resume(pane), answer, Some(pane)),
+            Request::Retain { panes } => {
+                if let Role::Watch(doorbell) = &mut self.role {
+                    doorbell.retain(|pane| panes.contains(&pane));
+                }
+                return;
+            }
+            Request::Detach => return self.session.detach(),
+        };
+        // Given up while it was in the queue: then it must not happen later.
+        if !answer.is_closed() {
+            let ticket = self.session.send(&command);
+            self.waiters.insert(ticket, Waiter { answer, resumed });
+        }
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Attached => self.handle_attached(Ok(())),
+            Event::Refused(said) => self.handle_attached(Err(said)),
+            Event::Reply { ticket, reply } => self.handle_reply(ticket, reply),
+            Event::Notification(it) => self.handle_notification(it),
+            Event::Stray(line) => {
+                self.stray = String::from_utf8_lossy(&line).trim().to_owned();
+                tracing::debug!(line = self.stray, "stray line from tmux");
+            }
+        }
+    }
+
+    fn handle_attached(&mut self, attached: Result<(), String>) {
+        if let Some(waiter) = self.attached.take() {
+            waiter.send(attached).unwrap_or_default();
+        }
+    }
+
+    fn handle_reply(&mut self, ticket: Ticket, reply: Reply) {
+        let Some(waiter) = self.waiters.remove(&ticket) else { return };
+        if let (Some(pane), Role::Watch(doorbell)) = (waiter.resumed, &mut self.role) {
+            doorbell.handle_continued(pane);
+        }
+        // Whoever asked may have given up.
+        drop(waiter.answer.send(reply));
+    }
+
+    fn handle_notification(&mut self, it: Notification) {
+        use Notification as N;
+        if let N::Exit(reason) = it {
+            self.exit = Some(reason.unwrap_or_else(|| "tmux ended the connection".to_owned()));
+            return;
+        }
+        match &mut self.role {
+            Role::Watch(doorbell) => {
+                let (pane, is_open) =
+                    if let N::Output { pane, .. } | N::ExtendedOutput { pane, .. } = it {
+                        (pane, true)
+                    } else if let N::Pause(pane) = it {
+                        (pane, false)
+                    } else {
+                        return;
+                    };
+                if doorbell.handle_output(pane) {
+                    if is_open {
+                        self.session.send(&command::pause(pane));
+                    }
+                    self.mailbox.ring(pane);
+                }
+            }
+            Role::Command { fleet, activity } => {
+                notify(it, *fleet, activity, &self.mailbox);
+            }
+        }
+    }
+}
+
+/// Which notifications are worth an event. Names and focus are not.
+fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: &Mailbox) {
+    use Notification as N;
+    match it {
+        N::WindowAdd(_)
+        | N::UnlinkedWindowAdd(_)
+        | N::WindowClose(_)
+        | N::UnlinkedWindowClose(_)
+        | N::SessionRenamed { .. }
+        | N::SessionsChanged
+        | N::LayoutChange { .. }
+        | N::PaneModeChanged(_) => mailbox.structure(),
+        N::SubscriptionChanged { value, .. } => notify_changes(&value, activity, mailbox),
+        N::ClientSessionChanged { client, session, name } => mailbox.client(client, session, name),
+        // Some releases move a client whose session is closed, instead of ending it.
+        N::SessionChanged { session, .. } if session != fleet => {
+            mailbox.close("the session that holds the workers was closed");
+        }
+        N::ConfigError(text) | N::Message(text) => tracing::info!(text, "message from tmux"),
+        N::Unknown(line) => {
+            tracing::debug!(line = %String::from_utf8_lossy(&line), "unknown notification");
+        }
+        N::Output { .. }
+        | N::ExtendedOutput { .. }
+        | N::Pause(_)
+        | N::Continue(_)
+        | N::WindowRenamed { .. }
+        | N::UnlinkedWindowRenamed { .. }
+        | N::SessionChanged { .. }
+        | N::ClientDetached(_)
+        | N::SessionWindowChanged { .. }
+        | N::WindowPaneChanged { .. }
+        | N::PasteBufferChanged(_)
+        | N::PasteBufferDeleted(_)
+        | N::Exit(_) => {}
+    }
+}
+
+/// Entries are `session window pane flags time;`: a new time is output, all else is structure.
+fn notify_changes(value: &str, known: &mut Activity, mailbox: &Mailbox) {
+    let entries = value.split_terminator(';').filter_map(|entry| entry.rsplit_once(' '));
+    let seen: Activity = entries.map(|(place, time)| (place.to_owned(), time.to_owned())).collect();
+    for (place, time) in &seen {
+        let pane = place.split(' ').nth(2).and_then(|it| it.parse().ok());
+        if let Some(pane) = pane.filter(|_| !time.is_empty() && known.get(place) != Some(time)) {
+            mailbox.ring(pane);
+        }
+    }
+    if !seen.keys().eq(known.keys()) {
+        mailbox.structure();
+    }
+    *known = seen;
+}

@@ -1,0 +1,48 @@
+//! What can go wrong between us and tmux.
+use std::{io, path::PathBuf, time::Duration};
+
+use super::reply::Version;
+use crate::proc;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no tmux server at `{}`", socket.display())]
+    NoServer { socket: PathBuf },
+    #[error("tmux {found} is too old")]
+    TooOld { found: Version },
+    #[error("could not attach to tmux: {said}")]
+    Attach { said: String },
+    /// What was named is not there any more; nothing was done.
+    #[error("tmux: {said}")]
+    Gone { said: String },
+    #[error("tmux already has a session `{name}`")]
+    SessionExists { name: String },
+    #[error("`tmux {verb}` failed: {said}")]
+    Refused { verb: &'static str, said: String },
+    /// Whether it was or will be done is unknown.
+    #[error("tmux did not answer `{verb}` within {} s", limit.as_secs())]
+    Deadline { verb: &'static str, limit: Duration },
+    /// Whether what was under way was done is unknown.
+    #[error("the connection to tmux has ended")]
+    Closed,
+    #[error("cannot read what tmux answered to `{verb}`")]
+    Unreadable { verb: &'static str },
+    #[error("could not start `{}`", program.display())]
+    Start { program: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Process(#[from] proc::Error),
+}
+
+impl Error {
+    /// tmux refused a command and said why.
+    pub(super) fn refused(verb: &'static str, said: &[u8]) -> Self {
+        let said = String::from_utf8_lossy(said).trim_end().to_owned();
+        if said.starts_with("can't find ") {
+            return Self::Gone { said };
+        }
+        match said.strip_prefix("duplicate session: ") {
+            Some(name) => Self::SessionExists { name: name.to_owned() },
+            None => Self::Refused { verb, said },
+        }
+    }
+}

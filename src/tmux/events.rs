@@ -1,0 +1,187 @@
+//! What the connection tells its owner, kept small however long the owner is away.
+//!
+//! Knows how events merge; not what causes them. Rings and structure changes are hints to look
+//! again, so two of a kind are one: nothing here grows with output or with time.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use crate::model::{PaneId, SessionId};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The pane printed. It does not ring again before it is sampled.
+    Ring(PaneId),
+    /// A window, pane or session opened, closed, moved, died or changed mode: list the panes.
+    Structure,
+    /// A client that is not ours came to another session.
+    ClientSession { client: String, session: SessionId, name: String },
+    /// tmux has not answered for some seconds.
+    Wedged,
+    /// tmux answers again.
+    Answers,
+    /// The connection has ended; no event follows.
+    Closed { why: String },
+}
+
+/// The receiving end.
+#[derive(Debug)]
+pub struct Events {
+    mailbox: Mailbox,
+}
+
+/// The sending end; one connection has several.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mailbox {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    structure: bool,
+    rings: BTreeSet<PaneId>,
+    clients: BTreeMap<String, (SessionId, String)>,
+    wedged: Option<bool>,
+    closed: Option<String>,
+    is_done: bool,
+    /// The pane that was handed out last: the next one is behind it, so that all get their turn.
+    last_ring: Option<PaneId>,
+}
+
+impl Events {
+    pub(super) fn new(mailbox: Mailbox) -> Self {
+        Self { mailbox }
+    }
+
+    /// The next event; `None` after [`Event::Closed`]. Dropping the future loses nothing.
+    pub async fn recv(&mut self) -> Option<Event> {
+        loop {
+            // Made before looking, so that what is sent in between wakes it.
+            let bell = self.mailbox.shared.bell.notified();
+            {
+                let mut waiting = self.mailbox.waiting();
+                if let Some(event) = waiting.take() {
+                    return Some(event);
+                }
+                if waiting.is_done {
+                    return None;
+                }
+            }
+            bell.await;
+        }
+    }
+}
+
+impl Mailbox {
+    pub(super) fn ring(&self, pane: PaneId) {
+        self.waiting().rings.insert(pane);
+        self.shared.bell.notify_one();
+    }
+
+    pub(super) fn structure(&self) {
+        self.waiting().structure = true;
+        self.shared.bell.notify_one();
+    }
+
+    pub(super) fn client(&self, client: String, session: SessionId, name: String) {
+        self.waiting().clients.insert(client, (session, name));
+        self.shared.bell.notify_one();
+    }
+
+    pub(super) fn wedged(&self, is_wedged: bool) {
+        self.waiting().wedged = Some(is_wedged);
+        self.shared.bell.notify_one();
+    }
+
+    /// The first reason counts.
+    pub(super) fn close(&self, why: &str) {
+        let mut waiting = self.waiting();
+        if !waiting.is_done && waiting.closed.is_none() {
+            waiting.closed = Some(why.to_owned());
+        }
+        drop(waiting);
+        self.shared.bell.notify_one();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn take(&mut self) -> Option<Event> {
+        if std::mem::take(&mut self.structure) {
+            return Some(Event::Structure);
+        }
+        if let Some((client, (session, name))) = self.clients.pop_first() {
+            return Some(Event::ClientSession { client, session, name });
+        }
+        if let Some(is_wedged) = self.wedged.take() {
+            return Some(if is_wedged { Event::Wedged } else { Event::Answers });
+        }
+        let next = self.rings.iter().find(|&&pane| Some(pane) > self.last_ring).copied();
+        if let Some(pane) = next.or_else(|| self.rings.first().copied()) {
+            self.rings.remove(&pane);
+            self.last_ring = Some(pane);
+            return Some(Event::Ring(pane));
+        }
+        let why = self.closed.take()?;
+        self.is_done = true;
+        Some(Event::Closed { why })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn all(events: &mut Events) -> Vec<Event> {
+        let mut found = Vec::new();
+        while let Some(event) = events.recv().await {
+            found.push(event);
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_hints_is_a_few_events() {
+        let mailbox = Mailbox::default();
+        let mut events = Events::new(mailbox.clone());
+        for n in 0..1000 {
+            mailbox.ring(PaneId(n % 2));
+            mailbox.structure();
+            mailbox.client("c".into(), SessionId(n), String::new());
+        }
+        mailbox.close("first");
+        mailbox.close("second");
+        let client =
+            Event::ClientSession { client: "c".into(), session: SessionId(999), name: "".into() };
+        let rings = [Event::Ring(PaneId(0)), Event::Ring(PaneId(1))];
+        let closed = Event::Closed { why: "first".into() };
+        let want = [&[Event::Structure, client], &rings[..], &[closed]].concat();
+        assert_eq!(all(&mut events).await, want);
+    }
+
+    #[tokio::test]
+    async fn a_pane_that_rings_all_the_time_does_not_hide_another() {
+        let mailbox = Mailbox::default();
+        let mut events = Events::new(mailbox.clone());
+        mailbox.ring(PaneId(7));
+        let mut heard = Vec::new();
+        for _ in 0..3 {
+            mailbox.ring(PaneId(1));
+            heard.push(events.recv().await);
+        }
+        let want = [1, 7, 1].map(|pane| Some(Event::Ring(PaneId(pane))));
+        assert_eq!(heard, want);
+    }
+}

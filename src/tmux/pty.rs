@@ -1,0 +1,45 @@
+//! A control-mode client of tmux on a terminal of its own.
+//!
+//! Knows how the client is started; not what is said to it. Pipes instead of a terminal would do
+//! with `-C` for `-CC`: then this is the file to change.
+use std::{io, path::PathBuf};
+
+use pty_process::Pty;
+use tokio::process::Child;
+
+use super::error::Error;
+use crate::{model::SessionId, proc};
+
+/// How to reach a tmux server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The tmux program.
+    pub tmux: PathBuf,
+    pub socket: PathBuf,
+}
+
+/// Starts a client that attaches to `session`. It is never killed: it leaves when it is told to,
+/// or when the terminal is dropped.
+pub(super) fn attach(
+    server: &Server,
+    session: SessionId,
+    flags: &str,
+) -> Result<(Pty, Child), Error> {
+    let start = || {
+        let (pty, pts) = pty_process::open()?;
+        let mut command = pty_process::Command::new(&server.tmux).current_dir("/");
+        for name in proc::MISLEADING {
+            command = command.env_remove(name);
+        }
+        let command = command
+            .args(["-u", "-N", "-CC", "-S"])
+            .arg(&server.socket)
+            // `-E`: our environment is none of the session's business.
+            .args(["attach-sessio", "-E", "-f", flags, "-t", &session.to_string()]);
+        Ok((pty, command.spawn(pts)?))
+    };
+    start().map_err(|source: pty_process::Error| Error::Start {
+        program: server.tmux.clone(),
+        source: io::Error::other(source),
+    })
+}

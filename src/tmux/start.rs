@@ -1,0 +1,224 @@
+//! Finding a tmux server and the fleet in it, or making them.
+//!
+//! Knows the few commands that are spawned because no connection exists yet, and when to try
+//! again; not what the connection is for.
+use std::{path::Path, time::Duration};
+
+use tokio::time::{self, Instant};
+
+use super::{client::Connection, command::FLEET_OPTION, error::Error, events::Events, pty::Server};
+use crate::{
+    model::{ServerId, SessionId},
+    proc::{self, Cmd, Output},
+};
+
+/// Names that the fleet's session may have; the second, when a user's session has the first.
+const FLEET_NAMES: [&str; 2] = ["wtmag", "wtmag-fleet"];
+
+/// Size of windows that nobody has looked at yet.
+const SIZE: [&str; 4] = ["-x", "120", "-y", "40"];
+
+/// A new server reads the user's configuration first.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// A server that is just ending lets nobody in; how often and how soon to knock again.
+const KNOCKS: u32 = 6;
+
+/// What a program that is started by the new server must not take for its own.
+const FOREIGN: &[&str] = &["CLAUDECODE", "CODEX_", "GIT_", "TMUX", "WORKTRUNK_", "WTMAG_"];
+
+/// What to do when there is no server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Start one.
+    Start,
+    Fail,
+}
+
+/// Waits that grow: 50 ms, doubled up to 2 s.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    next: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: Duration::from_millis(50) }
+    }
+}
+
+impl Iterator for Backoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = self.next;
+        self.next = (wait * 2).min(Duration::from_secs(2));
+        Some(wait)
+    }
+}
+
+/// What a reconnect found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The server we knew: its windows are where they were.
+    Same,
+    /// Another one: what the old one ran is gone.
+    Other,
+}
+
+/// Connects again after an [`super::Event::Closed`], for `limit` at most. Starts no server: with
+/// [`Error::NoServer`] there was none all that time.
+pub async fn reconnect(
+    server: &Server,
+    placeholder: &[String],
+    before: ServerId,
+    limit: Duration,
+) -> Result<(Connection, Events, Found), Error> {
+    let deadline = Instant::now() + limit;
+    let mut waits = Backoff::default();
+    loop {
+        let error = match Connection::open(server, placeholder, Absent::Fail).await {
+            Ok((connection, events)) => {
+                let is_same = connection.info().id == before;
+                let found = if is_same { Found::Same } else { Found::Other };
+                return Ok((connection, events, found));
+            }
+            Err(error) => error,
+        };
+        let wait = waits.next().unwrap_or_default();
+        if Instant::now() + wait > deadline {
+            return Err(error);
+        }
+        tracing::debug!(%error, ?wait, "tmux cannot be reached yet");
+        time::sleep(wait).await;
+    }
+}
+
+/// The fleet's session, made if there is none, on a server started if that is wanted.
+pub(super) async fn require_fleet(
+    server: &Server,
+    placeholder: &[String],
+    absent: Absent,
+) -> Result<SessionId, Error> {
+    let mut waits = Backoff::default();
+    let mut knocks = 0..KNOCKS;
+    loop {
+        let found = match fetch_fleet(server).await {
+            Ok(Some(fleet)) => return Ok(fleet),
+            Ok(None) => make_fleet(server, placeholder, absent).await,
+            Err(Error::NoServer { .. }) if absent == Absent::Start => {
+                make_fleet(server, placeholder, absent).await
+            }
+            Err(error) => Err(error),
+        };
+        match found {
+            Err(Error::NoServer { .. }) if absent == Absent::Start && knocks.next().is_some() => {
+                time::sleep(waits.next().unwrap_or_default()).await;
+            }
+            found => return found,
+        }
+    }
+}
+
+async fn fetch_fleet(server: &Server) -> Result<Option<SessionId>, Error> {
+    let format = format!("#{{session_id}} #{{{FLEET_OPTION}}}");
+    let output = run(server, &["list-session", "-F", &format], Absent::Fail).await?;
+    let text = output.stdout_text();
+    let mut rows = text.lines().filter_map(|row| row.split_once(' '));
+    Ok(rows.find(|(_, mark)| !mark.is_empty()).and_then(|(id, _)| id.parse().ok()))
+}
+
+/// The mark and what keeps the session alive are set before anything else can happen to it.
+async fn make_fleet(
+    server: &Server,
+    placeholder: &[String],
+    absent: Absent,
+) -> Result<SessionId, Error> {
+    let mut refused = Err(Error::NoServer { socket: server.socket.clone() });
+    for name in FLEET_NAMES {
+        let target = format!("={name}:");
+        let mut args =
+            vec!["new-sessio", "-dPE", "-F", "#{session_id}", "-s", name, "-n", name, "-c", "/"];
+        args.extend(SIZE);
+        args.push("--");
+        let words: Vec<String> = placeholder.iter().map(|it| unsplit(it)).collect();
+        args.extend(words.iter().map(String::as_str));
+        for (option, value) in [("destroy-unattached", "off"), (FLEET_OPTION, "1")] {
+            args.extend([";", "set-optio", "-t", &target, option, value]);
+        }
+        refused = match run(server, &args, absent).await {
+            Ok(output) => {
+                let id = output.stdout_text();
+                let verb = "new-session";
+                return id.trim().parse().map_err(|_| Error::Unreadable { verb });
+            }
+            Err(error @ Error::SessionExists { .. }) => Err(error),
+            Err(error) => return Err(error),
+        };
+    }
+    refused
+}
+
+/// On a command line, unlike on the connection, tmux takes a `;` at the end of an argument for a
+/// separator.
+fn unsplit(arg: &str) -> String {
+    arg.strip_suffix(';').map_or_else(|| arg.to_owned(), |head| format!("{head}\\;"))
+}
+
+/// Puts `bytes` into a paste buffer. Large ones are quicker this way than on the connection.
+pub(super) async fn load_buffer(server: &Server, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let args = ["load-buffe", "-b", name, "-"];
+    finish(server, command(server, &args, Absent::Fail).stdin(bytes)).await.map(drop)
+}
+
+async fn run(server: &Server, args: &[&str], absent: Absent) -> Result<Output, Error> {
+    finish(server, command(server, args, absent)).await
+}
+
+fn command(server: &Server, args: &[&str], absent: Absent) -> Cmd<'static> {
+    let mut cmd = Cmd::new(&server.tmux, Path::new("/")).args(["-u"]);
+    if absent == Absent::Fail {
+        cmd = cmd.args(["-N"]);
+    }
+    let is_foreign = |name: &str| FOREIGN.iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_foreign) {
+            cmd = cmd.env_remove(name);
+        }
+    }
+    cmd.args(["-S"]).args([&server.socket]).args(args).limit(START_LIMIT)
+}
+
+async fn finish(server: &Server, cmd: Cmd<'_>) -> Result<Output, Error> {
+    let output = cmd.run(&proc::never()).await?;
+    if output.is_success() {
+        return Ok(output);
+    }
+    let said = output.stderr_text();
+    let is_absent = said.starts_with("no server running")
+        || said.starts_with("server exited")
+        || said.starts_with("lost server")
+        || (said.starts_with("error connecting")
+            && (said.contains("No such file") || said.contains("Connection refused")));
+    if is_absent {
+        return Err(Error::NoServer { socket: server.socket.clone() });
+    }
+    Err(Error::refused("tmux", said.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_two_seconds() {
+        let waits: Vec<u128> = Backoff::default().take(8).map(|it| it.as_millis()).collect();
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+    }
+
+    #[test]
+    fn a_semicolon_at_the_end_of_an_argument_stays() {
+        assert_eq!(unsplit("a;"), "a\\;");
+        assert_eq!(unsplit("a;b"), "a;b");
+    }
+}

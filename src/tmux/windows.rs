@@ -1,0 +1,273 @@
+//! Windows, sessions and clients of the server, through the held connection.
+//!
+//! Knows which tmux commands make up one act, and how to undo half of one; not why it is wanted.
+use std::{collections::BTreeSet, path::Path};
+
+use super::{
+    client::{Connection, unreadable},
+    command::{self, FLEET_OPTION, NewWindow, Show, Verb},
+    error::Error,
+    reply::{self, ClientRow, Link, PaneRow},
+    session::Reply,
+};
+use crate::model::{PaneId, SessionId, WindowId};
+
+/// A worker's window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    pub pane: PaneId,
+    pub window: WindowId,
+    /// The session that shows it, besides the fleet.
+    pub session: SessionId,
+}
+
+/// What came of giving a window a session of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promoted {
+    pub session: SessionId,
+    /// Clients that looked at the window and still do.
+    pub followed: Vec<String>,
+    /// Names of sessions whose last window it was: they have ended.
+    pub ended: Vec<String>,
+}
+
+impl Connection {
+    /// Makes a window for a worker: in the fleet, tagged, shown as `spec` says, named; in one step
+    /// that leaves nothing behind when it fails. [`Error::Gone`]: the session to show it in does
+    /// not exist; [`Error::SessionExists`]: the one to be made does.
+    pub async fn create_window(&self, spec: &NewWindow) -> Result<Created, Error> {
+        let name = self.unique_name();
+        let line = command::create_window(self.info().fleet, spec, &name);
+        let reply = self.converse(line).await?;
+        let first = reply.blocks.first().and_then(|body| reply::session_id(body));
+        let at = match &spec.show {
+            Show::In(_) => 1,
+            Show::Alone { .. } => 2,
+        };
+        let made = reply.blocks.get(at).and_then(|body| reply::created(body));
+        let session = match (&spec.show, first) {
+            (Show::In(session), _) => Some(*session),
+            (Show::Alone { .. }, made) => made,
+        };
+        match (&reply.error, made, session) {
+            (None, Some((pane, window)), Some(session)) => Ok(Created { pane, window, session }),
+            _ => {
+                if let Some((_, window)) = made {
+                    self.undo(command::kill_window(window)).await;
+                }
+                if let Some(session) = first {
+                    self.undo(command::kill_session(session)).await;
+                }
+                Err(failure(Verb::NewWindow, &reply))
+            }
+        }
+    }
+
+    /// Shows the window in a session of its own, and in no other but the fleet. The agent does not
+    /// notice; clients that looked at it go with it.
+    pub async fn promote(
+        &self,
+        window: WindowId,
+        session: &str,
+        cwd: &Path,
+    ) -> Result<Promoted, Error> {
+        let panes = self.all_panes().await?;
+        let leave = links_to_leave(&panes, window, self.info().fleet);
+        let froms: Vec<SessionId> = leave.iter().map(|link| link.session).collect();
+        let clients = self.clients().await?;
+        let looking = |it: &ClientRow| it.window == window && it.session != self.info().fleet;
+        let followed: Vec<String> = clients.into_iter().filter(looking).map(|it| it.name).collect();
+        let line = command::promote(window, session, cwd, &followed, &froms);
+        let reply = self.converse(line).await?;
+        let made = reply.blocks.first().and_then(|body| reply::session_id(body));
+        // Session, its option, link: from there on the window is where it was to be.
+        match made {
+            Some(made) if reply.blocks.len() >= 3 => {
+                let ended = leave.into_iter().filter(|it| is_last(&panes, window, it));
+                let ended = ended.map(|it| it.session_name).collect();
+                Ok(Promoted { session: made, followed, ended })
+            }
+            Some(made) => {
+                self.undo(command::kill_session(made)).await;
+                Err(failure(Verb::NewSession, &reply))
+            }
+            None => Err(failure(Verb::NewSession, &reply)),
+        }
+    }
+
+    /// Ends a half-made thing. If that fails too, it is gone, or the connection is.
+    async fn undo(&self, command: command::Command) {
+        if let Err(error) = self.call(command).await {
+            tracing::warn!(%error, "could not undo");
+        }
+    }
+
+    /// Ends the window and what runs in it, in every session.
+    pub async fn kill_window(&self, window: WindowId) -> Result<(), Error> {
+        self.call(command::kill_window(window)).await.map(drop)
+    }
+
+    /// Shows the window in one more session.
+    pub async fn link_window(&self, window: WindowId, session: SessionId) -> Result<(), Error> {
+        self.call(command::link_window(window, session)).await.map(drop)
+    }
+
+    /// Takes the window out of one of the sessions that show it.
+    pub async fn unlink_window(&self, window: WindowId, session: SessionId) -> Result<(), Error> {
+        self.call(command::unlink_window(session, window)).await.map(drop)
+    }
+
+    pub async fn rename_window(&self, window: WindowId, name: &str) -> Result<(), Error> {
+        self.call(command::rename_window(window, name)).await.map(drop)
+    }
+
+    /// Ends a session. Windows that others show live on. On the fleet, it ends the connection.
+    pub async fn kill_session(&self, session: SessionId) -> Result<(), Error> {
+        self.call(command::kill_session(session)).await.map(drop)
+    }
+
+    /// The panes of all windows that carry a worker's id.
+    pub async fn panes(&self) -> Result<Vec<PaneRow>, Error> {
+        let panes = reply::panes(&self.ask(command::worker_panes()).await?);
+        Ok(panes)
+    }
+
+    /// Every pane of the server. Bells of panes that are gone are forgotten by the way.
+    pub async fn all_panes(&self) -> Result<Vec<PaneRow>, Error> {
+        let panes = reply::panes(&self.ask(command::all_panes()).await?);
+        self.retain(panes.iter().map(|it| it.pane).collect());
+        Ok(panes)
+    }
+
+    /// Everyone who is attached, but for our own two clients.
+    pub async fn clients(&self) -> Result<Vec<ClientRow>, Error> {
+        let clients = reply::clients(&self.ask(command::clients()).await?);
+        let fleet = self.info().fleet;
+        let is_foreign = |it: &ClientRow| !(it.is_control && it.session == fleet);
+        Ok(clients.into_iter().filter(is_foreign).collect())
+    }
+
+    /// Shows `client` another session, and in it `window` if one is given.
+    pub async fn switch_client(
+        &self,
+        client: &str,
+        session: SessionId,
+        window: Option<WindowId>,
+    ) -> Result<(), Error> {
+        self.call(command::switch_client(client, session, window)).await.map(drop)
+    }
+
+    pub async fn detach_client(&self, client: &str) -> Result<(), Error> {
+        self.call(command::detach_client(client)).await.map(drop)
+    }
+
+    /// The session that a command typed in `pane` belongs to: one that shows its window, an
+    /// attached one if there is, never the fleet. Without a pane, `session` if it exists.
+    pub async fn caller_session(
+        &self,
+        pane: Option<PaneId>,
+        session: Option<SessionId>,
+    ) -> Result<Option<Link>, Error> {
+        let panes = self.all_panes().await?;
+        let fleet = self.info().fleet;
+        let is_meant = |row: &&PaneRow, link: &Link| match pane {
+            Some(pane) => row.pane == pane,
+            None => Some(link.session) == session,
+        };
+        let links = panes.iter().flat_map(|row| row.links.iter().map(move |link| (row, link)));
+        let meant = links.filter(|(row, link)| link.session != fleet && is_meant(row, link));
+        // Several attached ones: the one the caller's environment names.
+        let preference = |link: &Link| (link.n_attached > 0, Some(link.session) == session);
+        Ok(meant.map(|(_, link)| link).max_by_key(|link| preference(link)).cloned())
+    }
+
+    /// What a session adds to (a value) or takes from (`None`) the environment of its panes.
+    pub async fn session_environment(
+        &self,
+        session: SessionId,
+    ) -> Result<Vec<(String, Option<String>)>, Error> {
+        Ok(reply::environment(&self.ask(command::environment(session)).await?))
+    }
+
+    /// Names of the variables that a session takes over from a client that attaches.
+    pub async fn update_environment(&self, session: SessionId) -> Result<Vec<String>, Error> {
+        let body = self.ask(command::session_option(session, "update-environment")).await?;
+        Ok(reply::elements(&body))
+    }
+
+    /// The value of a window option, empty when it is not set.
+    pub async fn window_option(
+        &self,
+        window: WindowId,
+        name: &'static str,
+    ) -> Result<String, Error> {
+        Ok(reply::text(&self.ask(command::window_option(window, name)).await?))
+    }
+
+    pub async fn set_window_option(
+        &self,
+        window: WindowId,
+        name: &'static str,
+        value: &str,
+    ) -> Result<(), Error> {
+        self.call(command::set_window_option(window, name, value)).await.map(drop)
+    }
+
+    /// Keeps the user's options from ending or renumbering the fleet, and shows in it what is
+    /// only shown elsewhere.
+    pub(super) async fn tidy_fleet(&self) -> Result<(), Error> {
+        let fleet = self.info().fleet;
+        let options = [
+            (FLEET_OPTION, "1"),
+            ("destroy-unattached", "off"),
+            ("detach-on-destroy", "on"),
+            ("renumber-windows", "off"),
+        ];
+        for (name, value) in options {
+            self.call(command::set_session_option(fleet, name, value)).await?;
+        }
+        let is_astray = |row: &PaneRow| row.links.iter().all(|link| link.session != fleet);
+        let panes = self.panes().await?;
+        let astray: BTreeSet<WindowId> =
+            panes.iter().filter(|row| is_astray(row)).map(|row| row.window).collect();
+        for window in astray {
+            match self.link_window(window, fleet).await {
+                // It ended in between.
+                Err(Error::Gone { .. }) => {}
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sessions other than the fleet that show `window`; of a group, whose sessions share their
+/// windows, one.
+fn links_to_leave(panes: &[PaneRow], window: WindowId, fleet: SessionId) -> Vec<Link> {
+    let mut leave: Vec<Link> = Vec::new();
+    let links = panes.iter().filter(|it| it.window == window).flat_map(|it| &it.links);
+    for link in links.filter(|it| it.session != fleet) {
+        let is_same = |it: &Link| it.session == link.session || shares_group(it, link);
+        if !leave.iter().any(is_same) {
+            leave.push(link.clone());
+        }
+    }
+    leave
+}
+
+fn shares_group(one: &Link, other: &Link) -> bool {
+    one.group.is_some() && one.group == other.group
+}
+
+/// The session shows nothing but `window`.
+fn is_last(panes: &[PaneRow], window: WindowId, link: &Link) -> bool {
+    let others = panes.iter().filter(|it| it.window != window);
+    !others.flat_map(|it| &it.links).any(|it| it.session == link.session)
+}
+
+fn failure(verb: Verb, reply: &Reply) -> Error {
+    match &reply.error {
+        Some(said) => Error::refused(verb.name(), said),
+        None => unreadable(verb.name()),
+    }
+}
