@@ -90,7 +90,7 @@ pub fn never() -> Cancel {
     watch::channel(false).1
 }
 
-type OnLine<'a> = Box<dyn FnMut(&str) + 'a>;
+type OnLine<'a> = Box<dyn FnMut(&str) + Send + 'a>;
 
 /// One run of a program.
 pub struct Cmd<'a> {
@@ -150,7 +150,7 @@ impl<'a> Cmd<'a> {
 
     /// Called with each line of standard error as it comes: progress that a user may watch.
     #[must_use]
-    pub fn on_line(mut self, on_line: impl FnMut(&str) + 'a) -> Self {
+    pub fn on_line(mut self, on_line: impl FnMut(&str) + Send + 'a) -> Self {
         self.on_line = Some(Box::new(on_line));
         self
     }

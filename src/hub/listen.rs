@@ -46,7 +46,7 @@ pub(super) async fn listen(
     let mut last_id = 0;
     loop {
         tokio::select! {
-            _ = stop.wait_for(|&stop| stop) => break,
+            _ = stop.changed() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     last_id += 1;
@@ -90,32 +90,33 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
         if !greet(&mut reader, &lines).await {
             return;
         }
-        if wakes.send(Wake::ClientCame { client, lines: lines.clone() }).await.is_err() {
+        let came = Wake::ClientCame { client, lines: lines.clone() };
+        if wakes.send(came).await.is_err() {
             return;
         }
         if let Err(error) = requests(&mut reader, client, &wakes, &lines).await {
             tracing::debug!(client, %error, "client ended");
         }
-        let gone = Wake::Input(Input::ClientGone { client });
-        if wakes.send(gone).await.is_err() {
-            tracing::debug!("the hub is leaving");
-        }
     };
-    // Both ends: a client that stops reading is gone as well as one that stops writing.
-    tokio::pin!(writer, reader);
+    // A client that stops reading is gone as well as one that stops writing.
+    tokio::pin!(writer);
     tokio::select! {
-        () = &mut writer => {
+        () = &mut writer => {}
+        () = reader => {
+            // What it asked before it closed its side is still answered: the hub holds the queue.
             let gone = Wake::Input(Input::ClientGone { client });
             if wakes.send(gone).await.is_err() {
                 tracing::debug!("the hub is leaving");
             }
-        }
-        () = &mut reader => {
             drop(lines);
             if timeout(PATIENCE, writer).await.is_err() {
                 tracing::debug!(client, "last lines were not read");
             }
+            return;
         }
+    }
+    if wakes.send(Wake::Input(Input::ClientGone { client })).await.is_err() {
+        tracing::debug!("the hub is leaving");
     }
 }
 
@@ -123,7 +124,9 @@ async fn greet(reader: &mut BufReader<OwnedReadHalf>, lines: &mpsc::Sender<Outgo
     let first = timeout(PATIENCE, line(reader)).await;
     let Ok(Ok(Some(first))) = first else { return false };
     let ours = Hello::new(std::process::id());
-    if let Ok(hello) = wire::encode(&ours) && lines.send(Outgoing::Line(hello)).await.is_err() {
+    if let Ok(hello) = wire::encode(&ours)
+        && lines.send(Outgoing::Line(hello)).await.is_err()
+    {
         return false;
     }
     match wire::decode::<Hello>(&first) {

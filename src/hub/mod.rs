@@ -1,6 +1,11 @@
 //! The background process: one per tmux server.
 //!
-//! [`state`] decides, `run` loops, `perform` does, [`store`] remembers, `listen` talks to clients.
+//! [`state`] decides, [`run`] loops, `perform` does, [`store`] remembers, `listen` talks to clients.
 //! The hub has no terminal, reads no keys and runs no project code.
+mod listen;
+mod perform;
+mod publish;
+pub mod run;
+pub mod start;
 pub mod state;
 pub mod store;

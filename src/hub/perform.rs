@@ -3,6 +3,7 @@
 //! Knows the tmux client and how to start wtmag itself; decides nothing. Every act is a task of its
 //! own in one set, so that a slow one holds up no other, and every one has a deadline below it.
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -23,7 +24,7 @@ use crate::{
     model::{Cleanup, Hold, PaneId, SessionId, Worker},
     proc::{self, Cmd},
     tmux::{
-        client::{Connection, Error, Event, Server},
+        Absent, Connection, Error, Event, Events, Server,
         command::{Guard, NewWindow, Show as TmuxShow},
         reply::{Acted as TmuxActed, PaneRow, Refusal},
     },
@@ -37,6 +38,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// The hub's hands.
 pub(super) struct Performer {
     server: Arc<Server>,
+    placeholder: Arc<Vec<String>>,
     program: PathBuf,
     wakes: mpsc::Sender<Wake>,
     tasks: JoinSet<()>,
@@ -47,10 +49,12 @@ pub(super) struct Performer {
 
 impl Performer {
     pub(super) fn new(setup: &Setup, options: &Options, wakes: mpsc::Sender<Wake>) -> Self {
-        let placeholder = vec![setup.program.display().to_string(), "pane".into(), "--placeholder".into()];
-        let server = Server { tmux: "tmux".into(), socket: options.tmux_socket.clone(), placeholder };
+        let placeholder =
+            vec![setup.program.display().to_string(), "pane".into(), "--placeholder".into()];
+        let server = Server { tmux: "tmux".into(), socket: options.tmux_socket.clone() };
         Self {
             server: Arc::new(server),
+            placeholder: Arc::new(placeholder),
             program: setup.program.clone(),
             wakes,
             tasks: JoinSet::new(),
@@ -83,7 +87,7 @@ impl Performer {
     pub(super) fn connected(
         &mut self,
         connection: Connection,
-        events: mpsc::Receiver<Event>,
+        events: Events,
         env_names: Vec<String>,
     ) -> Linked {
         let info = connection.info();
@@ -115,6 +119,7 @@ impl Performer {
             }),
             Effect::FindSession { ticket, caller } => self.with(move |tmux| async move {
                 let found = tmux.caller_session(caller.pane, caller.session).await;
+                let found = found.map(|link| link.map(|it| (it.session, it.session_name)));
                 Some(Input::SessionFound { ticket, found: found.map_err(|error| words(&error)) })
             }),
             Effect::MakeWindow(spec) => self.with(move |tmux| async move {
@@ -129,7 +134,11 @@ impl Performer {
             Effect::Act { worker, delivery, pane, command, act } => {
                 self.with(move |tmux| async move {
                     let acted = do_act(tmux, pane, &Guard { command }, act).await;
-                    Some(Input::Acted { worker, delivery, acted: acted.map_err(|error| words(&error)) })
+                    Some(Input::Acted {
+                        worker,
+                        delivery,
+                        acted: acted.map_err(|error| words(&error)),
+                    })
                 });
             }
             Effect::Promote { ticket, worker, window, name, cwd } => {
@@ -138,9 +147,13 @@ impl Performer {
                     let done = done.map(|it| PromotedTo {
                         session: it.session,
                         name: name.clone(),
-                        ended_sessions: it.ended_sessions,
+                        ended_sessions: it.ended,
                     });
-                    Some(Input::Promoted { ticket, worker, done: done.map_err(|error| words(&error)) })
+                    Some(Input::Promoted {
+                        ticket,
+                        worker,
+                        done: done.map_err(|error| words(&error)),
+                    })
                 });
             }
             Effect::CloseWindow { worker, window } => self.with(move |tmux| async move {
@@ -148,13 +161,13 @@ impl Performer {
                 Some(Input::WindowClosed { worker, done })
             }),
             Effect::Status { window, word } => self.with(move |tmux| async move {
-                ignore("@wtmag_status", tmux.set_window_option(window, "@wtmag_status", &word).await);
+                ignore(
+                    "@wtmag_status",
+                    tmux.set_window_option(window, "@wtmag_status", &word).await,
+                );
                 None
             }),
-            Effect::Announce(text) => self.with(move |tmux| async move {
-                ignore("announce", tmux.announce(&text).await);
-                None
-            }),
+            Effect::Announce(text) => tracing::info!(text),
             // The loop's own.
             Effect::Record(_)
             | Effect::Answer(..)
@@ -184,18 +197,24 @@ impl Performer {
         self.connection = None;
         self.events.abort_all();
         let (server, wakes) = (Arc::clone(&self.server), self.wakes.clone());
+        let placeholder = Arc::clone(&self.placeholder);
         self.tasks.spawn(async move {
             time::sleep(after).await;
+            let absent = if may_start { Absent::Start } else { Absent::Fail };
             let opened = async {
-                let (connection, events) = Connection::open(&server, may_start).await?;
-                let names = connection.update_environment().await?;
+                let (connection, events) = Connection::open(&server, &placeholder, absent).await?;
+                let fleet = connection.info().fleet;
+                let names = connection.update_environment(fleet).await?;
                 Ok::<_, Error>((connection, events, names))
             };
             let wake = match opened.await {
                 Ok((connection, events, names)) => {
                     Wake::Connected(Box::new(connection), events, names)
                 }
-                Err(error) => Wake::Input(Input::LinkFailed { error: words(&error) }),
+                Err(error) => {
+                    let no_server = matches!(error, Error::NoServer { .. });
+                    Wake::Input(Input::LinkFailed { error: words(&error), no_server })
+                }
             };
             if wakes.send(wake).await.is_err() {
                 tracing::debug!("the hub is leaving");
@@ -208,7 +227,7 @@ impl Performer {
         self.events.abort_all();
         let Some(connection) = self.connection.take() else { return };
         self.tasks.spawn(async move {
-            ignore("end the fleet", connection.end_fleet().await);
+            ignore("end the fleet", end_fleet(&connection).await);
             if let Some(connection) = Arc::into_inner(connection) {
                 connection.close().await;
             }
@@ -216,20 +235,34 @@ impl Performer {
     }
 }
 
+/// Ends the fleet's session unless somebody keeps windows of his own in it.
+async fn end_fleet(tmux: &Connection) -> Result<(), Error> {
+    let fleet = tmux.info().fleet;
+    let rows = tmux.all_panes().await?;
+    let in_fleet = rows.iter().filter(|row| row.links.iter().any(|link| link.session == fleet));
+    let windows: BTreeSet<_> = in_fleet.map(|row| row.window).collect();
+    // The placeholder alone.
+    if windows.len() > 1 { Ok(()) } else { tmux.kill_session(fleet).await }
+}
+
 /// Turns what tmux tells into what the state understands, until the connection ends.
-async fn pump(mut events: mpsc::Receiver<Event>, wakes: mpsc::Sender<Wake>) {
+async fn pump(mut events: Events, wakes: mpsc::Sender<Wake>) {
     while let Some(event) = events.recv().await {
         let input = match event {
             Event::Ring(pane) => Input::Rang(pane),
             Event::Structure => Input::Restructured,
-            Event::Closed { why, server_gone } => {
-                return send(&wakes, Input::LinkLost { why, server_gone }).await;
+            Event::Closed { why } => return send(&wakes, Input::LinkLost { why }).await,
+            Event::Wedged => Input::Wedged(true),
+            Event::Answers => Input::Wedged(false),
+            Event::ClientSession { client, session, name } => {
+                tracing::debug!(client, %session, name, "a client moved");
+                continue;
             }
         };
         send(&wakes, input).await;
     }
     let why = "the connection ended".to_owned();
-    send(&wakes, Input::LinkLost { why, server_gone: false }).await;
+    send(&wakes, Input::LinkLost { why }).await;
 }
 
 async fn send(wakes: &mpsc::Sender<Wake>, input: Input) {
@@ -246,15 +279,20 @@ fn ignore(act: &str, done: Result<(), Error>) {
 }
 
 async fn make_window(tmux: Arc<Connection>, spec: WindowSpec) -> Result<Made, Error> {
-    let (show, env) = match spec.show {
+    let (show, own_name, mut env) = match spec.show {
         // The session's own variables, for the programs of its windows, come first.
         Show::In(session) => {
-            let mut env = tmux.session_environment(session).await?;
-            env.extend(spec.env);
-            (TmuxShow::In(session), env)
+            let env = tmux.session_environment(session).await?;
+            let set = env.into_iter().filter_map(|(name, value)| Some((name, value?)));
+            (TmuxShow::In(session), None, set.collect())
         }
-        Show::Own(session) => (TmuxShow::Alone { session, env: Vec::new() }, spec.env),
+        Show::Own(session) => {
+            let show = TmuxShow::Alone { session: session.clone(), env: spec.caller_env.clone() };
+            (show, Some(session), Vec::new())
+        }
     };
+    env.extend(spec.caller_env);
+    env.extend(spec.env);
     let new = NewWindow {
         worker: spec.worker,
         name: spec.title,
@@ -264,7 +302,9 @@ async fn make_window(tmux: Arc<Connection>, spec: WindowSpec) -> Result<Made, Er
         show,
     };
     let created = tmux.create_window(&new).await?;
-    Ok(Made { pane: created.pane, window: created.window, session: created.session })
+    let name = own_name.or(spec.session_name).unwrap_or_default();
+    let session = Some((created.session, name));
+    Ok(Made { pane: created.pane, window: created.window, session })
 }
 
 async fn do_act(

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     model::{Answer, Ask, Now, Refusal, RefusalKind, Timestamp},
     paths::StateDir,
-    tmux::client as tmux,
+    tmux::{Connection, Events},
 };
 
 /// Inputs that may wait for the loop; whoever sends more waits in turn.
@@ -47,9 +47,12 @@ pub enum Error {
 /// Whatever wakes the loop.
 pub(super) enum Wake {
     Input(Input),
-    ClientCame { client: u64, lines: mpsc::Sender<Outgoing> },
+    ClientCame {
+        client: u64,
+        lines: mpsc::Sender<Outgoing>,
+    },
     /// The connection, what it tells, and the names in `update-environment`.
-    Connected(Box<tmux::Connection>, mpsc::Receiver<tmux::Event>, Vec<String>),
+    Connected(Box<Connection>, Events, Vec<String>),
 }
 
 /// Is the hub until it is asked to leave, has nothing to do, or cannot go on.
@@ -177,11 +180,26 @@ impl Hub {
                 deliveries: Vec::new(),
                 orphans: Vec::new(),
             }),
-            _ => return self.input(Input::Asked { ticket, ask }),
+            Ask::Prepare(_)
+            | Ask::Create(_)
+            | Ask::Abandon { .. }
+            | Ask::Exists { .. }
+            | Ask::List { ended: false }
+            | Ask::Show { .. }
+            | Ask::Locate { .. }
+            | Ask::Promote { .. }
+            | Ask::Cleanup(_)
+            | Ask::Send(_)
+            | Ask::Cancel { .. }
+            | Ask::Subscribe { .. }
+            | Ask::Explain { .. }
+            | Ask::Hook(_)
+            | Ask::Status
+            | Ask::Stop { .. } => return self.input(Input::Asked { ticket, ask }),
         };
-        let answer = answer.map(Box::new).map_err(|error| {
-            Refusal::new(RefusalKind::Store, start::words(&error))
-        });
+        let answer = answer
+            .map(Box::new)
+            .map_err(|error| Refusal::new(RefusalKind::Store, start::words(&error)));
         self.clients.answer(ticket, answer);
     }
 
@@ -208,7 +226,9 @@ impl Hub {
                 acts.push(effect);
             }
         }
-        if !records.is_empty() && let Err(error) = self.store.write(&records) {
+        if !records.is_empty()
+            && let Err(error) = self.store.write(&records)
+        {
             return self.not_written(&error, acts);
         }
         for record in &records {

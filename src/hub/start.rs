@@ -2,17 +2,23 @@
 //!
 //! Knows the files of one hub's directory; decides nothing about workers.
 use std::{
-    error::Error as _,
     fs::{self, File, TryLockError},
     io::{self, Write as _},
     iter::successors,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use file_rotate::{ContentLimit, FileRotate, compression::Compression, suffix::AppendCount};
 use nix::{sys::signal, unistd};
-use tokio::{io::AsyncWriteExt as _, net::{UnixListener, UnixStream}, sync::{mpsc, watch}, task::JoinSet, time::timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{UnixListener, UnixStream},
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -72,8 +78,11 @@ pub(super) async fn start(options: &Options) -> Result<Option<Started>, Error> {
     })?;
     let Some(lock) = lock(options).await? else { return Ok(None) };
     log(&options.state.log())?;
-    let program = std::env::current_exe()
-        .map_err(|source| Error::File { act: "find", path: "wtmag".into(), source })?;
+    let program = std::env::current_exe().map_err(|source| Error::File {
+        act: "find",
+        path: "wtmag".into(),
+        source,
+    })?;
     let socket = env.hub_socket(&options.tmux_socket)?;
     tracing::info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "started");
     Ok(Some(Started {
@@ -173,7 +182,10 @@ fn wake_hidden_hub(options: &Options) -> bool {
 fn log(dir: &Path) -> Result<(), Error> {
     let suffix = AppendCount::new(LOG_FILES);
     let limit = ContentLimit::BytesSurpassed(LOG_BYTES);
-    let file = FileRotate::new(dir.join("hub.log"), suffix, limit, Compression::None, Some(0o600));
+    let mut private = File::options();
+    private.read(true).create(true).append(true).mode(0o600);
+    let file =
+        FileRotate::new(dir.join("hub.log"), suffix, limit, Compression::None, Some(private));
     let filter = EnvFilter::try_from_env("WTMAG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -199,7 +211,7 @@ pub(super) async fn tell(waiting: Option<&Path>, word: &str) {
 
 /// An error with its causes, in one line.
 pub(super) fn words(error: &dyn std::error::Error) -> String {
-    let lines = successors(Some(error), |it| it.source()).map(ToString::to_string);
+    let lines = successors(Some(error), |&it| it.source()).map(ToString::to_string);
     let mut words = Vec::new();
     for line in lines {
         // Transparent errors repeat their source's words.

@@ -193,8 +193,10 @@ impl State {
             title: kept.prepare.branch.clone(),
             cwd: new.worktree.clone(),
             argv,
+            caller_env: new.env.clone(),
             env,
             show,
+            session_name: kept.session.as_ref().map(|(_, name)| name.clone()),
         };
         let id = new.id.clone();
         kept.creating = Some((ticket, new));
@@ -204,7 +206,7 @@ impl State {
     }
 
     fn worker_env(&self, new: &NewWorker) -> Vec<(String, String)> {
-        let mut env = new.env.clone();
+        let mut env = Vec::new();
         let own = [
             ("WTMAG_WORKER", new.id.to_string()),
             ("WTMAG_SOCKET", self.setup.hub_socket.display().to_string()),

@@ -92,11 +92,13 @@ pub enum Input {
     Linked(Linked),
     LinkFailed {
         error: String,
+        no_server: bool,
     },
     LinkLost {
         why: String,
-        server_gone: bool,
     },
+    /// tmux stopped answering, or answers again.
+    Wedged(bool),
     /// A worker's pane wrote something.
     Rang(PaneId),
     /// Windows, panes or sessions changed.
@@ -177,9 +179,13 @@ pub struct WindowSpec {
     pub title: String,
     pub cwd: PathBuf,
     pub argv: Vec<String>,
-    /// Variables on top of the session's own environment; later ones win.
+    /// The caller's values of what tmux updates in a session.
+    pub caller_env: Vec<(String, String)>,
+    /// Variables on top of those; later ones win.
     pub env: Vec<(String, String)>,
     pub show: Show,
+    /// The session's name, when it exists already.
+    pub session_name: Option<String>,
 }
 
 /// Keys or text for a pane, and the foreground command without which they are not sent.
@@ -375,10 +381,11 @@ impl State {
             Input::ClientCame => self.clients += 1,
             Input::ClientGone { client } => self.client_gone(client),
             Input::Linked(linked) => self.linked(now, linked, &mut out),
-            Input::LinkFailed { error } => self.link_failed(now, error, &mut out),
-            Input::LinkLost { why, server_gone } => {
-                self.link_lost(now, &why, server_gone, &mut out);
+            Input::LinkFailed { error, no_server } => {
+                self.link_failed(now, error, no_server, &mut out);
             }
+            Input::LinkLost { why } => self.link_lost(now, &why, &mut out),
+            Input::Wedged(wedged) => self.wedged(now, wedged, &mut out),
             Input::Rang(pane) => self.rang(now, pane),
             Input::Restructured => self.restructured(&mut out),
             Input::Panes(rows) => self.panes(now, rows, &mut out),

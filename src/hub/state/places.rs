@@ -31,7 +31,16 @@ impl State {
         self.ask_pending(now, out);
     }
 
-    pub(super) fn link_failed(&mut self, now: Now, error: String, out: &mut Vec<Effect>) {
+    pub(super) fn link_failed(
+        &mut self,
+        now: Now,
+        error: String,
+        no_server: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        if no_server {
+            self.server_gone(now, out);
+        }
         let tries = match &self.link {
             Link::Retrying { tries, .. } => tries + 1,
             Link::Down | Link::Connecting | Link::Up(_) => 1,
@@ -55,20 +64,30 @@ impl State {
         out.push(Effect::Link { may_start: false, after: retry_delay(tries) });
     }
 
-    pub(super) fn link_lost(
-        &mut self,
-        now: Now,
-        why: &str,
-        server_gone: bool,
-        out: &mut Vec<Effect>,
-    ) {
+    /// Nobody answers at the socket: every window is gone with its server.
+    fn server_gone(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let boot = self.setup.boot.clone();
+        for slot in self.slots.values_mut().filter(|slot| slot.has_window()) {
+            slot.lost(now, cause_of_other_server(&boot, slot.boot()));
+        }
+        self.flush_slots(now, out);
+    }
+
+    pub(super) fn wedged(&mut self, now: Now, wedged: bool, out: &mut Vec<Effect>) {
+        const PROBLEM: &str = "tmux does not answer";
+        self.problems.retain(|it| it != PROBLEM);
+        if wedged {
+            self.problems.push(PROBLEM.to_owned());
+        }
+        let what = if wedged { PROBLEM } else { "tmux answers again" };
+        self.log(now, out, None, Happened::Hub { what: what.to_owned() });
+    }
+
+    pub(super) fn link_lost(&mut self, now: Now, why: &str, out: &mut Vec<Effect>) {
         self.log(now, out, None, Happened::Hub { what: format!("connection lost: {why}") });
         self.list_due = false;
         for slot in self.slots.values_mut() {
             slot.disconnected(now);
-            if server_gone && slot.has_window() {
-                slot.lost(now, EndCause::ServerGone);
-            }
         }
         self.flush_slots(now, out);
         self.reserved.retain(|_, it| it.creating.is_none());
