@@ -7,6 +7,7 @@ pub mod config;
 pub mod delivery;
 pub mod hub;
 pub mod model;
+pub mod pane;
 pub mod paths;
 pub mod proc;
 pub mod sources;

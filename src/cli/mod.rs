@@ -4,7 +4,9 @@
 //! needs of the outside (environment, streams, interrupt) comes in one [`Context`].
 mod context;
 mod failure;
+mod hook;
 mod hub;
+mod pane;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -36,7 +38,11 @@ pub(crate) struct Server {
 
 #[derive(clap::Subcommand)]
 enum Verb {
+    #[command(hide = true)]
+    Hook(hook::Args),
     Hub(hub::Args),
+    #[command(hide = true)]
+    Pane(pane::Args),
 }
 
 /// Runs one command and returns its exit code.
@@ -68,7 +74,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
+        Verb::Hook(args) => Ok(hook::run(args)),
         Verb::Hub(args) => hub::run(context, args).await,
+        Verb::Pane(args) => Ok(pane::run(args).await),
     }
 }
 

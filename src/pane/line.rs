@@ -1,0 +1,241 @@
+//! The command line that a user's shell runs to come to the agent.
+//!
+//! Knows four shell languages and how to quote for them; runs nothing.
+//!
+//! Every line does the same: change to the worktree after the start-up files, say that it came this
+//! far, run the agent, bring it back each time it is stopped, and end with the agent's own status.
+//! The start-up files have run by then, so a line trusts no alias, no option and no variable.
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::{Path, PathBuf},
+};
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    pub worktree: &'a Path,
+    /// Command word and arguments of the agent.
+    pub agent: &'a [OsString],
+    /// Run just before the agent, without a terminal; its outcome does not matter.
+    pub started: &'a [OsString],
+    /// Gets SIGUSR1 just before the agent starts.
+    pub pid: u32,
+}
+
+/// A program to run in the pane's foreground.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    pub program: PathBuf,
+    pub args: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Language {
+    Bash,
+    Zsh,
+    Fish,
+    Posix,
+}
+
+/// How `shell` is told to come to the agent. A shell that we do not speak is left out: `/bin/sh`.
+pub fn launch(shell: &Path, parts: &Parts<'_>) -> Launch {
+    let name = shell.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let (program, language) = match name {
+        "bash" => (shell, Language::Bash),
+        "zsh" => (shell, Language::Zsh),
+        "fish" => (shell, Language::Fish),
+        "sh" | "dash" | "ash" | "ksh" | "mksh" => (shell, Language::Posix),
+        _ => (Path::new("/bin/sh"), Language::Posix),
+    };
+    let flags = if language == Language::Posix { "-lc" } else { "-lic" };
+    let args = vec![flags.into(), OsString::from_vec(language.line(parts))];
+    Launch { program: program.to_owned(), args }
+}
+
+// A stopped agent makes bash leave a loop, hence the recursion. With a trap for INT the shell lives
+// on when the agent dies of it. `builtin` and the quotes keep aliases out.
+const BASH: &str = "\
+    \\builtin trap ':' 'INT'; \
+    \\builtin cd -- {worktree} || \\builtin exit 1; \
+    {started} </dev/null >/dev/null 2>&1 || :; \
+    \\builtin kill '-USR1' {pid} || :; \
+    __wtmag_resume() { \
+        \\builtin test -z \"$(\\builtin jobs {stopped})\" && \\builtin return; \
+        __wtmag_status=0; \
+        \\builtin fg >/dev/null || __wtmag_status=$?; \
+        __wtmag_resume; \
+    }; \
+    __wtmag_status=0; \
+    {agent} || __wtmag_status=$?; \
+    __wtmag_resume; \
+    (\\builtin exit \"$__wtmag_status\")";
+
+// `fg` does not give the status of the job it waited for, an event handler gets it.
+const FISH: &str = "\
+    status job-control full; \
+    builtin cd -- {worktree}; or exit 1; \
+    {started} </dev/null >/dev/null 2>&1; \
+    command kill '-USR1' {pid}; \
+    function __wtmag_resume; \
+        jobs | string match -q '*stopped*'; or return; \
+        function __wtmag_ended --on-process-exit (jobs -lp); \
+            set -g __wtmag_status $argv[3]; \
+        end; \
+        fg >/dev/null 2>/dev/null; \
+        __wtmag_resume; \
+    end; \
+    {agent}; \
+    set -g __wtmag_status $status; \
+    __wtmag_resume; \
+    exit $__wtmag_status";
+
+// A status of 128 and a stop signal's number (17 to 22 on Linux and macOS) means stopped: in a
+// subshell `jobs` knows no jobs.
+const POSIX: &str = "\
+    set -m; \
+    trap ':' INT; \
+    command cd -- {worktree} || exit 1; \
+    {started} </dev/null >/dev/null 2>&1 || :; \
+    command kill '-USR1' {pid} || :; \
+    __wtmag_status=0; \
+    {agent} || __wtmag_status=$?; \
+    while [ \"$__wtmag_status\" -ge 145 ] && [ \"$__wtmag_status\" -le 150 ]; do \
+        __wtmag_status=0; \
+        fg >/dev/null || __wtmag_status=$?; \
+    done; \
+    exit \"$__wtmag_status\"";
+
+impl Language {
+    fn line(self, parts: &Parts<'_>) -> Vec<u8> {
+        let (template, stopped) = match self {
+            Self::Bash => (BASH, "-ps"),
+            Self::Zsh => (BASH, "-s"),
+            Self::Fish => (FISH, ""),
+            Self::Posix => (POSIX, ""),
+        };
+        let mut line = Vec::new();
+        let mut rest = template;
+        while let Some((before, (name, after))) = next_name(rest) {
+            line.extend(before.bytes());
+            match name {
+                "worktree" => line.extend(self.quote(parts.worktree.as_os_str())),
+                "started" => line.extend(self.words(parts.started)),
+                "agent" => line.extend(self.words(parts.agent)),
+                "stopped" => line.extend(stopped.bytes()),
+                _ => line.extend(parts.pid.to_string().bytes()),
+            }
+            rest = after;
+        }
+        line.extend(rest.bytes());
+        line
+    }
+
+    /// The command word as it is where it is plain, so that aliases and functions work.
+    fn words(self, argv: &[OsString]) -> Vec<u8> {
+        let mut words = Vec::new();
+        for (n, word) in argv.iter().enumerate() {
+            if n > 0 {
+                words.push(b' ');
+            }
+            if n == 0 && is_plain(word) {
+                words.extend(word.as_bytes());
+            } else {
+                words.extend(self.quote(word));
+            }
+        }
+        words
+    }
+
+    fn quote(self, text: &OsStr) -> Vec<u8> {
+        let mut quoted = vec![b'\''];
+        for &byte in text.as_bytes() {
+            match (byte, self) {
+                (b'\'' | b'\\', Self::Fish) => quoted.extend([b'\\', byte]),
+                (b'\'', Self::Bash | Self::Zsh | Self::Posix) => quoted.extend(b"'\\''"),
+                _ => quoted.push(byte),
+            }
+        }
+        quoted.push(b'\'');
+        quoted
+    }
+}
+
+/// Splits at the first `{name}`; other braces are the shell's.
+fn next_name(text: &str) -> Option<(&str, (&str, &str))> {
+    let names = ["{worktree}", "{started}", "{agent}", "{stopped}", "{pid}"];
+    let (at, name) = names.iter().filter_map(|it| Some((text.find(it)?, it))).min()?;
+    let (before, from) = text.split_at_checked(at)?;
+    Some((before, (name.trim_matches(['{', '}']), from.get(name.len()..)?)))
+}
+
+/// `[A-Za-z0-9_./-]+`, also below the home directory.
+fn is_plain(word: &OsStr) -> bool {
+    let bytes = word.as_bytes();
+    let bytes = bytes.strip_prefix(b"~/").unwrap_or(bytes);
+    let is_plain = |c: &u8| c.is_ascii_alphanumeric() || b"_./-".contains(c);
+    !bytes.is_empty() && bytes.iter().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argv(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[track_caller]
+    fn check(shell: &str, program: &str, want: &str) {
+        let parts = Parts {
+            worktree: Path::new("/w/it's {agent}"),
+            agent: &argv(&["pi", "a b", "\\'", ""]),
+            started: &argv(&["/bin/wt mag", "hook"]),
+            pid: 7,
+        };
+        let launch = launch(Path::new(shell), &parts);
+        assert_eq!(launch.program, Path::new(program));
+        let shown: Vec<_> = launch.args.iter().map(|it| it.to_str().unwrap()).collect();
+        assert_eq!(shown.join(" "), want);
+    }
+
+    #[test]
+    fn each_shell_has_its_line() {
+        let bash = "-lic \\builtin trap ':' 'INT'; \\builtin cd -- '/w/it'\\''s {agent}' || \
+            \\builtin exit 1; '/bin/wt mag' 'hook' </dev/null >/dev/null 2>&1 || :; \
+            \\builtin kill '-USR1' 7 || :; __wtmag_resume() { \\builtin test -z \
+            \"$(\\builtin jobs -ps)\" && \\builtin return; __wtmag_status=0; \\builtin fg \
+            >/dev/null || __wtmag_status=$?; __wtmag_resume; }; __wtmag_status=0; \
+            pi 'a b' '\\'\\''' '' || __wtmag_status=$?; __wtmag_resume; \
+            (\\builtin exit \"$__wtmag_status\")";
+        check("/bin/bash", "/bin/bash", bash);
+        check("/opt/zsh", "/opt/zsh", &bash.replace("-ps", "-s"));
+        let fish = "-lic status job-control full; builtin cd -- '/w/it\\'s {agent}'; or exit 1; \
+            '/bin/wt mag' 'hook' </dev/null >/dev/null 2>&1; command kill '-USR1' 7; \
+            function __wtmag_resume; jobs | string match -q '*stopped*'; or return; \
+            function __wtmag_ended --on-process-exit (jobs -lp); \
+            set -g __wtmag_status $argv[3]; end; fg >/dev/null 2>/dev/null; __wtmag_resume; end; \
+            pi 'a b' '\\\\\\'' ''; set -g __wtmag_status $status; __wtmag_resume; \
+            exit $__wtmag_status";
+        check("/bin/fish", "/bin/fish", fish);
+        let posix = "-lc set -m; trap ':' INT; command cd -- '/w/it'\\''s {agent}' || exit 1; \
+            '/bin/wt mag' 'hook' </dev/null >/dev/null 2>&1 || :; command kill '-USR1' 7 || :; \
+            __wtmag_status=0; pi 'a b' '\\'\\''' '' || __wtmag_status=$?; \
+            while [ \"$__wtmag_status\" -ge 145 ] && [ \"$__wtmag_status\" -le 150 ]; do \
+            __wtmag_status=0; fg >/dev/null || __wtmag_status=$?; done; \
+            exit \"$__wtmag_status\"";
+        check("/bin/dash", "/bin/dash", posix);
+        check("/usr/bin/nu", "/bin/sh", posix);
+        check("", "/bin/sh", posix);
+    }
+
+    #[test]
+    fn only_a_plain_command_word_is_bare() {
+        for plain in ["claude", "my-agent_2", "./x", "/a/b.c", "~/bin/x", "-"] {
+            assert!(is_plain(OsStr::new(plain)), "{plain}");
+        }
+        for other in ["", "~/", "a b", "$x", "a;b", "FOO=1", "é", "a~", "a\n", "~a", "[", "{"] {
+            assert!(!is_plain(OsStr::new(other)), "{other}");
+        }
+    }
+}

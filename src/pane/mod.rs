@@ -1,0 +1,11 @@
+//! The process of a worker's pane: runs the agent in the user's shell, and leaves a shell behind.
+//!
+//! Knows terminals, process groups and shells; nothing of agents, screens or the hub's state.
+mod line;
+mod report;
+mod run;
+mod terminal;
+
+pub use line::{Launch, Parts, launch};
+pub use report::{Reached, report};
+pub use run::{Options, placeholder, run};

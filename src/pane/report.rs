@@ -1,0 +1,90 @@
+//! Tells the hub what happened in a pane: by its socket, and by a file when it does not answer.
+//!
+//! Knows the spool's files and one request of the protocol. Never waits longer than [`BUDGET`]:
+//! an agent or a shell stands behind it.
+use std::{
+    io::{self, BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process,
+    sync::mpsc,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    model::{Ask, Hook, HookReport, PaneId, WorkerId},
+    wire::{self, Frame, Hello, Request},
+};
+
+/// Longest wait for the hub.
+const BUDGET: Duration = Duration::from_millis(30);
+
+/// How far a report came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// The hub answered.
+    Hub,
+    /// The hub will find it in its spool.
+    Spool,
+    /// Neither; the hub may still read it from its socket.
+    Nobody,
+}
+
+/// Reports `hook`. The file comes first: whatever becomes of this process or of the hub, the hub
+/// learns of it, at worst twice with the same id.
+pub fn report(
+    spool: &Path,
+    socket: &Path,
+    worker: &WorkerId,
+    pane: Option<PaneId>,
+    hook: Hook,
+) -> Reached {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Sorts by time, and no two reports of one process have the same.
+    let id = format!("{:020}-{}", since_epoch.as_nanos(), process::id());
+    let report = HookReport { id, worker: worker.clone(), pane, hook };
+    let file = write_spool(spool, &report).ok();
+    if ask(socket, report) {
+        if let Some(file) = file {
+            // The hub may have swept it already.
+            std::fs::remove_file(file).unwrap_or_default();
+        }
+        return Reached::Hub;
+    }
+    if file.is_some() { Reached::Spool } else { Reached::Nobody }
+}
+
+/// One JSON line in a file of its own that appears whole.
+fn write_spool(spool: &Path, report: &HookReport) -> io::Result<PathBuf> {
+    let path = spool.join(format!("{}.json", report.id));
+    let mut file = tempfile::Builder::new().prefix(".").tempfile_in(spool)?;
+    serde_json::to_writer(&mut file, report)?;
+    file.write_all(b"\n")?;
+    file.persist_noclobber(&path)?;
+    Ok(path)
+}
+
+/// True when the hub answered in time, whatever it said.
+fn ask(socket: &Path, report: HookReport) -> bool {
+    let (answered, answer) = mpsc::sync_channel(1);
+    let socket = socket.to_owned();
+    // A connection to a stopped hub may hang in `connect`, which has no time limit of its own.
+    thread::spawn(move || answered.send(exchange(&socket, report).is_ok()));
+    answer.recv_timeout(BUDGET).unwrap_or(false)
+}
+
+fn exchange(socket: &Path, report: HookReport) -> io::Result<()> {
+    let request = Request { id: 1, ask: Ask::Hook(report) };
+    let mut lines = wire::encode(&Hello::new(process::id())).map_err(io::Error::other)?;
+    lines.extend(wire::encode(&request).map_err(io::Error::other)?);
+    let mut stream = UnixStream::connect(socket)?;
+    stream.write_all(&lines)?;
+    // The hub's hello comes first and is no frame.
+    for line in BufReader::new(stream).split(b'\n') {
+        if let Ok(Frame::Answer { .. } | Frame::Refused { .. }) = wire::decode(&line?) {
+            return Ok(());
+        }
+    }
+    Err(io::ErrorKind::UnexpectedEof.into())
+}

@@ -1,0 +1,239 @@
+//! Runs the agent's line in the foreground, cleans up after it, and becomes the user's shell.
+//!
+//! Knows one child and the signals around it. It reads nothing and writes nothing while the agent
+//! has the terminal.
+use std::{
+    ffi::{OsStr, OsString},
+    io::{self, Read as _},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{self, Command, ExitCode},
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{Signal, killpg},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::Pid,
+};
+use tokio::{
+    signal::unix::{Signal as Stream, SignalKind, signal},
+    time::timeout,
+};
+
+use super::{
+    line::{self, Parts},
+    report::report,
+    terminal::{self, Terminal},
+};
+use crate::model::{Exit, Hook, PaneId, WorkerId};
+
+/// How long a signal that was sent before a child ended may take to be seen.
+const OVERTAKEN: Duration = Duration::from_millis(20);
+
+/// Which agent runs where, and who is to be told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub worker: WorkerId,
+    /// tmux's `TMUX_PANE`.
+    pub pane: Option<PaneId>,
+    pub worktree: PathBuf,
+    /// tmux's `default-shell`.
+    pub shell: PathBuf,
+    /// The hub's spool directory and socket.
+    pub spool: PathBuf,
+    pub socket: PathBuf,
+    /// The agent's command word and arguments; never empty.
+    pub agent: Vec<OsString>,
+}
+
+/// How the shell's line ended.
+enum End {
+    /// With the agent's status, if `started`; else before the shell came to it.
+    Exited { exit: Exit, started: bool },
+    /// The window was closed, or somebody ended this process.
+    HungUp,
+}
+
+/// Runs the agent, and after it the user's shell in the worktree: when that works it does not
+/// return. The window ends when it returns.
+pub async fn run(options: &Options) -> ExitCode {
+    let terminal = Terminal::open();
+    let end = run_agent(options, &terminal).await.unwrap_or_else(|err| {
+        let shell = options.shell.display();
+        say(&format!("could not run `{shell}`: {err}"));
+        End::Exited { exit: Exit::Code(127), started: false }
+    });
+    let End::Exited { exit, started } = end else { return ExitCode::from(129) };
+    let was_killed = matches!(exit, Exit::Signal(_) | Exit::Code(129..));
+    terminal.take_back();
+    terminal.clean(was_killed);
+    report(&options.spool, &options.socket, &options.worker, options.pane, Hook::Exited { exit });
+    let (shell, arg0) = match (started, exit) {
+        (true, Exit::Code(0)) => {
+            say("agent ended; this is a shell in the worktree");
+            login(&options.shell)
+        }
+        (true, _) => {
+            say(&format!("agent exited ({exit}); this is a shell in the worktree"));
+            login(&options.shell)
+        }
+        // The start-up files put another shell in the place of this one, and the user left that.
+        (false, Exit::Code(0)) => return ExitCode::SUCCESS,
+        // With the user's start-up files it would end again.
+        (false, _) => {
+            say(&format!("the shell ended ({exit}) before the agent was started; this is /bin/sh"));
+            (Path::new("/bin/sh"), "sh".into())
+        }
+    };
+    terminal.forget_input();
+    let error = become_shell(shell, &arg0, &options.worktree);
+    say(&format!("could not run `{}`: {error}", shell.display()));
+    ExitCode::from(127)
+}
+
+/// Holds a window open: one line of text, then nothing, whatever is typed, until it is closed.
+pub fn placeholder() -> ExitCode {
+    let terminal = Terminal::open();
+    terminal.deafen();
+    terminal::write(b"\x1b[?25l\x1b[2mwtmag fleet: workers' windows live here\x1b[0m\r\n");
+    let mut ignored = [0; 1024];
+    while io::stdin().read(&mut ignored).is_ok_and(|n| n > 0) {}
+    ExitCode::SUCCESS
+}
+
+/// The signals that concern us. A handler, unlike `SIG_IGN`, ends with `exec`: the shell that comes
+/// after the agent gets them as usual.
+struct Signals {
+    child: Stream,
+    started: Stream,
+    hangup: Stream,
+    terminate: Stream,
+    /// Typed after the agent ended, before the shell is there: for nobody.
+    _typed: [Stream; 2],
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            child: signal(SignalKind::child())?,
+            started: signal(SignalKind::user_defined1())?,
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            _typed: [signal(SignalKind::interrupt())?, signal(SignalKind::quit())?],
+        })
+    }
+}
+
+async fn run_agent(options: &Options, terminal: &Terminal) -> io::Result<End> {
+    let mut signals = Signals::listen()?;
+    let group = spawn(options)?;
+    terminal.give(group);
+    let mut started = false;
+    loop {
+        match waitpid(group, Some(WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED)) {
+            Ok(WaitStatus::Exited(_, code)) => {
+                // An agent that ends at once may overtake its own signal.
+                started = started || timeout(OVERTAKEN, signals.started.recv()).await.is_ok();
+                return Ok(End::Exited { exit: Exit::Code(code), started });
+            }
+            Ok(WaitStatus::Signaled(_, signal, _)) => {
+                hang_up_agent(terminal);
+                return Ok(End::Exited { exit: Exit::Signal(number(signal)), started });
+            }
+            // Stopped before it had the foreground, or by a key that the agent left to it.
+            Ok(WaitStatus::Stopped(..)) => {
+                terminal.give(group);
+                send(group, Signal::SIGCONT);
+                continue;
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        tokio::select! {
+            biased;
+            _ = signals.started.recv() => started = true,
+            _ = signals.hangup.recv() => return Ok(hang_up(group)),
+            _ = signals.terminate.recv() => return Ok(hang_up(group)),
+            _ = signals.child.recv() => {}
+        }
+    }
+}
+
+/// The shell with the agent's line, in a process group of its own.
+#[expect(clippy::disallowed_methods, reason = "it gets the terminal and the caller's environment")]
+fn spawn(options: &Options) -> io::Result<Pid> {
+    let wtmag = std::env::current_exe()?;
+    let launch = line::launch(
+        &options.shell,
+        &Parts {
+            worktree: &options.worktree,
+            agent: &options.agent,
+            started: &started_command(&wtmag, options),
+            pid: process::id(),
+        },
+    );
+    let mut command = Command::new(launch.program);
+    command.args(launch.args).current_dir(&options.worktree).env("PWD", &options.worktree);
+    let child = command.process_group(0).spawn()?;
+    i32::try_from(child.id()).map(Pid::from_raw).map_err(io::Error::other)
+}
+
+/// `wtmag hook started …`: the shell's own way to say that its start-up files are done.
+fn started_command(wtmag: &Path, options: &Options) -> Vec<OsString> {
+    let mut command: Vec<OsString> = vec![wtmag.into(), "hook".into(), "started".into()];
+    command.extend(["--worker".into(), options.worker.to_string().into()]);
+    if let Some(pane) = options.pane {
+        command.extend(["--pane".into(), pane.to_string().into()]);
+    }
+    command.extend(["--spool".into(), options.spool.clone().into()]);
+    command.extend(["--socket".into(), options.socket.clone().into()]);
+    command
+}
+
+/// The window is gone or is to go. The shell passes it on to its jobs; a shell that does not is
+/// made up for by the kernel, which tells the foreground when this process, its session's leader,
+/// ends.
+fn hang_up(group: Pid) -> End {
+    send(group, Signal::SIGHUP);
+    send(group, Signal::SIGCONT);
+    End::HungUp
+}
+
+/// The shell was killed: the agent is on its own in the foreground and would fight for it.
+fn hang_up_agent(terminal: &Terminal) {
+    if let Some(group) = terminal.holder() {
+        hang_up(group);
+    }
+}
+
+fn send(group: Pid, signal: Signal) {
+    // It may have ended by itself.
+    killpg(group, signal).unwrap_or_default();
+}
+
+fn number(signal: Signal) -> i32 {
+    (1..=64).find(|&number| Signal::try_from(number) == Ok(signal)).unwrap_or_default()
+}
+
+/// A login shell, as every system and every shell knows it: by a dash before its name.
+fn login(shell: &Path) -> (&Path, OsString) {
+    let mut arg0 = OsString::from("-");
+    arg0.push(shell.file_name().unwrap_or(OsStr::new("sh")));
+    (shell, arg0)
+}
+
+/// Returns only what kept it from becoming the shell.
+#[expect(clippy::disallowed_methods, reason = "it takes the place of this process")]
+fn become_shell(shell: &Path, arg0: &OsStr, worktree: &Path) -> io::Error {
+    let dir = if worktree.is_dir() { worktree } else { Path::new("/") };
+    Command::new(shell).arg0(arg0).current_dir(dir).env("PWD", dir).exec()
+}
+
+/// A dim line of our own, on a line of its own.
+fn say(text: &str) {
+    terminal::write(format!("\r\n\x1b[2m[wtmag] {text}\x1b[0m\r\n").as_bytes());
+}
