@@ -13,7 +13,7 @@ use super::{
     input_box::{self, Found},
     profile::{Pattern, Profile, Region, Rule},
 };
-use crate::model::{FactSource, InputBox, Sample, Turn, Verdict, Word};
+use crate::model::{Blocker, FactSource, InputBox, Sample, Turn, Verdict, Word};
 
 /// Programs that are where the agent should be when it is not there.
 const SHELLS: [&str; 15] = [
@@ -169,7 +169,9 @@ impl<'a> Screen<'a> {
             let matching = hits.iter().rev().filter(|hit| wanted(&hit.word.turn));
             matching.filter(|hit| hit.matched().is_some()).max_by_key(|hit| self.place(hit))
         };
-        let dialog = lowest(|turn| matches!(turn, Turn::Blocked(_) | Turn::Waiting(_)));
+        // A dialog that is known by name is not at the same time an unknown one.
+        let known = lowest(|turn| is_dialog(turn) && *turn != Turn::Blocked(Blocker::Other));
+        let dialog = known.or_else(|| lowest(is_dialog));
         let busy = lowest(|turn| *turn == Turn::Retrying).or_else(|| lowest(Turn::is_busy));
         let first = match (dialog, busy) {
             (Some(dialog), Some(busy)) if self.is_below(busy, dialog) => Some(busy),
@@ -282,9 +284,11 @@ impl<'a> Screen<'a> {
 
     /// A dialog's text above a live box is left over from before.
     fn is_stale(&self, rule: &Rule, row: usize) -> bool {
-        let is_dialog = matches!(rule.turn, Turn::Blocked(_) | Turn::Waiting(_));
         let near_box = matches!(rule.region, Region::Above(_));
-        is_dialog && !rule.overlay && !near_box && self.found.is_some_and(|it| row < it.first)
+        is_dialog(&rule.turn)
+            && !rule.overlay
+            && !near_box
+            && self.found.is_some_and(|it| row < it.first)
     }
 
     /// The rows of a region; none when it is not on this screen.
@@ -323,6 +327,10 @@ impl<'a> Screen<'a> {
         let text = self.sample.rows.get(row).map(|it| it.trim()).unwrap_or_default();
         !text.is_empty() && text.chars().all(|c| ('\u{2500}'..='\u{259f}').contains(&c))
     }
+}
+
+fn is_dialog(turn: &Turn) -> bool {
+    matches!(turn, Turn::Blocked(_) | Turn::Waiting(_))
 }
 
 /// The text of a region, with row numbers.

@@ -29,3 +29,6 @@ pub const BUILTIN: [(&str, &str); 6] = [
 
 /// For agents without a profile of their own.
 pub const GENERIC: &str = "generic";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! The recorded agents' screens against what a human said of them.
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde::Deserialize;
+
+use super::{BUILTIN, Profile, Seen, Tracker, explain};
+use crate::model::{Now, Process, Sample, State, Timestamp, Turn, Word};
+
+#[derive(Deserialize)]
+struct Timeline {
+    moment: Vec<Moment>,
+}
+
+#[derive(Deserialize)]
+struct Moment {
+    t_ms: u64,
+    want: Want,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Want {
+    One(String),
+    Any(Vec<String>),
+}
+
+impl Want {
+    fn words(&self) -> &[String] {
+        match self {
+            Self::One(word) => std::slice::from_ref(word),
+            Self::Any(words) => words,
+        }
+    }
+}
+
+fn recordings() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/recordings")
+}
+
+/// Every screen of a case with its time.
+fn screens(path: &Path) -> Vec<(u64, Sample)> {
+    let text = fs::read_to_string(path).unwrap();
+    let mut found: Vec<(u64, Sample)> = Vec::new();
+    for line in text.lines() {
+        if let Some(head) = line.strip_prefix("##### ") {
+            found.push(heading(head));
+        } else if let Some((_, sample)) = found.last_mut() {
+            sample.rows.push(line.trim_end().to_owned());
+        }
+    }
+    found
+}
+
+fn heading(head: &str) -> (u64, Sample) {
+    let value = |name: &str| {
+        let at = head.rfind(&format!(" {name}=")).unwrap() + name.len() + 2;
+        head[at..].split(' ').next().unwrap()
+    };
+    let (column, row) = value("cur").split_once(',').unwrap();
+    let t_ms = value("t").trim_end_matches("ms").parse().unwrap();
+    let sample = Sample {
+        at: Timestamp(t_ms),
+        title: head.split_once(" title=").unwrap().1.to_owned(),
+        command: value("cmd").to_owned(),
+        cursor: (column.parse().unwrap(), row.parse().unwrap()),
+        cursor_visible: value("vis") == "1",
+        size: (120, 40),
+        alternate: value("alt") == "1",
+        dead: value("dead").starts_with('1'),
+        ..Sample::default()
+    };
+    (t_ms, sample)
+}
+
+/// What is believed at each screen, when it is seen twice and then is quiet.
+fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, String, String)> {
+    let start = Instant::now();
+    let now = |ms: u64| Now { steady: start + Duration::from_millis(ms), wall: Timestamp(ms) };
+    let mut state = State::starting(Timestamp(0));
+    let mut tracker = Tracker::new(Arc::clone(profile), &state, now(0));
+    let mut words = Vec::new();
+    for (t_ms, sample) in screens {
+        let verdict = explain(profile, sample, &[]).verdict;
+        for later in [0, 2000, 4000] {
+            let quiet_since = Some(start + Duration::from_millis(*t_ms) + QUIET);
+            let seen = Seen::Sample { sample, verdict: &verdict, quiet_since };
+            let changed = tracker.handle(now(t_ms + 10_000 + later), seen);
+            state.process = changed.process.unwrap_or(state.process);
+            state.turn = changed.turn.unwrap_or(state.turn);
+        }
+        let shell_is_back = verdict.rule == "foreground" && state.process.value == Process::Running;
+        let word = if verdict.rule == "dead" || shell_is_back {
+            "exited".to_owned()
+        } else if verdict.rule == "foreground" {
+            // Only the exit record tells an agent that has ended from one that has not begun.
+            "shell".to_owned()
+        } else {
+            state.word().to_string()
+        };
+        words.push((*t_ms, word, format!("{} `{}`", verdict.rule, verdict.evidence)));
+    }
+    words
+}
+
+/// Quiet long before each look.
+const QUIET: Duration = Duration::from_millis(5000);
+
+fn satisfies(word: &str, want: &str) -> bool {
+    let shell = word == "shell" && ["starting", "exited"].contains(&want);
+    shell
+        || want == word
+        || (want == "starting" && word == "unknown")
+        || (want == "unknown" && word == "starting")
+}
+
+/// Compares the cases that pass a filter; returns how many moments were judged, and the misses.
+fn judge(take: impl Fn(&str) -> bool) -> (usize, String) {
+    let (mut n_judged, mut misses) = (0, String::new());
+    for agent in ["claude", "codex", "opencode", "pi"] {
+        let profile = Arc::new(Profile::embedded(agent).unwrap());
+        let mut paths: Vec<PathBuf> = fs::read_dir(recordings().join(agent))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_str().unwrap().ends_with(".screens.txt"))
+            .collect();
+        paths.sort();
+        for path in paths {
+            let case = path.file_name().unwrap().to_str().unwrap().replace(".screens.txt", "");
+            if !take(&case) {
+                continue;
+            }
+            let timeline = path.with_file_name(format!("{case}.timeline.toml"));
+            let timeline: Timeline =
+                toml::from_str(&fs::read_to_string(timeline).unwrap()).unwrap();
+            for (t_ms, word, why) in believed(&profile, &screens(&path)) {
+                let Some(moment) = timeline.moment.iter().find(|it| it.t_ms == t_ms) else {
+                    continue;
+                };
+                n_judged += 1;
+                let wanted = moment.want.words();
+                if !wanted.iter().any(|want| satisfies(&word, want)) {
+                    writeln!(misses, "{agent}/{case} {t_ms}: {word} by {why}, want {wanted:?}")
+                        .unwrap();
+                }
+            }
+        }
+    }
+    (n_judged, misses)
+}
+
+fn held_out(case: &str) -> bool {
+    case.starts_with("d_perm") || case.starts_with("g_") || case.starts_with("i_")
+}
+
+#[test]
+fn every_embedded_profile_can_be_read() {
+    for (name, text) in BUILTIN {
+        let profile =
+            Profile::parse(name, text).unwrap_or_else(|it| panic!("{it}: {:?}", it.source));
+        assert_eq!(profile.name, name);
+    }
+}
+
+#[test]
+fn the_recorded_screens_are_what_a_human_says() {
+    let (n_judged, misses) = judge(|case| !held_out(case));
+    assert!(misses.is_empty(), "of {n_judged} moments:\n{misses}");
+    assert!(n_judged > 100, "{n_judged}");
+}
+
+#[test]
+fn no_word_but_unknown_without_a_profile_that_fits() {
+    let profile = Profile::embedded("claude").unwrap();
+    let sample = Sample {
+        rows: vec!["hello".to_owned()],
+        command: "claude".to_owned(),
+        ..Sample::default()
+    };
+    let verdict = explain(&profile, &sample, &[]).verdict;
+    assert_eq!(Word::Turn(verdict.turn).to_string(), "unknown");
+    assert_eq!(Turn::default(), Turn::Unknown);
+}
