@@ -67,7 +67,7 @@ const SHAPES: [Shape; 6] = [
     Shape {
         name: "buttons",
         turn: Turn::Waiting(Question::Question),
-        pattern: r"^(?:[\[<(]\s?[^\[\]<>()]{1,24}\s?[\]>)]\s*){2,}$",
+        pattern: r"^(?:[\[<(]\s?[^\[\]<>()]{1,24}\s?[\]>)]\s*){2,}$|^(?:\S.{0,24}\s{2,})?\[ .{1,24} \](?:\s{2,}\S.{0,24})?$",
         unless: "",
     },
     Shape {
@@ -85,7 +85,7 @@ const SHAPES: [Shape; 6] = [
     Shape {
         name: "navigation",
         turn: Turn::Blocked(Blocker::Other),
-        pattern: r"(?i)\b(?:enter|return|⏎|↵)\b?[^.]{0,6}\b(?:confirm|select|choose|continue|accept|apply)\b|↑/?↓.{0,16}\b(?:navigate|move|select|choose)\b",
+        pattern: r"(?i)\b(?:enter|return|⏎|↵)\b?[^.]{0,6}\b(?:confirm|select|choose|continue|accept|apply)\b|(?:↑/?↓|←/?→).{0,16}\b(?:navigate|move|select|choose)\b",
         unless: "",
     },
     Shape {
@@ -156,11 +156,15 @@ fn is_vertical(c: char) -> bool {
 }
 
 fn is_line(c: char) -> bool {
-    ('\u{2500}'..='\u{259f}').contains(&c) || "-_=+".contains(c)
+    ('\u{2500}'..='\u{259f}').contains(&c) || "-_=+~".contains(c)
 }
 
-fn is_prompt(c: char) -> bool {
-    "❯›>»→➜➤▶▸$%#λ⟩⟫»▷❱".contains(c)
+/// What follows a prompt: one to three characters that are no word, then a space or nothing.
+fn after_prompt(text: &str) -> Option<&str> {
+    let token = text.split(char::is_whitespace).next().filter(|it| !it.is_empty())?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "\"'`([{<.,;".contains(c);
+    let fits = token.chars().count() <= 3 && !token.chars().any(is_word) && !token.ends_with('.');
+    text.strip_prefix(token).filter(|_| fits)
 }
 
 /// A row that is an edge: mostly line drawing, perhaps with a label in it.
@@ -172,39 +176,42 @@ fn is_edge(row: &str) -> bool {
 }
 
 fn find_box(sample: &Sample) -> Option<Found> {
-    if sample.cursor_visible { at_cursor(sample) } else { between_edges(sample) }
+    let at_cursor = at_cursor(sample);
+    if sample.cursor_visible { at_cursor } else { at_cursor.or_else(|| between_edges(sample)) }
 }
 
 /// The cursor is in the box: what stands left of it is the text, right of it can only be a hint.
+/// Many programs hide the cursor, but leave it where it would be.
 fn at_cursor(sample: &Sample) -> Option<Found> {
     let (column, row) = (usize::from(sample.cursor.0), usize::from(sample.cursor.1));
     let blank = String::new();
     let text = sample.rows.get(row).unwrap_or(&blank);
+    if row + BOX_ROWS + MAX_BOX < sample.used_rows().len() || is_edge(text) {
+        return None;
+    }
     let left = split_column(text, column).0;
     let inner = left.trim_start();
     let framed = inner.starts_with(is_vertical);
     let inner = inner.trim_start_matches(is_vertical).trim_start();
-    let prompted = inner.starts_with(is_prompt)
-        && inner.chars().nth(1).is_none_or(char::is_whitespace)
-        && (inner.chars().count() > 1 || left.ends_with(char::is_whitespace));
-    let held = if prompted { inner.trim_start_matches(is_prompt).trim() } else { inner.trim() };
+    // A prompt at the very end of the row has lost its space.
+    let prompt = after_prompt(inner).filter(|it| !it.is_empty() || left.len() == text.len());
     let edges = edges_around(sample, row);
-    if !framed && !prompted && edges.is_none() {
+    if !framed && prompt.is_none() && edges.is_none() {
         return None;
     }
-    if row + BOX_ROWS + MAX_BOX < sample.used_rows().len() {
-        return None;
-    }
+    let held = prompt.unwrap_or(inner).trim();
     let (first, last) = edges.unwrap_or((row, row));
-    let whole = body(sample, first, last);
     // The cursor may stand in a later row of a longer text.
-    let earlier = body(sample, first, row.saturating_sub(1).max(first));
-    let nothing = held.is_empty() && (first == row || earlier.is_empty());
-    let input = if nothing { InputBox::Empty } else { InputBox::Holds(whole) };
+    let earlier = if first < row { body(sample, first, row - 1) } else { String::new() };
+    let input = if held.is_empty() && earlier.is_empty() {
+        InputBox::Empty
+    } else {
+        InputBox::Holds(body(sample, first, last))
+    };
     Some(Found { first, last, column, input })
 }
 
-/// The cursor is hidden: only a prompt between two edges is a box.
+/// The cursor is elsewhere: only a prompt between two edges is a box.
 fn between_edges(sample: &Sample) -> Option<Found> {
     let rows = sample.used_rows();
     let filled = rows.iter().enumerate().rev().filter(|(_, row)| !row.trim().is_empty());
@@ -215,23 +222,16 @@ fn between_edges(sample: &Sample) -> Option<Found> {
     if last < first || last - first >= MAX_BOX {
         return None;
     }
-    let filled: Vec<&str> = rows
-        .get(first..=last)?
-        .iter()
-        .map(|row| unframed(row))
-        .filter(|it| !it.is_empty())
-        .collect();
-    let prompted = filled.first().is_some_and(|it| it.starts_with(is_prompt));
-    let column = usize::from(sample.cursor.0);
+    let inside = rows.get(first..=last)?.iter().map(|row| unframed(row));
+    let filled: Vec<&str> = inside.filter(|it| !it.is_empty()).collect();
     let input = match filled.as_slice() {
         [] => InputBox::Empty,
-        [line] if line.chars().count() == 1 && prompted => InputBox::Empty,
-        [line] if prompted && line.chars().nth(1).is_some_and(char::is_whitespace) => {
-            InputBox::Unseen
-        }
+        [line] if after_prompt(line)?.is_empty() => InputBox::Empty,
+        // A hint or a draft: there is no telling.
+        [_] => InputBox::Unseen,
         _ => return None,
     };
-    Some(Found { first, last, column, input })
+    Some(Found { first, last, column: usize::from(sample.cursor.0), input })
 }
 
 /// First and last row between the edges around a row, when both are near.
@@ -248,12 +248,7 @@ fn body(sample: &Sample, first: usize, last: usize) -> String {
     let lines: Vec<&str> = rows.iter().map(|row| unframed(row)).collect();
     let text = lines.join("\n");
     let text = text.trim();
-    let bare = text.trim_start_matches(is_prompt);
-    if bare.starts_with(char::is_whitespace) || bare.is_empty() {
-        bare.trim().to_owned()
-    } else {
-        text.to_owned()
-    }
+    after_prompt(text).unwrap_or(text).trim().to_owned()
 }
 
 /// Splits a row at a column.
