@@ -5,6 +5,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod delivery;
+pub mod git;
 pub mod hub;
 pub mod model;
 pub mod pane;

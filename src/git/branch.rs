@@ -1,0 +1,55 @@
+//! Moving and deleting local branches, only from where they are known to be.
+use std::time::Duration;
+
+use gix::{
+    ObjectId,
+    refs::{FullName, Target, transaction::PreviousValue},
+};
+
+use super::{BranchEnd, Error, Repo};
+
+/// How often a foreign lock on the config is waited out.
+const TRIES: u32 = 8;
+
+/// Moves a branch from one commit to another, if it still is at the first.
+pub(super) fn forward(
+    repo: &Repo,
+    branch: &str,
+    from: ObjectId,
+    to: ObjectId,
+) -> Result<(), Error> {
+    let expected = PreviousValue::MustExistAndMatch(from.into());
+    repo.gix()
+        .reference(format!("refs/heads/{branch}"), to, expected, "wtmag: fast-forward")
+        .map(drop)
+        .map_err(Error::read(format!("branch `{branch}`")))
+}
+
+/// Deletes a branch with its config, if it still is at `tip` and checked out nowhere.
+pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<BranchEnd, Error> {
+    let what = || format!("branch `{branch}`");
+    let mut attempt = 0;
+    loop {
+        match repo.branch_tip(branch)? {
+            None => return Ok(BranchEnd::Gone),
+            Some(now) if now != tip => return Ok(BranchEnd::Moved { tip: now }),
+            Some(_) => {}
+        }
+        if let Some(at) = repo.worktree_of(branch)? {
+            return Ok(BranchEnd::CheckedOut { path: at.path });
+        }
+        let name =
+            FullName::try_from(format!("refs/heads/{branch}")).map_err(Error::read(what()))?;
+        let target = ObjectId::from_hex(tip.as_bytes()).map_err(Error::read(what()))?;
+        let doomed = [(name, Target::Object(target))];
+        match repo.gix().clone().delete_local_branches_if_unchanged(doomed) {
+            Ok(()) => return Ok(BranchEnd::Deleted),
+            Err(_) if attempt < TRIES => {
+                // Somebody else writes the config or the ref: there is no event to wait for.
+                tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
+                attempt += 1;
+            }
+            Err(it) => return Err(Error::read(what())(it)),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `.wtmag/` in a worktree: kept out of commits, and written only where it is safe to write.
+//!
+//! A commit may hold a `.wtmag` of its own that leads elsewhere, so nothing here follows a link: the
+//! directory is opened first and everything else happens relative to it.
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    os::fd::{AsFd as _, OwnedFd},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use gix::{ObjectId, bstr::ByteSlice as _};
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, open, openat, renameat},
+    sys::stat::{Mode, fchmod, fstat, mkdirat},
+    unistd::{UnlinkatFlags, geteuid, unlinkat},
+};
+
+use super::{Error, Journal, Repo, journal::Step, status};
+
+const DIR: &str = ".wtmag";
+const BRIEF: &str = "prompt.md";
+const LINE: &str = "/.wtmag/";
+
+/// Refuses a commit that has a `.wtmag` at its top, whatever kind of thing it is.
+pub(super) fn refuse_commit(repo: &gix::Repository, id: ObjectId) -> Result<(), Error> {
+    let read = || format!("commit `{id}`");
+    let commit = repo.find_commit(id).map_err(Error::read(read()))?;
+    let tree = commit.tree().map_err(Error::read(read()))?;
+    for entry in tree.iter() {
+        let entry = entry.map_err(Error::read(read()))?;
+        refuse_path(entry.filename())?;
+    }
+    Ok(())
+}
+
+/// Refuses a worktree whose commit or index has a `.wtmag`.
+pub(super) fn refuse_worktree(path: &Path) -> Result<(), Error> {
+    let repo = status::open(path)?;
+    if let Ok(head) = repo.head_id() {
+        refuse_commit(&repo, head.detach())?;
+    }
+    let index = repo.index_or_empty().map_err(Error::read("the index"))?;
+    index.entries().iter().try_for_each(|entry| refuse_path(entry.path(&index)))
+}
+
+/// On some file systems `.WTMAG` is the same.
+fn refuse_path(path: &gix::bstr::BStr) -> Result<(), Error> {
+    let top = path.split_str("/").next().unwrap_or_default();
+    if top.eq_ignore_ascii_case(DIR.as_bytes()) {
+        return Err(Error::Tracked { path: path.to_str_lossy().into_owned() });
+    }
+    Ok(())
+}
+
+/// Makes `.wtmag/` and keeps it out of commits: by a `.gitignore` of its own, written before anything
+/// else is, and by a line in the `info/exclude` that all worktrees share.
+pub(super) fn prepare(repo: &Repo, worktree: &Path, journal: &mut Journal) -> Result<(), Error> {
+    let made = worktree.join(DIR).symlink_metadata().is_err();
+    journal.announce(Step::Scratch { worktree: worktree.to_owned(), made })?;
+    let dir = open_dir(worktree)?;
+    replace(&dir, worktree, ".gitignore", b"*\n")?;
+    exclude(repo.common_dir())
+}
+
+/// Writes the brief to `.wtmag/prompt.md`, readable for the user alone. Its path comes back.
+///
+/// # Errors
+/// [`Error::Unsafe`] when `.wtmag` is no directory of the user's, [`Error::Tracked`] when a commit or
+/// the index has come to hold it, [`Error::Io`].
+pub fn write_brief(worktree: &Path, text: &str, journal: &mut Journal) -> Result<PathBuf, Error> {
+    refuse_worktree(worktree)?;
+    let dir = open_dir(worktree)?;
+    let before = read(&dir, BRIEF);
+    journal.announce(Step::Brief { worktree: worktree.to_owned(), before })?;
+    replace(&dir, worktree, ".gitignore", b"*\n")?;
+    replace(&dir, worktree, BRIEF, text.as_bytes())?;
+    Ok(worktree.join(DIR).join(BRIEF))
+}
+
+/// Puts an earlier brief back, or takes ours away.
+pub(super) fn undo_brief(worktree: &Path, before: Option<&str>) -> Result<(), Error> {
+    let dir = open_dir(worktree)?;
+    match before {
+        Some(text) => replace(&dir, worktree, BRIEF, text.as_bytes()),
+        None => {
+            unlink(&dir, BRIEF);
+            Ok(())
+        }
+    }
+}
+
+/// Takes away a `.wtmag/` that holds nothing but our `.gitignore`.
+pub(super) fn undo_scratch(worktree: &Path) {
+    let path = worktree.join(DIR);
+    let only_ours = fs::read_dir(&path)
+        .is_ok_and(|mut it| it.all(|entry| entry.is_ok_and(|it| it.file_name() == ".gitignore")));
+    if !only_ours {
+        return;
+    }
+    if let Ok(dir) = open_dir(worktree) {
+        unlink(&dir, ".gitignore");
+        // Somebody may have put something there just now.
+        fs::remove_dir(&path).unwrap_or_default();
+    }
+}
+
+/// Opens `.wtmag` itself, making it when it is not there.
+fn open_dir(worktree: &Path) -> Result<OwnedFd, Error> {
+    let path = worktree.join(DIR);
+    let failed = |act| {
+        let path = path.clone();
+        move |it: Errno| Error::Io { act, path, source: it.into() }
+    };
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let top = open(worktree, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+    let top = top.map_err(failed("open"))?;
+    match mkdirat(&top, DIR, Mode::S_IRWXU) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(it) => return Err(failed("create")(it)),
+    }
+    let unsafe_because = |what| Error::Unsafe { path: path.clone(), what };
+    let dir = match openat(&top, DIR, flags, Mode::empty()) {
+        Ok(dir) => dir,
+        Err(Errno::ELOOP | Errno::ENOTDIR) => {
+            let is_link = path.symlink_metadata().is_ok_and(|it| it.is_symlink());
+            return Err(unsafe_because(if is_link { "a symbolic link" } else { "a file" }));
+        }
+        Err(it) => return Err(failed("open")(it)),
+    };
+    let owner = fstat(&dir).map_err(failed("inspect"))?.st_uid;
+    if owner != geteuid().as_raw() {
+        return Err(unsafe_because("somebody else's"));
+    }
+    fchmod(&dir, Mode::S_IRWXU).map_err(failed("protect"))?;
+    Ok(dir)
+}
+
+/// Puts a file into the directory in one step; a link of that name is replaced, not followed.
+fn replace(dir: &OwnedFd, worktree: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let partial = format!(".{name}.{}", std::process::id());
+    let write = || -> io::Result<()> {
+        // Left over by a process of the same number that was killed.
+        unlink(dir, &partial);
+        let flags =
+            OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let mut file = File::from(openat(dir, partial.as_str(), flags, mode)?);
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        renameat(dir, partial.as_str(), dir, name)?;
+        Ok(())
+    };
+    write().map_err(|source| {
+        unlink(dir, &partial);
+        Error::Io { act: "write", path: worktree.join(DIR).join(name), source }
+    })
+}
+
+fn read(dir: &OwnedFd, name: &str) -> Option<String> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let mut file = File::from(openat(dir, name, flags, Mode::empty()).ok()?);
+    let mut text = String::new();
+    file.metadata().ok()?.is_file().then_some(())?;
+    file.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// Its absence is as good.
+fn unlink(dir: &OwnedFd, name: &str) {
+    unlinkat(dir.as_fd(), name, UnlinkatFlags::NoRemoveDir).unwrap_or_default();
+}
+
+/// Adds our line to the shared exclude file unless it is there.
+fn exclude(common_dir: &Path) -> Result<(), Error> {
+    let info = common_dir.join("info");
+    fs::create_dir_all(&info).map_err(Error::io("create", &info))?;
+    // It may be a link into somebody's dotfiles: the file behind it is the one to change.
+    let path = info.join("exclude");
+    let path = fs::canonicalize(&path).unwrap_or(path);
+    if has_line(&load(&path)?) {
+        return Ok(());
+    }
+    let patience = gix::lock::acquire::Fail::AfterDurationWithBackoff(Duration::from_secs(5));
+    let Ok(mut lock) = gix::lock::File::acquire_to_update_resource(&path, patience, None, 0) else {
+        // A left-over lock: `.wtmag/.gitignore` does the same for this worktree.
+        tracing::warn!(path = %path.display(), "could not lock the exclude file");
+        return Ok(());
+    };
+    let mut bytes = load(&path)?;
+    if has_line(&bytes) {
+        return Ok(());
+    }
+    if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(LINE.as_bytes());
+    bytes.push(b'\n');
+    lock.write_all(&bytes).map_err(Error::io("write", &path))?;
+    lock.commit()
+        .map(drop)
+        .map_err(|it| Error::Read { what: format!("`{}`", path.display()), source: it.into() })
+}
+
+fn load(path: &Path) -> Result<Vec<u8>, Error> {
+    match fs::read(path) {
+        Err(it) if it.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(Error::io("read", path)),
+    }
+}
+
+fn has_line(bytes: &[u8]) -> bool {
+    bytes.lines().any(|line| line.trim_end() == LINE.as_bytes())
+}

@@ -1,0 +1,204 @@
+//! Fetching one ref by `git fetch`, shared for some seconds between all processes.
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, News, Repo, RepoLock, Run, lock};
+use crate::proc::{self, Cmd};
+
+/// How long an answer, also a refusal, is good for everybody.
+const SHARED: Duration = Duration::from_secs(10);
+
+/// How long a server may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// One ref of a remote and where it is kept here.
+pub(super) struct Wanted<'a> {
+    /// Name of a remote or a URL.
+    pub from: &'a str,
+    /// Full name over there.
+    pub theirs: &'a str,
+    /// Full name here, below `refs/wtmag/`.
+    pub ours: &'a str,
+}
+
+/// A fetch that others may share.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Stamp {
+    /// Unix milliseconds.
+    at: u64,
+    sha: Option<String>,
+    why: String,
+}
+
+/// Why there is no fresh commit.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub why: String,
+}
+
+impl Refusal {
+    /// The server answered, and has no such ref.
+    pub(super) fn is_absent(&self) -> bool {
+        self.why.contains("find remote ref")
+    }
+}
+
+/// The commit that the ref is at over there now, or was within the last ten seconds.
+pub(super) async fn shared(
+    repo: &Repo,
+    lock: &RepoLock,
+    wanted: &Wanted<'_>,
+    run: &mut Run<'_>,
+) -> Result<Result<String, Refusal>, Error> {
+    let key = format!("{} {}", wanted.from, wanted.theirs);
+    let known = load(&stamps_path(repo)?).remove(&key);
+    if let Some(stamp) = known.filter(|it| is_young(it, now())) {
+        match stamp.sha {
+            None => return Ok(Err(Refusal { why: stamp.why })),
+            Some(sha) if repo.commit_id(&sha).is_some() => return Ok(Ok(sha)),
+            Some(_) => {}
+        }
+    }
+    fresh(repo, lock, wanted, run).await
+}
+
+/// The commit that the ref is at over there now.
+pub(super) async fn fresh(
+    repo: &Repo,
+    _lock: &RepoLock,
+    wanted: &Wanted<'_>,
+    run: &mut Run<'_>,
+) -> Result<Result<String, Refusal>, Error> {
+    let what = wanted.theirs.trim_start_matches("refs/heads/").to_owned();
+    (run.tell)(&News::Fetching { what, from: wanted.from.to_owned() });
+    let answer = ask(repo, wanted, run).await?;
+    let (sha, why) = match &answer {
+        Ok(sha) => (Some(sha.clone()), String::new()),
+        Err(refusal) => (None, refusal.why.clone()),
+    };
+    let path = stamps_path(repo)?;
+    let now = now();
+    let mut stamps = load(&path);
+    stamps.retain(|_, stamp| is_young(stamp, now));
+    stamps.insert(format!("{} {}", wanted.from, wanted.theirs), Stamp { at: now, sha, why });
+    save(&path, &stamps)?;
+    Ok(answer)
+}
+
+async fn ask(
+    repo: &Repo,
+    wanted: &Wanted<'_>,
+    run: &mut Run<'_>,
+) -> Result<Result<String, Refusal>, Error> {
+    let refspec = format!("+{}:{}", wanted.theirs, wanted.ours);
+    let cmd = git(repo).args([
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-auto-gc",
+        "--no-recurse-submodules",
+        // Only what is named here: nothing of the user's refs moves.
+        "--refmap=",
+        "--",
+        wanted.from,
+        &refspec,
+    ]);
+    let output = match cmd.limit(LIMIT).run(run.cancel).await {
+        Ok(output) => output,
+        Err(it @ proc::Error::TimedOut { .. }) => return Ok(Err(Refusal { why: it.to_string() })),
+        Err(it) => return Err(it.into()),
+    };
+    if !output.is_success() {
+        return Ok(Err(Refusal { why: first_line(&output.stderr_text()) }));
+    }
+    match repo.ref_id(wanted.ours)? {
+        Some(id) => Ok(Ok(id.to_string())),
+        None => Err(Error::Answer { program: "git", why: format!("no `{}`", wanted.ours) }),
+    }
+}
+
+/// `git` on this repository, whatever directory it is in; it asks nobody for a password.
+pub(super) fn git(repo: &Repo) -> Cmd<'static> {
+    git_at(repo.home()).args(["--git-dir".as_ref(), repo.common_dir().as_os_str()])
+}
+
+/// `git` in a directory; it asks nobody for a password and speaks English.
+pub(super) fn git_at(dir: &Path) -> Cmd<'static> {
+    Cmd::new("git", dir)
+        .env("LC_ALL", "C")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        // A program in the background that asks on the terminal stops for ever.
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+}
+
+/// The line of git's words that says what is wrong.
+pub(super) fn first_line(text: &str) -> String {
+    let is_reason = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
+    let line =
+        text.lines().find(is_reason).or_else(|| text.lines().next()).unwrap_or("no reason given");
+    line.trim_start_matches("fatal: ").trim_start_matches("error: ").trim().to_owned()
+}
+
+fn stamps_path(repo: &Repo) -> Result<std::path::PathBuf, Error> {
+    Ok(lock::state_dir(repo)?.join("fetched.json"))
+}
+
+/// Only a cache: one that cannot be read is an empty one.
+fn load(path: &Path) -> BTreeMap<String, Stamp> {
+    let text = fs::read(path).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+fn save(path: &Path, stamps: &BTreeMap<String, Stamp>) -> Result<(), Error> {
+    let dir = path.parent().unwrap_or(path);
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(&serde_json::to_vec(stamps)?)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(Error::io("write", path))
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A stamp from the future (the clock was set back) is none.
+fn is_young(stamp: &Stamp, now: u64) -> bool {
+    now.checked_sub(stamp.at).is_some_and(|age| u128::from(age) < SHARED.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_shared_for_ten_seconds() {
+        let stamp = Stamp { at: 100_000, sha: None, why: String::new() };
+        assert!(is_young(&stamp, 100_000));
+        assert!(is_young(&stamp, 109_999));
+        assert!(!is_young(&stamp, 110_000));
+        assert!(!is_young(&stamp, 99_999));
+    }
+
+    #[test]
+    fn the_reason_is_found_among_gits_words() {
+        assert_eq!(
+            first_line("hint: x\nfatal: unable to access 'u'\nmore"),
+            "unable to access 'u'"
+        );
+        assert_eq!(first_line("ssh: no route\n"), "ssh: no route");
+        assert_eq!(first_line(""), "no reason given");
+    }
+}

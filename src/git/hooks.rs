@@ -1,0 +1,81 @@
+//! WorkTrunk's start hooks, run as a phase of their own so that their progress and failure show.
+use std::{path::Path, time::Duration};
+
+use super::{Error, Journal, News, Run, Tool, journal::Step, wt::reason};
+
+/// `npm ci` on a bad day.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+/// Which hooks run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hooks {
+    /// The user's own, and those of the project that the user has approved; others are an error.
+    #[default]
+    Approved,
+    /// All, approved or not.
+    Yes,
+    /// None.
+    Skip,
+}
+
+impl Hooks {
+    pub(super) fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Approved => None,
+            Self::Yes => Some("--yes"),
+            Self::Skip => Some("--no-hooks"),
+        }
+    }
+}
+
+/// Runs `pre-start` to its end, then starts `post-start` in the background. `base` is the branch that
+/// the hooks see as `{{ base }}`. Plain git has no such hooks.
+///
+/// # Errors
+/// [`Error::Unapproved`], [`Error::HookFailed`] with the hook's code and last lines.
+pub async fn run_hooks(
+    tool: &Tool,
+    worktree: &Path,
+    base: Option<&str>,
+    hooks: Hooks,
+    journal: &mut Journal,
+    run: &mut Run<'_>,
+) -> Result<(), Error> {
+    let Tool::Wt(wt) = tool else { return Ok(()) };
+    if hooks == Hooks::Skip {
+        return Ok(());
+    }
+    journal.announce(Step::Hooks)?;
+    let base = base.map(|it| format!("--base={it}"));
+    let flags: Vec<String> = hooks.flag().map(str::to_owned).into_iter().chain(base).collect();
+    for phase in ["pre-start", "post-start"] {
+        (run.tell)(&News::Hook { phase });
+        let output = wt.hook(worktree, phase, &flags, LIMIT, run).await?;
+        if output.is_success() {
+            continue;
+        }
+        if asks_for_approval(&output.stderr_text()) {
+            return Err(Error::Unapproved { phase, text: output.stderr_text() });
+        }
+        // A hook that a signal ended has no code; 128 + signal is what wt itself would say.
+        let code = output.status.code().unwrap_or(1);
+        return Err(Error::HookFailed {
+            phase,
+            code,
+            text: last_lines(&output.stderr_text(), &reason(&output)),
+        });
+    }
+    Ok(())
+}
+
+/// wt refuses to ask without a terminal.
+pub(super) fn asks_for_approval(text: &str) -> bool {
+    text.contains("Cannot prompt for approval")
+}
+
+fn last_lines(text: &str, or: &str) -> String {
+    const N: usize = 10;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.get(lines.len().saturating_sub(N)..).unwrap_or_default().join("\n");
+    if last.is_empty() { or.to_owned() } else { last }
+}

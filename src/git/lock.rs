@@ -1,0 +1,111 @@
+//! One process at a time makes, fetches into or removes from one repository.
+//!
+//! git's own worktree registry races when two processes change it at once. The lock is a file in
+//! the common git dir, held through the kernel: it is gone when its holder is.
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time};
+
+use super::{Error, News, Repo, Run};
+use crate::proc;
+
+/// How long one command waits for others before it gives up.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// The right to change the worktrees of one repository. Dropping it gives the right back.
+#[derive(Debug)]
+pub struct RepoLock {
+    _file: File,
+}
+
+impl RepoLock {
+    /// Waits its turn, two minutes at most, and says so when there is anything to wait for.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the time is over, [`Error::Proc`] when the user gave up.
+    pub async fn acquire(repo: &Repo, run: &mut Run<'_>) -> Result<Self, Error> {
+        Self::acquire_within(repo, LIMIT, run).await
+    }
+
+    /// Like [`Self::acquire`] with a limit of its own.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub async fn acquire_within(
+        repo: &Repo,
+        limit: Duration,
+        run: &mut Run<'_>,
+    ) -> Result<Self, Error> {
+        let path = state_dir(repo)?.join("lock");
+        let mut file = open(&path).map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = load_holder(&mut file);
+                (run.tell)(&News::Waiting { holder });
+                let waited = wait_for(file, limit, run).await?;
+                file = waited.ok_or(Error::Busy { holder, limit })?;
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::Io { act: "lock", path, source });
+            }
+        }
+        // Only for the message of those who wait: a failure here changes nothing.
+        save_holder(&mut file).unwrap_or_default();
+        Ok(Self { _file: file })
+    }
+}
+
+/// Where this program keeps its own files of a repository.
+pub(super) fn state_dir(repo: &Repo) -> Result<PathBuf, Error> {
+    let dir = repo.common_dir().join("wtmag");
+    fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
+    Ok(dir)
+}
+
+/// Takes a lock that someone else has: the file, or nothing when the time is over.
+pub(super) async fn wait_for(
+    file: File,
+    limit: Duration,
+    run: &Run<'_>,
+) -> Result<Option<File>, Error> {
+    let (done, locked) = oneshot::channel();
+    // A thread of its own, because flock cannot be given up; it ends with the process at the latest.
+    let waiter = std::thread::Builder::new().name("lock".to_owned()).spawn(move || {
+        let result = file.lock().map(|()| file);
+        // Nobody waits any more: dropping the file gives the lock back.
+        drop(done.send(result));
+    });
+    let unlocked = |source| Error::Io { act: "lock", path: PathBuf::from("lock"), source };
+    drop(waiter.map_err(unlocked)?);
+    let mut cancel = run.cancel.clone();
+    tokio::select! {
+        result = locked => match result {
+            Ok(result) => result.map(Some).map_err(unlocked),
+            Err(_) => Ok(None),
+        },
+        () = time::sleep(limit) => Ok(None),
+        () = proc::cancelled(&mut cancel) => Err(proc::Error::Cancelled.into()),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+fn load_holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn save_holder(file: &mut File) -> io::Result<()> {
+    file.rewind()?;
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())
+}

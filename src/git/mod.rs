@@ -1,0 +1,80 @@
+//! Repositories, worktrees and what would be lost with them.
+//!
+//! Knows git, WorkTrunk and the files they keep. Reads with gix; what talks to a network or makes
+//! and removes worktrees is `git` and `wt` themselves. Knows nothing of tmux, agents or the hub.
+mod base;
+mod branch;
+mod error;
+pub mod exclude;
+mod fetch;
+mod hooks;
+pub mod journal;
+mod lock;
+mod merged;
+pub mod names;
+mod plain;
+mod processes;
+pub mod record;
+mod repo;
+pub mod safety;
+mod status;
+mod undo;
+mod worktree;
+mod wt;
+
+use std::fmt;
+
+pub use base::{Picked, PickedFrom, Start, pick};
+pub use error::Error;
+pub use hooks::{Hooks, run_hooks};
+pub use journal::{Journal, leftovers};
+pub use lock::RepoLock;
+pub use repo::{Repo, Worktree};
+pub use safety::{Loss, Losses, Subject, losses};
+pub use undo::Undone;
+pub use worktree::{BranchEnd, Doomed, Made, Order, Removal, Removed, make, remove};
+pub use wt::{Backend, Tool, Version, Wt};
+
+use crate::proc::Cancel;
+
+/// One command as its user sees it: how it is stopped, and where it says what happens.
+pub struct Run<'a> {
+    pub cancel: &'a Cancel,
+    pub tell: &'a mut dyn FnMut(&News),
+}
+
+/// Something that a user who waits wants to know. Prints as one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Another process has the repository's lock; its pid where known.
+    Waiting { holder: Option<u32> },
+    /// The network is asked.
+    Fetching { what: String, from: String },
+    /// The base is a local copy of unknown age.
+    Stale { name: String, why: String },
+    /// Plain git is used although WorkTrunk was not excluded.
+    Fallback { why: String },
+    /// Another git process got in the way; trying again.
+    Retrying { why: String },
+    /// A hook of WorkTrunk is about to run.
+    Hook { phase: &'static str },
+    /// What a program that runs now says.
+    Line(String),
+}
+
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting { holder: Some(pid) } => {
+                write!(f, "waiting for the repository: process {pid} is at work in it")
+            }
+            Self::Waiting { holder: None } => f.write_str("waiting for the repository"),
+            Self::Fetching { what, from } => write!(f, "fetching {what} from {from}"),
+            Self::Stale { name, why } => write!(f, "using the local `{name}`: {why}"),
+            Self::Fallback { why } => write!(f, "using plain git worktrees: {why}"),
+            Self::Retrying { why } => write!(f, "trying again: {why}"),
+            Self::Hook { phase } => write!(f, "running {phase} hooks"),
+            Self::Line(line) => f.write_str(line),
+        }
+    }
+}

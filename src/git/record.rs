@@ -1,0 +1,82 @@
+//! Who works in a worktree: one small file in its git dir, seen by every hub of this user.
+use std::{
+    fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Journal, journal::Step};
+use crate::model::{Timestamp, WorkerId};
+
+const NAME: &str = "wtmag.json";
+
+/// The worker of one worktree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub worker: WorkerId,
+    /// State directory of the hub that watches it.
+    pub hub: PathBuf,
+    pub created: Timestamp,
+}
+
+/// Takes the worktree for one worker; the journal takes it back unless it is committed.
+///
+/// # Errors
+/// [`Error::Claimed`] when there is a record already, whoever wrote it.
+pub fn claim(git_dir: &Path, record: &Record, journal: &mut Journal) -> Result<(), Error> {
+    let path = git_dir.join(NAME);
+    journal.announce(Step::Record { git_dir: git_dir.to_owned(), record: record.clone() })?;
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(git_dir)?;
+        file.write_all(&serde_json::to_vec_pretty(record)?)?;
+        file.as_file().sync_all()?;
+        // One step that fails when the name is taken.
+        file.persist_noclobber(&path).map_err(|it| it.error)?;
+        Ok(())
+    };
+    match write() {
+        Ok(()) => Ok(()),
+        Err(it) if it.kind() == io::ErrorKind::AlreadyExists => match load(git_dir)? {
+            Some(record) => Err(Error::Claimed { record: Box::new(record) }),
+            None => Err(Error::Io { act: "write", path, source: it }),
+        },
+        Err(it) => Err(Error::Io { act: "write", path, source: it }),
+    }
+}
+
+/// The worker recorded for a worktree, by the worktree's git dir.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Journal`] for a file that cannot be understood.
+pub fn load(git_dir: &Path) -> Result<Option<Record>, Error> {
+    let path = git_dir.join(NAME);
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|source| Error::Journal { path, source }),
+        Err(it) if it.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Io { act: "read", path, source }),
+    }
+}
+
+/// Gives the worktree back, if `worker` has it.
+///
+/// # Errors
+/// As [`load`], and [`Error::Io`] when it cannot be deleted.
+pub fn remove(git_dir: &Path, worker: &WorkerId) -> Result<(), Error> {
+    let path = git_dir.join(NAME);
+    if load(git_dir)?.is_some_and(|it| it.worker == *worker) {
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    }
+    Ok(())
+}
+
+/// Takes back exactly this record.
+pub(super) fn withdraw(git_dir: &Path, record: &Record) -> Result<(), Error> {
+    if load(git_dir)?.as_ref() == Some(record) {
+        remove(git_dir, &record.worker)?;
+    }
+    Ok(())
+}

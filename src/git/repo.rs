@@ -1,0 +1,336 @@
+//! One repository as it is on disk: where it is, its branches, worktrees and remotes.
+//!
+//! Knows the layouts (a clone, a linked worktree, a bare repository with worktrees beside it, a
+//! submodule, a separate git dir). Asks no network and changes nothing.
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use gix::{
+    ObjectId,
+    bstr::{BStr, ByteSlice as _},
+    remote::Direction,
+};
+
+use super::{Error, error::Cause};
+use crate::model::Host;
+
+/// A repository found from a directory inside it. Cheap to make (below 1 ms), reads live.
+pub struct Repo {
+    inner: gix::Repository,
+    common_dir: PathBuf,
+    /// `None` in the bare layout.
+    main_worktree: Option<PathBuf>,
+}
+
+/// One worktree as the repository has it registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worktree {
+    /// Its directory; canonical while it exists.
+    pub path: PathBuf,
+    /// Its own git dir (`.git/worktrees/<id>`, or the common one for the main worktree).
+    pub git_dir: PathBuf,
+    /// The branch it has checked out or rebases; `None` when its HEAD is detached.
+    pub branch: Option<String>,
+    /// The commit it is on; `None` before the first one.
+    pub head: Option<String>,
+    pub is_main: bool,
+    /// Why it must not be removed, where someone said so.
+    pub locked: Option<String>,
+    /// The directory is gone.
+    pub is_missing: bool,
+}
+
+impl Repo {
+    /// Finds the repository that `dir` is in, as git would.
+    ///
+    /// # Errors
+    /// [`Error::NoRepository`], [`Error::Untrusted`] for one that belongs to somebody else and is not
+    /// in `safe.directory`, [`Error::RefFormat`], [`Error::Open`].
+    pub fn discover(dir: &Path) -> Result<Self, Error> {
+        let open = gix::open::Options::default().bail_if_untrusted(true);
+        let by_trust = gix::sec::trust::Mapping { full: open.clone(), reduced: open };
+        let (_, trust) = gix::discover::upwards(dir)
+            .map_err(|it| Error::NoRepository { path: dir.to_owned(), source: it.into() })?;
+        let repo = gix::ThreadSafeRepository::discover_opts(dir, Default::default(), by_trust);
+        match repo {
+            Ok(repo) => Self::new(repo.to_thread_local()),
+            Err(it) if trust != gix::sec::Trust::Full => {
+                Err(Error::Untrusted { path: dir.to_owned(), source: it.into() })
+            }
+            Err(it) => Err(Error::Open { path: dir.to_owned(), source: it.into() }),
+        }
+    }
+
+    fn new(inner: gix::Repository) -> Result<Self, Error> {
+        let open = |path: &Path| {
+            let path = path.to_owned();
+            move |source: Cause| Error::Open { path, source }
+        };
+        let common_dir = fs::canonicalize(inner.common_dir())
+            .map_err(|it| open(inner.common_dir())(it.into()))?;
+        if let Some(format) = inner.config_snapshot().string("extensions.refStorage")
+            && format.as_bstr() != "files"
+        {
+            return Err(Error::RefFormat { path: common_dir, format: format.to_string() });
+        }
+        let main = inner.main_repo().map_err(|it| open(&common_dir)(it.into()))?;
+        // `is_bare` is also true in the worktrees of a bare repository: only the main one counts.
+        let main_worktree =
+            main.workdir().filter(|_| !main.is_bare()).and_then(|dir| fs::canonicalize(dir).ok());
+        Ok(Self { inner, common_dir, main_worktree })
+    }
+
+    pub(super) fn gix(&self) -> &gix::Repository {
+        &self.inner
+    }
+
+    /// The git dir that all worktrees share, canonical: what makes two directories one repository.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// Top of the worktree that the directory was in; `None` beside the worktrees of a bare layout.
+    pub fn worktree(&self) -> Option<PathBuf> {
+        if self.is_bare_layout() && self.inner.kind() != gix::repository::Kind::LinkedWorkTree {
+            return None;
+        }
+        fs::canonicalize(self.inner.workdir()?).ok()
+    }
+
+    /// There is no main worktree: worktrees stand beside a bare repository.
+    pub fn is_bare_layout(&self) -> bool {
+        self.main_worktree.is_none()
+    }
+
+    /// A directory that stays, from which git, wt and gh find this repository.
+    pub fn home(&self) -> &Path {
+        if let Some(main) = &self.main_worktree {
+            return main;
+        }
+        match self.common_dir.parent() {
+            Some(parent) if self.common_dir.file_name().is_some_and(|it| it == ".git") => parent,
+            Some(_) | None => &self.common_dir,
+        }
+    }
+
+    /// The project's name: of the directory that holds the common git dir, or of a bare repository
+    /// without its `.git`; where the git dir is kept elsewhere, of the main worktree.
+    pub fn project(&self) -> String {
+        let name_of = |dir: &Path| dir.file_name().map(|it| it.to_string_lossy().into_owned());
+        let own = name_of(&self.common_dir).unwrap_or_default();
+        let name = if own.starts_with('.') {
+            self.common_dir.parent().and_then(name_of)
+        } else if let Some(main) = &self.main_worktree {
+            name_of(main)
+        } else {
+            Some(own.strip_suffix(".git").unwrap_or(&own).to_owned())
+        };
+        name.filter(|it| !it.is_empty()).unwrap_or_else(|| "project".to_owned())
+    }
+
+    /// Commit that the local branch points to, as a hex id.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn branch_tip(&self, branch: &str) -> Result<Option<String>, Error> {
+        Ok(self.ref_id(&format!("refs/heads/{branch}"))?.map(|id| id.to_string()))
+    }
+
+    /// Commit that a ref points to, through tags.
+    pub(super) fn ref_id(&self, name: &str) -> Result<Option<ObjectId>, Error> {
+        let read = || format!("`{name}`");
+        let Some(found) = self.inner.try_find_reference(name).map_err(Error::read(read()))? else {
+            return Ok(None);
+        };
+        match found.into_fully_peeled_id() {
+            Ok(id) => Ok(Some(id.detach())),
+            // A branch without a commit.
+            Err(_) if self.inner.head_id().is_err() => Ok(None),
+            Err(it) => Err(Error::read(read())(it)),
+        }
+    }
+
+    /// The commit that a full or abbreviated hex id names, if it is here.
+    pub(super) fn commit_id(&self, hex: &str) -> Option<ObjectId> {
+        let is_hex = (7..=64).contains(&hex.len()) && hex.bytes().all(|it| it.is_ascii_hexdigit());
+        let id = is_hex.then(|| self.inner.rev_parse_single(BStr::new(hex)).ok())??.detach();
+        self.inner.find_commit(id).is_ok().then_some(id)
+    }
+
+    /// `a` is `b` or comes before it.
+    pub(super) fn is_ancestor(&self, a: ObjectId, b: ObjectId) -> bool {
+        a == b || self.fork_of(a, b) == Some(a)
+    }
+
+    /// The last commit that both have, where they have one.
+    pub(super) fn fork_of(&self, a: ObjectId, b: ObjectId) -> Option<ObjectId> {
+        self.inner.merge_base(a, b).ok()?.map(gix::Id::detach)
+    }
+
+    /// All worktrees, the main one first where there is one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the registry cannot be read; single broken entries are left out.
+    pub fn worktrees(&self) -> Result<Vec<Worktree>, Error> {
+        let mut found = Vec::new();
+        if let Some(main) = &self.main_worktree {
+            let repo = self.inner.main_repo().map_err(Error::read("the main worktree"))?;
+            found.push(describe(&repo, main.clone(), self.common_dir.clone(), true));
+        }
+        for proxy in self.inner.worktrees().map_err(Error::read("the worktrees"))? {
+            // Half-made or half-removed entries have no path yet or no more.
+            let Ok(path) = proxy.base() else { continue };
+            let git_dir = proxy.git_dir().to_owned();
+            let locked = proxy.lock_reason().map(|it| it.to_string());
+            let Ok(repo) = proxy.into_repo_with_possibly_inaccessible_worktree() else { continue };
+            let git_dir = fs::canonicalize(&git_dir).unwrap_or(git_dir);
+            found.push(Worktree { locked, ..describe(&repo, path, git_dir, false) });
+        }
+        Ok(found)
+    }
+
+    /// The worktree that has the branch checked out.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn worktree_of(&self, branch: &str) -> Result<Option<Worktree>, Error> {
+        Ok(self.worktrees()?.into_iter().find(|it| it.branch.as_deref() == Some(branch)))
+    }
+
+    /// The worktree in this directory.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn worktree_at(&self, path: &Path) -> Result<Option<Worktree>, Error> {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        Ok(self.worktrees()?.into_iter().find(|it| it.path == path))
+    }
+
+    /// The branch that new work starts from: the remote's default as last seen, WorkTrunk's note of
+    /// it, the HEAD of a bare repository, `init.defaultBranch`, `main`, `master`, else the branch of
+    /// the main worktree.
+    ///
+    /// # Errors
+    /// [`Error::NoDefaultBranch`].
+    pub fn default_branch(&self) -> Result<String, Error> {
+        if let Some(remote) = self.remote()
+            && let Ok(Some(head)) =
+                self.inner.try_find_reference(&format!("refs/remotes/{remote}/HEAD"))
+            && let Some(target) = head.target().try_name()
+            && let Some(name) =
+                target.as_bstr().to_str_lossy().strip_prefix(&format!("refs/remotes/{remote}/"))
+        {
+            return Ok(name.to_owned());
+        }
+        let config = self.inner.config_snapshot();
+        let noted = |key: &str| config.string(key).map(|it| it.to_string());
+        let main_head = self.inner.main_repo().ok().and_then(|it| head_branch(&it));
+        let bare_head = main_head.clone().filter(|_| self.is_bare_layout());
+        let known = [noted("worktrunk.default-branch"), bare_head, noted("init.defaultBranch")];
+        let usual = ["main", "master"].map(|it| Some(it.to_owned()));
+        let exists = |branch: &String| matches!(self.branch_tip(branch), Ok(Some(_)));
+        known
+            .into_iter()
+            .chain(usual)
+            .flatten()
+            .find(exists)
+            .or(main_head)
+            .ok_or_else(|| Error::NoDefaultBranch { path: self.home().to_owned() })
+    }
+
+    /// Names of all remotes.
+    pub fn remotes(&self) -> Vec<String> {
+        self.inner.remote_names().iter().map(ToString::to_string).collect()
+    }
+
+    /// The remote that a plain `git fetch` would ask: `origin`, or the only one.
+    pub fn remote(&self) -> Option<String> {
+        let remotes = self.remotes();
+        let preferred = self.inner.remote_default_name(Direction::Fetch).map(|it| it.to_string());
+        let known = preferred.filter(|name| remotes.contains(name));
+        known.or_else(|| remotes.into_iter().find(|name| name == "origin"))
+    }
+
+    /// URL that the remote is fetched from, `insteadOf` applied.
+    pub fn fetch_url(&self, remote: &str) -> Option<String> {
+        let remote = self.inner.try_find_remote(BStr::new(remote))?.ok()?;
+        Some(remote.url(Direction::Fetch)?.to_bstring().to_string())
+    }
+
+    /// The remote that leads to the same repository as `url`, whatever the protocol.
+    pub fn remote_for(&self, url: &str) -> Option<String> {
+        let wanted = place(url)?;
+        let leads_there = |name: &String| {
+            self.fetch_url(name).and_then(|it| place(&it)).as_ref() == Some(&wanted)
+        };
+        self.remotes().into_iter().find(leads_there)
+    }
+
+    /// The forge, by the host name of the remote.
+    pub fn host(&self) -> Host {
+        let url = self.remote().and_then(|it| self.fetch_url(&it));
+        let host = url.and_then(|it| place(&it)).map(|(host, _)| host).unwrap_or_default();
+        if host.contains("github") {
+            Host::Github
+        } else if host.contains("gitlab") {
+            Host::Gitlab
+        } else {
+            Host::Other
+        }
+    }
+}
+
+/// Host and path of a URL, both lower-case: `https://github.com/O/r.git` and
+/// `git@github.com:o/r` are one place.
+fn place(url: &str) -> Option<(String, String)> {
+    let url = gix::url::parse(BStr::new(url)).ok()?;
+    let path = url.path.to_str_lossy().to_lowercase();
+    let path = path.trim_matches('/').trim_end_matches(".git").to_owned();
+    Some((url.host().unwrap_or_default().to_lowercase(), path))
+}
+
+fn describe(repo: &gix::Repository, path: PathBuf, git_dir: PathBuf, is_main: bool) -> Worktree {
+    let canonical = fs::canonicalize(&path);
+    Worktree {
+        is_missing: canonical.is_err(),
+        path: canonical.unwrap_or(path),
+        branch: head_branch(repo).or_else(|| rebased_branch(&git_dir)),
+        head: repo.head_id().ok().map(|it| it.to_string()),
+        git_dir,
+        is_main,
+        locked: None,
+    }
+}
+
+fn head_branch(repo: &gix::Repository) -> Option<String> {
+    let name = repo.head_name().ok()??;
+    Some(name.as_bstr().to_str().ok()?.strip_prefix("refs/heads/")?.to_owned())
+}
+
+/// HEAD is detached during a rebase, but the worktree still has the branch.
+fn rebased_branch(git_dir: &Path) -> Option<String> {
+    let names = ["rebase-merge/head-name", "rebase-apply/head-name"];
+    let name = names.iter().find_map(|it| fs::read_to_string(git_dir.join(it)).ok())?;
+    Some(name.trim().strip_prefix("refs/heads/")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_place_has_many_urls() {
+        let want = Some(("github.com".to_owned(), "o/r".to_owned()));
+        for url in [
+            "https://github.com/o/r",
+            "https://token@GitHub.com/O/r.git",
+            "git@github.com:o/r.git",
+            "ssh://git@github.com/o/r/",
+        ] {
+            assert_eq!(place(url), want, "{url}");
+        }
+        assert_eq!(place("/srv/git/r.git"), Some((String::new(), "srv/git/r".to_owned())));
+    }
+}

@@ -1,0 +1,250 @@
+//! What would be lost with a worktree and its branch: everything that exists nowhere else.
+//!
+//! Looks first at what is here; asks the network only when that could make a difference.
+use std::{fmt, fs, path::Path};
+
+use gix::{ObjectId, bstr::ByteSlice as _, state::InProgress};
+
+use super::{Error, Repo, RepoLock, Run, base::fetch_branch, merged, processes, status};
+
+/// Most names that one loss lists.
+const MAX_NAMES: usize = 10;
+
+/// What is to go.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    pub path: &'a Path,
+    /// The branch that would be deleted; `None` when it is kept.
+    pub branch: Option<&'a str>,
+    /// Processes that may be in the worktree, with all they started: the pane that is to go.
+    pub known: &'a [u32],
+}
+
+/// One thing that would be lost. Prints as a phrase that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Tracked files that differ from the commit.
+    Uncommitted(Names),
+    /// Files that are neither tracked nor ignored.
+    Untracked(Names),
+    /// Commits that are in nothing that stays, newest first, as `short id subject`.
+    Commits(Names),
+    /// Stashes made on the branch, by their messages.
+    Stashes(Names),
+    /// A rebase, merge or the like that waits to be finished.
+    Operation(&'static str),
+    /// Something runs in the worktree.
+    Process { pid: u32, command: String },
+}
+
+/// Some names, and how many there are in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    pub first: Vec<String>,
+    pub total: usize,
+}
+
+/// Everything that would be lost, with the tip that was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    pub list: Vec<Loss>,
+    /// The branch's commit: what [`super::Doomed`] wants to hear.
+    pub tip: Option<String>,
+}
+
+/// Looks at the worktree, its branch, the stashes and the processes.
+///
+/// # Errors
+/// [`Error::Read`] and [`Error::Open`]: what cannot be read is never taken for safe.
+pub async fn losses(
+    repo: &Repo,
+    subject: &Subject<'_>,
+    run: &mut Run<'_>,
+) -> Result<Losses, Error> {
+    let mut list = Vec::new();
+    let mut tips = Vec::new();
+    if subject.path.exists() {
+        let worktree = status::open(subject.path)?;
+        let changes = status::changes(&worktree)?;
+        list.extend(Names::of(changes.changed).map(Loss::Uncommitted));
+        list.extend(Names::of(changes.untracked).map(Loss::Untracked));
+        list.extend(worktree.state().map(|it| Loss::Operation(operation(&it))));
+        // A HEAD on a branch that stays loses nothing.
+        if worktree.head_name().map_err(Error::read("HEAD"))?.is_none() {
+            tips.extend(worktree.head_id().ok().map(gix::Id::detach));
+        }
+        let real = fs::canonicalize(subject.path).map_err(Error::io("read", subject.path))?;
+        let found = processes::inside(&real, subject.known, run).await?;
+        list.extend(found.into_iter().map(|(pid, command)| Loss::Process { pid, command }));
+    }
+    let mut tip = None;
+    if let Some(branch) = subject.branch {
+        tip = repo.ref_id(&format!("refs/heads/{branch}"))?;
+        tips.extend(tip);
+        list.extend(Names::of(stashes(repo, branch)?).map(Loss::Stashes));
+    }
+    tips.sort_unstable();
+    tips.dedup();
+    for tip in tips {
+        let lost = commits_only_in(repo, tip, subject.branch)?;
+        if !lost.is_empty() && !is_elsewhere(repo, tip, subject.branch, run).await? {
+            list.extend(Names::of(lost).map(Loss::Commits));
+        }
+    }
+    Ok(Losses { list, tip: tip.map(|it| it.to_string()) })
+}
+
+/// Commits of `tip` that no ref has besides the branch itself and the stash.
+fn commits_only_in(repo: &Repo, tip: ObjectId, branch: Option<&str>) -> Result<Vec<String>, Error> {
+    let read = || "the refs";
+    let own = branch.map(|it| format!("refs/heads/{it}"));
+    let mut staying = Vec::new();
+    let refs = repo.gix().references().map_err(Error::read(read()))?;
+    for found in refs.all().map_err(Error::read(read()))? {
+        let found =
+            found.map_err(|it| Error::Read { what: read().to_owned(), source: it.into() })?;
+        let name = found.name().as_bstr().to_str_lossy().into_owned();
+        if Some(&name) == own.as_ref() || name == "refs/stash" || name.starts_with("refs/bisect/") {
+            continue;
+        }
+        // Symbolic refs repeat others; some refs name no commit at all.
+        let id = found.try_id().map(gix::Id::detach);
+        staying.extend(
+            id.and_then(|id| repo.gix().find_object(id).ok()?.peel_tags_to_end().ok())
+                .filter(|it| it.kind == gix::object::Kind::Commit)
+                .map(|it| it.id),
+        );
+    }
+    let history = || format!("the history of `{tip}`");
+    let walk =
+        repo.gix().rev_walk([tip]).with_hidden(staying).all().map_err(Error::read(history()))?;
+    let mut lost = Vec::new();
+    for commit in walk {
+        let commit = commit.map_err(Error::read(history()))?;
+        let subject =
+            commit.object().ok().and_then(|it| Some(it.message().ok()?.summary().to_string()));
+        lost.push(format!("{} {}", commit.id().shorten_or_id(), subject.unwrap_or_default()));
+    }
+    Ok(lost)
+}
+
+/// The last resort before a refusal: the work is in the default branch in another form, or the
+/// remote has the branch although no ref here says so (as in a bare clone).
+async fn is_elsewhere(
+    repo: &Repo,
+    tip: ObjectId,
+    branch: Option<&str>,
+    run: &mut Run<'_>,
+) -> Result<bool, Error> {
+    for target in default_tips(repo)? {
+        if merged::is_in(repo, tip, target, run).await? {
+            return Ok(true);
+        }
+    }
+    let Some(remote) = repo.remote() else { return Ok(false) };
+    let lock = RepoLock::acquire(repo, run).await?;
+    // No answer is a no.
+    if let Some(branch) = branch
+        && let Ok(sha) = fetch_branch(repo, &lock, &remote, branch, run).await?
+        && repo.commit_id(&sha).is_some_and(|it| repo.is_ancestor(tip, it))
+    {
+        return Ok(true);
+    }
+    let known = default_tips(repo)?;
+    let Ok(default) = repo.default_branch() else { return Ok(false) };
+    let fetched = fetch_branch(repo, &lock, &remote, &default, run).await?;
+    drop(lock);
+    let Some(target) = fetched.ok().and_then(|sha| repo.commit_id(&sha)) else { return Ok(false) };
+    if known.contains(&target) {
+        return Ok(false);
+    }
+    Ok(repo.is_ancestor(tip, target) || merged::is_in(repo, tip, target, run).await?)
+}
+
+/// The default branch as it is here, as last fetched and as wtmag last fetched it.
+fn default_tips(repo: &Repo) -> Result<Vec<ObjectId>, Error> {
+    let Ok(default) = repo.default_branch() else { return Ok(Vec::new()) };
+    let mut names = vec![format!("refs/heads/{default}"), format!("refs/wtmag/base/{default}")];
+    names.extend(repo.remote().map(|remote| format!("refs/remotes/{remote}/{default}")));
+    let mut tips = Vec::new();
+    for name in names {
+        tips.extend(repo.ref_id(&name)?);
+    }
+    tips.sort_unstable();
+    tips.dedup();
+    Ok(tips)
+}
+
+/// Messages of the stashes that were made on the branch.
+fn stashes(repo: &Repo, branch: &str) -> Result<Vec<String>, Error> {
+    let read = || "the stashes";
+    let stash = repo.gix().try_find_reference("refs/stash").map_err(Error::read(read()))?;
+    let Some(stash) = stash else { return Ok(Vec::new()) };
+    let mut log = stash.log_iter();
+    let Some(lines) = log.all().map_err(Error::read(read()))? else { return Ok(Vec::new()) };
+    let (wip, named) = (format!("WIP on {branch}: "), format!("On {branch}: "));
+    let mut found = Vec::new();
+    for line in lines {
+        let line = line.map_err(Error::read(read()))?;
+        let message = line.message.to_str_lossy();
+        if message.starts_with(&wip) || message.starts_with(&named) {
+            found.push(message.into_owned());
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn operation(state: &InProgress) -> &'static str {
+    match state {
+        InProgress::ApplyMailbox => "an `am`",
+        InProgress::ApplyMailboxRebase | InProgress::Rebase | InProgress::RebaseInteractive => {
+            "a rebase"
+        }
+        InProgress::Bisect => "a bisect",
+        InProgress::CherryPick | InProgress::CherryPickSequence => "a cherry-pick",
+        InProgress::Merge => "a merge",
+        InProgress::Revert | InProgress::RevertSequence => "a revert",
+    }
+}
+
+impl Names {
+    fn of(all: Vec<String>) -> Option<Self> {
+        let total = all.len();
+        let first: Vec<String> = all.into_iter().take(MAX_NAMES).collect();
+        (total > 0).then_some(Self { first, total })
+    }
+}
+
+impl fmt::Display for Names {
+    /// Control characters in file names and subjects are shown, not obeyed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (idx, name) in self.first.iter().enumerate() {
+            let separator = if idx == 0 { "" } else { ", " };
+            let shown: String = name
+                .chars()
+                .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+                .collect();
+            write!(f, "{separator}`{shown}`")?;
+        }
+        match self.total - self.first.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uncommitted(files) => write!(f, "uncommitted changes in {files}"),
+            Self::Untracked(files) => write!(f, "untracked {files}"),
+            Self::Commits(commits) => write!(f, "commits that are nowhere else: {commits}"),
+            Self::Stashes(stashes) => write!(f, "stashed work: {stashes}"),
+            Self::Operation(what) => write!(f, "{what} that is not finished"),
+            Self::Process { pid, command } => {
+                write!(f, "process {pid} (`{}`) is at work in it", command.escape_debug())
+            }
+        }
+    }
+}

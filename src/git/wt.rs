@@ -1,0 +1,246 @@
+//! WorkTrunk: which one is installed, and its answers as values.
+//!
+//! Knows `wt` 0.66 to 0.81. Paths come from its JSON and are never computed.
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use super::{Error, News, Run};
+use crate::proc::{self, Cmd, Output};
+
+/// A checkout of a large repository on a slow disk.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// What the config asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// WorkTrunk where it is installed, else plain git.
+    #[default]
+    Auto,
+    Wt,
+    Git,
+}
+
+/// What makes and removes worktrees.
+#[derive(Clone, Debug)]
+pub enum Tool {
+    Wt(Wt),
+    /// Plain `git worktree`; `why` says why it is not WorkTrunk, where that is not by choice.
+    Git {
+        why: Option<String>,
+    },
+}
+
+/// An installed WorkTrunk.
+#[derive(Clone, Debug)]
+pub struct Wt {
+    pub program: OsString,
+    pub version: Version,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl Version {
+    /// Oldest one whose options we use.
+    pub const MINIMUM: Self = Self(0, 66, 0);
+    /// Oldest one without known loss of data.
+    pub const RECOMMENDED: Self = Self(0, 74, 0);
+    /// `wt remove` takes paths from here on.
+    const PATHS: Self = Self(0, 70, 0);
+
+    /// Of a program that says `wt 0.81.0` or `wt v0.67.0-3-gabc`; other programs are called wt too.
+    fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("wt ")?;
+        let mut numbers = rest.strip_prefix('v').unwrap_or(rest).split(['.', '-', ' ', '\n']);
+        let mut next = || numbers.next()?.parse().ok();
+        Some(Self(next()?, next()?, next()?))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl Tool {
+    /// Finds out what there is; `program` is a name in PATH or a path, usually `wt`.
+    ///
+    /// # Errors
+    /// With [`Backend::Wt`] only: [`Error::NotWorktrunk`], [`Error::OldWorktrunk`], or that it is not
+    /// installed.
+    pub async fn choose(
+        backend: Backend,
+        program: &OsStr,
+        run: &mut Run<'_>,
+    ) -> Result<Self, Error> {
+        if backend == Backend::Git {
+            return Ok(Self::Git { why: None });
+        }
+        match Wt::probe(program, run).await {
+            Ok(wt) => Ok(Self::Wt(wt)),
+            Err(it) if backend == Backend::Wt || it.is_cancelled() => Err(it),
+            Err(it) => {
+                let why = it.to_string();
+                (run.tell)(&News::Fallback { why: why.clone() });
+                Ok(Self::Git { why: Some(why) })
+            }
+        }
+    }
+}
+
+impl Tool {
+    /// The program that a message names.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Wt(_) => "wt",
+            Self::Git { .. } => "git",
+        }
+    }
+}
+
+impl Error {
+    /// The user gave up; nothing else went wrong.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Proc(proc::Error::Cancelled))
+    }
+}
+
+/// The part of the answer to `wt switch --format json` that is believed.
+#[derive(Debug, Deserialize)]
+struct Switched {
+    path: PathBuf,
+}
+
+impl Wt {
+    async fn probe(program: &OsStr, run: &Run<'_>) -> Result<Self, Error> {
+        let name = || program.to_string_lossy().into_owned();
+        let cmd =
+            Cmd::new(program, Path::new("/")).args(["--version"]).limit(Duration::from_secs(10));
+        let output = cmd.run(run.cancel).await?;
+        let text = output.stdout_text();
+        let Some(version) = Version::parse(&text).filter(|_| output.is_success()) else {
+            let said = text.lines().next().unwrap_or("nothing");
+            let why = format!("`--version` says `{}`", said.escape_debug());
+            return Err(Error::NotWorktrunk { program: name(), why });
+        };
+        if version < Version::MINIMUM {
+            let (found, needed) = (version.to_string(), Version::MINIMUM.to_string());
+            return Err(Error::OldWorktrunk { found, needed });
+        }
+        Ok(Self { program: program.to_owned(), version })
+    }
+
+    /// `wt` with what every call needs; prose goes to standard error.
+    fn cmd(&self, dir: &Path) -> Cmd<'static> {
+        let cmd = Cmd::new(&self.program, dir).env("NO_COLOR", "1").env("GIT_TERMINAL_PROMPT", "0");
+        cmd.args(["-C".as_ref(), dir.as_os_str()]).limit(LIMIT)
+    }
+
+    /// Makes a worktree, for a branch that is there or one that is made at `base`. Runs no hooks.
+    pub(super) async fn switch(
+        &self,
+        dir: &Path,
+        branch: &str,
+        base: Option<&str>,
+        default_branch: Option<&str>,
+        run: &Run<'_>,
+    ) -> Result<Result<PathBuf, Output>, Error> {
+        let mut cmd = self.cmd(dir).args(["switch"]);
+        if let Some(base) = base {
+            cmd = cmd.args(["--create", "--base", base]);
+        }
+        if let Some(name) = default_branch {
+            // Else it may ask the network for it, while others wait for the lock.
+            cmd = cmd.env("GIT_CONFIG_COUNT", "1");
+            cmd = cmd.env("GIT_CONFIG_KEY_0", "worktrunk.default-branch");
+            cmd = cmd.env("GIT_CONFIG_VALUE_0", name);
+        }
+        let cmd = cmd.args(["--no-cd", "--no-hooks", "--format", "json", branch]);
+        let output = cmd.run(run.cancel).await?;
+        if !output.is_success() {
+            return Ok(Err(output));
+        }
+        match serde_json::from_slice::<Switched>(&output.stdout) {
+            Ok(switched) => Ok(Ok(switched.path)),
+            Err(it) => Err(Error::Answer { program: "wt", why: it.to_string() }),
+        }
+    }
+
+    /// Removes a worktree; branches are left alone.
+    pub(super) async fn remove(
+        &self,
+        dir: &Path,
+        doomed: &super::Worktree,
+        hook_flag: Option<&str>,
+        force: bool,
+        run: &mut Run<'_>,
+    ) -> Result<Result<(), Output>, Error> {
+        let target = match &doomed.branch {
+            Some(branch) if self.version < Version::PATHS => OsString::from(branch),
+            Some(_) | None => doomed.path.clone().into_os_string(),
+        };
+        let flags = ["remove", "--foreground", "--no-delete-branch", "--format", "json"];
+        let mut cmd = self.cmd(dir).args(flags).args(hook_flag);
+        if force {
+            cmd = cmd.args(["--force"]);
+        }
+        let tell = &mut *run.tell;
+        let cmd = cmd.args([target]).on_line(|line| tell(&News::Line(line.to_owned())));
+        let output = cmd.run(run.cancel).await?;
+        Ok(if output.is_success() { Ok(()) } else { Err(output) })
+    }
+
+    /// Runs the hooks of one phase in the worktree and shows what they say.
+    pub(super) async fn hook(
+        &self,
+        worktree: &Path,
+        phase: &str,
+        flags: &[String],
+        limit: Duration,
+        run: &mut Run<'_>,
+    ) -> Result<Output, Error> {
+        let tell = &mut *run.tell;
+        let cmd = self.cmd(worktree).args(["hook", phase]).args(flags).limit(limit);
+        let cmd = cmd.on_line(|line| tell(&News::Line(line.to_owned())));
+        Ok(cmd.run(run.cancel).await?)
+    }
+}
+
+/// What it says went wrong, without the marks in front.
+pub(super) fn reason(output: &Output) -> String {
+    let text = output.stderr_text();
+    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '`' | '\'' | '"' | '/');
+    let failed = text.lines().find_map(|line| line.strip_prefix('✗'));
+    let line = failed.or_else(|| text.lines().next()).unwrap_or_default();
+    let line = line.trim_start_matches(is_mark).trim_end();
+    // git's own words stand below.
+    let cause = text.lines().find(|line| line.contains("fatal: ") || line.contains("error: "));
+    match cause {
+        Some(cause) if cause.trim_end() != line => {
+            format!("{line}: {}", cause.trim_start_matches(is_mark).trim_end())
+        }
+        Some(_) | None if line.is_empty() => format!("it ended with {}", output.status),
+        Some(_) | None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_worktrunk_has_a_version() {
+        assert_eq!(Version::parse("wt 0.81.0\n"), Some(Version(0, 81, 0)));
+        assert_eq!(Version::parse("wt v0.67.0-3-gabc\n"), Some(Version(0, 67, 0)));
+        assert_eq!(Version::parse("Windows Terminal v1.2.3"), None);
+        assert_eq!(Version::parse("wt version 2"), None);
+        assert_eq!(Version::parse(""), None);
+    }
+}
