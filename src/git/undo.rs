@@ -12,6 +12,7 @@ use gix::bstr::{BString, ByteSlice as _};
 
 use super::{
     BranchEnd, Error, Repo, RepoLock, Run, branch, exclude, journal::Step, record, status,
+    worktree::to_id,
 };
 
 /// What became of the things that a `create` had made.
