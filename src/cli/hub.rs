@@ -2,6 +2,10 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use super::{Context, Failure};
+use crate::{
+    hub::{self, run::Options},
+    paths::StateDir,
+};
 
 /// The background process of a tmux server: status, stop, logs
 #[derive(clap::Args)]
@@ -27,6 +31,10 @@ enum Verb {
 
 pub(crate) async fn run(_context: &Context, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
-        Verb::Run { .. } => Ok(ExitCode::SUCCESS),
+        Verb::Run { tmux_socket, state, ready } => {
+            let options = Options { tmux_socket, state: StateDir::at(state), ready };
+            hub::run::main(options).await.map_err(Failure::user)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

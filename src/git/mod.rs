@@ -40,7 +40,7 @@ use crate::proc::Cancel;
 /// One command as its user sees it: how it is stopped, and where it says what happens.
 pub struct Run<'a> {
     pub cancel: &'a Cancel,
-    pub tell: &'a mut dyn FnMut(&News),
+    pub tell: &'a mut (dyn FnMut(&News) + Send),
 }
 
 /// Something that a user who waits wants to know. Prints as one line.
