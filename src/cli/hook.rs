@@ -21,18 +21,18 @@ enum What {
 
 /// Whom it is about and who is to be told
 #[derive(clap::Args)]
-pub(super) struct To {
+struct To {
     #[arg(long)]
-    pub(super) worker: WorkerId,
+    worker: WorkerId,
     /// The worker's pane; start-up files may have unset the variable that tells it
     #[arg(long)]
-    pub(super) pane: Option<PaneId>,
+    pane: Option<PaneId>,
     /// The hub's spool directory
     #[arg(long)]
-    pub(super) spool: PathBuf,
+    spool: PathBuf,
     /// The hub's socket
     #[arg(long)]
-    pub(super) socket: PathBuf,
+    socket: PathBuf,
 }
 
 pub(crate) fn run(args: Args) -> ExitCode {

@@ -76,7 +76,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
         Verb::Hook(args) => Ok(hook::run(args)),
         Verb::Hub(args) => hub::run(context, args).await,
-        Verb::Pane(args) => Ok(pane::run(args).await),
+        Verb::Pane(args) => Ok(pane::run(context, args).await),
     }
 }
 

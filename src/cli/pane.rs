@@ -1,8 +1,11 @@
 //! `wtmag pane`: the process of a worker's window.
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use super::hook::To;
-use crate::pane::{self, Options};
+use super::Context;
+use crate::{
+    model::WorkerId,
+    pane::{self, Options},
+};
 
 /// Run an agent, and after it a shell (started by wtmag itself)
 #[derive(clap::Args)]
@@ -16,8 +19,14 @@ pub(crate) struct Args {
 
 #[derive(clap::Args)]
 struct Worker {
-    #[command(flatten)]
-    to: To,
+    #[arg(long)]
+    worker: WorkerId,
+    /// The hub's spool directory
+    #[arg(long)]
+    spool: PathBuf,
+    /// The hub's socket
+    #[arg(long)]
+    socket: PathBuf,
     #[arg(long)]
     worktree: PathBuf,
     /// The user's shell
@@ -28,10 +37,10 @@ struct Worker {
     agent: Vec<OsString>,
 }
 
-pub(crate) async fn run(args: Args) -> ExitCode {
-    let Some(Worker { to, worktree, shell, agent }) = args.worker else {
+pub(crate) async fn run(context: &Context, args: Args) -> ExitCode {
+    let Some(Worker { worker, spool, socket, worktree, shell, agent }) = args.worker else {
         return pane::placeholder();
     };
-    let To { worker, pane, spool, socket } = to;
+    let pane = context.env.caller().and_then(|caller| caller.pane);
     pane::run(&Options { worker, pane, worktree, shell, spool, socket, agent }).await
 }

@@ -56,9 +56,9 @@ impl Clients {
             Err(refusal) => Frame::Refused { id, refusal },
         };
         let Some(client) = self.clients.get(&ticket.client) else { return };
-        // A queue full of unread answers: the client is not reading at all.
+        // Gone, or a queue full of unread answers: it is not reading at all.
         if !client.offer(&frame) {
-            tracing::warn!(client = ticket.client, "dropped a client that does not read");
+            tracing::debug!(client = ticket.client, "dropped a client that does not read");
             self.clients.remove(&ticket.client);
         }
     }

@@ -81,7 +81,13 @@ impl State {
         };
         let caller = prepare.caller.clone();
         let wants_session = prepare.placement == Placement::Window;
-        let kept = Reservation { client: ticket.client, prepare, session: None, creating: None };
+        let kept = Reservation {
+            client: ticket.client,
+            prepare,
+            session: None,
+            creating: None,
+            early: Vec::new(),
+        };
         self.reserved.insert(id, kept);
         if wants_session {
             out.push(Effect::FindSession { ticket, caller });
@@ -263,6 +269,10 @@ impl State {
         };
         self.log(now, out, Some(&copy.id), Happened::Created);
         self.flush_slots(now, out);
+        for report in kept.early {
+            self.seen_reports.retain(|id| *id != report.id);
+            self.hook(now, &report, out);
+        }
         let created = Answer::Created { worker: Box::new(copy), delivery: first, seq };
         answer(out, ticket, created);
     }

@@ -304,6 +304,8 @@ struct Reservation {
     session: Option<(SessionId, String)>,
     /// Its window is being made: too late to abandon.
     creating: Option<(Ticket, Box<crate::model::NewWorker>)>,
+    /// What its pane told before its window was known.
+    early: Vec<HookReport>,
 }
 
 /// The hub's belief. One owner: [`super::run`].

@@ -48,7 +48,13 @@ impl State {
         if !self.report_is_new(report) {
             return;
         }
-        let Some(slot) = self.slots.get_mut(&report.worker) else { return };
+        let Some(slot) = self.slots.get_mut(&report.worker) else {
+            // A quick shell comes to its agent before we hear that its window exists.
+            if let Some(kept) = self.reserved.get_mut(&report.worker) {
+                kept.early.push(report.clone());
+            }
+            return;
+        };
         if report.pane.is_some_and(|pane| pane != slot.worker.place.pane) {
             let text = format!("a hook from pane {:?} says it is this worker", report.pane);
             let what = crate::model::Happened::Told { about: "unattributed".into(), text };
