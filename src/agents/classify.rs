@@ -122,13 +122,15 @@ pub fn foreground(profile: &Profile, command: &str) -> Foreground {
 struct Hit {
     word: RuleSaid,
     source: FactSource,
+    /// It stands in a place of its own, not in the order of the conversation.
+    fixed: bool,
 }
 
 impl From<generic::Dialog> for Hit {
     fn from(dialog: generic::Dialog) -> Self {
         let said = Said::Matched { row: Some(dialog.row), evidence: dialog.evidence };
         let word = RuleSaid { name: dialog.shape.to_owned(), turn: dialog.turn, said };
-        Self { word, source: FactSource::Screen }
+        Self { word, source: FactSource::Screen, fixed: false }
     }
 }
 
@@ -183,7 +185,10 @@ impl<'a> Screen<'a> {
         let Some(found) = self.found else {
             return Verdict::default();
         };
-        let ended = lowest(|turn| matches!(turn, Turn::Idle | Turn::Failed));
+        let ended = hits.iter().rev().filter(|hit| {
+            matches!(hit.word.turn, Turn::Idle | Turn::Failed) && hit.matched().is_some()
+        });
+        let ended = ended.max_by_key(|hit| if hit.fixed { 0 } else { self.place(hit) });
         let ready = lowest(|turn| *turn == Turn::Ready);
         let wants_ready = profile.rules.iter().any(|rule| rule.turn == Turn::Ready);
         self.at_the_box(found, ended, ready, wants_ready)
@@ -249,7 +254,12 @@ impl<'a> Screen<'a> {
         let source =
             if rule.region == Region::Title { FactSource::Title } else { FactSource::Screen };
         let said = self.word_of(rule);
-        Hit { word: RuleSaid { name: rule.name.clone(), turn: rule.turn.clone(), said }, source }
+        let fixed = matches!(rule.region, Region::Below | Region::Title | Region::Command);
+        Hit {
+            word: RuleSaid { name: rule.name.clone(), turn: rule.turn.clone(), said },
+            source,
+            fixed,
+        }
     }
 
     fn word_of(&self, rule: &Rule) -> Said {

@@ -42,8 +42,9 @@ pub(crate) fn look(sample: &Sample, sent: &[String]) -> Structure {
             row.clear();
         }
     }
-    let dialogs = dialogs(&rows);
-    Structure { found: find_box(sample), dialogs }
+    let found = find_box(sample);
+    let dialogs = dialogs(&rows, found.as_ref());
+    Structure { found, dialogs }
 }
 
 // ----- dialogs
@@ -101,11 +102,11 @@ static PATTERNS: LazyLock<Vec<(Option<Regex>, Option<Regex>)>> = LazyLock::new(|
     SHAPES.iter().map(|it| (compile(it.pattern), compile(it.unless))).collect()
 });
 
-fn dialogs(rows: &[String]) -> Vec<Dialog> {
+fn dialogs(rows: &[String], found: Option<&Found>) -> Vec<Dialog> {
     let filled = rows.iter().enumerate().rev().filter(|(_, row)| !row.trim().is_empty());
     let open: Vec<(usize, String)> =
         filled.take(OPEN_ROWS).map(|(at, row)| (at, unframed(row).to_owned())).collect();
-    let mut found: Vec<Dialog> = Vec::new();
+    let mut dialogs: Vec<Dialog> = Vec::new();
     for (shape, (pattern, unless)) in SHAPES.iter().zip(PATTERNS.iter()) {
         let fits = |text: &str| {
             pattern.as_ref().is_some_and(|it| it.is_match(text))
@@ -113,18 +114,21 @@ fn dialogs(rows: &[String]) -> Vec<Dialog> {
         };
         if let Some((row, text)) = open.iter().find(|(_, text)| fits(text)) {
             let (evidence, turn) = (text.clone(), shape.turn.clone());
-            found.push(Dialog { shape: shape.name, turn, row: *row, evidence });
+            dialogs.push(Dialog { shape: shape.name, turn, row: *row, evidence });
         }
     }
-    found.extend(menu(rows));
-    found.extend(radio(rows));
-    found
+    dialogs.extend(menu(rows, found));
+    dialogs.extend(radio(rows));
+    dialogs
 }
 
-fn menu(rows: &[String]) -> Option<Dialog> {
+fn menu(rows: &[String], found: Option<&Found>) -> Option<Dialog> {
     let menu = menu::read(rows)?;
     let evidence = menu.selected()?.label.clone();
     let row = menu.entries.last()?.row;
+    if menu.doubtful && found.is_some_and(|it| it.first > row) {
+        return None;
+    }
     Some(Dialog { shape: "menu", turn: Turn::Blocked(Blocker::Other), row, evidence })
 }
 

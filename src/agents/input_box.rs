@@ -4,7 +4,10 @@
 //! [`super::classify`].
 use unicode_width::UnicodeWidthStr as _;
 
-use super::profile::{BoxSpec, Pattern};
+use super::{
+    menu,
+    profile::{BoxSpec, Pattern},
+};
 use crate::model::{InputBox, Sample};
 
 /// A box on the screen. Rows count from 0.
@@ -36,9 +39,17 @@ pub(crate) fn find(spec: &BoxSpec, sample: &Sample) -> Option<Found> {
     let above = rows.get(..edge)?;
     let first = first_row(spec, above)?;
     let cropped = above.get(first..)?.iter().map(|row| crop(row, spec, width));
+    if spec.prompt.is_some() && is_numbered_menu(above.get(first..)?) {
+        return None;
+    }
     let mut body: Vec<Row> = cropped.map(|row| Row::new(spec, row)).collect();
     cut_footer(spec, &mut body);
     read(spec, sample, first, &body)
+}
+
+/// A list of choices with the same glyph in front of the highlighted one.
+fn is_numbered_menu(rows: &[String]) -> bool {
+    menu::read(rows).is_some_and(|it| it.numbered && it.selected().is_some_and(|it| it.row == 0))
 }
 
 /// One row of the box: what was cut off its beginning, and the rest.

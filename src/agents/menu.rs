@@ -13,6 +13,10 @@ pub struct Menu {
     pub entries: Vec<Entry>,
     /// Index of the highlighted one.
     pub selected: usize,
+    /// The entries have numbers.
+    pub numbered: bool,
+    /// The mark is one that paragraphs and list items have, too.
+    pub doubtful: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +109,12 @@ impl<'a> Line<'a> {
             && self.numbered == selected.numbered
             && self.label.width() <= max
             && !self.label.starts_with("- ")
+            && !self.label.starts_with(is_line)
     }
+}
+
+fn is_line(c: char) -> bool {
+    ('\u{2500}'..='\u{259f}').contains(&c)
 }
 
 /// A leading character of a kind with a space behind it, and the rest.
@@ -134,7 +143,8 @@ fn around(lines: &[Line<'_>], at: usize) -> Option<Menu> {
     let entry = |row: usize| Some(Entry { label: lines.get(row)?.label.to_owned(), row });
     let rows = above.into_iter().chain([at]).chain(below);
     let entries: Vec<Entry> = rows.filter_map(entry).collect();
-    (entries.len() > 1).then_some(Menu { entries, selected: index })
+    let (numbered, doubtful) = (selected.numbered, !POINTERS.contains(glyph) && !selected.numbered);
+    (entries.len() > 1).then_some(Menu { entries, selected: index, numbered, doubtful })
 }
 
 /// The rows of other entries, nearest first; none when another row has the same pointer.
