@@ -3,4 +3,6 @@
 mod config;
 mod control;
 mod sources;
+mod stage;
+mod support;
 mod tidy;

@@ -1,0 +1,25 @@
+//! A world of its own for each test: directories, a repository, a tmux server, agents that keep a log.
+//!
+//! Knows programs and files, and `wtmag` only as a program. Everything of a test lives in one directory under `/tmp`, and every
+//! process of it has its `HOME` there: when the [`Sandbox`] is dropped, both must be gone.
+#![expect(clippy::disallowed_methods, reason = "tests start programs as a user does, not as wtmag")]
+#![expect(clippy::indexing_slicing, reason = "what is not in a log is null")]
+#![expect(clippy::panic, reason = "a test that cannot go on stops here, with what it knows")]
+
+mod agent_log;
+mod player;
+mod programs;
+mod repo;
+mod run;
+mod sandbox;
+mod seat;
+mod tmux;
+mod wait;
+
+pub(crate) use agent_log::AgentLog;
+pub(crate) use player::{Moment, Played, Player, Timeline, recordings};
+pub(crate) use run::{Ran, Run};
+pub(crate) use sandbox::Sandbox;
+pub(crate) use seat::Seat;
+pub(crate) use tmux::Tmux;
+pub(crate) use wait::eventually;

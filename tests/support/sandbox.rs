@@ -1,0 +1,224 @@
+//! The directory, the environment and the end of one test's world.
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use super::{Run, Seat, programs, repo::Repo, tmux::Tmux, wait::poll};
+
+/// Variables of the caller that a sandbox keeps: none of them leads out of it.
+const KEPT: &[&str] = &["LANG", "LC_ALL", "USER", "LOGNAME", "RUST_BACKTRACE"];
+
+/// A test's own HOME, XDG directories, PATH and tmux server. Two of them know nothing of each other.
+///
+/// | place | what |
+/// |---|---|
+/// | `home/` | `HOME`, with a git identity and quiet shells |
+/// | `bin/` | first in `PATH`: stand-ins |
+/// | `config/ state/ data/ cache/ run/` | the XDG directories |
+/// | `src/`, `remotes/` | repositories |
+/// | `tmux/` | `TMUX_TMPDIR`: the sandbox's server is the default one |
+/// | `seats/` | `TMUX_TMPDIR` of the server that plays the user's terminals |
+pub(crate) struct Sandbox {
+    dir: TempDir,
+    /// Where programs are looked for after `bin/`.
+    path: String,
+    services: Vec<Service>,
+}
+
+/// A program that runs beside the test; it is killed and waited for at the end.
+struct Service(Child);
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        // `/tmp` itself and a short name: a socket's path has room for 103 bytes.
+        let dir = tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap();
+        let sandbox = Self { dir, path: programs::path(), services: Vec::new() };
+        for name in [
+            "home", "bin", "config", "state", "data", "cache", "run", "src", "remotes", "tmux",
+            "seats",
+        ] {
+            fs::create_dir(sandbox.path(name)).unwrap();
+        }
+        fs::set_permissions(sandbox.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+        sandbox.put("home/.gitconfig", GIT_CONFIG);
+        // Without it zsh asks its first user what to do.
+        sandbox.put("home/.zshrc", "");
+        sandbox.put("config/fish/config.fish", "set -g fish_greeting\n");
+        sandbox
+    }
+
+    /// A path inside, which may not exist; an absolute one is itself.
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file inside, with the directories that lead to it.
+    pub(crate) fn put(&self, name: impl AsRef<Path>, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A stand-in, first in PATH: a script with its `#!` line.
+    pub(crate) fn put_program(&self, name: &str, script: &str) -> PathBuf {
+        self.put_executable(Path::new("bin").join(name), script)
+    }
+
+    pub(crate) fn put_executable(&self, name: impl AsRef<Path>, script: &str) -> PathBuf {
+        let path = self.put(name, script);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Takes programs out of PATH: what is left is a directory of links to all others.
+    pub(crate) fn hide_programs(&mut self, names: &[&str]) {
+        let links = self.path("programs");
+        fs::create_dir_all(&links).unwrap();
+        for dir in self.path.split(':') {
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                if names.iter().all(|hidden| name != OsStr::new(hidden)) {
+                    // The first of two programs of one name wins, as in PATH.
+                    drop(symlink(entry.path(), links.join(&name)));
+                }
+            }
+        }
+        self.path = links.display().to_string();
+    }
+
+    /// The whole environment of every process in here.
+    pub(crate) fn vars(&self) -> Vec<(String, String)> {
+        let kept =
+            KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+        let dirs = [
+            ("HOME", "home"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_STATE_HOME", "state"),
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_CACHE_HOME", "cache"),
+            ("XDG_RUNTIME_DIR", "run"),
+            ("TMUX_TMPDIR", "tmux"),
+        ];
+        let dirs = dirs.map(|(name, dir)| (name.to_owned(), self.path(dir).display().to_string()));
+        let rest = [
+            ("PATH", format!("{}:{}", self.path("bin").display(), self.path)),
+            ("SHELL", "/bin/bash".to_owned()),
+            ("TERM", "xterm-256color".to_owned()),
+            ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
+            ("GIT_TERMINAL_PROMPT", "0".to_owned()),
+        ];
+        let rest = rest.map(|(name, value)| (name.to_owned(), value));
+        [("LANG".to_owned(), "C.UTF-8".to_owned())]
+            .into_iter()
+            .chain(kept)
+            .chain(dirs)
+            .chain(rest)
+            .collect()
+    }
+
+    /// A program with this environment and nothing else, in `home/`.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.vars()).current_dir(self.path("home"));
+        command
+    }
+
+    pub(crate) fn run(&self, program: impl AsRef<OsStr>) -> Run {
+        Run::new(self.command(program))
+    }
+
+    /// The `wtmag` of this build, typed outside tmux.
+    pub(crate) fn wtmag<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run {
+        self.run(programs::WTMAG).args(args)
+    }
+
+    /// The same, typed in a pane; its output still comes to the test, so it has no terminal.
+    pub(crate) fn wtmag_in<A: AsRef<OsStr>>(
+        &self,
+        pane: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Run {
+        self.wtmag(args).env("TMUX", self.tmux().var(pane)).env("TMUX_PANE", pane)
+    }
+
+    /// The private server, started or not.
+    pub(crate) fn tmux(&self) -> Tmux<'_> {
+        Tmux::new(self, "tmux")
+    }
+
+    /// A terminal with somebody before it, outside the server, in which this command line runs.
+    pub(crate) fn seat(&self, line: &str) -> Seat<'_> {
+        Seat::new(self, line)
+    }
+
+    /// A repository with one commit on `main`, pushed to a bare one.
+    pub(crate) fn repo(&self, name: &str) -> Repo<'_> {
+        Repo::new(self, name)
+    }
+
+    /// Starts a program that runs until the sandbox ends, such as a stand-in for a server.
+    pub(crate) fn serve(&mut self, mut command: Command) {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        self.services.push(Service(child));
+    }
+
+    /// The fake agent's program; see `tests/fake_agent/main.rs`.
+    pub(crate) fn fake_agent(&self) -> PathBuf {
+        programs::fake_agent()
+    }
+
+    /// Ends everything; what is still there after five seconds is returned and killed.
+    fn end(&mut self) -> Vec<String> {
+        if self.path("state/wtmag").exists() {
+            drop(self.wtmag(["hub", "stop"]).limit(Duration::from_secs(10)).run());
+        }
+        self.services.clear();
+        self.tmux().kill();
+        Tmux::new(self, "seats").kill();
+        let dir = self.dir.path();
+        let is_empty = || programs::inside(dir).is_empty().then_some(());
+        poll(Duration::from_secs(5), is_empty);
+        let left = programs::inside(dir);
+        left.iter().for_each(|(pid, _)| programs::kill(*pid));
+        left.into_iter().map(|(pid, what)| format!("{pid} {what}")).collect()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let left = self.end();
+        // A second panic would hide the first.
+        if !std::thread::panicking() {
+            assert!(left.is_empty(), "processes outlived their sandbox: {left:#?}");
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+const GIT_CONFIG: &str = "\
+[user]
+	name = Ann
+	email = ann@example.org
+[init]
+	defaultBranch = main
+[commit]
+	gpgSign = false
+[protocol \"file\"]
+	allow = always
+[advice]
+	detachedHead = false
+";

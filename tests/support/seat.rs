@@ -1,0 +1,60 @@
+//! A terminal with somebody before it: what a real client of tmux, or a command with a terminal, shows to a person.
+//!
+//! It is a pane of a second server, which is a terminal emulator that a test can read.
+use std::{fs, path::PathBuf};
+
+use super::{Sandbox, Tmux};
+
+pub(crate) struct Seat<'a> {
+    tmux: Tmux<'a>,
+    pane: String,
+    /// All that was written to the terminal.
+    output: PathBuf,
+}
+
+impl<'a> Seat<'a> {
+    /// The command line runs in `sh`, outside tmux; the terminal stays when it ends.
+    pub(super) fn new(sandbox: &'a Sandbox, line: &str) -> Self {
+        let tmux = Tmux::new(sandbox, "seats");
+        if !tmux.is_running() {
+            tmux.start("seats");
+            tmux.run(["set-option", "-g", "remain-on-exit", "on"]);
+            tmux.run(["set-option", "-g", "prefix", "None"]);
+        }
+        let pane = tmux.new_window("seats:", "");
+        let output = sandbox.path(format!("seats/{}.out", pane.trim_start_matches('%')));
+        let pipe = format!("cat >> {}", output.display());
+        tmux.run(["pipe-pane", "-t", &pane, &pipe]);
+        let vars = format!("TMUX_TMPDIR={} TERM=screen-256color", sandbox.path("tmux").display());
+        let line = format!("unset TMUX TMUX_PANE; {vars} exec sh -c {}", quoted(line));
+        tmux.run(["respawn-pane", "-k", "-t", &pane, &line]);
+        Self { tmux, pane, output }
+    }
+
+    /// Waits until the person sees a text, and returns all rows.
+    #[track_caller]
+    pub(crate) fn wait_for_text(&self, text: &str) -> String {
+        self.tmux.wait_for_text(&self.pane, text)
+    }
+
+    /// Keys by their tmux names: `C-b`, `Enter`, `q`.
+    #[track_caller]
+    pub(crate) fn press(&self, keys: &[&str]) {
+        self.tmux.run(["send-keys", "-t", &self.pane].iter().chain(keys).copied());
+    }
+
+    /// Everything that was written to the terminal so far, escape sequences and bells included.
+    pub(crate) fn output(&self) -> Vec<u8> {
+        fs::read(&self.output).unwrap_or_default()
+    }
+
+    /// Waits for the command's end and returns its exit code.
+    #[track_caller]
+    pub(crate) fn wait_for_end(&self) -> i32 {
+        self.tmux.wait_for_end(&self.pane)
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
