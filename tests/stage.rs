@@ -274,6 +274,48 @@ fn a_seed_is_one_agent_and_many_seeds_are_all_kinds() {
 }
 
 #[test]
+fn every_seed_comes_to_a_box_that_takes_a_prompt() {
+    let sandbox = Sandbox::new();
+    let changes =
+        "--human 300 --set start_delay_ms=100 --set enter_guard_ms=0 --set turn.max_ms=400";
+    let panes: Vec<_> = (0..24)
+        .map(|seed| start(&sandbox, &format!("--seed {seed} --set seed={seed} {changes}")).0)
+        .collect();
+    let log = log_of(&sandbox);
+    let pids: Vec<_> = panes
+        .iter()
+        .map(|pane| sandbox.tmux().show(pane, "#{pane_pid}").parse::<u64>().unwrap())
+        .collect();
+    let find = |event: &str, pid: u64, is_it: &dyn Fn(&Value) -> bool| {
+        log.all(event, None).into_iter().find(|it| it["pid"] == pid && is_it(it))
+    };
+    for (pane, pid) in panes.iter().zip(&pids) {
+        let is_ready = || find("drawn", *pid, &|it| it["phase"] == "ready");
+        eventually(SOON, "the box", is_ready);
+        paste(&sandbox, pane, &format!("prompt for {pid}"));
+    }
+    for (seed, (pane, pid)) in panes.iter().zip(&pids).enumerate() {
+        let args = ["--describe", "--seed", &seed.to_string()].map(str::to_owned);
+        let plan = sandbox.run(sandbox.fake_agent()).args(args).run().json();
+        if !plan["after_paste"].is_null() {
+            let dialog = find("dialog", *pid, &|it| it["over_draft"] == true);
+            let at = dialog.unwrap()["t_ms"].as_u64();
+            let answered = || find("answer", *pid, &|it| it["t_ms"].as_u64() > at);
+            eventually(SOON, "an answer to the dialog over the box", answered);
+        }
+        press(&sandbox, pane, "Enter");
+    }
+    for (seed, pid) in pids.iter().enumerate() {
+        let turn = || find("turn", *pid, &|_| true);
+        let turn = eventually(SOON, &format!("the turn of seed {seed}"), turn);
+        assert_eq!(turn["text"], format!("prompt for {pid}"), "seed {seed}");
+        eventually(SOON, "its end", || find("turn_end", *pid, &|_| true));
+    }
+    assert_eq!(log.turns(None).len(), panes.len());
+    assert_eq!((log.n_early_bytes(None), log.n_keys_in_dialogs(None)), (0, 0));
+}
+
+#[test]
 fn programs_end_in_every_way() {
     let sandbox = Sandbox::new();
     let agent = || sandbox.run(sandbox.fake_agent());
@@ -301,7 +343,7 @@ fn a_last_frame_stays_and_a_flood_ends() {
     assert!(log.wait("flood_end", 1, SOON)["bytes"].as_u64() > Some(100_000));
     sandbox.tmux().wait_for_text(&pane, "the flood is over");
     let (pane, _) = start(&sandbox, "--spin 10");
-    sandbox.tmux().wait_for_text(&pane, "Spinning… (12)");
+    sandbox.tmux().wait_for_text(&pane, "Spinning…");
 }
 
 #[test]
@@ -320,6 +362,8 @@ fn every_recording_has_a_timeline_in_the_words_of_the_model() {
             assert!(moment.words().iter().all(|it| words.contains(it)), "{shown} {moment:?}");
             assert!(has_reason(moment), "{shown} {moment:?}: why is more than one word right?");
         }
+        assert!(timeline.moment.iter().all(|it| it.accepts(&it.words()[0])), "{shown}");
+        assert!(timeline.moment.iter().all(|it| !it.accepts("lost")), "{shown}");
         if let Some(exit) = &timeline.exit {
             assert_ne!(exit.code.is_some(), exit.signal.is_some(), "{shown}");
         }

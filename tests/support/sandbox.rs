@@ -73,8 +73,13 @@ impl Sandbox {
     }
 
     pub(crate) fn put_executable(&self, name: impl AsRef<Path>, script: &str) -> PathBuf {
-        let path = self.put(name, script);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by a process of its own: while ours has a file open for writing, a child that another
+        // test starts at that moment has it too, and a file that is open for writing cannot be run.
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let write =
+            self.run("sh").args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"]).arg(&path);
+        write.input(script).run().success();
         path
     }
 
