@@ -14,14 +14,12 @@ const AGENTS: [&str; 4] = ["claude", "codex", "opencode", "pi"];
 
 /// Starts a fake agent in a window of its own.
 fn start(sandbox: &Sandbox, args: &str) -> (String, AgentLog) {
-    let log = AgentLog::new(sandbox.path("agents.jsonl"));
-    let agent = sandbox.fake_agent();
-    let line = format!("exec {} --log {} {args}", agent.display(), log.path.display());
+    let line = format!("exec {} {args}", sandbox.fake_agent().display());
     if !sandbox.tmux().is_running() {
         sandbox.tmux().start("main");
         sandbox.tmux().run(["set-option", "-g", "remain-on-exit", "on"]);
     }
-    (sandbox.tmux().new_window("main:", &line), log)
+    (sandbox.tmux().new_window("main:", &line), sandbox.agent_log())
 }
 
 fn paste(sandbox: &Sandbox, pane: &str, text: &str) {
@@ -62,14 +60,14 @@ fn a_program_is_run_with_its_input_and_its_end_is_told() {
     let json = sandbox.run("sh").args(["-c", "echo $X"]).env("X", r#"{"a":1}"#).run().json();
     assert_eq!(json["a"], 1);
     let killed = sandbox.run("sh").args(["-c", "kill -9 $$"]).run();
-    assert_eq!(killed.code(), 137);
+    assert_eq!(killed.code, 137);
 }
 
 #[test]
 fn a_program_that_does_not_end_fails_the_test() {
     let sandbox = Sandbox::new();
     let sleep = sandbox.run("sleep").arg("1000").limit(Duration::from_millis(100));
-    assert!(catch_unwind(AssertUnwindSafe(|| sleep.run().code())).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| sleep.run().code)).is_err());
 }
 
 #[cfg(target_os = "linux")]
@@ -112,6 +110,10 @@ fn wtmag_is_run_outside_tmux_and_in_a_pane() {
     let outside = sandbox.wtmag(["--version"]).run().success();
     let pane = sandbox.tmux().start("main");
     assert_eq!(sandbox.wtmag_in(&pane, ["--version"]).run().success(), outside);
+    let line = format!("{} --version; tty >&2; exit 3", env!("CARGO_BIN_EXE_wtmag"));
+    let ran = sandbox.tmux().run_in_window("main:", &line);
+    assert_eq!((ran.code, ran.stdout), (3, outside));
+    assert!(ran.stderr.starts_with("/dev/"));
 }
 
 #[test]
@@ -187,12 +189,8 @@ fn what_comes_too_early_is_kept_as_a_draft_or_lost() {
         eventually(SOON, "the footer", shows);
         assert_eq!(sandbox.tmux().capture(&pane).contains("> too early"), is_kept);
     }
-    assert_eq!(log_of(&sandbox).n_early_bytes(None), 20);
-    assert!(log_of(&sandbox).turns(None).is_empty());
-}
-
-fn log_of(sandbox: &Sandbox) -> AgentLog {
-    AgentLog::new(sandbox.path("agents.jsonl"))
+    assert_eq!(sandbox.agent_log().n_early_bytes(None), 20);
+    assert!(sandbox.agent_log().turns(None).is_empty());
 }
 
 #[test]
@@ -234,7 +232,7 @@ fn every_kind_of_dialog_can_be_answered_by_a_human() {
         assert_eq!((&answer["right"], &answer["by"]), (&true.into(), &"keys".into()), "{kind}");
         sandbox.tmux().wait_for_text(&pane, "? for help");
     }
-    assert!(log_of(&sandbox).n_keys_in_dialogs(None) >= 5);
+    assert!(sandbox.agent_log().n_keys_in_dialogs(None) >= 5);
 }
 
 #[test]
@@ -276,12 +274,12 @@ fn a_seed_is_one_agent_and_many_seeds_are_all_kinds() {
 #[test]
 fn every_seed_comes_to_a_box_that_takes_a_prompt() {
     let sandbox = Sandbox::new();
-    let changes =
-        "--human 300 --set start_delay_ms=100 --set enter_guard_ms=0 --set turn.max_ms=400";
+    let changes = "--human 300 --set start_delay_ms=100 --set silence_ms=200 \
+                   --set enter_guard_ms=0 --set turn.max_ms=400";
     let panes: Vec<_> = (0..24)
         .map(|seed| start(&sandbox, &format!("--seed {seed} --set seed={seed} {changes}")).0)
         .collect();
-    let log = log_of(&sandbox);
+    let log = sandbox.agent_log();
     let pids: Vec<_> = panes
         .iter()
         .map(|pane| sandbox.tmux().show(pane, "#{pane_pid}").parse::<u64>().unwrap())
@@ -319,10 +317,10 @@ fn every_seed_comes_to_a_box_that_takes_a_prompt() {
 fn programs_end_in_every_way() {
     let sandbox = Sandbox::new();
     let agent = || sandbox.run(sandbox.fake_agent());
-    assert_eq!(agent().args(["--exit", "0"]).run().code(), 0);
-    assert_eq!(agent().args(["--exit", "3"]).run().code(), 3);
-    assert_eq!(agent().args(["--kill", "9"]).run().code(), 137);
-    assert_eq!(agent().args(["--kill", "2"]).run().code(), 130);
+    assert_eq!(agent().args(["--exit", "0"]).run().code, 0);
+    assert_eq!(agent().args(["--exit", "3"]).run().code, 3);
+    assert_eq!(agent().args(["--kill", "9"]).run().code, 137);
+    assert_eq!(agent().args(["--kill", "2"]).run().code, 130);
     let (pane, log) = start(&sandbox, "--ignore-sigint");
     log.wait("start", 1, SOON);
     let ignored = || {

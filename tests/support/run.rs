@@ -26,7 +26,8 @@ pub(crate) struct Run {
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Ran {
-    pub status: ExitStatus,
+    /// The exit code; 128 and the signal's number if it was killed.
+    pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
@@ -80,7 +81,8 @@ impl Run {
         let writer = thread::spawn(move || drop(stdin.write_all(&input)));
         let status = wait(&mut child, self.limit, &format!("{:?} to end", self.command));
         writer.join().unwrap();
-        Ran { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+        Ran { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
     }
 }
 
@@ -108,22 +110,17 @@ fn collect(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Strin
 }
 
 impl Ran {
-    /// The exit code; 128 and the signal's number if it was killed.
-    pub(crate) fn code(&self) -> i32 {
-        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
-    }
-
     /// Standard output of a program that succeeded.
     #[track_caller]
     pub(crate) fn success(self) -> String {
-        assert!(self.status.success(), "{self}");
+        assert_eq!(self.code, 0, "{self}");
         self.stdout
     }
 
     /// Standard error of a program that left with this code.
     #[track_caller]
     pub(crate) fn failure(self, code: i32) -> String {
-        assert_eq!(self.code(), code, "{self}");
+        assert_eq!(self.code, code, "{self}");
         self.stderr
     }
 
@@ -137,6 +134,6 @@ impl Ran {
 
 impl fmt::Display for Ran {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "code {}\n--- stdout\n{}\n--- stderr\n{}", self.code(), self.stdout, self.stderr)
+        write!(f, "code {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 }

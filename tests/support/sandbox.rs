@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{Run, Seat, programs, repo::Repo, tmux::Tmux, wait::poll};
+use super::{AgentLog, Run, Seat, programs, repo::Repo, tmux::Tmux, wait::poll};
 
 /// Variables of the caller that a sandbox keeps: none of them leads out of it.
 const KEPT: &[&str] = &["LANG", "LC_ALL", "USER", "LOGNAME", "RUST_BACKTRACE"];
@@ -23,6 +23,7 @@ const KEPT: &[&str] = &["LANG", "LC_ALL", "USER", "LOGNAME", "RUST_BACKTRACE"];
 /// | `bin/` | first in `PATH`: stand-ins |
 /// | `config/ state/ data/ cache/ run/` | the XDG directories |
 /// | `src/`, `remotes/` | repositories |
+/// | `agents.jsonl` | what the fake agents write down |
 /// | `tmux/` | `TMUX_TMPDIR`: the sandbox's server is the default one |
 /// | `seats/` | `TMUX_TMPDIR` of the server that plays the user's terminals |
 pub(crate) struct Sandbox {
@@ -117,6 +118,7 @@ impl Sandbox {
             ("PATH", format!("{}:{}", self.path("bin").display(), self.path)),
             ("SHELL", "/bin/bash".to_owned()),
             ("TERM", "xterm-256color".to_owned()),
+            ("FAKE_AGENT_LOG", self.agent_log().path.display().to_string()),
             ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
             ("GIT_TERMINAL_PROMPT", "0".to_owned()),
         ];
@@ -178,6 +180,11 @@ impl Sandbox {
     /// The fake agent's program; see `tests/fake_agent/main.rs`.
     pub(crate) fn fake_agent(&self) -> PathBuf {
         programs::fake_agent()
+    }
+
+    /// Where every fake agent in here writes, however it was started.
+    pub(crate) fn agent_log(&self) -> AgentLog {
+        AgentLog::new(self.path("agents.jsonl"))
     }
 
     /// Ends everything; what is still there after five seconds is returned and killed.

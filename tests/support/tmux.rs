@@ -1,7 +1,16 @@
 //! A tmux server of a sandbox, spoken to with plain `tmux` commands, as a check from outside.
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use super::{Ran, Run, Sandbox, wait::poll};
+
+/// Keeps apart the files of two runs.
+static N_RUNS: AtomicUsize = AtomicUsize::new(0);
 
 /// 120 by 40, no configuration, nothing of the user's.
 pub(crate) struct Tmux<'a> {
@@ -27,6 +36,21 @@ impl<'a> Tmux<'a> {
     pub(crate) fn new_window(&self, target: &str, line: &str) -> String {
         let args = ["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", target];
         self.run(args.into_iter().chain((!line.is_empty()).then_some(line)))
+    }
+
+    /// Runs a command line with a pane for its terminal, as a user would; only its two outputs go to files.
+    pub(crate) fn run_in_window(&self, target: &str, line: &str) -> Ran {
+        let files = ["code", "stdout", "stderr"].map(|name| {
+            let n = N_RUNS.fetch_add(1, Ordering::Relaxed);
+            self.sandbox.path(format!("run/{n}.{name}"))
+        });
+        let [code, stdout, stderr] = files.each_ref().map(|it| it.display().to_string());
+        let script =
+            format!("( {line} ) >{stdout} 2>{stderr}; echo $? >{code}; tmux wait-for -S {code}");
+        self.new_window(target, &script);
+        self.wait_for(&code, Duration::from_secs(60));
+        let [code, stdout, stderr] = files.map(|it| fs::read_to_string(it).unwrap());
+        Ran { code: code.trim().parse().unwrap(), stdout, stderr }
     }
 
     /// One tmux command that must succeed; its output without the last line end.
@@ -112,7 +136,7 @@ impl<'a> Tmux<'a> {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.socket().exists() && self.try_run(["list-sessions"]).status.success()
+        self.socket().exists() && self.try_run(["list-sessions"]).code == 0
     }
 
     pub(crate) fn kill(&self) {
