@@ -144,18 +144,16 @@ fn look(draw: &mut Random) -> Look {
         ),
         _ => format!("⏵⏵ {} on (shift+tab to cycle)", draw.word()),
     };
+    let frames = [Frame::Rules, Frame::Rules, Frame::Box, Frame::Box, Frame::Bar, Frame::Bare];
+    let frame = draw.pick(&frames.map(Some)).unwrap_or(Frame::Rules);
     Look {
-        frame: draw
-            .pick(
-                &[Frame::Rules, Frame::Rules, Frame::Box, Frame::Box, Frame::Bar, Frame::Bare]
-                    .map(Some),
-            )
-            .unwrap_or(Frame::Rules),
+        frame,
         rule: draw.pick(RULES).to_owned(),
         prompt: draw.pick(PROMPTS).to_owned(),
         placeholder,
         footer,
-        cursor_visible: draw.percent(50),
+        // Without a frame the cursor is what tells a box from a line of text.
+        cursor_visible: draw.percent(50) || frame == Frame::Bare,
         title: match draw.between(0, 2) {
             0 => String::new(),
             1 => name.clone(),
