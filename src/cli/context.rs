@@ -1,11 +1,15 @@
 //! What every verb needs of the outside: environment, the hub, the interrupt, how to print.
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use tokio::sync::watch;
 
-use super::{Failure, Server};
+use super::{Failure, Server, output::Style};
 use crate::{
     client::{Hub, Whereabouts},
+    model::{Answer, Ask, Caller, Timestamp},
     paths::Env,
     proc::Cancel,
 };
@@ -37,6 +41,18 @@ impl Context {
     /// A connection to that hub, which is started if need be.
     pub(crate) async fn hub(&self) -> Result<Hub, Failure> {
         Ok(Hub::connect_or_start(&self.whereabouts()?).await?)
+    }
+
+    /// Starts the hub if need be, asks one thing and returns the answer.
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, Failure> {
+        Ok(self.hub().await?.ask(ask).await?)
+    }
+
+    /// Where in the tmux server that is meant we are called from; `None` outside of it.
+    pub(crate) fn caller(&self) -> Result<Option<Caller>, Failure> {
+        let socket = self.whereabouts()?.tmux_socket;
+        let caller = self.env.caller().filter(|it| it.socket == socket);
+        Ok(caller.map(|it| Caller { pane: it.pane, session: Some(it.session) }))
     }
 
     /// Becomes true on the first Ctrl-C or SIGTERM. From this call on they no longer end the
@@ -82,8 +98,26 @@ impl Context {
         writeln!(io::stderr(), "{text}").unwrap_or_default();
     }
 
-    /// Colour on standard output: a terminal, and `NO_COLOR` not set.
-    pub(crate) fn colour(&self) -> bool {
-        io::stdout().is_terminal() && self.env.var("NO_COLOR").is_none()
+    /// The same without the end of a line, before an answer is read.
+    pub(crate) fn ask_user(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        err.write_all(text.as_bytes()).unwrap_or_default();
+        err.flush().unwrap_or_default();
+    }
+
+    /// Colour on standard output: a terminal, and `NO_COLOR` not set. A pipe is not cut.
+    pub(crate) fn style(&self) -> Style {
+        if !io::stdout().is_terminal() {
+            return Style::default();
+        }
+        let width = crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns));
+        let is_dumb = self.env.var("TERM").is_none_or(|it| it == "dumb");
+        Style { colour: self.env.var("NO_COLOR").is_none() && !is_dumb, width }
+    }
+
+    /// The wall clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }

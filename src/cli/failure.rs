@@ -9,8 +9,9 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    client,
+    agents, brief, client, config, git,
     model::{Refusal, RefusalKind},
+    proc, sources,
 };
 
 /// What kind of failure it is; decides the exit code.
@@ -35,6 +36,8 @@ pub(crate) enum Kind {
 pub(crate) struct Failure {
     kind: Kind,
     error: Box<dyn Error>,
+    /// What somebody else said: a screen, a hook's output. Printed as it is, set off.
+    quoted: Vec<String>,
     hints: Vec<String>,
     /// More fields for the error object of `--json`.
     detail: Option<serde_json::Value>,
@@ -42,11 +45,16 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(kind: Kind, error: impl Into<Box<dyn Error>>) -> Self {
-        Self { kind, error: error.into(), hints: Vec::new(), detail: None }
+        let (quoted, hints) = (Vec::new(), Vec::new());
+        Self { kind, error: error.into(), quoted, hints, detail: None }
     }
 
     pub(crate) fn user(error: impl Into<Box<dyn Error>>) -> Self {
         Self::new(Kind::User, error)
+    }
+
+    pub(crate) fn usage(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::new(Kind::Usage, error)
     }
 
     pub(crate) fn bug(error: impl Into<Box<dyn Error>>) -> Self {
@@ -60,6 +68,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Lines that show what happened: the last ones of a screen or of a program's output.
+    #[must_use]
+    pub(crate) fn quote<S: AsRef<str>>(mut self, lines: impl IntoIterator<Item = S>) -> Self {
+        self.quoted.extend(lines.into_iter().map(|line| brief::text::clean(line.as_ref())));
         self
     }
 
@@ -82,6 +97,10 @@ impl Failure {
         } else {
             io::stderr().write_all(text.as_bytes()).unwrap_or_default();
         }
+        self.exit_code()
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code())
     }
 
@@ -113,6 +132,9 @@ impl Failure {
             "message": self.message(": "),
             "hint": self.hints.first(),
         });
+        if let (Some(fields), false) = (error.as_object_mut(), self.quoted.is_empty()) {
+            fields.insert("output".to_owned(), json!(self.quoted));
+        }
         if let (Some(fields), Some(serde_json::Value::Object(more))) =
             (error.as_object_mut(), self.detail.clone())
         {
@@ -122,7 +144,7 @@ impl Failure {
     }
 
     /// The message with its causes behind it.
-    fn message(&self, between: &str) -> String {
+    pub(crate) fn message(&self, between: &str) -> String {
         let causes = successors(self.error.source(), |&cause| cause.source());
         let lines = std::iter::once(self.error.to_string()).chain(causes.map(ToString::to_string));
         lines.collect::<Vec<_>>().join(between)
@@ -137,6 +159,7 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "error: {}", self.message("\ncause: "))?;
+        self.quoted.iter().try_for_each(|line| writeln!(f, "  | {line}"))?;
         self.hints.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))
     }
 }
@@ -173,6 +196,60 @@ impl From<Refusal> for Failure {
         hint.into_iter().fold(failure, Self::hint)
     }
 }
+
+impl From<git::Error> for Failure {
+    fn from(error: git::Error) -> Self {
+        if error.is_cancelled() {
+            return Self::interrupted();
+        }
+        let hint = error.hint();
+        let mut said = String::new();
+        if let git::Error::Unapproved { text, .. } | git::Error::HookFailed { text, .. } = &error {
+            said.clone_from(text);
+        }
+        hint.into_iter().fold(Self::user(error).quote(said.lines()), Self::hint)
+    }
+}
+
+impl From<sources::Error> for Failure {
+    fn from(error: sources::Error) -> Self {
+        if matches!(error, sources::Error::Cancelled) {
+            return Self::interrupted();
+        }
+        let hint = error.hint();
+        hint.into_iter().fold(Self::user(error), Self::hint)
+    }
+}
+
+impl From<config::NoAgent> for Failure {
+    fn from(error: config::NoAgent) -> Self {
+        let known = error.known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+        Self::user(error).hint(format!("there are {known}; `wtmag config edit` adds one"))
+    }
+}
+
+impl From<proc::Error> for Failure {
+    fn from(error: proc::Error) -> Self {
+        if matches!(error, proc::Error::Cancelled) {
+            Self::interrupted()
+        } else {
+            Self::user(error)
+        }
+    }
+}
+
+/// Errors that say all there is to say.
+macro_rules! by_the_user {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::user(error)
+            }
+        }
+    )*};
+}
+
+by_the_user!(agents::launch::Error, agents::profile::Error, brief::Error, config::Error);
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {

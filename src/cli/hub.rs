@@ -1,13 +1,23 @@
 //! `wtmag hub`: the background process itself, and how it does.
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use super::{Context, Failure};
+use super::{
+    Context, Failure,
+    output::{age, fields},
+    unexpected,
+};
 use crate::{
+    client::{self, Hub},
     hub::{self, run::Options},
+    model::{Answer, Ask, HubStatus},
     paths::StateDir,
+    proc,
 };
 
-/// The background process of a tmux server: status, stop, logs
+/// The background process that watches the workers of a tmux server
+///
+/// It is started when it is needed, and leaves when there has been nothing to do for ten minutes.
+/// It can be stopped at any time: the agents run on, and the next hub finds them again.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -16,6 +26,22 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
+    /// Show how the hub does; exit code 3 when none runs
+    ///
+    /// With --json: {"pid", "version", "started", "tmux_socket", "tmux": [version, pid] or null,
+    /// "fleet", "live_workers", "open_deliveries", "clients", "orphans", "problems"}.
+    Status,
+    /// Stop the hub; agents run on
+    Stop,
+    /// Show the end of the hub's log
+    ///
+    /// How much it says is set by `WTMAG_LOG` in the tmux server's environment: `debug`, or
+    /// `wtmag::tmux=trace`.
+    Logs {
+        /// Go on with what is added
+        #[arg(short, long)]
+        follow: bool,
+    },
     /// Be the hub (started by wtmag itself)
     #[command(hide = true)]
     Run {
@@ -29,12 +55,74 @@ enum Verb {
     },
 }
 
-pub(crate) async fn run(_context: &Context, args: Args) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
+        Verb::Status => status(context).await,
+        Verb::Stop => stop(context).await,
+        Verb::Logs { follow } => logs(context, follow),
         Verb::Run { tmux_socket, state, ready } => {
             let options = Options { tmux_socket, state: StateDir::at(state), ready };
             hub::run::main(options).await.map_err(Failure::user)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+async fn status(context: &Context) -> Result<ExitCode, Failure> {
+    let mut hub = Hub::connect(&context.whereabouts()?).await?;
+    let status = match hub.ask(Ask::Status).await? {
+        Answer::Status(status) => *status,
+        other => return Err(unexpected(&other)),
+    };
+    if context.json() {
+        context.print_json(&status)?;
+    } else {
+        context.print(&describe(context, status))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(context: &Context, status: HubStatus) -> String {
+    let tmux = status.tmux.map_or("not connected".to_owned(), |(version, pid)| {
+        format!("connected to tmux {version}, pid {pid}")
+    });
+    let up = age(context.now().since(status.started));
+    let mut lines = vec![
+        ("hub", format!("pid {}, wtmag {}, up {up}", status.pid, status.version)),
+        ("tmux", format!("{tmux} ({})", status.tmux_socket.display())),
+        ("fleet", status.fleet.unwrap_or_else(|| "none".to_owned())),
+        ("workers", format!("{} live", status.live_workers)),
+        ("deliveries", format!("{} open", status.open_deliveries)),
+        ("clients", status.clients.to_string()),
+    ];
+    lines.extend(status.orphans.into_iter().map(|it| ("orphan", it)));
+    lines.extend(status.problems.into_iter().map(|it| ("problem", it)));
+    fields(context.style(), &lines)
+}
+
+async fn stop(context: &Context) -> Result<ExitCode, Failure> {
+    let mut hub = match Hub::connect(&context.whereabouts()?).await {
+        Ok(hub) => hub,
+        Err(error @ client::Error::NotRunning) => {
+            context.say(&format!("note: {error}"));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let pid = hub.hello.pid;
+    hub.ask(Ask::Stop { reason: "told to by `wtmag hub stop`".to_owned() }).await?;
+    hub.closed().await?;
+    context.print(&format!("hub {pid} stopped; agents run on\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Becomes `tail`, which knows how to follow a file that is rotated.
+fn logs(context: &Context, follow: bool) -> Result<ExitCode, Failure> {
+    let path = context.whereabouts()?.state.log().join("hub.log");
+    if !path.exists() {
+        return Err(Failure::user(format!("there is no log at `{}` yet", path.display())));
+    }
+    let follow = follow.then(|| OsString::from("-F"));
+    let args = ["-n".into(), "200".into()].into_iter().chain(follow).chain([path.into()]);
+    Err(proc::exec("tail", args, &[]).into())
 }

@@ -2,18 +2,42 @@
 //!
 //! A verb is a file: its `Args`, whose doc comments are the help, and its `run`. What every verb
 //! needs of the outside (environment, streams, interrupt) comes in one [`Context`].
+mod attach;
+mod cleanup;
+mod complete;
+mod config;
 mod context;
+mod create;
+mod events;
+mod explain;
 mod failure;
+mod feed;
 mod hook;
 mod hub;
+mod list;
+mod outcome;
+mod output;
 mod pane;
+mod progress;
+mod promote;
+mod receipt;
+mod receipts;
+mod resolve;
+#[cfg(test)]
+mod samples;
+mod send;
+mod settings;
+mod show;
+mod wait;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, Parser as _};
 
 pub(crate) use context::Context;
 pub(crate) use failure::Failure;
+
+use crate::model::Answer;
 
 /// Local orchestration of AI coding agents, native to tmux
 #[derive(clap::Parser)]
@@ -21,6 +45,9 @@ pub(crate) use failure::Failure;
 struct Args {
     #[command(flatten)]
     server: Server,
+    /// Print JSON, for programs
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -29,18 +56,30 @@ struct Args {
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Server {
     /// Name of the tmux server's socket
-    #[arg(short = 'L', global = true, value_name = "NAME")]
+    #[arg(short = 'L', global = true, value_name = "NAME", help_heading = "Global options")]
     name: Option<OsString>,
     /// Path of the tmux server's socket
-    #[arg(short = 'S', global = true, value_name = "PATH")]
+    #[arg(short = 'S', global = true, value_name = "PATH", help_heading = "Global options")]
     socket: Option<std::path::PathBuf>,
 }
 
 #[derive(clap::Subcommand)]
 enum Verb {
+    Create(Box<create::Args>),
+    List(list::Args),
+    Show(show::Args),
+    Attach(attach::Args),
+    Send(send::Args),
+    Wait(wait::Args),
+    Receipts(receipts::Args),
+    Promote(promote::Args),
+    Cleanup(cleanup::Args),
+    Events(events::Args),
+    Explain(explain::Args),
+    Config(config::Args),
+    Hub(hub::Args),
     #[command(hide = true)]
     Hook(hook::Args),
-    Hub(hub::Args),
     #[command(hide = true)]
     Pane(pane::Args),
 }
@@ -52,9 +91,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return failure::usage(&error, wants_json(&args)),
     };
-    let context = match Context::new(parsed.server, wants_json(&args)) {
+    let context = match Context::new(parsed.server, parsed.json) {
         Ok(context) => context,
-        Err(failure) => return failure.report(wants_json(&args)),
+        Err(failure) => return failure.report(parsed.json),
     };
     let json = context.json();
     // A runtime of one thread: a command waits for one thing at a time.
@@ -74,8 +113,20 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
-        Verb::Hook(args) => Ok(hook::run(args)),
+        Verb::Create(args) => create::run(context, *args).await,
+        Verb::List(args) => list::run(context, args).await,
+        Verb::Show(args) => show::run(context, args).await,
+        Verb::Attach(args) => attach::run(context, args).await,
+        Verb::Send(args) => send::run(context, args).await,
+        Verb::Wait(args) => wait::run(context, args).await,
+        Verb::Receipts(args) => receipts::run(context, args).await,
+        Verb::Promote(args) => promote::run(context, args).await,
+        Verb::Cleanup(args) => cleanup::run(context, args).await,
+        Verb::Events(args) => events::run(context, args).await,
+        Verb::Explain(args) => explain::run(context, args).await,
+        Verb::Config(args) => config::run(context, args),
         Verb::Hub(args) => hub::run(context, args).await,
+Verb::Hook(args) => Ok(hook::run(args)),
         Verb::Pane(args) => Ok(pane::run(context, args).await),
     }
 }
@@ -90,8 +141,42 @@ fn wants_json(args: &[OsString]) -> bool {
     args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
 }
 
+/// An answer to another question than was asked.
+fn unexpected(answer: &Answer) -> Failure {
+    // Its kind, without what may be pages of it.
+    let text = format!("{answer:?}");
+    let kind = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    Failure::bug(format!("the hub gave an answer that was not asked for: {kind}"))
+}
+
+/// `90`, `90s`, `5m`, `2h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let unit = match text.strip_prefix(digits) {
+        Some("" | "s") => 1,
+        Some("m") => 60,
+        Some("h") => 3600,
+        Some(_) | None => 0,
+    };
+    let number: Option<u64> = digits.parse().ok();
+    let seconds = number.filter(|_| unit > 0).and_then(|it| it.checked_mul(unit));
+    seconds.map(Duration::from_secs).ok_or_else(|| "times look like `90s`, `5m` or `2h`".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        let secs = |text| duration(text).map(|it| it.as_secs()).ok();
+        assert_eq!(
+            [secs("90"), secs("90s"), secs("5m"), secs("2h")],
+            [90, 90, 300, 7200].map(Some)
+        );
+        assert_eq!([secs(""), secs("m"), secs("5x"), secs("-1"), secs("1.5s")], [None; 5]);
+    }
+
     #[test]
     fn clap_accepts_the_definition() {
         super::command().debug_assert();

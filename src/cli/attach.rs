@@ -1,0 +1,97 @@
+//! `wtmag attach`.
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use super::{
+    Context, Failure,
+    resolve::{self, Enough, Target},
+    unexpected,
+};
+use crate::{
+    client::Hub,
+    model::{Answer, Ask, Worker},
+    proc::{self, Cmd},
+};
+
+/// Go to a worker's window
+///
+/// Inside tmux your client switches to it; outside, tmux is attached. Any part of the id that no
+/// other worker has is enough. To only look, use `wtmag show ID`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// The tmux client to switch, for popups and key bindings: `#{client_name}`
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    if args.client.is_none() && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        return Err(Failure::user("`attach` is for people: this is no terminal")
+            .hint("`wtmag show ID` prints a worker and its screen"));
+    }
+    let mut hub = context.hub().await?;
+    let worker = match args.target.given()? {
+        Some(text) => resolve::worker(&mut hub, text, Enough::Part).await?,
+        None => only_one(&mut hub).await?,
+    };
+    let target = match hub.ask(Ask::Locate { id: worker.id }).await? {
+        Answer::Located { session, window, .. } => format!("{session}:{window}"),
+        other => return Err(unexpected(&other)),
+    };
+    drop(hub);
+    let socket = context.whereabouts()?.tmux_socket;
+    let inside = context.caller()?.is_some();
+    if !inside && args.client.is_none() {
+        let args: [OsString; 5] =
+            ["-S".into(), socket.into(), "attach-session".into(), "-t".into(), target.into()];
+        // A terminal of another tmux server, where this one was asked for by name, is like any.
+        return Err(proc::exec("tmux", args, &["TMUX", "TMUX_PANE"]).into());
+    }
+    switch(context, &socket, args.client, &target).await
+}
+
+/// The one worker that has a window.
+async fn only_one(hub: &mut Hub) -> Result<Worker, Failure> {
+    let mut workers = resolve::present(hub).await?;
+    workers.retain(|it| !it.place.gone);
+    match (workers.pop(), workers.is_empty()) {
+        (Some(worker), true) => Ok(worker),
+        (None, _) => Err(Failure::user("there is no worker with a window")
+            .hint("`wtmag create --help` shows how to make one")),
+        (Some(last), false) => {
+            let ids = workers.iter().map(|it| it.id.to_string()).chain([last.id.to_string()]);
+            Err(Failure::user("there are several workers").quote(ids).hint("name one"))
+        }
+    }
+}
+
+async fn switch(
+    context: &Context,
+    socket: &Path,
+    client: Option<String>,
+    target: &str,
+) -> Result<ExitCode, Failure> {
+    let mut args: Vec<OsString> = vec!["-S".into(), socket.into(), "switch-client".into()];
+    if let Some(client) = client {
+        args.extend(["-c".into(), client.into()]);
+    }
+    args.extend(["-t".into(), target.into()]);
+    let mut cmd = Cmd::new("tmux", Path::new("/")).args(args);
+    // By these tmux knows which client asks.
+    for name in ["TMUX", "TMUX_PANE"] {
+        if let Some(value) = context.env.var(name) {
+            cmd = cmd.env(name, value);
+        }
+    }
+    let output = cmd.run(&proc::never()).await?;
+    if !output.is_success() {
+        return Err(Failure::user(format!("tmux did not switch: {}", output.stderr_text())));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,150 @@
+//! The second half of a cleanup: the window is closed, the worktree goes. The hub runs it as a
+//! child, again after a crash, so everything that is gone already counts as done.
+use std::{
+    io::{self, Read as _, Write as _},
+    process::ExitCode,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cli::{Context, Failure, settings},
+    git::{
+        self, BranchEnd, Doomed, Hooks, Loss, News, Removal, Removed, Repo, Run, Subject, Tool,
+        record,
+    },
+    model::{Cleanup, Worker},
+    proc,
+};
+
+/// What the hub hands over.
+#[derive(Debug, Deserialize)]
+struct Job {
+    cleanup: Cleanup,
+    worker: Worker,
+}
+
+/// What it reads.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Done {
+    worktree_removed: bool,
+    branch_deleted: bool,
+    notes: Vec<String>,
+}
+
+/// The hub shows what is on standard error as the reason, so that is one line without ornament.
+pub(super) async fn run(context: &Context) -> Result<ExitCode, Failure> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    let job: Job = serde_json::from_str(&text).map_err(Failure::bug)?;
+    match remove(context, &job).await {
+        Ok(done) => {
+            context.print_json(&done)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(failure) => {
+            // The hub that would read it may have gone.
+            writeln!(io::stderr(), "{}", failure.message(": ")).unwrap_or_default();
+            Ok(failure.exit_code())
+        }
+    }
+}
+
+async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
+    let worker = &job.worker;
+    let mut done = Done::default();
+    if !worker.repo.exists() {
+        done.notes.push(format!("its repository `{}` is gone", worker.repo.display()));
+        return Ok(done);
+    }
+    let mut said = Vec::new();
+    let mut tell = |news: &News| match news {
+        News::Stale { .. } | News::Fallback { .. } => said.push(news.to_string()),
+        News::Waiting { .. }
+        | News::Fetching { .. }
+        | News::Retrying { .. }
+        | News::Hook { .. }
+        | News::Line(_) => {}
+    };
+    let cancel = proc::never();
+    let mut run = Run { cancel: &cancel, tell: &mut tell };
+    let repo = Repo::discover(&worker.repo)?;
+    let tip = tip(&repo, job, &mut run).await?;
+    let branch = tip.map(|tip| Doomed { name: worker.branch.clone(), tip });
+    let tool = Tool::choose(backend(context, &repo), "wt".as_ref(), &mut run).await?;
+    let removed = remove_worktree(&repo, &tool, job, branch, &mut run, &mut done.notes).await?;
+    if worker.git_dir.exists() {
+        record::remove(&worker.git_dir, &worker.id)?;
+    }
+    done.worktree_removed = removed.worktree;
+    match removed.branch {
+        BranchEnd::Deleted => done.branch_deleted = true,
+        BranchEnd::Kept | BranchEnd::Gone => {}
+        BranchEnd::Moved { tip } => {
+            done.notes.push(format!("branch `{}` has moved to {tip}: kept", worker.branch));
+        }
+        BranchEnd::CheckedOut { path } => {
+            let path = path.display();
+            done.notes.push(format!("branch `{}` is checked out in `{path}`: kept", worker.branch));
+        }
+    }
+    done.notes.extend(said);
+    Ok(done)
+}
+
+/// The commit at which the branch may be deleted; none when it stays. The agent may have worked on
+/// until its window was closed, so this looks again, and refuses again.
+async fn tip(repo: &Repo, job: &Job, run: &mut Run<'_>) -> Result<Option<String>, Failure> {
+    let Job { cleanup, worker } = job;
+    let branch = (worker.branch_made && !cleanup.keep_branch).then_some(worker.branch.as_str());
+    if cleanup.force && branch.is_none() {
+        return Ok(None);
+    }
+    let subject = Subject { path: &worker.worktree, branch, known: &[] };
+    let losses = git::losses(repo, &subject, run).await?;
+    // What is left of the pane's processes is about to end; others were looked for before.
+    let lost: Vec<String> = losses
+        .list
+        .iter()
+        .filter(|it| !matches!(it, Loss::Process { .. }))
+        .map(Loss::to_string)
+        .collect();
+    if lost.is_empty() || cleanup.force {
+        return Ok(losses.tip);
+    }
+    let message = format!("its window is closed, but there is now {}", lost.join("; "));
+    Err(Failure::user(message))
+}
+
+/// With the hooks that the project's user approved; those that nobody did are left out, and said.
+async fn remove_worktree(
+    repo: &Repo,
+    tool: &Tool,
+    job: &Job,
+    branch: Option<Doomed>,
+    run: &mut Run<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Removed, Failure> {
+    let mut removal = Removal {
+        path: job.worker.worktree.clone(),
+        git_dir: job.worker.git_dir.clone(),
+        branch,
+        force: job.cleanup.force,
+        hooks: Hooks::Approved,
+    };
+    match git::remove(repo, tool, &removal, run).await {
+        Err(error @ git::Error::Unapproved { .. }) => {
+            notes.push(format!("{error}: they did not run"));
+            removal.hooks = Hooks::Skip;
+            Ok(git::remove(repo, tool, &removal, run).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// What makes and removes worktrees here; settings that cannot be read do not keep one from going.
+fn backend(context: &Context, repo: &Repo) -> git::Backend {
+    let dirs = settings::project_dirs(Some(repo));
+    let loaded = crate::config::load(&context.env.config_file(), &dirs, &[]);
+    loaded.map_or(git::Backend::Auto, |it| settings::backend(it.config.worktree.backend))
+}

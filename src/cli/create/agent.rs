@@ -1,0 +1,203 @@
+//! The agent that was chosen, and how it is started in a worktree.
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use super::args::Order;
+use crate::{
+    agents::{
+        Launch,
+        hooks::{Wire, Wiring, wire},
+        launch::{Error, Model, Request, launch},
+        profile::HooksKind,
+    },
+    brief::BOOTSTRAP,
+    cli::{
+        Context, Failure,
+        settings::{self, FoundProfile},
+    },
+    client::Whereabouts,
+    config::{self, Loaded, Trust},
+    git::Made,
+    model::{Agent, DeliveryMode},
+    paths::{self, Env},
+};
+
+/// An agent from the config, with its profile.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) name: String,
+    block: config::Agent,
+    profile: FoundProfile,
+    model: Option<Model>,
+    plan: bool,
+}
+
+/// Variables of the caller that a launch may have to add to.
+const MERGED: [&str; 1] = ["OPENCODE_CONFIG_CONTENT"];
+
+impl Chosen {
+    /// The agent of the order. That it takes the model and the mode is checked here, before
+    /// anything is made.
+    pub(super) fn find(context: &Context, loaded: &Loaded, order: &Order) -> Result<Self, Failure> {
+        let config = &loaded.config;
+        let name = order.agent.clone().unwrap_or_else(|| config.agents.default.name.clone());
+        let block = config.agent(&name)?.clone();
+        let profile = settings::profile(&context.env, &name, &block)?;
+        let chosen = Self { name, block, profile, model: order.model.clone(), plan: order.plan };
+        chosen.request(&context.env, &[], None, None)?;
+        Ok(chosen)
+    }
+
+    /// Its command line without what only a worktree decides.
+    pub(super) fn outline(&self, env: &Env) -> Result<Launch, Failure> {
+        self.request(env, &[], None, None)
+    }
+
+    /// Its command line for this worktree. Writes the plug-in that makes the agent report its
+    /// turns, where it needs one. Comes with what the user should know.
+    pub(super) fn launch(
+        &self,
+        env: &Env,
+        made: &Made,
+        common_dir: &Path,
+        hub: &Whereabouts,
+    ) -> Result<(Launch, Vec<String>), Failure> {
+        let dirs = [made.git_dir.as_path(), common_dir];
+        let writable: Vec<String> = dirs.iter().map(|it| it.display().to_string()).collect();
+        let worktree = made.path.display().to_string();
+        let trust = (self.block.trust == Trust::Worktree).then_some(worktree.as_str());
+        let wire = self.wire(env, hub);
+        let launched = match self.try_request(env, &writable, trust, wire.as_ref()) {
+            Err(Error::Taken(_, flag)) => {
+                let launch = self.request(env, &writable, trust, None)?;
+                let note = format!(
+                    "`{}` has `{flag}` of its own, so its state is read from the screen alone",
+                    self.name
+                );
+                return Ok((launch, vec![note]));
+            }
+            other => other?,
+        };
+        if let Some((path, text)) = &launched.file {
+            write_plugin(Path::new(path), text, hub)?;
+        }
+        Ok((launched, Vec::new()))
+    }
+
+    /// The agent as the hub records it.
+    pub(super) fn record(&self, argv: Vec<String>) -> Agent {
+        Agent {
+            name: self.name.clone(),
+            profile: self.profile.name.clone(),
+            profile_text: self.profile.text.clone(),
+            argv,
+            model: self.model.as_ref().map(Model::to_string),
+            delivery: self.block.delivery,
+        }
+    }
+
+    pub(super) fn delivery(&self) -> DeliveryMode {
+        self.block.delivery
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        self.block.trust
+    }
+
+    pub(super) fn command(&self) -> String {
+        self.block.argv().into_iter().next().unwrap_or_default()
+    }
+
+    fn request(
+        &self,
+        env: &Env,
+        writable: &[String],
+        trust: Option<&str>,
+        wire: Option<&Wire>,
+    ) -> Result<Launch, Failure> {
+        self.try_request(env, writable, trust, wire).map_err(|error| match error {
+            Error::NoMapping { .. } => Failure::user(error).hint(format!(
+                "choose another agent with `--agent`, or write a profile for `{}`",
+                self.name
+            )),
+            error => error.into(),
+        })
+    }
+
+    fn try_request(
+        &self,
+        env: &Env,
+        writable: &[String],
+        trust: Option<&str>,
+        wire: Option<&Wire>,
+    ) -> Result<Launch, Error> {
+        let value = |name: &str| Some((name.to_owned(), env.var(name)?.to_str()?.to_owned()));
+        let env: BTreeMap<String, String> = MERGED.into_iter().filter_map(value).collect();
+        let by_argument = self.block.delivery == DeliveryMode::Argument;
+        launch(
+            &self.profile.profile,
+            &Request {
+                argv: &self.block.argv(),
+                model: self.model.as_ref(),
+                plan: self.plan,
+                prompt: by_argument.then_some(BOOTSTRAP),
+                prompt_flag: Some(&self.block.prompt_flag),
+                trust,
+                writable,
+                resume: None,
+                wire,
+                env: &env,
+            },
+        )
+    }
+
+    /// What makes the agent report its turns, unless the user does not want that.
+    fn wire(&self, env: &Env, hub: &Whereabouts) -> Option<Wire> {
+        let spec = self.profile.profile.hooks.as_ref().filter(|_| self.block.hooks)?;
+        let kind = match spec.kind {
+            HooksKind::Claude => "claude",
+            HooksKind::Codex => "codex",
+            HooksKind::Opencode => "opencode",
+            HooksKind::Pi => "pi",
+        };
+        let program = hub.program.to_str()?.to_owned();
+        let plugin = hub.state.root().join("plugins").join(format!("wtmag-{kind}"));
+        Some(wire(
+            spec.kind,
+            &Wiring {
+                command: vec![program, "hook".to_owned(), kind.to_owned()],
+                plugin: plugin.to_str()?.to_owned(),
+                notify: (spec.kind == HooksKind::Codex).then(|| codex_notify(env)).flatten(),
+            },
+        ))
+    }
+}
+
+/// The `notify` command of the user's own codex settings, which a launch replaces.
+fn codex_notify(env: &Env) -> Option<Vec<String>> {
+    let dir = env.var("CODEX_HOME").map_or_else(|| env.home().join(".codex"), Into::into);
+    let text = std::fs::read_to_string(dir.join("config.toml")).ok()?;
+    let table: toml::Table = text.parse().ok()?;
+    let words = table.get("notify")?.as_array()?.iter();
+    words.map(|it| it.as_str().map(str::to_owned)).collect()
+}
+
+/// One file for all workers: it holds nothing of any one of them.
+fn write_plugin(path: &Path, text: &str, hub: &Whereabouts) -> Result<(), Failure> {
+    if std::fs::read_to_string(path).is_ok_and(|it| it == text) {
+        return Ok(());
+    }
+    let dir = path.parent().unwrap_or(hub.state.root());
+    paths::private_dir(dir, hub.uid).map_err(Failure::user)?;
+    let write = || -> io::Result<()> {
+        // Readable for the user alone, and never half of it.
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| Failure::user(format!("could not write `{}`: {error}", path.display())))
+}

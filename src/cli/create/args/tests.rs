@@ -1,0 +1,102 @@
+//! The forms that users know, and what is refused before anything happens.
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+#[track_caller]
+fn parse(line: &[&str]) -> Result<Order, String> {
+    let words = std::iter::once(&"create").chain(line);
+    let line = Line::try_parse_from(words).map_err(|it| it.to_string())?;
+    line.args.check(&b"from stdin"[..]).map_err(|it| it.to_string())
+}
+
+#[track_caller]
+fn refused(line: &[&str], why: &str) {
+    let said = parse(line).unwrap_err();
+    assert!(said.contains(why), "{line:?}: {said}");
+}
+
+#[test]
+fn the_known_forms_are_understood() {
+    let order = parse(&["--github", "456", "-t", "issue"]).unwrap();
+    assert!(matches!(order.task, Task::Issue(456)));
+    assert_eq!((order.placement, order.open_pr), (None, true));
+    let order = parse(&["--github", "456", "-t", "issue", "-w"]).unwrap();
+    assert_eq!(order.placement, Some(Placement::Window));
+    let order = parse(&["--github", "234", "-t", "pr", "-s"]).unwrap();
+    assert!(matches!(order.task, Task::Pull(234)));
+    assert_eq!(order.placement, Some(Placement::Session));
+    let order = parse(&["--jira", "proj-123"]).unwrap();
+    assert_eq!(order.task.outline().branch(), "jira-ticket-proj-123");
+    let order = parse(&["--prompt", "Custom task"]).unwrap();
+    assert!(matches!(&order.task, Task::Prompt(text) if text == "Custom task"));
+    assert!(!order.open_pr);
+    let order = parse(&["--github", "#4", "-t", "issue", "--prompt", "Focus on tests"]).unwrap();
+    assert_eq!(order.instructions.as_deref(), Some("Focus on tests"));
+    let model = ["--model", "anthropic/claude-sonnet-4.5:max"];
+    let order = parse(&[&["--github", "456", "-t", "issue"], &model[..]].concat()).unwrap();
+    assert_eq!(order.model.unwrap().to_string(), model[1]);
+}
+
+#[test]
+fn a_prompt_may_look_like_a_flag_or_come_from_stdin() {
+    let order = parse(&["--prompt", "--force everything"]).unwrap();
+    assert!(matches!(&order.task, Task::Prompt(text) if text == "--force everything"));
+    let order = parse(&["--prompt", "-"]).unwrap();
+    assert!(matches!(&order.task, Task::Prompt(text) if text == "from stdin"));
+}
+
+#[test]
+fn there_is_exactly_one_task() {
+    refused(&[], "no task is given");
+    refused(&["--agent", "pi"], "no task is given");
+    refused(&["--github", "1", "-t", "pr", "--jira", "A-1"], "two tasks");
+    refused(&["--github", "1"], "`--github 1` needs a type\nhint: `-t issue`");
+    refused(&["-t", "pr", "--prompt", "x"], "belongs to `--github N`");
+    refused(&["--github", "0", "-t", "pr"], "numbers start at 1");
+    refused(&["--github", "x", "-t", "pr"], "numbers start at 1");
+    refused(&["--github", "1", "-t", "x"], "possible values: issue, pr");
+    refused(&["--jira", "nonsense"], "no Jira key");
+    refused(&["--prompt", " "], "the prompt is empty");
+    refused(&["--prompt", "a\0b"], "NUL");
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    refused(&["--prompt", "x", "-w", "-s"], "both asked for");
+    refused(&["--prompt", "x", "-w", "--launch", "session"], "both asked for");
+    refused(&["--prompt", "x", "--no-wait", "--wait"], "cannot be used with");
+    refused(&["--prompt", "x", "--no-hooks", "--yes"], "cannot be used with");
+    refused(&["--github", "1", "-t", "pr", "--base", "main"], "makes no sense");
+    assert!(parse(&["--prompt", "x", "-w", "--launch", "window"]).is_ok());
+}
+
+#[test]
+fn names_and_models_are_checked_first() {
+    refused(&["--prompt", "x", "--name", "a..b"], "cannot be used as a branch name");
+    refused(&["--prompt", "x", "--name=-f"], "starts with `-`");
+    refused(&["--prompt", "x", "--base", "a b"], "cannot be used as a base");
+    refused(&["--prompt", "x", "--model", "gpt"], "not of the form");
+    refused(&["--prompt", "x", "--model", "a/b:huge"], "no thinking level");
+    refused(&["--prompt", "x", "--model", "a/:high"], "not of the form");
+}
+
+#[test]
+fn waiting_has_a_limit_unless_for_a_state() {
+    let wait = |line: &[&str]| parse(&[&["--prompt", "x"], line].concat()).unwrap().wait;
+    let plain = wait(&[]);
+    assert_eq!((plain.limit, plain.through_dialogs), (Some(Some(LIMIT)), false));
+    assert!(wait(&["--wait"]).through_dialogs);
+    assert_eq!(wait(&["--no-wait"]).limit, None);
+    let idle = wait(&["--wait=idle,exited"]);
+    assert_eq!((idle.limit, idle.until), (Some(None), vec!["idle".into(), "exited".into()]));
+    let timed = wait(&["--wait=idle", "--timeout", "5m"]);
+    assert_eq!(timed.limit, Some(Some(Duration::from_secs(300))));
+    refused(&["--prompt", "x", "--wait=happy"], "no state of a worker\nhint: states are starting");
+}

@@ -1,0 +1,234 @@
+//! The worktree with its brief, and the hub's window for it: all that is undone when it fails.
+use super::{args::Order, reserve::Reserved, site::Site, source::Fetched};
+use crate::{
+    brief::{self, BOOTSTRAP, Options},
+    cli::{Context, Failure, progress::Progress, resolve, settings, unexpected},
+    client::{self, Hub},
+    git::{
+        self, Journal, Made, News, Run, Tool,
+        record::{self, Record},
+    },
+    model::{Answer, Ask, DeliveryId, NewWorker, Source, Worker},
+    proc::Cancel,
+    sources::templates,
+};
+
+/// What one `create` works with.
+pub(super) struct Job<'a> {
+    pub(super) context: &'a Context,
+    pub(super) site: &'a Site,
+    pub(super) order: &'a Order,
+    pub(super) reserved: &'a Reserved,
+    pub(super) fetched: &'a Fetched,
+    pub(super) progress: &'a Progress,
+    pub(super) cancel: &'a Cancel,
+}
+
+/// A worker that exists.
+pub(super) struct Created {
+    pub(super) worker: Worker,
+    pub(super) delivery: DeliveryId,
+    pub(super) worktree_made: bool,
+}
+
+/// Why there is no worker, or why nobody knows.
+pub(super) enum Broken {
+    /// There is none: what was made can be undone.
+    Before(Failure),
+    /// The hub was asked to make the window, and its answer was lost.
+    Unsure(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self::Before(error.into())
+    }
+}
+
+impl Job<'_> {
+    /// Makes everything; each step is in the journal before it is taken.
+    pub(super) async fn build(
+        &self,
+        hub: &mut Hub,
+        journal: &mut Journal,
+    ) -> Result<Created, Broken> {
+        let mut tell = |news: &News| self.progress.news(news);
+        let mut run = Run { cancel: self.cancel, tell: &mut tell };
+        let backend = settings::backend(self.site.loaded.config.worktree.backend);
+        let tool = Tool::choose(backend, "wt".as_ref(), &mut run).await?;
+        let templates = templates::load(
+            &self.site.template_dirs(self.context),
+            self.order.task.kind(),
+            self.site.repo.host(),
+        )?;
+        self.progress.step(format!("making a worktree for {}", self.reserved.branch));
+        let order = git::Order {
+            branch: self.reserved.branch.clone(),
+            start: self.fetched.start(self.site, self.order),
+            reuse: self.order.reuse,
+        };
+        let made = git::make(&self.site.repo, &tool, &order, journal, &mut run).await?;
+        if made.worktree_made {
+            let base = made.base.as_ref().map(|it| it.name.as_str());
+            let hooks = self.order.hooks;
+            git::run_hooks(&tool, &made.path, base, hooks, journal, &mut run).await?;
+        }
+        let brief = self.brief(&templates, &made)?;
+        git::exclude::write_brief(&made.path, &brief, journal)?;
+        self.claim(hub, &made, journal).await?;
+        let new = self.new_worker(&made)?;
+        if *self.cancel.borrow() {
+            return Err(Failure::interrupted().into());
+        }
+        self.progress.step("making the window");
+        self.create(hub, new, made.worktree_made).await
+    }
+
+    fn brief(&self, templates: &brief::Templates, made: &Made) -> Result<String, Failure> {
+        let remote = self.site.repo.remote();
+        let base = made.base.as_ref().filter(|_| self.fetched.item.pull().is_none());
+        let target = base.and_then(|it| self.target(&it.name, remote.as_deref()));
+        let options = Options {
+            host: self.site.repo.host(),
+            repo: self.fetched.forge.as_ref().map(|it| it.repo.as_str()),
+            branch: &made.branch,
+            base,
+            remote: remote.as_deref(),
+            target: target.as_deref(),
+            open_pr: self.order.open_pr,
+            plan: self.order.plan,
+            instructions: self.order.instructions.as_deref(),
+        };
+        Ok(brief::render(templates, &self.fetched.item, &options)?)
+    }
+
+    /// The branch that a pull request goes to: the base that was named, if it is a branch.
+    fn target(&self, base: &str, remote: Option<&str>) -> Option<String> {
+        self.order.base.as_ref()?;
+        let theirs = remote.and_then(|it| base.strip_prefix(it)?.strip_prefix('/'));
+        let is_ours = matches!(self.site.repo.branch_tip(base), Ok(Some(_)));
+        theirs.map(str::to_owned).or_else(|| is_ours.then(|| base.to_owned()))
+    }
+
+    /// Takes the worktree for this worker. A record of a worker that is gone is no hindrance.
+    async fn claim(
+        &self,
+        hub: &mut Hub,
+        made: &Made,
+        journal: &mut Journal,
+    ) -> Result<(), Failure> {
+        let ours = self.site.hub.state.root();
+        let record = Record {
+            worker: self.reserved.prepared.id.clone(),
+            hub: ours.to_owned(),
+            created: self.context.now(),
+        };
+        let before = match record::claim(&made.git_dir, &record, journal) {
+            Ok(()) => return Ok(()),
+            Err(git::Error::Claimed { record }) => record,
+            Err(error) => return Err(error.into()),
+        };
+        let workers = resolve::present(hub).await?;
+        let is_live = workers.iter().any(|it| it.id == before.worker && !it.place.gone);
+        if before.hub == ours && is_live || before.hub != ours && before.hub.exists() {
+            let other = if before.hub == ours { "" } else { " of another tmux server" };
+            let message = format!(
+                "worker `{}`{other} has the worktree `{}`",
+                before.worker,
+                made.path.display()
+            );
+            return Err(Failure::user(message).hint("clean that one up first"));
+        }
+        record::remove(&made.git_dir, &before.worker)?;
+        Ok(record::claim(&made.git_dir, &record, journal)?)
+    }
+
+    fn new_worker(&self, made: &Made) -> Result<NewWorker, Failure> {
+        let (site, context) = (self.site, self.context);
+        let (launch, notes) =
+            site.agent.launch(&context.env, made, site.repo.common_dir(), &site.hub)?;
+        for note in notes {
+            self.progress.note(&note);
+        }
+        let source = self.fetched.item.source.clone();
+        let pr = match &source {
+            Source::GithubPr { url, .. } => Some(url.clone()),
+            Source::GithubIssue { .. } | Source::Jira { .. } | Source::Prompt { .. } => None,
+        };
+        Ok(NewWorker {
+            id: self.reserved.prepared.id.clone(),
+            worktree: made.path.clone(),
+            git_dir: made.git_dir.clone(),
+            branch_made: made.branch_made,
+            base: made.base.clone(),
+            kind: source.kind(),
+            source,
+            agent: site.agent.record(launch.argv),
+            pr,
+            parent: site.parent.clone(),
+            env: passed_on(context, &self.reserved.prepared.env_names),
+            launch_env: launch.env,
+            bootstrap: BOOTSTRAP.to_owned(),
+        })
+    }
+
+    async fn create(
+        &self,
+        hub: &mut Hub,
+        new: NewWorker,
+        worktree_made: bool,
+    ) -> Result<Created, Broken> {
+        match hub.ask(Ask::Create(Box::new(new))).await {
+            Ok(Answer::Created { worker, delivery, .. }) => {
+                Ok(Created { worker: *worker, delivery, worktree_made })
+            }
+            Ok(other) => Err(Broken::Unsure(unexpected(&other))),
+            Err(client::Error::Refused(refusal)) => Err(Broken::Before(refusal.into())),
+            Err(error) => Err(Broken::Unsure(error.into())),
+        }
+    }
+}
+
+/// The caller's values of the variables that tmux hands from clients to sessions. Names may have
+/// the wildcards `*` and `?`, as in tmux's `update-environment`.
+fn passed_on(context: &Context, names: &[String]) -> Vec<(String, String)> {
+    let vars =
+        context.env.vars().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    let wanted =
+        vars.filter(|(name, _)| names.iter().any(|it| fits(it.as_bytes(), name.as_bytes())));
+    let mut passed: Vec<_> =
+        wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    passed.sort();
+    passed
+}
+
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern.split_first(), name.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) => {
+            (0..=name.len()).any(|n| name.get(n..).is_some_and(|tail| fits(rest, tail)))
+        }
+        (Some((b'?', rest)), Some((_, tail))) => fits(rest, tail),
+        (Some((a, rest)), Some((b, tail))) => a == b && fits(rest, tail),
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_variables_may_have_wildcards() {
+        for (pattern, name, want) in [
+            ("DISPLAY", "DISPLAY", true),
+            ("DISPLAY", "DISPLAYS", false),
+            ("SSH_*", "SSH_AUTH_SOCK", true),
+            ("*", "", true),
+            ("?*S", "ABS", true),
+            ("?", "", false),
+        ] {
+            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What would be made, without making it: asks the task's source, and nobody else.
+use serde_json::json;
+
+use super::{args::Order, reserve, site::Site, source};
+use crate::{
+    brief::{self, Options},
+    cli::{Context, Failure, output::fields, progress::Progress},
+    model::{DeliveryMode, WorkerId},
+    proc::Cancel,
+    sources::templates,
+};
+
+pub(super) async fn describe(
+    context: &Context,
+    site: &Site,
+    order: &Order,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<String, Failure> {
+    let branch = free_branch(site, order)?;
+    let id = WorkerId::for_branch(&site.repo.project(), &branch);
+    let fetched = source::fetch(site, order, progress, cancel).await?;
+    let launch = site.agent.outline(&context.env)?;
+    let templates =
+        templates::load(&site.template_dirs(context), order.task.kind(), site.repo.host())?;
+    let remote = site.repo.remote();
+    let options = Options {
+        host: site.repo.host(),
+        repo: fetched.forge.as_ref().map(|it| it.repo.as_str()),
+        branch: &branch,
+        base: None,
+        remote: remote.as_deref(),
+        target: order.base.as_deref(),
+        open_pr: order.open_pr,
+        plan: order.plan,
+        instructions: order.instructions.as_deref(),
+    };
+    let brief = brief::render(&templates, &fetched.item, &options)?;
+    let base = match (fetched.item.pull(), &order.base) {
+        (Some(pull), _) => pull.head_sha.clone(),
+        (None, Some(base)) => base.clone(),
+        (None, None) => site.repo.default_branch()?,
+    };
+    if context.json() {
+        let value = json!({
+            "id": id, "branch": branch, "base": base, "placement": site.placement,
+            "agent": site.agent.name, "argv": launch.argv, "delivery": site.agent.delivery(),
+            "source": fetched.item.source, "brief": brief,
+        });
+        return Ok(format!("{value}\n"));
+    }
+    let words = launch.argv.iter().map(String::as_str);
+    let command = shlex::try_join(words).unwrap_or_else(|_| launch.argv.join(" "));
+    let by = match site.agent.delivery() {
+        DeliveryMode::Ready => "typed once the agent listens",
+        DeliveryMode::Argument => "on the command line",
+    };
+    let text = fields(
+        context.style(),
+        &[
+            ("id", id.to_string()),
+            ("branch", format!("{branch} from {base}")),
+            ("placement", site.placement.to_string()),
+            ("agent", site.agent.name.clone()),
+            ("command", command),
+            ("prompt", by.to_owned()),
+        ],
+    );
+    Ok(format!("would make\n{text}\n{brief}"))
+}
+
+/// The branch that a `create` would make now, as far as the repository decides it.
+fn free_branch(site: &Site, order: &Order) -> Result<String, Failure> {
+    let mut first = None;
+    for branch in reserve::branches(order) {
+        if site.repo.branch_tip(&branch)?.is_none() {
+            return Ok(branch);
+        }
+        first.get_or_insert(branch);
+    }
+    Ok(first.unwrap_or_default())
+}

@@ -1,0 +1,115 @@
+//! `wtmag create`: everything that can be refused is refused first; then the worktree, undone again
+//! unless the window comes to be; then the wait for the receipt.
+mod agent;
+pub(super) mod args;
+mod build;
+mod dry_run;
+mod report;
+mod reserve;
+mod site;
+mod source;
+mod undo;
+
+use std::{io, process::ExitCode, time::Duration};
+
+use self::{
+    args::Order,
+    build::{Created, Job},
+    report::Report,
+    site::Site,
+};
+use super::{
+    Context, Failure,
+    feed::Feed,
+    outcome::{self, Outcome, Patience, interrupt},
+    progress::Progress,
+};
+use crate::{client::Hub, model::WorkerId, proc::Cancel};
+
+pub(crate) use args::Args;
+
+/// A dialog that stays this long wants a human.
+const DIALOG: Duration = Duration::from_secs(2);
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let order = args.check(io::stdin())?;
+    let site = Site::find(context, &order)?;
+    let cancel = context.cancel()?;
+    let progress = Progress::new(&context.env);
+    if let Some(file) = site.project_agent(context) {
+        progress.note(&format!("agent `{}` is as `{}` says", site.agent.name, file.display()));
+    }
+    if order.dry_run {
+        let text = dry_run::describe(context, &site, &order, &progress, &cancel).await?;
+        drop(progress);
+        context.print(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (hub, created) = make(context, &site, &order, &progress, &cancel).await?;
+    let id = created.worker.id.clone();
+    let outcome = wait(context, &order, &created, hub, &progress, &cancel).await;
+    let outcome = outcome.map_err(|failure| failure.hint(format!("worker `{id}` was made")))?;
+    drop(progress);
+    let report = Report::new(context, &site, created, outcome).await?;
+    report.finish(context, &order)
+}
+
+/// Everything up to the commit point.
+async fn make(
+    context: &Context,
+    site: &Site,
+    order: &Order,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<(Hub, Created), Failure> {
+    progress.step("connecting to the hub");
+    let mut hub =
+        interruptible(cancel, async { Ok(Hub::connect_or_start(&site.hub).await?) }).await?;
+    undo::clear_leftovers(site, &mut hub, progress, cancel).await?;
+    // The hub refuses at once what the network would take seconds to bring.
+    let reserving = reserve::reserve(&mut hub, site, order);
+    let fetching = source::fetch(site, order, progress, cancel);
+    let both = async { tokio::try_join!(reserving, fetching) };
+    let (reserved, fetched) = interruptible(cancel, both).await?;
+    if let Some(warning) = fetched.warning() {
+        progress.note(&warning);
+    }
+    let (reserved, fetched) = (&reserved, &fetched);
+    let job = Job { context, site, order, reserved, fetched, progress, cancel };
+    let created = undo::build_or_undo(&job, &mut hub).await?;
+    Ok((hub, created))
+}
+
+/// Waits as the order says; `None` when it says not to.
+async fn wait(
+    context: &Context,
+    order: &Order,
+    created: &Created,
+    hub: Hub,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Option<Outcome>, Failure> {
+    let Some(limit) = order.wait.limit else { return Ok(None) };
+    let id: &WorkerId = &created.worker.id;
+    progress.step(format!("waiting until {} has its prompt", created.worker.agent.name));
+    let mut feed = Feed::open(context, hub, vec![id.clone()]).await?;
+    feed.require(id, created.delivery).await?;
+    let patience = Patience {
+        held: (!order.wait.through_dialogs).then_some(DIALOG),
+        only_dialogs: true,
+        until: order.wait.until.clone(),
+        limit,
+    };
+    outcome::wait(&mut feed, (id.clone(), created.delivery), &patience, cancel).await.map(Some)
+}
+
+/// The work, unless the user gives up first.
+async fn interruptible<T>(
+    cancel: &Cancel,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => done,
+        () = interrupt(cancel) => Err(Failure::interrupted()),
+    }
+}

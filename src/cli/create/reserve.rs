@@ -1,0 +1,96 @@
+//! An id and a place in tmux for the new worker, kept by the hub while the rest is made.
+use super::{
+    args::{Order, Task},
+    site::Site,
+};
+use crate::{
+    cli::{Failure, unexpected},
+    client::{self, Hub},
+    git,
+    model::{Answer, Ask, Prepare, Prepared, RefusalKind},
+};
+
+/// What the hub keeps for us.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    pub(super) prepared: Prepared,
+    pub(super) branch: String,
+}
+
+/// Prompts that begin alike get branches with a number.
+const MAX_ALIKE: u32 = 1000;
+
+/// Reserves the id; the hub refuses when a worker is at work on the same.
+pub(super) async fn reserve(
+    hub: &mut Hub,
+    site: &Site,
+    order: &Order,
+) -> Result<Reserved, Failure> {
+    for branch in branches(order) {
+        let tip = site.repo.branch_tip(&branch)?;
+        if tip.is_some() && is_numbered(order) {
+            continue;
+        }
+        let prepared = match prepare(hub, site, order, &branch).await {
+            Err(client::Error::Refused(refusal))
+                if refusal.kind == RefusalKind::Exists && is_numbered(order) =>
+            {
+                continue;
+            }
+            other => other?,
+        };
+        let prepared = match prepared {
+            Answer::Prepared(prepared) => prepared,
+            other => return Err(unexpected(&other)),
+        };
+        if tip.is_some() {
+            check_reuse(site, order, &branch)?;
+        }
+        return Ok(Reserved { prepared, branch });
+    }
+    Err(Failure::user("too many branches are named alike").hint("choose one with `--name`"))
+}
+
+async fn prepare(
+    hub: &mut Hub,
+    site: &Site,
+    order: &Order,
+    branch: &str,
+) -> Result<Answer, client::Error> {
+    let prepare = Prepare {
+        project: site.repo.project(),
+        repo: site.repo.common_dir().to_owned(),
+        branch: branch.to_owned(),
+        source_key: order.task.outline().key(),
+        placement: site.placement,
+        caller: site.caller.clone(),
+    };
+    hub.ask(Ask::Prepare(prepare)).await
+}
+
+/// A branch that is there already can only be gone on with when that was asked for, and never
+/// where its worktree is the user's own.
+fn check_reuse(site: &Site, order: &Order, branch: &str) -> Result<(), Failure> {
+    let worktree = site.repo.worktree_of(branch)?;
+    let is_main = worktree.as_ref().is_some_and(|it| it.is_main);
+    let path = worktree.map(|it| it.path);
+    if !order.reuse {
+        return Err(git::Error::BranchExists { branch: branch.to_owned(), worktree: path }.into());
+    }
+    match path {
+        Some(path) if is_main => Err(git::Error::MainWorktree { path }.into()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The branch; for a prompt, others like it in case it is taken.
+pub(super) fn branches(order: &Order) -> impl Iterator<Item = String> {
+    let first = order.name.clone().unwrap_or_else(|| order.task.outline().branch());
+    let n = if is_numbered(order) { MAX_ALIKE } else { 1 };
+    (1..=n).map(move |n| if n == 1 { first.clone() } else { format!("{first}-{n}") })
+}
+
+/// Two prompts are two tasks, however alike.
+fn is_numbered(order: &Order) -> bool {
+    matches!(order.task, Task::Prompt(_)) && order.name.is_none() && !order.reuse
+}

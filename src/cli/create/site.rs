@@ -1,0 +1,75 @@
+//! What an order meets: the repository, its settings, the agent, the place in tmux.
+use std::{path::Path, path::PathBuf};
+
+use super::{agent::Chosen, args::Order};
+use crate::{
+    cli::{Context, Failure, settings},
+    client::Whereabouts,
+    config::{Loaded, Origin},
+    git::Repo,
+    model::{Caller, Placement, WorkerId},
+};
+
+/// Everything that is known before anything is asked of the hub or the network.
+pub(super) struct Site {
+    pub(super) repo: Repo,
+    pub(super) loaded: Loaded,
+    pub(super) agent: Chosen,
+    pub(super) placement: Placement,
+    pub(super) caller: Caller,
+    pub(super) hub: Whereabouts,
+    /// The worker that asks, if one does.
+    pub(super) parent: Option<WorkerId>,
+}
+
+impl Site {
+    /// Looks around; whatever is wrong with the order here is said now.
+    pub(super) fn find(context: &Context, order: &Order) -> Result<Self, Failure> {
+        let cwd = std::env::current_dir()?;
+        let dir = order.project.as_ref().map_or(cwd.clone(), |it| cwd.join(it));
+        let repo = Repo::discover(&dir)?;
+        if repo.home().to_str().is_none() {
+            let message = format!("the path `{}` is no UTF-8", repo.home().display());
+            return Err(Failure::user(message).hint("tmux and the agents could not be told it"));
+        }
+        let loaded = settings::load(context, Some(&repo))?;
+        let agent = Chosen::find(context, &loaded, order)?;
+        let hub = context.whereabouts()?;
+        let caller = context.caller()?;
+        let wanted = loaded.config.launch.placement(order.task.kind());
+        let placement = order.placement.unwrap_or(wanted);
+        if placement == Placement::Window && caller.is_none() {
+            return Err(outside(order, &hub.tmux_socket));
+        }
+        let parent = ["WTMAG_WORKER", "WTMAG_PARENT"].iter().find_map(|it| context.env.var(it));
+        let parent = parent.and_then(|it| it.to_str()?.parse().ok());
+        Ok(Self { repo, loaded, agent, placement, caller: caller.unwrap_or_default(), hub, parent })
+    }
+
+    /// Where templates of the user's own may be, the nearest first. A worker's worktree is none of
+    /// these: what is in it may be somebody else's pull request.
+    pub(super) fn template_dirs(&self, context: &Context) -> Vec<PathBuf> {
+        let is_worker = |dir: &PathBuf| dir.join(".wtmag/prompt.md").symlink_metadata().is_ok();
+        let projects = settings::project_dirs(Some(&self.repo)).into_iter();
+        let own = projects.filter(|dir| !is_worker(dir));
+        let own = own.map(|dir| dir.join(crate::sources::templates::PROJECT_DIR));
+        own.chain([context.env.prompts_dir()]).collect()
+    }
+
+    /// The file of the project that says how this agent is started, if one does.
+    pub(super) fn project_agent(&self, context: &Context) -> Option<PathBuf> {
+        match self.loaded.origin(&format!("agents.{}", self.agent.name))? {
+            Origin::File { path, .. } if *path != context.env.config_file() => Some(path.clone()),
+            Origin::File { .. } | Origin::BuiltIn | Origin::Flag(_) => None,
+        }
+    }
+}
+
+fn outside(order: &Order, socket: &Path) -> Failure {
+    let asked = if order.placement.is_some() { "`-w` was given" } else { "`[launch]` says so" };
+    Failure::user(format!("a window needs a session to be in ({asked}), and this is not in tmux"))
+        .hint(format!(
+            "pass `-s` for a session of its own, or run this inside the tmux server at `{}`",
+            socket.display()
+        ))
+}

@@ -1,0 +1,109 @@
+//! Taking back what a `create` made that came to nothing: this one, or one that was killed.
+use super::{
+    build::{Broken, Created, Job},
+    site::Site,
+};
+use crate::{
+    cli::{Failure, progress::Progress, resolve},
+    client::Hub,
+    git::{self, Journal, News, Run},
+    model::{Answer, Ask, WorkerId},
+    proc::{self, Cancel},
+};
+
+/// Undoes what creates left behind that were killed before their commit point.
+pub(super) async fn clear_leftovers(
+    site: &Site,
+    hub: &mut Hub,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let mut tell = |news: &News| progress.news(news);
+    let mut run = Run { cancel, tell: &mut tell };
+    let leftovers = git::leftovers(&site.hub.state.creates(), &mut run).await?;
+    if leftovers.is_empty() {
+        return Ok(());
+    }
+    let workers = resolve::present(hub).await?;
+    for leftover in leftovers {
+        let path = leftover.worktree().map(std::path::Path::to_owned);
+        let is_worker = workers.iter().any(|it| Some(&it.worktree) == path.as_ref());
+        if is_worker {
+            leftover.forget()?;
+            continue;
+        }
+        let branch = leftover.branch().unwrap_or("a worker").to_owned();
+        progress.step(format!("undoing what is left of {branch}"));
+        match leftover.undo(&mut run).await {
+            Ok(undone) => undone.kept.iter().for_each(|it| progress.note(&format!("kept {it}"))),
+            // It stays written down; this worker does not depend on it.
+            Err(error) => progress.note(&format!("could not undo {branch}: {error}")),
+        }
+    }
+    Ok(())
+}
+
+/// The worker, or everything as it was before.
+pub(super) async fn build_or_undo(job: &Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
+    let id = &job.reserved.prepared.id;
+    let dir = job.site.hub.state.creates();
+    let mut journal = Journal::start(&dir, &job.site.repo)?;
+    let (failure, exists) = match job.build(hub, &mut journal).await {
+        Ok(created) => {
+            // The hub has the worker: the next command would see that and forget the journal.
+            if let Err(error) = journal.commit() {
+                job.progress.note(&error.to_string());
+            }
+            return Ok(created);
+        }
+        Err(Broken::Before(failure)) => {
+            give_back(hub, id).await;
+            (failure, Some(false))
+        }
+        Err(Broken::Unsure(failure)) => (failure, exists(job, hub, id).await),
+    };
+    match exists {
+        Some(false) => Err(undo(job.progress, journal, failure).await),
+        Some(true) => {
+            journal.commit()?;
+            Err(failure.hint(format!("worker `{id}` was made all the same")))
+        }
+        None => Err(failure
+            .hint(format!("it is not known whether worker `{id}` was made"))
+            .hint("`wtmag list` shows it; if it was not, the next `create` undoes the rest")),
+    }
+}
+
+async fn give_back(hub: &mut Hub, id: &WorkerId) {
+    // A hub that cannot be told has let go of it with the connection.
+    drop(hub.ask(Ask::Abandon { id: id.clone() }).await);
+}
+
+/// Whether the hub made the window after all, if it can be known.
+async fn exists(job: &Job<'_>, hub: &mut Hub, id: &WorkerId) -> Option<bool> {
+    match hub.ask(Ask::Abandon { id: id.clone() }).await {
+        Ok(Answer::Abandoned { existed }) => return Some(existed),
+        Ok(_) => return None,
+        Err(_) => {}
+    }
+    // That hub is gone: its successor knows what was recorded.
+    match job.context.ask(Ask::Exists { id: id.clone() }).await {
+        Ok(Answer::Exists { exists }) => Some(exists),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+async fn undo(progress: &Progress, journal: Journal, failure: Failure) -> Failure {
+    progress.step("undoing");
+    let mut tell = |news: &News| progress.news(news);
+    let never = proc::never();
+    let mut run = Run { cancel: &never, tell: &mut tell };
+    match journal.undo(&mut run).await {
+        Ok(undone) => undone.kept.into_iter().fold(failure, |failure, kept| {
+            failure.hint(format!("everything else was undone; kept {kept}"))
+        }),
+        Err(error) => failure
+            .hint(format!("not everything could be undone: {error}"))
+            .hint("the next `wtmag create` tries again"),
+    }
+}

@@ -1,0 +1,110 @@
+//! `wtmag events`.
+use std::process::ExitCode;
+
+use super::{
+    Context, Failure,
+    outcome::interrupt,
+    resolve::{self, Enough},
+    unexpected,
+};
+use crate::{
+    client::{self, Hub},
+    model::{Answer, Ask, Event, WorkerId},
+    wire::EventView,
+};
+
+/// Print the log of everything that happened, as JSON lines
+///
+/// Each line is {"seq", "at", "worker", "kind", …}. Numbers rise by one and never repeat: read on
+/// later with `--since` the last one, and nothing is lost between.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Only those of this worker
+    #[arg(long, value_name = "ID")]
+    worker: Option<String>,
+    /// Only those after this number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    since: u64,
+    /// Go on with those that come
+    #[arg(short, long)]
+    follow: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wtmag events --worker issue-456
+  wtmag events --since 1200 --follow | jq -r 'select(.kind == \"turn\") | .worker'";
+
+/// Events in one answer.
+const PAGE: u32 = 1000;
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let cancel = context.cancel()?;
+    let mut hub = context.hub().await?;
+    let worker = match &args.worker {
+        Some(text) => Some(resolve::worker(&mut hub, text, Enough::Part).await?.id),
+        None => None,
+    };
+    let mut log = Log { context, worker, last: args.since };
+    if !args.follow {
+        log.catch_up(&mut hub).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    tokio::select! {
+        done = log.follow() => done.map(|never| match never {}),
+        () = interrupt(&cancel) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+enum Never {}
+
+struct Log<'a> {
+    context: &'a Context,
+    worker: Option<WorkerId>,
+    /// The last number that was printed.
+    last: u64,
+}
+
+impl Log<'_> {
+    /// Prints all there is.
+    async fn catch_up(&mut self, hub: &mut Hub) -> Result<(), Failure> {
+        loop {
+            let ask = Ask::Events { worker: self.worker.clone(), since: self.last, limit: PAGE };
+            let events = match hub.ask(ask).await? {
+                Answer::Events { events, .. } => events,
+                other => return Err(unexpected(&other)),
+            };
+            let n_events = events.len();
+            events.iter().try_for_each(|event| self.print(event))?;
+            if u32::try_from(n_events).is_ok_and(|n| n < PAGE) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Subscribes first and then catches up, so that nothing falls between; a hub that goes away
+    /// is started again.
+    async fn follow(&mut self) -> Result<Never, Failure> {
+        loop {
+            let mut live = self.context.hub().await?;
+            let workers = self.worker.iter().cloned().collect();
+            live.ask(Ask::Subscribe { workers }).await?;
+            self.catch_up(&mut self.context.hub().await?).await?;
+            loop {
+                match live.event().await {
+                    Ok(event) if event.seq > self.last => self.print(&event)?,
+                    Ok(_) => {}
+                    Err(client::Error::Closed | client::Error::Io(_)) => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+
+    fn print(&mut self, event: &Event) -> Result<(), Failure> {
+        self.context.print_json(&EventView::from(event))?;
+        self.last = event.seq;
+        Ok(())
+    }
+}

@@ -1,0 +1,190 @@
+//! `wtmag list`.
+use std::{collections::BTreeMap, process::ExitCode};
+
+use super::{
+    Context, Failure,
+    output::{Cell, Paint, Style, Table, age, count},
+    unexpected,
+};
+use crate::{
+    model::{Answer, Ask, Delivery, Placement, Reported, Step, Timestamp, Worker, WorkerId},
+    wire::WorkerView,
+};
+
+/// List the workers and what they are doing
+///
+/// Shows the workers that have a window and those that want you; `--all` adds those whose window is
+/// gone, `--ended` those that were cleaned up. A state is what the agent does now, with how long it
+/// has: `working`, `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …
+///
+/// With --json: an array of workers, each {"id", "project", "branch", "worktree", "repo", "kind",
+/// "source", "base", "agent", "model", "placement", "session", "window", "pane", "pr", "parent",
+/// "created", "ended", "state": {"state", "text", "since", "source", "evidence", "process", "turn",
+/// "reported"}, "delivery": the newest one as in `wtmag receipts --json`, "last_message"}.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Also workers whose window is gone
+    #[arg(short, long)]
+    all: bool,
+    /// Also workers that were cleaned up
+    #[arg(long)]
+    ended: bool,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let mut hub = context.hub().await?;
+    let found = Found::of(hub.ask(Ask::List { ended: false }).await?)?;
+    let (shown, hidden): (Vec<Worker>, Vec<Worker>) = found
+        .workers
+        .into_iter()
+        .partition(|it| args.all || wants_to_be_seen(it, &found.deliveries));
+    let mut shown = shown;
+    if args.ended {
+        shown.extend(Found::of(hub.ask(Ask::List { ended: true }).await?)?.workers);
+    }
+    if context.json() {
+        let view = |it| WorkerView::new(it, found.deliveries.get(&it.id));
+        let views: Vec<WorkerView<'_>> = shown.iter().map(view).collect();
+        context.print_json(&views)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = if shown.is_empty() {
+        "no workers; `wtmag create --help` shows how to make one\n".to_owned()
+    } else {
+        table(&shown, context.now(), context.style())
+    };
+    context.print(&text)?;
+    context.print(&footer(context.style(), hidden.len(), &found.orphans))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Found {
+    workers: Vec<Worker>,
+    /// The newest of each worker.
+    deliveries: BTreeMap<WorkerId, Delivery>,
+    orphans: Vec<String>,
+}
+
+impl Found {
+    fn of(answer: Answer) -> Result<Self, Failure> {
+        match answer {
+            Answer::Workers { workers, deliveries, orphans } => {
+                let deliveries = deliveries.into_iter().map(|it| (it.worker.clone(), it));
+                Ok(Self { workers, deliveries: deliveries.collect(), orphans })
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// It has a window, or something to say to its user.
+fn wants_to_be_seen(worker: &Worker, deliveries: &BTreeMap<WorkerId, Delivery>) -> bool {
+    let reported = worker.state.reported.as_ref().map(|it| it.value);
+    let failed = deliveries.get(&worker.id).is_some_and(|it| it.step == Step::Failed);
+    !worker.place.gone
+        || matches!(reported, Some(Reported::Question | Reported::Blocked | Reported::Failed))
+        || failed && worker.state.is_live()
+}
+
+fn table(workers: &[Worker], now: Timestamp, style: Style) -> String {
+    let mut table = Table::new(["ID", "STATE", "AGE", "AGENT", "~PLACE", "~BRANCH", "~PR"]);
+    for worker in workers {
+        let word = worker.state.word();
+        let (state, paint, since) = match worker.ended {
+            Some(ended) => ("ended".to_owned(), Paint::Dim, ended),
+            None => (word.to_string(), Paint::of(&word), worker.state.since()),
+        };
+        table.row([
+            Cell::new(worker.id.as_str()).paint(Paint::Bold),
+            Cell::new(state).paint(paint),
+            Cell::new(age(now.since(since))).paint(Paint::Dim),
+            Cell::new(&worker.agent.name),
+            Cell::new(place(worker)),
+            Cell::new(&worker.branch),
+            Cell::new(worker.pr.as_deref().map(short).unwrap_or_default()),
+        ]);
+    }
+    table.render(style)
+}
+
+fn place(worker: &Worker) -> String {
+    let session = worker.place.session_name.as_deref();
+    match worker.placement {
+        _ if worker.place.gone || worker.ended.is_some() => "-".to_owned(),
+        Placement::Window => session.map_or("window".into(), |name| format!("window in {name}")),
+        Placement::Session => "session".to_owned(),
+        Placement::Fleet => "fleet".to_owned(),
+    }
+}
+
+/// `#234` for the URL of a pull request, whole where it does not end in a number.
+fn short(url: &str) -> String {
+    let number = url.rsplit('/').next().filter(|it| it.parse::<u64>().is_ok());
+    number.map_or(url.to_owned(), |number| format!("#{number}"))
+}
+
+fn footer(style: Style, n_hidden: usize, orphans: &[String]) -> String {
+    let mut text = String::new();
+    if n_hidden > 0 {
+        let line = format!("{} more: `wtmag list --all`", count(n_hidden, "worker"));
+        text += &format!("{}\n", style.paint(&line, Paint::Dim));
+    }
+    for id in orphans {
+        let line = format!("a window of `{id}` belongs to no worker known here");
+        text += &format!("{}\n", style.paint(&line, Paint::Dim));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::samples::{self, NOW},
+        model::{Blocker, EndCause, Exit, Process, Turn},
+    };
+
+    fn workers() -> Vec<Worker> {
+        let mut blocked = samples::worker("blog-github-issue-456");
+        blocked.state.process.value = Process::Running;
+        blocked.state.turn.value = Turn::Blocked(Blocker::Trust);
+        let mut review = samples::worker("blog-github-pr-234");
+        review.branch = "github-pr-234".into();
+        review.pr = Some("https://github.com/acme/blog/pull/234".into());
+        review.placement = Placement::Session;
+        review.state.process.value = Process::Exited(Exit::Code(137));
+        let mut lost = samples::worker("shop-prompt-x");
+        lost.place.gone = true;
+        lost.state.process.value = Process::Lost(EndCause::ServerGone);
+        vec![blocked, review, lost]
+    }
+
+    #[test]
+    fn a_row_tells_what_a_worker_does_and_where() {
+        let now = Timestamp(NOW.0 + 185_000);
+        insta::assert_snapshot!(table(&workers(), now, Style::default()), @r"
+        ID                     STATE                   AGE  AGENT   PLACE           BRANCH            PR
+        blog-github-issue-456  blocked: trust          3m   claude  window in main  github-issue-456
+        blog-github-pr-234     exited(137, SIGKILL?)   3m   claude  session         github-pr-234     #234
+        shop-prompt-x          lost: tmux server gone  3m   claude  -               github-issue-456
+        ");
+    }
+
+    #[test]
+    fn a_worker_without_a_window_is_hidden_unless_it_wants_something() {
+        let none = BTreeMap::new();
+        let seen: Vec<bool> = workers().iter().map(|it| wants_to_be_seen(it, &none)).collect();
+        assert_eq!(seen, [true, true, false]);
+        insta::assert_snapshot!(footer(Style::default(), 1, &[]), @"1 worker more: `wtmag list --all`");
+    }
+
+    #[test]
+    fn the_json_of_a_worker_is_stable() {
+        let mut worker = samples::worker("blog-github-issue-456");
+        worker.state.process.value = Process::Running;
+        worker.state.turn.value = Turn::Blocked(Blocker::Trust);
+        let delivery = samples::delivery(3, "blog-github-issue-456", Step::Accepted);
+        let view = WorkerView::new(&worker, Some(&delivery));
+        insta::assert_json_snapshot!(view);
+    }
+}

@@ -1,0 +1,245 @@
+//! When waiting for a delivery, or for a state, is over, and how.
+use std::time::{Duration, Instant};
+
+use tokio::time;
+
+use super::{
+    Failure,
+    feed::{Feed, Known},
+};
+use crate::{
+    model::{Blocker, Delivery, DeliveryId, Hold, Process, Step, Turn, Worker, WorkerId},
+    proc::{self, Cancel},
+};
+
+/// How waiting for one delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The agent has the text.
+    Accepted,
+    /// It has, and came to a state that was waited for.
+    Reached,
+    /// Something that somebody has to answer is in the way; it goes out when that is done.
+    Held,
+    /// It was given up.
+    Failed,
+    /// The agent or its window is gone.
+    Gone,
+    TimedOut,
+    Interrupted,
+}
+
+/// How long to wait, and for what.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patience {
+    /// A reason to hold that stays this long ends the waiting.
+    pub(crate) held: Option<Duration>,
+    /// Which reasons do.
+    pub(crate) only_dialogs: bool,
+    /// States that are waited for after the delivery; any will do.
+    pub(crate) until: Vec<String>,
+    pub(crate) limit: Option<Duration>,
+}
+
+/// A delivery that is waited for.
+struct Watched<'a> {
+    worker: &'a WorkerId,
+    delivery: DeliveryId,
+    held: Option<(Hold, Instant)>,
+    outcome: Option<Outcome>,
+}
+
+/// Waits for a delivery that the feed knows.
+pub(crate) async fn wait(
+    feed: &mut Feed<'_>,
+    delivery: (WorkerId, DeliveryId),
+    patience: &Patience,
+    cancel: &Cancel,
+) -> Result<Outcome, Failure> {
+    let outcomes = wait_all(feed, &[delivery], patience, cancel).await?;
+    Ok(outcomes.into_iter().next().unwrap_or(Outcome::TimedOut))
+}
+
+/// Waits for several, and gives what became of each.
+pub(crate) async fn wait_all(
+    feed: &mut Feed<'_>,
+    deliveries: &[(WorkerId, DeliveryId)],
+    patience: &Patience,
+    cancel: &Cancel,
+) -> Result<Vec<Outcome>, Failure> {
+    let limit = patience.limit.map(|limit| Instant::now() + limit);
+    let new = |(worker, delivery): &'_ (WorkerId, DeliveryId)| (worker.clone(), *delivery);
+    let named: Vec<_> = deliveries.iter().map(new).collect();
+    let watched = named.iter().map(|(worker, delivery)| Watched {
+        worker,
+        delivery: *delivery,
+        held: None,
+        outcome: None,
+    });
+    let mut watched: Vec<Watched<'_>> = watched.collect();
+    loop {
+        let now = Instant::now();
+        let mut deadline = limit;
+        for it in watched.iter_mut().filter(|it| it.outcome.is_none()) {
+            let until = it.look(&feed.known, patience, now)?;
+            deadline = deadline.into_iter().chain(until).min();
+        }
+        let rest = match limit {
+            Some(at) if at <= now => Some(Outcome::TimedOut),
+            _ if watched.iter().all(|it| it.outcome.is_some()) => Some(Outcome::TimedOut),
+            _ => None,
+        };
+        if let Some(rest) = rest {
+            return Ok(watched.iter().map(|it| it.outcome.unwrap_or(rest)).collect());
+        }
+        tokio::select! {
+            more = feed.next() => more?,
+            () = sleep_until(deadline) => {}
+            () = interrupt(cancel) => {
+                let ended = watched.iter().map(|it| it.outcome.unwrap_or(Outcome::Interrupted));
+                return Ok(ended.collect());
+            }
+        }
+    }
+}
+
+impl Watched<'_> {
+    /// Decides if it can; else says when it will have been held for too long.
+    fn look(
+        &mut self,
+        known: &Known,
+        patience: &Patience,
+        now: Instant,
+    ) -> Result<Option<Instant>, Failure> {
+        let Some((worker, delivery)) = look_up(known, self.worker, self.delivery) else {
+            return Err(Failure::bug(format!("delivery {} is not known", self.delivery)));
+        };
+        self.outcome = judge(worker, delivery, &patience.until);
+        self.held =
+            hold(worker, delivery, patience.only_dialogs).map(|hold| match self.held.take() {
+                Some((known, since)) if known == hold => (known, since),
+                Some(_) | None => (hold, now),
+            });
+        let (Some((hold, since)), Some(limit), None) = (&self.held, patience.held, self.outcome)
+        else {
+            return Ok(None);
+        };
+        // For the shell the hub has waited already.
+        let is_old = *hold == Hold::Turn(Turn::Blocked(Blocker::Shell));
+        let at = *since + limit;
+        if is_old || at <= now {
+            self.outcome = Some(Outcome::Held);
+        }
+        Ok(Some(at))
+    }
+}
+
+fn look_up<'k>(
+    known: &'k Known,
+    worker: &WorkerId,
+    delivery: DeliveryId,
+) -> Option<(&'k Worker, &'k Delivery)> {
+    Some((known.workers.get(worker)?, known.deliveries.get(&delivery)?))
+}
+
+/// What is certain now, whatever time it is.
+fn judge(worker: &Worker, delivery: &Delivery, until: &[String]) -> Option<Outcome> {
+    let is_gone = worker.ended.is_some() || !worker.state.is_live();
+    match delivery.step {
+        Step::Accepted if until.is_empty() => Some(Outcome::Accepted),
+        Step::Accepted if is_one_of(worker, until) => Some(Outcome::Reached),
+        Step::Accepted => is_gone.then_some(Outcome::Gone),
+        // The delivery of an agent that is gone fails because it is.
+        Step::Failed if is_gone => Some(Outcome::Gone),
+        Step::Failed | Step::Cancelled => Some(Outcome::Failed),
+        Step::Queued
+        | Step::Ready
+        | Step::Pasting
+        | Step::Pasted
+        | Step::Echoed
+        | Step::Entering => is_gone.then_some(Outcome::Gone),
+    }
+}
+
+/// The worker's state is one of these.
+pub(crate) fn is_one_of(worker: &Worker, states: &[String]) -> bool {
+    let word = worker.state.word();
+    states.iter().any(|name| name == word.name())
+}
+
+/// Why the delivery waits, where that is more than an agent that is still starting.
+fn hold(worker: &Worker, delivery: &Delivery, only_dialogs: bool) -> Option<Hold> {
+    let turn = &worker.state.turn.value;
+    if matches!(turn, Turn::Blocked(_) | Turn::Waiting(_))
+        && matches!(worker.state.process.value, Process::Starting | Process::Running)
+    {
+        return Some(Hold::Turn(turn.clone()));
+    }
+    if only_dialogs { None } else { delivery.held.clone() }
+}
+
+/// Comes when the user gives up.
+pub(crate) async fn interrupt(cancel: &Cancel) {
+    proc::cancelled(&mut cancel.clone()).await;
+}
+
+/// Never, without a deadline.
+pub(crate) async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::samples,
+        model::{Exit, Question},
+    };
+
+    fn judged(step: Step, process: Process, until: &[&str]) -> Option<Outcome> {
+        let mut worker = samples::worker("a");
+        worker.state.process.value = process;
+        worker.state.turn.value = Turn::Idle;
+        let delivery = samples::delivery(1, "a", step);
+        let until: Vec<String> = until.iter().map(ToString::to_string).collect();
+        judge(&worker, &delivery, &until)
+    }
+
+    #[test]
+    fn a_receipt_ends_the_wait_unless_a_state_is_wanted_too() {
+        let running = Process::Running;
+        assert_eq!(judged(Step::Accepted, running.clone(), &[]), Some(Outcome::Accepted));
+        assert_eq!(judged(Step::Accepted, running.clone(), &["idle"]), Some(Outcome::Reached));
+        assert_eq!(judged(Step::Accepted, running.clone(), &["exited"]), None);
+        assert_eq!(judged(Step::Entering, running.clone(), &["idle"]), None);
+        assert_eq!(judged(Step::Failed, running, &[]), Some(Outcome::Failed));
+    }
+
+    #[test]
+    fn an_agent_that_is_gone_ends_every_wait() {
+        let gone = Process::Exited(Exit::Code(127));
+        assert_eq!(judged(Step::Queued, gone.clone(), &[]), Some(Outcome::Gone));
+        assert_eq!(judged(Step::Failed, gone.clone(), &[]), Some(Outcome::Gone));
+        assert_eq!(judged(Step::Accepted, gone.clone(), &["idle"]), Some(Outcome::Gone));
+        assert_eq!(judged(Step::Accepted, gone.clone(), &["exited"]), Some(Outcome::Reached));
+        assert_eq!(judged(Step::Accepted, gone, &[]), Some(Outcome::Accepted));
+    }
+
+    #[test]
+    fn a_dialog_holds_and_a_slow_start_does_not() {
+        let mut worker = samples::worker("a");
+        worker.state.process.value = Process::Running;
+        let mut delivery = samples::delivery(1, "a", Step::Queued);
+        delivery.held = Some(Hold::Turn(Turn::Unknown));
+        assert_eq!(hold(&worker, &delivery, true), None);
+        for turn in [Turn::Blocked(Blocker::Trust), Turn::Waiting(Question::Permission)] {
+            worker.state.turn.value = turn.clone();
+            assert_eq!(hold(&worker, &delivery, true), Some(Hold::Turn(turn)));
+        }
+        worker.state.turn.value = Turn::Unknown;
+        assert_eq!(hold(&worker, &delivery, false), delivery.held);
+    }
+}

@@ -1,0 +1,180 @@
+//! What a command is busy with, on standard error, for as long as that takes over a second.
+//!
+//! A terminal gets one line that changes in place; a pipe gets a line for each slow step. A thread
+//! of its own draws, because a step may block the one that works.
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use super::output::{cut, seconds};
+use crate::{brief::text::one_line, git::News, paths::Env};
+
+/// Steps shorter than this are not worth a line.
+const SLOW: Duration = Duration::from_secs(1);
+/// A terminal hears of a step a little earlier: what was there a moment ago is gone again.
+const LIVE: Duration = Duration::from_millis(200);
+const FRAME: Duration = Duration::from_millis(100);
+const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+/// Shows steps until it is dropped.
+pub(crate) struct Progress {
+    shared: Arc<Shared>,
+    ticker: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    now: Mutex<Step>,
+    changed: Condvar,
+    live: bool,
+}
+
+#[derive(Default)]
+struct Step {
+    text: String,
+    /// What a program that runs in this step said last.
+    detail: String,
+    since: Option<Instant>,
+    /// A pipe has its line.
+    told: bool,
+    /// The terminal's line is ours.
+    drawn: bool,
+    over: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(env: &Env) -> Self {
+        let is_dumb = env.var("TERM").is_none_or(|it| it == "dumb");
+        let live = io::stderr().is_terminal() && !is_dumb;
+        let shared = Arc::new(Shared { now: Mutex::default(), changed: Condvar::new(), live });
+        let ticking = Arc::clone(&shared);
+        let ticker = std::thread::Builder::new().spawn(move || ticking.tick());
+        // Without a thread there is no progress to see, which stops nothing.
+        Self { shared, ticker: ticker.ok() }
+    }
+
+    /// This begins, and what was before it is over.
+    pub(crate) fn step(&self, text: impl Into<String>) {
+        let mut now = self.shared.lock();
+        let text = one_line(&text.into(), 200);
+        let drawn = now.drawn;
+        *now = Step { text, drawn, since: Some(Instant::now()), ..Step::default() };
+        self.shared.changed.notify_all();
+    }
+
+    /// A line of a program that runs in this step. A pipe gets all of them.
+    pub(crate) fn detail(&self, line: &str) {
+        let line = one_line(line, 200);
+        if line.is_empty() {
+            return;
+        }
+        let mut now = self.shared.lock();
+        if self.shared.live {
+            now.detail = line;
+            return;
+        }
+        self.shared.tell(&mut now);
+        write_line(&format!("  | {line}"));
+    }
+
+    /// What git and its helpers have to say, each where it belongs.
+    pub(crate) fn news(&self, news: &News) {
+        match news {
+            News::Line(line) => self.detail(line),
+            News::Stale { .. } | News::Fallback { .. } => self.note(&news.to_string()),
+            News::Waiting { .. }
+            | News::Fetching { .. }
+            | News::Retrying { .. }
+            | News::Hook { .. } => self.step(news.to_string()),
+        }
+    }
+
+    /// Something that is worth knowing whatever comes of it.
+    pub(crate) fn note(&self, text: &str) {
+        let mut now = self.shared.lock();
+        now.clear();
+        write_line(&format!("note: {}", one_line(text, 500)));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.shared.lock().over = true;
+        self.shared.changed.notify_all();
+        if let Some(ticker) = self.ticker.take() {
+            // It may have ended by a panic of its own; the work has not.
+            ticker.join().unwrap_or_default();
+        }
+        self.shared.lock().clear();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Step> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tick(&self) {
+        let mut now = self.lock();
+        let mut frame = 0;
+        while !now.over {
+            let age = now.since.map(|since| since.elapsed());
+            let wait = match age {
+                Some(age) if self.live && age >= LIVE => {
+                    now.draw(frame, age);
+                    frame += 1;
+                    FRAME
+                }
+                Some(age) if self.live => LIVE.saturating_sub(age),
+                Some(age) if age >= SLOW => {
+                    self.tell(&mut now);
+                    Duration::from_secs(3600)
+                }
+                Some(age) => SLOW.saturating_sub(age),
+                None => Duration::from_secs(3600),
+            };
+            let woken = self.changed.wait_timeout(now, wait);
+            now = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The step's line for a pipe, once.
+    fn tell(&self, now: &mut Step) {
+        if !self.live && !now.told && !now.text.is_empty() {
+            now.told = true;
+            write_line(&format!("{} …", now.text));
+        }
+    }
+}
+
+impl Step {
+    fn draw(&mut self, frame: usize, age: Duration) {
+        let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+        let spinner = SPINNER.get(frame % SPINNER.len()).copied().unwrap_or(' ');
+        let between = if self.detail.is_empty() { "" } else { " · " };
+        let age = if age >= SLOW { format!(" ({})", seconds(age)) } else { String::new() };
+        let line = format!("{spinner} {}{age}{between}{}", self.text, self.detail);
+        let line = cut(&line, columns.saturating_sub(1));
+        self.drawn = true;
+        write(&format!("\r\x1b[K{line}"));
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            write("\r\x1b[K");
+        }
+    }
+}
+
+fn write_line(line: &str) {
+    write(&format!("{line}\n"));
+}
+
+/// Nobody may be listening; the work goes on.
+fn write(text: &str) {
+    let mut err = io::stderr().lock();
+    err.write_all(text.as_bytes()).unwrap_or_default();
+    err.flush().unwrap_or_default();
+}

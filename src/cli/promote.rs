@@ -1,0 +1,42 @@
+//! `wtmag promote`.
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{
+    Context, Failure,
+    resolve::{Enough, Target},
+    unexpected,
+};
+use crate::model::{Answer, Ask};
+
+/// Give a worker's window a session of its own
+///
+/// The agent is not disturbed, and whoever looks at it follows it. When the window was the last one
+/// of its session, that session ends. Without an ID: the worker in whose window or worktree this is
+/// called.
+///
+/// With --json: {"id", "session", "ended_sessions": […]}.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let mut hub = context.hub().await?;
+    let id = args.target.worker_or_own(context, &mut hub, Enough::Prefix).await?.id;
+    let (session, ended) = match hub.ask(Ask::Promote { id: id.clone() }).await? {
+        Answer::Promoted { session, ended_sessions } => (session, ended_sessions),
+        other => return Err(unexpected(&other)),
+    };
+    if context.json() {
+        context.print_json(&json!({ "id": id, "session": session, "ended_sessions": ended }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    context.print(&format!("{id} has session {session} to itself\n"))?;
+    for name in ended {
+        context.print(&format!("session {name} ended: that was its last window\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

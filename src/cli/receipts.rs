@@ -1,0 +1,94 @@
+//! `wtmag receipts`.
+use std::process::ExitCode;
+
+use super::{
+    Context, Failure,
+    output::{Cell, Paint, Style, Table, age},
+    receipt,
+    resolve::{self, Enough, Target},
+    unexpected,
+};
+use crate::{
+    brief::text::one_line,
+    model::{Answer, Ask, Delivery, Step, Timestamp},
+    wire::DeliveryView,
+};
+
+/// List what was and is being delivered to the agents, with times
+///
+/// A delivery goes through `queued`, `ready`, `pasted`, `echoed`, `entering` and `accepted`. A held
+/// one says why and goes out when the way is clear; `wtmag send --cancel N` withdraws it.
+///
+/// With --json: an array of {"id", "worker", "mode", "step", "held": why in words or null, "hold",
+/// "evidence", "steps": [{"step", "at"}], "latency_ms": from ready to accepted}.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let mut hub = context.hub().await?;
+    let worker = match args.target.given()? {
+        Some(text) => Some(resolve::worker(&mut hub, text, Enough::Part).await?.id),
+        None => None,
+    };
+    let deliveries = match hub.ask(Ask::Receipts { worker }).await? {
+        Answer::Receipts { deliveries } => deliveries,
+        other => return Err(unexpected(&other)),
+    };
+    print(context, &deliveries)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Receipts as a table, or as JSON.
+pub(crate) fn print(context: &Context, deliveries: &[Delivery]) -> Result<(), Failure> {
+    if context.json() {
+        let views: Vec<DeliveryView<'_>> = deliveries.iter().map(Into::into).collect();
+        return context.print_json(&views);
+    }
+    if deliveries.is_empty() {
+        return context.print("no deliveries\n");
+    }
+    context.print(&table(deliveries, context.now(), context.style()))
+}
+
+fn table(deliveries: &[Delivery], now: Timestamp, style: Style) -> String {
+    let mut table = Table::new(["N", "WORKER", "AGE", "~RECEIPT", "~TEXT"]);
+    for it in deliveries {
+        let paint = match it.step {
+            Step::Accepted => Paint::Green,
+            Step::Failed => Paint::Red,
+            Step::Cancelled => Paint::Dim,
+            Step::Queued
+            | Step::Ready
+            | Step::Pasting
+            | Step::Pasted
+            | Step::Echoed
+            | Step::Entering => Paint::Yellow,
+        };
+        let queued = it.at(Step::Queued).unwrap_or(now);
+        table.row([
+            Cell::new(it.id.to_string()),
+            Cell::new(it.worker.as_str()).paint(Paint::Bold),
+            Cell::new(age(now.since(queued))).paint(Paint::Dim),
+            Cell::new(receipt::line(it)).paint(paint),
+            Cell::new(one_line(&it.text, 60)),
+        ]);
+    }
+    table.render(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::samples::{NOW, delivery};
+
+    #[test]
+    fn a_receipt_is_a_row() {
+        let deliveries = [delivery(1, "a", Step::Accepted), delivery(12, "bb", Step::Queued)];
+        let style = Style { colour: false, width: Some(90) };
+        insta::assert_snapshot!(table(&deliveries, Timestamp(NOW.0 + 9000), style), @"");
+        insta::assert_json_snapshot!(DeliveryView::from(&deliveries[0]), @"");
+    }
+}

@@ -1,0 +1,77 @@
+//! Made-up workers and deliveries for the tests of this module.
+use crate::model::{
+    Agent, Base, Delivery, DeliveryId, DeliveryMode, Kind, PaneId, Place, Placement, ServerId,
+    Source, State, Step, StepAt, Timestamp, WindowId, Worker,
+};
+
+/// 2026-11-20T22:40:00Z.
+pub(crate) const NOW: Timestamp = Timestamp(1_795_214_400_000);
+
+pub(crate) fn worker(id: &str) -> Worker {
+    Worker {
+        id: id.parse().unwrap(),
+        project: "blog".into(),
+        repo: "/src/blog/.git".into(),
+        worktree: format!("/src/blog.{id}").into(),
+        git_dir: format!("/src/blog/.git/worktrees/{id}").into(),
+        branch: "github-issue-456".into(),
+        branch_made: true,
+        base: Some(Base { name: "main".into(), sha: "1a2b3c4d".repeat(5), fresh: true }),
+        source: Source::GithubIssue {
+            number: 456,
+            url: "https://github.com/acme/blog/issues/456".into(),
+            title: "Fix the title".into(),
+        },
+        kind: Kind::Implementation,
+        agent: Agent {
+            name: "claude".into(),
+            profile: "claude".into(),
+            profile_text: None,
+            argv: vec!["claude".into()],
+            model: None,
+            delivery: DeliveryMode::Ready,
+        },
+        placement: Placement::Window,
+        place: Place {
+            server: ServerId { pid: 7, started: 1 },
+            window: WindowId(4),
+            pane: PaneId(9),
+            session: None,
+            session_name: Some("main".into()),
+            boot: String::new(),
+            gone: false,
+        },
+        pr: None,
+        parent: None,
+        created: NOW,
+        state: State::starting(NOW),
+        ended: None,
+        agent_session: None,
+        last_message: None,
+    }
+}
+
+pub(crate) fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
+    let at = |step, millis| StepAt { step, at: Timestamp(NOW.0 + millis) };
+    let taken = [
+        at(Step::Queued, 0),
+        at(Step::Ready, 2900),
+        at(Step::Pasting, 2901),
+        at(Step::Pasted, 2905),
+        at(Step::Echoed, 3060),
+        at(Step::Entering, 3061),
+        at(Step::Accepted, 3210),
+    ];
+    Delivery {
+        id: DeliveryId(id),
+        worker: worker.parse().unwrap(),
+        text: "Read ./.wtmag/prompt.md and use it as the full task brief.".into(),
+        mode: DeliveryMode::Ready,
+        submit: true,
+        interrupt: false,
+        step,
+        held: None,
+        evidence: if step == Step::Accepted { "the turn started".into() } else { String::new() },
+        steps: taken.into_iter().filter(|it| it.step <= step).collect(),
+    }
+}

@@ -1,0 +1,262 @@
+//! `wtmag send`.
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap_complete::ArgValueCandidates;
+
+use super::{
+    Context, Failure, complete, create,
+    failure::Kind,
+    feed::Feed,
+    outcome::{self, Outcome, Patience},
+    progress::Progress,
+    receipt, receipts,
+    resolve::{self, Enough},
+    unexpected,
+};
+use crate::{
+    client::Hub,
+    model::{Answer, Ask, Delivery, DeliveryId, NewDelivery, Worker, WorkerId},
+    sources::prompt,
+};
+
+/// Tell agents something, with a receipt for it
+///
+/// The text is typed when the agent shows an empty input box, and then proven to have arrived. While
+/// a turn runs, a dialog shows or somebody types, it is held, and goes out when the way is clear.
+/// `send` returns once it knows: accepted, held and why, or failed.
+///
+/// With --json: an array of receipts, as in `wtmag receipts --json`.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// One worker or several, then the text; `-` reads it from standard input
+    #[arg(
+        value_name = "ID… TEXT", required_unless_present = "cancel", conflicts_with = "cancel",
+        add = ArgValueCandidates::new(complete::workers)
+    )]
+    words: Vec<String>,
+    /// Read the text from this file
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// To every worker whose agent runs
+    #[arg(long)]
+    all: bool,
+    /// Interrupt a running turn first
+    #[arg(long)]
+    now: bool,
+    /// Leave the text in the input box
+    #[arg(long)]
+    no_submit: bool,
+    /// Wait until it is accepted, whatever holds it, and for a state of the agent if one is named
+    #[arg(
+        long, value_name = "STATE", num_args = 0..=1, require_equals = true,
+        default_missing_value = ""
+    )]
+    wait: Option<String>,
+    /// Return once it is queued
+    #[arg(long, conflicts_with = "wait")]
+    no_wait: bool,
+    /// Longest wait: `90`, `90s`, `5m`
+    #[arg(long, value_name = "TIME", value_parser = super::duration)]
+    timeout: Option<Duration>,
+    /// Withdraw a delivery that is not on its way yet, by its number in `wtmag receipts`
+    #[arg(long, value_name = "N")]
+    cancel: Option<u64>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wtmag send blog-github-issue-456 \"Also update the changelog\"
+  wtmag send blog-github-issue-456 shop-x --file review.md
+  wtmag send --all \"Commit what you have\" --wait=idle --timeout 10m
+  wtmag send blog-github-issue-456 \"Stop, wrong branch\" --now
+  git diff | wtmag send blog-github-pr-234 -
+
+Exit codes: 0 accepted or held; 1 failed; 4 with --wait: not there in time.";
+
+/// How long a plain `send` looks on.
+const LOOK: Duration = Duration::from_secs(15);
+/// What holds a text this long is said.
+const HELD: Duration = Duration::from_secs(1);
+/// How long `--wait` waits unless told otherwise.
+const WAIT: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    if let Some(number) = args.cancel {
+        return cancel(context, DeliveryId(number)).await;
+    }
+    let until = match args.wait.as_deref() {
+        None | Some("") => Vec::new(),
+        Some(names) => create::args::states(names)?,
+    };
+    let (names, text) = args.split(io::stdin())?;
+    let cancel = context.cancel()?;
+    let mut hub = context.hub().await?;
+    let workers = recipients(&mut hub, &names, args.all).await?;
+    let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
+    // Subscribed before anything is sent, and sent on another connection: nothing is missed.
+    let mut feed = Feed::open(context, context.hub().await?, ids.clone()).await?;
+    let mut sent = Vec::new();
+    for worker in ids {
+        let delivery = send(&mut hub, &args, worker.clone(), text.clone()).await?;
+        sent.push((worker, delivery.id));
+        feed.want(delivery);
+    }
+    let mut outcomes = Vec::new();
+    if !args.no_wait {
+        let progress = Progress::new(&context.env);
+        progress.step("waiting for the receipt");
+        let patience = args.patience(until);
+        outcomes = outcome::wait_all(&mut feed, &sent, &patience, &cancel).await?;
+    }
+    let known = &mut feed.known.deliveries;
+    let receipts: Vec<Delivery> = sent.iter().filter_map(|(_, id)| known.remove(id)).collect();
+    finish(context, &args, &receipts, &outcomes)
+}
+
+impl Args {
+    /// Names of workers, and the text.
+    fn split(&self, stdin: impl Read) -> Result<(Vec<String>, String), Failure> {
+        let mut names = self.words.clone();
+        let text = match &self.file {
+            Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                Failure::user(format!("could not read `{}`: {error}", path.display()))
+            })?,
+            None => names.pop().unwrap_or_default(),
+        };
+        let text = if self.file.is_some() { text } else { prompt::read(&text, stdin)? };
+        if text.trim().is_empty() {
+            return Err(Failure::user("the text is empty"));
+        }
+        if text.contains('\0') {
+            return Err(Failure::user("the text holds a NUL byte"));
+        }
+        match (names.is_empty(), self.all) {
+            (true, false) => Err(Failure::usage("no worker is named")
+                .hint("`wtmag send ID TEXT`, or `--all`; `wtmag list` shows the workers")),
+            (false, true) => Err(Failure::usage("workers are named beside `--all`")
+                .hint("a text of several words needs quotes")),
+            (true, true) | (false, false) => Ok((names, text)),
+        }
+    }
+
+    fn patience(&self, until: Vec<String>) -> Patience {
+        let waits = self.wait.is_some();
+        let default = match (waits, until.is_empty()) {
+            (false, _) => Some(LOOK),
+            (true, true) => Some(WAIT),
+            (true, false) => None,
+        };
+        Patience {
+            held: (!waits).then_some(HELD),
+            only_dialogs: false,
+            until,
+            limit: self.timeout.or(default),
+        }
+    }
+}
+
+async fn recipients(hub: &mut Hub, names: &[String], all: bool) -> Result<Vec<Worker>, Failure> {
+    if !all {
+        return resolve::workers(hub, names, Enough::Prefix).await;
+    }
+    let mut workers = resolve::present(hub).await?;
+    workers.retain(Worker::is_live);
+    if workers.is_empty() {
+        return Err(Failure::user("there is no worker whose agent runs"));
+    }
+    Ok(workers)
+}
+
+async fn send(
+    hub: &mut Hub,
+    args: &Args,
+    worker: WorkerId,
+    text: String,
+) -> Result<Delivery, Failure> {
+    let new = NewDelivery { worker, text, submit: !args.no_submit, interrupt: args.now };
+    match hub.ask(Ask::Send(new)).await? {
+        Answer::Queued { delivery, .. } => Ok(delivery),
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> {
+    match context.ask(Ask::Cancel { delivery: id }).await? {
+        Answer::Done => {
+            context.say(&format!("delivery {id} is withdrawn"));
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn finish(
+    context: &Context,
+    args: &Args,
+    receipts: &[Delivery],
+    outcomes: &[Outcome],
+) -> Result<ExitCode, Failure> {
+    if context.json() {
+        receipts::print(context, receipts)?;
+    } else {
+        for it in receipts {
+            context.print(&format!("{}  #{} {}\n", it.worker, it.id, receipt::line(it)))?;
+        }
+    }
+    let any = |wanted: &[Outcome]| outcomes.iter().any(|it| wanted.contains(it));
+    let failure = if any(&[Outcome::Interrupted]) {
+        Failure::interrupted()
+    } else if any(&[Outcome::Failed, Outcome::Gone]) {
+        Failure::user("not every text was delivered")
+    } else if any(&[Outcome::TimedOut]) && args.wait.is_some() {
+        Failure::new(Kind::Waited, "not everything was there in time")
+            .hint("held texts stay queued: `wtmag receipts`")
+    } else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    // With --json the receipts have been printed, and one value is enough.
+    if context.json() { Ok(failure.exit_code()) } else { Err(failure) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn split(line: &[&str]) -> Result<(Vec<String>, String), String> {
+        let words = std::iter::once(&"send").chain(line);
+        let line = Line::try_parse_from(words).map_err(|it| it.to_string())?;
+        line.args.split(&b"piped"[..]).map_err(|it| it.to_string())
+    }
+
+    #[test]
+    fn the_last_word_is_the_text() {
+        let want = (vec!["a".to_owned(), "b".to_owned()], "do it".to_owned());
+        assert_eq!(split(&["a", "b", "do it"]).unwrap(), want);
+        assert_eq!(split(&["a", "-"]).unwrap().1, "piped");
+        assert_eq!(split(&["--all", "do it"]).unwrap(), (Vec::new(), "do it".to_owned()));
+        assert_eq!(split(&["a", "--", "-x"]).unwrap().1, "-x");
+    }
+
+    #[test]
+    fn a_text_without_a_worker_is_refused() {
+        assert!(split(&["do it"]).unwrap_err().contains("no worker is named"));
+        assert!(split(&["--all", "do", "it"]).unwrap_err().contains("needs quotes"));
+        assert!(split(&["a", " "]).unwrap_err().contains("empty"));
+        assert!(split(&[]).unwrap_err().contains("required"));
+        assert!(split(&["--cancel", "3", "a"]).unwrap_err().contains("cannot be used with"));
+    }
+}

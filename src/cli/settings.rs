@@ -1,0 +1,109 @@
+//! The settings and agent profiles that hold for a repository, read from where they are.
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{Context, Failure};
+use crate::{
+    agents::{self, Profile},
+    config::{self, Loaded},
+    git::{self, Repo},
+    paths::Env,
+};
+
+/// The settings for work in `repo`. A user's first run writes the file with all of them explained.
+pub(crate) fn load(context: &Context, repo: Option<&Repo>) -> Result<Loaded, Failure> {
+    let file = context.env.config_file();
+    match config::write_template(&file) {
+        Ok(true) => {
+            context.say(&format!("note: wrote `{}`, with everything explained", file.display()))
+        }
+        Ok(false) => {}
+        // A home that cannot be written to does not keep anybody from working.
+        Err(error) => context.say(&format!("note: {error}")),
+    }
+    Ok(config::load(&file, &project_dirs(repo), &[])?)
+}
+
+/// Where a project may keep its `wtmag.toml` and templates: the worktree we are in, the main one,
+/// the root of a bare layout.
+pub(crate) fn project_dirs(repo: Option<&Repo>) -> Vec<PathBuf> {
+    let Some(repo) = repo else { return Vec::new() };
+    let home = repo.home().to_owned();
+    let mut dirs: Vec<PathBuf> = repo.worktree().into_iter().collect();
+    if !dirs.contains(&home) {
+        dirs.push(home);
+    }
+    dirs
+}
+
+/// The repository around `dir`, if there is one.
+pub(crate) fn repo_around(dir: &Path) -> Result<Option<Repo>, Failure> {
+    match Repo::discover(dir) {
+        Ok(repo) => Ok(Some(repo)),
+        Err(git::Error::NoRepository { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The backend for worktrees as `git` knows it.
+pub(crate) fn backend(backend: config::Backend) -> git::Backend {
+    match backend {
+        config::Backend::Auto => git::Backend::Auto,
+        config::Backend::Wt => git::Backend::Wt,
+        config::Backend::Git => git::Backend::Git,
+    }
+}
+
+/// A profile and where it is from.
+#[derive(Debug)]
+pub(crate) struct FoundProfile {
+    pub(crate) name: String,
+    pub(crate) profile: Profile,
+    /// Its text, when it is the user's own.
+    pub(crate) text: Option<String>,
+}
+
+/// The profile of the agent that the block `[agents.<block>]` describes: the one it names, else one
+/// called like the block or like its command, else the generic one.
+pub(crate) fn profile(
+    env: &Env,
+    block: &str,
+    agent: &config::Agent,
+) -> Result<FoundProfile, Failure> {
+    if let Some(name) = &agent.profile {
+        return load_profile(env, name)?.ok_or_else(|| {
+            let known = agents::BUILTIN.map(|(name, _)| format!("`{name}`")).join(", ");
+            Failure::user(format!("agent `{block}` wants profile `{name}`, which does not exist"))
+                .hint(format!("there are {known}, and yours in {}", env.profiles_dir().display()))
+        });
+    }
+    let argv = agent.argv();
+    let command = argv.first().map(Path::new).and_then(Path::file_name).and_then(|it| it.to_str());
+    for name in [Some(block), command, Some(agents::GENERIC)].into_iter().flatten() {
+        if let Some(found) = load_profile(env, name)? {
+            return Ok(found);
+        }
+    }
+    Err(Failure::bug("the generic profile is missing"))
+}
+
+fn load_profile(env: &Env, name: &str) -> Result<Option<FoundProfile>, Failure> {
+    // Names come from a checked config, commands do not.
+    if name.contains(['/', '\0']) || name.starts_with('.') {
+        return Ok(None);
+    }
+    let path = env.profiles_dir().join(format!("{name}.toml"));
+    let name = name.to_owned();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let profile = Profile::parse(&path.display().to_string(), &text)?;
+            Ok(Some(FoundProfile { name, profile, text: Some(text) }))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(Profile::embedded(&name).map(|profile| FoundProfile { name, profile, text: None }))
+        }
+        Err(error) => Err(Failure::user(format!("could not read `{}`: {error}", path.display()))),
+    }
+}

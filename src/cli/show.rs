@@ -1,0 +1,158 @@
+//! `wtmag show`.
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{
+    Context, Failure,
+    output::{Paint, Style, age, fields},
+    receipt,
+    resolve::{self, Enough, Target},
+    unexpected,
+};
+use crate::{
+    brief::text::clean,
+    client::Hub,
+    model::{Answer, Ask, Delivery, Fact, Sample, Timestamp, Worker},
+    wire::{DeliveryView, WorkerView},
+};
+
+/// Show one worker in full: its task, state and evidence, receipts, last screen
+///
+/// With --json: {"worker": as in `wtmag list --json`, "deliveries": as in `wtmag receipts --json`,
+/// "screen": {"at", "rows", "title", "command", "cursor", "size", …} or null}.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// All that is known of one worker.
+struct Shown {
+    worker: Worker,
+    deliveries: Vec<Delivery>,
+    screen: Option<Sample>,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let text = args.target.require()?;
+    let mut hub = context.hub().await?;
+    let shown = match resolve::worker(&mut hub, text, Enough::Part).await {
+        Ok(worker) => present(&mut hub, worker).await?,
+        Err(failure) => ended(&mut hub, text, failure).await?,
+    };
+    if context.json() {
+        let Shown { worker, deliveries, screen } = &shown;
+        let deliveries: Vec<DeliveryView<'_>> = deliveries.iter().map(Into::into).collect();
+        let view = WorkerView::new(worker, shown.deliveries.last());
+        context
+            .print_json(&json!({ "worker": view, "deliveries": deliveries, "screen": screen }))?;
+    } else {
+        context.print(&describe(&shown, context.now(), context.style()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
+    match hub.ask(Ask::Show { id: worker.id }).await? {
+        Answer::Shown { worker, screen, deliveries } => {
+            Ok(Shown { worker: *worker, deliveries, screen })
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// One that was cleaned up, when its id is given in full.
+async fn ended(hub: &mut Hub, text: &str, failure: Failure) -> Result<Shown, Failure> {
+    let workers = match hub.ask(Ask::List { ended: true }).await? {
+        Answer::Workers { workers, .. } => workers,
+        other => return Err(unexpected(&other)),
+    };
+    let mut found = workers.into_iter().filter(|it| it.id.as_str() == text);
+    let Some(worker) = found.next_back() else { return Err(failure) };
+    Ok(Shown { worker, deliveries: Vec::new(), screen: None })
+}
+
+fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
+    let Shown { worker, deliveries, screen } = shown;
+    let word = worker.state.word();
+    let ago = |at: Timestamp| format!("{} ago", age(now.since(at)));
+    let mut lines = vec![
+        ("task", receipt::task(worker)),
+        (
+            "state",
+            format!(
+                "{} for {}",
+                style.paint(&word.to_string(), Paint::of(&word)),
+                age(now.since(worker.state.since()))
+            ),
+        ),
+        ("process", fact(&worker.state.process, now, |it| format!("{it:?}").to_lowercase())),
+        ("turn", fact(&worker.state.turn, now, |it| format!("{it:?}").to_lowercase())),
+    ];
+    if let Some(reported) = &worker.state.reported {
+        lines.push(("reported", fact(reported, now, |it| format!("{it:?}").to_lowercase())));
+    }
+    let model = worker.agent.model.as_ref().map(|it| format!(", {it}")).unwrap_or_default();
+    lines.push((
+        "agent",
+        format!("{}{model} (profile {})", worker.agent.name, worker.agent.profile),
+    ));
+    lines.push(("place", receipt::place(worker)));
+    lines.push(("worktree", worker.worktree.display().to_string()));
+    lines.push(("branch", receipt::branch(worker)));
+    lines.extend(worker.source.url().map(|url| ("url", clean(url))));
+    lines.extend(worker.pr.as_deref().map(|url| ("pr", clean(url))));
+    lines.extend(worker.parent.as_ref().map(|id| ("parent", id.to_string())));
+    lines.push(("created", ago(worker.created)));
+    lines.extend(worker.ended.map(|at| ("ended", ago(at))));
+    lines.extend(deliveries.iter().map(|it| ("prompt", receipt::line(it))));
+    lines.extend(worker.last_message.as_deref().map(|text| ("said", clean(text))));
+    let mut text =
+        format!("{}\n{}", style.paint(worker.id.as_str(), Paint::Bold), fields(style, &lines));
+    if let Some(screen) = screen {
+        let rule = format!("screen, {}", ago(screen.at));
+        text += &format!("\n{}\n", style.paint(&rule, Paint::Dim));
+        for row in screen.used_rows() {
+            text += &format!("  {}\n", clean(row));
+        }
+    }
+    text
+}
+
+/// A belief with what it rests on.
+fn fact<T>(fact: &Fact<T>, now: Timestamp, name: impl Fn(&T) -> String) -> String {
+    let source = format!("{:?}", fact.source).to_lowercase();
+    let mut text =
+        format!("{}, {} ago, by {source}", name(&fact.value), age(now.since(fact.since)));
+    if !fact.evidence.is_empty() {
+        text += &format!(": {}", clean(&fact.evidence).trim());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::samples::{self, NOW},
+        model::{Blocker, Process, Step, Turn},
+    };
+
+    #[test]
+    fn everything_known_is_said() {
+        let mut worker = samples::worker("blog-github-issue-456");
+        worker.state.process.value = Process::Running;
+        worker.state.turn.value = Turn::Blocked(Blocker::Trust);
+        worker.state.turn.evidence = "Do you trust the files in this folder?".into();
+        worker.last_message = Some("Done.\nAll tests pass.".into());
+        let rows = vec!["Do you trust".into(), " 1. Yes\x1b[2J".into(), String::new()];
+        let shown = Shown {
+            worker,
+            deliveries: vec![samples::delivery(1, "a", Step::Queued)],
+            screen: Some(Sample { at: NOW, rows, ..Sample::default() }),
+        };
+        let text = describe(&shown, Timestamp(NOW.0 + 5000), Style::default());
+        insta::assert_snapshot!(text);
+    }
+}

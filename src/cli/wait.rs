@@ -1,0 +1,125 @@
+//! `wtmag wait`.
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use clap_complete::ArgValueCandidates;
+use serde_json::json;
+
+use super::{
+    Context, Failure, complete, create,
+    failure::Kind,
+    feed::Feed,
+    outcome::{interrupt, is_one_of, sleep_until},
+    progress::Progress,
+    resolve::{self, Enough},
+};
+use crate::{
+    brief::text::one_line,
+    model::{Worker, WorkerId},
+    wire::StateView,
+};
+
+/// Wait until agents come to a state
+///
+/// A state that holds already counts. Prints which worker, when and why. Without --until: until it
+/// is over or wants somebody: idle, failed, waiting, blocked, draft, exited or lost.
+///
+/// With --json: an array of {"id", "state", "text", "since", "source", "evidence", …}, the state as
+/// in `wtmag list --json`.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The workers, by enough of their ids
+    #[arg(value_name = "ID", required = true, add = ArgValueCandidates::new(complete::workers))]
+    ids: Vec<String>,
+    /// States, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
+    /// idle, failed, draft, exited, lost
+    #[arg(long, value_name = "STATE,…", default_value = DEFAULT, hide_default_value = true)]
+    until: String,
+    /// Return when one of them has come to it, not all
+    #[arg(long)]
+    any: bool,
+    /// Longest wait: `90`, `90s`, `5m`, `2h` [default: none]
+    #[arg(long, value_name = "TIME", value_parser = super::duration)]
+    timeout: Option<Duration>,
+}
+
+const DEFAULT: &str = "idle,failed,waiting,blocked,draft,exited,lost";
+
+const EXAMPLES: &str = "\
+Examples:
+  wtmag wait blog-github-issue-456
+  wtmag wait issue-456 pr-234 --any --timeout 30m
+  wtmag wait issue-456 --until waiting,blocked
+
+Exit codes: 0 it holds; 1 it cannot come any more; 4 not in time.";
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let until = create::args::states(&args.until)?;
+    let deadline = args.timeout.map(|limit| Instant::now() + limit);
+    let cancel = context.cancel()?;
+    let mut hub = context.hub().await?;
+    let workers = resolve::workers(&mut hub, &args.ids, Enough::Part).await?;
+    let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
+    let mut feed = Feed::open(context, hub, ids.clone()).await?;
+    let progress = Progress::new(&context.env);
+    progress.step(format!("waiting for {}", args.until.replace(',', ", ")));
+    loop {
+        let known: Vec<&Worker> = ids.iter().filter_map(|id| feed.known.workers.get(id)).collect();
+        let there: Vec<&Worker> = known
+            .iter()
+            .copied()
+            .filter(|it| it.ended.is_none() && is_one_of(it, &until))
+            .collect();
+        if there.len() == ids.len() || args.any && !there.is_empty() {
+            drop(progress);
+            return print(context, &there);
+        }
+        let hopeless = known.iter().filter(|it| it.ended.is_some() || !it.state.is_live());
+        let hopeless: Vec<&&Worker> = hopeless.filter(|it| !is_one_of(it, &until)).collect();
+        if let Some(worker) = hopeless.first()
+            && (!args.any || hopeless.len() == ids.len())
+        {
+            return Err(gone(worker));
+        }
+        if deadline.is_some_and(|at| at <= Instant::now()) {
+            return Err(timed_out(&known));
+        }
+        tokio::select! {
+            more = feed.next() => more?,
+            () = sleep_until(deadline) => {}
+            () = interrupt(&cancel) => return Err(Failure::interrupted()),
+        }
+    }
+}
+
+fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
+    if context.json() {
+        let views =
+            workers.iter().map(|it| json!({ "id": it.id, "state": StateView::from(&it.state) }));
+        context.print_json(&views.collect::<Vec<_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for worker in workers {
+        let view = StateView::from(&worker.state);
+        let why = one_line(view.evidence, 120);
+        let why = if why.is_empty() { why } else { format!(": {why}") };
+        context.print(&format!("{}  {} since {}{why}\n", worker.id, view.text, view.since))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn gone(worker: &Worker) -> Failure {
+    let what = match worker.ended {
+        Some(_) => "was cleaned up".to_owned(),
+        None => format!("is `{}`", worker.state.word()),
+    };
+    Failure::user(format!("`{}` {what}: it will not come to that state", worker.id))
+}
+
+fn timed_out(workers: &[&Worker]) -> Failure {
+    let states = workers.iter().map(|it| format!("{}  {}", it.id, it.state.word()));
+    Failure::new(Kind::Waited, "not in time").quote(states.collect::<Vec<_>>())
+}
