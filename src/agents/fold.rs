@@ -262,7 +262,8 @@ impl Tracker {
 
     /// What the last verdict means with what came before it.
     fn refine(&self) -> Turn {
-        match self.verdict.turn.clone() {
+        let turn = self.verdict.turn.clone();
+        match turn {
             // The error may have scrolled away; only another turn makes it good.
             Turn::Ready | Turn::Idle if self.turn == Turn::Failed => Turn::Failed,
             Turn::Ready if self.had_turn => Turn::Idle,
@@ -270,7 +271,15 @@ impl Tracker {
                 Turn::Waiting(Question::Question)
             }
             Turn::Draft if self.is_ours() => self.turn.clone(),
-            other => other,
+            Turn::Unknown
+            | Turn::Blocked(_)
+            | Turn::Ready
+            | Turn::Working
+            | Turn::Retrying
+            | Turn::Waiting(_)
+            | Turn::Idle
+            | Turn::Failed
+            | Turn::Draft => turn,
         }
     }
 
