@@ -1,16 +1,26 @@
 //! The connection against real tmux servers, each on a socket of its own.
 use std::{
-    path::PathBuf,
-    process::{Command, Output},
+    io::Write as _,
+    process::{Command, Output, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use tempfile::TempDir;
-use tokio::time;
+use tokio::{io::AsyncReadExt as _, task::JoinSet, time};
 use wtmag::{
     model::{PaneId, Sample, SessionId, WorkerId},
-    tmux::{Absent, Connection, Created, Event, Events, NewWindow, Server, Show},
+    tmux::{
+        Absent, Connection, Event, Events, NewWindow, Server, Show,
+        parse::{self, Line},
+    },
 };
+
+mod quoting;
+mod reconnect;
+mod samples;
+mod typing;
+mod windows;
 
 /// Longest wait for anything that is to happen.
 const SOON: Duration = Duration::from_secs(10);
@@ -19,12 +29,14 @@ const SOON: Duration = Duration::from_secs(10);
 struct Stage {
     dir: TempDir,
     server: Server,
+    user: SessionId,
 }
 
 impl Stage {
     fn new() -> Self {
-        let stage = Self::empty();
-        stage.tmux(&["new-session", "-d", "-s", "user", "-x", "100", "-y", "30", "exec cat"]);
+        let mut stage = Self::empty();
+        let made = ["new-session", "-dPF", "#{session_id}", "-s", "user", "-x", "100", "-y", "30"];
+        stage.user = stage.tmux(&[&made[..], &["exec cat"]].concat()).parse().unwrap();
         stage
     }
 
@@ -33,20 +45,19 @@ impl Stage {
         let dir = tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap();
         let tmux = std::env::var_os("WTMAG_TEST_TMUX").unwrap_or_else(|| "tmux".into());
         let server = Server { tmux: tmux.into(), socket: dir.path().join("s") };
-        Self { dir, server }
+        Self { dir, server, user: SessionId(0) }
     }
 
     #[expect(clippy::disallowed_methods, reason = "a user's tmux, not the program's")]
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.server.tmux);
+        command.args(["-u", "-f", "/dev/null", "-S"]).arg(&self.server.socket);
+        command.env_remove("TMUX").env_remove("TMUX_PANE").env("SHELL", "/bin/sh");
+        command
+    }
+
     fn try_tmux(&self, args: &[&str]) -> Output {
-        Command::new(&self.server.tmux)
-            .args(["-u", "-f", "/dev/null", "-S"])
-            .arg(&self.server.socket)
-            .args(args)
-            .env_remove("TMUX")
-            .env_remove("TMUX_PANE")
-            .env("SHELL", "/bin/sh")
-            .output()
-            .unwrap()
+        self.command().args(args).output().unwrap()
     }
 
     /// What a user types, and what tmux prints.
@@ -57,8 +68,32 @@ impl Stage {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    fn user(&self) -> SessionId {
-        self.tmux(&["display-message", "-p", "-t", "=user:", "#{session_id}"]).parse().unwrap()
+    /// What lines of commands are answered, on a control-mode connection of the test's own.
+    fn converse(&self, lines: &[String]) -> Vec<Vec<u8>> {
+        let mut client = self.command();
+        client.args(["-C", "attach", "-t", "=user"]);
+        let mut child = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = lines.join("\n") + "\n\n";
+        let feed = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().unwrap().stdout;
+        feed.join().unwrap().unwrap();
+        let mut bodies = Vec::new();
+        let mut open = None;
+        for line in output.split(|&it| it == b'\n') {
+            match (parse::line(line), &mut open) {
+                (Line::Begin(stamp), None) => open = Some((stamp, Vec::new())),
+                (Line::End(stamp) | Line::Error(stamp), Some((begun, body))) if stamp == *begun => {
+                    if stamp.flags == 1 {
+                        bodies.push(body.join(&b'\n'));
+                    }
+                    open = None;
+                }
+                (_, Some((_, body))) => body.push(line),
+                (_, None) => {}
+            }
+        }
+        bodies
     }
 
     async fn connect(&self) -> (Connection, Events) {
@@ -73,8 +108,48 @@ impl Stage {
             cwd: self.dir.path().to_owned(),
             env: Vec::new(),
             argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
-            show: Show::In(self.user()),
+            show: Show::In(self.user),
         }
+    }
+}
+
+/// A user at a terminal, attached to a session.
+struct Terminal {
+    /// Path of the terminal, by which tmux names the client.
+    name: String,
+    seen: Arc<Mutex<Vec<u8>>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Terminal {
+    async fn attach(stage: &Stage, session: &str) -> Self {
+        let (mut pty, pts) = pty_process::open().unwrap();
+        pty.resize(pty_process::Size::new(40, 120)).unwrap();
+        let command = pty_process::Command::new(&stage.server.tmux)
+            .args(["-u", "-S"])
+            .arg(&stage.server.socket)
+            .args(["attach", "-t", &format!("={session}")])
+            .env_remove("TMUX")
+            .env("TERM", "xterm-256color");
+        let mut child = command.spawn(pts).unwrap();
+        let pid = child.id().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let screen = seen.clone();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut buffer = [0; 4096];
+            while let Ok(n_bytes @ 1..) = pty.read(&mut buffer).await {
+                screen.lock().unwrap().extend_from_slice(&buffer[..n_bytes]);
+            }
+            child.wait().await.unwrap();
+        });
+        let format = format!("#{{?#{{==:#{{client_pid}},{pid}}},#{{client_name}},}}");
+        let name = eventually(|| {
+            let names = stage.tmux(&["list-clients", "-F", &format]);
+            Some(names.trim().to_owned()).filter(|it| !it.is_empty())
+        })
+        .await;
+        Self { name, seen, _tasks: tasks }
     }
 }
 
@@ -88,15 +163,28 @@ fn placeholder() -> Vec<String> {
     ["sleep", "100000"].map(str::to_owned).to_vec()
 }
 
+/// For what tmux has no event for: asks until there is an answer.
+async fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    soon(async {
+        loop {
+            if let Some(answer) = ask() {
+                return answer;
+            }
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+}
+
 async fn soon<T>(what: impl Future<Output = T>) -> T {
-    time::timeout(SOON, what).await.expect("in time")
+    time::timeout(SOON, what).await.unwrap()
 }
 
 /// The next event that is wanted; others are dropped.
 async fn event(events: &mut Events, is_wanted: impl Fn(&Event) -> bool) -> Event {
     soon(async {
         loop {
-            let event = events.recv().await.expect("the connection lives");
+            let event = events.recv().await.unwrap();
             if is_wanted(&event) {
                 return event;
             }
@@ -124,17 +212,24 @@ async fn screen(
     .await
 }
 
-fn shows(text: &str) -> impl Fn(&Sample) -> bool {
-    move |sample| sample.rows.iter().any(|row| row.contains(text))
+/// Looks at the pane, which need not ring, until `is_wanted`.
+async fn look(
+    connection: &Connection,
+    pane: PaneId,
+    is_wanted: impl Fn(&Sample) -> bool,
+) -> Sample {
+    soon(async {
+        loop {
+            let sample = connection.look(pane).await.unwrap();
+            if is_wanted(&sample) {
+                return sample;
+            }
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
 }
 
-#[tokio::test]
-async fn a_worker_window_is_made_seen_and_typed_into() {
-    let stage = Stage::new();
-    let (connection, mut events) = stage.connect().await;
-    let spec = stage.window("x", "printf 'hello\\n'; exec cat");
-    let created = connection.create_window(&spec).await.unwrap();
-    let sample = screen(&connection, &mut events, created.pane, shows("hello")).await;
-    assert_eq!(sample.rows.first().map(String::as_str), Some("hello"));
-    connection.close().await;
+fn shows(text: &str) -> impl Fn(&Sample) -> bool {
+    move |sample| sample.rows.iter().any(|row| row.contains(text))
 }

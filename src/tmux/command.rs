@@ -231,7 +231,8 @@ pub fn display(pane: Option<PaneId>, format: &Format) -> Command {
         Some(pane) => command.opt("-t", pane.to_string()),
         None => command,
     };
-    command.format(&format.timeless())
+    // A literal may begin with `-`.
+    command.flag("--").format(&format.timeless())
 }
 
 /// Process id, start time and version of the server, and the name of our session.

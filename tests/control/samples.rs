@@ -1,0 +1,166 @@
+//! Output as a bell, and the screen that it announces.
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::{task::JoinSet, time};
+use wtmag::{
+    model::{PaneId, Sample},
+    tmux::{Error, Event},
+};
+
+use super::{Stage, event, look, screen, soon};
+
+#[tokio::test]
+async fn a_sample_says_what_tmux_knows_of_the_pane() {
+    let stage = Stage::new();
+    let (connection, mut events) = stage.connect().await;
+    let script =
+        r"printf '\033]2;a \\ #{b} \047title\007%%end 1 2 1\n\nsecond  \033[4;6H'; exec cat";
+    let made = connection.create_window(&stage.window("x", script)).await.unwrap();
+    let sample = screen(&connection, &mut events, made.pane, |it| it.cursor == (5, 3)).await;
+    assert_eq!(sample.rows.len(), usize::from(sample.size.1));
+    assert_eq!(sample.used_rows(), ["%end 1 2 1", "", "second"]);
+    assert_eq!((sample.title.as_str(), sample.command.as_str()), (r"a \ #{b} 'title", "cat"));
+    assert!(sample.cursor_visible && !sample.alternate && !sample.in_mode && !sample.dead);
+    stage.tmux(&["copy-mode", "-t", &made.pane.to_string()]);
+    stage.tmux(&["select-pane", "-d", "-t", &made.pane.to_string()]);
+    let sample = connection.look(made.pane).await.unwrap();
+    assert!(sample.in_mode && sample.input_off);
+    let gone = connection.sample(PaneId(999)).await;
+    assert!(matches!(gone, Err(Error::Gone { .. })), "{gone:?}");
+    connection.close().await;
+}
+
+#[tokio::test]
+async fn a_command_may_be_called_anything() {
+    let stage = Stage::new();
+    let (connection, _events) = stage.connect().await;
+    let mut spec = stage.window("x", "");
+    spec.argv = ["bash", "-c", "exec -a $'x\\n%9 @9 $9' cat"].map(str::to_owned).to_vec();
+    let made = connection.create_window(&spec).await.unwrap();
+    look(&connection, made.pane, |it| it.command != "bash").await;
+    let panes = connection.panes().await.unwrap();
+    assert_eq!(panes.iter().map(|it| it.pane).collect::<Vec<_>>(), [made.pane]);
+    connection.close().await;
+}
+
+/// One pane prints as fast as tmux takes it: it costs a ring per sample, and what is asked of tmux
+/// is answered meanwhile.
+#[tokio::test]
+async fn a_flood_costs_no_more_than_its_samples() {
+    let stage = Stage::new();
+    let (connection, mut events) = stage.connect().await;
+    let flood =
+        connection.create_window(&stage.window("flood", "exec yes 0123456789")).await.unwrap();
+    let quiet = connection.create_window(&stage.window("quiet", "exec cat")).await.unwrap();
+    let mut waits = Vec::new();
+    for _ in 0..10 {
+        event(&mut events, |it| *it == Event::Ring(flood.pane)).await;
+        for _ in 0..20 {
+            let asked = Instant::now();
+            connection.window_option(quiet.window, "@x").await.unwrap();
+            waits.push(asked.elapsed());
+        }
+        let rang = time::timeout(Duration::from_millis(50), async {
+            event(&mut events, |it| *it == Event::Ring(flood.pane)).await
+        });
+        assert!(rang.await.is_err(), "a pane that was not sampled rang again");
+        connection.sample(flood.pane).await.unwrap();
+    }
+    waits.sort();
+    let median = waits[waits.len() / 2];
+    assert!(median < Duration::from_millis(100), "{median:?}");
+    connection.close().await;
+}
+
+/// Draws frames, then a last one, which says when it was drawn, and falls silent.
+const LAST_FRAME: &str = "
+    i=0
+    while [ $i -lt $1 ]; do i=$((i+1)); printf '\\033[Hframe %s ' $i; sleep 0.0$2; done
+    printf '\\033[HLAST %s \\n' $(date +%s%3N)
+    exec cat";
+
+/// How long after a ring the hub looks.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+#[tokio::test]
+async fn the_last_frame_before_silence_is_always_seen() {
+    let n_rounds = if std::env::var_os("WTMAG_TEST_FULL").is_some() { 50 } else { 3 };
+    let stage = Stage::new();
+    let (connection, mut events) = stage.connect().await;
+    let connection = Arc::new(connection);
+    let mut random = Random::seeded();
+    let mut delays = Vec::new();
+    for _ in 0..n_rounds {
+        let mut waiting = BTreeSet::new();
+        for _ in 0..20 {
+            let (n_frames, pause) = (random.below(12), 1 + random.below(9));
+            let mut spec = stage.window("x", LAST_FRAME);
+            spec.argv.extend(["sh".to_owned(), n_frames.to_string(), pause.to_string()]);
+            waiting.insert(connection.create_window(&spec).await.unwrap().pane);
+        }
+        let mut looks = JoinSet::new();
+        while !waiting.is_empty() {
+            let next = soon(async {
+                tokio::select! {
+                    event = events.recv() => Next::Event(event.unwrap()),
+                    Some(seen) = looks.join_next() => Next::Seen(seen.unwrap()),
+                }
+            });
+            match next.await {
+                Next::Event(Event::Ring(pane)) => {
+                    let connection = connection.clone();
+                    looks.spawn(async move {
+                        time::sleep(INTERVAL).await;
+                        (pane, connection.sample(pane).await.unwrap(), unix_millis())
+                    });
+                }
+                Next::Event(_) => {}
+                Next::Seen((pane, sample, at)) => {
+                    let last = sample.rows.iter().find_map(|row| row.strip_prefix("LAST "));
+                    if let Some(drawn) = last.and_then(|it| it.trim().parse::<u128>().ok()) {
+                        waiting.remove(&pane);
+                        delays.push(at.saturating_sub(drawn));
+                    }
+                }
+            }
+        }
+        for window in connection.panes().await.unwrap().iter().map(|it| it.window) {
+            connection.kill_window(window).await.unwrap();
+        }
+    }
+    delays.sort_unstable();
+    let (median, worst) = (delays[delays.len() / 2], delays[delays.len() - 1]);
+    println!("{} last frames: median {median} ms, worst {worst} ms", delays.len());
+    assert!(worst <= 500, "seen after {worst} ms");
+}
+
+enum Next {
+    Event(Event),
+    Seen((PaneId, Sample, u128)),
+}
+
+fn unix_millis() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()
+}
+
+/// Numbers from a seed that is printed, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn seeded() -> Self {
+        let seed = u64::try_from(unix_millis()).unwrap() | 1;
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}

@@ -1,0 +1,106 @@
+//! What is typed into a pane: exactly, or not at all.
+use std::fs;
+
+use wtmag::{
+    model::PaneId,
+    tmux::{Acted, Connection, Created, Events, Guard, Refusal},
+};
+
+use super::{Stage, eventually, look, shows};
+
+/// Records what it reads, as a program with a raw terminal does.
+const RECORDER: &str = "stty raw -echo; printf 'READY\\033[?2004h'; exec cat >>typed";
+
+async fn recorder(stage: &Stage) -> (Connection, Events, Created) {
+    let (connection, events) = stage.connect().await;
+    let made = connection.create_window(&stage.window("x", RECORDER)).await.unwrap();
+    look(&connection, made.pane, |it| shows("READY")(it) && it.command == "cat").await;
+    (connection, events, made)
+}
+
+fn cat() -> Guard {
+    Guard { command: "cat".to_owned() }
+}
+
+/// What the recorder has read, once it has read as much as is wanted.
+async fn typed(stage: &Stage, want: &str) {
+    let path = stage.dir.path().join("typed");
+    let is_enough = |it: &Vec<u8>| it.len() >= want.len();
+    let typed = eventually(|| fs::read(&path).ok().filter(is_enough)).await;
+    assert_eq!(String::from_utf8(typed).unwrap(), want);
+}
+
+#[tokio::test]
+async fn a_paste_arrives_exactly_and_enter_is_one_carriage_return() {
+    let long = "0123456789abcdé ".repeat(4096);
+    for text in ["x", "-b é✓ 'q\" $x #(y) #{z} %H\\ ;\n\ttwo;", &long] {
+        let stage = Stage::new();
+        let (connection, _events, made) = recorder(&stage).await;
+        assert_eq!(connection.paste(made.pane, &cat(), text).await.unwrap(), Acted::Done);
+        typed(&stage, &format!("\x1b[200~{text}\x1b[201~")).await;
+        assert_eq!(connection.enter(made.pane, &cat()).await.unwrap(), Acted::Done);
+        typed(&stage, &format!("\x1b[200~{text}\x1b[201~\r")).await;
+        assert_eq!(
+            connection.keys(made.pane, &cat(), &["Down", "C-c"]).await.unwrap(),
+            Acted::Done
+        );
+        typed(&stage, &format!("\x1b[200~{text}\x1b[201~\r\x1b[B\x03")).await;
+        assert_eq!(stage.tmux(&["list-buffers"]), "");
+        connection.close().await;
+    }
+}
+
+#[tokio::test]
+async fn control_characters_do_not_end_a_paste() {
+    let stage = Stage::new();
+    let (connection, _events, made) = recorder(&stage).await;
+    let text = "a\x1b[201~\x03rm -rf\r\n\u{9b}201~b\0";
+    assert_eq!(connection.paste(made.pane, &cat(), text).await.unwrap(), Acted::Done);
+    typed(&stage, "\x1b[200~a[201~rm -rf\n201~b\x1b[201~").await;
+    connection.close().await;
+}
+
+#[track_caller]
+fn refused(acted: Acted, why: &Refusal) {
+    assert_eq!(acted, Acted::Refused(why.clone()));
+}
+
+/// Tries each way to type, and finds that none did.
+async fn all_refused(stage: &Stage, connection: &Connection, pane: PaneId, why: Refusal) {
+    let long = "x".repeat(20_000);
+    refused(connection.paste(pane, &cat(), "text").await.unwrap(), &why);
+    refused(connection.paste(pane, &cat(), &long).await.unwrap(), &why);
+    refused(connection.enter(pane, &cat()).await.unwrap(), &why);
+    refused(connection.keys(pane, &cat(), &["x"]).await.unwrap(), &why);
+    assert_eq!(stage.tmux(&["list-buffers"]), "");
+}
+
+#[tokio::test]
+async fn nothing_is_typed_where_it_would_go_elsewhere() {
+    let stage = Stage::new();
+    let (connection, _events, made) = recorder(&stage).await;
+    let pane = made.pane.to_string();
+
+    stage.tmux(&["copy-mode", "-t", &pane]);
+    all_refused(&stage, &connection, made.pane, Refusal::InMode).await;
+    stage.tmux(&["send-keys", "-t", &pane, "-X", "cancel"]);
+
+    stage.tmux(&["select-pane", "-d", "-t", &pane]);
+    all_refused(&stage, &connection, made.pane, Refusal::InputOff).await;
+    stage.tmux(&["select-pane", "-e", "-t", &pane]);
+
+    let other = connection.create_window(&stage.window("y", "exec sleep 1000")).await.unwrap();
+    look(&connection, other.pane, |it| it.command == "sleep").await;
+    let why = Refusal::Foreground("sleep".to_owned());
+    all_refused(&stage, &connection, other.pane, why).await;
+
+    stage.tmux(&["set-option", "-w", "-t", &pane, "remain-on-exit", "on"]);
+    let pid = stage.tmux(&["display", "-p", "-t", &pane, "#{pane_pid}"]);
+    stage.tmux(&["run-shell", &format!("kill {pid}")]);
+    look(&connection, made.pane, |it| it.dead).await;
+    all_refused(&stage, &connection, made.pane, Refusal::Dead).await;
+
+    all_refused(&stage, &connection, PaneId(999), Refusal::Gone).await;
+    assert_eq!(fs::read(stage.dir.path().join("typed")).unwrap(), b"");
+    connection.close().await;
+}
