@@ -1,9 +1,19 @@
-//! `wtmag hook`: what a worker's shell tells the hub. Quiet and quick, whatever happens.
-use std::{path::PathBuf, process::ExitCode};
+//! `wtmag hook`: what a worker's shell and agent tell the hub. Quiet and quick, whatever happens.
+use std::{
+    ffi::{OsStr, OsString},
+    io::{self, Read as _},
+    path::PathBuf,
+    process::ExitCode,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use crate::{
     model::{Hook, PaneId, WorkerId},
     pane::report,
+    paths::Env,
+    proc,
 };
 
 /// Tell the hub what a worker does (called by wtmag itself)
@@ -17,6 +27,14 @@ pub(crate) struct Args {
 enum What {
     /// The shell has come to the agent
     Started(To),
+    /// A hook of claude; its payload is on standard input
+    Claude,
+    /// The notification of codex; its payload is the last word
+    Codex(Notify),
+    /// An event of opencode; its payload is on standard input
+    Opencode,
+    /// An event of pi; its payload is on standard input
+    Pi,
 }
 
 /// Whom it is about and who is to be told
@@ -35,8 +53,64 @@ struct To {
     socket: PathBuf,
 }
 
+/// `[--then COMMAND…] PAYLOAD`
+#[derive(clap::Args)]
+struct Notify {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// An agent that keeps its end of the pipe open is not waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Longer payloads are cut off, and then mean nothing.
+const MAX_PAYLOAD: u64 = 4 << 20;
+
+/// Says it and succeeds: an agent that is told of a failure would show it, or stop.
 pub(crate) fn run(args: Args) -> ExitCode {
-    let What::Started(to) = args.what;
-    report(&to.spool, &to.socket, &to.worker, to.pane, Hook::Started);
+    match args.what {
+        What::Started(to) => {
+            report(&to.spool, &to.socket, &to.worker, to.pane, Hook::Started);
+        }
+        What::Claude | What::Opencode | What::Pi => tell(read_payload()),
+        What::Codex(Notify { mut words }) => {
+            let payload = words.pop();
+            tell(payload.as_ref().and_then(|it| it.to_str()).map(str::to_owned));
+            go_on(&words, payload);
+        }
+    }
     ExitCode::SUCCESS
+}
+
+/// Reports the payload for the worker in whose pane we are; none, where we are in no worker's.
+fn tell(payload: Option<String>) {
+    let (Some(payload), Ok(env)) = (payload, Env::capture()) else { return };
+    let text = |name| env.var(name).and_then(OsStr::to_str);
+    let (Some(worker), Some(socket), Some(spool)) = (
+        text("WTMAG_WORKER").and_then(|it| it.parse().ok()),
+        env.var("WTMAG_SOCKET"),
+        env.var("WTMAG_SPOOL"),
+    ) else {
+        return;
+    };
+    let pane = text("TMUX_PANE").and_then(|it| it.parse().ok());
+    report(spool.as_ref(), socket.as_ref(), &worker, pane, Hook::Agent { payload });
+}
+
+fn read_payload() -> Option<String> {
+    let (send, receive) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let mut text = String::new();
+        let read = io::stdin().take(MAX_PAYLOAD).read_to_string(&mut text);
+        send.send(read.is_ok().then_some(text))
+    });
+    receive.recv_timeout(PATIENCE).ok().flatten()
+}
+
+/// Becomes the user's own notification command, which ours has taken the place of.
+fn go_on(words: &[OsString], payload: Option<OsString>) {
+    let Some((flag, then)) = words.split_first() else { return };
+    if let (Some((program, args)), true) = (then.split_first(), flag == "--then") {
+        // It comes back only when there is no such program: the same as without us.
+        drop(proc::exec(program, args.iter().cloned().chain(payload), &[]));
+    }
 }

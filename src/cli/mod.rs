@@ -179,6 +179,6 @@ mod tests {
 
     #[test]
     fn clap_accepts_the_definition() {
-        super::command().debug_assert();
+        command().debug_assert();
     }
 }

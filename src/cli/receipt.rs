@@ -2,28 +2,32 @@
 use super::output::seconds;
 use crate::{
     brief::text::clean,
-    model::{Delivery, Placement, Step, Timestamp, Worker},
+    model::{Delivery, Placement, Step, Worker},
 };
 
-/// A delivery on one line: how far it came, when, and why.
+/// A delivery on one line: how far it came, when, by which steps, and why.
 pub(crate) fn line(delivery: &Delivery) -> String {
-    let start = delivery.at(Step::Queued);
-    let after = |at: Timestamp| start.map(|start| seconds(at.since(start)));
+    let steps = [Step::Ready, Step::Pasted, Step::Echoed, Step::Entering];
+    let before = steps.iter().filter(|it| **it != delivery.step);
+    let times = before.filter_map(|&step| Some(format!("{step} {}", after(delivery, step)?)));
+    let times: Vec<String> = times.collect();
+    let times = if times.is_empty() { String::new() } else { format!(" ({})", times.join(", ")) };
+    describe(delivery, &times)
+}
+
+/// The same without the times of its steps.
+pub(crate) fn short(delivery: &Delivery) -> String {
+    describe(delivery, "")
+}
+
+fn describe(delivery: &Delivery, times: &str) -> String {
     let mut text = delivery.step.to_string();
-    if let Some(after) = delivery.at(delivery.step).and_then(after)
+    if let Some(after) = after(delivery, delivery.step)
         && delivery.step != Step::Queued
     {
         text += &format!(" after {after}");
     }
-    let steps = [Step::Ready, Step::Pasted, Step::Echoed, Step::Entering];
-    let times = steps
-        .iter()
-        .filter(|it| **it != delivery.step)
-        .filter_map(|&step| Some(format!("{step} {}", after(delivery.at(step)?)?)));
-    let times: Vec<String> = times.collect();
-    if !times.is_empty() {
-        text += &format!(" ({})", times.join(", "));
-    }
+    text += times;
     if let Some(hold) = &delivery.held {
         text += &format!(", held: {hold}");
     }
@@ -31,6 +35,11 @@ pub(crate) fn line(delivery: &Delivery) -> String {
         text += &format!(": {}", clean(&delivery.evidence));
     }
     text
+}
+
+/// The time from its start to a step.
+fn after(delivery: &Delivery, step: Step) -> Option<String> {
+    Some(seconds(delivery.at(step)?.since(delivery.at(Step::Queued)?)))
 }
 
 /// What the worker is there for.

@@ -72,7 +72,7 @@ fn table(deliveries: &[Delivery], now: Timestamp, style: Style) -> String {
             Cell::new(it.id.to_string()),
             Cell::new(it.worker.as_str()).paint(Paint::Bold),
             Cell::new(age(now.since(queued))).paint(Paint::Dim),
-            Cell::new(receipt::line(it)).paint(paint),
+            Cell::new(receipt::short(it)).paint(paint),
             Cell::new(one_line(&it.text, 60)),
         ]);
     }
@@ -88,7 +88,10 @@ mod tests {
     fn a_receipt_is_a_row() {
         let deliveries = [delivery(1, "a", Step::Accepted), delivery(12, "bb", Step::Queued)];
         let style = Style { colour: false, width: Some(90) };
-        insta::assert_snapshot!(table(&deliveries, Timestamp(NOW.0 + 9000), style), @"");
-        insta::assert_json_snapshot!(DeliveryView::from(&deliveries[0]), @"");
+        insta::assert_snapshot!(table(&deliveries, Timestamp(NOW.0 + 9000), style), @r"
+        N   WORKER  AGE  RECEIPT                               TEXT
+        1   a       9s   accepted after 3.2 s: the turn star…  Read ./.wtmag/prompt.md and use it…
+        12  bb      9s   queued                                Read ./.wtmag/prompt.md and use it…
+        ");
     }
 }

@@ -2,7 +2,9 @@
 mod finish;
 
 use std::{
+    ffi::OsString,
     io::{self, BufRead as _, IsTerminal as _},
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -19,7 +21,7 @@ use crate::{
     client::Hub,
     git::{self, Loss, Losses, News, Repo, Run, Subject},
     model::{Answer, Ask, Cleanup, Turn, Worker},
-    proc::Cancel,
+    proc::{Cancel, Cmd},
 };
 
 /// Drop a worker: its window, its worktree and the branch that was made for it
@@ -84,7 +86,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let progress = Progress::new(&context.env);
     let cancel = context.cancel()?;
     progress.step(format!("looking at what {} holds", worker.id));
-    let losses = look(&worker, &args, &progress, &cancel).await?;
+    let losses = look(context, &worker, &args, &progress, &cancel).await?;
     drop(progress);
     let lost = phrases(&worker, &losses);
     if !lost.is_empty() && !args.force {
@@ -100,6 +102,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 
 /// Everything that would be lost with the worktree and, if it goes, the branch.
 async fn look(
+    context: &Context,
     worker: &Worker,
     args: &Args,
     progress: &Progress,
@@ -111,17 +114,32 @@ async fn look(
     }
     let repo = Repo::discover(&worker.repo)?;
     let branch = (worker.branch_made && !args.keep_branch).then_some(worker.branch.as_str());
-    let known = known_processes(worker);
+    let known = known_processes(context, worker, cancel).await?;
     let subject = Subject { path: &worker.worktree, branch, known: &known };
     let mut tell = |news: &News| progress.news(news);
     let mut run = Run { cancel, tell: &mut tell };
     Ok(git::losses(&repo, &subject, &mut run).await?)
 }
 
-/// What may be in the worktree: the pane that goes with it, and the terminal we are called from.
-fn known_processes(worker: &Worker) -> Vec<u32> {
-    let session = nix::unistd::getsid(None).ok().and_then(|it| u32::try_from(it.as_raw()).ok());
-    session.into_iter().collect()
+/// What may be in the worktree: the panes that go with its window, and the terminal we are called
+/// from.
+async fn known_processes(
+    context: &Context,
+    worker: &Worker,
+    cancel: &Cancel,
+) -> Result<Vec<u32>, Failure> {
+    let own = nix::unistd::getsid(None).ok().and_then(|it| u32::try_from(it.as_raw()).ok());
+    let mut known: Vec<u32> = own.into_iter().collect();
+    if !worker.place.gone {
+        let socket = context.whereabouts()?.tmux_socket;
+        let window = worker.place.window.to_string();
+        let server = [OsString::from("-N"), "-S".into(), socket.into(), "list-panes".into()];
+        let panes = ["-t".into(), window.into(), "-F".into(), "#{pane_pid}".into()];
+        let cmd = Cmd::new("tmux", Path::new("/")).args(server.iter().chain(&panes));
+        let listed = cmd.run(cancel).await?.stdout_text();
+        known.extend(listed.lines().filter_map(|it| it.parse::<u32>().ok()));
+    }
+    Ok(known)
 }
 
 /// What would be lost, in words.

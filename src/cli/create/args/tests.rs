@@ -83,7 +83,7 @@ fn names_and_models_are_checked_first() {
     refused(&["--prompt", "x", "--name=-f"], "starts with `-`");
     refused(&["--prompt", "x", "--base", "a b"], "cannot be used as a base");
     refused(&["--prompt", "x", "--model", "gpt"], "not of the form");
-    refused(&["--prompt", "x", "--model", "a/b:huge"], "no thinking level");
+    refused(&["--prompt", "x", "--model", "a/b:huge"], "not a thinking level");
     refused(&["--prompt", "x", "--model", "a/:high"], "not of the form");
 }
 
