@@ -10,6 +10,7 @@ pub mod hub;
 pub mod model;
 pub mod pane;
 pub mod paths;
+pub mod picker;
 pub mod proc;
 pub mod sources;
 pub mod tmux;

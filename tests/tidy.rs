@@ -47,6 +47,8 @@ const PURE: &[&str] = &[
     "hub/state",
     "model",
     "pane/line.rs",
+    "picker/keys.rs",
+    "picker/list.rs",
     "picker/view.rs",
     "tmux/command.rs",
     "tmux/doorbell.rs",

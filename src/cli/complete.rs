@@ -1,7 +1,114 @@
-//! What the shell offers to complete.
-use clap_complete::CompletionCandidate;
+//! What a shell offers when Tab is pressed. Worker ids come from the hub, if one runs and answers
+//! at once; a key press never starts one.
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-/// The workers that are there.
+use clap::{Arg, Command};
+use clap_complete::{
+    CompleteEnv,
+    engine::{ArgValueCandidates, CompletionCandidate},
+};
+
+use crate::{
+    client::{Hub, Whereabouts},
+    config,
+    git::Repo,
+    model::{Answer, Ask, Word, Worker},
+    paths::Env,
+};
+
+/// Set by the shells' scripts; its value is the shell's name.
+pub(super) const VARIABLE: &str = "WTMAG_COMPLETE";
+
+/// A person waits for the key press.
+const LIMIT: Duration = Duration::from_millis(100);
+
+/// Answers a shell that asks for completions; false for an ordinary run.
+pub(super) fn answer(args: &[OsString]) -> clap::error::Result<bool> {
+    let env = CompleteEnv::with_factory(command).var(VARIABLE);
+    env.try_complete(args.iter().cloned(), std::env::current_dir().ok().as_deref())
+}
+
+/// The command line with what each kind of value may be.
+fn command() -> Command {
+    with_values(super::command())
+}
+
+fn with_values(command: Command) -> Command {
+    command.mut_args(with_value).mut_subcommands(with_values)
+}
+
+/// By the name that the help shows for the value.
+fn with_value(arg: Arg) -> Arg {
+    let name = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
+    let shown = name.unwrap_or_else(|| arg.get_id().as_str().to_uppercase());
+    match shown.as_str() {
+        "ID" => arg.add(ArgValueCandidates::new(workers)),
+        "AGENT" => arg.add(ArgValueCandidates::new(agents)),
+        "STATE" => arg.add(ArgValueCandidates::new(states)),
+        _ => arg,
+    }
+}
+
+/// The workers that are there, with what they are doing.
 pub(crate) fn workers() -> Vec<CompletionCandidate> {
-    Vec::new()
+    let workers = ask_for_workers().unwrap_or_default();
+    let shown = workers.iter().map(|it| {
+        let help = format!("{}, {}", it.state.word(), it.agent.name);
+        CompletionCandidate::new(it.id.as_str()).help(Some(help.into()))
+    });
+    shown.collect()
+}
+
+/// The configured agents.
+pub(crate) fn agents() -> Vec<CompletionCandidate> {
+    load_agents().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// What `wait` may wait for.
+pub(crate) fn states() -> Vec<CompletionCandidate> {
+    Word::NAMES.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// The workers of the hub that the words before the cursor mean.
+fn ask_for_workers() -> Option<Vec<Worker>> {
+    let env = Env::capture().ok()?;
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let path = flag(&words, "-S").map(PathBuf::from);
+    let at = Whereabouts::find(&env, path.as_deref(), flag(&words, "-L").as_ref()).ok()?;
+    let asked = async {
+        let mut hub = Hub::connect(&at).await.ok()?;
+        let answer = hub.ask(Ask::List { ended: false }).await.ok()?;
+        if let Answer::Workers { workers, .. } = answer { Some(workers) } else { None }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    runtime.block_on(async { tokio::time::timeout(LIMIT, asked).await.ok() })?
+}
+
+fn load_agents() -> Option<Vec<String>> {
+    let env = Env::capture().ok()?;
+    let repo = Repo::discover(&std::env::current_dir().ok()?).ok();
+    let dirs = repo.iter().flat_map(|it| it.worktree().into_iter().chain([it.home().to_owned()]));
+    let loaded = config::load(&env.config_file(), &dirs.collect::<Vec<_>>(), &[]).ok()?;
+    Some(loaded.config.agents.by_name.into_keys().collect())
+}
+
+/// The value of a short flag, behind it or joined to it.
+fn flag(words: &[OsString], name: &str) -> Option<OsString> {
+    let mut words = words.iter();
+    let found = words.find(|it| it.as_encoded_bytes().starts_with(name.as_bytes()))?;
+    let joined = found.to_str().and_then(|it| it.strip_prefix(name)).filter(|it| !it.is_empty());
+    joined.map(OsString::from).or_else(|| words.next().cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_is_read_from_the_words_so_far() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(flag(&words("wtmag -- wtmag -L work show"), "-L"), Some("work".into()));
+        assert_eq!(flag(&words("wtmag -- wtmag -Lwork show"), "-L"), Some("work".into()));
+        assert_eq!(flag(&words("wtmag -- wtmag show"), "-L"), None);
+    }
 }

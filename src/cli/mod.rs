@@ -5,9 +5,11 @@
 mod attach;
 mod cleanup;
 mod complete;
+mod completions;
 mod config;
 mod context;
 mod create;
+mod doctor;
 mod events;
 mod explain;
 mod failure;
@@ -28,6 +30,7 @@ mod samples;
 mod send;
 mod settings;
 mod show;
+mod tmux;
 mod wait;
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
@@ -78,6 +81,9 @@ enum Verb {
     Explain(explain::Args),
     Config(config::Args),
     Hub(hub::Args),
+    Tmux(tmux::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
     #[command(hide = true)]
     Hook(hook::Args),
     #[command(hide = true)]
@@ -87,6 +93,11 @@ enum Verb {
 /// Runs one command and returns its exit code.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
+    match complete::answer(&args) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return failure::usage(&error, false),
+    }
     let parsed = match Args::try_parse_from(&args) {
         Ok(parsed) => parsed,
         Err(error) => return failure::usage(&error, wants_json(&args)),
@@ -125,10 +136,19 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Events(args) => events::run(context, args).await,
         Verb::Explain(args) => explain::run(context, args).await,
         Verb::Config(args) => config::run(context, args),
+        Verb::Tmux(args) => tmux::run(context, args).await,
+        Verb::Doctor(args) => doctor::run(context, args).await,
+        Verb::Completions(args) => completions::run(context, &args).await,
         Verb::Hub(args) => hub::run(context, args).await,
-Verb::Hook(args) => Ok(hook::run(args)),
+        Verb::Hook(args) => Ok(hook::run(args)),
         Verb::Pane(args) => Ok(pane::run(context, args).await),
     }
+}
+
+/// Runs a verb from inside another one, as if it had been typed.
+async fn verb(context: &Context, args: Vec<OsString>) -> Result<ExitCode, Failure> {
+    let parsed = Args::try_parse_from(args).map_err(Failure::bug)?;
+    dispatch(context, parsed.verb).await
 }
 
 /// The definition of the whole command line, for completions and for checks of what documents name.

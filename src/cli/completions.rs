@@ -1,0 +1,69 @@
+//! `wtmag completions`: what a shell needs to complete wtmag's words.
+use std::{path::Path, process::ExitCode};
+
+use clap_complete::env::Shells;
+
+use super::{Context, Failure, complete};
+
+/// Print the shell code that completes verbs, flags, worker ids and agents
+///
+/// bash: add to ~/.bashrc                              eval "$(wtmag completions bash)"
+/// zsh:  add to ~/.zshrc, after compinit               eval "$(wtmag completions zsh)"
+/// fish: add to ~/.config/fish/completions/wtmag.fish  wtmag completions fish | source
+///
+/// Worker ids are those of the running hub; completing never starts one.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    shell: Shell,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Stands for the program in a script, until it is replaced by what that shell can read.
+const PROGRAM: &str = "wtmag_program";
+
+pub(crate) async fn run(context: &Context, args: &Args) -> Result<ExitCode, Failure> {
+    let program = program()?;
+    let script = match args.shell {
+        // Its script has the program in double quotes, whatever is in it.
+        Shell::Bash => {
+            script("bash", PROGRAM)?.replace(&format!("\"{PROGRAM}\""), &quote(&program)?)
+        }
+        Shell::Zsh => script("zsh", &program)?,
+        Shell::Fish => script("fish", &program)?,
+    };
+    context.print(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn script(shell: &str, program: &str) -> Result<String, Failure> {
+    let shells = Shells::builtins();
+    let completer =
+        shells.completer(shell).ok_or_else(|| Failure::bug("a shell without a script"))?;
+    let mut script = Vec::new();
+    completer.write_registration(complete::VARIABLE, "wtmag", "wtmag", program, &mut script)?;
+    String::from_utf8(script).map_err(Failure::bug)
+}
+
+/// The bare name where PATH leads to this program, so that an upgrade elsewhere is found.
+fn program() -> Result<String, Failure> {
+    let own = std::env::current_exe()?;
+    let is_own = |found: &Path| found.canonicalize().ok() == own.canonicalize().ok();
+    if which::which("wtmag").is_ok_and(|found| is_own(&found)) {
+        return Ok("wtmag".to_owned());
+    }
+    let path = own.into_os_string().into_string();
+    path.map_err(|path| {
+        Failure::user(format!("`{}` is no text that a shell script can hold", path.display()))
+    })
+}
+
+fn quote(text: &str) -> Result<String, Failure> {
+    Ok(shlex::try_quote(text).map_err(Failure::bug)?.into_owned())
+}

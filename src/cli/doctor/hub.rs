@@ -1,0 +1,209 @@
+//! The hub, its files, and what dead commands left behind.
+use std::{
+    fs,
+    io::Read as _,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use super::{Doctor, Finding};
+use crate::{
+    client::{Error, Hub, Whereabouts},
+    git,
+    model::{Answer, Ask, HubStatus, Worker, WorkerId},
+};
+
+/// What was found, and the workers that a running hub knows.
+pub(super) struct HubCheck {
+    pub(super) findings: Vec<Finding>,
+    /// None: no hub runs, so nothing is known of them.
+    pub(super) workers: Option<Vec<WorkerId>>,
+}
+
+/// How long the hub may take: a doctor does not wait for the ill.
+const LIMIT: Duration = Duration::from_secs(5);
+/// A report that has waited this long in the spool of a running hub is not going to be read.
+const STALE: Duration = Duration::from_secs(60);
+/// Larger is worth a word.
+const LARGE: u64 = 256 << 20;
+
+pub(super) async fn check(doctor: &Doctor<'_>) -> HubCheck {
+    let Some(at) = &doctor.at else { return HubCheck { findings: Vec::new(), workers: None } };
+    let mut findings = Vec::new();
+    let mut workers = None;
+    match ask(at).await {
+        Ok((status, known)) => {
+            findings.extend(status_findings(&status));
+            workers = Some(known.iter().map(|it| it.id.clone()).collect());
+        }
+        Err(Error::NotRunning) => {
+            findings.push(Finding::ok("no hub runs; the first command that needs one starts it"));
+            findings.extend(unwatched(doctor, at).await);
+        }
+        Err(error) => findings.push(Finding::problem(error.to_string()).advice(
+            "`wtmag hub logs` may say why; `wtmag hub stop` and any command start it anew",
+        )),
+    }
+    findings.extend(store_findings(at, workers.is_some()));
+    findings.extend(leftovers(doctor, at).await);
+    HubCheck { findings, workers }
+}
+
+async fn ask(at: &Whereabouts) -> Result<(HubStatus, Vec<Worker>), Error> {
+    let mut hub = Hub::connect(at).await?;
+    let Answer::Status(status) = hub.ask_within(Ask::Status, LIMIT).await? else {
+        return Err(Error::Closed);
+    };
+    let Answer::Workers { workers, .. } = hub.ask_within(Ask::List { ended: false }, LIMIT).await?
+    else {
+        return Err(Error::Closed);
+    };
+    Ok((*status, workers))
+}
+
+fn status_findings(status: &HubStatus) -> Vec<Finding> {
+    let ours = env!("CARGO_PKG_VERSION");
+    let mut findings = vec![Finding::ok(format!(
+        "runs as process {}: {} live workers, {} deliveries under way",
+        status.pid, status.live_workers, status.open_deliveries
+    ))];
+    if status.version != ours {
+        findings.push(
+            Finding::note(format!("the hub is wtmag {}, this is {ours}", status.version)).advice(
+                "a newer command replaces an older hub by itself; agents are not disturbed",
+            ),
+        );
+    }
+    if status.tmux.is_none() {
+        findings.push(Finding::note("the hub has no connection to a tmux server"));
+    }
+    findings.extend(status.problems.iter().map(Finding::note));
+    findings.extend(status.orphans.iter().map(|orphan| {
+        Finding::note(format!(
+            "a window is marked as worker `{orphan}`, which the store does not know"
+        ))
+        .advice("it is left alone; close the window if it is of no use")
+    }));
+    findings
+}
+
+/// Workers' windows on a server whose hub does not run.
+async fn unwatched(doctor: &Doctor<'_>, at: &Whereabouts) -> Option<Finding> {
+    let socket = at.tmux_socket.to_str()?;
+    let args = ["-N", "-S", socket, "list-windows", "-a", "-F", "#{@wtmag_id}"];
+    let output = doctor.ask("tmux", &args).await.ok().filter(crate::proc::Output::is_success)?;
+    let text = output.stdout_text();
+    let mut ids: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    (!ids.is_empty()).then(|| {
+        Finding::note(format!("nobody watches these workers: {}", ids.join(", ")))
+            .advice("`wtmag list` starts a hub that does")
+    })
+}
+
+fn store_findings(at: &Whereabouts, is_running: bool) -> Vec<Finding> {
+    let root = at.state.root();
+    if !root.exists() {
+        return vec![Finding::ok("no workers have been made on this tmux server yet")];
+    }
+    let mut findings = Vec::new();
+    findings.extend(store_file(&at.state.hub_db()));
+    let logs = size(&at.state.log());
+    if logs > LARGE {
+        findings.push(Finding::note(format!(
+            "logs take {} MB in `{}`",
+            logs >> 20,
+            at.state.log().display()
+        )));
+    }
+    let waiting = spooled(&at.state.spool(), is_running);
+    if waiting > 0 && is_running {
+        findings.push(Finding::note(format!(
+            "the hub leaves {waiting} reports unread in `{}`",
+            at.state.spool().display()
+        )));
+    } else if waiting > 0 {
+        findings.push(Finding::ok(format!("{waiting} reports of agents wait for the next hub")));
+    }
+    findings
+}
+
+/// The database is the hub's alone; its first bytes tell enough.
+fn store_file(path: &Path) -> Option<Finding> {
+    let shown = path.display();
+    let mut head = [0_u8; 16];
+    match fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)) {
+        Ok(()) if head == *b"SQLite format 3\0" => {
+            let size = fs::metadata(path).map_or(0, |it| it.len());
+            Some(Finding::ok(format!("store `{shown}`, {} KB", size >> 10)))
+        }
+        Ok(()) => Some(Finding::problem(format!("`{shown}` is no database")).advice(
+            "wtmag never writes over a store it cannot read: move the file away to start anew; \
+                 workers are found again by their windows",
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => None,
+        Err(error) => Some(Finding::problem(format!("`{shown}` cannot be read: {error}"))),
+    }
+}
+
+/// Reports that wait; of a running hub only those that have waited too long.
+fn spooled(dir: &Path, is_running: bool) -> usize {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let now = SystemTime::now();
+    let is_old = |it: &fs::DirEntry| {
+        let modified = it.metadata().and_then(|it| it.modified());
+        modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > STALE))
+    };
+    entries.flatten().filter(|it| !is_running || is_old(it)).count()
+}
+
+fn size(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    entries.flatten().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
+}
+
+/// What `create` runs that were killed left: the next `create` undoes it.
+async fn leftovers(doctor: &Doctor<'_>, at: &Whereabouts) -> Vec<Finding> {
+    let dir = at.state.creates();
+    if !dir.exists() {
+        return Vec::new();
+    }
+    let mut tell = |_: &git::News| {};
+    let mut run = git::Run { cancel: &doctor.cancel, tell: &mut tell };
+    match git::leftovers(&dir, &mut run).await {
+        Ok(found) => found
+            .iter()
+            .map(|it| {
+                let what = it.worktree().map_or_else(
+                    || "nothing yet".to_owned(),
+                    |path| format!("`{}`", path.display()),
+                );
+                Finding::note(format!("a `create` that was killed left {what}"))
+                    .advice("the next `wtmag create` undoes it, unless a worker lives there")
+            })
+            .collect(),
+        Err(error) => vec![Finding::problem(format!("`{}`: {error}", dir.display()))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::report::Mark;
+
+    #[test]
+    fn a_store_that_is_no_database_is_a_problem() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        assert_eq!(store_file(&path), None);
+        for (text, want) in
+            [("SQLite format 3\0rest", Mark::Ok), ("something else altogether", Mark::Problem)]
+        {
+            let mut file = fs::File::create(&path).unwrap();
+            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            assert_eq!(store_file(&path).unwrap().mark, want);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The menu as arguments of tmux's `display-menu`. Pure.
+//!
+//! A menu's commands pass two of tmux's own readers: formats are expanded when the menu opens, and
+//! what is left is parsed when an entry is chosen. Both are quoted for here. No text of a user's
+//! goes through them: popups ask for it themselves.
+use crate::model::{PaneId, WorkerId};
+
+/// Width and height of a popup.
+type Size = (&'static str, &'static str);
+
+const LARGE: Size = ("80%", "75%");
+const SMALL: Size = ("60%", "40%");
+
+/// `display-menu` and all its arguments. Entries that need a worker are greyed without one.
+pub(super) fn menu(
+    program: &str,
+    socket: &str,
+    client: &str,
+    pane: PaneId,
+    worker: Option<&WorkerId>,
+) -> Vec<String> {
+    let pane = pane.to_string();
+    let popup = |title: &str, size: Size, words: &[&str]| {
+        popup(&pane, title, size, &[&[program, "-S", socket], words].concat())
+    };
+    let create = |what| popup("new worker", LARGE, &["tmux", "new", what]);
+    let entry = |name: &str, key: &str, command| vec![name.to_owned(), key.to_owned(), command];
+    let line = vec![String::new()];
+    let own = |id: &WorkerId| {
+        let promote = popup("promote", SMALL, &["tmux", "promote", id.as_str()]);
+        let cleanup = popup("clean up", SMALL, &["tmux", "cleanup", id.as_str()]);
+        let first = entry("This worker: a session of its own", "s", promote);
+        [first, entry("This worker: clean up", "x", cleanup)].concat()
+    };
+    // A leading `-` greys an entry.
+    let none = || entry("-This window is no worker's", "", String::new());
+    let items = [
+        entry("New worker: a prompt", "p", create("prompt")),
+        entry("New worker: an issue", "i", create("issue")),
+        entry("New worker: review a pull request", "r", create("pr")),
+        line.clone(),
+        entry("Go to a worker", "w", popup("workers", LARGE, &["attach", "--client", client])),
+        line,
+        worker.map_or_else(none, own),
+    ];
+    let words = ["display-menu", "-c", client, "-t", &pane, "-T", " wtmag ", "-x", "C", "-y", "C"];
+    words.into_iter().map(str::to_owned).chain(items.concat()).collect()
+}
+
+/// A tmux command that shows a program in a popup, started where the pane is. The popup closes when
+/// the program succeeds; a failure can be read.
+fn popup(pane: &str, title: &str, (width, height): Size, argv: &[&str]) -> String {
+    let title = format!(" wtmag: {title} ");
+    let flags = ["display-popup", "-EE", "-t", pane, "-T", &title, "-w", width, "-h", height];
+    let quoted: Vec<String> =
+        flags.iter().chain(argv).map(|it| quote(it).replace('#', "##")).collect();
+    let (flags, argv) = quoted.split_at(flags.len());
+    // The one thing that is to be expanded, and only by the popup: where the pane is.
+    format!("{} -d \"##{{pane_current_path}}\" -- {}", flags.join(" "), argv.join(" "))
+}
+
+/// One word for tmux's parser.
+pub(super) fn quote(word: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in word.chars() {
+        match c {
+            '"' | '\\' | '$' => quoted.extend(['\\', c]),
+            // Expanded at the beginning of a word.
+            '~' => quoted.push_str("\\176"),
+            c if c.is_ascii_control() => quoted.push_str(&format!("\\{:03o}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_one_word_to_tmux() {
+        assert_eq!(quote("a b"), r#""a b""#);
+        assert_eq!(quote("\"$x\\\n~"), r#""\"\$x\\\012\176""#);
+    }
+
+    #[test]
+    fn nothing_is_expanded_but_the_directory() {
+        let id = WorkerId::for_branch("blog", "x");
+        let args = menu("/a #(b)/wtmag", "/tmp/s", "/dev/pts/1", PaneId(3), Some(&id));
+        for command in args.iter().filter(|it| it.starts_with("\"display-popup")) {
+            let rest = command.replace("##{pane_current_path}", "").replace("##", "");
+            assert!(!rest.contains('#'), "{command}");
+        }
+    }
+
+    #[test]
+    fn entries_for_a_worker_need_one() {
+        let args = |worker| menu("w", "s", "c", PaneId(3), worker).join("\n");
+        let id = WorkerId::for_branch("blog", "x");
+        assert!(args(Some(&id)).contains(r#""tmux" "cleanup" "blog-x""#));
+        assert!(!args(None).contains("cleanup"));
+    }
+}

@@ -1,0 +1,138 @@
+//! `wtmag tmux`: one key in the user's tmux, the menu behind it, and the popups that it opens.
+mod input;
+mod menu;
+mod popup;
+
+use std::{ffi::OsString, path::Path, process::ExitCode};
+
+use clap::ValueEnum;
+
+use super::{Context, Failure};
+use crate::{
+    model::{PaneId, WorkerId},
+    proc::{self, Cmd},
+};
+
+/// The plugin, as it lies in the repository's `tmux` folder.
+const PLUGIN: &str = include_str!("../../../tmux/wtmag.tmux");
+
+/// A key in tmux that opens a menu: new worker, go to one, promote, clean up
+///
+/// `wtmag tmux init` prints the line for tmux.conf. It binds one key in the prefix table (W, or what
+/// the option @wtmag-key says) and changes nothing else.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Print the line for tmux.conf
+    Init,
+    /// Bind the key in the tmux server around us (what the line in tmux.conf does)
+    Load,
+    /// Print the plugin's script, for plugin managers
+    Script,
+    /// Open the menu (what the key does)
+    #[command(hide = true)]
+    Menu {
+        #[arg(long)]
+        client: String,
+        #[arg(long)]
+        pane: PaneId,
+    },
+    /// Ask for a task and make a worker of it, in a popup
+    #[command(hide = true)]
+    New { what: Task },
+    /// Give a worker a session of its own, in a popup
+    #[command(hide = true)]
+    Promote { id: WorkerId },
+    /// Ask, then clean a worker up, in a popup
+    #[command(hide = true)]
+    Cleanup { id: WorkerId },
+}
+
+/// What a new worker is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Task {
+    Prompt,
+    Issue,
+    Pr,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    match args.verb {
+        Verb::Init => context.print(&init(&program()?)?)?,
+        Verb::Script => context.print(PLUGIN)?,
+        Verb::Load => load(context).await?,
+        Verb::Menu { client, pane } => return open_menu(context, &client, pane).await,
+        Verb::New { what } => return popup::create(context, what).await,
+        Verb::Promote { id } => return popup::promote(context, &id).await,
+        Verb::Cleanup { id } => return popup::cleanup(context, &id).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// This program's path as text: it goes into tmux's configuration.
+fn program() -> Result<String, Failure> {
+    let path = std::env::current_exe()?.into_os_string().into_string();
+    path.map_err(|path| {
+        Failure::user(format!("`{}` is no text that tmux.conf can hold", path.display()))
+    })
+}
+
+/// The line for tmux.conf: quoted for sh, then for formats, then for tmux's own parser.
+fn init(program: &str) -> Result<String, Failure> {
+    let program = shlex::try_quote(program).map_err(Failure::user)?;
+    let command = format!("{program} tmux load").replace('#', "##");
+    Ok(format!(
+        "# prefix W opens the menu of wtmag; for another key, before this line: set -g @wtmag-key X\n\
+         run-shell {}\n",
+        menu::quote(&command)
+    ))
+}
+
+async fn load(context: &Context) -> Result<(), Failure> {
+    let Some(tmux) = context.env.var("TMUX") else {
+        return Err(Failure::user(
+            "`wtmag tmux load` is for tmux.conf, and this is not inside tmux",
+        )
+        .hint("`wtmag tmux init` prints the line for tmux.conf"));
+    };
+    let script = Cmd::new("sh", Path::new("/")).args(["-s"]).stdin(PLUGIN);
+    let script = script.env("TMUX", tmux).env("WTMAG_PROGRAM", program()?);
+    let output = script.run(&proc::never()).await.map_err(Failure::user)?;
+    if output.is_success() {
+        return Ok(());
+    }
+    Err(Failure::user(format!("tmux did not bind the key: {}", output.stderr_text()))
+        .hint("the option @wtmag-key has to be a key as tmux names it, such as W or M-w"))
+}
+
+/// Becomes tmux, which shows the menu to one client and waits for its choice.
+async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<ExitCode, Failure> {
+    let socket = context.whereabouts()?.tmux_socket;
+    let text = socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is no text"))?;
+    let here = ["-S", text, "display-message", "-p", "-t", &pane.to_string(), "#{@wtmag_id}"];
+    let said = Cmd::new("tmux", Path::new("/")).args(here).run(&proc::never()).await;
+    let said = said.map_err(Failure::user)?.stdout_text();
+    let worker: Option<WorkerId> = said.trim().parse().ok();
+    let mut args: Vec<OsString> = vec!["-S".into(), text.into()];
+    let items = menu::menu(&program()?, text, client, pane, worker.as_ref());
+    args.extend(items.into_iter().map(OsString::from));
+    Err(Failure::user(proc::exec("tmux", args, &[])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_for_tmux_conf_survives_any_path() {
+        let line = |path: &str| init(path).unwrap().lines().nth(1).unwrap().to_owned();
+        assert_eq!(line("/usr/bin/wtmag"), r#"run-shell "/usr/bin/wtmag tmux load""#);
+        assert_eq!(line("/a b/#(x)/w"), r##"run-shell "'/a b/##(x)/w' tmux load""##);
+        assert_eq!(line("/a'b$c/w"), r#"run-shell "\"/a'b\\\$c/w\" tmux load""#);
+    }
+}

@@ -1,0 +1,23 @@
+#!/bin/sh
+# wtmag in tmux: one key in the prefix table opens the menu of wtmag. Nothing else is changed.
+#
+# In tmux.conf, the line that `wtmag tmux init` prints; or, with the path of this file:
+#   run-shell /path/to/wtmag.tmux
+# Another key than W, before that line:
+#   set -g @wtmag-key M-w
+#
+# Popups and the menu are `wtmag tmux menu`: they come from the program and fit its version.
+
+program=${WTMAG_PROGRAM:-$(command -v wtmag)}
+if [ -z "$program" ]; then
+    tmux display-message 'wtmag is not in PATH: no key was bound'
+    exit 0
+fi
+
+tmux set-option -goq @wtmag-key W
+key=$(tmux show-option -gqv @wtmag-key)
+
+# For the shell that runs it, then for tmux's formats: the path may hold anything.
+quoted=$(printf '%s' "$program" | sed "s/'/'\\\\''/g; s/#/##/g")
+tmux bind-key -N 'Menu of wtmag: workers' "$key" run-shell -b \
+    "exec '$quoted' -S #{q:socket_path} tmux menu --client #{q:client_name} --pane #{q:pane_id} </dev/null >/dev/null 2>&1"
