@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{
@@ -24,7 +23,7 @@ use crate::{
     model::{Answer, Ask, Event, Refusal},
     paths::{self, Env, StateDir},
     proc::{self, Cmd},
-    wire::{self, Frame, Hello, Request},
+    wire::{self, Frame, Hello, HubFile, Request},
 };
 
 /// How long a hub may take to say hello.
@@ -58,14 +57,6 @@ pub enum Error {
     Paths(#[from] paths::Error),
     #[error(transparent)]
     Refused(#[from] Refusal),
-}
-
-/// What a running hub writes into `hub.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HubFile {
-    pub pid: u32,
-    pub version: String,
-    pub socket: PathBuf,
 }
 
 /// Which hub is meant, and how to start it.

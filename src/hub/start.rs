@@ -26,9 +26,9 @@ use super::{
     run::{Options, Wake},
 };
 use crate::{
-    client::HubFile,
     model::HookReport,
     paths::{self, Env},
+    wire::HubFile,
 };
 
 /// How long a hub that is leaving may take.

@@ -5,6 +5,8 @@
 //! answers each with one [`Frame`] of the same number; a subscription's further frames carry events.
 mod view;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Answer, Ask, Event, Refusal};
@@ -34,6 +36,14 @@ impl Hello {
     pub fn is_understood(&self) -> bool {
         (PROTOCOL.saturating_sub(1)..=PROTOCOL).contains(&self.protocol)
     }
+}
+
+/// What a running hub writes into `hub.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubFile {
+    pub pid: u32,
+    pub version: String,
+    pub socket: PathBuf,
 }
 
 /// Client to hub.

@@ -5,6 +5,7 @@
 //! comes of them comes back as an [`Input`].
 mod asks;
 mod cleanups;
+mod creation;
 mod places;
 mod slot;
 mod watching;

@@ -1,0 +1,300 @@
+//! How a worker comes to be: an id and a place are kept, its window is made, and it exists.
+use super::{
+    Effect, Link, Made, Reservation, SessionId, Show, State, Ticket, WindowSpec,
+    asks::{answer, refuse},
+    slot::Slot,
+};
+use crate::model::{
+    Agent, Answer, Ask, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now, Place,
+    Placement, Prepare, Prepared, Refusal, RefusalKind, State as Believed, Step, StepAt, Worker,
+    WorkerId,
+};
+
+impl State {
+    /// Keeps an id and finds the place, so that nothing is made for a worker that cannot be.
+    pub(super) fn prepare(&mut self, ticket: Ticket, prepare: Prepare, out: &mut Vec<Effect>) {
+        if let Some(refusal) = self.conflict(&prepare) {
+            return refuse(out, ticket, refusal);
+        }
+        let Link::Up(linked) = &self.link else {
+            self.pending.push((ticket, Ask::Prepare(prepare)));
+            return self.want_link(out);
+        };
+        let id = self.free_id(&prepare);
+        let prepared = Prepared {
+            id: id.clone(),
+            env_names: linked.env_names.clone(),
+            default_shell: linked.default_shell.clone(),
+        };
+        let caller = prepare.caller.clone();
+        let wants_session = prepare.placement == Placement::Window;
+        let kept = Reservation {
+            client: ticket.client,
+            prepare,
+            session: None,
+            creating: None,
+            early: Vec::new(),
+        };
+        self.reserved.insert(id, kept);
+        if wants_session {
+            out.push(Effect::FindSession { ticket, caller });
+            self.finding.insert(ticket, prepared);
+        } else {
+            answer(out, ticket, Answer::Prepared(prepared));
+        }
+    }
+
+    /// A live worker for the same thing, or on the same branch.
+    fn conflict(&self, prepare: &Prepare) -> Option<Refusal> {
+        let same = |repo, branch: &str, key: Option<String>| {
+            repo == &prepare.repo
+                && (branch == prepare.branch || (key.is_some() && key == prepare.source_key))
+        };
+        let live = self.slots.values().map(|slot| &slot.worker);
+        let live =
+            live.filter(|it| it.is_live()).find(|it| same(&it.repo, &it.branch, it.source.key()));
+        if let Some(worker) = live {
+            let message = format!("worker `{}` is already on it", worker.id);
+            let hint = format!("go there with `wtmag attach {}`", worker.id);
+            return Some(Refusal::new(RefusalKind::Exists, message).hint(hint));
+        }
+        let mut making = self.reserved.iter();
+        let (id, _) = making.find(|(_, it)| {
+            same(&it.prepare.repo, &it.prepare.branch, it.prepare.source_key.clone())
+        })?;
+        let message = format!("worker `{id}` is just being created for it");
+        Some(Refusal::new(RefusalKind::Exists, message))
+    }
+
+    fn free_id(&self, prepare: &Prepare) -> WorkerId {
+        let first = WorkerId::for_branch(&prepare.project, &prepare.branch);
+        let is_free =
+            |id: &WorkerId| !self.slots.contains_key(id) && !self.reserved.contains_key(id);
+        let superseded = self.slots.get(&first).is_some_and(|slot| {
+            let worker = &slot.worker;
+            worker.repo == prepare.repo && worker.branch == prepare.branch && !slot.has_window()
+        });
+        if is_free(&first) || superseded && !self.reserved.contains_key(&first) {
+            return first;
+        }
+        let mut numbered = (2..).map(|n| first.numbered(n));
+        numbered.find(is_free).unwrap_or(first)
+    }
+
+    pub(super) fn session_found(
+        &mut self,
+        ticket: Ticket,
+        found: Result<Option<(SessionId, String)>, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(prepared) = self.finding.remove(&ticket) else { return };
+        let session = match found {
+            Ok(Some(session)) => session,
+            Ok(None) => {
+                self.reserved.remove(&prepared.id);
+                let message = "no session of yours shows the window this was called from";
+                let refusal = Refusal::new(RefusalKind::NotNow, message)
+                    .hint("pass `-s` for a session of its own");
+                return refuse(out, ticket, refusal);
+            }
+            Err(error) => {
+                self.reserved.remove(&prepared.id);
+                return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, error));
+            }
+        };
+        if let Some(kept) = self.reserved.get_mut(&prepared.id) {
+            kept.session = Some(session);
+            answer(out, ticket, Answer::Prepared(prepared));
+        }
+    }
+
+    pub(super) fn create(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        new: Box<NewWorker>,
+        out: &mut Vec<Effect>,
+    ) {
+        let program = self.setup.program.display().to_string();
+        let env = self.worker_env(&new);
+        let Some(kept) = self.reserved.get_mut(&new.id).filter(|it| it.client == ticket.client)
+        else {
+            let message = format!("`{}` was not reserved by this connection", new.id);
+            return refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, message));
+        };
+        if kept.creating.is_some() {
+            let message = format!("`{}` is being created already", new.id);
+            return refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, message));
+        }
+        let Link::Up(linked) = &self.link else {
+            let message = "the connection to tmux was lost";
+            return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, message));
+        };
+        let show = match &kept.session {
+            Some((session, _)) => Show::In(*session),
+            None => Show::Own(new.id.to_string()),
+        };
+        let mut argv = vec![program, "pane".to_owned()];
+        let options = [
+            ("--worker", new.id.to_string()),
+            ("--worktree", new.worktree.display().to_string()),
+            ("--shell", linked.default_shell.clone()),
+            ("--spool", self.setup.spool.display().to_string()),
+            ("--socket", self.setup.hub_socket.display().to_string()),
+        ];
+        for (name, value) in options {
+            argv.extend([name.to_owned(), value]);
+        }
+        argv.push("--".to_owned());
+        argv.extend(new.agent.argv.iter().cloned());
+        let spec = WindowSpec {
+            worker: new.id.clone(),
+            title: kept.prepare.branch.clone(),
+            cwd: new.worktree.clone(),
+            argv,
+            caller_env: new.env.clone(),
+            env,
+            show,
+            session_name: kept.session.as_ref().map(|(_, name)| name.clone()),
+        };
+        let id = new.id.clone();
+        kept.creating = Some((ticket, new));
+        // Written before the window is made: a store that cannot be written refuses here.
+        self.log(now, out, Some(&id), Happened::Command { verb: "create".into() });
+        out.push(Effect::MakeWindow(Box::new(spec)));
+    }
+
+    fn worker_env(&self, new: &NewWorker) -> Vec<(String, String)> {
+        let mut env = Vec::new();
+        let own = [
+            ("WTMAG_WORKER", new.id.to_string()),
+            ("WTMAG_SOCKET", self.setup.hub_socket.display().to_string()),
+            ("WTMAG_SPOOL", self.setup.spool.display().to_string()),
+        ];
+        env.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        let parent = new.parent.as_ref().map(|id| ("WTMAG_PARENT".to_owned(), id.to_string()));
+        env.extend(parent);
+        env.extend(new.launch_env.iter().cloned());
+        env
+    }
+
+    /// The commit point of `create`: from this record on the worker exists.
+    pub(super) fn window_made(
+        &mut self,
+        now: Now,
+        id: &WorkerId,
+        made: Result<Made, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(kept) = self.reserved.remove(id) else { return };
+        let Some((ticket, new)) = kept.creating else { return };
+        let Link::Up(linked) = &self.link else {
+            let message = "the connection to tmux was lost while the window was made";
+            return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, message));
+        };
+        let made = match made {
+            Ok(made) => made,
+            Err(error) => {
+                return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, error));
+            }
+        };
+        let place = Place {
+            server: linked.server,
+            window: made.window,
+            pane: made.pane,
+            session: made.session.as_ref().map(|(id, _)| *id),
+            session_name: made.session.map(|(_, name)| name),
+            boot: self.setup.boot.clone(),
+            gone: false,
+        };
+        let bootstrap = new.bootstrap.clone();
+        let worker = worker_of(now, &kept.prepare, *new, place);
+        let delivery = self.new_delivery(now, &worker.id, bootstrap, worker.agent.delivery);
+        self.supersede(now, &worker, out);
+        let seq = self.seq;
+        let (first, copy) = (delivery.id, worker.clone());
+        match Slot::made(worker, delivery, now) {
+            Ok(slot) => self.slots.insert(copy.id.clone(), slot),
+            Err(error) => {
+                out.push(Effect::CloseWindow { worker: copy.id, window: made.window });
+                return refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, error));
+            }
+        };
+        self.log(now, out, Some(&copy.id), Happened::Created);
+        self.flush_slots(now, out);
+        for report in kept.early {
+            self.seen_reports.retain(|id| *id != report.id);
+            self.hook(now, &report, out);
+        }
+        let created = Answer::Created { worker: Box::new(copy), delivery: first, seq };
+        answer(out, ticket, created);
+    }
+
+    /// A worker that is gone from tmux gives way to a new one in its worktree.
+    fn supersede(&mut self, now: Now, by: &Worker, out: &mut Vec<Effect>) {
+        let old = self
+            .slots
+            .values()
+            .find(|slot| slot.worker.id == by.id || slot.worker.worktree == by.worktree);
+        let Some(id) = old.map(|slot| slot.worker.id.clone()) else { return };
+        self.end_worker(now, &id, (false, false), out);
+    }
+
+    pub(super) fn new_delivery(
+        &mut self,
+        now: Now,
+        worker: &WorkerId,
+        text: String,
+        mode: DeliveryMode,
+    ) -> Delivery {
+        self.last_delivery += 1;
+        Delivery {
+            id: DeliveryId(self.last_delivery),
+            worker: worker.clone(),
+            text,
+            mode,
+            submit: true,
+            interrupt: false,
+            step: Step::Queued,
+            held: None,
+            evidence: String::new(),
+            steps: vec![StepAt { step: Step::Queued, at: now.wall }],
+        }
+    }
+
+    pub(super) fn abandon(&mut self, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
+        let is_mine = |it: &Reservation| it.client == ticket.client && it.creating.is_none();
+        if self.reserved.get(id).is_some_and(is_mine) {
+            self.reserved.remove(id);
+            return answer(out, ticket, Answer::Abandoned { existed: false });
+        }
+        let existed = self.slots.contains_key(id) || self.reserved.contains_key(id);
+        answer(out, ticket, Answer::Abandoned { existed });
+    }
+}
+
+fn worker_of(now: Now, prepare: &Prepare, new: NewWorker, place: Place) -> Worker {
+    let agent: Agent = new.agent;
+    Worker {
+        id: new.id,
+        project: prepare.project.clone(),
+        repo: prepare.repo.clone(),
+        worktree: new.worktree,
+        git_dir: new.git_dir,
+        branch: prepare.branch.clone(),
+        branch_made: new.branch_made,
+        base: new.base,
+        source: new.source,
+        kind: new.kind,
+        agent,
+        placement: prepare.placement,
+        place,
+        pr: new.pr,
+        parent: new.parent,
+        created: now.wall,
+        state: Believed::starting(now.wall),
+        ended: None,
+        agent_session: None,
+        last_message: None,
+    }
+}
