@@ -96,6 +96,13 @@ impl Stage {
         bodies
     }
 
+    /// What a client looks at, and its size.
+    fn looks(&self, client: &str) -> String {
+        let format = "#{client_name} #{session_name} #{window_id} #{client_width}x#{client_height}";
+        let rows = self.tmux(&["list-clients", "-F", format]);
+        rows.lines().find_map(|row| row.strip_prefix(&format!("{client} "))).unwrap().to_owned()
+    }
+
     async fn connect(&self) -> (Connection, Events) {
         Connection::open(&self.server, &placeholder(), Absent::Start).await.unwrap()
     }

@@ -317,8 +317,7 @@ pub fn sample(pane: PaneId) -> Command {
 }
 
 /// Makes the window in the fleet, where its first byte is seen, then shows it where it is wanted.
-/// The block of the first [`Verb::NewWindow`] holds pane and window, that of a
-/// [`Verb::NewSession`] before it the session.
+/// The third block holds pane and window; the first, if a session is made, its id.
 pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> Command {
     let here = name.target(fleet);
     let mut make = Command::new(Verb::NewWindow)
@@ -334,7 +333,9 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
     let (first, link) = match &spec.show {
         Show::In(session) => (
             // Fails before anything is made.
-            Command::new(Verb::HasSession).opt("-t", session.to_string()),
+            Command::new(Verb::HasSession)
+                .opt("-t", session.to_string())
+                .then(&size_as_in(*session, fleet)),
             link("-d", &here, &format!("{session}:")),
         ),
         Show::Alone { session, env } => {
@@ -349,6 +350,15 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
         .then(&set_on_window(&here, "remain-on-exit", "off"))
         .then(&link)
         .then(&rename(&here, &spec.name))
+}
+
+/// New windows of the fleet get the size that the user's own have: else they would be resized when
+/// they are looked at first.
+fn size_as_in(session: SessionId, fleet: SessionId) -> Command {
+    let size = Format::equals("#{session_id}", session.to_string())
+        .in_session("#{window_width}x#{window_height}");
+    let set = Command::new(Verb::SetOption).flag("-F").opt("-t", fleet.to_string()).flag("--");
+    set.arg("default-size").format(&size)
 }
 
 /// A session with a stand-in for a window, kept although nobody is attached.

@@ -75,6 +75,13 @@ impl Format {
         Self([b"#{&&:", self.0.as_slice(), b",", other.0.as_slice(), b"}"].concat())
     }
 
+    /// The value of `format` in the session where this is true.
+    #[must_use]
+    pub fn in_session(&self, format: &'static str) -> Self {
+        let value = format.as_bytes();
+        Self([b"#{S:#{?", self.0.as_slice(), b",", value, b",}}"].concat())
+    }
+
     /// For the one command that puts the time in before it expands the rest (`display-message`):
     /// `%` stands for itself.
     #[must_use]

@@ -40,11 +40,7 @@ impl Connection {
         let line = command::create_window(self.info().fleet, spec, &name);
         let reply = self.converse(line).await?;
         let first = reply.blocks.first().and_then(|body| reply::session_id(body));
-        let at = match &spec.show {
-            Show::In(_) => 1,
-            Show::Alone { .. } => 2,
-        };
-        let made = reply.blocks.get(at).and_then(|body| reply::created(body));
+        let made = reply.blocks.get(2).and_then(|body| reply::created(body));
         let session = match (&spec.show, first) {
             (Show::In(session), _) => Some(*session),
             (Show::Alone { .. }, made) => made,

@@ -17,13 +17,13 @@ use super::{Stage, event, look, screen, soon};
 async fn a_sample_says_what_tmux_knows_of_the_pane() {
     let stage = Stage::new();
     let (connection, mut events) = stage.connect().await;
-    let script =
-        r"printf '\033]2;a \\ #{b} \047title\007%%end 1 2 1\n\nsecond  \033[4;6H'; exec cat";
+    let script = r"printf '\033]2;a #{b} \047title\007%%end 1 2 1\n\nsecond  \033[4;6H'; exec cat";
     let made = connection.create_window(&stage.window("x", script)).await.unwrap();
-    let sample = screen(&connection, &mut events, made.pane, |it| it.cursor == (5, 3)).await;
+    screen(&connection, &mut events, made.pane, |it| it.cursor == (5, 3)).await;
+    let sample = look(&connection, made.pane, |it| it.command == "cat").await;
     assert_eq!(sample.rows.len(), usize::from(sample.size.1));
     assert_eq!(sample.used_rows(), ["%end 1 2 1", "", "second"]);
-    assert_eq!((sample.title.as_str(), sample.command.as_str()), (r"a \ #{b} 'title", "cat"));
+    assert_eq!((sample.title.as_str(), sample.command.as_str()), ("a #{b} 'title", "cat"));
     assert!(sample.cursor_visible && !sample.alternate && !sample.in_mode && !sample.dead);
     stage.tmux(&["copy-mode", "-t", &made.pane.to_string()]);
     stage.tmux(&["select-pane", "-d", "-t", &made.pane.to_string()]);

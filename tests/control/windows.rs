@@ -70,13 +70,7 @@ fn noticed(stage: &Stage, terminal: &Terminal) -> (String, String, usize) {
         "#{window_index} #{window_active} #{window_flags} #{window_bell_flag} \
             #{window_activity_flag} #{window_silence_flag} #{window_width}x#{window_height}",
     ]);
-    let client = stage.tmux(&[
-        "display-message",
-        "-p",
-        "-c",
-        &terminal.name,
-        "#{client_session} #{window_index} #{client_width}x#{client_height} #{session_attached}",
-    ]);
+    let client = stage.looks(&terminal.name);
     let bells = terminal.seen.lock().unwrap().iter().filter(|&&it| it == 7).count();
     (windows, client, bells)
 }
