@@ -442,3 +442,6 @@ impl Tracker {
         same_thread || self.sent.iter().any(|text| echo::same_text(text, prompt))
     }
 }
+
+#[cfg(test)]
+mod tests;
