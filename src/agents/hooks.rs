@@ -244,3 +244,103 @@ fn plugin(it: Plugin) -> Option<Report> {
     };
     Some(Report { event, session: it.session, prompt: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: HooksKind, payload: &str, want: Option<Event>) {
+        let report = parse(kind, payload).unwrap();
+        assert_eq!(report.map(|it| it.event), want, "{payload}");
+    }
+
+    #[test]
+    fn claude_says_what_it_does() {
+        let check = |payload: &str, want| check(HooksKind::Claude, payload, want);
+        check(r#"{"hook_event_name":"SessionStart","source":"startup"}"#, Some(Event::Started));
+        check(
+            r#"{"hook_event_name":"UserPromptSubmit","prompt":"do it"}"#,
+            Some(Event::PromptAccepted { text: "do it".into() }),
+        );
+        check(
+            r#"{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":{"command":"ls"}}"#,
+            Some(Event::Permission { what: "Bash".into() }),
+        );
+        check(r#"{"hook_event_name":"PostToolUse","tool_name":"Bash"}"#, Some(Event::Answered));
+        check(
+            r#"{"hook_event_name":"Stop","last_assistant_message":"done","background_tasks":[]}"#,
+            Some(Event::TurnEnded { message: Some("done".into()) }),
+        );
+        check(
+            r#"{"hook_event_name":"Stop","background_tasks":[{"description":"npm run dev"}]}"#,
+            Some(Event::Background { message: None, what: "npm run dev".into() }),
+        );
+        check(r#"{"hook_event_name":"Stop","agent_id":"a1"}"#, None);
+        check(
+            r#"{"hook_event_name":"StopFailure","error":"server_error"}"#,
+            Some(Event::TurnFailed { error: "server_error".into(), message: None }),
+        );
+        check(r#"{"hook_event_name":"Notification","notification_type":"idle_prompt"}"#, None);
+        check(r#"{"hook_event_name":"SomethingNew","x":[1]}"#, None);
+        assert!(parse(HooksKind::Claude, "[]").is_err());
+    }
+
+    #[test]
+    fn codex_names_thread_and_prompt() {
+        let payload = r#"{"type":"agent-turn-complete","thread-id":"t1","turn-id":"1","cwd":"/w",
+            "input-messages":["a","b"],"last-assistant-message":"done"}"#;
+        let want = Report {
+            event: Event::TurnEnded { message: Some("done".into()) },
+            session: Some("t1".into()),
+            prompt: Some("b".into()),
+        };
+        assert_eq!(parse(HooksKind::Codex, payload).unwrap(), Some(want));
+        check(HooksKind::Codex, r#"{"type":"other"}"#, None);
+    }
+
+    #[test]
+    fn our_plugins_speak_one_language() {
+        for kind in [HooksKind::Opencode, HooksKind::Pi] {
+            check(kind, r#"{"event":"started","session":"s"}"#, Some(Event::Started));
+            check(kind, r#"{"event":"busy"}"#, Some(Event::Busy));
+            let failed = Event::TurnFailed { error: "500".into(), message: None };
+            check(kind, r#"{"event":"ended","failed":"500"}"#, Some(failed));
+            check(kind, r#"{"event":"later"}"#, None);
+        }
+    }
+
+    fn wiring() -> Wiring {
+        let command = ["/opt/my tools/wtmag", "hook", "x"].map(String::from).to_vec();
+        Wiring { command, plugin: "/state/plugin".into(), notify: None }
+    }
+
+    #[test]
+    fn claude_gets_settings_with_a_quoted_command() {
+        let wire = wire(HooksKind::Claude, &wiring());
+        let [flag, settings] = wire.args.as_slice() else { panic!("{wire:?}") };
+        assert_eq!(flag, "--settings");
+        let settings: Value = serde_json::from_str(settings).unwrap();
+        let command = settings.pointer("/hooks/Stop/0/hooks/0/command").unwrap();
+        assert_eq!(command, "'/opt/my tools/wtmag' hook x");
+    }
+
+    #[test]
+    fn codex_notifies_us_and_then_the_user() {
+        let notify = Some(vec!["notify-send".to_owned(), "it's \"done\"".to_owned()]);
+        let wire = wire(HooksKind::Codex, &Wiring { notify, ..wiring() });
+        let [_, value] = wire.args.as_slice() else { panic!("{wire:?}") };
+        let value: toml::Table = toml::from_str(value).unwrap();
+        let words = ["/opt/my tools/wtmag", "hook", "x", "--then", "notify-send", "it's \"done\""];
+        assert_eq!(value["notify"], toml::Value::from(words.to_vec()));
+    }
+
+    #[test]
+    fn plugins_know_how_to_reach_us() {
+        for kind in [HooksKind::Opencode, HooksKind::Pi] {
+            let (path, text) = wire(kind, &wiring()).file.unwrap();
+            assert!(path.starts_with("/state/plugin."));
+            assert!(text.contains(r#"= ["/opt/my tools/wtmag","hook","x"];"#), "{text}");
+        }
+    }
+}

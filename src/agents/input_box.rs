@@ -141,7 +141,7 @@ fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<F
     let at_start =
         (usize::from(sample.cursor.0), usize::from(sample.cursor.1)) == (column, text_row);
     let stands_for_nothing = text.is_empty()
-        || spec.placeholder.iter().any(|it| it.0.is_match(&text))
+        || spec.placeholder.iter().any(|it| it.0.is_match(text.trim()))
         || (spec.ghost && at_start);
     let input = if stands_for_nothing { InputBox::Empty } else { InputBox::Holds(text) };
     Some(Found { first, last: first + body.len().saturating_sub(1), column, input })
@@ -150,4 +150,111 @@ fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<F
 /// Splits at a byte that a match ended on.
 fn split(text: &str, at: usize) -> (&str, &str) {
     text.split_at_checked(at).unwrap_or((text, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agents::Profile;
+
+    /// What the embedded profile of an agent reads from its box.
+    fn read_at(agent: &str, rows: &[&str], cursor: (u16, u16)) -> Option<InputBox> {
+        let profile = Profile::embedded(agent).unwrap();
+        let rows = rows.iter().map(ToString::to_string).collect();
+        let sample = Sample { rows, cursor, ..Sample::default() };
+        find(profile.input.as_ref().unwrap(), &sample).map(|found| found.input)
+    }
+
+    fn read(agent: &str, rows: &[&str]) -> Option<InputBox> {
+        read_at(agent, rows, (99, 99))
+    }
+
+    fn holds(text: &str) -> Option<InputBox> {
+        Some(InputBox::Holds(text.to_owned()))
+    }
+
+    const EMPTY: Option<InputBox> = Some(InputBox::Empty);
+
+    #[test]
+    fn claude_between_two_rules() {
+        let rule = "────────────────────────";
+        assert_eq!(read("claude", &["❯ old", rule, "❯\u{a0}", rule, "  footer"]), EMPTY);
+        assert_eq!(read("claude", &[rule, "❯", rule]), EMPTY);
+        assert_eq!(read("claude", &[rule, "❯\u{a0}a b", "  c", rule]), holds("a b\nc"));
+        assert_eq!(read("claude", &["──────── name ──", "❯ x", rule]), holds("x"));
+        assert_eq!(read("claude", &[rule, " ❯ No, exit", "   Yes", rule]), None);
+        assert_eq!(read("claude", &[rule, "❯ 1. Yes", "  2. No", rule]), None, "a menu");
+        assert_eq!(read("claude", &[rule, "❯ Try \"fix it\"", rule]), EMPTY);
+    }
+
+    #[test]
+    fn a_suggestion_has_the_cursor_before_it() {
+        let rows = ["────────────", "❯ run the tests", "────────────"];
+        assert_eq!(read_at("claude", &rows, (2, 1)), EMPTY);
+        assert_eq!(read_at("claude", &rows, (15, 1)), holds("run the tests"));
+    }
+
+    #[test]
+    fn codex_from_its_prompt_to_the_footer() {
+        let footer = "  model default · /home/me";
+        assert_eq!(
+            read("codex", &["› old", "", "• reply", "", "› Ask Codex to do anything", "", footer]),
+            EMPTY
+        );
+        assert_eq!(
+            read("codex", &["› a", "  b", "", "  c", "", footer, "  more"]),
+            holds("a\nb\n\nc")
+        );
+        assert_eq!(
+            read("codex", &["› [Pasted Content 9 chars]", "", footer]),
+            holds("[Pasted Content 9 chars]")
+        );
+        assert_eq!(
+            read("codex", &["› 1. Trust and continue", "  2. Back", "", "  enter continue"]),
+            None
+        );
+    }
+
+    #[test]
+    fn opencode_in_its_bar_whatever_stands_beside() {
+        let edge = "  ╹▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀";
+        let rows =
+            ["  ┃  sent before", "", "  ┃", "  ┃", "  ┃", "  ┃  Build · Model", edge, "  path"];
+        assert_eq!(read("opencode", &rows), EMPTY);
+        let rows = [
+            "  ┃",
+            "  ┃  do it             Context",
+            "  ┃  now               15 tokens",
+            "  ┃",
+            "  ┃  Build · Model",
+            edge,
+        ];
+        assert_eq!(read("opencode", &rows), holds("do it\nnow"));
+        let rows = ["  ┃", "  ┃  Ask anything… \"x\"", "  ┃", "  ┃  Build · Model", edge];
+        assert_eq!(read("opencode", &rows), EMPTY);
+    }
+
+    #[test]
+    fn pi_between_rules_without_a_prompt() {
+        let rule = "────────────────────────";
+        assert_eq!(read("pi", &[rule, "", rule, "path", "0%/100k (auto)   model"]), EMPTY);
+        assert_eq!(read("pi", &["── ⠹ Working ────────", "", rule, "path"]), EMPTY);
+        assert_eq!(read("pi", &[rule, "a", "b", rule, "path"]), holds("a\nb"));
+        assert_eq!(
+            read("pi", &["─── ↑ 3 more ────────", "b", "─── ↓ 2 more ────────"]),
+            holds("b")
+        );
+    }
+
+    #[test]
+    fn gemini_in_a_frame() {
+        let rows = ["╭──────────╮", "│ > do it  │", "│   now    │", "╰──────────╯", "~/x"];
+        assert_eq!(read("gemini", &rows), holds("do it\nnow"));
+        let rows = [
+            "╭────────────────────────╮",
+            "│ >   Type your message or @path/to/file │",
+            "╰────────────────────────╯",
+        ];
+        assert_eq!(read("gemini", &rows), EMPTY);
+    }
 }
