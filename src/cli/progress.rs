@@ -34,8 +34,9 @@ struct Shared {
 #[derive(Default)]
 struct Step {
     text: String,
-    /// What a program that runs in this step said last.
-    detail: String,
+    /// What a program that runs in this step said: last on a terminal; in a pipe, before it got
+    /// its line.
+    details: Vec<String>,
     since: Option<Instant>,
     /// A pipe has its line.
     told: bool,
@@ -64,7 +65,7 @@ impl Progress {
         self.shared.changed.notify_all();
     }
 
-    /// A line of a program that runs in this step. A pipe gets all of them.
+    /// A line of a program that runs in this step. A pipe gets all of them, of a slow step.
     pub(crate) fn detail(&self, line: &str) {
         let line = one_line(line, 200);
         if line.is_empty() {
@@ -72,11 +73,12 @@ impl Progress {
         }
         let mut now = self.shared.lock();
         if self.shared.live {
-            now.detail = line;
-            return;
+            now.details = vec![line];
+        } else if now.told {
+            write_line(&format!("  | {line}"));
+        } else {
+            now.details.push(line);
         }
-        self.shared.tell(&mut now);
-        write_line(&format!("  | {line}"));
     }
 
     /// What git and its helpers have to say, each where it belongs.
@@ -145,6 +147,7 @@ impl Shared {
         if !self.live && !now.told && !now.text.is_empty() {
             now.told = true;
             write_line(&format!("{} …", now.text));
+            now.details.drain(..).for_each(|line| write_line(&format!("  | {line}")));
         }
     }
 }
@@ -153,9 +156,9 @@ impl Step {
     fn draw(&mut self, frame: usize, age: Duration) {
         let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
         let spinner = SPINNER.get(frame % SPINNER.len()).copied().unwrap_or(' ');
-        let between = if self.detail.is_empty() { "" } else { " · " };
+        let said = self.details.last().map(|it| format!(" · {it}")).unwrap_or_default();
         let age = if age >= SLOW { format!(" ({})", seconds(age)) } else { String::new() };
-        let line = format!("{spinner} {}{age}{between}{}", self.text, self.detail);
+        let line = format!("{spinner} {}{age}{said}", self.text);
         let line = cut(&line, columns.saturating_sub(1));
         self.drawn = true;
         write(&format!("\r\x1b[K{line}"));

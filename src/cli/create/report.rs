@@ -1,5 +1,5 @@
 //! What `create` says in the end: the worker and its receipt, or what is in the way.
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use serde_json::json;
 
@@ -22,6 +22,8 @@ use crate::{
 
 /// Lines of the screen that an error shows.
 const SCREEN_LINES: usize = 10;
+/// Time between two questions for a screen that is about to be looked at.
+const GLANCE: Duration = Duration::from_millis(150);
 
 /// A worker as it is when the command ends.
 pub(super) struct Report<'a> {
@@ -42,39 +44,53 @@ impl<'a> Report<'a> {
         outcome: Option<Outcome>,
     ) -> Result<Self, Failure> {
         let Created { worker, delivery: first, worktree_made } = created;
-        let (worker, screen, delivery) =
-            match context.ask(Ask::Show { id: worker.id.clone() }).await {
+        let mut report =
+            Self { site, worker, delivery: None, screen: None, worktree_made, outcome };
+        let mut tries = 0;
+        // The screen of an agent that just ended is looked at a moment later.
+        while tries == 0 || outcome == Some(Outcome::Gone) && report.is_blind() && tries < 10 {
+            if tries > 0 {
+                tokio::time::sleep(GLANCE).await;
+            }
+            tries += 1;
+            match context.ask(Ask::Show { id: report.worker.id.clone() }).await {
                 Ok(Answer::Shown { worker, screen, deliveries }) => {
-                    (*worker, screen, deliveries.into_iter().find(|it| it.id == first))
+                    report.delivery = deliveries.into_iter().find(|it| it.id == first);
+                    report.screen = screen;
+                    report.worker = *worker;
                 }
                 Ok(other) => return Err(unexpected(&other)),
                 // Gone meanwhile: what we know has to do.
-                Err(_) => (worker, None, None),
-            };
-        Ok(Self { site, worker, delivery, screen, worktree_made, outcome })
+                Err(_) => break,
+            }
+        }
+        Ok(report)
+    }
+
+    /// Its window is there, and was not looked at since its agent ended.
+    fn is_blind(&self) -> bool {
+        let since = self.worker.state.process.since;
+        !self.worker.place.gone && self.screen.as_ref().is_none_or(|it| it.at < since)
     }
 
     pub(super) fn finish(&self, context: &Context, order: &Order) -> Result<ExitCode, Failure> {
         let failure = match self.outcome {
             None | Some(Outcome::Accepted | Outcome::Reached) => return self.print(context, None),
-            Some(Outcome::Held) => {
-                let why = self.held();
-                if self.is_shell() {
-                    self.failure(Kind::Waited, "your shell has not come to the agent")
-                        .hint("its start-up files ask something, hang or start another shell")
-                } else {
-                    return self.print(context, Some(why));
-                }
+            Some(Outcome::Held) if self.is_shell() => {
+                let message = "your shell has not come to the agent";
+                let why = "its start-up files ask something, hang or start another shell";
+                self.kept(Failure::new(Kind::Waited, message).hint(why))
             }
+            Some(Outcome::Held) => return self.print(context, Some(self.held())),
             Some(Outcome::Failed) => {
                 let evidence = self.delivery.as_ref().map_or("", |it| it.evidence.as_str());
-                self.failure(Kind::User, &format!("the prompt was not delivered: {evidence}"))
+                self.kept(Failure::user(format!("the prompt was not delivered: {evidence}")))
             }
-            Some(Outcome::Gone) => self.gone(),
-            Some(Outcome::TimedOut) => self.timed_out(order),
+            Some(Outcome::Gone) => self.kept(self.gone()),
+            Some(Outcome::TimedOut) => self.kept(self.timed_out(order)),
             Some(Outcome::Interrupted) => {
                 let message = format!("interrupted; worker `{}` goes on", self.worker.id);
-                return Err(self.with_worker(Failure::new(Kind::Interrupted, message)));
+                self.with_worker(Failure::new(Kind::Interrupted, message))
             }
         };
         Err(failure)
@@ -179,26 +195,20 @@ impl<'a> Report<'a> {
         let (name, command) = (&self.worker.agent.name, self.site.agent.command());
         let was_ready = self.delivery.as_ref().is_some_and(|it| it.at(Step::Ready).is_some());
         match &self.worker.state.process.value {
-            Process::Exited(Exit::Code(127)) => self
-                .failure(
-                    Kind::User,
-                    &format!("your shell found no `{command}`, the command of agent `{name}`"),
-                )
-                .hint(format!(
+            Process::Exited(Exit::Code(127)) => {
+                let what = format!("`{command}`, the command of agent `{name}`");
+                Failure::user(format!("your shell found no {what}")).hint(format!(
                     "install it, or set `command` in [agents.{name}]: `wtmag config edit`"
-                )),
+                ))
+            }
             Process::Exited(exit) if was_ready => {
-                self.failure(Kind::User, &format!("agent `{name}` exited ({exit})"))
+                Failure::user(format!("agent `{name}` exited ({exit})"))
             }
             Process::Exited(exit) => {
-                self.failure(Kind::User, &format!("agent `{name}` exited at its start ({exit})"))
+                Failure::user(format!("agent `{name}` exited at its start ({exit})"))
             }
-            Process::Lost(cause) => {
-                self.failure(Kind::User, &format!("the agent's window is gone: {cause}"))
-            }
-            Process::Starting | Process::Running => {
-                self.failure(Kind::User, "the worker was cleaned up")
-            }
+            Process::Lost(cause) => Failure::user(format!("the agent's window is gone: {cause}")),
+            Process::Starting | Process::Running => Failure::user("the worker was cleaned up"),
         }
     }
 
@@ -213,15 +223,15 @@ impl<'a> Report<'a> {
             (false, Some(hold)) => format!("after {limit} s the prompt is still held: {hold}"),
             (false, None) => format!("agent `{name}` has not taken its prompt within {limit} s"),
         };
-        let failure = self.failure(Kind::Waited, &message);
+        let failure = Failure::new(Kind::Waited, message);
         if accepted { failure } else { failure.hint("it is typed as soon as the way is clear") }
     }
 
-    /// An error about a worker that exists: with its screen, and where it is.
-    fn failure(&self, kind: Kind, message: &str) -> Failure {
+    /// The error of a worker that exists: with its screen, and where it is.
+    fn kept(&self, failure: Failure) -> Failure {
         let screen = self.screen.as_ref().map(|it| it.last_lines(SCREEN_LINES)).unwrap_or_default();
         let (id, path) = (&self.worker.id, self.worker.worktree.display());
-        self.with_worker(Failure::new(kind, message))
+        self.with_worker(failure)
             .quote(screen)
             .hint(format!("worker `{id}` and its worktree `{path}` are kept"))
             .hint(format!("`wtmag attach {id}` goes there, `wtmag cleanup {id}` drops it"))
