@@ -12,15 +12,15 @@ use super::{
     unexpected,
 };
 use crate::{
-    client::Hub,
-    model::{Answer, Ask, Worker},
+    model::{Answer, Ask, WorkerId},
+    picker::{self, Theme},
     proc::{self, Cmd},
 };
 
 /// Go to a worker's window
 ///
 /// Inside tmux your client switches to it; outside, tmux is attached. Any part of the id that no
-/// other worker has is enough. To only look, use `wtmag show ID`.
+/// other worker has is enough; without one you pick from a list. To only look, use `wtmag show ID`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -35,16 +35,17 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         return Err(Failure::user("`attach` is for people: this is no terminal")
             .hint("`wtmag show ID` prints a worker and its screen"));
     }
-    let mut hub = context.hub().await?;
-    let worker = match args.target.given()? {
-        Some(text) => resolve::worker(&mut hub, text, Enough::Part).await?,
-        None => only_one(&mut hub).await?,
+    let id = match args.target.given()? {
+        Some(text) => resolve::worker(&mut context.hub().await?, text, Enough::Part).await?.id,
+        None => match picked(context).await? {
+            Some(id) => id,
+            None => return Ok(ExitCode::SUCCESS),
+        },
     };
-    let target = match hub.ask(Ask::Locate { id: worker.id }).await? {
+    let target = match context.ask(Ask::Locate { id }).await? {
         Answer::Located { session, window, .. } => format!("{session}:{window}"),
         other => return Err(unexpected(&other)),
     };
-    drop(hub);
     let socket = context.whereabouts()?.tmux_socket;
     let inside = context.caller()?.is_some();
     if !inside && args.client.is_none() {
@@ -56,18 +57,13 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     switch(context, &socket, args.client, &target).await
 }
 
-/// The one worker that has a window.
-async fn only_one(hub: &mut Hub) -> Result<Worker, Failure> {
-    let mut workers = resolve::present(hub).await?;
-    workers.retain(|it| !it.place.gone);
-    match (workers.pop(), workers.is_empty()) {
-        (Some(worker), true) => Ok(worker),
-        (None, _) => Err(Failure::user("there is no worker with a window")
-            .hint("`wtmag create --help` shows how to make one")),
-        (Some(last), false) => {
-            let ids = workers.iter().map(|it| it.id.to_string()).chain([last.id.to_string()]);
-            Err(Failure::user("there are several workers").quote(ids).hint("name one"))
-        }
+/// The one that is picked from a list, if one is.
+async fn picked(context: &Context) -> Result<Option<WorkerId>, Failure> {
+    let theme = if context.style().colour { Theme::Colour } else { Theme::Plain };
+    match picker::pick(&context.whereabouts()?, theme).await {
+        Ok(worker) => Ok(worker.map(|it| it.id)),
+        Err(picker::Error::Hub(error)) => Err(error.into()),
+        Err(error @ picker::Error::Terminal(_)) => Err(Failure::user(error)),
     }
 }
 

@@ -1,9 +1,7 @@
 //! Which worker is meant: by its id, a part of it, or by where the command was called.
 use std::path::Path;
 
-use clap_complete::ArgValueCandidates;
-
-use super::{Context, Failure, complete};
+use super::{Context, Failure};
 use crate::{
     client::Hub,
     model::{Answer, Ask, Caller, PaneId, Worker, WorkerId},
@@ -14,10 +12,10 @@ use crate::{
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Target {
     /// The worker's id, or enough of it
-    #[arg(value_name = "ID", add = ArgValueCandidates::new(complete::workers))]
+    #[arg(value_name = "ID")]
     id: Option<String>,
     /// The same as a flag
-    #[arg(long = "id", value_name = "ID", add = ArgValueCandidates::new(complete::workers))]
+    #[arg(long = "id", value_name = "ID")]
     by_flag: Option<String>,
 }
 

@@ -4,11 +4,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap_complete::ArgValueCandidates;
 use serde_json::json;
 
 use super::{
-    Context, Failure, complete, create,
+    Context, Failure, create,
     failure::Kind,
     feed::Feed,
     outcome::{interrupt, is_one_of, sleep_until},
@@ -32,11 +31,11 @@ use crate::{
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The workers, by enough of their ids
-    #[arg(value_name = "ID", required = true, add = ArgValueCandidates::new(complete::workers))]
+    #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
     /// States, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
     /// idle, failed, draft, exited, lost
-    #[arg(long, value_name = "STATE,…", default_value = DEFAULT, hide_default_value = true)]
+    #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
     /// Return when one of them has come to it, not all
     #[arg(long)]

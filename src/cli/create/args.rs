@@ -45,7 +45,7 @@ pub(crate) struct Args {
     pr: bool,
 
     /// Agent to start, by its name in the config
-    #[arg(long, value_name = "NAME", help_heading = "Agent")]
+    #[arg(long, value_name = "AGENT", help_heading = "Agent")]
     agent: Option<String>,
     /// Model, with how much it thinks: off, none, minimal, low, medium, high, xhigh, max
     #[arg(long, value_name = "PROVIDER/MODEL[:THINKING]", help_heading = "Agent")]

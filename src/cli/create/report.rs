@@ -12,7 +12,6 @@ use crate::{
         output::{Paint, fields},
         receipt, unexpected,
     },
-    config::Trust,
     model::{
         Answer, Ask, Blocker, Delivery, DeliveryMode, Exit, Placement, Process, Sample, Step, Turn,
         Worker,
@@ -173,7 +172,7 @@ impl<'a> Report<'a> {
             ));
         }
         let is_trust = matches!(self.worker.state.turn.value, Turn::Blocked(Blocker::Trust));
-        if is_trust && self.site.agent.trust() == Trust::Ask {
+        if is_trust && self.site.agent.could_be_trusted() {
             hints.push(format!(
                 "`trust = \"worktree\"` in [agents.{name}] trusts each new worktree for you"
             ));
