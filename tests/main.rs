@@ -5,4 +5,5 @@ mod control;
 mod sources;
 mod stage;
 mod support;
+mod pane;
 mod tidy;

@@ -54,20 +54,47 @@ pub fn launch(shell: &Path, parts: &Parts<'_>) -> Launch {
 }
 
 // A stopped agent makes bash leave a loop, hence the recursion. With a trap for INT the shell lives
-// on when the agent dies of it. `builtin` and the quotes keep aliases out.
+// on when the agent dies of it. `builtin`, backslashes and quotes keep aliases out.
 const BASH: &str = "\
+    \\builtin set '+e'; \
     \\builtin trap ':' 'INT'; \
     \\builtin cd -- {worktree} || \\builtin exit 1; \
-    {started} </dev/null >/dev/null 2>&1 || :; \
-    \\builtin kill '-USR1' {pid} || :; \
+    {started} </dev/null >/dev/null 2>&1; \
+    \\builtin kill '-USR1' {pid}; \
     __wtmag_resume() { \
-        \\builtin test -z \"$(\\builtin jobs {stopped})\" && \\builtin return; \
-        __wtmag_status=0; \
-        \\builtin fg >/dev/null || __wtmag_status=$?; \
+        \\builtin test -z \"$(\\builtin jobs '-ps')\" && \\builtin return; \
+        \\builtin fg >/dev/null; \
+        __wtmag_status=$?; \
         __wtmag_resume; \
     }; \
-    __wtmag_status=0; \
-    {agent} || __wtmag_status=$?; \
+    {agent}; \
+    __wtmag_status=$?; \
+    __wtmag_resume; \
+    (\\builtin exit \"$__wtmag_status\")";
+
+// The same; but zsh forgets the rest of the line when an agent that is a function is stopped, and
+// comes to its exit hooks. (It then also takes the status of such a job for 0, unless of a signal.)
+const ZSH: &str = "\
+    \\builtin unsetopt 'ERR_EXIT' 'ERR_RETURN'; \
+    \\builtin trap ':' 'INT'; \
+    \\builtin cd -- {worktree} || \\builtin exit 1; \
+    {started} </dev/null >/dev/null 2>&1; \
+    \\builtin kill '-USR1' {pid}; \
+    __wtmag_resume() { \
+        \\builtin local jobs=\"$(\\builtin jobs '-s')\"; \
+        \\builtin test -z \"$jobs\" && \\builtin return; \
+        \\builtin fg \"%${${jobs#\\[}%%\\]*}\" >/dev/null; \
+        __wtmag_status=$?; \
+        __wtmag_resume; \
+    }; \
+    __wtmag_exit() { \
+        [[ -o 'monitor' && -n \"$(\\builtin jobs '-s')\" ]] || \\builtin return; \
+        __wtmag_resume; \
+        \\builtin exit \"$__wtmag_status\"; \
+    }; \
+    zshexit_functions+=('__wtmag_exit'); \
+    {agent}; \
+    __wtmag_status=$?; \
     __wtmag_resume; \
     (\\builtin exit \"$__wtmag_status\")";
 
@@ -93,36 +120,35 @@ const FISH: &str = "\
 // A status of 128 and a stop signal's number (17 to 22 on Linux and macOS) means stopped: in a
 // subshell `jobs` knows no jobs.
 const POSIX: &str = "\
+    set +e; \
     set -m; \
     trap ':' INT; \
     command cd -- {worktree} || exit 1; \
-    {started} </dev/null >/dev/null 2>&1 || :; \
-    command kill '-USR1' {pid} || :; \
-    __wtmag_status=0; \
-    {agent} || __wtmag_status=$?; \
+    {started} </dev/null >/dev/null 2>&1; \
+    command kill '-USR1' {pid}; \
+    {agent}; \
+    __wtmag_status=$?; \
     while [ \"$__wtmag_status\" -ge 145 ] && [ \"$__wtmag_status\" -le 150 ]; do \
-        __wtmag_status=0; \
-        fg >/dev/null || __wtmag_status=$?; \
+        fg >/dev/null; \
+        __wtmag_status=$?; \
     done; \
     exit \"$__wtmag_status\"";
 
 impl Language {
     fn line(self, parts: &Parts<'_>) -> Vec<u8> {
-        let (template, stopped) = match self {
-            Self::Bash => (BASH, "-ps"),
-            Self::Zsh => (BASH, "-s"),
-            Self::Fish => (FISH, ""),
-            Self::Posix => (POSIX, ""),
-        };
         let mut line = Vec::new();
-        let mut rest = template;
+        let mut rest = match self {
+            Self::Bash => BASH,
+            Self::Zsh => ZSH,
+            Self::Fish => FISH,
+            Self::Posix => POSIX,
+        };
         while let Some((before, (name, after))) = next_name(rest) {
             line.extend(before.bytes());
             match name {
                 "worktree" => line.extend(self.quote(parts.worktree.as_os_str())),
                 "started" => line.extend(self.words(parts.started)),
                 "agent" => line.extend(self.words(parts.agent)),
-                "stopped" => line.extend(stopped.bytes()),
                 _ => line.extend(parts.pid.to_string().bytes()),
             }
             rest = after;
@@ -163,7 +189,7 @@ impl Language {
 
 /// Splits at the first `{name}`; other braces are the shell's.
 fn next_name(text: &str) -> Option<(&str, (&str, &str))> {
-    let names = ["{worktree}", "{started}", "{agent}", "{stopped}", "{pid}"];
+    let names = ["{worktree}", "{started}", "{agent}", "{pid}"];
     let (at, name) = names.iter().filter_map(|it| Some((text.find(it)?, it))).min()?;
     let (before, from) = text.split_at_checked(at)?;
     Some((before, (name.trim_matches(['{', '}']), from.get(name.len()..)?)))
@@ -186,47 +212,31 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(shell: &str, program: &str, want: &str) {
+    fn check(shell: &str, program: &str, flags: &str, template: &str, agent: &str) {
         let parts = Parts {
-            worktree: Path::new("/w/it's {agent}"),
-            agent: &argv(&["pi", "a b", "\\'", ""]),
+            worktree: Path::new("/w/{agent}"),
+            agent: &argv(&["pi", "it's", "\\'", ""]),
             started: &argv(&["/bin/wt mag", "hook"]),
             pid: 7,
         };
-        let launch = launch(Path::new(shell), &parts);
-        assert_eq!(launch.program, Path::new(program));
-        let shown: Vec<_> = launch.args.iter().map(|it| it.to_str().unwrap()).collect();
-        assert_eq!(shown.join(" "), want);
+        let want = template
+            .replace("{agent}", agent)
+            .replace("{worktree}", "'/w/{agent}'")
+            .replace("{started}", "'/bin/wt mag' 'hook'")
+            .replace("{pid}", "7");
+        let want = Launch { program: program.into(), args: argv(&[flags, &want]) };
+        assert_eq!(launch(Path::new(shell), &parts), want);
     }
 
     #[test]
-    fn each_shell_has_its_line() {
-        let bash = "-lic \\builtin trap ':' 'INT'; \\builtin cd -- '/w/it'\\''s {agent}' || \
-            \\builtin exit 1; '/bin/wt mag' 'hook' </dev/null >/dev/null 2>&1 || :; \
-            \\builtin kill '-USR1' 7 || :; __wtmag_resume() { \\builtin test -z \
-            \"$(\\builtin jobs -ps)\" && \\builtin return; __wtmag_status=0; \\builtin fg \
-            >/dev/null || __wtmag_status=$?; __wtmag_resume; }; __wtmag_status=0; \
-            pi 'a b' '\\'\\''' '' || __wtmag_status=$?; __wtmag_resume; \
-            (\\builtin exit \"$__wtmag_status\")";
-        check("/bin/bash", "/bin/bash", bash);
-        check("/opt/zsh", "/opt/zsh", &bash.replace("-ps", "-s"));
-        let fish = "-lic status job-control full; builtin cd -- '/w/it\\'s {agent}'; or exit 1; \
-            '/bin/wt mag' 'hook' </dev/null >/dev/null 2>&1; command kill '-USR1' 7; \
-            function __wtmag_resume; jobs | string match -q '*stopped*'; or return; \
-            function __wtmag_ended --on-process-exit (jobs -lp); \
-            set -g __wtmag_status $argv[3]; end; fg >/dev/null 2>/dev/null; __wtmag_resume; end; \
-            pi 'a b' '\\\\\\'' ''; set -g __wtmag_status $status; __wtmag_resume; \
-            exit $__wtmag_status";
-        check("/bin/fish", "/bin/fish", fish);
-        let posix = "-lc set -m; trap ':' INT; command cd -- '/w/it'\\''s {agent}' || exit 1; \
-            '/bin/wt mag' 'hook' </dev/null >/dev/null 2>&1 || :; command kill '-USR1' 7 || :; \
-            __wtmag_status=0; pi 'a b' '\\'\\''' '' || __wtmag_status=$?; \
-            while [ \"$__wtmag_status\" -ge 145 ] && [ \"$__wtmag_status\" -le 150 ]; do \
-            __wtmag_status=0; fg >/dev/null || __wtmag_status=$?; done; \
-            exit \"$__wtmag_status\"";
-        check("/bin/dash", "/bin/dash", posix);
-        check("/usr/bin/nu", "/bin/sh", posix);
-        check("", "/bin/sh", posix);
+    fn each_shell_has_its_line_and_its_quotes() {
+        let agent = r"pi 'it'\''s' '\'\''' ''";
+        check("/bin/bash", "/bin/bash", "-lic", BASH, agent);
+        check("/opt/zsh", "/opt/zsh", "-lic", ZSH, agent);
+        check("/bin/fish", "/bin/fish", "-lic", FISH, r"pi 'it\'s' '\\\'' ''");
+        check("/bin/dash", "/bin/dash", "-lc", POSIX, agent);
+        check("/usr/bin/nu", "/bin/sh", "-lc", POSIX, agent);
+        check("", "/bin/sh", "-lc", POSIX, agent);
     }
 
     #[test]

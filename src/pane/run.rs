@@ -72,6 +72,8 @@ pub async fn run(options: &Options) -> ExitCode {
     terminal.take_back();
     terminal.clean(was_killed);
     report(&options.spool, &options.socket, &options.worker, options.pane, Hook::Exited { exit });
+    // Once more, for what came since: from our own line on, it is typed for the shell.
+    terminal.forget_input();
     let (shell, arg0) = match (started, exit) {
         (true, Exit::Code(0)) => {
             say("agent ended; this is a shell in the worktree");
@@ -89,7 +91,6 @@ pub async fn run(options: &Options) -> ExitCode {
             (Path::new("/bin/sh"), "sh".into())
         }
     };
-    terminal.forget_input();
     let error = become_shell(shell, &arg0, &options.worktree);
     say(&format!("could not run `{}`: {error}", shell.display()));
     ExitCode::from(127)
