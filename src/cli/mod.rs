@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod context;
 mod create;
+mod demo;
 mod doctor;
 mod events;
 mod explain;
@@ -85,6 +86,8 @@ enum Verb {
     Doctor(doctor::Args),
     Completions(completions::Args),
     #[command(hide = true)]
+    DemoAgent(demo::agent::Args),
+    #[command(hide = true)]
     Hook(hook::Args),
     #[command(hide = true)]
     Pane(pane::Args),
@@ -139,6 +142,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Tmux(args) => tmux::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,
         Verb::Completions(args) => completions::run(context, &args).await,
+        Verb::DemoAgent(args) => demo::agent::run(&args),
         Verb::Hub(args) => hub::run(context, args).await,
         Verb::Hook(args) => Ok(hook::run(args)),
         Verb::Pane(args) => Ok(pane::run(context, args).await),

@@ -133,6 +133,6 @@ mod tests {
         let line = |path: &str| init(path).unwrap().lines().nth(1).unwrap().to_owned();
         assert_eq!(line("/usr/bin/wtmag"), r#"run-shell "/usr/bin/wtmag tmux load""#);
         assert_eq!(line("/a b/#(x)/w"), r##"run-shell "'/a b/##(x)/w' tmux load""##);
-        assert_eq!(line("/a'b$c/w"), r#"run-shell "\"/a'b\\\$c/w\" tmux load""#);
+        assert_eq!(line("/a'b$c/w"), r#"run-shell "\"/a'b\"'\$c/w' tmux load""#);
     }
 }
