@@ -76,6 +76,9 @@ impl World {
         for dir in ["bin", "home/.config/fish", "spool", "work tree's $x"] {
             fs::create_dir_all(root.path().join(dir)).unwrap();
         }
+        // Without it fish reads every manual page of the machine in each new home.
+        let completions = ".local/share/fish/generated_completions";
+        fs::create_dir_all(root.path().join("home").join(completions)).unwrap();
         for (name, text) in [("agent", AGENT), ("tui", TUI)] {
             let path = root.path().join("bin").join(name);
             fs::write(&path, text).unwrap();

@@ -47,6 +47,8 @@ impl Sandbox {
         ] {
             fs::create_dir(sandbox.path(name)).unwrap();
         }
+        // Without it fish reads every manual page of the machine in each new home.
+        fs::create_dir_all(sandbox.path("data/fish/generated_completions")).unwrap();
         fs::set_permissions(sandbox.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
         sandbox.put("home/.gitconfig", GIT_CONFIG);
         // Without it zsh asks its first user what to do.
