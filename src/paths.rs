@@ -217,6 +217,11 @@ impl StateDir {
         self.root.join("log")
     }
 
+    /// The workers' screen logs: `<worker>.jsonl`, an older part as `<worker>.jsonl.1`.
+    pub fn screens(&self) -> PathBuf {
+        self.root.join("screens")
+    }
+
     /// Journals of `create` runs before their commit point.
     pub fn creates(&self) -> PathBuf {
         self.root.join("creates")
@@ -225,7 +230,9 @@ impl StateDir {
     /// Makes the directory and those in it, for the user only. Refuses what others could write.
     pub fn make(&self, uid: u32) -> Result<(), Error> {
         private_dir(&self.root, uid)?;
-        [self.spool(), self.log(), self.creates()].iter().try_for_each(|it| private_dir(it, uid))
+        [self.spool(), self.log(), self.screens(), self.creates()]
+            .iter()
+            .try_for_each(|it| private_dir(it, uid))
     }
 }
 

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop, with the line")]
 mod config;
 mod control;
+mod pane;
 mod sources;
 mod stage;
 mod support;
-mod pane;
 mod tidy;

@@ -48,6 +48,7 @@ pub(crate) fn worker(id: &str) -> Worker {
         ended: None,
         agent_session: None,
         last_message: None,
+        record: true,
     }
 }
 

@@ -6,6 +6,7 @@ mod listen;
 mod perform;
 mod publish;
 pub mod run;
+pub mod screens;
 pub mod start;
 pub mod state;
 pub mod store;

@@ -14,6 +14,7 @@ use tokio::{sync::mpsc, task::JoinSet, time};
 
 use super::{
     run::{Options, Wake},
+    screens::ScreenLog,
     start::words,
     state::{
         Act, Acted, CleanedUp, Effect, Input, Linked, Made, PaneSeen, PromotedTo, Setup, Show,
@@ -40,6 +41,7 @@ pub(super) struct Performer {
     server: Arc<Server>,
     placeholder: Arc<Vec<String>>,
     program: PathBuf,
+    screens: ScreenLog,
     wakes: mpsc::Sender<Wake>,
     tasks: JoinSet<()>,
     connection: Option<Arc<Connection>>,
@@ -56,6 +58,7 @@ impl Performer {
             server: Arc::new(server),
             placeholder: Arc::new(placeholder),
             program: setup.program.clone(),
+            screens: ScreenLog::new(options.state.screens()),
             wakes,
             tasks: JoinSet::new(),
             connection: None,
@@ -168,6 +171,7 @@ impl Performer {
                 None
             }),
             Effect::Announce(text) => tracing::info!(text),
+            Effect::Keep { worker, samples } => self.screens.append(&worker, &samples),
             // The loop's own.
             Effect::Record(_)
             | Effect::Answer(..)

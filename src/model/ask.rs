@@ -104,6 +104,8 @@ pub struct NewWorker {
     pub launch_env: Vec<(String, String)>,
     /// The first prompt.
     pub bootstrap: String,
+    /// Keep a log of its screens.
+    pub record: bool,
 }
 
 /// A text to deliver.

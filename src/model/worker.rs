@@ -39,6 +39,13 @@ pub struct Worker {
     /// What the agent said last, where a hook told it.
     #[serde(default)]
     pub last_message: Option<String>,
+    /// Keep a log of its screens.
+    #[serde(default = "yes")]
+    pub record: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a new branch started from.

@@ -229,6 +229,7 @@ pub(super) mod tests {
             ended: None,
             agent_session: None,
             last_message: None,
+            record: true,
         }
     }
 

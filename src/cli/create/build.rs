@@ -169,6 +169,7 @@ impl Job<'_> {
             env: passed_on(context, &self.reserved.prepared.env_names),
             launch_env: launch.env,
             bootstrap: BOOTSTRAP.to_owned(),
+            record: site.loaded.config.record.enabled,
         })
     }
 

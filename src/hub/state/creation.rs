@@ -296,5 +296,6 @@ fn worker_of(now: Now, prepare: &Prepare, new: NewWorker, place: Place) -> Worke
         ended: None,
         agent_session: None,
         last_message: None,
+        record: new.record,
     }
 }

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use slot::Slot;
+use slot::{Noted, Slot};
 
 use crate::model::{
     Answer, Ask, Caller, Cleanup, Delivery, DeliveryId, Event, Happened, Hold, HookReport, Now,
@@ -253,6 +253,11 @@ pub enum Effect {
         window: WindowId,
         word: String,
     },
+    /// Append to the worker's screen log.
+    Keep {
+        worker: WorkerId,
+        samples: Vec<Sample>,
+    },
     /// Tell the people at the server's clients.
     Announce(String),
     /// Stop the hub.
@@ -464,9 +469,13 @@ impl State {
     fn flush_slots(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut noted = Vec::new();
         for slot in self.slots.values_mut() {
-            if let Some((records, happened)) = slot.take_notes() {
+            if let Some(Noted { records, happened, samples }) = slot.take_notes() {
+                let worker = slot.worker.id.clone();
                 out.extend(records.into_iter().map(Effect::Record));
-                noted.push((slot.worker.id.clone(), happened));
+                if !samples.is_empty() && slot.worker.record {
+                    out.push(Effect::Keep { worker: worker.clone(), samples });
+                }
+                noted.push((worker, happened));
             }
         }
         for (id, happened) in noted {

@@ -70,6 +70,7 @@ fn new_worker(id: &WorkerId) -> NewWorker {
         env: vec![("SSH_AUTH_SOCK".into(), "/ssh".into())],
         launch_env: Vec::new(),
         bootstrap: "Read it.".into(),
+        record: true,
     }
 }
 

@@ -42,6 +42,7 @@ fn worker(id: &str) -> Worker {
         ended: None,
         agent_session: None,
         last_message: None,
+        record: true,
     }
 }
 

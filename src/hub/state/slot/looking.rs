@@ -18,6 +18,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const ANIMATED: Duration = Duration::from_millis(500);
 /// A pane that was silent draws for a moment before it is worth a look.
 pub(super) const SETTLE: Duration = Duration::from_millis(60);
+/// Samples from before a change that the screen log has too.
+const RECENT: usize = 3;
 /// A look that brought no sample is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -94,10 +96,11 @@ impl Slot {
     ) {
         self.watch.looking = false;
         self.watch.last = Some(now.steady);
-        let Ok(sample) = sample else {
+        let Ok(mut sample) = sample else {
             self.watch.listening = false;
             return self.want_look(now.steady + RETRY);
         };
+        sample.at = now.wall;
         if !self.watch.rang {
             self.watch.quiet_since.get_or_insert(now.steady);
         }
@@ -106,8 +109,24 @@ impl Slot {
         let verdict = why.verdict;
         let seen = Seen::Sample { sample: &sample, verdict: &verdict, quiet_since };
         self.track(now, seen, out);
+        self.keep(&sample);
         (self.last, self.verdict) = (Some(sample), verdict);
         self.step_delivery(now, out);
+    }
+
+    /// The screen log has every sample that changed the state, and the few before it.
+    fn keep(&mut self, sample: &Sample) {
+        if self.recent.back().is_some_and(|last| is_same(last, sample)) {
+            self.recent.pop_back();
+        }
+        while self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(sample.clone());
+        let is_change = |it: &Happened| matches!(it, Happened::Turn(_) | Happened::Process(_));
+        if self.notes.happened.iter().any(is_change) {
+            self.notes.samples.extend(self.recent.drain(..));
+        }
     }
 
     pub(in crate::hub::state) fn hook(&mut self, now: Now, payload: &str, out: &mut Vec<Effect>) {
@@ -172,4 +191,9 @@ impl Slot {
             self.follow(now, todo, out);
         }
     }
+}
+
+/// The same screen at another time.
+fn is_same(one: &Sample, other: &Sample) -> bool {
+    Sample { at: one.at, ..other.clone() } == *one
 }

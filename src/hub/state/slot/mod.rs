@@ -38,6 +38,8 @@ pub(super) struct Slot {
     /// The screen before the paste under way, for boxes that cannot be read.
     before: Option<Sample>,
     echo: Option<Echo>,
+    /// The last samples, not yet in the screen log.
+    recent: VecDeque<Sample>,
     /// Texts delivered here: where they show they are no menu.
     sent: Vec<String>,
     gone: bool,
@@ -52,6 +54,7 @@ struct Notes {
     worker: bool,
     deliveries: Vec<Delivery>,
     happened: Vec<Happened>,
+    samples: Vec<Sample>,
 }
 
 /// When to look at the pane.
@@ -121,6 +124,7 @@ impl Slot {
             receipt: None,
             before: None,
             echo: None,
+            recent: VecDeque::new(),
             sent: Vec::new(),
             gone: false,
             start_limit,
@@ -159,9 +163,9 @@ impl Slot {
     }
 
     /// What is to be recorded since the last call.
-    pub(super) fn take_notes(&mut self) -> Option<(Vec<Record>, Vec<Happened>)> {
-        let Notes { worker, deliveries, happened } = std::mem::take(&mut self.notes);
-        if !worker && deliveries.is_empty() && happened.is_empty() {
+    pub(super) fn take_notes(&mut self) -> Option<Noted> {
+        let Notes { worker, deliveries, happened, samples } = std::mem::take(&mut self.notes);
+        if !worker && deliveries.is_empty() && happened.is_empty() && samples.is_empty() {
             return None;
         }
         let mut records = Vec::new();
@@ -169,8 +173,16 @@ impl Slot {
             records.push(Record::Worker(Box::new(self.worker.clone())));
         }
         records.extend(deliveries.into_iter().map(|it| Record::Delivery(Box::new(it))));
-        Some((records, happened))
+        Some(Noted { records, happened, samples })
     }
+}
+
+/// What a slot has to say.
+pub(super) struct Noted {
+    pub(super) records: Vec<Record>,
+    pub(super) happened: Vec<Happened>,
+    /// For the screen log.
+    pub(super) samples: Vec<Sample>,
 }
 
 /// Where it is.

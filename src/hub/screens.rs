@@ -1,0 +1,116 @@
+//! The workers' screen logs: what their panes showed when a state changed, and just before.
+//!
+//! Knows files of JSON lines and their size; not what a screen means. A log that cannot be written
+//! is noted and costs nothing else: it is for looking back.
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use crate::model::{Sample, WorkerId};
+
+/// One log's size before its older half is let go. Two files: this much and what is being written.
+const MAX_BYTES: u64 = 4 << 20;
+
+#[derive(Debug)]
+pub struct ScreenLog {
+    dir: PathBuf,
+}
+
+impl ScreenLog {
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Appends samples, a JSON line each.
+    pub fn append(&self, worker: &WorkerId, samples: &[Sample]) {
+        let path = file_of(&self.dir, worker);
+        if let Err(error) = append(&path, samples) {
+            tracing::warn!(path = %path.display(), %error, "cannot write the screen log");
+        }
+    }
+}
+
+/// The newer file of a worker's log.
+fn file_of(dir: &Path, worker: &WorkerId) -> PathBuf {
+    dir.join(format!("{worker}.jsonl"))
+}
+
+fn older(path: &Path) -> PathBuf {
+    path.with_extension("jsonl.1")
+}
+
+fn append(path: &Path, samples: &[Sample]) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for sample in samples {
+        serde_json::to_writer(&mut lines, sample)?;
+        lines.push(b'\n');
+    }
+    if fs::metadata(path).is_ok_and(|it| it.len() >= MAX_BYTES) {
+        fs::rename(path, older(path))?;
+    }
+    let mut file = File::options().create(true).append(true).mode(0o600).open(path)?;
+    file.write_all(&lines)
+}
+
+/// Every sample that a worker's log still has, oldest first. A line that was cut by a crash is
+/// left out.
+pub fn load(dir: &Path, worker: &WorkerId) -> io::Result<Vec<Sample>> {
+    let path = file_of(dir, worker);
+    let mut samples = Vec::new();
+    for path in [older(&path), path] {
+        match fs::read(&path) {
+            Ok(bytes) => samples.extend(read_lines(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(samples)
+}
+
+/// The samples of a log's bytes.
+pub fn read_lines(bytes: &[u8]) -> impl Iterator<Item = Sample> {
+    bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::model::Timestamp;
+
+    fn sample(at: u64, row: &str) -> Sample {
+        Sample { at: Timestamp(at), rows: vec![row.to_owned()], ..Sample::default() }
+    }
+
+    #[test]
+    fn a_log_is_private_and_read_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, worker) = (ScreenLog::new(dir.path().to_owned()), "a".parse().unwrap());
+        log.append(&worker, &[sample(1, "x"), sample(2, "y")]);
+        log.append(&worker, &[sample(3, "z")]);
+        let read = load(dir.path(), &worker).unwrap();
+        assert_eq!(read, [sample(1, "x"), sample(2, "y"), sample(3, "z")]);
+        let mode = fs::metadata(dir.path().join("a.jsonl")).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(load(dir.path(), &"b".parse().unwrap()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_log_does_not_grow_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, worker) = (ScreenLog::new(dir.path().to_owned()), "a".parse().unwrap());
+        let large = "x".repeat(1 << 20);
+        for n in 0..12 {
+            log.append(&worker, &[sample(n, &large)]);
+        }
+        let size = |name: &str| fs::metadata(dir.path().join(name)).unwrap().len();
+        assert!(size("a.jsonl") + size("a.jsonl.1") < 3 * MAX_BYTES);
+        let read = load(dir.path(), &worker).unwrap();
+        assert_eq!(read.last().unwrap().at, Timestamp(11));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+}
