@@ -5,10 +5,12 @@
 //! for output, which says nothing but `pause` and `continue`. The first keeps the agents running
 //! while the second is slow.
 use std::{
-    collections::BTreeSet,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -17,20 +19,17 @@ use tokio::{
 };
 
 use super::{
-    command::{self, Command, Guard, UniqueName},
-    doorbell::Doorbell,
-    driver::{Activity, Driver, Handle, Role},
+    command::{self, Command, Guard, UniqueName, Verb},
+    driver::{Activity, Driver, Handle, LIMIT, Role},
     error::Error,
     events::{Events, Mailbox},
     pty::{self, Server},
     reply::{self, Acted, ServerInfo},
     session::{Reply, Session},
     start::{self, Absent},
+    watch::{Shared, Watch},
 };
-use crate::model::{PaneId, Sample, SessionId, Timestamp};
-
-/// A server that does not answer in this time is wedged.
-const LIMIT: Duration = Duration::from_secs(5);
+use crate::model::{PaneId, Sample, SessionId};
 
 /// How often the server is asked for a sign of life.
 const WATCHDOG: Duration = Duration::from_secs(5);
@@ -49,12 +48,12 @@ pub struct Connection {
     server: Server,
     info: ServerInfo,
     command: Handle,
-    /// Absent where output cannot be listened to safely: tmux 3.2.
-    watch: Option<Handle>,
+    watch: Watch,
     nonce: u64,
     number: AtomicU64,
     tasks: JoinSet<()>,
-    watchdog: AbortHandle,
+    /// Tasks that do not end with the clients.
+    helpers: [AbortHandle; 2],
 }
 
 impl Connection {
@@ -75,19 +74,24 @@ impl Connection {
         if !info.version.is_at_least(3, 2) {
             return Err(Error::TooOld { found: info.version });
         }
+        let shared = Arc::new(Shared::default());
         // In 3.2 a pane that dies under a client that hears it can take the server with it.
-        let watch = if info.version.is_at_least(3, 3) {
-            let role = Role::Watch(Doorbell::default());
+        let hearing = if info.version.is_at_least(3, 3) {
+            let role = Role::Watch(shared.clone());
             Some(attach(server, fleet, WATCH_FLAGS, role, &mailbox, &mut tasks).await?)
         } else {
             None
         };
-        let watchdog = tasks.spawn(watch_over(command.clone(), mailbox.clone()));
+        let watch = Watch::new(command.clone(), hearing, shared, mailbox.clone());
+        let helpers = [
+            tasks.spawn(watch_over(command.clone(), mailbox.clone())),
+            tasks.spawn(watch.clone().poll()),
+        ];
         let (nonce, number) = (nonce(), AtomicU64::new(0));
-        let server = server.clone();
-        let connection = Self { server, info, command, watch, nonce, number, tasks, watchdog };
+        let connection =
+            Self { server: server.clone(), info, command, watch, nonce, number, tasks, helpers };
         connection.tidy_fleet().await?;
-        connection.call(command::subscribe(connection.watch.is_none())).await?;
+        connection.call(command::subscribe(!connection.watch.hears())).await?;
         Ok((connection, Events::new(mailbox)))
     }
 
@@ -97,8 +101,8 @@ impl Connection {
 
     /// Detaches both clients and waits until they have ended.
     pub async fn close(mut self) {
-        self.watchdog.abort();
-        for handle in self.watch.iter().chain([&self.command]) {
+        self.helpers.iter().for_each(AbortHandle::abort);
+        for handle in self.watch.handles() {
             handle.detach().await;
         }
         let ended = async { while self.tasks.join_next().await.is_some() {} };
@@ -107,21 +111,15 @@ impl Connection {
         }
     }
 
-    /// Looks at the pane, and lets it ring again from what this look does not show on. What is
-    /// drawn last before a pane falls silent is therefore always seen.
+    /// Looks at the pane. It rings when it prints again, or, if it hardly stops printing, when it
+    /// looks different: what is drawn last before a pane falls silent is always seen.
     pub async fn sample(&self, pane: PaneId) -> Result<Sample, Error> {
-        // In this order: what is printed between the two is seen, and rings, rather than neither.
-        if let Some(watch) = &self.watch {
-            watch.resume(pane, LIMIT).await?;
-        }
-        self.look(pane).await
+        self.watch.sample(pane).await
     }
 
     /// Looks at the pane and leaves its bell alone.
     pub async fn look(&self, pane: PaneId) -> Result<Sample, Error> {
-        let blocks = self.call(command::sample(pane)).await?;
-        let [screen, rest] = blocks.as_slice() else { return Err(unreadable("capture-pane")) };
-        reply::sample(screen, rest, now()).ok_or_else(|| unreadable("capture-pane"))
+        self.watch.look(pane).await.map(|look| look.sample)
     }
 
     /// Puts `text` into the pane as a terminal pastes, if `guard` holds in that moment. Control
@@ -171,25 +169,23 @@ impl Connection {
     }
 
     /// Forgets the bells of panes that are gone.
-    pub(super) fn retain(&self, panes: BTreeSet<PaneId>) {
-        if let Some(watch) = &self.watch {
-            watch.retain(panes);
-        }
+    pub(super) fn retain(&self, lives: impl Fn(PaneId) -> bool) {
+        self.watch.retain(lives);
     }
 
     /// The reply as it is, also when only a part of the line was done.
     pub(super) async fn converse(&self, command: Command) -> Result<Reply, Error> {
-        self.command.call(command, LIMIT).await
+        self.command.call(command).await
     }
 
     /// The blocks of a line that was done in full.
     pub(super) async fn call(&self, command: Command) -> Result<Vec<Vec<u8>>, Error> {
-        call(&self.command, command).await
+        self.command.run(command).await
     }
 
     /// The one block of a simple command.
     pub(super) async fn ask(&self, command: Command) -> Result<Vec<u8>, Error> {
-        ask(&self.command, command).await
+        self.command.ask(command).await
     }
 }
 
@@ -215,30 +211,17 @@ async fn attach(
 }
 
 async fn fetch_info(handle: &Handle) -> Result<ServerInfo, Error> {
-    let body = ask(handle, command::server()).await?;
-    let shell = ask(handle, command::global_option("default-shell")).await?;
-    reply::server(&body, reply::text(&shell)).ok_or_else(|| unreadable("display-message"))
-}
-
-async fn call(handle: &Handle, command: Command) -> Result<Vec<Vec<u8>>, Error> {
-    let verb = command.verb().name();
-    let reply = handle.call(command, LIMIT).await?;
-    match reply.error {
-        Some(said) => Err(Error::refused(verb, &said)),
-        None => Ok(reply.blocks),
-    }
-}
-
-async fn ask(handle: &Handle, command: Command) -> Result<Vec<u8>, Error> {
-    let verb = command.verb().name();
-    call(handle, command).await?.pop().ok_or_else(|| unreadable(verb))
+    let body = handle.ask(command::server()).await?;
+    let shell = handle.ask(command::global_option("default-shell")).await?;
+    let verb = command::server().verb().name();
+    reply::server(&body, reply::text(&shell)).ok_or(Error::Unreadable { verb })
 }
 
 /// Says when the server stops answering, and when it answers again.
 async fn watch_over(handle: Handle, mailbox: Mailbox) {
     loop {
         time::sleep(WATCHDOG).await;
-        let ping = handle.call(command::ping(), Duration::MAX);
+        let ping = handle.ping();
         tokio::pin!(ping);
         let answer = match time::timeout(LIMIT, &mut ping).await {
             Ok(answer) => answer,
@@ -258,19 +241,10 @@ async fn watch_over(handle: Handle, mailbox: Mailbox) {
 
 fn acted(blocks: &[Vec<u8>], pane: PaneId) -> Result<Acted, Error> {
     let last = blocks.last().and_then(|body| reply::acted(body, pane));
-    last.ok_or_else(|| unreadable("if-shell"))
-}
-
-pub(super) fn unreadable(verb: &'static str) -> Error {
-    Error::Unreadable { verb }
+    last.ok_or(Error::Unreadable { verb: Verb::IfShell.name() })
 }
 
 /// A number that nobody who prints to a pane can know.
 fn nonce() -> u64 {
     RandomState::new().build_hasher().finish()
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

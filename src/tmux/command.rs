@@ -197,7 +197,7 @@ const CLIENT_ROW: &str =
 const SAMPLE_ROW: &str = concat!(
     "#{cursor_x} #{cursor_y} #{cursor_flag} #{pane_width} #{pane_height} #{alternate_on} ",
     "#{pane_in_mode} #{pane_input_off} #{pane_dead} #{bracket_paste_flag} #{q:pane_title} ",
-    "#{q;s/\n/?/:pane_current_command}",
+    "#{q;s/\n/?/:pane_current_command} #{history_size} #{window_activity}",
 );
 
 /// [`NAK`] and why.

@@ -2,10 +2,7 @@
 //!
 //! Knows how bytes and commands move, and which notifications are worth an event; decides nothing
 //! about workers. All waiting of one client happens here, in one loop.
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use pty_process::Pty;
 use tokio::{
@@ -17,11 +14,11 @@ use tokio::{
 
 use super::{
     command::{self, Command},
-    doorbell::Doorbell,
     error::Error,
     events::Mailbox,
     parse::Notification,
     session::{Event, Reply, Session, Ticket},
+    watch::{Shared, now},
 };
 use crate::model::{PaneId, SessionId};
 
@@ -33,6 +30,9 @@ const MAX_AWAITED: usize = 256;
 
 const READ_SIZE: usize = 64 << 10;
 
+/// A server that does not answer in this time is wedged.
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
+
 /// How long a client may take to end after its terminal is gone.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -41,7 +41,7 @@ pub(super) enum Role {
     /// Commands and notifications. Sees no output, so nothing delays it.
     Command { fleet: SessionId, activity: Activity },
     /// Output, as a bell.
-    Watch(Doorbell),
+    Watch(Arc<Shared>),
 }
 
 /// When each pane of a worker last printed, by its place; empty where a watch client hears it.
@@ -50,7 +50,6 @@ pub(super) type Activity = BTreeMap<String, String>;
 enum Request {
     Call { command: Command, answer: oneshot::Sender<Reply> },
     Resume { pane: PaneId, answer: oneshot::Sender<Reply> },
-    Retain { panes: BTreeSet<PaneId> },
     Detach,
 }
 
@@ -79,37 +78,54 @@ struct Waiter {
 }
 
 impl Handle {
-    /// Sends a command and waits for its reply, `limit` for both. The reply of one that was given
-    /// up is still accounted for; it may have been run.
-    pub(super) async fn call(&self, command: Command, limit: Duration) -> Result<Reply, Error> {
+    /// Sends a command line and waits for its reply, also when only a part of it was done. The
+    /// reply of one that was given up is still accounted for; it may have been run.
+    pub(super) async fn call(&self, command: Command) -> Result<Reply, Error> {
         let verb = command.verb().name();
-        let request = |answer| Request::Call { command, answer };
-        self.ask(request, limit).await.ok_or(Error::Deadline { verb, limit })?
+        self.hand_in(verb, LIMIT, |answer| Request::Call { command, answer }).await
+    }
+
+    /// The blocks of a line that was done in full.
+    pub(super) async fn run(&self, command: Command) -> Result<Vec<Vec<u8>>, Error> {
+        let verb = command.verb().name();
+        let reply = self.call(command).await?;
+        match reply.error {
+            Some(said) => Err(Error::refused(verb, &said)),
+            None => Ok(reply.blocks),
+        }
+    }
+
+    /// The one block of a simple command.
+    pub(super) async fn ask(&self, command: Command) -> Result<Vec<u8>, Error> {
+        let verb = command.verb().name();
+        self.run(command).await?.pop().ok_or(Error::Unreadable { verb })
+    }
+
+    /// Waits for as long as it takes to be answered.
+    pub(super) async fn ping(&self) -> Result<Reply, Error> {
+        let command = command::ping();
+        let verb = command.verb().name();
+        self.hand_in(verb, Duration::MAX, |answer| Request::Call { command, answer }).await
     }
 
     /// Lets `pane` ring again, from what it prints after the reply on.
-    pub(super) async fn resume(&self, pane: PaneId, limit: Duration) -> Result<Reply, Error> {
+    pub(super) async fn resume(&self, pane: PaneId) -> Result<Reply, Error> {
         let verb = command::resume(pane).verb().name();
-        let request = |answer| Request::Resume { pane, answer };
-        self.ask(request, limit).await.ok_or(Error::Deadline { verb, limit })?
+        self.hand_in(verb, LIMIT, |answer| Request::Resume { pane, answer }).await
     }
 
-    async fn ask(
+    async fn hand_in(
         &self,
-        request: impl FnOnce(oneshot::Sender<Reply>) -> Request,
+        verb: &'static str,
         limit: Duration,
-    ) -> Option<Result<Reply, Error>> {
+        request: impl FnOnce(oneshot::Sender<Reply>) -> Request,
+    ) -> Result<Reply, Error> {
         let (answer, reply) = oneshot::channel();
         let asked = async {
             self.requests.send(request(answer)).await.map_err(|_| Error::Closed)?;
             reply.await.map_err(|_| Error::Closed)
         };
-        time::timeout(limit, asked).await.ok()
-    }
-
-    /// Forgets all panes but these. A hint: lost when the queue is full.
-    pub(super) fn retain(&self, panes: BTreeSet<PaneId>) {
-        self.requests.try_send(Request::Retain { panes }).unwrap_or_default();
+        time::timeout(limit, asked).await.unwrap_or(Err(Error::Deadline { verb, limit }))
     }
 
     pub(super) async fn detach(&self) {
@@ -193,12 +209,6 @@ impl Driver {
         let (command, answer, resumed) = match request {
             Request::Call { command, answer } => (command, answer, None),
             Request::Resume { pane, answer } => (command::resume(pane), answer, Some(pane)),
-            Request::Retain { panes } => {
-                if let Role::Watch(doorbell) = &mut self.role {
-                    doorbell.retain(|pane| panes.contains(&pane));
-                }
-                return;
-            }
             Request::Detach => return self.session.detach(),
         };
         // Given up while it was in the queue: then it must not happen later.
@@ -229,8 +239,8 @@ impl Driver {
 
     fn handle_reply(&mut self, ticket: Ticket, reply: Reply) {
         let Some(waiter) = self.waiters.remove(&ticket) else { return };
-        if let (Some(pane), Role::Watch(doorbell)) = (waiter.resumed, &mut self.role) {
-            doorbell.handle_continued(pane);
+        if let (Some(pane), Role::Watch(shared)) = (waiter.resumed, &self.role) {
+            shared.doorbell().handle_continued(pane, now());
         }
         // Whoever asked may have given up.
         drop(waiter.answer.send(reply));
@@ -243,7 +253,7 @@ impl Driver {
             return;
         }
         match &mut self.role {
-            Role::Watch(doorbell) => {
+            Role::Watch(shared) => {
                 let (pane, is_open) =
                     if let N::Output { pane, .. } | N::ExtendedOutput { pane, .. } = it {
                         (pane, true)
@@ -252,7 +262,7 @@ impl Driver {
                     } else {
                         return;
                     };
-                if doorbell.handle_output(pane) {
+                if shared.doorbell().handle_output(pane, now()) {
                     if is_open {
                         self.session.send(&command::pause(pane));
                     }

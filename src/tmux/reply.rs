@@ -2,7 +2,10 @@
 //!
 //! Knows the rows that `command` asks for; not how they came. A row that cannot be read is left
 //! out or is `None`: a server may run formats of its own.
-use std::fmt;
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use super::command::{ACK, NAK};
 use crate::model::{PaneId, Sample, ServerId, SessionId, Timestamp, WindowId};
@@ -72,6 +75,16 @@ pub struct ClientRow {
     /// The window it looks at.
     pub window: WindowId,
     pub pid: u32,
+}
+
+/// A sample, and what tells whether the pane has printed since another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub sample: Sample,
+    /// Of all that output can change.
+    pub digest: u64,
+    /// When the window printed last, in whole seconds.
+    pub printed: Timestamp,
 }
 
 /// What came of a guarded act.
@@ -185,11 +198,25 @@ pub fn clients(body: &[u8]) -> Vec<ClientRow> {
 }
 
 /// The screen's rows from one block, the rest from the other.
-pub fn sample(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Sample> {
+pub fn look(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Look> {
     let row = rows(flags).into_iter().next()?;
-    let [x, y, visible, width, height, alternate, in_mode, input_off, dead, paste, title, command] =
-        row.try_into().ok()?;
-    Some(Sample {
+    let [
+        x,
+        y,
+        visible,
+        width,
+        height,
+        alternate,
+        in_mode,
+        input_off,
+        dead,
+        paste,
+        title,
+        command,
+        n_scrolled,
+        activity,
+    ] = row.try_into().ok()?;
+    let sample = Sample {
         at,
         rows: lines(screen).map(|line| line.trim_end_matches(' ').to_owned()).collect(),
         title,
@@ -202,7 +229,12 @@ pub fn sample(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Sample> {
         input_off: is_on(&input_off),
         dead: is_on(&dead),
         bracketed_paste: (!paste.is_empty()).then(|| is_on(&paste)),
-    })
+    };
+    let mut hasher = DefaultHasher::new();
+    (&sample.rows, &sample.title, sample.cursor, sample.cursor_visible).hash(&mut hasher);
+    (sample.size, sample.alternate, n_scrolled).hash(&mut hasher);
+    let printed = Timestamp(activity.parse::<u64>().ok()?.saturating_mul(1000));
+    Some(Look { sample, digest: hasher.finish(), printed })
 }
 
 /// Pane and window of a window that was made.
@@ -380,12 +412,16 @@ mod tests {
 
     #[test]
     fn a_sample_keeps_its_blank_rows_and_not_its_trailing_blanks() {
-        let flags = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash\n";
-        let sample = sample(b"one  \n\n%end 1 2 1\n", flags, Timestamp(7)).unwrap();
+        let flags = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash 10 7\n";
+        let Look { sample, digest, printed } =
+            look(b"one  \n\n%end 1 2 1\n", flags, Timestamp(9)).unwrap();
         assert_eq!(sample.rows, ["one", "", "%end 1 2 1"]);
         assert_eq!((sample.title.as_str(), sample.command.as_str()), ("ti tle", "bash"));
         assert_eq!((sample.cursor, sample.size), ((3, 1), (80, 3)));
-        assert_eq!(sample.bracketed_paste, None);
+        assert_eq!((sample.bracketed_paste, printed), (None, Timestamp(7000)));
+        let scrolled = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash 11 7\n";
+        let other = look(b"one  \n\n%end 1 2 1\n", scrolled, Timestamp(9)).unwrap();
+        assert_ne!(other.digest, digest);
     }
 
     #[track_caller]

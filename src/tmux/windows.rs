@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use super::{
-    client::{Connection, unreadable},
+    client::Connection,
     command::{self, FLEET_OPTION, NewWindow, Show, Verb},
     error::Error,
     reply::{self, ClientRow, Link, PaneRow},
@@ -131,7 +131,8 @@ impl Connection {
     /// Every pane of the server. Bells of panes that are gone are forgotten by the way.
     pub async fn all_panes(&self) -> Result<Vec<PaneRow>, Error> {
         let panes = reply::panes(&self.ask(command::all_panes()).await?);
-        self.retain(panes.iter().map(|it| it.pane).collect());
+        let lives: BTreeSet<PaneId> = panes.iter().map(|it| it.pane).collect();
+        self.retain(|pane| lives.contains(&pane));
         Ok(panes)
     }
 
@@ -264,6 +265,6 @@ fn is_last(panes: &[PaneRow], window: WindowId, link: &Link) -> bool {
 fn failure(verb: Verb, reply: &Reply) -> Error {
     match &reply.error {
         Some(said) => Error::refused(verb.name(), said),
-        None => unreadable(verb.name()),
+        None => Error::Unreadable { verb: verb.name() },
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use tokio::{task::JoinSet, time};
 use wtmag::{
     model::{PaneId, Sample},
-    tmux::{Error, Event},
+    tmux::{Connection, Error, Event, Events},
 };
 
 use super::{Stage, event, look, screen, soon};
@@ -162,5 +162,52 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % end
+    }
+}
+
+/// Samples every pane a while after it rings, as the hub does, until the connection ends.
+async fn sampling(connection: Arc<Connection>, mut events: Events) {
+    let mut looks = JoinSet::new();
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(Event::Ring(pane)) => {
+                    let connection = connection.clone();
+                    looks.spawn(async move {
+                        time::sleep(INTERVAL).await;
+                        drop(connection.sample(pane).await);
+                    });
+                }
+                Some(_) => {}
+                None => return,
+            },
+            Some(_) = looks.join_next() => {}
+        }
+    }
+}
+
+/// Up to tmux 3.7, this ends the server if a control client hears the pane in that moment. Ours
+/// hears it only from a silence to the next word.
+#[tokio::test]
+async fn a_user_may_respawn_a_pane_that_floods() {
+    let n_times = if std::env::var_os("WTMAG_TEST_FULL").is_some() { 200 } else { 10 };
+    let stage = Stage::new();
+    let (connection, events) = stage.connect().await;
+    let connection = Arc::new(connection);
+    // One scrolls, one draws the same screen again and again.
+    let floods = ["yes 0123456789", r"while :; do printf '\033[Hsame\033[2;2Hsame'; done"];
+    let mut tasks = JoinSet::new();
+    let mut flooding = Vec::new();
+    for flood in floods {
+        let made = connection.create_window(&stage.window("x", flood)).await.unwrap();
+        flooding.push((made.pane.to_string(), flood));
+    }
+    tasks.spawn(sampling(connection, events));
+    for n in 0..n_times {
+        time::sleep(Duration::from_millis(100)).await;
+        for (pane, flood) in &flooding {
+            let done = stage.try_tmux(&["respawn-pane", "-k", "-t", pane, "sh", "-c", flood]);
+            assert!(done.status.success(), "the server died at the {n}th: {done:?}");
+        }
     }
 }
