@@ -159,7 +159,7 @@ mod tests {
 
     /// What the embedded profile of an agent reads from its box.
     fn read_at(agent: &str, rows: &[&str], cursor: (u16, u16)) -> Option<InputBox> {
-        let profile = Profile::embedded(agent).unwrap();
+        let profile = Profile::shared(agent).unwrap();
         let rows = rows.iter().map(ToString::to_string).collect();
         let sample = Sample { rows, cursor, ..Sample::default() };
         find(profile.input.as_ref().unwrap(), &sample).map(|found| found.input)

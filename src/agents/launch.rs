@@ -383,7 +383,7 @@ mod tests {
     const PLAIN: Want<'_> = Want { model: "", prompt: None, plan: false, env: &[] };
 
     fn run(agent: &str, want: &Want<'_>) -> Result<Launch, Error> {
-        let profile = Profile::embedded(agent).unwrap();
+        let profile = Profile::shared(agent).unwrap();
         let model = (!want.model.is_empty()).then(|| Model::parse(want.model)).transpose()?;
         let env = want.env.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
         launch(
@@ -499,7 +499,7 @@ mod tests {
 
     #[test]
     fn trust_resume_writable_and_hooks_find_their_places() {
-        let profile = Profile::embedded("codex").unwrap();
+        let profile = Profile::shared("codex").unwrap();
         let wiring = Wiring {
             command: strings(&["/w", "hook", "codex"]),
             plugin: String::new(),
@@ -540,7 +540,7 @@ mod tests {
 
     #[test]
     fn settings_of_the_user_are_not_pushed_aside() {
-        let profile = Profile::embedded("claude").unwrap();
+        let profile = Profile::shared("claude").unwrap();
         let wiring = Wiring { command: strings(&["/w"]), plugin: String::new(), notify: None };
         let wire = hooks::wire(profile::HooksKind::Claude, &wiring);
         let request = Request {

@@ -3,7 +3,11 @@
 //! Knows TOML and regular expressions. Reads no file: text comes in, a [`Profile`] or an error
 //! that names the file, the line and the key comes out. The format is described in
 //! [`crate::agents`].
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
@@ -258,10 +262,18 @@ impl Profile {
         Ok(profile)
     }
 
-    /// A profile that comes with the program.
+    /// A profile that comes with the program. All callers share it: compiled patterns are large.
+    pub fn shared(name: &str) -> Option<Arc<Self>> {
+        static ALL: LazyLock<Vec<Arc<Profile>>> = LazyLock::new(|| {
+            let parse = |(name, text): &(&str, &str)| Profile::parse(name, text).ok().map(Arc::new);
+            super::BUILTIN.iter().filter_map(parse).collect()
+        });
+        ALL.iter().find(|it| it.name == name).cloned()
+    }
+
+    /// The same, for one owner.
     pub fn embedded(name: &str) -> Option<Self> {
-        let (name, text) = super::BUILTIN.iter().find(|(known, _)| *known == name)?;
-        Self::parse(&format!("{name}.toml (embedded)"), text).ok()
+        Self::shared(name).map(Arc::unwrap_or_clone)
     }
 
     /// What one key alone cannot show to be wrong.
@@ -464,7 +476,7 @@ mod tests {
             ("pi", "[paste #1 2177 chars]"),
             ("pi", "[paste #1 +12 lines]"),
         ] {
-            let profile = Profile::embedded(name).unwrap();
+            let profile = Profile::shared(name).unwrap();
             assert!(profile.is_folded(text), "{name} {text}");
             assert!(!profile.is_folded(&format!("draft {text}")), "{name} {text}");
         }

@@ -123,7 +123,7 @@ fn satisfies(word: &str, want: &str) -> bool {
 fn judge() -> (usize, String) {
     let (mut n_judged, mut misses) = (0, String::new());
     for agent in ["claude", "codex", "opencode", "pi"] {
-        let profile = Arc::new(Profile::embedded(agent).unwrap());
+        let profile = Profile::shared(agent).unwrap();
         let mut paths: Vec<PathBuf> = fs::read_dir(recordings().join(agent))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -169,7 +169,7 @@ fn the_recorded_screens_are_what_a_human_says() {
 
 #[test]
 fn no_word_but_unknown_without_a_profile_that_fits() {
-    let profile = Profile::embedded("claude").unwrap();
+    let profile = Profile::shared("claude").unwrap();
     let sample = Sample {
         rows: vec!["hello".to_owned()],
         command: "claude".to_owned(),
