@@ -1,5 +1,6 @@
 //! One integration binary; one module per capability.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop, with the line")]
+mod cli;
 mod config;
 mod control;
 mod pane;

@@ -61,10 +61,10 @@ struct Args {
 pub(crate) struct Server {
     /// Name of the tmux server's socket
     #[arg(short = 'L', global = true, value_name = "NAME", help_heading = "Global options")]
-    name: Option<OsString>,
+    server_name: Option<OsString>,
     /// Path of the tmux server's socket
     #[arg(short = 'S', global = true, value_name = "PATH", help_heading = "Global options")]
-    socket: Option<std::path::PathBuf>,
+    server_socket: Option<std::path::PathBuf>,
 }
 
 #[derive(clap::Subcommand)]
@@ -199,6 +199,20 @@ mod tests {
             [90, 90, 300, 7200].map(Some)
         );
         assert_eq!([secs(""), secs("m"), secs("5x"), secs("-1"), secs("1.5s")], [None; 5]);
+    }
+
+    /// A verb's argument of the same name as a global one would be the same argument.
+    #[test]
+    fn global_names_are_free_for_nobody_else() {
+        let command = command();
+        let global: Vec<_> = command.get_arguments().map(clap::Arg::get_id).collect();
+        assert_eq!(global.len(), 3);
+        let mut verbs: Vec<_> = command.get_subcommands().collect();
+        while let Some(verb) = verbs.pop() {
+            let own = verb.get_arguments().map(clap::Arg::get_id).find(|id| global.contains(id));
+            assert_eq!(own, None, "{}", verb.get_name());
+            verbs.extend(verb.get_subcommands());
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::{
 pub(crate) struct Args {
     /// One worker or several, then the text; `-` reads it from standard input
     #[arg(
-        value_name = "ID… TEXT", required_unless_present = "cancel", conflicts_with = "cancel",
+        value_name = "ID… TEXT", required_unless_present_any = ["cancel", "all"], conflicts_with = "cancel",
         add = ArgValueCandidates::new(complete::workers)
     )]
     words: Vec<String>,

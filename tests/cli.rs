@@ -1,0 +1,8 @@
+//! The commands, as people and programs use them: real tmux, real git and WorkTrunk, real `gh` against a stand-in.
+#![expect(clippy::indexing_slicing, reason = "what is not in the JSON is null")]
+mod cleanup;
+mod create;
+mod desk;
+mod places;
+mod talk;
+mod undo;

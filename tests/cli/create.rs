@@ -1,0 +1,221 @@
+//! `create`: every source, what is refused before anything happens, and how it ends.
+use std::time::{Duration, Instant};
+
+use super::desk::{BOOTSTRAP, Desk};
+
+#[test]
+fn an_issue_becomes_a_worker_in_a_window_of_the_callers_session() {
+    let mut desk = Desk::new();
+    desk.github("");
+    let made = desk.wtmag(&["create", "--github", "456", "-t", "issue", "--json"]).json();
+    assert_eq!(made["outcome"], "accepted", "{made}");
+    assert_eq!(made["worktree_made"], true);
+    let worker = &made["worker"];
+    assert_eq!(worker["id"], "blog-github-issue-456");
+    assert_eq!(worker["branch"], "github-issue-456");
+    assert_eq!((&worker["placement"], &worker["session"]), (&"window".into(), &"main".into()));
+    assert_eq!(worker["base"]["fresh"], true);
+    assert_eq!(worker["source"]["title"], "Login fails when the e-mail has a plus sign");
+    let names = desk.sandbox.tmux().run(["list-windows", "-t", "=main", "-F", "#{window_name}"]);
+    assert!(names.lines().any(|it| it == "github-issue-456"), "{names}");
+    assert_eq!(desk.sandbox.agent_log().turns(Some("blog-github-issue-456")), [BOOTSTRAP]);
+    let worktree = std::path::Path::new(worker["worktree"].as_str().unwrap());
+    let brief = std::fs::read_to_string(worktree.join(".wtmag/prompt.md")).unwrap();
+    assert!(brief.contains("#456") && brief.contains("github-issue-456"), "{brief}");
+    let status = desk.sandbox.run("git").cwd(worktree).args(["status", "--porcelain"]).run();
+    assert_eq!(status.success(), "");
+}
+
+#[test]
+fn a_second_worker_for_the_same_issue_is_refused_with_the_first_ones_id() {
+    let mut desk = Desk::new();
+    desk.github("");
+    desk.wtmag(&["create", "--github", "456", "-t", "issue"]).success();
+    let before = desk.traces();
+    let said = desk.wtmag(&["create", "--github", "456", "-t", "issue", "-s"]).failure(1);
+    assert!(said.contains("worker `blog-github-issue-456` is already on it"), "{said}");
+    let other = ["create", "--github", "456", "-t", "issue", "--name", "other"];
+    assert!(desk.wtmag(&other).failure(1).contains("already on it"));
+    assert_eq!(desk.traces(), before);
+}
+
+#[test]
+fn a_pull_request_is_reviewed_at_its_head() {
+    let mut desk = Desk::new();
+    let sha = desk.pull_request();
+    desk.github(&sha);
+    let made = desk.wtmag(&["create", "--github", "234", "-t", "pr", "-s", "--json"]).json();
+    let worker = &made["worker"];
+    assert_eq!((&worker["kind"], &worker["placement"]), (&"review".into(), &"session".into()));
+    assert_eq!(worker["base"]["sha"], sha.as_str());
+    assert_eq!(worker["pr"], "https://github.com/acme/blog/pull/234");
+    let worktree = worker["worktree"].as_str().unwrap();
+    let head = desk.sandbox.run("git").cwd(worktree).args(["rev-parse", "HEAD"]).run();
+    assert_eq!(head.success().trim(), sha);
+    assert!(desk.sandbox.tmux().try_run(["has-session", "-t", "=blog-github-pr-234"]).code == 0);
+}
+
+#[test]
+fn a_ticket_and_more_instructions_are_in_the_brief() {
+    let desk = Desk::new();
+    let jira = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/jira/jira");
+    desk.sandbox.put_program("jira", &format!("#!/bin/sh\nexec {jira} \"$@\"\n"));
+    let args = ["create", "--jira", "proj-123", "--prompt", "-", "--json"];
+    let made = desk.run(&args).input("Mind the encoding\n").run().json();
+    assert_eq!(made["worker"]["id"], "blog-jira-ticket-proj-123");
+    let worktree = std::path::Path::new(made["worker"]["worktree"].as_str().unwrap());
+    let brief = std::fs::read_to_string(worktree.join(".wtmag/prompt.md")).unwrap();
+    assert!(brief.contains("PROJ-123") && brief.contains("Mind the encoding"), "{brief}");
+}
+
+#[test]
+fn two_prompts_alike_are_two_workers() {
+    let desk = Desk::new();
+    let make = || desk.wtmag(&["create", "--prompt", "-x Custom task", "--json"]).json();
+    let (one, other) = (make(), make());
+    assert_eq!(one["worker"]["id"], "blog-prompt-x-custom-task");
+    assert_eq!(other["worker"]["id"], "blog-prompt-x-custom-task-2");
+    assert_eq!(other["worker"]["branch"], "prompt-x-custom-task-2");
+}
+
+#[test]
+fn a_session_needs_no_tmux_to_be_there() {
+    let desk = Desk::without_tmux();
+    let said = desk.wtmag(&["create", "--prompt", "x", "-w"]).failure(1);
+    assert!(said.contains("not in tmux\nhint: pass `-s`"), "{said}");
+    assert!(!desk.sandbox.tmux().is_running());
+    let made = desk.wtmag(&["create", "--prompt", "x", "-s", "--json"]).json();
+    assert_eq!(made["worker"]["session"], "blog-prompt-x");
+    let sessions = desk.sandbox.tmux().run(["list-sessions", "-F", "#{session_name}"]);
+    assert!(sessions.lines().any(|it| it == "blog-prompt-x"), "{sessions}");
+}
+
+#[test]
+fn what_cannot_work_is_said_before_anything_happens() {
+    let mut desk = Desk::new();
+    let before = desk.traces();
+    for (args, why) in [
+        (&["--github", "456"][..], "`--github 456` needs a type"),
+        (&["--prompt", "x", "--agent", "clude"], "no agent `clude` in the configuration"),
+        (&["--prompt", "x", "--model", "a/b"], "agent `fake` has no known flag for a model"),
+        (&["--prompt", "x", "--plan"], "agent `fake` has no known flag for plan mode"),
+        (&["--prompt", "x", "--agent", "claude", "--model", "openai/x"], "takes models of"),
+        (&["--prompt", "x", "--wait=happy"], "no state of a worker"),
+        (&["--prompt", "x", "--project", "/"], "is in no git repository"),
+        (&["--github", "456", "-t", "issue"], "`gh` is not logged in"),
+        (&["--jira", "PROJ-1"], "`jira` is not installed"),
+        (&["--prompt", "x", "--name", "main"], "already a branch `main`"),
+        (&["--prompt", "x", "--name", "main", "--reuse"], "is the main worktree"),
+        (&["--prompt", "x", "--base", "nowhere"], "no branch, tag or commit `nowhere`"),
+    ] {
+        let ran = desk.run(&[&["create"], args].concat()).env("GH_TOKEN", "").run();
+        assert!(ran.code != 0 && ran.stderr.contains(why), "{args:?}: {ran}");
+        assert_eq!(desk.traces(), before, "{args:?}");
+    }
+    desk.sandbox.hide_programs(&["gh"]);
+    let said = desk.wtmag(&["create", "--github", "456", "-t", "issue"]).failure(1);
+    assert!(said.contains("`gh` is not installed\nhint: "), "{said}");
+    let json = desk.wtmag(&["create", "--github", "456", "--json"]);
+    assert_eq!(json.code, 2);
+    assert!(json.stdout.contains(r#""kind":"usage""#), "{json}");
+    assert!(desk.list(&["--all"]).is_empty());
+}
+
+#[test]
+fn an_agent_that_cannot_run_leaves_a_worker_and_says_what_it_showed() {
+    let desk = Desk::new();
+    let said = desk.wtmag(&["create", "--prompt", "a", "--agent", "missing"]).failure(1);
+    assert!(said.contains("your shell found no `no-such-agent`"), "{said}");
+    assert!(said.contains("| bash: no-such-agent: command not found"), "{said}");
+    assert!(said.contains("`blog-prompt-a` and its worktree"), "{said}");
+    let ran = desk.wtmag(&["create", "--prompt", "b", "--agent", "dies", "--json"]);
+    let error = &serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["error"];
+    assert_eq!(ran.code, 1);
+    assert_eq!(error["message"], "agent `dies` exited at its start (3)");
+    assert_eq!(error["worker"]["id"], "blog-prompt-b");
+    assert!(error["output"].to_string().contains("boom"), "{error}");
+    assert_eq!(desk.list(&[]).len(), 2);
+}
+
+#[test]
+fn an_agent_that_never_listens_is_given_up_waiting_for() {
+    let desk = Desk::new();
+    let args = ["create", "--prompt", "x", "--agent", "late", "--timeout", "2"];
+    let said = desk.wtmag(&args).failure(4);
+    assert!(said.contains("after 2 s the prompt is still held"), "{said}");
+    assert!(said.contains("worktree"), "{said}");
+    desk.wtmag(&["create", "--prompt", "y", "--agent", "late", "--no-wait"]).success();
+}
+
+#[test]
+fn a_dialog_in_the_way_holds_the_prompt_until_somebody_answers() {
+    let desk = Desk::new();
+    let start = Instant::now();
+    let args = ["create", "--prompt", "x", "--agent", "trusty", "--json"];
+    let held = desk.wtmag(&args).json();
+    assert!(start.elapsed() < Duration::from_secs(15));
+    assert_eq!((&held["outcome"], &held["worker"]["state"]["text"]), (&"held".into(), &"blocked: trust".into()));
+    assert_eq!(held["held"], "the agent shows a dialog (trust)");
+    let shown = desk.wtmag(&["create", "--prompt", "y", "--agent", "trusty"]).success();
+    assert!(shown.contains("held: the agent shows a dialog (trust)"), "{shown}");
+    assert!(shown.contains("hint: `delivery = \"argument\"` in [agents.trusty]"), "{shown}");
+    let waited = ["create", "--prompt", "z", "--agent", "trusty", "--wait", "--timeout", "3"];
+    let said = desk.wtmag(&waited).failure(4);
+    assert!(said.contains("still held: the agent shows a dialog (trust)"), "{said}");
+    assert_eq!(desk.sandbox.agent_log().n_keys_in_dialogs(None), 0);
+    // The human answers.
+    let pane = held["worker"]["pane"].as_str().unwrap();
+    desk.sandbox.tmux().run(["send-keys", "-t", pane, "Down", "Enter"]);
+    let id = held["worker"]["id"].as_str().unwrap();
+    desk.wtmag(&["wait", id, "--until", "idle", "--timeout", "20"]).success();
+    assert_eq!(desk.sandbox.agent_log().turns(Some(id)), [BOOTSTRAP]);
+}
+
+#[test]
+fn a_state_can_be_waited_for() {
+    let desk = Desk::new();
+    let made = desk.wtmag(&["create", "--prompt", "x", "--wait=idle", "--json"]).json();
+    assert_eq!((&made["outcome"], &made["worker"]["state"]["state"]), (&"reached".into(), &"idle".into()));
+}
+
+#[test]
+fn a_prompt_can_be_handed_over_at_the_start() {
+    let desk = Desk::new();
+    let agent = desk.sandbox.fake_agent();
+    let block = format!("[agents.arg]\ncommand = \"{}\"\nprofile = \"fake\"\nprompt_flag = \"\"\n", agent.display());
+    desk.config(&block);
+    let made = desk.wtmag(&["create", "--prompt", "x", "--agent", "arg", "--json"]).json();
+    assert_eq!((&made["outcome"], &made["delivery"]["mode"]), (&"accepted".into(), &"argument".into()));
+    assert_eq!(desk.sandbox.agent_log().turns(None), [BOOTSTRAP]);
+}
+
+#[test]
+fn a_dry_run_makes_nothing() {
+    let mut desk = Desk::new();
+    desk.github("");
+    let before = desk.traces();
+    let text = desk.wtmag(&["create", "--github", "456", "-t", "issue", "--dry-run"]).success();
+    assert!(text.contains("id         blog-github-issue-456"), "{text}");
+    assert!(text.contains("branch     github-issue-456 from main"), "{text}");
+    assert!(text.contains("# Implement issue #456"), "{text}");
+    assert_eq!(desk.traces(), before);
+    assert!(!desk.sandbox.path("state/wtmag").exists());
+}
+
+#[test]
+fn a_branch_that_is_there_is_gone_on_with_when_asked() {
+    let desk = Desk::new();
+    desk.git(&["branch", "topic"]);
+    let args = ["create", "--prompt", "x", "--name", "topic"];
+    let said = desk.wtmag(&args).failure(1);
+    assert!(said.contains("already a branch `topic`\nhint: pass --reuse"), "{said}");
+    let made = desk.wtmag(&[&args[..], &["--reuse", "--json"]].concat()).json();
+    let id = made["worker"]["id"].as_str().unwrap();
+    assert_eq!(made["worktree_made"], true);
+    let pane = made["worker"]["pane"].as_str().unwrap();
+    desk.sandbox.tmux().run(["kill-pane", "-t", pane]);
+    desk.wait_for_state(id, "lost: window closed");
+    let again = desk.wtmag(&[&args[..], &["--reuse", "--json"]].concat()).json();
+    assert_eq!((&again["worker"]["id"], &again["worktree_made"]), (&id.into(), &false.into()));
+    assert_eq!(desk.list(&["--all"]).len(), 1);
+}

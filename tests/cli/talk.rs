@@ -1,0 +1,143 @@
+//! Talking to agents: `send`, `receipts`, `wait`, `events`, and the hooks by which agents talk back.
+use std::time::{Duration, Instant};
+
+use super::desk::{BOOTSTRAP, Desk, SOON};
+use crate::support::eventually;
+
+#[test]
+fn a_text_arrives_with_a_receipt() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    desk.wtmag(&["wait", &id, "--until", "idle"]).success();
+    let sent = desk.wtmag(&["send", &id, "Also the changelog", "--json"]).json();
+    assert_eq!((&sent[0]["step"], &sent[0]["worker"]), (&"accepted".into(), &id.as_str().into()));
+    assert_eq!(desk.sandbox.agent_log().turns(Some(&id)), [BOOTSTRAP, "Also the changelog"]);
+    let receipts = desk.wtmag(&["receipts", &id, "--json"]).json();
+    assert_eq!(receipts.as_array().unwrap().len(), 2);
+    assert!(desk.wtmag(&["receipts"]).success().contains("Also the changelog"));
+}
+
+#[test]
+fn a_text_for_a_busy_agent_is_held_and_can_be_withdrawn() {
+    let desk = Desk::new();
+    let id = desk.worker_of("slow", "topic");
+    let held = desk.wtmag(&["send", &id, "later", "--json"]).json();
+    assert_eq!((&held[0]["step"], &held[0]["held"]), (&"queued".into(), &"a turn is running".into()));
+    let waited = desk.wtmag(&["send", &id, "never", "--wait", "--timeout", "1"]);
+    assert!(waited.stdout.contains("queued, held: an earlier delivery is not done"), "{waited}");
+    assert_eq!(waited.code, 4, "{waited}");
+    desk.wtmag(&["send", "--cancel", &held[0]["id"].to_string()]).success();
+    let said = desk.wtmag(&["send", "--cancel", "99"]).failure(1);
+    assert!(said.contains("no open delivery 99"), "{said}");
+    assert_eq!(desk.sandbox.agent_log().turns(Some(&id)), [BOOTSTRAP]);
+}
+
+#[test]
+fn one_text_goes_to_many_at_once() {
+    let desk = Desk::new();
+    let (one, other) = (desk.worker("one"), desk.worker("other"));
+    desk.wtmag(&["wait", &one, &other, "--until", "idle"]).success();
+    let file = desk.sandbox.put("home/text", "line one\nline two\n");
+    let file = file.display().to_string();
+    desk.wtmag(&["send", "--all", "--file", &file, "--wait=idle"]).success();
+    for id in [&one, &other] {
+        let turns = desk.sandbox.agent_log().turns(Some(id));
+        assert_eq!(turns.len(), 2);
+        assert!(turns[1].contains("line two"), "{turns:?}");
+    }
+}
+
+#[test]
+fn waiting_ends_when_any_comes_to_it_and_not_before() {
+    let desk = Desk::new();
+    let (quick, slow) = (desk.worker("quick"), desk.worker_of("slow", "slow"));
+    let any = desk.wtmag(&["wait", &slow, &quick, "--any", "--json"]).json();
+    assert_eq!((any.as_array().unwrap().len(), &any[0]["id"]), (1, &quick.as_str().into()));
+    assert_eq!(any[0]["state"]["state"], "idle");
+    let start = Instant::now();
+    let said = desk.wtmag(&["wait", &quick, &slow, "--timeout", "1"]).failure(4);
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    assert!(said.contains("not in time") && said.contains(&format!("{slow}  working")), "{said}");
+    desk.wtmag(&["cleanup", &slow, "--force"]).success();
+    assert!(desk.wtmag(&["wait", &slow]).failure(1).contains("no worker"));
+}
+
+#[test]
+fn waiting_for_what_cannot_come_ends() {
+    let desk = Desk::new();
+    let ran = desk.wtmag(&["create", "--prompt", "x", "--agent", "dies"]);
+    assert_eq!(ran.code, 1);
+    let said = desk.wtmag(&["wait", "blog-prompt-x", "--until", "idle"]).failure(1);
+    assert!(said.contains("is `exited(3)`: it will not come to that state"), "{said}");
+}
+
+#[test]
+fn waiting_outlives_the_hub() {
+    let desk = Desk::new();
+    let id = desk.worker_of("slow", "topic");
+    let wait = desk.start(&["wait", &id, "--until", "exited"]);
+    desk.wtmag(&["hub", "stop"]).success();
+    let pane = desk.list(&[])[0]["pane"].as_str().unwrap().to_owned();
+    // The first one ends the turn, two more the agent.
+    for _ in 0..3 {
+        desk.sandbox.tmux().run(["send-keys", "-t", &pane, "C-c"]);
+    }
+    let (code, said) = wait.end();
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("exited"), "{said}");
+}
+
+#[test]
+fn events_can_be_read_on_from_any_number() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    let read = |args: &[&str]| -> Vec<serde_json::Value> {
+        let text = desk.wtmag(&[&["events"], args].concat()).success();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let all = read(&[]);
+    let numbers: Vec<u64> = all.iter().map(|it| it["seq"].as_u64().unwrap()).collect();
+    assert!(numbers.windows(2).all(|it| it[1] == it[0] + 1), "{numbers:?}");
+    assert!(all.iter().any(|it| it["kind"] == "created" && it["worker"] == id.as_str()));
+    let since = numbers[2].to_string();
+    assert_eq!(read(&["--since", &since])[0]["seq"], numbers[3]);
+    assert!(read(&["--worker", "topic"]).iter().all(|it| it["worker"] == id.as_str()));
+    let mut follow = desk.start(&["events", "--follow", "--since", &numbers.last().unwrap().to_string()]);
+    desk.wtmag(&["promote", &id]).success();
+    let line: serde_json::Value = serde_json::from_str(&follow.line()).unwrap();
+    assert_eq!(line["seq"].as_u64().unwrap(), numbers.last().unwrap() + 1);
+}
+
+#[test]
+fn a_hook_of_an_agent_reaches_the_hub_and_never_fails() {
+    let desk = Desk::new();
+    desk.sandbox.run(env!("CARGO_BIN_EXE_wtmag")).args(["hook", "claude"]).input("{").run().success();
+    let hook = desk.sandbox.path("run/then");
+    let touch = hook.display().to_string();
+    let codex = ["hook", "codex", "--then", "touch", &touch, "{}"];
+    desk.sandbox.run(env!("CARGO_BIN_EXE_wtmag")).args(codex).cwd(desk.sandbox.path("run")).run().success();
+    assert!(hook.exists() && desk.sandbox.path("run/{}").exists());
+    desk.config(&format!(
+        "[agents.claude]\ncommand = \"sh -c 'exec {}'\"\nprofile = \"hooked\"\ndelivery = \"ready\"\n",
+        desk.sandbox.fake_agent().display()
+    ));
+    let profile = std::fs::read_to_string(desk.sandbox.path("config/wtmag/agents/fake.toml")).unwrap();
+    let profile = profile.replace("[timing]", "[hooks]\nkind = \"claude\"\n[timing]");
+    desk.sandbox.put("config/wtmag/agents/hooked.toml", profile);
+    let id = desk.worker_of("claude", "topic");
+    let pane = desk.list(&[])[0]["pane"].as_str().unwrap().to_owned();
+    let pid = desk.sandbox.tmux().show(&pane, "#{pane_pid}");
+    let environ = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let own: Vec<&str> = environ.split('\0').filter(|it| it.starts_with("WTMAG_")).collect();
+    let mut run = desk.sandbox.wtmag_in(&pane, ["hook", "claude"]);
+    for var in own {
+        let (name, value) = var.split_once('=').unwrap();
+        run = run.env(name, value);
+    }
+    let payload = r#"{"hook_event_name":"Stop","session_id":"s1","last_assistant_message":"All done."}"#;
+    run.input(payload).run().success();
+    eventually(SOON, "the message", || {
+        let shown = desk.wtmag(&["show", &id, "--json"]).json();
+        (shown["worker"]["last_message"] == "All done.").then_some(())
+    });
+}

@@ -1,0 +1,111 @@
+//! `create` before its commit point: whatever ends it, everything is as it was.
+use nix::sys::signal::Signal;
+
+use super::desk::{Desk, SOON};
+use crate::support::eventually;
+
+/// WorkTrunk runs this before the agent starts; it says that it runs, and goes on for long.
+fn slow_hook(desk: &Desk) -> std::path::PathBuf {
+    let running = desk.sandbox.path("run/hook");
+    let part = running.with_extension("part").display().to_string();
+    let hook = format!("echo $$ > {part} && mv {part} {} && exec sleep 600", running.display());
+    let hook = format!("pre-start = \"{hook}\"\n");
+    desk.sandbox.put("config/worktrunk/config.toml", hook);
+    running
+}
+
+fn interrupted_by(signal: Signal) {
+    let desk = Desk::new();
+    let running = slow_hook(&desk);
+    let before = desk.traces();
+    let create = desk.start(&["create", "--prompt", "x"]);
+    eventually(SOON, "the hook", || running.exists().then_some(()));
+    create.signal(signal);
+    let (code, said) = create.end();
+    assert_eq!(code, 130, "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    assert_eq!(desk.traces(), before);
+    assert!(desk.list(&["--all"]).is_empty());
+}
+
+#[test]
+fn ctrl_c_undoes_everything() {
+    interrupted_by(Signal::SIGINT);
+}
+
+#[test]
+fn sigterm_undoes_everything() {
+    interrupted_by(Signal::SIGTERM);
+}
+
+#[test]
+fn after_kill_9_the_next_create_undoes_it() {
+    let desk = Desk::new();
+    let running = slow_hook(&desk);
+    let before = desk.traces();
+    let create = desk.start(&["create", "--prompt", "x"]);
+    eventually(SOON, "the hook", || running.exists().then_some(()));
+    create.signal(Signal::SIGKILL);
+    assert_eq!(create.end().0, -1);
+    // What it had started goes on until it ends by itself.
+    let hook = std::fs::read_to_string(&running).unwrap();
+    desk.sandbox.run("kill").arg(hook.trim()).run().success();
+    assert_ne!(desk.traces(), before);
+    desk.sandbox.put("config/worktrunk/config.toml", "");
+    let id = desk.worker("other");
+    desk.wtmag(&["cleanup", &id, "--force"]).success();
+    assert_eq!(desk.traces(), before);
+}
+
+#[test]
+fn ctrl_c_after_the_commit_point_only_stops_waiting() {
+    let desk = Desk::new();
+    let create = desk.start(&["create", "--prompt", "x", "--agent", "late"]);
+    eventually(SOON, "the worker", || desk.list(&[]).first().map(|_| ()));
+    create.signal(Signal::SIGINT);
+    let (code, said) = create.end();
+    assert_eq!(code, 130, "{said}");
+    assert!(said.contains("interrupted; worker `blog-prompt-x` goes on"), "{said}");
+    assert_eq!(desk.list(&[])[0]["state"]["process"], "running");
+}
+
+#[test]
+fn a_hook_that_fails_undoes_everything_and_is_shown() {
+    let desk = Desk::new();
+    desk.sandbox.put("config/worktrunk/config.toml", "pre-start = \"echo no luck >&2; exit 3\"\n");
+    let before = desk.traces();
+    let said = desk.wtmag(&["create", "--prompt", "x"]).failure(1);
+    assert!(said.contains("a pre-start hook failed with code 3") && said.contains("no luck"), "{said}");
+    assert_eq!(desk.traces(), before);
+    desk.wtmag(&["create", "--prompt", "x", "--no-hooks"]).success();
+}
+
+#[test]
+fn hooks_of_the_project_run_only_when_somebody_approved_them() {
+    let desk = Desk::new();
+    let ran = desk.sandbox.path("run/ran");
+    desk.sandbox.put(desk.dir.join(".config/wt.toml"), format!("pre-start = \"touch {}\"\n", ran.display()));
+    desk.git(&["add", ".config/wt.toml"]);
+    desk.git(&["commit", "--quiet", "-m", "Hooks"]);
+    desk.git(&["push", "--quiet", "origin", "main"]);
+    let before = desk.traces();
+    let said = desk.wtmag(&["create", "--prompt", "x"]).failure(1);
+    assert!(said.contains("hooks are not approved") && said.contains("--yes"), "{said}");
+    assert_eq!(desk.traces(), before);
+    assert!(!ran.exists());
+    desk.wtmag(&["create", "--prompt", "x", "--yes"]).success();
+    assert!(ran.exists());
+}
+
+#[test]
+fn a_repository_that_tracks_our_directory_is_refused() {
+    let desk = Desk::new();
+    std::os::unix::fs::symlink(desk.sandbox.path("run"), desk.dir.join(".wtmag")).unwrap();
+    desk.git(&["add", ".wtmag"]);
+    desk.git(&["commit", "--quiet", "-m", "A trap"]);
+    desk.git(&["push", "--quiet", "origin", "main"]);
+    let before = desk.traces();
+    let said = desk.wtmag(&["create", "--prompt", "x"]).failure(1);
+    assert!(said.contains("the repository tracks `.wtmag`"), "{said}");
+    assert_eq!(desk.traces(), before);
+}
