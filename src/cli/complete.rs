@@ -8,6 +8,7 @@ use clap_complete::{
     engine::{ArgValueCandidates, CompletionCandidate},
 };
 
+use super::settings;
 use crate::{
     client::{Hub, Whereabouts},
     config,
@@ -37,14 +38,13 @@ fn with_values(command: Command) -> Command {
     command.mut_args(with_value).mut_subcommands(with_values)
 }
 
-/// By the name that the help shows for the value.
+/// By its name, or by what the help calls its value.
 fn with_value(arg: Arg) -> Arg {
     let name = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
-    let shown = name.unwrap_or_else(|| arg.get_id().as_str().to_uppercase());
-    match shown.as_str() {
-        "ID" => arg.add(ArgValueCandidates::new(workers)),
-        "AGENT" => arg.add(ArgValueCandidates::new(agents)),
-        "STATE" => arg.add(ArgValueCandidates::new(states)),
+    match (arg.get_id().as_str(), name.as_deref()) {
+        ("agent", _) => arg.add(ArgValueCandidates::new(agents)),
+        (_, Some("ID")) => arg.add(ArgValueCandidates::new(workers)),
+        (_, Some("STATE" | "STATE,…")) => arg.add(ArgValueCandidates::new(states)),
         _ => arg,
     }
 }
@@ -87,8 +87,8 @@ fn ask_for_workers() -> Option<Vec<Worker>> {
 fn load_agents() -> Option<Vec<String>> {
     let env = Env::capture().ok()?;
     let repo = Repo::discover(&std::env::current_dir().ok()?).ok();
-    let dirs = repo.iter().flat_map(|it| it.worktree().into_iter().chain([it.home().to_owned()]));
-    let loaded = config::load(&env.config_file(), &dirs.collect::<Vec<_>>(), &[]).ok()?;
+    let dirs = settings::project_dirs(repo.as_ref());
+    let loaded = config::load(&env.config_file(), &dirs, &[]).ok()?;
     Some(loaded.config.agents.by_name.into_keys().collect())
 }
 

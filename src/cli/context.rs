@@ -1,6 +1,7 @@
 //! What every verb needs of the outside: environment, the hub, the interrupt, how to print.
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -26,6 +27,11 @@ impl Context {
     pub(super) fn new(server: Server, json: bool) -> Result<Self, Failure> {
         let env = Env::capture().map_err(Failure::user)?;
         Ok(Self { env, server, json })
+    }
+
+    /// The surroundings of a command in another environment, for another tmux server.
+    pub(super) fn elsewhere(env: Env, socket: PathBuf) -> Self {
+        Self { env, server: Server { name: None, socket: Some(socket) }, json: false }
     }
 
     /// Print machine-readable output.

@@ -85,6 +85,7 @@ enum Verb {
     Tmux(tmux::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
+    Demo(demo::Args),
     #[command(hide = true)]
     DemoAgent(demo::agent::Args),
     #[command(hide = true)]
@@ -142,6 +143,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Tmux(args) => tmux::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,
         Verb::Completions(args) => completions::run(context, &args).await,
+        Verb::Demo(args) => demo::run(context, args).await,
         Verb::DemoAgent(args) => demo::agent::run(&args),
         Verb::Hub(args) => hub::run(context, args).await,
         Verb::Hook(args) => Ok(hook::run(args)),

@@ -96,17 +96,18 @@ async fn subscribe(at: &Whereabouts) -> Result<(Hub, Vec<Worker>), client::Error
     let mut hub = Hub::connect_or_start(at).await?;
     let answer = hub.ask(Ask::Subscribe { workers: Vec::new() }).await?;
     let Answer::Subscribed { workers, .. } = answer else { return Err(client::Error::Closed) };
-    Ok((hub, not_ended(workers)))
+    Ok((hub, present(workers)))
 }
 
 async fn all(hub: &mut Hub) -> Result<Vec<Worker>, client::Error> {
     let answer = hub.ask(Ask::List { ended: false }).await?;
     let Answer::Workers { workers, .. } = answer else { return Err(client::Error::Closed) };
-    Ok(not_ended(workers))
+    Ok(present(workers))
 }
 
-fn not_ended(workers: Vec<Worker>) -> Vec<Worker> {
-    workers.into_iter().filter(|it| it.ended.is_none()).collect()
+/// Those that one can go to.
+fn present(workers: Vec<Worker>) -> Vec<Worker> {
+    workers.into_iter().filter(|it| it.ended.is_none() && !it.place.gone).collect()
 }
 
 enum Press {

@@ -114,7 +114,6 @@ impl Agent {
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys mean nothing here")]
     fn handle_key(&mut self, now: Instant, key: KeyEvent) -> Option<u8> {
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
             return Some(0);

@@ -1,4 +1,216 @@
+//! `wtmag demo`: three workers of a scratch repository in a private tmux server, and their states
+//! as they change. Needs tmux and git, nothing else, and touches nothing of the user's.
 pub(crate) mod agent;
+mod live;
+mod scratch;
+
+use std::{process::ExitCode, time::Duration};
+
+use tokio::time;
+
+use self::{
+    live::{Live, delivery},
+    scratch::Scratch,
+};
+use super::{Context, Failure, feed::Known, receipt};
+use crate::{
+    client::Hub,
+    model::{Answer, Ask, Blocker, Happened, Step, Turn, Worker},
+    proc::{self, Cancel},
+};
+
+/// Show wtmag at work: three workers with a built-in agent, in a private tmux server
+///
+/// Needs no account, no agent and no WorkTrunk. One of the agents asks whether it may trust its
+/// folder: its prompt is held until that is answered. Everything is cleaned up at the end.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Leave everything running, and say how to look at it
+    #[arg(long)]
+    keep: bool,
+}
 
 /// How the demo's agent reads on the screen.
 const PROFILE: &str = include_str!("profile.toml");
+
+/// Longer than this and something is wrong.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Agent and task of each worker.
+const TASKS: [(&str, &str); 3] = [
+    ("demo", "Write an about page"),
+    ("careful", "Tidy the stylesheet"),
+    ("demo", "Check every link"),
+];
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let cancel = context.cancel()?;
+    let scratch = Scratch::make().await?;
+    let mut stop = cancel.clone();
+    let played = tokio::select! {
+        played = time::timeout(LIMIT, play(context, &scratch, &cancel)) => {
+            played.unwrap_or_else(|_| Err(Failure::bug("the demo did not come to its end")))
+        }
+        () = proc::cancelled(&mut stop) => Err(Failure::interrupted()),
+    };
+    if args.keep && played.is_ok() {
+        let dir = scratch.keep();
+        context.print(&kept(&dir.display().to_string()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    scratch.end().await?;
+    played?;
+    context.print("\nAll of it is gone again: agents, windows, worktrees, the tmux server.\n")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn play(context: &Context, scratch: &Scratch, cancel: &Cancel) -> Result<(), Failure> {
+    let mut live = Live::new(context);
+    live.say("A scratch repository, a private tmux server, three tasks:\n\n")?;
+    for (agent, task) in TASKS {
+        live.say(&format!("  $ wtmag create --prompt \"{task}\" --agent {agent}\n"))?;
+    }
+    live.say("\n")?;
+    let mut watch = Watch::start(scratch).await?;
+    let creates = async {
+        tokio::try_join!(
+            create(scratch, TASKS[0], cancel),
+            create(scratch, TASKS[1], cancel),
+            create(scratch, TASKS[2], cancel),
+        )
+    };
+    tokio::pin!(creates);
+    let mut made = false;
+    // Until each prompt has arrived, or waits for a person.
+    while !(made && watch.all(|known, it| has_prompt(known, it) || asks(it))) {
+        live.show(&watch.known)?;
+        tokio::select! {
+            done = &mut creates, if !made => {
+                done?;
+                made = true;
+            }
+            more = watch.next() => more?,
+        }
+    }
+    live.show(&watch.known)?;
+    answer(scratch, &mut live, &watch).await?;
+    while !watch.all(|known, it| has_prompt(known, it) && it.state.turn.value == Turn::Idle) {
+        watch.next().await?;
+        live.show(&watch.known)?;
+    }
+    live.say(&receipts(&watch.known))?;
+    live.say(NEXT)
+}
+
+/// Everything about the workers of the scratch server, pushed by its hub.
+struct Watch {
+    context: Context,
+    hub: Hub,
+    known: Known,
+}
+
+impl Watch {
+    async fn start(scratch: &Scratch) -> Result<Self, Failure> {
+        let context = scratch.context();
+        let mut hub = context.hub().await?;
+        hub.ask(Ask::Subscribe { workers: Vec::new() }).await?;
+        Ok(Self { context, hub, known: Known::default() })
+    }
+
+    async fn next(&mut self) -> Result<(), Failure> {
+        let event = self.hub.event().await?;
+        if !matches!(event.what, Happened::Created) {
+            self.known.apply(event);
+            return Ok(());
+        }
+        // By a connection of its own, so that no event is taken for the answer.
+        if let Answer::Workers { workers, deliveries, .. } =
+            self.context.ask(Ask::List { ended: false }).await?
+        {
+            self.known.workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
+            self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
+        }
+        Ok(())
+    }
+
+    fn all(&self, is: impl Fn(&Known, &Worker) -> bool) -> bool {
+        let workers = &self.known.workers;
+        workers.len() == TASKS.len() && workers.values().all(|it| is(&self.known, it))
+    }
+}
+
+async fn create(
+    scratch: &Scratch,
+    (agent, task): (&str, &str),
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let socket = scratch.socket();
+    let server = ["-S".as_ref(), socket.as_os_str()];
+    let words = ["create", "--prompt", task, "--agent", agent];
+    let cmd = scratch.cmd(&scratch.program).args(server).args(words);
+    let output = cmd.run(cancel).await?;
+    if output.is_success() {
+        return Ok(());
+    }
+    Err(Failure::user(format!("`wtmag create` failed: {}", output.stderr_text())))
+}
+
+fn has_prompt(known: &Known, worker: &Worker) -> bool {
+    delivery(known, &worker.id).is_some_and(|it| it.step == Step::Accepted)
+}
+
+fn asks(worker: &Worker) -> bool {
+    worker.state.turn.value == Turn::Blocked(Blocker::Trust)
+}
+
+/// Does what a person would do about the one that asks.
+async fn answer(scratch: &Scratch, live: &mut Live<'_>, watch: &Watch) -> Result<(), Failure> {
+    let Some(worker) = watch.known.workers.values().find(|it| asks(it)) else { return Ok(()) };
+    let id = &worker.id;
+    let shown = watch.context.ask(Ask::Show { id: id.clone() }).await?;
+    let Answer::Shown { screen: Some(screen), .. } = shown else { return Ok(()) };
+    let rows: Vec<String> =
+        screen.last_lines(8).iter().map(|row| format!("    │ {row}\n")).collect();
+    live.say(&format!(
+        "\n{id} is held: its agent asks something first, and typing now would answer it.\n\n{}\n\
+         wtmag leaves that to you: `wtmag attach {id}`, then ↑ and Enter.\n\
+         The demo presses these keys in its window now; the prompt goes out by itself.\n\n",
+        rows.concat()
+    ))?;
+    let pane = worker.place.pane.to_string();
+    scratch.tmux(&["send-keys", "-t", &pane, "Up", "Enter"]).await?;
+    Ok(())
+}
+
+fn receipts(known: &Known) -> String {
+    let mut text = "\nEvery prompt has a receipt, with the time of each step:\n\n".to_owned();
+    for it in known.deliveries.values() {
+        text.push_str(&format!("  {}\n    {}\n", it.worker, receipt::line(it)));
+    }
+    text
+}
+
+const NEXT: &str = "
+What you would type next, in a repository of your own:
+
+  wtmag list                                  all workers and their states
+  wtmag show blog-prompt-check-every-link     one in full, with its screen
+  wtmag attach blog-prompt-check-every-link   go to its window
+  wtmag send blog-prompt-check-every-link \"…\" tell it something
+  wtmag cleanup blog-prompt-check-every-link  drop it, unless that would lose work
+";
+
+fn kept(dir: &str) -> String {
+    format!(
+        "
+Everything goes on. To look at it, and to use the commands above in a shell:
+
+  tmux -S {dir}/tmux attach
+  . {dir}/env
+
+To end it:
+
+  tmux -S {dir}/tmux kill-server; rm -r {dir}
+"
+    )
+}

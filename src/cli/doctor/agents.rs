@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, ffi::OsStr, path::Path};
 
 use super::{Doctor, Finding};
 use crate::{
-    agents::{BUILTIN, GENERIC, Profile},
+    agents::{GENERIC, Profile},
+    cli::{Failure, settings},
     config::Agent,
 };
 
@@ -26,7 +27,8 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     let shell = shell(doctor).await;
     let mut missing = BTreeSet::new();
     for (name, agent) in &loaded.config.agents.by_name {
-        let profile = profile(doctor, name, agent);
+        let found_profile = settings::profile(&doctor.context.env, name, agent);
+        let profile = found_profile.map(|it| it.profile).map_err(|failure| broken(&failure));
         let found = find(doctor, &shell, agent).await;
         if found == Found::No && name != default {
             missing.insert(name.as_str());
@@ -128,37 +130,12 @@ fn version(text: &str) -> Option<String> {
     words.filter(|word| word.contains('.')).map(str::to_owned).next()
 }
 
-/// The profile as `create` would choose it: by `profile`, by the block's name, by the command.
-fn profile(doctor: &Doctor<'_>, name: &str, agent: &Agent) -> Result<Profile, Finding> {
-    let argv = agent.argv();
-    let command =
-        argv.first().and_then(|it| Path::new(it).file_name()?.to_str()).unwrap_or_default();
-    let wanted = agent.profile.as_deref();
-    let candidates = wanted.map_or_else(|| vec![name, command], |it| vec![it]);
-    for candidate in candidates {
-        let path = doctor.context.env.profiles_dir().join(format!("{candidate}.toml"));
-        let own = std::fs::read_to_string(&path).ok();
-        let built_in =
-            BUILTIN.iter().find(|(name, _)| *name == candidate).map(|(_, text)| (*text).to_owned());
-        if let Some(text) = own.or(built_in) {
-            return Profile::parse(&path.to_string_lossy(), &text).map_err(|error| broken(&error));
-        }
-    }
-    if let Some(wanted) = wanted {
-        return Err(Finding::problem(format!(
-            "agent `{name}` wants profile `{wanted}`, which does not exist"
-        ))
-        .advice(format!(
-            "write {}",
-            doctor.context.env.profiles_dir().join(format!("{wanted}.toml")).display()
-        )));
-    }
-    let text = BUILTIN.iter().find(|(name, _)| *name == GENERIC).map_or("", |(_, text)| *text);
-    Profile::parse(GENERIC, text).map_err(|error| broken(&error))
-}
-
-fn broken(error: &crate::agents::profile::Error) -> Finding {
-    error.source.to_string().lines().fold(Finding::problem(error.to_string()), Finding::advice)
+/// A profile that cannot be used, with the hints that the failure has.
+fn broken(failure: &Failure) -> Finding {
+    let text = failure.to_string();
+    let mut lines = text.lines().map(|line| line.trim_start_matches("error: "));
+    let finding = Finding::problem(lines.next().unwrap_or_default());
+    lines.fold(finding, Finding::advice)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::{
 };
 
 use self::report::{Finding, Group, Report};
-use super::{Context, Failure};
+use super::{Context, Failure, settings};
 use crate::{
     client::Whereabouts,
     config,
@@ -71,7 +71,7 @@ pub(crate) async fn run(context: &Context, _args: Args) -> Result<ExitCode, Fail
     if context.json() {
         context.print_json(&report)?;
     } else {
-        context.print(&report.render(context.style().colour))?;
+        context.print(&report.render(context.style()))?;
     }
     Ok(ExitCode::from(u8::from(report.problems > 0)))
 }
@@ -79,9 +79,7 @@ pub(crate) async fn run(context: &Context, _args: Args) -> Result<ExitCode, Fail
 impl<'a> Doctor<'a> {
     fn new(context: &'a Context, at: Option<Whereabouts>) -> Result<Self, Failure> {
         let repo = std::env::current_dir().ok().and_then(|dir| Repo::discover(&dir).ok());
-        let dirs =
-            repo.iter().flat_map(|it| it.worktree().into_iter().chain([it.home().to_owned()]));
-        let dirs: Vec<PathBuf> = dirs.collect();
+        let dirs = settings::project_dirs(repo.as_ref());
         let config = config::load(&context.env.config_file(), &dirs, &[]);
         let socket = at.as_ref().map(|it| it.tmux_socket.clone());
         Ok(Self { context, cancel: context.cancel()?, at, socket, repo, config })

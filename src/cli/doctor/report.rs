@@ -1,6 +1,8 @@
 //! What a check found, and how it is printed. Pure.
 use serde::Serialize;
 
+use crate::cli::output::{Paint, Style};
+
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -69,15 +71,15 @@ impl Report {
         Self { problems: count(Mark::Problem), notes: count(Mark::Note), groups }
     }
 
-    /// For a person; colours are for a terminal.
-    pub(super) fn render(&self, colour: bool) -> String {
+    /// For a person.
+    pub(super) fn render(&self, style: Style) -> String {
         let mut out = String::new();
         for group in self.groups.iter().filter(|group| !group.findings.is_empty()) {
-            out.push_str(&paint(colour, "1", group.name));
+            out.push_str(&style.paint(group.name, Paint::Bold));
             out.push('\n');
             for finding in &group.findings {
-                let (word, code) = finding.mark.shown();
-                let word = paint(colour, code, &format!("{word:<8}"));
+                let (word, paint) = finding.mark.shown();
+                let word = style.paint(&format!("{word:<8}"), paint);
                 out.push_str(&format!("  {word}{}\n", finding.text));
                 out.extend(finding.advice.iter().map(|line| format!("          {line}\n")));
             }
@@ -92,18 +94,13 @@ impl Report {
 }
 
 impl Mark {
-    /// Its word, and its colour as an SGR code.
-    fn shown(self) -> (&'static str, &'static str) {
+    fn shown(self) -> (&'static str, Paint) {
         match self {
-            Self::Ok => ("ok", "32"),
-            Self::Note => ("note", "33"),
-            Self::Problem => ("problem", "1;31"),
+            Self::Ok => ("ok", Paint::Green),
+            Self::Note => ("note", Paint::Yellow),
+            Self::Problem => ("problem", Paint::Red),
         }
     }
-}
-
-fn paint(colour: bool, code: &str, text: &str) -> String {
-    if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 fn count(n: usize, thing: &str) -> String {
@@ -133,7 +130,7 @@ mod tests {
 
     #[test]
     fn findings_are_grouped_and_counted() {
-        insta::assert_snapshot!(report().render(false), @r"
+        insta::assert_snapshot!(report().render(Style::default()), @r"
         tmux
           ok      tmux 3.5a
           note    the server has `destroy-unattached` on
@@ -156,11 +153,5 @@ mod tests {
                 "mark": "problem", "text": "`git` is not installed", "advice": ["install git"],
             })
         );
-    }
-
-    #[test]
-    fn colours_are_for_a_terminal() {
-        assert!(report().render(true).contains("\x1b[1;31mproblem"));
-        assert!(!report().render(false).contains('\x1b'));
     }
 }

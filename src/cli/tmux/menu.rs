@@ -9,7 +9,7 @@ use crate::model::{PaneId, WorkerId};
 type Size = (&'static str, &'static str);
 
 const LARGE: Size = ("80%", "75%");
-const SMALL: Size = ("60%", "40%");
+const SMALL: Size = ("70%", "50%");
 
 /// `display-menu` and all its arguments. Entries that need a worker are greyed without one.
 pub(super) fn menu(

@@ -46,9 +46,10 @@ pub(super) async fn promote(context: &Context, id: &WorkerId) -> Result<ExitCode
 pub(super) async fn cleanup(context: &Context, id: &WorkerId) -> Result<ExitCode, Failure> {
     context.print(&format!(
         "Clean up worker {id}?\n\n\
-         Its agent is ended, its window closed, its worktree removed. What exists nowhere else\n\
-         is kept: then nothing is done, and you are told what it is.\n\n\
-         y  clean up        any other key  leave it "
+         Its agent ends, its window and its worktree go.\n\
+         If that would lose work, nothing is done,\n\
+         and you are told what it is.\n\n\
+         y  clean up     any other key  leave it "
     ))?;
     let Some(Event::Key(key)) = next_key()? else { return Ok(ExitCode::SUCCESS) };
     context.print("\n\n")?;
