@@ -1,7 +1,7 @@
 //! Tells the hub what happened in a pane: by its socket, and by a file when it does not answer.
 //!
-//! Knows the spool's files and one request of the protocol. Never waits longer than [`BUDGET`]:
-//! an agent or a shell stands behind it.
+//! Knows the spool's files and one request of the protocol. Never waits long: an agent or a shell
+//! stands behind it.
 use std::{
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::net::UnixStream,
@@ -17,8 +17,12 @@ use crate::{
     wire::{self, Frame, Hello, Request},
 };
 
-/// Longest wait for the hub.
-const BUDGET: Duration = Duration::from_millis(30);
+/// Longest wait for the hub's answer.
+const ANSWER: Duration = Duration::from_millis(30);
+
+/// Longest wait until the report is in the hub's socket. That takes no time, unless the machine is
+/// busy or a stopped hub has as many callers as the system lets wait.
+const SEND: Duration = Duration::from_millis(250);
 
 /// How far a report came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,24 +71,31 @@ fn write_spool(spool: &Path, report: &HookReport) -> io::Result<PathBuf> {
 
 /// True when the hub answered in time, whatever it said.
 fn ask(socket: &Path, report: HookReport) -> bool {
-    let (answered, answer) = mpsc::sync_channel(1);
+    let (sender, progress) = mpsc::sync_channel(2);
     let socket = socket.to_owned();
-    // A connection to a stopped hub may hang in `connect`, which has no time limit of its own.
-    thread::spawn(move || answered.send(exchange(&socket, report).is_ok()));
-    answer.recv_timeout(BUDGET).unwrap_or(false)
+    // `connect` has no time limit of its own.
+    thread::spawn(move || {
+        let stream = send(&socket, report);
+        let is_sent = sender.send(stream.is_ok()).is_ok();
+        if let (true, Ok(stream)) = (is_sent, stream) {
+            sender.send(is_answered(stream)).unwrap_or_default();
+        }
+    });
+    progress.recv_timeout(SEND) == Ok(true) && progress.recv_timeout(ANSWER) == Ok(true)
 }
 
-fn exchange(socket: &Path, report: HookReport) -> io::Result<()> {
+fn send(socket: &Path, report: HookReport) -> io::Result<UnixStream> {
     let request = Request { id: 1, ask: Ask::Hook(report) };
     let mut lines = wire::encode(&Hello::new(process::id())).map_err(io::Error::other)?;
     lines.extend(wire::encode(&request).map_err(io::Error::other)?);
     let mut stream = UnixStream::connect(socket)?;
     stream.write_all(&lines)?;
+    Ok(stream)
+}
+
+fn is_answered(stream: UnixStream) -> bool {
     // The hub's hello comes first and is no frame.
-    for line in BufReader::new(stream).split(b'\n') {
-        if let Ok(Frame::Answer { .. } | Frame::Refused { .. }) = wire::decode(&line?) {
-            return Ok(());
-        }
-    }
-    Err(io::ErrorKind::UnexpectedEof.into())
+    let lines = BufReader::new(stream).split(b'\n').map_while(Result::ok);
+    let mut frames = lines.filter_map(|line| wire::decode(&line).ok());
+    frames.any(|frame| matches!(frame, Frame::Answer { .. } | Frame::Refused { .. }))
 }
