@@ -31,7 +31,7 @@ impl Context {
 
     /// The surroundings of a command in another environment, for another tmux server.
     pub(super) fn elsewhere(env: Env, socket: PathBuf) -> Self {
-        Self { env, server: Server { name: None, socket: Some(socket) }, json: false }
+        Self { env, server: Server { server_name: None, server_socket: Some(socket) }, json: false }
     }
 
     /// Print machine-readable output.
