@@ -344,6 +344,29 @@ fn an_agent_runs_in_the_worktree_and_its_shell_stays() {
     }
 }
 
+/// A program that was started from a terminal as usual ignores no signal and blocks none.
+#[cfg(target_os = "linux")]
+#[test]
+fn agent_and_shell_get_their_signals() {
+    // Numbers 32 and 33 are the C library's own.
+    let is_usual = |status: &str| {
+        let mask = |name| status.lines().find_map(|it: &str| it.strip_prefix(name)).unwrap();
+        let bits = |name| u64::from_str_radix(mask(name).trim(), 16).unwrap() & !(3 << 31);
+        assert_eq!((bits("SigBlk:"), bits("SigIgn:")), (0, 0), "{status}");
+    };
+    in_each(&SHELLS, |world| {
+        let pane = world.start(&["cp", "/proc/self/status", "agent"]);
+        assert_eq!(pane.report(), Hook::Started);
+        pane.exits(Exit::Code(0));
+        pane.shows("this is a shell");
+        pane.line("cp /proc/self/status shell; touch done");
+        until(|| world.worktree().join("done").exists(), || pane.screen());
+        for name in ["agent", "shell"] {
+            is_usual(&fs::read_to_string(world.worktree().join(name)).unwrap());
+        }
+    });
+}
+
 #[test]
 fn ctrl_c_in_cooked_mode_ends_the_agent_only() {
     in_each(&SHELLS, |world| {

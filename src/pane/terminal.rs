@@ -8,7 +8,7 @@ use std::{
 
 use nix::{
     sys::{
-        signal::{SigSet, Signal},
+        signal::{SigSet, SigmaskHow, Signal},
         termios::{self, FlushArg, SetArg, Termios},
     },
     unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp},
@@ -37,19 +37,21 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Call it before anything else uses the terminal. From here on this process may change the
-    /// terminal from the background.
+    /// Call it before anything else uses the terminal.
     pub(super) fn open() -> Self {
-        let mut in_background = SigSet::empty();
-        in_background.add(Signal::SIGTTOU);
-        in_background.thread_block().unwrap_or_default();
         Self { saved: termios::tcgetattr(io::stdin().as_fd()).ok() }
     }
 
     /// Makes `group` the foreground.
     pub(super) fn give(&self, group: Pid) {
+        // From the background this stops whoever does it, unless SIGTTOU is blocked; not for longer
+        // than this: children inherit what is blocked.
+        let mut mask = SigSet::empty();
+        mask.add(Signal::SIGTTOU);
+        let before = mask.thread_swap_mask(SigmaskHow::SIG_BLOCK);
         // Without a terminal, or for a group that has ended, there is nothing to give.
         tcsetpgrp(io::stdin().as_fd(), group).unwrap_or_default();
+        before.and_then(|it| it.thread_set_mask()).unwrap_or_default();
     }
 
     /// The group in the foreground, if it is not our own.
