@@ -42,10 +42,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
             None => return Ok(ExitCode::SUCCESS),
         },
     };
-    let target = match context.ask(Ask::Locate { id }).await? {
-        Answer::Located { session, window, .. } => format!("{session}:{window}"),
-        other => return Err(unexpected(&other)),
-    };
+    let answer = context.ask(Ask::Locate { id }).await?;
+    let Answer::Located { session, window, .. } = answer else { return Err(unexpected(&answer)) };
+    let target = format!("{session}:{window}");
     let socket = context.whereabouts()?.tmux_socket;
     let inside = context.caller()?.is_some();
     if !inside && args.client.is_none() {

@@ -41,7 +41,11 @@ impl Context {
 
     /// The hub of the tmux server that is meant.
     pub(crate) fn whereabouts(&self) -> Result<Whereabouts, Failure> {
-        Ok(Whereabouts::find(&self.env, self.server.server_socket.as_deref(), self.server.server_name.as_ref())?)
+        Ok(Whereabouts::find(
+            &self.env,
+            self.server.server_socket.as_deref(),
+            self.server.server_name.as_ref(),
+        )?)
     }
 
     /// A connection to that hub, which is started if need be.

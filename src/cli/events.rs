@@ -71,10 +71,8 @@ impl Log<'_> {
     async fn catch_up(&mut self, hub: &mut Hub) -> Result<(), Failure> {
         loop {
             let ask = Ask::Events { worker: self.worker.clone(), since: self.last, limit: PAGE };
-            let events = match hub.ask(ask).await? {
-                Answer::Events { events, .. } => events,
-                other => return Err(unexpected(&other)),
-            };
+            let answer = hub.ask(ask).await?;
+            let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
             let n_events = events.len();
             events.iter().try_for_each(|event| self.print(event))?;
             if u32::try_from(n_events).is_ok_and(|n| n < PAGE) {

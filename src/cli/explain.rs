@@ -31,9 +31,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let text = args.target.require()?;
     let mut hub = context.hub().await?;
     let id = resolve::worker(&mut hub, text, Enough::Part).await?.id;
-    let (worker, sample, verdict, rules) = match hub.ask(Ask::Explain { id }).await? {
-        Answer::Explained { worker, sample, verdict, rules } => (worker, sample, verdict, rules),
-        other => return Err(unexpected(&other)),
+    let answer = hub.ask(Ask::Explain { id }).await?;
+    let Answer::Explained { worker, sample, verdict, rules } = answer else {
+        return Err(unexpected(&answer));
     };
     if context.json() {
         context.print_json(&json!({

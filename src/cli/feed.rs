@@ -75,9 +75,9 @@ impl<'a> Feed<'a> {
 
     async fn subscribe(&mut self) -> Result<(), Failure> {
         let ask = Ask::Subscribe { workers: self.ids.clone() };
-        let (workers, deliveries) = match self.hub.ask(ask).await? {
-            Answer::Subscribed { workers, deliveries, .. } => (workers, deliveries),
-            other => return Err(unexpected(&other)),
+        let answer = self.hub.ask(ask).await?;
+        let Answer::Subscribed { workers, deliveries, .. } = answer else {
+            return Err(unexpected(&answer));
         };
         self.known.workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
         self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
@@ -89,14 +89,11 @@ impl<'a> Feed<'a> {
 
     /// By a connection of its own: an answer on ours would have to be told from events.
     async fn fetch(&mut self, worker: WorkerId, id: DeliveryId) -> Result<(), Failure> {
-        match self.context.ask(Ask::Receipts { worker: Some(worker) }).await? {
-            Answer::Receipts { deliveries } => {
-                let found = deliveries.into_iter().find(|it| it.id == id);
-                self.known.deliveries.extend(found.map(|it| (id, it)));
-                Ok(())
-            }
-            other => Err(unexpected(&other)),
-        }
+        let answer = self.context.ask(Ask::Receipts { worker: Some(worker) }).await?;
+        let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
+        let found = deliveries.into_iter().find(|it| it.id == id);
+        self.known.deliveries.extend(found.map(|it| (id, it)));
+        Ok(())
     }
 }
 

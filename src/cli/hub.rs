@@ -70,10 +70,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 
 async fn status(context: &Context) -> Result<ExitCode, Failure> {
     let mut hub = Hub::connect(&context.whereabouts()?).await?;
-    let status = match hub.ask(Ask::Status).await? {
-        Answer::Status(status) => *status,
-        other => return Err(unexpected(&other)),
-    };
+    let answer = hub.ask(Ask::Status).await?;
+    let Answer::Status(status) = answer else { return Err(unexpected(&answer)) };
+    let status = *status;
     if context.json() {
         context.print_json(&status)?;
     } else {

@@ -67,13 +67,11 @@ struct Found {
 
 impl Found {
     fn of(answer: Answer) -> Result<Self, Failure> {
-        match answer {
-            Answer::Workers { workers, deliveries, orphans } => {
-                let deliveries = deliveries.into_iter().map(|it| (it.worker.clone(), it));
-                Ok(Self { workers, deliveries: deliveries.collect(), orphans })
-            }
-            other => Err(unexpected(&other)),
-        }
+        let Answer::Workers { workers, deliveries, orphans } = answer else {
+            return Err(unexpected(&answer));
+        };
+        let deliveries = deliveries.into_iter().map(|it| (it.worker.clone(), it));
+        Ok(Self { workers, deliveries: deliveries.collect(), orphans })
     }
 }
 

@@ -26,16 +26,16 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub().await?;
     let id = args.target.worker_or_own(context, &mut hub, Enough::Prefix).await?.id;
-    let (session, ended) = match hub.ask(Ask::Promote { id: id.clone() }).await? {
-        Answer::Promoted { session, ended_sessions } => (session, ended_sessions),
-        other => return Err(unexpected(&other)),
+    let answer = hub.ask(Ask::Promote { id: id.clone() }).await?;
+    let Answer::Promoted { session, ended_sessions } = answer else {
+        return Err(unexpected(&answer));
     };
     if context.json() {
-        context.print_json(&json!({ "id": id, "session": session, "ended_sessions": ended }))?;
+        context.print_json(&json!({ "id": id, "session": session, "ended_sessions": ended_sessions }))?;
         return Ok(ExitCode::SUCCESS);
     }
     context.print(&format!("{id} has session {session} to itself\n"))?;
-    for name in ended {
+    for name in ended_sessions {
         context.print(&format!("session {name} ended: that was its last window\n"))?;
     }
     Ok(ExitCode::SUCCESS)

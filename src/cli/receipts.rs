@@ -33,10 +33,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Some(text) => Some(resolve::worker(&mut hub, text, Enough::Part).await?.id),
         None => None,
     };
-    let deliveries = match hub.ask(Ask::Receipts { worker }).await? {
-        Answer::Receipts { deliveries } => deliveries,
-        other => return Err(unexpected(&other)),
-    };
+    let answer = hub.ask(Ask::Receipts { worker }).await?;
+    let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
     print(context, &deliveries)?;
     Ok(ExitCode::SUCCESS)
 }

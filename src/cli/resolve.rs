@@ -95,10 +95,9 @@ pub(crate) async fn workers(
 
 /// All workers that were not cleaned up.
 pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    match hub.ask(Ask::List { ended: false }).await? {
-        Answer::Workers { workers, .. } => Ok(workers),
-        other => Err(super::unexpected(&other)),
-    }
+    let answer = hub.ask(Ask::List { ended: false }).await?;
+    let Answer::Workers { workers, .. } = answer else { return Err(super::unexpected(&answer)) };
+    Ok(workers)
 }
 
 fn pick(workers: Vec<Worker>, id: &WorkerId) -> Result<Worker, Failure> {

@@ -180,20 +180,16 @@ async fn send(
     text: String,
 ) -> Result<Delivery, Failure> {
     let new = NewDelivery { worker, text, submit: !args.no_submit, interrupt: args.now };
-    match hub.ask(Ask::Send(new)).await? {
-        Answer::Queued { delivery, .. } => Ok(delivery),
-        other => Err(unexpected(&other)),
-    }
+    let answer = hub.ask(Ask::Send(new)).await?;
+    let Answer::Queued { delivery, .. } = answer else { return Err(unexpected(&answer)) };
+    Ok(delivery)
 }
 
 async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> {
-    match context.ask(Ask::Cancel { delivery: id }).await? {
-        Answer::Done => {
-            context.say(&format!("delivery {id} is withdrawn"));
-            Ok(ExitCode::SUCCESS)
-        }
-        other => Err(unexpected(&other)),
-    }
+    let answer = context.ask(Ask::Cancel { delivery: id }).await?;
+    let Answer::Done = answer else { return Err(unexpected(&answer)) };
+    context.say(&format!("delivery {id} is withdrawn"));
+    Ok(ExitCode::SUCCESS)
 }
 
 fn finish(

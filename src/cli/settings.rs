@@ -17,7 +17,7 @@ pub(crate) fn load(context: &Context, repo: Option<&Repo>) -> Result<Loaded, Fai
     let file = context.env.config_file();
     match config::write_template(&file) {
         Ok(true) => {
-            context.say(&format!("note: wrote `{}`, with everything explained", file.display()))
+            context.say(&format!("note: wrote `{}`, with everything explained", file.display()));
         }
         Ok(false) => {}
         // A home that cannot be written to does not keep anybody from working.

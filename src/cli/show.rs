@@ -54,20 +54,17 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 }
 
 async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
-    match hub.ask(Ask::Show { id: worker.id }).await? {
-        Answer::Shown { worker, screen, deliveries } => {
-            Ok(Shown { worker: *worker, deliveries, screen })
-        }
-        other => Err(unexpected(&other)),
-    }
+    let answer = hub.ask(Ask::Show { id: worker.id }).await?;
+    let Answer::Shown { worker, screen, deliveries } = answer else {
+        return Err(unexpected(&answer));
+    };
+    Ok(Shown { worker: *worker, deliveries, screen })
 }
 
 /// One that was cleaned up, when its id is given in full.
 async fn ended(hub: &mut Hub, text: &str, failure: Failure) -> Result<Shown, Failure> {
-    let workers = match hub.ask(Ask::List { ended: true }).await? {
-        Answer::Workers { workers, .. } => workers,
-        other => return Err(unexpected(&other)),
-    };
+    let answer = hub.ask(Ask::List { ended: true }).await?;
+    let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
     let mut found = workers.into_iter().filter(|it| it.id.as_str() == text);
     let Some(worker) = found.next_back() else { return Err(failure) };
     Ok(Shown { worker, deliveries: Vec::new(), screen: None })

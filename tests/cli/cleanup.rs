@@ -71,7 +71,8 @@ fn force_drops_it_all_the_same() {
 fn a_branch_that_was_there_before_stays() {
     let desk = Desk::new();
     desk.git(&["branch", "topic"]);
-    let made = desk.wtmag(&["create", "--prompt", "x", "--name", "topic", "--reuse", "--json"]).json();
+    let made =
+        desk.wtmag(&["create", "--prompt", "x", "--name", "topic", "--reuse", "--json"]).json();
     let id = made["worker"]["id"].as_str().unwrap();
     settle(&desk, id);
     let done = desk.wtmag(&["cleanup", id, "--json"]).json();
@@ -103,10 +104,12 @@ fn it_works_from_the_workers_own_window() {
     settle(&desk, &id);
     let tmux = desk.sandbox.tmux();
     let window = tmux.run(["list-windows", "-t", "=main", "-F", "#{window_id} #{@wtmag_id}"]);
-    let window = window.lines().find_map(|it| it.strip_suffix(&format!(" {id}"))).unwrap().to_owned();
+    let window =
+        window.lines().find_map(|it| it.strip_suffix(&format!(" {id}"))).unwrap().to_owned();
     // A pane of the user's beside the agent, in the worktree.
     let dir = worktree(&desk, &id).display().to_string();
-    let pane = tmux.run(["split-window", "-d", "-P", "-F", "#{pane_id}", "-t", &window, "-c", &dir]);
+    let pane =
+        tmux.run(["split-window", "-d", "-P", "-F", "#{pane_id}", "-t", &window, "-c", &dir]);
     let program = env!("CARGO_BIN_EXE_wtmag");
     tmux.type_text(&pane, &format!("{program} cleanup\n"));
     tmux.wait_for_text(&pane, &format!("Drop {id}"));

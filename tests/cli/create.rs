@@ -154,7 +154,10 @@ fn a_dialog_in_the_way_holds_the_prompt_until_somebody_answers() {
     let args = ["create", "--prompt", "x", "--agent", "trusty", "--json"];
     let held = desk.wtmag(&args).json();
     assert!(start.elapsed() < Duration::from_secs(15));
-    assert_eq!((&held["outcome"], &held["worker"]["state"]["text"]), (&"held".into(), &"blocked: trust".into()));
+    assert_eq!(
+        (&held["outcome"], &held["worker"]["state"]["text"]),
+        (&"held".into(), &"blocked: trust".into())
+    );
     assert_eq!(held["held"], "the agent shows a dialog (trust)");
     let shown = desk.wtmag(&["create", "--prompt", "y", "--agent", "trusty"]).success();
     assert!(shown.contains("held: the agent shows a dialog (trust)"), "{shown}");
@@ -175,17 +178,26 @@ fn a_dialog_in_the_way_holds_the_prompt_until_somebody_answers() {
 fn a_state_can_be_waited_for() {
     let desk = Desk::new();
     let made = desk.wtmag(&["create", "--prompt", "x", "--wait=idle", "--json"]).json();
-    assert_eq!((&made["outcome"], &made["worker"]["state"]["state"]), (&"reached".into(), &"idle".into()));
+    assert_eq!(
+        (&made["outcome"], &made["worker"]["state"]["state"]),
+        (&"reached".into(), &"idle".into())
+    );
 }
 
 #[test]
 fn a_prompt_can_be_handed_over_at_the_start() {
     let desk = Desk::new();
     let agent = desk.sandbox.fake_agent();
-    let block = format!("[agents.arg]\ncommand = \"{}\"\nprofile = \"fake\"\nprompt_flag = \"\"\n", agent.display());
+    let block = format!(
+        "[agents.arg]\ncommand = \"{}\"\nprofile = \"fake\"\nprompt_flag = \"\"\n",
+        agent.display()
+    );
     desk.config(&block);
     let made = desk.wtmag(&["create", "--prompt", "x", "--agent", "arg", "--json"]).json();
-    assert_eq!((&made["outcome"], &made["delivery"]["mode"]), (&"accepted".into(), &"argument".into()));
+    assert_eq!(
+        (&made["outcome"], &made["delivery"]["mode"]),
+        (&"accepted".into(), &"argument".into())
+    );
     assert_eq!(desk.sandbox.agent_log().turns(None), [BOOTSTRAP]);
 }
 

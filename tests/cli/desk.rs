@@ -94,7 +94,8 @@ impl Desk {
             block("slow", &["--set", "turn.min_ms=600000", "--set", "turn.max_ms=600000"]),
             block("late", &["--set", "start_delay_ms=600000"]),
             "[agents.missing]\ncommand = \"no-such-agent\"\ndelivery = \"ready\"\n".to_owned(),
-            "[agents.dies]\ncommand = \"sh -c 'echo boom; exit 3'\"\ndelivery = \"ready\"\n".to_owned(),
+            "[agents.dies]\ncommand = \"sh -c 'echo boom; exit 3'\"\ndelivery = \"ready\"\n"
+                .to_owned(),
             more.to_owned(),
         ];
         self.sandbox.put("config/wtmag/config.toml", text.concat());

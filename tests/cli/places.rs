@@ -49,9 +49,15 @@ fn promote_gives_a_window_its_own_session() {
     let id = desk.worker("topic");
     let pane = desk.list(&[])[0]["pane"].as_str().unwrap().to_owned();
     let from_within = desk.sandbox.wtmag_in(&pane, ["promote", "--json"]).run().json();
-    assert_eq!((&from_within["session"], &from_within["id"]), (&id.as_str().into(), &id.as_str().into()));
+    assert_eq!(
+        (&from_within["session"], &from_within["id"]),
+        (&id.as_str().into(), &id.as_str().into())
+    );
     let workers = desk.list(&[]);
-    assert_eq!((&workers[0]["placement"], &workers[0]["pane"]), (&"session".into(), &pane.as_str().into()));
+    assert_eq!(
+        (&workers[0]["placement"], &workers[0]["pane"]),
+        (&"session".into(), &pane.as_str().into())
+    );
     let said = desk.wtmag(&["promote", "--id", &id]).failure(1);
     assert!(said.contains("has a session of its own already"), "{said}");
 }
@@ -63,12 +69,18 @@ fn list_hides_what_is_gone_and_says_how_much() {
     let (one, other) = (desk.worker("one"), desk.worker("other"));
     let table = desk.wtmag(&["list"]).success();
     assert!(table.starts_with("ID"), "{table}");
-    assert!(table.contains(&one) && table.contains(&other) && table.contains("window in main"), "{table}");
+    assert!(
+        table.contains(&one) && table.contains(&other) && table.contains("window in main"),
+        "{table}"
+    );
     let pane = desk.list(&[])[0]["pane"].as_str().unwrap().to_owned();
     desk.sandbox.tmux().run(["kill-pane", "-t", &pane]);
     desk.wait_for_state(&one, "lost: window closed");
     let table = desk.wtmag(&["list"]).success();
-    assert!(!table.contains(&one) && table.contains("1 worker more: `wtmag list --all`"), "{table}");
+    assert!(
+        !table.contains(&one) && table.contains("1 worker more: `wtmag list --all`"),
+        "{table}"
+    );
     assert_eq!((desk.list(&[]).len(), desk.list(&["--all"]).len()), (1, 2));
 }
 

@@ -22,7 +22,10 @@ fn a_text_for_a_busy_agent_is_held_and_can_be_withdrawn() {
     let desk = Desk::new();
     let id = desk.worker_of("slow", "topic");
     let held = desk.wtmag(&["send", &id, "later", "--json"]).json();
-    assert_eq!((&held[0]["step"], &held[0]["held"]), (&"queued".into(), &"a turn is running".into()));
+    assert_eq!(
+        (&held[0]["step"], &held[0]["held"]),
+        (&"queued".into(), &"a turn is running".into())
+    );
     let waited = desk.wtmag(&["send", &id, "never", "--wait", "--timeout", "1"]);
     assert!(waited.stdout.contains("queued, held: an earlier delivery is not done"), "{waited}");
     assert_eq!(waited.code, 4, "{waited}");
@@ -102,7 +105,8 @@ fn events_can_be_read_on_from_any_number() {
     let since = numbers[2].to_string();
     assert_eq!(read(&["--since", &since])[0]["seq"], numbers[3]);
     assert!(read(&["--worker", "topic"]).iter().all(|it| it["worker"] == id.as_str()));
-    let mut follow = desk.start(&["events", "--follow", "--since", &numbers.last().unwrap().to_string()]);
+    let mut follow =
+        desk.start(&["events", "--follow", "--since", &numbers.last().unwrap().to_string()]);
     desk.wtmag(&["promote", &id]).success();
     let line: serde_json::Value = serde_json::from_str(&follow.line()).unwrap();
     assert_eq!(line["seq"].as_u64().unwrap(), numbers.last().unwrap() + 1);
@@ -111,17 +115,28 @@ fn events_can_be_read_on_from_any_number() {
 #[test]
 fn a_hook_of_an_agent_reaches_the_hub_and_never_fails() {
     let desk = Desk::new();
-    desk.sandbox.run(env!("CARGO_BIN_EXE_wtmag")).args(["hook", "claude"]).input("{").run().success();
+    desk.sandbox
+        .run(env!("CARGO_BIN_EXE_wtmag"))
+        .args(["hook", "claude"])
+        .input("{")
+        .run()
+        .success();
     let hook = desk.sandbox.path("run/then");
     let touch = hook.display().to_string();
     let codex = ["hook", "codex", "--then", "touch", &touch, "{}"];
-    desk.sandbox.run(env!("CARGO_BIN_EXE_wtmag")).args(codex).cwd(desk.sandbox.path("run")).run().success();
+    desk.sandbox
+        .run(env!("CARGO_BIN_EXE_wtmag"))
+        .args(codex)
+        .cwd(desk.sandbox.path("run"))
+        .run()
+        .success();
     assert!(hook.exists() && desk.sandbox.path("run/{}").exists());
     desk.config(&format!(
         "[agents.claude]\ncommand = \"sh -c 'exec {}'\"\nprofile = \"hooked\"\ndelivery = \"ready\"\n",
         desk.sandbox.fake_agent().display()
     ));
-    let profile = std::fs::read_to_string(desk.sandbox.path("config/wtmag/agents/fake.toml")).unwrap();
+    let profile =
+        std::fs::read_to_string(desk.sandbox.path("config/wtmag/agents/fake.toml")).unwrap();
     let profile = profile.replace("[timing]", "[hooks]\nkind = \"claude\"\n[timing]");
     desk.sandbox.put("config/wtmag/agents/hooked.toml", profile);
     let id = desk.worker_of("claude", "topic");
@@ -134,7 +149,8 @@ fn a_hook_of_an_agent_reaches_the_hub_and_never_fails() {
         let (name, value) = var.split_once('=').unwrap();
         run = run.env(name, value);
     }
-    let payload = r#"{"hook_event_name":"Stop","session_id":"s1","last_assistant_message":"All done."}"#;
+    let payload =
+        r#"{"hook_event_name":"Stop","session_id":"s1","last_assistant_message":"All done."}"#;
     run.input(payload).run().success();
     eventually(SOON, "the message", || {
         let shown = desk.wtmag(&["show", &id, "--json"]).json();

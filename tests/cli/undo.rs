@@ -75,7 +75,10 @@ fn a_hook_that_fails_undoes_everything_and_is_shown() {
     desk.sandbox.put("config/worktrunk/config.toml", "pre-start = \"echo no luck >&2; exit 3\"\n");
     let before = desk.traces();
     let said = desk.wtmag(&["create", "--prompt", "x"]).failure(1);
-    assert!(said.contains("a pre-start hook failed with code 3") && said.contains("no luck"), "{said}");
+    assert!(
+        said.contains("a pre-start hook failed with code 3") && said.contains("no luck"),
+        "{said}"
+    );
     assert_eq!(desk.traces(), before);
     desk.wtmag(&["create", "--prompt", "x", "--no-hooks"]).success();
 }
@@ -84,7 +87,10 @@ fn a_hook_that_fails_undoes_everything_and_is_shown() {
 fn hooks_of_the_project_run_only_when_somebody_approved_them() {
     let desk = Desk::new();
     let ran = desk.sandbox.path("run/ran");
-    desk.sandbox.put(desk.dir.join(".config/wt.toml"), format!("pre-start = \"touch {}\"\n", ran.display()));
+    desk.sandbox.put(
+        desk.dir.join(".config/wt.toml"),
+        format!("pre-start = \"touch {}\"\n", ran.display()),
+    );
     desk.git(&["add", ".config/wt.toml"]);
     desk.git(&["commit", "--quiet", "-m", "Hooks"]);
     desk.git(&["push", "--quiet", "origin", "main"]);

@@ -120,12 +120,12 @@ impl Chosen {
         trust: Option<&str>,
         wire: Option<&Wire>,
     ) -> Result<Launch, Failure> {
-        self.try_request(env, writable, trust, wire).map_err(|error| match error {
-            Error::NoMapping { .. } => Failure::user(error).hint(format!(
-                "choose another agent with `--agent`, or write a profile for `{}`",
-                self.name
-            )),
-            error => error.into(),
+        self.try_request(env, writable, trust, wire).map_err(|error| {
+            if !matches!(error, Error::NoMapping { .. }) {
+                return error.into();
+            }
+            let hint = "choose another agent with `--agent`, or write a profile for this one";
+            Failure::user(error).hint(hint)
         })
     }
 

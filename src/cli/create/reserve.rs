@@ -31,7 +31,7 @@ pub(super) async fn reserve(
         if tip.is_some() && is_numbered(order) {
             continue;
         }
-        let prepared = match prepare(hub, site, order, &branch).await {
+        let answer = match prepare(hub, site, order, &branch).await {
             Err(client::Error::Refused(refusal))
                 if refusal.kind == RefusalKind::Exists && is_numbered(order) =>
             {
@@ -39,10 +39,7 @@ pub(super) async fn reserve(
             }
             other => other?,
         };
-        let prepared = match prepared {
-            Answer::Prepared(prepared) => prepared,
-            other => return Err(unexpected(&other)),
-        };
+        let Answer::Prepared(prepared) = answer else { return Err(unexpected(&answer)) };
         if tip.is_some() {
             check_reuse(site, order, &branch)?;
         }
