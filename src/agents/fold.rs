@@ -416,6 +416,8 @@ impl Tracker {
         match event {
             Event::Started | Event::Ended { .. } => None,
             Event::PromptAccepted { .. } => working("the agent took a prompt".to_owned()),
+            // A retry begins to work, too, and says less than we may know.
+            Event::Busy if self.turn.is_busy() => None,
             Event::Busy => working("the agent began to work".to_owned()),
             Event::Answered => {
                 // Also said after every tool call: no news unless something was asked.

@@ -49,7 +49,7 @@ pub struct Request<'a> {
     pub prompt_flag: Option<&'a str>,
     /// A directory that the user wants trusted without a question.
     pub trust: Option<&'a str>,
-    /// Directories outside the worktree that the agent must write to commit.
+    /// Directories outside the worktree that a sandboxed agent must write: [`commit_dirs`].
     pub writable: &'a [String],
     pub resume: Option<&'a Resume>,
     pub wire: Option<&'a Wire>,
@@ -192,6 +192,14 @@ pub fn launch(profile: &Profile, request: &Request<'_>) -> Result<Launch, Error>
     let env = build.env.into_iter().filter(is_new).collect();
     let file = request.wire.and_then(|wire| wire.file.clone());
     Ok(Launch { argv: build.argv, env, file })
+}
+
+/// What `git commit` writes for a linked worktree, and no more: not the hooks and the configuration,
+/// by which an agent could leave its sandbox. `common` is the repository's directory, `git_dir` the
+/// worktree's own one in it. Codex keeps the latter read-only unless it is named itself.
+pub fn commit_dirs(common: &str, git_dir: &str) -> [String; 4] {
+    let inside = |name: &str| format!("{}/{name}", common.trim_end_matches('/'));
+    [inside("objects"), inside("refs"), inside("logs"), git_dir.to_owned()]
 }
 
 struct Build<'a> {
@@ -516,7 +524,7 @@ mod tests {
                 prompt: None,
                 prompt_flag: None,
                 trust: Some("/w/a \"b\" {path}"),
-                writable: &strings(&["/r/.git"]),
+                writable: &commit_dirs("/r/.git/", "/r/.git/worktrees/x"),
                 resume: Some(&resume),
                 wire: Some(&wire),
                 env: &BTreeMap::new(),
@@ -529,7 +537,13 @@ mod tests {
             "--search",
             "--no-daemon",
             "--add-dir",
-            "/r/.git",
+            "/r/.git/objects",
+            "--add-dir",
+            "/r/.git/refs",
+            "--add-dir",
+            "/r/.git/logs",
+            "--add-dir",
+            "/r/.git/worktrees/x",
             "-c",
             "projects={'/w/a \"b\" {path}'={trust_level=\"trusted\"}}",
             "-c",
