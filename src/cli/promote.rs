@@ -31,7 +31,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         return Err(unexpected(&answer));
     };
     if context.json() {
-        context.print_json(&json!({ "id": id, "session": session, "ended_sessions": ended_sessions }))?;
+        context.print_json(
+            &json!({ "id": id, "session": session, "ended_sessions": ended_sessions }),
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     context.print(&format!("{id} has session {session} to itself\n"))?;

@@ -25,7 +25,7 @@ use crate::{
     model::{Cleanup, Hold, PaneId, SessionId, Worker},
     proc::{self, Cmd},
     tmux::{
-        Absent, Connection, Error, Event, Events, Server,
+        Absent, Connection, Error, Event, Events, Promoted, Server,
         command::{Guard, NewWindow, Show as TmuxShow},
         reply::{Acted as TmuxActed, PaneRow, Refusal},
     },
@@ -112,64 +112,6 @@ impl Performer {
             Effect::Link { may_start, after } => self.link(may_start, after),
             Effect::Unlink => self.unlink(),
             Effect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
-            Effect::ListPanes { after } => self.with(move |tmux| async move {
-                time::sleep(after).await;
-                let rows = tmux.panes().await.map_err(|error| words(&error));
-                let fleet = tmux.info().fleet;
-                Some(Input::Panes(rows.map(|rows| {
-                    rows.into_iter().filter_map(|row| pane_seen(row, fleet)).collect()
-                })))
-            }),
-            Effect::FindSession { ticket, caller } => self.with(move |tmux| async move {
-                let found = tmux.caller_session(caller.pane, caller.session).await;
-                let found = found.map(|link| link.map(|it| (it.session, it.session_name)));
-                Some(Input::SessionFound { ticket, found: found.map_err(|error| words(&error)) })
-            }),
-            Effect::MakeWindow(spec) => self.with(move |tmux| async move {
-                let worker = spec.worker.clone();
-                let made = make_window(tmux, *spec).await.map_err(|error| words(&error));
-                Some(Input::WindowMade { worker, made })
-            }),
-            Effect::Look { worker, pane, resume } => self.with(move |tmux| async move {
-                let sample = if resume { tmux.sample(pane).await } else { tmux.look(pane).await };
-                Some(Input::Sampled { worker, sample: sample.map_err(|error| words(&error)) })
-            }),
-            Effect::Act { worker, delivery, pane, command, act } => {
-                self.with(move |tmux| async move {
-                    let acted = do_act(tmux, pane, &Guard { command }, act).await;
-                    Some(Input::Acted {
-                        worker,
-                        delivery,
-                        acted: acted.map_err(|error| words(&error)),
-                    })
-                });
-            }
-            Effect::Promote { ticket, worker, window, name, cwd } => {
-                self.with(move |tmux| async move {
-                    let done = tmux.promote(window, &name, &cwd).await;
-                    let done = done.map(|it| PromotedTo {
-                        session: it.session,
-                        name: name.clone(),
-                        ended_sessions: it.ended,
-                    });
-                    Some(Input::Promoted {
-                        ticket,
-                        worker,
-                        done: done.map_err(|error| words(&error)),
-                    })
-                });
-            }
-            Effect::CloseWindow { worker, window } => self.with(move |tmux| async move {
-                let done = tmux.kill_window(window).await.map_err(|error| words(&error));
-                Some(Input::WindowClosed { worker, done })
-            }),
-            Effect::Status { window, word } => self.with(move |tmux| async move {
-                ignore(
-                    "@wtmag_status",
-                    tmux.set_window_option(window, "@wtmag_status", &word).await,
-                );
-                None
-            }),
             Effect::Announce(text) => tracing::info!(text),
             Effect::Keep { worker, samples } => self.screens.append(&worker, &samples),
             // The loop's own.
@@ -177,6 +119,14 @@ impl Performer {
             | Effect::Answer(..)
             | Effect::Subscribe(..)
             | Effect::Leave { .. } => {}
+            effect @ (Effect::ListPanes { .. }
+            | Effect::FindSession { .. }
+            | Effect::MakeWindow(_)
+            | Effect::Look { .. }
+            | Effect::Act { .. }
+            | Effect::Promote { .. }
+            | Effect::CloseWindow { .. }
+            | Effect::Status { .. }) => self.with(move |tmux| on_tmux(tmux, effect)),
         }
     }
 
@@ -193,6 +143,62 @@ impl Performer {
             }
         });
     }
+}
+
+/// An act on the held connection, and what came of it.
+async fn on_tmux(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
+    Some(match effect {
+        Effect::ListPanes { after } => {
+            time::sleep(after).await;
+            let rows = tmux.panes().await.map_err(|error| words(&error));
+            let fleet = tmux.info().fleet;
+            let seen = |rows: Vec<PaneRow>| {
+                rows.into_iter().filter_map(|row| pane_seen(row, fleet)).collect()
+            };
+            Input::Panes(rows.map(seen))
+        }
+        Effect::FindSession { ticket, caller } => {
+            let found = tmux.caller_session(caller.pane, caller.session).await;
+            let found = found.map(|link| link.map(|it| (it.session, it.session_name)));
+            Input::SessionFound { ticket, found: found.map_err(|error| words(&error)) }
+        }
+        Effect::MakeWindow(spec) => {
+            let worker = spec.worker.clone();
+            let made = make_window(tmux, *spec).await.map_err(|error| words(&error));
+            Input::WindowMade { worker, made }
+        }
+        Effect::Look { worker, pane, resume } => {
+            let sample = if resume { tmux.sample(pane).await } else { tmux.look(pane).await };
+            Input::Sampled { worker, sample: sample.map_err(|error| words(&error)) }
+        }
+        Effect::Act { worker, delivery, pane, command, act } => {
+            let acted = do_act(tmux, pane, &Guard { command }, act).await;
+            Input::Acted { worker, delivery, acted: acted.map_err(|error| words(&error)) }
+        }
+        Effect::Promote { ticket, worker, window, name, cwd } => {
+            let done = tmux.promote(window, &name, &cwd).await.map_err(|error| words(&error));
+            let to =
+                |it: Promoted| PromotedTo { session: it.session, name, ended_sessions: it.ended };
+            Input::Promoted { ticket, worker, done: done.map(to) }
+        }
+        Effect::CloseWindow { worker, window } => {
+            let done = tmux.kill_window(window).await.map_err(|error| words(&error));
+            Input::WindowClosed { worker, done }
+        }
+        Effect::Status { window, word } => {
+            ignore("@wtmag_status", tmux.set_window_option(window, "@wtmag_status", &word).await);
+            return None;
+        }
+        Effect::Record(_)
+        | Effect::Answer(..)
+        | Effect::Subscribe(..)
+        | Effect::Link { .. }
+        | Effect::Unlink
+        | Effect::Cleanup { .. }
+        | Effect::Keep { .. }
+        | Effect::Announce(_)
+        | Effect::Leave { .. } => return None,
+    })
 }
 
 /// The connection: made, left.

@@ -247,7 +247,20 @@ impl Hub {
                     tracing::info!(why, "leaving");
                     self.leaving = true;
                 }
-                act => self.performer.perform(act),
+                act @ (Effect::Record(_)
+                | Effect::Link { .. }
+                | Effect::Unlink
+                | Effect::ListPanes { .. }
+                | Effect::FindSession { .. }
+                | Effect::MakeWindow(_)
+                | Effect::Look { .. }
+                | Effect::Act { .. }
+                | Effect::Promote { .. }
+                | Effect::CloseWindow { .. }
+                | Effect::Cleanup { .. }
+                | Effect::Status { .. }
+                | Effect::Keep { .. }
+                | Effect::Announce(_)) => self.performer.perform(act),
             }
         }
     }

@@ -198,23 +198,23 @@ impl Hub {
 }
 
 fn answer_to(out: &[Effect], to: Ticket) -> Option<Answer> {
-    out.iter().find_map(|effect| match effect {
-        Effect::Answer(ticket, Ok(answer)) if *ticket == to => Some((**answer).clone()),
-        _ => None,
+    out.iter().find_map(|effect| {
+        let Effect::Answer(ticket, Ok(answer)) = effect else { return None };
+        (*ticket == to).then(|| (**answer).clone())
     })
 }
 
 fn refusal_to(out: &[Effect], to: Ticket) -> Option<RefusalKind> {
-    out.iter().find_map(|effect| match effect {
-        Effect::Answer(ticket, Err(refusal)) if *ticket == to => Some(refusal.kind),
-        _ => None,
+    out.iter().find_map(|effect| {
+        let Effect::Answer(ticket, Err(refusal)) = effect else { return None };
+        (*ticket == to).then_some(refusal.kind)
     })
 }
 
 fn happened(out: &[Effect]) -> Vec<Happened> {
-    let events = out.iter().filter_map(|effect| match effect {
-        Effect::Record(Record::Event(event)) => Some(event.what.clone()),
-        _ => None,
+    let events = out.iter().filter_map(|effect| {
+        let Effect::Record(Record::Event(event)) = effect else { return None };
+        Some(event.what.clone())
     });
     events.collect()
 }
