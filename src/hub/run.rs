@@ -142,6 +142,11 @@ impl Hub {
 
     fn wake(&mut self, wake: Wake) {
         match wake {
+            Wake::Input(Input::Asked { ticket, ask: ask @ Ask::Hook(_) }) => {
+                self.input(Input::Asked { ticket, ask });
+                // Whoever reports now may have found us silent before.
+                self.read_spool();
+            }
             Wake::Input(Input::Asked { ticket, ask }) => self.asked(ticket, ask),
             Wake::Input(Input::ClientGone { client }) => {
                 self.clients.remove(client);
