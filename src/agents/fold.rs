@@ -53,6 +53,8 @@ pub enum Seen<'a> {
     Reported { what: Reported, text: &'a str },
     /// We are about to paste this, or have passed it as an argument.
     Sent(&'a str),
+    /// The agent took what we sent: a turn begins, even if the screen does not show it yet.
+    Accepted,
     /// What we sent is accepted or given up: what the box holds from now on is a draft.
     SentDone,
 }
@@ -112,6 +114,8 @@ struct Hooked {
     at: Instant,
     /// The screen has shown the same since.
     seen: bool,
+    /// Not the agent said so, but we conclude it.
+    concluded: bool,
 }
 
 impl Tracker {
@@ -184,12 +188,23 @@ impl Tracker {
                 self.sending = true;
                 Changed::default()
             }
+            Seen::Accepted => self.accepted(now),
             Seen::SentDone => {
                 self.sending = false;
                 Changed::default()
             }
             Seen::Stuck { .. } | Seen::PaneGone(_) => Changed::default(),
         }
+    }
+
+    fn accepted(&mut self, now: Now) -> Changed {
+        self.sending = false;
+        if !self.turn.listens() && self.turn != Turn::Draft {
+            return Changed::default();
+        }
+        let hooked = Hooked { turn: Turn::Working, at: now.steady, seen: false, concluded: true };
+        self.hooked = Some(hooked);
+        self.believe(now, Turn::Working, FactSource::Hub, "it took a prompt".to_owned())
     }
 
     fn report(&mut self, now: Now, what: Reported, text: &str) -> Changed {
@@ -361,7 +376,8 @@ impl Tracker {
     fn hook_yields(&self, turn: &Turn) -> Instant {
         let Some(hooked) = &self.hooked else { return self.born };
         let asks = matches!(turn, Turn::Waiting(_) | Turn::Blocked(_));
-        if hooked.turn.is_busy() && !turn.is_busy() && !asks {
+        let is_firm = !(hooked.concluded && hooked.seen);
+        if is_firm && hooked.turn.is_busy() && !turn.is_busy() && !asks {
             // An interrupt tells no hook, and a spinner pauses between two tool calls.
             let busy = self.last_busy.map_or(hooked.at, |it| it.max(hooked.at));
             let quiet = self.quiet_since.map_or(busy, |it| it.max(busy));
@@ -402,7 +418,8 @@ impl Tracker {
             changed.told.extend(message.iter().map(|it| ("message".to_owned(), it.clone())));
         }
         if let Some((turn, evidence)) = self.turn_of(&report.event) {
-            self.hooked = Some(Hooked { turn: turn.clone(), at: now.steady, seen: false });
+            self.hooked =
+                Some(Hooked { turn: turn.clone(), at: now.steady, seen: false, concluded: false });
             let believed = self.believe(now, turn, FactSource::Hook, evidence);
             changed.turn = believed.turn.or(changed.turn);
         }
@@ -423,6 +440,12 @@ impl Tracker {
                 // Also said after every tool call: no news unless something was asked.
                 let asked = matches!(self.turn, Turn::Waiting(_));
                 working("the question was answered".to_owned()).filter(|_| asked)
+            }
+            // Some ask twice for one thing, the second time in general words.
+            Event::Permission { .. } | Event::Question { .. }
+                if matches!(self.turn, Turn::Waiting(_)) =>
+            {
+                None
             }
             Event::Permission { what } => asks(Question::Permission, what),
             Event::Question { what } => asks(Question::Question, what),

@@ -172,6 +172,7 @@ fn claude(it: Claude) -> Option<Report> {
     let event = match it.hook_event_name.as_str() {
         "SessionStart" => Event::Started,
         "UserPromptSubmit" => Event::PromptAccepted { text: it.prompt.unwrap_or_default() },
+        "PermissionRequest" if what == "AskUserQuestion" => Event::Question { what },
         "PermissionRequest" => Event::Permission { what },
         "PostToolUse" | "PostToolUseFailure" | "PermissionDenied" => Event::Answered,
         "Elicitation" => Event::Question { what },

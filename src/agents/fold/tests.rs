@@ -251,6 +251,18 @@ fn a_draft_is_what_we_did_not_write() {
 }
 
 #[test]
+fn an_accepted_prompt_is_a_turn_before_the_screen_shows_it() {
+    let mut case = Case::ready();
+    case.handle(Seen::Sent(PROMPT)).at(2000).handle(Seen::Accepted).is("working");
+    case.quiet_since(2100).at(2600).see("> ").at(3000).see("> ").is("working");
+    case.at(3200).see("busy\n> ").quiet_since(4000);
+    case.at(4500).see("> ").at(4800).see("> ").is("idle");
+    let mut case = Case::ready();
+    case.at(2000).handle(Seen::Accepted).quiet_since(2100);
+    case.at(2200).see("> ").at(4100).see("> ").is("idle");
+}
+
+#[test]
 fn a_stuck_shell_is_a_block_that_the_start_clears() {
     let mut case = Case::of(PROFILE);
     case.at(20_000).handle(Seen::Stuck { evidence: "Update? [Y/n]" }).is("blocked: shell");
