@@ -48,7 +48,7 @@ pub enum Error {
     #[error("the hub did not answer within {} s", limit.as_secs())]
     TimedOut { limit: Duration },
     #[error("lost the connection to the hub")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     #[error("the hub said something that cannot be read")]
     Frame(#[from] wire::Error),
     #[error("`{}` cannot be read", path.display())]
@@ -57,6 +57,23 @@ pub enum Error {
     Paths(#[from] paths::Error),
     #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+/// A hub that leaves closes its connections, one that is killed resets them: it is gone either way.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+        let is_end =
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected);
+        if is_end { Self::Closed } else { Self::Io(error) }
+    }
+}
+
+impl Error {
+    /// There was a hub and it has gone: its successor can be asked.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::NotRunning | Self::Closed)
+    }
 }
 
 /// Which hub is meant, and how to start it.
@@ -122,7 +139,7 @@ impl Hub {
         match Self::connect(at).await {
             Ok(hub) if hub.is_older() => {}
             Ok(hub) => return Ok(hub),
-            Err(Error::NotRunning | Error::Closed) => {}
+            Err(error) if error.is_gone() => {}
             Err(error) => return Err(error),
         }
         at.state.make(at.uid)?;
@@ -134,7 +151,7 @@ impl Hub {
                 start(at).await?;
                 Self::connect(at).await
             }
-            Err(Error::NotRunning | Error::Closed) => {
+            Err(error) if error.is_gone() => {
                 start(at).await?;
                 Self::connect(at).await
             }
@@ -290,12 +307,13 @@ async fn launch(at: &Whereabouts, word: &Path) -> Result<(), Error> {
 }
 
 /// The command for tmux's `run-shell`: quoted for sh, then for tmux's formats. None when a path
-/// cannot be said in a line of text.
+/// cannot be said in a line of text. The shell leaves the hub behind: when a job of tmux's own
+/// fails or is killed, tmux says so over some pane, and puts that into a mode.
 fn shell_line(program: &Path, args: &[OsString]) -> Option<String> {
     let words = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
     let quoted = words.map(|word| shlex::try_quote(word.to_str()?).ok().map(String::from));
     let quoted: Vec<String> = quoted.collect::<Option<_>>()?;
-    let line = format!("exec {} </dev/null >/dev/null 2>&1", quoted.join(" "));
+    let line = format!("{} </dev/null >/dev/null 2>&1 &", quoted.join(" "));
     Some(line.replace('#', "##"))
 }
 
@@ -334,6 +352,6 @@ mod tests {
         let line = shell_line(Path::new(path), &["hub".into()]).unwrap();
         assert!(line.contains("##(touch z)"), "{line}");
         let words = shlex::split(&line.replace("##", "#")).unwrap();
-        assert_eq!(words.get(..3).unwrap(), ["exec", path, "hub"]);
+        assert_eq!(words.get(..2).unwrap(), [path, "hub"]);
     }
 }

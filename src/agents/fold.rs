@@ -91,6 +91,8 @@ pub struct Tracker {
     last_busy: Option<Instant>,
     /// Since when there is output without a known reason.
     noisy_since: Option<Instant>,
+    /// When the last sample was taken.
+    looked: Option<Instant>,
     /// The last sample was quiet since.
     quiet_since: Option<Instant>,
     sent: Vec<String>,
@@ -137,6 +139,7 @@ impl Tracker {
             hooked: None,
             last_busy: None,
             noisy_since: None,
+            looked: None,
             quiet_since: None,
             sent: Vec::new(),
             sending: false,
@@ -154,7 +157,9 @@ impl Tracker {
 
     /// When to look at the screen again even if nothing is printed.
     pub fn next_look(&self) -> Option<Instant> {
-        self.candidate.as_ref().map(|it| it.due)
+        // Noise that ends rings no more: somebody has to look whether it did.
+        let noise_over = self.noisy_since.and(self.looked).map(|at| at + self.profile.timing.noise);
+        self.candidate.as_ref().map(|it| it.due).into_iter().chain(noise_over).min()
     }
 
     /// What a hook's payload says about this worker; none when it is about something else.
@@ -258,6 +263,7 @@ impl Tracker {
             changed = self.start(now, FactSource::Process, &sample.command);
         }
         self.quiet_since = quiet;
+        self.looked = Some(now.steady);
         self.verdict = verdict.clone();
         if self.process != Process::Running {
             return changed;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Failure, Server, output::Style};
 use crate::{
-    client::{Hub, Whereabouts},
+    client::{self, Hub, Whereabouts},
     model::{Answer, Ask, Caller, Timestamp},
     paths::Env,
     proc::Cancel,
@@ -53,9 +53,30 @@ impl Context {
         Ok(Hub::connect_or_start(&self.whereabouts()?).await?)
     }
 
-    /// Starts the hub if need be, asks one thing and returns the answer.
+    /// Starts the hub if need be, asks one thing that may be asked twice, and returns the answer.
     pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, Failure> {
-        Ok(self.hub().await?.ask(ask).await?)
+        Ok(self.hub_that_answers(ask).await?.1)
+    }
+
+    /// The same, with the hub that answered: one that ends before it does is started again.
+    pub(crate) async fn hub_that_answers(&self, ask: Ask) -> Result<(Hub, Answer), Failure> {
+        const TRIES: usize = 5;
+        let at = self.whereabouts()?;
+        let mut last = client::Error::NotRunning;
+        for _ in 0..TRIES {
+            let answered = async {
+                let mut hub = Hub::connect_or_start(&at).await?;
+                let answer = hub.ask(ask.clone()).await?;
+                Ok((hub, answer))
+            };
+            match answered.await {
+                Ok(answered) => return Ok(answered),
+                Err(error @ client::Error::Refused(_)) => return Err(error.into()),
+                Err(error) if error.is_gone() => last = error,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(last.into())
     }
 
     /// Where in the tmux server that is meant we are called from; `None` outside of it.

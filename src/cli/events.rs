@@ -8,7 +8,7 @@ use super::{
     unexpected,
 };
 use crate::{
-    client::{self, Hub},
+    client::Hub,
     model::{Answer, Ask, Event, WorkerId},
     wire::EventView,
 };
@@ -85,15 +85,14 @@ impl Log<'_> {
     /// is started again.
     async fn follow(&mut self) -> Result<Never, Failure> {
         loop {
-            let mut live = self.context.hub().await?;
             let workers = self.worker.iter().cloned().collect();
-            live.ask(Ask::Subscribe { workers }).await?;
+            let (mut live, _) = self.context.hub_that_answers(Ask::Subscribe { workers }).await?;
             self.catch_up(&mut self.context.hub().await?).await?;
             loop {
                 match live.event().await {
                     Ok(event) if event.seq > self.last => self.print(&event)?,
                     Ok(_) => {}
-                    Err(client::Error::Closed | client::Error::Io(_)) => break,
+                    Err(error) if error.is_gone() => break,
                     Err(error) => return Err(error.into()),
                 }
             }

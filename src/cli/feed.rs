@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use super::{Context, Failure, unexpected};
 use crate::{
-    client::{self, Hub},
+    client::Hub,
     model::{
         Answer, Ask, Delivery, DeliveryId, Event, Happened, StepAt, Timestamp, Worker, WorkerId,
     },
@@ -34,7 +34,11 @@ impl<'a> Feed<'a> {
         ids: Vec<WorkerId>,
     ) -> Result<Self, Failure> {
         let mut feed = Self { context, hub, ids, wanted: Vec::new(), known: Known::default() };
-        feed.subscribe().await?;
+        match feed.hub.ask(feed.subscription()).await {
+            Ok(answer) => feed.start(answer).await?,
+            Err(error) if error.is_gone() => feed.resume().await?,
+            Err(error) => return Err(error.into()),
+        }
         Ok(feed)
     }
 
@@ -65,17 +69,23 @@ impl<'a> Feed<'a> {
                 self.known.apply(event);
                 Ok(())
             }
-            Err(client::Error::Closed | client::Error::Io(_)) => {
-                self.hub = self.context.hub().await?;
-                self.subscribe().await
-            }
+            Err(error) if error.is_gone() => self.resume().await,
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn subscribe(&mut self) -> Result<(), Failure> {
-        let ask = Ask::Subscribe { workers: self.ids.clone() };
-        let answer = self.hub.ask(ask).await?;
+    fn subscription(&self) -> Ask {
+        Ask::Subscribe { workers: self.ids.clone() }
+    }
+
+    /// Goes on with the next hub.
+    async fn resume(&mut self) -> Result<(), Failure> {
+        let (hub, answer) = self.context.hub_that_answers(self.subscription()).await?;
+        self.hub = hub;
+        self.start(answer).await
+    }
+
+    async fn start(&mut self, answer: Answer) -> Result<(), Failure> {
         let Answer::Subscribed { workers, deliveries, .. } = answer else {
             return Err(unexpected(&answer));
         };

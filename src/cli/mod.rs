@@ -60,6 +60,7 @@ struct Args {
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Server {
     /// Name of the tmux server's socket
+    // Verbs have a name and a socket of their own: a global one would be taken for theirs.
     #[arg(short = 'L', global = true, value_name = "NAME", help_heading = "Global options")]
     server_name: Option<OsString>,
     /// Path of the tmux server's socket

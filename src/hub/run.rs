@@ -128,7 +128,11 @@ impl Hub {
                     Some(wake) => self.wake(wake),
                     None => return,
                 },
-                () = sleep_until(deadline) => self.input(Input::Tick),
+                () = sleep_until(deadline) => {
+                    // A worker that seems to be stuck may have told us.
+                    self.read_spool();
+                    self.input(Input::Tick);
+                }
                 () = self.performer.reap() => {}
                 () = terminate.next() => return tracing::info!("told to end"),
                 // Somebody found our socket gone.
@@ -152,7 +156,14 @@ impl Hub {
                 self.clients.remove(client);
                 self.input(Input::ClientGone { client });
             }
-            Wake::Input(input) => self.input(input),
+            Wake::Input(input) => {
+                // What an agent or a shell draws comes after what it reported. On a busy machine
+                // such a report may have found no time to reach the socket.
+                if matches!(input, Input::Sampled { .. }) {
+                    self.read_spool();
+                }
+                self.input(input);
+            }
             Wake::ClientCame { client, lines } => {
                 self.clients.add(client, lines);
                 self.input(Input::ClientCame);
@@ -209,8 +220,10 @@ impl Hub {
     }
 
     fn read_spool(&mut self) {
-        for report in start::take_spool(&self.spool) {
+        for (file, report) in start::load_spool(&self.spool) {
             self.input(Input::Spooled(report));
+            // Only now: whoever ends us in between leaves it to the next hub.
+            start::remove(&file);
         }
     }
 

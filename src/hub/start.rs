@@ -222,9 +222,9 @@ pub(super) fn words(error: &dyn std::error::Error) -> String {
     words.join(": ")
 }
 
-/// Takes the reports that hooks left while no hub answered, oldest first. One that cannot be read
-/// is set aside, not lost.
-pub(super) fn take_spool(dir: &Path) -> Vec<HookReport> {
+/// The reports that hooks left while no hub answered, oldest first, with their files. One that
+/// cannot be read is set aside, not lost.
+pub(super) fn load_spool(dir: &Path) -> Vec<(PathBuf, HookReport)> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
     let mut paths: Vec<PathBuf> =
@@ -233,10 +233,9 @@ pub(super) fn take_spool(dir: &Path) -> Vec<HookReport> {
     let mut reports = Vec::new();
     for path in paths {
         match fs::read(&path).map(|bytes| serde_json::from_slice(&bytes)) {
-            Ok(Ok(report)) => {
-                reports.push(report);
-                remove(&path);
-            }
+            Ok(Ok(report)) => reports.push((path, report)),
+            // Its sender has heard from us by the socket, and took it back.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Ok(Err(error)) => {
                 tracing::warn!(path = %path.display(), %error, "a report that cannot be read");
                 fs::rename(&path, path.with_extension("bad")).unwrap_or_default();
@@ -267,7 +266,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(path = %path.display(), %error, "cannot remove");

@@ -15,6 +15,7 @@ mod sandbox;
 mod seat;
 mod tmux;
 mod wait;
+mod yard;
 
 pub(crate) use agent_log::AgentLog;
 pub(crate) use player::{Moment, Played, Player, Timeline, recordings};
@@ -22,4 +23,5 @@ pub(crate) use run::{Ran, Run};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use seat::Seat;
 pub(crate) use tmux::Tmux;
-pub(crate) use wait::eventually;
+pub(crate) use wait::{eventually, poll};
+pub(crate) use yard::{BOOTSTRAP, Hand, Yard, is_full, percentiles, seeds};

@@ -18,7 +18,7 @@ pub(crate) fn eventually<T>(limit: Duration, what: &str, probe: impl FnMut() -> 
 }
 
 /// The same without a failure: the answer, if there was one in time.
-pub(super) fn poll<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn poll<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;
     loop {
         let answer = probe();
