@@ -1,5 +1,11 @@
 //! One integration binary; one module per capability.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop, with the line")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should stop, with the line, and one with counts prints them"
+)]
 mod batch;
 mod cli;
 mod config;

@@ -124,8 +124,8 @@ async fn a_promoted_window_keeps_its_agent_and_its_watchers() {
 
     let cwd = stage.dir.path();
     let promoted = connection.promote(made.window, "blog-x", cwd).await.unwrap();
-    assert_eq!(promoted.followed, [terminal.name.clone()]);
-    assert_eq!(promoted.ended, [String::new(); 0]);
+    assert_eq!(promoted.followed, std::slice::from_ref(&terminal.name));
+    assert_eq!(promoted.ended, Vec::<String>::new());
     let place = |what: &str| stage.tmux(&["list-windows", "-aF", what]);
     let places = place("#{session_name} #{window_id}");
     let places: Vec<_> =
