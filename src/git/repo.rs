@@ -18,10 +18,12 @@ use crate::model::Host;
 
 /// A repository found from a directory inside it. Cheap to make (below 1 ms), reads live.
 pub struct Repo {
+    /// Opened at the common git dir: the worktree it was found from may be the one that goes.
     inner: gix::Repository,
     common_dir: PathBuf,
     /// `None` in the bare layout.
     main_worktree: Option<PathBuf>,
+    worktree: Option<PathBuf>,
 }
 
 /// One worktree as the repository has it registered.
@@ -55,7 +57,7 @@ impl Repo {
             .map_err(|it| Error::NoRepository { path: dir.to_owned(), source: it.into() })?;
         let repo = gix::ThreadSafeRepository::discover_opts(dir, Default::default(), by_trust);
         match repo {
-            Ok(repo) => Self::new(repo.to_thread_local()),
+            Ok(repo) => Self::new(&repo.to_thread_local()),
             Err(it) if trust != gix::sec::Trust::Full => {
                 Err(Error::Untrusted { path: dir.to_owned(), source: it.into() })
             }
@@ -63,23 +65,24 @@ impl Repo {
         }
     }
 
-    fn new(inner: gix::Repository) -> Result<Self, Error> {
-        let open = |path: &Path| {
-            let path = path.to_owned();
-            move |source: Cause| Error::Open { path, source }
-        };
-        let common_dir = fs::canonicalize(inner.common_dir())
-            .map_err(|it| open(inner.common_dir())(it.into()))?;
-        if let Some(format) = inner.config_snapshot().string("extensions.refStorage")
+    fn new(found: &gix::Repository) -> Result<Self, Error> {
+        let failed = |source: Cause| Error::Open { path: found.git_dir().to_owned(), source };
+        let common_dir = fs::canonicalize(found.common_dir()).map_err(|it| failed(it.into()))?;
+        if let Some(format) = found.config_snapshot().string("extensions.refStorage")
             && format.as_bstr() != "files"
         {
             return Err(Error::RefFormat { path: common_dir, format: format.to_string() });
         }
-        let main = inner.main_repo().map_err(|it| open(&common_dir)(it.into()))?;
+        let options = gix::open::Options::default().bail_if_untrusted(true).open_path_as_is(true);
+        let inner = gix::open_opts(&common_dir, options).map_err(|it| failed(it.into()))?;
+        let is_linked = found.kind() == gix::repository::Kind::LinkedWorkTree;
+        let is_there = |dir: &PathBuf| dir.join(".git").exists();
+        let top = |repo: &gix::Repository| fs::canonicalize(repo.workdir()?).ok().filter(is_there);
         // `is_bare` is also true in the worktrees of a bare repository: only the main one counts.
-        let main_worktree =
-            main.workdir().filter(|_| !main.is_bare()).and_then(|dir| fs::canonicalize(dir).ok());
-        Ok(Self { inner, common_dir, main_worktree })
+        let main = if is_linked { &inner } else { found };
+        let main_worktree = top(main).filter(|_| !main.is_bare());
+        let worktree = if is_linked { top(found) } else { main_worktree.clone() };
+        Ok(Self { inner, common_dir, main_worktree, worktree })
     }
 
     pub(super) fn gix(&self) -> &gix::Repository {
@@ -93,10 +96,7 @@ impl Repo {
 
     /// Top of the worktree that the directory was in; `None` beside the worktrees of a bare layout.
     pub fn worktree(&self) -> Option<PathBuf> {
-        if self.is_bare_layout() && self.inner.kind() != gix::repository::Kind::LinkedWorkTree {
-            return None;
-        }
-        fs::canonicalize(self.inner.workdir()?).ok()
+        self.worktree.clone()
     }
 
     /// There is no main worktree: worktrees stand beside a bare repository.
@@ -176,19 +176,41 @@ impl Repo {
     pub fn worktrees(&self) -> Result<Vec<Worktree>, Error> {
         let mut found = Vec::new();
         if let Some(main) = &self.main_worktree {
-            let repo = self.inner.main_repo().map_err(Error::read("the main worktree"))?;
-            found.push(describe(&repo, main.clone(), self.common_dir.clone(), true));
+            let main = self.describe(main.clone(), self.common_dir.clone());
+            found.push(Worktree { is_main: true, ..main });
         }
         for proxy in self.inner.worktrees().map_err(Error::read("the worktrees"))? {
             // Half-made or half-removed entries have no path yet or no more.
-            let Ok(path) = proxy.base() else { continue };
-            let git_dir = proxy.git_dir().to_owned();
+            let (Ok(path), Ok(git_dir)) = (proxy.base(), fs::canonicalize(proxy.git_dir())) else {
+                continue;
+            };
             let locked = proxy.lock_reason().map(|it| it.to_string());
-            let Ok(repo) = proxy.into_repo_with_possibly_inaccessible_worktree() else { continue };
-            let git_dir = fs::canonicalize(&git_dir).unwrap_or(git_dir);
-            found.push(Worktree { locked, ..describe(&repo, path, git_dir, false) });
+            found.push(Worktree { locked, ..self.describe(path, git_dir) });
         }
         Ok(found)
+    }
+
+    /// Reads HEAD itself: a worktree whose directory is gone cannot be opened as a repository.
+    fn describe(&self, path: PathBuf, git_dir: PathBuf) -> Worktree {
+        let canonical = fs::canonicalize(&path);
+        let head = fs::read_to_string(git_dir.join("HEAD")).unwrap_or_default();
+        let (branch, head) = match head.trim().strip_prefix("ref: ") {
+            Some(name) => {
+                let tip = self.ref_id(name).ok().flatten();
+                (branch_of(name), tip.map(|it| it.to_string()))
+            }
+            // HEAD is detached during a rebase, but the worktree still has the branch.
+            None => (rebased_branch(&git_dir), Some(head.trim().to_owned())),
+        };
+        Worktree {
+            is_missing: canonical.is_err(),
+            path: canonical.unwrap_or(path),
+            branch,
+            head: head.filter(|it| !it.is_empty()),
+            git_dir,
+            is_main: false,
+            locked: None,
+        }
     }
 
     /// The worktree that has the branch checked out.
@@ -226,7 +248,8 @@ impl Repo {
         }
         let config = self.inner.config_snapshot();
         let noted = |key: &str| config.string(key).map(|it| it.to_string());
-        let main_head = self.inner.main_repo().ok().and_then(|it| head_branch(&it));
+        let head = fs::read_to_string(self.common_dir.join("HEAD")).unwrap_or_default();
+        let main_head = head.strip_prefix("ref: ").and_then(branch_of);
         let bare_head = main_head.clone().filter(|_| self.is_bare_layout());
         let known = [noted("worktrunk.default-branch"), bare_head, noted("init.defaultBranch")];
         let usual = ["main", "master"].map(|it| Some(it.to_owned()));
@@ -238,6 +261,21 @@ impl Repo {
             .find(exists)
             .or(main_head)
             .ok_or_else(|| Error::NoDefaultBranch { path: self.home().to_owned() })
+    }
+
+    /// The default branch, where WorkTrunk could not know it without asking the remote.
+    pub(super) fn unnoted_default(&self) -> Option<String> {
+        let remote = self.remote()?;
+        let head = format!("refs/remotes/{remote}/HEAD");
+        let has_head = matches!(self.inner.try_find_reference(&head), Ok(Some(_)));
+        let is_noted = self.inner.config_snapshot().string("worktrunk.default-branch").is_some();
+        if has_head || is_noted { None } else { self.default_branch().ok() }
+    }
+
+    /// `git fetch` without arguments brings nothing, as after `git clone --bare`.
+    pub fn lacks_refspec(&self) -> bool {
+        let remote = self.remote().and_then(|it| self.inner.try_find_remote(BStr::new(&it))?.ok());
+        remote.is_some_and(|it| it.refspecs(Direction::Fetch).is_empty())
     }
 
     /// Names of all remotes.
@@ -291,29 +329,14 @@ fn place(url: &str) -> Option<(String, String)> {
     Some((url.host().unwrap_or_default().to_lowercase(), path))
 }
 
-fn describe(repo: &gix::Repository, path: PathBuf, git_dir: PathBuf, is_main: bool) -> Worktree {
-    let canonical = fs::canonicalize(&path);
-    Worktree {
-        is_missing: canonical.is_err(),
-        path: canonical.unwrap_or(path),
-        branch: head_branch(repo).or_else(|| rebased_branch(&git_dir)),
-        head: repo.head_id().ok().map(|it| it.to_string()),
-        git_dir,
-        is_main,
-        locked: None,
-    }
+fn branch_of(full: &str) -> Option<String> {
+    full.trim().strip_prefix("refs/heads/").map(str::to_owned)
 }
 
-fn head_branch(repo: &gix::Repository) -> Option<String> {
-    let name = repo.head_name().ok()??;
-    Some(name.as_bstr().to_str().ok()?.strip_prefix("refs/heads/")?.to_owned())
-}
-
-/// HEAD is detached during a rebase, but the worktree still has the branch.
 fn rebased_branch(git_dir: &Path) -> Option<String> {
     let names = ["rebase-merge/head-name", "rebase-apply/head-name"];
     let name = names.iter().find_map(|it| fs::read_to_string(git_dir.join(it)).ok())?;
-    Some(name.trim().strip_prefix("refs/heads/")?.to_owned())
+    branch_of(&name)
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ impl Wt {
             cmd = cmd.args(["--create", "--base", base]);
         }
         if let Some(name) = default_branch {
-            // Else it may ask the network for it, while others wait for the lock.
+            // Else it asks the network for it, while others wait for the lock.
             cmd = cmd.env("GIT_CONFIG_COUNT", "1");
             cmd = cmd.env("GIT_CONFIG_KEY_0", "worktrunk.default-branch");
             cmd = cmd.env("GIT_CONFIG_VALUE_0", name);
