@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use gix::{
     ObjectId,
-    refs::{FullName, Target, transaction::PreviousValue},
+    refs::{
+        FullName, Target,
+        transaction::{PreviousValue, RefEdit},
+    },
 };
 
 use super::{BranchEnd, Error, Repo};
@@ -41,7 +44,7 @@ pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<Branc
         let name =
             FullName::try_from(format!("refs/heads/{branch}")).map_err(Error::read(what()))?;
         let target = ObjectId::from_hex(tip.as_bytes()).map_err(Error::read(what()))?;
-        let doomed = [(name, Target::Object(target))];
+        let doomed = [(name.clone(), Target::Object(target))];
         match repo.gix().clone().delete_local_branches_if_unchanged(doomed) {
             Ok(()) => return Ok(BranchEnd::Deleted),
             Err(_) if attempt < TRIES => {
@@ -49,7 +52,12 @@ pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<Branc
                 tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
                 attempt += 1;
             }
-            Err(it) => return Err(Error::read(what())(it)),
+            // Where the config stays locked, by somebody who died, the branch goes without it.
+            Err(_) => {
+                let expected = PreviousValue::MustExistAndMatch(Target::Object(target));
+                let deleted = repo.gix().edit_reference(RefEdit::delete(name, expected));
+                return deleted.map(|_| BranchEnd::Deleted).map_err(Error::read(what()));
+            }
         }
     }
 }

@@ -196,6 +196,10 @@ pub async fn leftovers(dir: &Path, run: &mut Run<'_>) -> Result<Vec<Leftover>, E
     };
     for entry in entries {
         let path = entry.map_err(Error::io("read", dir))?.path();
+        if is_unborn(&path) {
+            // Its create died before it announced anything.
+            fs::remove_file(&path).unwrap_or_default();
+        }
         if path.extension().is_some_and(|it| it == "journal") {
             match take(&path, run).await {
                 Ok(journal) => found.extend(journal.map(Leftover)),
@@ -253,6 +257,13 @@ fn load(file: &mut File, path: &Path) -> Result<Vec<Step>, Error> {
         let step = serde_json::from_slice(&line);
         steps.push(step.map_err(|source| Error::Journal { path: path.to_owned(), source })?);
     }
+}
+
+/// A journal that was never opened for use, of a process that is dead.
+fn is_unborn(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let pid = name.strip_suffix(".new").and_then(|it| it.split_once('-')?.0.parse().ok());
+    pid.is_some_and(is_dead)
 }
 
 fn is_dead(pid: u32) -> bool {

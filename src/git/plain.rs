@@ -30,9 +30,6 @@ pub(super) async fn add(
     base: Option<&str>,
     run: &Run<'_>,
 ) -> Result<Result<(), Output>, Error> {
-    if path.symlink_metadata().is_ok() {
-        return Err(Error::PathTaken { path: path.to_owned() });
-    }
     let cmd = git(repo).args(["worktree", "add", "--quiet"]);
     let cmd = match base {
         Some(base) => cmd.args(["--no-track", "-b", branch, "--"]).args([path]).args([base]),

@@ -15,6 +15,9 @@ use super::{
     worktree::to_id,
 };
 
+/// Why a directory that git did not finish is not simply deleted.
+const STRANGE: &str = "it holds files that git did not put there";
+
 /// What became of the things that a `create` had made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undone {
@@ -82,6 +85,25 @@ struct Found {
     is_half: bool,
 }
 
+impl Found {
+    /// git makes the directory before it writes down where it is. A directory of the right name that is
+    /// empty is no loss to anybody.
+    fn remove_empty(&self, repo: &Repo) -> Result<(), Error> {
+        let id = self.admin.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // git takes the dot off that a name begins with.
+        let names = [id.clone(), format!(".{id}")];
+        let worktrees = repo.worktrees()?.into_iter().map(|it| it.path);
+        let neighbours = worktrees.chain([repo.home().to_owned(), repo.common_dir().to_owned()]);
+        let parents = neighbours.filter_map(|it| it.parent().map(Path::to_owned));
+        let guesses = parents.flat_map(|dir| names.clone().map(|name| dir.join(name)));
+        for dir in guesses.chain(self.path.clone()) {
+            // Fails for all that are not there or not empty.
+            fs::remove_dir(dir).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
 impl Plan<'_> {
     fn undo(&self, repo: &Repo, undone: &mut Undone) -> Result<(), Error> {
         for found in self.find(repo)? {
@@ -93,14 +115,29 @@ impl Plan<'_> {
                     continue;
                 }
                 remove_if_there(fs::remove_dir_all(path)).map_err(Error::io("remove", path))?;
+            } else {
+                found.remove_empty(repo)?;
             }
             let admin = &found.admin;
             remove_if_there(fs::remove_dir_all(admin)).map_err(Error::io("remove", admin))?;
             undone.removed.push(format!("worktree `{shown}`"));
         }
-        // git makes the directory before it registers it.
-        if let Some(path) = self.path {
-            fs::remove_dir(path).unwrap_or_default();
+        self.undo_unregistered(repo, undone)
+    }
+
+    /// git makes the directory before it registers it, and when it is stopped it takes the
+    /// registration back although a child may still write files.
+    fn undo_unregistered(&self, repo: &Repo, undone: &mut Undone) -> Result<(), Error> {
+        let Some(path) = self.path.filter(|it| it.is_dir()) else { return Ok(()) };
+        if repo.worktree_at(path)?.is_some() {
+            return Ok(());
+        }
+        let shown = path.display();
+        if holds_strange_files(repo, self.sha, path)? {
+            undone.kept.push(format!("directory `{shown}`: {STRANGE}"));
+        } else {
+            fs::remove_dir_all(path).map_err(Error::io("remove", path))?;
+            undone.removed.push(format!("directory `{shown}`"));
         }
         Ok(())
     }
@@ -125,20 +162,22 @@ impl Plan<'_> {
     /// Ours is what has our branch; or what git had no time to give any branch, under our name.
     fn inspect(&self, admin: PathBuf, id: &str) -> Option<Found> {
         let text = |name: &str| fs::read_to_string(admin.join(name)).unwrap_or_default();
-        let is_half = text("locked").trim() == "initializing";
         let head = text("HEAD");
+        // The note is the first thing git writes and the last it takes away.
+        let is_noted = text("locked").trim() == "initializing";
+        let is_half = is_noted || (head.is_empty() && text("gitdir").is_empty());
         let has_our_branch = head.trim() == format!("ref: refs/heads/{}", self.branch);
         let has_no_branch = !head.starts_with("ref: ");
-        let last_part = self.branch.rsplit('/').next().unwrap_or(self.branch);
         let has_our_name = match self.path {
             Some(path) => path.file_name().is_some_and(|it| id.starts_with(&*it.to_string_lossy())),
-            None => id.contains(last_part),
+            None => letters(id).contains(&letters(self.branch)),
         };
         let is_ours = has_our_branch || (is_half && has_no_branch && has_our_name);
         is_ours.then_some(())?;
+        // Absolute, or relative to where it is written.
         let git_file = text("gitdir");
-        let path = Path::new(git_file.trim()).parent().filter(|it| it.is_absolute());
-        let path = path.map(Path::to_owned).or_else(|| self.path.map(Path::to_owned));
+        let registered = Some(git_file.trim()).filter(|it| !it.is_empty()).map(|it| admin.join(it));
+        let path = registered.as_deref().and_then(Path::parent).or(self.path).map(Path::to_owned);
         Some(Found { admin, path: path.filter(|it| it.exists()), is_half })
     }
 
@@ -151,7 +190,7 @@ impl Plan<'_> {
     ) -> Result<Option<&'static str>, Error> {
         if is_half {
             let strange = holds_strange_files(repo, self.sha, path)?;
-            return Ok(strange.then_some("it holds files that git did not put there"));
+            return Ok(strange.then_some(STRANGE));
         }
         let worktree = status::open(path)?;
         if worktree.head_id().map_err(Error::read("HEAD"))? != to_id(self.sha)? {
@@ -164,9 +203,16 @@ impl Plan<'_> {
     }
 }
 
+/// A name as every template of WorkTrunk leaves it recognisable.
+fn letters(name: &str) -> String {
+    name.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// The files of a worktree lead back to its registration: nobody else's directory is there by now.
 fn leads_to(path: &Path, admin: &Path) -> bool {
     match fs::read_to_string(path.join(".git")) {
+        // Killed while it wrote it.
+        Ok(text) if text.is_empty() => true,
         Ok(text) => {
             let target = text.trim().strip_prefix("gitdir: ").map(|it| path.join(it));
             let target = target.and_then(|it| fs::canonicalize(it).ok());

@@ -12,7 +12,10 @@ use super::{
     exclude, fetch::git_at, hooks::asks_for_approval, journal::Step, names, plain, status,
     wt::reason,
 };
-use crate::{model::Base, proc::Output};
+use crate::{
+    model::Base,
+    proc::{self, Output},
+};
 
 /// How often a foreign git process is stepped aside for.
 const TRIES: u32 = 6;
@@ -176,6 +179,9 @@ impl Job<'_, '_> {
             Tool::Wt(_) => None,
             Tool::Git { .. } => Some(plain::path_for(repo, branch)),
         };
+        if let Some(path) = path.as_ref().filter(|it| it.symlink_metadata().is_ok()) {
+            return Err(Error::PathTaken { path: path.clone() });
+        }
         self.journal.announce(Step::Worktree {
             branch: branch.clone(),
             sha: sha.to_owned(),
@@ -188,7 +194,13 @@ impl Job<'_, '_> {
             let base = repo.branch_tip(branch)?.is_none().then_some(sha);
             let answer = self.try_add(path.as_deref(), base).await?;
             match answer {
-                Ok(path) => return check(repo, branch, sha, &path, self.journal),
+                Ok(path) => {
+                    let found = check(repo, branch, sha, &path, self.journal)?;
+                    if *self.run.cancel.borrow() {
+                        return Err(proc::Error::Cancelled.into());
+                    }
+                    return Ok(found);
+                }
                 Err(output) if attempt < TRIES && is_race(&output.stderr_text()) => {
                     (self.run.tell)(&News::Retrying { why: reason(&output) });
                     // Somebody outside our lock is at work: there is no event to wait for.
@@ -204,7 +216,8 @@ impl Job<'_, '_> {
         }
     }
 
-    /// Where the worktree is, or what the program said.
+    /// Where the worktree is, or what the program said. Once begun it is not interrupted: a `git` that
+    /// is told to stop forgets the worktree while its checkout still writes files.
     async fn try_add(
         &mut self,
         path: Option<&Path>,
@@ -212,14 +225,19 @@ impl Job<'_, '_> {
     ) -> Result<Result<PathBuf, Output>, Error> {
         let (repo, branch) = (self.repo, &self.order.branch);
         let _held = self.journal.held_by_children()?;
+        let never = proc::never();
+        let run = Run { cancel: &never, tell: &mut *self.run.tell };
+        if *self.run.cancel.borrow() {
+            return Err(proc::Error::Cancelled.into());
+        }
         match self.tool {
             Tool::Wt(wt) => {
-                let default = repo.default_branch().ok();
-                wt.switch(repo.home(), branch, base, default.as_deref(), self.run).await
+                let default = repo.unnoted_default();
+                wt.switch(repo.home(), branch, base, default.as_deref(), &run).await
             }
             Tool::Git { .. } => {
                 let path = path.map_or_else(|| plain::path_for(repo, branch), Path::to_owned);
-                let added = plain::add(repo, &path, branch, base, self.run).await?;
+                let added = plain::add(repo, &path, branch, base, &run).await?;
                 Ok(added.map(|()| path))
             }
         }
