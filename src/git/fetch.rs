@@ -1,7 +1,7 @@
 //! Fetching one ref by `git fetch`, shared for some seconds between all processes.
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     io::Write as _,
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -97,6 +97,23 @@ async fn ask(
     wanted: &Wanted<'_>,
     run: &mut Run<'_>,
 ) -> Result<Result<String, Refusal>, Error> {
+    let lock_file = repo.common_dir().join(format!("{}.lock", wanted.ours));
+    let answer = ask_once(repo, wanted, run).await?;
+    if answer.is_ok() || !lock_file.exists() {
+        return Ok(answer);
+    }
+    // The ref is ours and so is the repository's lock: this is of a `git fetch` whose wtmag died. It
+    // is just finishing, or died too.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    fs::remove_file(&lock_file).unwrap_or_default();
+    ask_once(repo, wanted, run).await
+}
+
+async fn ask_once(
+    repo: &Repo,
+    wanted: &Wanted<'_>,
+    run: &mut Run<'_>,
+) -> Result<Result<String, Refusal>, Error> {
     let refspec = format!("+{}:{}", wanted.theirs, wanted.ours);
     let cmd = git(repo).args([
         "fetch",
@@ -158,13 +175,12 @@ fn load(path: &Path) -> BTreeMap<String, Stamp> {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
+/// Under the repository's lock: nobody else writes the partial file.
 fn save(path: &Path, stamps: &BTreeMap<String, Stamp>) -> Result<(), Error> {
-    let dir = path.parent().unwrap_or(path);
+    let partial = path.with_extension("partial");
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(&serde_json::to_vec(stamps)?)?;
-        file.persist(path)?;
-        Ok(())
+        File::create(&partial)?.write_all(&serde_json::to_vec(stamps)?)?;
+        fs::rename(&partial, path)
     };
     write().map_err(Error::io("write", path))
 }

@@ -14,8 +14,8 @@ use tokio::{sync::oneshot, time};
 use super::{Error, News, Repo, Run};
 use crate::proc;
 
-/// How long one command waits for others before it gives up.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+/// How long one command waits for others before it gives up: twenty checkouts of a large repository.
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// The right to change the worktrees of one repository. Dropping it gives the right back.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct RepoLock {
 }
 
 impl RepoLock {
-    /// Waits its turn, two minutes at most, and says so when there is anything to wait for.
+    /// Waits its turn, a quarter of an hour at most, and says so when there is anything to wait for.
     ///
     /// # Errors
     /// [`Error::Busy`] when the time is over, [`Error::Proc`] when the user gave up.

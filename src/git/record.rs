@@ -27,6 +27,10 @@ pub struct Record {
 /// [`Error::Claimed`] when there is a record already, whoever wrote it.
 pub fn claim(git_dir: &Path, record: &Record, journal: &mut Journal) -> Result<(), Error> {
     let path = git_dir.join(NAME);
+    // What is there already must not be announced as ours.
+    if let Some(record) = load(git_dir)? {
+        return Err(Error::Claimed { record: Box::new(record) });
+    }
     journal.announce(Step::Record { git_dir: git_dir.to_owned(), record: record.clone() })?;
     let write = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(git_dir)?;
