@@ -16,3 +16,4 @@ mod sources;
 mod stage;
 mod support;
 mod tidy;
+mod worktree;

@@ -1,0 +1,331 @@
+//! What would be lost: everything that exists nowhere else, and nothing that does.
+use std::{
+    fs,
+    io::Read as _,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use wtmag::git::{Loss, Made, Repo, Subject, losses};
+
+use super::lab::{GIT, Lab, alone, commit, git, new, put, tip};
+
+/// What would be lost with the worktree and its branch, in words.
+async fn lost(lab: &Lab, dir: &Path, made: &Made) -> Vec<String> {
+    found(lab, dir, made, &[]).await.iter().map(ToString::to_string).collect()
+}
+
+async fn found(lab: &Lab, dir: &Path, made: &Made, known: &[u32]) -> Vec<Loss> {
+    let repo = Repo::discover(dir).unwrap();
+    let subject = Subject { path: &made.path, branch: Some(&made.branch), known };
+    let losses = lab.run(async |run| losses(&repo, &subject, run).await).await.unwrap();
+    assert_eq!(losses.tip, Some(tip(dir, &format!("refs/heads/{}", made.branch))));
+    losses.list
+}
+
+async fn work(lab: &Lab, dir: &Path) -> Made {
+    // Nothing here depends on who makes the worktree.
+    lab.create(dir, &GIT, &new("work")).await.unwrap()
+}
+
+fn short(sha: &str) -> &str {
+    &sha[..7]
+}
+
+#[test]
+fn a_worktree_as_it_was_made_holds_nothing() {
+    alone(async |lab: Lab| {
+        for dir in [lab.cloned("blog"), lab.bare_layout("shop")] {
+            let made = work(&lab, &dir).await;
+            assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+            put(&made.path.join(".gitignore"), "target/\n");
+            git(&made.path, ["add", "."]);
+            git(&made.path, ["commit", "-qm", "ignore"]);
+            git(&made.path, ["push", "-q", "origin", "work"]);
+            put(&made.path.join("target/built"), "ignored");
+            assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+        }
+    });
+}
+
+#[test]
+fn files_that_no_commit_has_are_named() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        put(&made.path.join("a.txt"), "changed");
+        put(&made.path.join("staged.txt"), "x");
+        git(&made.path, ["add", "staged.txt"]);
+        put(&made.path.join("new\u{1b}[2J.txt"), "x");
+        put(&made.path.join("deep/er/x"), "x");
+        put(&made.path.join("deep/er/y"), "x");
+        let want = [
+            "uncommitted changes in `a.txt`, `staged.txt`",
+            "untracked `deep`, `new\\u{1b}[2J.txt`",
+        ];
+        assert_eq!(lost(&lab, &dir, &made).await, want);
+        git(&made.path, ["reset", "-q", "--hard"]);
+        git(&made.path, ["clean", "-fdq"]);
+        fs::remove_file(made.path.join("a.txt")).unwrap();
+        assert_eq!(lost(&lab, &dir, &made).await, ["uncommitted changes in `a.txt`"]);
+        git(&made.path, ["checkout", "-q", "a.txt"]);
+        for n in 0..14 {
+            put(&made.path.join(format!("f{n:02}")), "x");
+        }
+        let got = lost(&lab, &dir, &made).await;
+        assert!(got[0].ends_with("`f09` and 4 more"), "{got:?}");
+    });
+}
+
+#[test]
+fn a_repository_inside_the_worktree_is_work() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        git(&made.path, ["init", "-q", "inner"]);
+        commit(&made.path.join("inner"), "x", "y");
+        let got = lost(&lab, &dir, &made).await;
+        assert!(got.len() == 1 && got[0].starts_with("untracked `inner"), "{got:?}");
+    });
+}
+
+#[test]
+fn work_in_a_submodule_is_work() {
+    alone(async |lab: Lab| {
+        let lib = lab.server("lib");
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        git(&made.path, ["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
+        git(&made.path, ["commit", "-qm", "lib"]);
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+        put(&made.path.join("lib/a.txt"), "changed");
+        assert_eq!(lost(&lab, &dir, &made).await, ["uncommitted changes in `lib`"]);
+        commit(&made.path.join("lib"), "new.txt", "unpushed");
+        assert_eq!(lost(&lab, &dir, &made).await, ["uncommitted changes in `lib`"]);
+    });
+}
+
+#[test]
+fn commits_count_until_they_are_somewhere_else() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        let one = commit(&made.path, "one.txt", "1");
+        let two = commit(&made.path, "two.txt", "2");
+        let want = format!(
+            "commits that are nowhere else: `{} two.txt: 2`, `{} one.txt: 1`",
+            short(&two),
+            short(&one)
+        );
+        assert_eq!(lost(&lab, &dir, &made).await, std::slice::from_ref(&want));
+        for elsewhere in
+            ["refs/heads/copy", "refs/tags/v1", "refs/wtmag/pr/7", "refs/remotes/origin/x"]
+        {
+            git(&dir, ["update-ref", elsewhere, &two]);
+            assert_eq!(lost(&lab, &dir, &made).await, [""; 0], "{elsewhere}");
+            git(&dir, ["update-ref", "-d", elsewhere]);
+            assert_eq!(lost(&lab, &dir, &made).await, std::slice::from_ref(&want), "{elsewhere}");
+        }
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+    });
+}
+
+#[test]
+fn a_push_that_left_no_ref_behind_is_asked_for() {
+    alone(async |lab: Lab| {
+        let dir = lab.bare_layout("blog");
+        let made = work(&lab, &dir).await;
+        commit(&made.path, "one.txt", "1");
+        assert_eq!(lost(&lab, &dir, &made).await.len(), 1);
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        fs::remove_file(dir.join(".git/wtmag/fetched.json")).unwrap();
+        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+        commit(&made.path, "two.txt", "2");
+        assert_eq!(lost(&lab, &dir, &made).await.len(), 1);
+    });
+}
+
+#[test]
+fn commits_on_a_detached_head_count_too() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        git(&made.path, ["checkout", "-q", "--detach"]);
+        let sha = commit(&made.path, "one.txt", "1");
+        let want = format!("commits that are nowhere else: `{} one.txt: 1`", short(&sha));
+        assert_eq!(lost(&lab, &dir, &made).await, [want]);
+    });
+}
+
+#[test]
+fn a_branch_that_stays_loses_no_commits() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        commit(&made.path, "one.txt", "1");
+        let repo = Repo::discover(&dir).unwrap();
+        let subject = Subject { path: &made.path, branch: None, known: &[] };
+        let found = lab.run(async |run| losses(&repo, &subject, run).await).await.unwrap();
+        assert_eq!((found.list, found.tip), (vec![], None));
+    });
+}
+
+#[test]
+fn stashes_of_the_branch_and_unfinished_operations_count() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        put(&dir.join("a.txt"), "on main");
+        git(&dir, ["stash", "-q"]);
+        put(&made.path.join("a.txt"), "here");
+        git(&made.path, ["stash", "push", "-q", "-m", "for later"]);
+        assert_eq!(lost(&lab, &dir, &made).await, ["stashed work: `On work: for later`"]);
+        git(&made.path, ["stash", "drop", "-q"]);
+        commit(&made.path, "a.txt", "mine");
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        git(&made.path, ["checkout", "-q", "-b", "theirs", "main"]);
+        commit(&made.path, "a.txt", "theirs");
+        git(&made.path, ["checkout", "-q", "work"]);
+        let script = "git rebase -q theirs >/dev/null 2>&1 || true";
+        git(&made.path, ["-c", &format!("alias.go=!{script}"), "go"]);
+        let got = found(&lab, &dir, &made, &[]).await;
+        assert!(got.contains(&Loss::Operation("a rebase")), "{got:?}");
+        assert!(got.iter().any(|it| matches!(it, Loss::Uncommitted(_))), "{got:?}");
+    });
+}
+
+/// Squashes `work` onto main over there, as a forge does, with `more` commits before and after.
+fn squash(lab: &Lab, before: &[(&str, &str)], after: &[(&str, &str)]) {
+    let pusher = lab.pusher("blog");
+    git(&pusher, ["checkout", "-q", "main"]);
+    git(&pusher, ["fetch", "-q", "origin"]);
+    let now = tip(&pusher, "HEAD");
+    for (file, text) in before {
+        commit(&pusher, file, &format!("{text} {now}"));
+    }
+    git(&pusher, ["merge", "-q", "--squash", "origin/work"]);
+    git(&pusher, ["commit", "-qm", "squashed (#1)"]);
+    for (file, text) in after {
+        commit(&pusher, file, &format!("{text} {now}"));
+    }
+    git(&pusher, ["push", "-q", "origin", "main", ":work"]);
+}
+
+#[test]
+fn a_squash_merge_is_not_refused_for_ever() {
+    alone(async |lab: Lab| {
+        let cases: [(&[_], &[_]); 4] = [
+            (&[], &[]),
+            (&[("b.txt", "between")], &[]),
+            (&[("b.txt", "between")], &[("c.txt", "later")]),
+            // Later work on the very lines: only the change itself tells.
+            (&[("b.txt", "between")], &[("one.txt", "rewritten later")]),
+        ];
+        let dir = lab.cloned("blog");
+        for (n, (before, after)) in cases.iter().enumerate() {
+            let made = lab.create(&dir, &GIT, &new("work")).await.unwrap();
+            commit(&made.path, "one.txt", &format!("first {n}\n"));
+            commit(&made.path, &format!("two{n}.txt"), "2");
+            git(&made.path, ["push", "-q", "-f", "origin", "work"]);
+            squash(&lab, before, after);
+            git(&dir, ["update-ref", "-d", "refs/remotes/origin/work"]);
+            fs::remove_file(dir.join(".git/wtmag/fetched.json")).unwrap();
+            assert_eq!(lost(&lab, &dir, &made).await, [""; 0], "case {n}");
+            commit(&made.path, "three.txt", "not merged");
+            let still = lost(&lab, &dir, &made).await;
+            assert!(still.len() == 1 && still[0].contains("three.txt"), "case {n}: {still:?}");
+            git(&dir, ["worktree", "remove", "--force", made.path.to_str().unwrap()]);
+            git(&dir, ["branch", "-q", "-D", "work"]);
+            // The next case's main must differ from this one's.
+            lab.push("blog", "main", &format!("case {n}"));
+            fs::remove_file(dir.join(".git/wtmag/fetched.json")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_rebase_merge_is_not_refused_for_ever() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        commit(&made.path, "one.txt", "1");
+        commit(&made.path, "two.txt", "2");
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        let pusher = lab.pusher("blog");
+        git(&pusher, ["fetch", "-q", "origin"]);
+        commit(&pusher, "b.txt", "between");
+        git(&pusher, ["cherry-pick", "main..origin/work"]);
+        commit(&pusher, "one.txt", "rewritten");
+        commit(&pusher, "two.txt", "rewritten");
+        git(&pusher, ["push", "-q", "origin", "main", ":work"]);
+        git(&dir, ["update-ref", "-d", "refs/remotes/origin/work"]);
+        fs::remove_file(dir.join(".git/wtmag/fetched.json")).unwrap();
+        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+    });
+}
+
+#[test]
+fn work_that_was_taken_back_on_the_branch_is_still_work() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        commit(&made.path, "one.txt", "a try");
+        git(&made.path, ["revert", "--no-edit", "HEAD"]);
+        let got = lost(&lab, &dir, &made).await;
+        assert!(got.len() == 1 && got[0].contains("one.txt: a try"), "{got:?}");
+    });
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a process to be found")]
+fn processes_in_the_worktree_are_named_unless_they_are_known() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        fs::create_dir_all(made.path.join("sub")).unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", "cd sub; sleep 1000 & echo up; wait"])
+            .current_dir(&made.path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut up = [0; 3];
+        child.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+        let got = found(&lab, &dir, &made, &[]).await;
+        let commands: Vec<_> = got
+            .iter()
+            .map(|it| if let Loss::Process { command, .. } = it { command.as_str() } else { "?" })
+            .collect();
+        assert_eq!(commands.len(), 2, "{got:?}");
+        assert!(commands.contains(&"sleep"), "{got:?}");
+        assert_eq!(found(&lab, &dir, &made, &[child.id()]).await, []);
+        let sleep = got.iter().find_map(|it| {
+            if let Loss::Process { pid, command } = it {
+                (command == "sleep").then_some(*pid)
+            } else {
+                None
+            }
+        });
+        let sleep = i32::try_from(sleep.unwrap()).unwrap();
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(sleep),
+            nix::sys::signal::Signal::SIGKILL,
+        )
+        .unwrap();
+        child.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_worktree_that_is_gone_still_has_its_commits() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        commit(&made.path, "one.txt", "1");
+        fs::remove_dir_all(&made.path).unwrap();
+        assert_eq!(lost(&lab, &dir, &made).await.len(), 1);
+    });
+}
