@@ -33,7 +33,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tmux/doorbell", &[]),
     ("tmux/parse", &[]),
     ("tmux/quote", &[]),
+    ("tmux/reply", &[]),
     ("tmux/session", &[]),
+    ("tmux/verb", &[]),
     ("tmux", &["proc"]),
     ("wire", &[]),
 ];
@@ -54,7 +56,9 @@ const PURE: &[&str] = &[
     "tmux/doorbell.rs",
     "tmux/parse.rs",
     "tmux/quote.rs",
+    "tmux/reply.rs",
     "tmux/session.rs",
+    "tmux/verb.rs",
     "wire",
 ];
 const DOING: &[&str] =

@@ -1,136 +1,14 @@
 //! What wtmag says to tmux: each thing as one line, written in one place.
 //!
-//! Knows the verbs, their flags and what they expand; not how a line travels or is answered. The
-//! list of verbs is closed: what waits (`wait-for`, `display-popup`, `run-shell`), what can kill a
-//! server (`respawn-pane`, `refresh-client -A …:off`) cannot be written with it.
+//! Knows which flags each verb gets and what it expands; not how a line travels or is answered.
 use std::{
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
-use super::quote::{Format, push_quoted};
+use super::quote::Format;
+pub use super::verb::{Command, Verb};
 use crate::model::{PaneId, SessionId, WindowId, WorkerId};
-
-macro_rules! verbs {
-    ($($verb:ident $name:literal),* $(,)?) => {
-        /// A tmux command that wtmag uses.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Verb {
-            $($verb),*
-        }
-
-        impl Verb {
-            pub const ALL: &[Self] = &[$(Self::$verb),*];
-
-            /// As the manual calls it.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$verb => $name),*
-                }
-            }
-        }
-    };
-}
-
-verbs! {
-    CapturePane "capture-pane",
-    DeleteBuffer "delete-buffer",
-    DetachClient "detach-client",
-    DisplayMessage "display-message",
-    HasSession "has-session",
-    IfShell "if-shell",
-    KillSession "kill-session",
-    KillWindow "kill-window",
-    LinkWindow "link-window",
-    ListClients "list-clients",
-    ListPanes "list-panes",
-    NewSession "new-session",
-    NewWindow "new-window",
-    PasteBuffer "paste-buffer",
-    RefreshClient "refresh-client",
-    RenameWindow "rename-window",
-    SendKeys "send-keys",
-    SetBuffer "set-buffer",
-    SetOption "set-option",
-    ShowEnvironment "show-environment",
-    ShowOptions "show-options",
-    SwitchClient "switch-client",
-    UnlinkWindow "unlink-window",
-}
-
-impl Verb {
-    /// As we send it. A user's `command-alias` replaces a command word that equals it, ours too;
-    /// a name without its last letter is still understood by tmux and nobody's alias.
-    pub fn word(self) -> &'static str {
-        let name = self.name();
-        name.get(..name.len() - 1).unwrap_or(name)
-    }
-}
-
-/// One line for tmux, without its end: a command, or several that run with nothing in between.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
-    verb: Verb,
-    line: String,
-    is_compound: bool,
-}
-
-impl Command {
-    fn new(verb: Verb) -> Self {
-        Self { verb, line: verb.word().to_owned(), is_compound: false }
-    }
-
-    fn flag(mut self, flag: &'static str) -> Self {
-        self.line.push(' ');
-        self.line.push_str(flag);
-        self
-    }
-
-    fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
-        self.line.push(' ');
-        push_quoted(&mut self.line, arg.as_ref());
-        self
-    }
-
-    fn opt(self, flag: &'static str, value: impl AsRef<[u8]>) -> Self {
-        self.flag(flag).arg(value)
-    }
-
-    fn format(self, format: &Format) -> Self {
-        self.arg(format.as_bytes())
-    }
-
-    /// `;`: runs next, unless this fails.
-    fn then(mut self, next: &Self) -> Self {
-        self.line.push_str(" ; ");
-        self.line.push_str(&next.line);
-        self.is_compound = true;
-        self
-    }
-
-    /// `{ … }`, the argument of `if-shell`.
-    fn block(mut self, inner: &Self) -> Self {
-        self.line.push_str(" { ");
-        self.line.push_str(&inner.line);
-        self.line.push_str(" }");
-        self.is_compound = true;
-        self
-    }
-
-    /// The first command: what errors call the line.
-    pub fn verb(&self) -> Verb {
-        self.verb
-    }
-
-    pub fn line(&self) -> &str {
-        &self.line
-    }
-
-    /// The line is answered by several blocks, fewer if one of its commands fails.
-    pub fn is_compound(&self) -> bool {
-        self.is_compound
-    }
-}
 
 /// A window to be made for a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,8 +75,10 @@ const CLIENT_ROW: &str =
 const SAMPLE_ROW: &str = concat!(
     "#{cursor_x} #{cursor_y} #{cursor_flag} #{pane_width} #{pane_height} #{alternate_on} ",
     "#{pane_in_mode} #{pane_input_off} #{pane_dead} #{bracket_paste_flag} #{q:pane_title} ",
-    "#{q;s/\n/?/:pane_current_command} #{history_size} #{window_activity}",
+    "#{q;s/\n/?/:pane_current_command} #{history_size}",
 );
+
+const GLANCE_ROW: &str = "#{q:pane_title} #{history_size} #{window_activity}";
 
 /// [`NAK`] and why.
 const REFUSAL_ROW: &str = concat!(
@@ -314,6 +194,12 @@ pub fn resume(pane: PaneId) -> Command {
 pub fn sample(pane: PaneId) -> Command {
     let capture = Command::new(Verb::CapturePane).flag("-p").opt("-t", pane.to_string());
     capture.then(&display(Some(pane), &Format::code(SAMPLE_ROW)))
+}
+
+/// What tells whether the pane has changed, at half the price of a sample.
+pub fn glance(pane: PaneId) -> Command {
+    let capture = Command::new(Verb::CapturePane).flag("-p").opt("-t", pane.to_string());
+    capture.then(&display(Some(pane), &Format::code(GLANCE_ROW)))
 }
 
 /// Makes the window in the fleet, where its first byte is seen, then shows it where it is wanted.

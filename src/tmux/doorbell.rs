@@ -46,7 +46,7 @@ enum Restless {
     Sampled { digest: u64, at: Instant, due: Instant },
 }
 
-/// What a look at a restless pane is good for.
+/// What a glance at a restless pane is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polled {
     /// It looks different: ring.
@@ -73,7 +73,7 @@ impl Doorbell {
         true
     }
 
-    /// Whether a pane that is to be sampled has to be continued first.
+    /// Whether a pane that is sampled is left paused.
     pub fn is_restless(&self, pane: PaneId) -> bool {
         self.panes.get(&pane).is_some_and(|it| it.restless.is_some())
     }
@@ -85,7 +85,7 @@ impl Doorbell {
         self.panes.insert(pane, bell);
     }
 
-    /// The pane was sampled: a restless one rings when it looks different.
+    /// A restless pane was sampled: it rings when it looks different.
     pub fn handle_sampled(&mut self, pane: PaneId, digest: u64, now: Instant) {
         if let Some(Bell { restless: Some(restless), .. }) = self.panes.get_mut(&pane) {
             *restless = Restless::Sampled { digest, at: now, due: now + PACE };
@@ -109,8 +109,8 @@ impl Doorbell {
         })
     }
 
-    /// A restless pane was looked at; its window printed `age` ago.
-    pub fn handle_look(
+    /// A restless pane was glanced at; its window printed `age` ago.
+    pub fn handle_glance(
         &mut self,
         pane: PaneId,
         digest: u64,
@@ -173,9 +173,9 @@ mod tests {
         assert_eq!(doorbell.next_poll(), Some(now + PACE));
         let later = now + PACE;
         assert_eq!(doorbell.poll_due(later), [PANE]);
-        assert_eq!(doorbell.handle_look(PANE, 7, Duration::ZERO, later), Polled::Wait);
+        assert_eq!(doorbell.handle_glance(PANE, 7, Duration::ZERO, later), Polled::Wait);
         assert_eq!(doorbell.next_poll(), Some(later + PACE));
-        assert_eq!(doorbell.handle_look(PANE, 8, Duration::ZERO, later + PACE), Polled::Ring);
+        assert_eq!(doorbell.handle_glance(PANE, 8, Duration::ZERO, later + PACE), Polled::Ring);
         assert_eq!(doorbell.next_poll(), None);
     }
 
@@ -184,8 +184,8 @@ mod tests {
         let now = Instant::now();
         let mut doorbell = restless(now);
         // It draws the same again and again.
-        assert_eq!(doorbell.handle_look(PANE, 7, Duration::ZERO, now + LONG), Polled::Wait);
-        assert_eq!(doorbell.handle_look(PANE, 7, LONG, now + LONG), Polled::Continue);
+        assert_eq!(doorbell.handle_glance(PANE, 7, Duration::ZERO, now + LONG), Polled::Wait);
+        assert_eq!(doorbell.handle_glance(PANE, 7, LONG, now + LONG), Polled::Continue);
         doorbell.handle_continued(PANE, now + LONG);
         assert!(!doorbell.is_restless(PANE));
         assert_eq!(doorbell.next_poll(), None);

@@ -1,6 +1,6 @@
 //! tmux, over one held control-mode connection per server.
 //!
-//! `parse`, `quote`, `command`, `reply`, `session` and `doorbell` decide and are pure; `pty`,
+//! `parse`, `quote`, `verb`, `command`, `reply`, `session` and `doorbell` decide and are pure; `pty`,
 //! `driver`, `watch`, `start`, `client` and `windows` do. Knows nothing of workers but their ids.
 pub mod command;
 pub mod doorbell;
@@ -8,6 +8,7 @@ pub mod parse;
 pub mod quote;
 pub mod reply;
 pub mod session;
+pub mod verb;
 
 mod client;
 mod driver;

@@ -77,14 +77,11 @@ pub struct ClientRow {
     pub pid: u32,
 }
 
-/// A sample, and what tells whether the pane has printed since another.
+/// A sample, and a number that is another when output has changed the pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     pub sample: Sample,
-    /// Of all that output can change.
     pub digest: u64,
-    /// When the window printed last, in whole seconds.
-    pub printed: Timestamp,
 }
 
 /// What came of a guarded act.
@@ -214,11 +211,10 @@ pub fn look(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Look> {
         title,
         command,
         n_scrolled,
-        activity,
     ] = row.try_into().ok()?;
     let sample = Sample {
         at,
-        rows: lines(screen).map(|line| line.trim_end_matches(' ').to_owned()).collect(),
+        rows: screen_rows(screen),
         title,
         command,
         cursor: (x.parse().ok()?, y.parse().ok()?),
@@ -230,11 +226,27 @@ pub fn look(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Look> {
         dead: is_on(&dead),
         bracketed_paste: (!paste.is_empty()).then(|| is_on(&paste)),
     };
+    let digest = digest(&sample.rows, &sample.title, &n_scrolled);
+    Some(Look { sample, digest })
+}
+
+/// What `glance` asks for: the digest that a look would give, and when the window printed last, in
+/// whole seconds.
+pub fn glance(screen: &[u8], rest: &[u8]) -> Option<(u64, Timestamp)> {
+    let row = rows(rest).into_iter().next()?;
+    let [title, n_scrolled, printed] = row.try_into().ok()?;
+    let printed = Timestamp(printed.parse::<u64>().ok()?.saturating_mul(1000));
+    Some((digest(&screen_rows(screen), &title, &n_scrolled), printed))
+}
+
+fn digest(rows: &[String], title: &str, n_scrolled: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&sample.rows, &sample.title, sample.cursor, sample.cursor_visible).hash(&mut hasher);
-    (sample.size, sample.alternate, n_scrolled).hash(&mut hasher);
-    let printed = Timestamp(activity.parse::<u64>().ok()?.saturating_mul(1000));
-    Some(Look { sample, digest: hasher.finish(), printed })
+    (rows, title, n_scrolled).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn screen_rows(screen: &[u8]) -> Vec<String> {
+    lines(screen).map(|line| line.trim_end_matches(' ').to_owned()).collect()
 }
 
 /// Pane and window of a window that was made.
@@ -412,16 +424,15 @@ mod tests {
 
     #[test]
     fn a_sample_keeps_its_blank_rows_and_not_its_trailing_blanks() {
-        let flags = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash 10 7\n";
-        let Look { sample, digest, printed } =
-            look(b"one  \n\n%end 1 2 1\n", flags, Timestamp(9)).unwrap();
+        let screen = b"one  \n\n%end 1 2 1\n";
+        let flags = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash 10\n";
+        let Look { sample, digest } = look(screen, flags, Timestamp(9)).unwrap();
         assert_eq!(sample.rows, ["one", "", "%end 1 2 1"]);
         assert_eq!((sample.title.as_str(), sample.command.as_str()), ("ti tle", "bash"));
         assert_eq!((sample.cursor, sample.size), ((3, 1), (80, 3)));
-        assert_eq!((sample.bracketed_paste, printed), (None, Timestamp(7000)));
-        let scrolled = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash 11 7\n";
-        let other = look(b"one  \n\n%end 1 2 1\n", scrolled, Timestamp(9)).unwrap();
-        assert_ne!(other.digest, digest);
+        assert_eq!(sample.bracketed_paste, None);
+        assert_eq!(glance(screen, b"ti\\ tle 10 7\n"), Some((digest, Timestamp(7000))));
+        assert_ne!(glance(screen, b"ti\\ tle 11 7\n").unwrap().0, digest);
     }
 
     #[track_caller]

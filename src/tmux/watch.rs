@@ -3,16 +3,17 @@
 //! Knows the clock, how a pane is looked at and continued; the rules are `doorbell`'s.
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
     sync::Notify,
+    task::JoinSet,
     time::{self, Instant},
 };
 
 use super::{
-    command,
+    command::{self, Command, Verb},
     doorbell::{Doorbell, Polled},
     driver::Handle,
     error::Error,
@@ -20,6 +21,12 @@ use super::{
     reply::{self, Look},
 };
 use crate::model::{PaneId, Sample, Timestamp};
+
+/// Panes that are due soon are glanced at together: each time that it wakes costs tmux more than
+/// a glance.
+const SLACK: Duration = Duration::from_millis(50);
+
+const UNREADABLE: Error = Error::Unreadable { verb: Verb::CapturePane.name() };
 
 /// The rules, shared by the client that hears and those who look.
 #[derive(Debug, Default)]
@@ -66,22 +73,33 @@ impl Watch {
 
     /// Looks, and has the pane ring when it shows something else.
     pub(super) async fn sample(&self, pane: PaneId) -> Result<Sample, Error> {
-        // Continued first: what is printed between the two is seen, and rings, rather than neither.
-        if !self.shared.doorbell().is_restless(pane) {
+        let is_restless = self.shared.doorbell().is_restless(pane);
+        if !is_restless {
+            // Before the look: what is printed in between is seen, and rings, rather than neither.
             self.resume(pane).await?;
         }
         let look = self.look(pane).await?;
-        self.shared.doorbell().handle_sampled(pane, look.digest, now());
-        self.shared.sampled.notify_one();
+        if is_restless {
+            self.shared.doorbell().handle_sampled(pane, look.digest, now());
+            self.shared.sampled.notify_one();
+        }
         Ok(look.sample)
     }
 
     pub(super) async fn look(&self, pane: PaneId) -> Result<Look, Error> {
-        let asked = command::sample(pane);
-        let verb = asked.verb().name();
-        let blocks = self.command.run(asked).await?;
-        let [screen, rest] = blocks.as_slice() else { return Err(Error::Unreadable { verb }) };
-        reply::look(screen, rest, timestamp()).ok_or(Error::Unreadable { verb })
+        let (screen, rest) = self.see(command::sample(pane)).await?;
+        reply::look(&screen, &rest, timestamp()).ok_or(UNREADABLE)
+    }
+
+    async fn glance(&self, pane: PaneId) -> Result<(u64, Timestamp), Error> {
+        let (screen, rest) = self.see(command::glance(pane)).await?;
+        reply::glance(&screen, &rest).ok_or(UNREADABLE)
+    }
+
+    async fn see(&self, command: Command) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let blocks: [Vec<u8>; 2] =
+            self.command.run(command).await?.try_into().map_err(|_| UNREADABLE)?;
+        Ok(blocks.into())
     }
 
     async fn resume(&self, pane: PaneId) -> Result<(), Error> {
@@ -106,28 +124,34 @@ impl Watch {
                 }
                 None => sampled.await,
             }
-            let due = self.shared.doorbell().poll_due(now());
+            let due = self.shared.doorbell().poll_due(now() + SLACK);
+            let mut glances = JoinSet::new();
             for pane in due {
-                match self.poll_pane(pane).await {
-                    Ok(()) => {}
-                    Err(Error::Closed) => return,
-                    Err(Error::Gone { .. }) => self.retain(|it| it != pane),
-                    Err(error) => tracing::warn!(%pane, %error, "a look failed"),
+                let watch = self.clone();
+                glances.spawn(async move { (pane, watch.poll_pane(pane).await) });
+            }
+            while let Some(glance) = glances.join_next().await {
+                match glance {
+                    Ok((_, Ok(()))) => {}
+                    Ok((_, Err(Error::Closed))) => return,
+                    Ok((pane, Err(Error::Gone { .. }))) => self.retain(|it| it != pane),
+                    Ok((pane, Err(error))) => tracing::warn!(%pane, %error, "a look failed"),
+                    Err(error) => tracing::error!(%error, "a look failed"),
                 }
             }
         }
     }
 
     async fn poll_pane(&self, pane: PaneId) -> Result<(), Error> {
-        let look = self.look(pane).await?;
-        let age = look.sample.at.since(look.printed);
-        let polled = self.shared.doorbell().handle_look(pane, look.digest, age, now());
+        let (digest, printed) = self.glance(pane).await?;
+        let age = timestamp().since(printed);
+        let polled = self.shared.doorbell().handle_glance(pane, digest, age, now());
         match polled {
             Polled::Wait => {}
             Polled::Ring => self.mailbox.ring(pane),
             Polled::Continue => {
                 self.resume(pane).await?;
-                if self.look(pane).await?.digest != look.digest {
+                if self.glance(pane).await?.0 != digest {
                     self.mailbox.ring(pane);
                 }
             }

@@ -88,7 +88,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 #[tokio::test]
 async fn the_last_frame_before_silence_is_always_seen() {
-    let n_rounds = if std::env::var_os("WTMAG_TEST_FULL").is_some() { 50 } else { 3 };
+    // On a busy machine a look is late; that every last frame is seen must hold there too.
+    let (n_rounds, limit) = if is_full() { (50, 500) } else { (3, 2000) };
     let stage = Stage::new();
     let (connection, mut events) = stage.connect().await;
     let connection = Arc::new(connection);
@@ -122,8 +123,9 @@ async fn the_last_frame_before_silence_is_always_seen() {
                 Next::Seen((pane, sample, at)) => {
                     let last = sample.rows.iter().find_map(|row| row.strip_prefix("LAST "));
                     if let Some(drawn) = last.and_then(|it| it.trim().parse::<u128>().ok()) {
-                        waiting.remove(&pane);
-                        delays.push(at.saturating_sub(drawn));
+                        if waiting.remove(&pane) {
+                            delays.push(at.saturating_sub(drawn));
+                        }
                     }
                 }
             }
@@ -135,7 +137,12 @@ async fn the_last_frame_before_silence_is_always_seen() {
     delays.sort_unstable();
     let (median, worst) = (delays[delays.len() / 2], delays[delays.len() - 1]);
     println!("{} last frames: median {median} ms, worst {worst} ms", delays.len());
-    assert!(worst <= 500, "seen after {worst} ms");
+    assert!(worst <= limit, "seen after {worst} ms");
+}
+
+/// Counts of the full run, for which there is not always the time.
+fn is_full() -> bool {
+    std::env::var_os("WTMAG_TEST_FULL").is_some()
 }
 
 enum Next {
@@ -190,7 +197,7 @@ async fn sampling(connection: Arc<Connection>, mut events: Events) {
 /// hears it only from a silence to the next word.
 #[tokio::test]
 async fn a_user_may_respawn_a_pane_that_floods() {
-    let n_times = if std::env::var_os("WTMAG_TEST_FULL").is_some() { 200 } else { 10 };
+    let n_times = if is_full() { 200 } else { 10 };
     let stage = Stage::new();
     let (connection, events) = stage.connect().await;
     let connection = Arc::new(connection);

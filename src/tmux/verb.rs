@@ -1,0 +1,127 @@
+//! The verbs of tmux that may be used, and how a line is put together of them.
+//!
+//! Knows words and their order; not what is to be said. The list of verbs is closed: what waits
+//! (`wait-for`, `display-popup`, `run-shell`) and what can end a server (`respawn-pane`) cannot be
+//! written with it.
+use super::quote::{Format, push_quoted};
+
+macro_rules! verbs {
+    ($($verb:ident $name:literal),* $(,)?) => {
+        /// A tmux command that wtmag uses.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Verb {
+            $($verb),*
+        }
+
+        impl Verb {
+            pub const ALL: &[Self] = &[$(Self::$verb),*];
+
+            /// As the manual calls it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$verb => $name),*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    CapturePane "capture-pane",
+    DeleteBuffer "delete-buffer",
+    DetachClient "detach-client",
+    DisplayMessage "display-message",
+    HasSession "has-session",
+    IfShell "if-shell",
+    KillSession "kill-session",
+    KillWindow "kill-window",
+    LinkWindow "link-window",
+    ListClients "list-clients",
+    ListPanes "list-panes",
+    NewSession "new-session",
+    NewWindow "new-window",
+    PasteBuffer "paste-buffer",
+    RefreshClient "refresh-client",
+    RenameWindow "rename-window",
+    SendKeys "send-keys",
+    SetBuffer "set-buffer",
+    SetOption "set-option",
+    ShowEnvironment "show-environment",
+    ShowOptions "show-options",
+    SwitchClient "switch-client",
+    UnlinkWindow "unlink-window",
+}
+
+impl Verb {
+    /// As we send it. A user's `command-alias` replaces a command word that equals it, ours too;
+    /// a name without its last letter is still understood by tmux and nobody's alias.
+    pub fn word(self) -> &'static str {
+        let name = self.name();
+        name.get(..name.len() - 1).unwrap_or(name)
+    }
+}
+
+/// One line for tmux, without its end: a command, or several that run with nothing in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    verb: Verb,
+    line: String,
+    is_compound: bool,
+}
+
+impl Command {
+    pub(super) fn new(verb: Verb) -> Self {
+        Self { verb, line: verb.word().to_owned(), is_compound: false }
+    }
+
+    pub(super) fn flag(mut self, flag: &'static str) -> Self {
+        self.line.push(' ');
+        self.line.push_str(flag);
+        self
+    }
+
+    pub(super) fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.line.push(' ');
+        push_quoted(&mut self.line, arg.as_ref());
+        self
+    }
+
+    pub(super) fn opt(self, flag: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.flag(flag).arg(value)
+    }
+
+    pub(super) fn format(self, format: &Format) -> Self {
+        self.arg(format.as_bytes())
+    }
+
+    /// `;`: runs next, unless this fails.
+    pub(super) fn then(mut self, next: &Self) -> Self {
+        self.line.push_str(" ; ");
+        self.line.push_str(&next.line);
+        self.is_compound = true;
+        self
+    }
+
+    /// `{ … }`, the argument of `if-shell`.
+    pub(super) fn block(mut self, inner: &Self) -> Self {
+        self.line.push_str(" { ");
+        self.line.push_str(&inner.line);
+        self.line.push_str(" }");
+        self.is_compound = true;
+        self
+    }
+
+    /// The first command: what errors call the line.
+    pub fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+
+    /// The line is answered by several blocks, fewer if one of its commands fails.
+    pub fn is_compound(&self) -> bool {
+        self.is_compound
+    }
+}
