@@ -131,7 +131,7 @@ impl Connection {
         let act = if text.len() <= MAX_INLINE {
             command::paste(pane, guard, &buffer, &text)
         } else {
-            start::load_buffer(&self.server, &buffer, text.as_bytes()).await?;
+            start::load_buffer(&self.server, self.info.id, &buffer, text.as_bytes()).await?;
             command::paste_loaded(pane, guard, &buffer)
         };
         self.act(pane, act, &buffer).await

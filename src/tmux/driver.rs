@@ -329,3 +329,37 @@ fn notify_changes(value: &str, known: &mut Activity, mailbox: &Mailbox) {
     }
     *known = seen;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tmux::events::{Event as Told, Events};
+
+    /// What the owner is told, in order, when each of `values` has come.
+    async fn told(values: &[&str]) -> Vec<Vec<Told>> {
+        let (mut activity, mut told) = (Activity::new(), Vec::new());
+        for value in values {
+            let mailbox = Mailbox::default();
+            let mut events = Events::new(mailbox.clone());
+            notify_changes(value, &mut activity, &mailbox);
+            mailbox.close("");
+            let mut found = Vec::new();
+            while let Some(event) = events.recv().await {
+                found.extend(Some(event).filter(|it| !matches!(it, Told::Closed { .. })));
+            }
+            told.push(found);
+        }
+        told
+    }
+
+    #[tokio::test]
+    async fn a_subscription_tells_of_structure_and_where_it_must_of_output() {
+        let values = ["$0 @1 %1 00 ;", "$0 @1 %1 00 ;", "$0 @1 %1 10 ;", ""];
+        let structure = || vec![Told::Structure];
+        assert_eq!(told(&values).await, [structure(), vec![], structure(), structure()]);
+
+        let values = ["$0 @1 %1 00 5;$3 @1 %1 00 5;", "$0 @1 %1 00 6;$3 @1 %1 00 6;"];
+        let ring = Told::Ring(PaneId(1));
+        assert_eq!(told(&values).await, [vec![Told::Structure, ring.clone()], vec![ring]]);
+    }
+}

@@ -4,6 +4,10 @@
 //! again; not what the connection is for.
 use std::{path::Path, time::Duration};
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tokio::time::{self, Instant};
 
 use super::{client::Connection, command::FLEET_OPTION, error::Error, events::Events, pty::Server};
@@ -85,12 +89,26 @@ pub async fn reconnect(
             }
             Err(error) => error,
         };
+        if matches!(error, Error::NoServer { .. }) {
+            revive_socket(before);
+        }
         let wait = waits.next().unwrap_or_default();
         if Instant::now() + wait > deadline {
             return Err(error);
         }
         tracing::debug!(%error, ?wait, "tmux cannot be reached yet");
         time::sleep(wait).await;
+    }
+}
+
+/// Has a server whose socket was removed, as cleaners of `/tmp` do, make it again. Does nothing if
+/// the process is not a tmux server (any more).
+pub(super) fn revive_socket(id: ServerId) {
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", id.pid)).unwrap_or_default();
+    let Ok(pid) = i32::try_from(id.pid) else { return };
+    if name.starts_with("tmux") {
+        // It may have ended since.
+        kill(Pid::from_raw(pid), Signal::SIGUSR1).unwrap_or_default();
     }
 }
 
@@ -165,10 +183,26 @@ fn unsplit(arg: &str) -> String {
     arg.strip_suffix(';').map_or_else(|| arg.to_owned(), |head| format!("{head}\\;"))
 }
 
-/// Puts `bytes` into a paste buffer. Large ones are quicker this way than on the connection.
-pub(super) async fn load_buffer(server: &Server, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let args = ["load-buffe", "-b", name, "-"];
-    finish(server, command(server, &args, Absent::Fail).stdin(bytes)).await.map(drop)
+/// Puts `bytes` into a paste buffer of the server `id`, to which a connection is held. Large ones
+/// are quicker this way than on the connection.
+pub(super) async fn load_buffer(
+    server: &Server,
+    id: ServerId,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), Error> {
+    let mut waits = Backoff::default().take(4);
+    loop {
+        let args = ["load-buffe", "-b", name, "-"];
+        let loaded = finish(server, command(server, &args, Absent::Fail).stdin(bytes)).await;
+        match (loaded, waits.next()) {
+            (Err(Error::NoServer { .. }), Some(wait)) => {
+                revive_socket(id);
+                time::sleep(wait).await;
+            }
+            (loaded, _) => return loaded.map(drop),
+        }
+    }
 }
 
 async fn run(server: &Server, args: &[&str], absent: Absent) -> Result<Output, Error> {

@@ -5,9 +5,9 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use wtmag::tmux::{Connection, Created, Error, Event, Events, Found, reconnect};
+use wtmag::tmux::{Acted, Connection, Created, Error, Event, Events, Found, Guard, reconnect};
 
-use super::{SOON, Stage, Terminal, event, eventually, placeholder, screen, shows};
+use super::{SOON, Stage, Terminal, event, eventually, look, placeholder, screen, shows};
 
 /// A connection and a worker that answers.
 async fn worker(stage: &Stage) -> (Connection, Events, Created) {
@@ -70,6 +70,21 @@ async fn it_comes_back_after_either_client_was_ended() {
         kill(clients(&stage)[at], signal).unwrap();
         comes_back(&stage, connection, events, made).await;
     }
+}
+
+#[tokio::test]
+async fn it_comes_back_after_the_socket_was_removed() {
+    let stage = Stage::new();
+    let (connection, events, made) = worker(&stage).await;
+    std::fs::remove_file(&stage.server.socket).unwrap();
+    // Too long for the connection itself.
+    let (text, guard) = ("xxx\n".repeat(5_000), Guard { command: "cat".to_owned() });
+    look(&connection, made.pane, |it| it.command == "cat").await;
+    assert_eq!(connection.paste(made.pane, &guard, &text).await.unwrap(), Acted::Done);
+    let pids = clients(&stage);
+    std::fs::remove_file(&stage.server.socket).unwrap();
+    kill(pids[0], Signal::SIGTERM).unwrap();
+    comes_back(&stage, connection, events, made).await;
 }
 
 #[tokio::test]
