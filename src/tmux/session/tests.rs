@@ -139,6 +139,49 @@ fn a_detach_is_a_blank_line() {
     assert_eq!(session.transmit(), b"\n");
 }
 
+/// What tmux 3.3a, 3.5a and 3.8 said to the same nineteen lines.
+#[test]
+fn recorded_conversations_are_understood() {
+    for wire in [
+        &include_bytes!("../../../tests/fixtures/control/3.3a.txt")[..],
+        include_bytes!("../../../tests/fixtures/control/3.5a.txt"),
+        include_bytes!("../../../tests/fixtures/control/3.8.txt"),
+    ] {
+        let mut session = Session::new(0);
+        let lines = (0..19).map(|at| match at {
+            0 => command::subscribe(false),
+            5 => command::pause(PaneId(1)),
+            6 => command::resume(PaneId(1)),
+            _ => command::clients(),
+        });
+        let tickets: Vec<Ticket> = lines.map(|line| session.send(&line)).collect();
+        let events = drive(&mut session, wire);
+
+        let replies = events.iter().filter_map(|event| match event {
+            Event::Reply { ticket, reply } => Some((*ticket, reply.clone())),
+            Event::Attached | Event::Refused(_) | Event::Notification(_) | Event::Stray(_) => None,
+        });
+        let replies: Vec<_> = replies.collect();
+        assert!(replies.iter().map(|it| it.0).eq(tickets), "{replies:?}");
+        let failed: Vec<usize> = (0..19).filter(|at| replies[*at].1.error.is_some()).collect();
+        assert_eq!(failed, [2]);
+        assert_eq!(replies[17].1.blocks, [b"%end 1 2 1\n"]);
+
+        let is_stray = |it: &&Event| matches!(it, Event::Stray(_));
+        assert_eq!(events.iter().filter(is_stray).count(), 1);
+        let unknown =
+            events.iter().find(|it| matches!(it, Event::Notification(Notification::Unknown(_))));
+        assert_eq!(unknown, None);
+        let output = Notification::ExtendedOutput {
+            pane: PaneId(1),
+            age: 0,
+            bytes: "café \\ \u{1b}[1mbold\u{1b}[0m\r\r\n".into(),
+        };
+        assert!(events.contains(&Event::Notification(output)));
+        assert_eq!(events.last(), Some(&Event::Notification(Notification::Exit(None))));
+    }
+}
+
 /// Pieces that conversations are made of, broken ones too.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
