@@ -37,10 +37,10 @@ export const Wtmag = async () => {
     if (!of(session)) return;
     if (type === "message.updated" && it.info?.role === "assistant") answers.set(it.info.id, true);
     if (type === "message.part.updated" && it.part?.type === "text" && answers.has(it.part.messageID)) message = it.part.text;
-    if (type === "session.error") failed = it.error?.data?.message ?? it.error?.name ?? "error";
+    if (type === "session.error" && it.error?.name !== "MessageAbortedError") failed = it.error?.data?.message ?? it.error?.name ?? "error";
     if (type === "session.status" && it.status?.type === "busy") tell({ event: "busy", session });
     if (type === "session.status" && it.status?.type === "retry") tell({ event: "retry", text: it.status.message, session });
-    if (type === "session.idle") { tell({ event: "ended", message, failed, session }); message = failed = undefined; answers.clear(); }
+    if (type === "session.idle") { tell({ event: "ended", message: message || undefined, failed, session }); message = failed = undefined; answers.clear(); }
     if (type === "permission.asked") tell({ event: "permission", text: it.permission ?? it.title ?? "", session });
     if (type === "permission.replied") tell({ event: "answered", session });
     if (type === "question.asked") tell({ event: "question", text: "", session });
