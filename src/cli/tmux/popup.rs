@@ -7,7 +7,7 @@ use std::{
 };
 
 use crossterm::{
-    event::{self, DisableBracketedPaste, EnableBracketedPaste, Event},
+    event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyCode, KeyEventKind},
     execute,
     terminal::{disable_raw_mode, enable_raw_mode},
 };
@@ -25,6 +25,7 @@ use super::{
 use crate::{
     cli::{self, Context, Failure},
     model::WorkerId,
+    proc,
 };
 
 /// Asks for the task, then creates.
@@ -51,9 +52,9 @@ pub(super) async fn cleanup(context: &Context, id: &WorkerId) -> Result<ExitCode
          and you are told what it is.\n\n\
          y  clean up     any other key  leave it "
     ))?;
-    let Some(Event::Key(key)) = next_key()? else { return Ok(ExitCode::SUCCESS) };
+    let answer = next_key()?;
     context.print("\n\n")?;
-    if key.code != event::KeyCode::Char('y') {
+    if answer != Some(KeyCode::Char('y')) {
         return Ok(ExitCode::SUCCESS);
     }
     verb(context, &["cleanup", id.as_str()]).await
@@ -64,12 +65,17 @@ async fn verb(context: &Context, words: &[&str]) -> Result<ExitCode, Failure> {
     let socket = context.whereabouts()?.tmux_socket;
     let mut args: Vec<OsString> = vec!["wtmag".into(), "-S".into(), socket.into()];
     args.extend(words.iter().map(OsString::from));
+    // Verbs take hangups for an interrupt; the popup may be closed while it stands there.
+    let mut closed = context.cancel()?;
     // The same as in a shell, failures and hints included.
     if let Err(failure) = Box::pin(cli::verb(context, args)).await {
         failure.report(false);
     }
     context.print("\n[any key closes this]")?;
-    next_key()?;
+    tokio::select! {
+        key = tokio::task::spawn_blocking(next_key) => drop(key),
+        () = proc::cancelled(&mut closed) => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,15 +84,13 @@ fn number(text: &str) -> &str {
     text.trim().trim_start_matches('#')
 }
 
-/// The next key, unseen. None when the terminal is gone.
-fn next_key() -> io::Result<Option<Event>> {
+/// The next key, not echoed. None when the terminal is gone.
+fn next_key() -> io::Result<Option<KeyCode>> {
     io::stdout().flush()?;
     enable_raw_mode()?;
     let found = loop {
         match event::read() {
-            Ok(Event::Key(key)) if key.kind != event::KeyEventKind::Release => {
-                break Some(Event::Key(key));
-            }
+            Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => break Some(key.code),
             Ok(_) => {}
             Err(_) => break None,
         }

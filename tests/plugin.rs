@@ -1,0 +1,197 @@
+//! The tmux plugin in a real tmux with a person before it: one key, and what is behind it.
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::support::{Sandbox, eventually};
+
+const WTMAG: &str = env!("CARGO_BIN_EXE_wtmag");
+
+/// Everything of the user's tmux that a plugin could touch, as lines.
+fn settings(sandbox: &Sandbox) -> BTreeSet<String> {
+    let tmux = sandbox.tmux();
+    let lists = [
+        &["list-keys"][..],
+        &["show-options", "-g"],
+        &["show-options", "-s"],
+        &["show-options", "-gw"],
+        &["show-hooks", "-g"],
+        &["show-environment", "-g"],
+        &["list-buffers"],
+    ];
+    let lines = lists.iter().flat_map(|args| {
+        let text = tmux.run(args.iter().copied());
+        let name = args.join(" ");
+        text.lines().map(|line| format!("{name}: {line}")).collect::<Vec<_>>()
+    });
+    lines.collect()
+}
+
+/// Puts the line of `wtmag tmux init` into a file and loads it, as tmux.conf is loaded.
+fn load(sandbox: &Sandbox, program: &Path) {
+    let line = sandbox.run(program).args(["tmux", "init"]).run().success();
+    let conf = sandbox.put("home/.tmux.conf", line);
+    sandbox.tmux().run(["source-file", conf.to_str().unwrap()]);
+}
+
+fn added(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
+    assert!(before.is_subset(after), "gone: {:?}", before.difference(after));
+    after.difference(before).cloned().collect()
+}
+
+#[test]
+fn one_key_and_one_option_are_all_that_changes() {
+    let sandbox = Sandbox::new();
+    sandbox.tmux().start("main");
+    let before = settings(&sandbox);
+    load(&sandbox, Path::new(WTMAG));
+    let found = added(&before, &settings(&sandbox));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("list-keys: bind-key") && found[0].contains(" W "), "{found:#?}");
+    assert_eq!(found[1], "show-options -g: @wtmag-key W");
+    load(&sandbox, Path::new(WTMAG));
+    assert_eq!(added(&before, &settings(&sandbox)), found, "loading it again changes nothing");
+}
+
+#[test]
+fn the_user_chooses_the_key() {
+    let sandbox = Sandbox::new();
+    sandbox.tmux().start("main");
+    sandbox.tmux().run(["set-option", "-g", "@wtmag-key", "M-w"]);
+    let before = settings(&sandbox);
+    load(&sandbox, Path::new(WTMAG));
+    let found = added(&before, &settings(&sandbox));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains(" M-w "), "{found:#?}");
+}
+
+#[test]
+fn the_script_alone_does_the_same() {
+    let sandbox = Sandbox::new();
+    let pane = sandbox.tmux().start("main");
+    let before = settings(&sandbox);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tmux/wtmag.tmux");
+    let ran = sandbox.run("sh").arg(&script).env("PATH", path_with_wtmag(&sandbox));
+    ran.env("TMUX", sandbox.tmux().show(&pane, "#{socket_path},#{pid},0")).run().success();
+    assert_eq!(added(&before, &settings(&sandbox)).len(), 2);
+    assert_eq!(
+        sandbox.wtmag(["tmux", "script"]).run().success(),
+        fs::read_to_string(script).unwrap()
+    );
+}
+
+fn path_with_wtmag(sandbox: &Sandbox) -> String {
+    let bin = Path::new(WTMAG).parent().unwrap().display();
+    let vars = sandbox.vars();
+    let (_, path) = vars.iter().find(|(name, _)| name == "PATH").unwrap();
+    format!("{bin}:{path}")
+}
+
+/// A sandbox whose workers are the demo's agents, in a repository with an awkward name.
+fn stage(sandbox: &Sandbox) -> PathBuf {
+    let name = r#"a#(touch z)b #{pane_id} 'q" $x"#;
+    let repo = sandbox.repo(name);
+    let command = format!("'''{WTMAG} demo-agent --start-ms 100 --work-ms 500'''");
+    let config = format!(
+        "[agents.default]\nname = \"demo\"\n[agents.demo]\ncommand = {command}\n[worktree]\nbackend = \"git\"\n"
+    );
+    sandbox.put("config/wtmag/config.toml", config);
+    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo/profile.toml");
+    sandbox.put("config/wtmag/agents/demo.toml", fs::read(profile).unwrap());
+    repo.dir.clone()
+}
+
+#[test]
+fn from_the_menu_a_worker_is_made_visited_promoted_and_cleaned_up() {
+    let sandbox = Sandbox::new();
+    let dir = stage(&sandbox);
+    let program = sandbox.path("p a'th #(touch y)/wtmag");
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::copy(WTMAG, &program).unwrap();
+    let tmux = sandbox.tmux();
+    let home = tmux.start("main");
+    load(&sandbox, &program);
+    let line = format!("cd {} && exec cat", shlex::try_quote(dir.to_str().unwrap()).unwrap());
+    tmux.run(["respawn-pane", "-k", "-t", &home, &line]);
+    let seat = sandbox.seat("tmux -u attach -t =main");
+    seat.wait_for_text("[main]");
+
+    seat.press(&["C-b", "W"]);
+    let menu = seat.wait_for_text("New worker: a prompt");
+    assert!(menu.contains("This window is no worker's"), "{menu}");
+    seat.press(&["p"]);
+    seat.wait_for_text("What is the new worker to do?");
+    seat.press(&["-l", "Say #{pane_id} #(touch x) $HOME 'twice\""]);
+    seat.press(&["Enter"]);
+    let made = seat.wait_for_text("[any key closes this]");
+    assert!(made.contains("accepted after"), "{made}");
+    seat.press(&["q"]);
+
+    let list = sandbox.wtmag(["list", "--json"]).run().json();
+    let id = list[0]["id"].as_str().unwrap();
+    let brief = Path::new(list[0]["worktree"].as_str().unwrap()).join(".wtmag/prompt.md");
+    let brief = fs::read_to_string(brief).unwrap();
+    assert!(brief.contains("Say #{pane_id} #(touch x) $HOME 'twice\""), "{brief}");
+
+    seat.press(&["C-b", "W"]);
+    seat.wait_for_text("Go to a worker");
+    seat.press(&["w"]);
+    seat.wait_for_text("1/1");
+    seat.press(&["Enter"]);
+    seat.wait_for_text("demo agent, listening");
+
+    seat.press(&["C-b", "W"]);
+    seat.wait_for_text("This worker: a session of its own");
+    seat.press(&["s"]);
+    seat.wait_for_text("[any key closes this]");
+    seat.press(&["q"]);
+    let sessions = tmux.run(["list-sessions", "-F", "#{session_name}"]);
+    assert!(sessions.lines().any(|name| name == id), "{sessions}");
+
+    // With its session the person's client would end, too, if tmux were not told otherwise; and the
+    // fleet stays for another worker.
+    tmux.run(["set-option", "-g", "detach-on-destroy", "off"]);
+    sandbox.wtmag(["create", "-s", "--prompt", "Stay"]).cwd(&dir).run().success();
+    sandbox.wtmag(["wait", id, "--until", "idle", "--timeout", "20"]).run().success();
+    seat.press(&["C-b", "W"]);
+    seat.wait_for_text("This worker: clean up");
+    seat.press(&["x"]);
+    seat.wait_for_text("any other key  leave it");
+    seat.press(&["y"]);
+    seat.wait_for_text("[any key closes this]");
+    let list = sandbox.wtmag(["list", "--all", "--json"]).run().json();
+    let ids = list.as_array().unwrap().iter().map(|it| it["branch"].as_str().unwrap());
+    assert_eq!(ids.collect::<Vec<_>>(), ["prompt-stay"]);
+    seat.press(&["q"]);
+    for name in ["x", "y", "z"] {
+        for place in [sandbox.path("home"), dir.clone(), sandbox.path("")] {
+            assert!(!place.join(name).exists(), "`touch {name}` ran in {}", place.display());
+        }
+    }
+}
+
+#[test]
+fn escape_leaves_every_popup_without_a_trace() {
+    let sandbox = Sandbox::new();
+    stage(&sandbox);
+    sandbox.tmux().start("main");
+    load(&sandbox, Path::new(WTMAG));
+    let seat = sandbox.seat("tmux -u attach -t =main");
+    seat.wait_for_text("[main]");
+    for (key, text) in
+        [("p", "What is the new worker"), ("i", "Number of the issue"), ("w", "no workers yet")]
+    {
+        seat.press(&["C-b", "W"]);
+        seat.wait_for_text("Go to a worker");
+        seat.press(&[key]);
+        seat.wait_for_text(text);
+        seat.press(&["Escape"]);
+        eventually(Duration::from_secs(10), "the popup to close", || {
+            (!seat.wait_for_text("[main]").contains(text)).then_some(())
+        });
+    }
+    assert_eq!(sandbox.wtmag(["list", "--json"]).run().json(), serde_json::json!([]));
+}

@@ -1,0 +1,151 @@
+//! What documents say of the command line exists: the skill, the README, the plugin.
+use std::{fs, path::Path};
+
+use clap::Command;
+
+/// Documents whose code must name real verbs and flags.
+const DOCUMENTS: &[&str] = &["README.md", "skill/SKILL.md", "tmux/wtmag.tmux"];
+
+#[test]
+fn every_command_that_a_document_names_exists() {
+    let command = wtmag::cli::command();
+    let mut n_commands = 0;
+    for document in DOCUMENTS {
+        let text = read(document);
+        for (line, code) in code(&text, document.ends_with(".md")) {
+            for words in commands(code) {
+                let place = format!("{document}:{line}: `{code}`");
+                let fault = check(&command, &words).err();
+                assert_eq!(fault, None, "{place}");
+                n_commands += 1;
+            }
+        }
+    }
+    assert!(n_commands > 50, "only {n_commands} commands were found: is the reader broken?");
+}
+
+#[test]
+fn every_flag_that_the_skill_names_alone_exists() {
+    let command = wtmag::cli::command();
+    let text = read("skill/SKILL.md");
+    for (line, code) in code(&text, true) {
+        for flag in code.split_whitespace().filter(|word| is_flag(word)).map(flag_name) {
+            assert!(has_flag_anywhere(&command, flag), "SKILL.md:{line}: no verb has `{flag}`");
+        }
+    }
+}
+
+/// The Agent Skills format: a name and a description between rules, the name in a plain alphabet.
+#[test]
+fn the_skill_has_its_head() {
+    let text = read("skill/SKILL.md");
+    let head = text.strip_prefix("---\n").and_then(|it| it.split("\n---\n").next()).unwrap();
+    let value = |key: &str| {
+        head.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": ")).unwrap()
+    };
+    assert_eq!(value("name"), "wtmag");
+    assert!((40..=1024).contains(&value("description").len()));
+    assert!(text.lines().count() < 500, "what is read at each use should be short");
+}
+
+#[test]
+fn the_check_sees_what_is_wrong() {
+    let command = wtmag::cli::command();
+    let wrong = |text: &str| commands(text).iter().any(|it| check(&command, it).is_err());
+    assert!(!wrong("wtmag list --all --json; wtmag hub status"));
+    assert!(wrong("wtmag lost"));
+    assert!(wrong("wtmag list --everything"));
+    assert!(wrong("wtmag -S sock show X && wtmag hub stopp"));
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// Pieces of code with their line numbers: the lines of fenced blocks and the spans between
+/// backticks; of a file that is no Markdown, every line.
+fn code(text: &str, is_markdown: bool) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut is_fenced = !is_markdown;
+    for (at, line) in (1..).zip(text.lines()) {
+        if line.starts_with("```") {
+            is_fenced = !is_fenced;
+        } else if is_fenced {
+            found.push((at, line));
+        } else {
+            found.extend(line.split('`').skip(1).step_by(2).map(|span| (at, span)));
+        }
+    }
+    found
+}
+
+/// The words behind each `wtmag` that stands where a command may begin.
+fn commands(code: &str) -> Vec<Vec<String>> {
+    let code = code.strip_prefix("$ ").unwrap_or(code);
+    let code = code.split(" #").next().unwrap();
+    let parts = code.split([';', '|', '(', ')']).flat_map(|part| part.split("&&"));
+    let parts = parts.filter_map(|part| part.trim().strip_prefix("wtmag "));
+    // A column of explanation begins after several spaces.
+    parts.map(|part| words(part.trim().split("   ").next().unwrap())).collect()
+}
+
+fn words(text: &str) -> Vec<String> {
+    shlex::split(text).unwrap_or_else(|| text.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Goes down the tree of verbs and looks up every flag on the way.
+fn check(command: &Command, words: &[String]) -> Result<(), String> {
+    let mut chain = vec![command];
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let verb = chain.last().unwrap();
+        if word == "--" {
+            return Ok(());
+        }
+        if is_flag(word) {
+            let name = flag_name(word);
+            let flag = chain.iter().find_map(|verb| find_flag(verb, name));
+            let flag = flag.ok_or_else(|| format!("`{}` has no `{name}`", verb.get_name()))?;
+            let is_joined = word.contains('=') || (!word.starts_with("--") && word.len() > 2);
+            if flag.get_action().takes_values() && !is_joined && !is_optional(flag) {
+                words.next();
+            }
+        } else if verb.has_subcommands() {
+            // Such as `wtmag <verb>`.
+            if word.starts_with(['<', '[', '…', '.']) {
+                return Ok(());
+            }
+            let sub = verb.get_subcommands().find(|it| it.get_name() == word);
+            chain.push(sub.ok_or_else(|| format!("there is no verb `{word}`"))?);
+        }
+    }
+    Ok(())
+}
+
+fn is_optional(flag: &clap::Arg) -> bool {
+    flag.is_require_equals_set()
+}
+
+fn is_flag(word: &str) -> bool {
+    let name = word.trim_start_matches('-');
+    word.starts_with('-') && name.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// `--wait` of `--wait=idle`, `-L` of `-Lwork`.
+fn flag_name(word: &str) -> &str {
+    if word.starts_with("--") { word.split('=').next().unwrap() } else { &word[..2] }
+}
+
+fn find_flag<'c>(command: &'c Command, name: &str) -> Option<&'c clap::Arg> {
+    command.get_arguments().find(|arg| {
+        let long = arg.get_long().is_some_and(|long| name.strip_prefix("--") == Some(long));
+        let short = arg.get_short().is_some_and(|short| name == format!("-{short}"));
+        long || short
+    })
+}
+
+fn has_flag_anywhere(command: &Command, name: &str) -> bool {
+    // `gh` and `git` have flags of their own in examples; each of them is written with its program.
+    find_flag(command, name).is_some()
+        || command.get_subcommands().any(|sub| has_flag_anywhere(sub, name))
+}
