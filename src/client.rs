@@ -98,7 +98,8 @@ impl Whereabouts {
         Ok(Self { tmux_socket, state, runtime, program, uid: env.uid() })
     }
 
-    /// The running hub's own words about itself, if there is a file of it.
+    /// The running hub's own words about itself, if there is a file of it. One that says nothing
+    /// is as good as none: the hub writes it again when it is asked to show itself.
     pub fn hub_file(&self) -> Result<Option<HubFile>, Error> {
         let path = self.state.hub_json();
         let bytes = match std::fs::read(&path) {
@@ -106,8 +107,7 @@ impl Whereabouts {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::HubFile { path, source }),
         };
-        let parsed = serde_json::from_slice(&bytes);
-        parsed.map(Some).map_err(|error| Error::HubFile { path, source: error.into() })
+        Ok(serde_json::from_slice(&bytes).ok())
     }
 }
 
@@ -231,8 +231,12 @@ impl Hub {
     /// Asks an older hub to finish the step in hand and leave, and waits until it has.
     async fn replace(mut self) -> Result<(), Error> {
         let reason = format!("replaced by wtmag {}", env!("CARGO_PKG_VERSION"));
-        self.ask(Ask::Stop { reason }).await?;
-        self.closed().await
+        match self.ask(Ask::Stop { reason }).await {
+            // It left before it said so.
+            Err(Error::Closed | Error::Io(_)) => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => self.closed().await,
+        }
     }
 
     /// Waits until the hub has closed the connection: it is gone.

@@ -226,15 +226,16 @@ impl<'a> Cmd<'a> {
 const CALLERS_OWN: &[&str] =
     &["CLAUDECODE", "CLAUDE_", "CODEX_", "GIT_", "WORKTRUNK_", "WTMAG_", "TMUX"];
 
-/// Starts a program that goes on without us: no terminal, no pipes, a group of its own, and nothing
-/// of the caller's agent, repository or pane in its environment. Returns its pid.
+/// Starts a program that goes on without us: no pipes, and nothing of the caller's agent, repository
+/// or pane in its environment. It is no group's leader, so that it can make a session of its own,
+/// which it should at once. Returns its pid.
 #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
 pub fn detach<S: AsRef<OsStr>>(
     program: &Path,
     args: impl IntoIterator<Item = S>,
 ) -> Result<u32, Error> {
     let mut command = std::process::Command::new(program);
-    command.args(args).current_dir("/").process_group(0);
+    command.args(args).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

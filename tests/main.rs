@@ -13,6 +13,8 @@ mod control;
 mod delivery;
 mod demo;
 mod doctor;
+mod hazards;
+mod hub;
 mod pane;
 mod plugin;
 mod skill;

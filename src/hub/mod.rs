@@ -10,3 +10,4 @@ pub mod screens;
 pub mod start;
 pub mod state;
 pub mod store;
+mod visitors;

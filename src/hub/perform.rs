@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -20,6 +20,7 @@ use super::{
         Act, Acted, CleanedUp, Effect, Input, Linked, Made, PaneSeen, PromotedTo, Setup, Show,
         WindowSpec,
     },
+    visitors::{Visitors, WayOut},
 };
 use crate::{
     model::{Cleanup, Hold, PaneId, SessionId, Worker},
@@ -101,9 +102,10 @@ impl Performer {
             env_names,
             default_shell: info.default_shell.clone(),
         };
-        self.connection = Some(Arc::new(connection));
+        let connection = Arc::new(connection);
         self.events.abort_all();
-        self.events.spawn(pump(events, self.wakes.clone()));
+        self.events.spawn(pump(events, Arc::downgrade(&connection), self.wakes.clone()));
+        self.connection = Some(connection);
         linked
     }
 
@@ -112,7 +114,6 @@ impl Performer {
             Effect::Link { may_start, after } => self.link(may_start, after),
             Effect::Unlink => self.unlink(),
             Effect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
-            Effect::Announce(text) => tracing::info!(text),
             Effect::Keep { worker, samples } => self.screens.append(&worker, &samples),
             // The loop's own.
             Effect::Record(_)
@@ -126,7 +127,8 @@ impl Performer {
             | Effect::Act { .. }
             | Effect::Promote { .. }
             | Effect::CloseWindow { .. }
-            | Effect::Status { .. }) => self.with(move |tmux| on_tmux(tmux, effect)),
+            | Effect::Status { .. }
+            | Effect::Announce(_)) => self.with(move |tmux| on_tmux(tmux, effect)),
         }
     }
 
@@ -189,6 +191,11 @@ async fn on_tmux(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
             ignore("@wtmag_status", tmux.set_window_option(window, "@wtmag_status", &word).await);
             return None;
         }
+        Effect::Announce(text) => {
+            tracing::info!(text);
+            ignore("announce", announce(&tmux, &text).await);
+            return None;
+        }
         Effect::Record(_)
         | Effect::Answer(..)
         | Effect::Subscribe(..)
@@ -196,7 +203,6 @@ async fn on_tmux(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
         | Effect::Unlink
         | Effect::Cleanup { .. }
         | Effect::Keep { .. }
-        | Effect::Announce(_)
         | Effect::Leave { .. } => return None,
     })
 }
@@ -255,8 +261,22 @@ async fn end_fleet(tmux: &Connection) -> Result<(), Error> {
     if windows.len() > 1 { Ok(()) } else { tmux.kill_session(fleet).await }
 }
 
-/// Turns what tmux tells into what the state understands, until the connection ends.
-async fn pump(mut events: Events, wakes: mpsc::Sender<Wake>) {
+/// Tells every person who is attached.
+async fn announce(tmux: &Connection, text: &str) -> Result<(), Error> {
+    for client in tmux.clients().await? {
+        // Gone in between, or a program that speaks control mode.
+        ignore("announce", tmux.announce(&client.name, text).await);
+    }
+    Ok(())
+}
+
+/// Turns what tmux tells into what the state understands, until the connection ends. Holds the
+/// connection only while it uses it, so that whoever closes it has it alone.
+async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wake>) {
+    let mut visitors = match tmux.upgrade() {
+        Some(tmux) => Visitors::new(tmux.info().fleet, tmux.clients().await.unwrap_or_default()),
+        None => return,
+    };
     while let Some(event) = events.recv().await {
         let input = match event {
             Event::Ring(pane) => Input::Rang(pane),
@@ -266,6 +286,14 @@ async fn pump(mut events: Events, wakes: mpsc::Sender<Wake>) {
             Event::Answers => Input::Wedged(false),
             Event::ClientSession { client, session, name } => {
                 tracing::debug!(client, %session, name, "a client moved");
+                if let (Some(left), Some(tmux)) = (visitors.moved(&client, session), tmux.upgrade())
+                {
+                    ignore("show out", show_out(&tmux, &visitors, &client, left).await);
+                }
+                continue;
+            }
+            Event::ClientDetached { client } => {
+                visitors.detached(&client);
                 continue;
             }
         };
@@ -273,6 +301,19 @@ async fn pump(mut events: Events, wakes: mpsc::Sender<Wake>) {
     }
     let why = "the connection ended".to_owned();
     send(&wakes, Input::LinkLost { why }).await;
+}
+
+async fn show_out(
+    tmux: &Connection,
+    visitors: &Visitors,
+    client: &str,
+    left: SessionId,
+) -> Result<(), Error> {
+    match visitors.way_out(left, &tmux.sessions().await?) {
+        WayOut::Stay => Ok(()),
+        WayOut::To(session) => tmux.switch_client(client, session, None).await,
+        WayOut::Detach => tmux.detach_client(client).await,
+    }
 }
 
 async fn send(wakes: &mpsc::Sender<Wake>, input: Input) {

@@ -86,9 +86,11 @@ async fn serve(options: &Options, mut started: Started) -> Result<(), Error> {
     let mut hub = Hub { state, performer, clients, store, spool, leaving: false };
     hub.perform(effects);
     hub.read_spool();
+    // Before anybody can know our pid.
+    let signals = (Heard::new(SignalKind::terminate()), Heard::new(SignalKind::user_defined1()));
     started.listen(send)?;
     start::tell(options.ready.as_deref(), "ready").await;
-    hub.turn(wakes, &mut started).await;
+    hub.turn(wakes, &mut started, signals).await;
     hub.clients.close();
     started.close().await;
     hub.performer.leave().await;
@@ -118,9 +120,12 @@ struct Hub {
 }
 
 impl Hub {
-    async fn turn(&mut self, mut wakes: mpsc::Receiver<Wake>, started: &mut Started) {
-        let (mut terminate, mut renew) =
-            (Heard::new(SignalKind::terminate()), Heard::new(SignalKind::user_defined1()));
+    async fn turn(
+        &mut self,
+        mut wakes: mpsc::Receiver<Wake>,
+        started: &mut Started,
+        (mut terminate, mut renew): (Heard, Heard),
+    ) {
         while !self.leaving {
             let deadline = self.state.next_deadline();
             tokio::select! {

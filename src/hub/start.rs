@@ -60,8 +60,10 @@ pub(super) struct Started {
     listening: JoinSet<()>,
     stop: watch::Sender<bool>,
     ready_path: PathBuf,
-    /// Released by the kernel when the process ends, however it ends.
-    _lock: File,
+    /// Released by the kernel when the process ends, however it ends. Holds our pid, for those who
+    /// find the other files gone.
+    lock: File,
+    lock_path: PathBuf,
 }
 
 /// Takes the lock, or finds that a well hub has it: then that one is asked to show itself again,
@@ -94,7 +96,8 @@ pub(super) async fn start(options: &Options) -> Result<Option<Started>, Error> {
         listening: JoinSet::new(),
         stop: watch::Sender::new(false),
         ready_path: options.state.root().join("ready"),
-        _lock: lock,
+        lock,
+        lock_path: options.state.hub_lock(),
     }))
 }
 
@@ -119,7 +122,9 @@ impl Started {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             socket: self.socket.clone(),
         };
-        replace_json(&self.file, &file)
+        replace_json(&self.file, &file)?;
+        let noted = self.lock.set_len(0).and_then(|()| write!(&self.lock, "{}", file.pid));
+        noted.map_err(|source| Error::File { act: "write", path: self.lock_path.clone(), source })
     }
 
     /// Makes the socket again, for somebody who found it gone and waits for the word.
@@ -150,8 +155,10 @@ async fn lock(options: &Options) -> Result<Option<File>, Error> {
     let path = options.state.hub_lock();
     let fail = |source| Error::File { act: "lock", path: path.clone(), source };
     let file = File::options().create(true).append(true).open(&path).map_err(fail)?;
+    // The pid in it is a dead hub's; ours comes when we can be woken.
+    let own = |file: File| file.set_len(0).map(|()| file);
     match file.try_lock() {
-        Ok(()) => return Ok(Some(file)),
+        Ok(()) => return own(file).map(Some).map_err(fail),
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(source)) => return Err(fail(source)),
     }
@@ -161,7 +168,7 @@ async fn lock(options: &Options) -> Result<Option<File>, Error> {
     // One that is just leaving.
     let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
     match timeout(LEAVE_LIMIT, waiting).await {
-        Ok(Ok(locked)) => locked.map(Some).map_err(fail),
+        Ok(Ok(locked)) => locked.and_then(own).map(Some).map_err(fail),
         Ok(Err(_)) | Err(_) => Err(Error::Held { path }),
     }
 }
@@ -169,9 +176,9 @@ async fn lock(options: &Options) -> Result<Option<File>, Error> {
 /// A hub whose socket vanished is told to make it again; it will say the word in our place.
 fn wake_hidden_hub(options: &Options) -> bool {
     let Some(ready) = &options.ready else { return false };
-    let Ok(bytes) = fs::read(options.state.hub_json()) else { return false };
-    let Ok(file) = serde_json::from_slice::<HubFile>(&bytes) else { return false };
-    let Ok(pid) = i32::try_from(file.pid) else { return false };
+    let Ok(text) = fs::read_to_string(options.state.hub_lock()) else { return false };
+    // Anything else than a process of its own is no hub.
+    let Some(pid) = text.trim().parse().ok().filter(|pid: &i32| *pid > 1) else { return false };
     let waiting = options.state.root().join("ready");
     let noted = replace(&waiting, ready.to_string_lossy().as_bytes());
     let woken = signal::kill(unistd::Pid::from_raw(pid), signal::Signal::SIGUSR1);

@@ -72,6 +72,9 @@ const PANE_ROW: &str = concat!(
 const CLIENT_ROW: &str =
     "#{q:client_name} #{client_control_mode} #{session_id} #{window_id} #{client_pid}";
 
+/// The last field: one `x` for each window that is no worker's.
+const SESSION_ROW: &str = "#{session_id} #{session_activity} #{W:#{?@wtmag_id,,x}}";
+
 const SAMPLE_ROW: &str = concat!(
     "#{cursor_x} #{cursor_y} #{cursor_flag} #{pane_width} #{pane_height} #{alternate_on} ",
     "#{pane_in_mode} #{pane_input_off} #{pane_dead} #{bracket_paste_flag} #{q:pane_title} ",
@@ -171,6 +174,18 @@ pub fn worker_panes() -> Command {
 
 pub fn clients() -> Command {
     Command::new(Verb::ListClients).opt("-F", CLIENT_ROW)
+}
+
+pub fn sessions() -> Command {
+    Command::new(Verb::ListSessions).opt("-F", SESSION_ROW)
+}
+
+/// Shows `text` to the person at `client` for as long as messages stay there.
+pub fn announce(client: &str, text: &str) -> Command {
+    // What a message cannot show would be drawn as something else.
+    let text: String = text.chars().filter(|it| !it.is_control()).collect();
+    let text = Format::literal(text).timeless();
+    Command::new(Verb::DisplayMessage).opt("-c", client).flag("--").format(&text)
 }
 
 /// Tells within a second when a worker's panes or their places change, even where tmux has no

@@ -290,6 +290,7 @@ fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: 
         | N::PaneModeChanged(_) => mailbox.structure(),
         N::SubscriptionChanged { value, .. } => notify_changes(&value, activity, mailbox),
         N::ClientSessionChanged { client, session, name } => mailbox.client(client, session, name),
+        N::ClientDetached(client) => mailbox.client_detached(client),
         // Some releases move a client whose session is closed, instead of ending it.
         N::SessionChanged { session, .. } if session != fleet => {
             mailbox.close("the session that holds the workers was closed");
@@ -305,7 +306,6 @@ fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: 
         | N::WindowRenamed { .. }
         | N::UnlinkedWindowRenamed { .. }
         | N::SessionChanged { .. }
-        | N::ClientDetached(_)
         | N::SessionWindowChanged { .. }
         | N::WindowPaneChanged { .. }
         | N::PasteBufferChanged(_)

@@ -18,13 +18,22 @@ pub enum Event {
     /// A window, pane or session opened, closed, moved, died or changed mode: list the panes.
     Structure,
     /// A client that is not ours came to another session.
-    ClientSession { client: String, session: SessionId, name: String },
+    ClientSession {
+        client: String,
+        session: SessionId,
+        name: String,
+    },
+    ClientDetached {
+        client: String,
+    },
     /// tmux has not answered for some seconds.
     Wedged,
     /// tmux answers again.
     Answers,
     /// The connection has ended; no event follows.
-    Closed { why: String },
+    Closed {
+        why: String,
+    },
 }
 
 /// The receiving end.
@@ -49,7 +58,8 @@ struct Shared {
 struct Waiting {
     structure: bool,
     rings: BTreeSet<PaneId>,
-    clients: BTreeMap<String, (SessionId, String)>,
+    /// Where each client that moved is now, if it is still there.
+    clients: BTreeMap<String, Option<(SessionId, String)>>,
     wedged: Option<bool>,
     closed: Option<String>,
     is_done: bool,
@@ -93,7 +103,12 @@ impl Mailbox {
     }
 
     pub(super) fn client(&self, client: String, session: SessionId, name: String) {
-        self.waiting().clients.insert(client, (session, name));
+        self.waiting().clients.insert(client, Some((session, name)));
+        self.shared.bell.notify_one();
+    }
+
+    pub(super) fn client_detached(&self, client: String) {
+        self.waiting().clients.insert(client, None);
         self.shared.bell.notify_one();
     }
 
@@ -122,8 +137,11 @@ impl Waiting {
         if std::mem::take(&mut self.structure) {
             return Some(Event::Structure);
         }
-        if let Some((client, (session, name))) = self.clients.pop_first() {
-            return Some(Event::ClientSession { client, session, name });
+        if let Some((client, place)) = self.clients.pop_first() {
+            return Some(match place {
+                Some((session, name)) => Event::ClientSession { client, session, name },
+                None => Event::ClientDetached { client },
+            });
         }
         if let Some(is_wedged) = self.wedged.take() {
             return Some(if is_wedged { Event::Wedged } else { Event::Answers });

@@ -24,6 +24,6 @@ pub use command::{Guard, NewWindow, Show};
 pub use error::Error;
 pub use events::{Event, Events};
 pub use pty::Server;
-pub use reply::{Acted, ClientRow, Link, PaneRow, Refusal, ServerInfo, Version};
+pub use reply::{Acted, ClientRow, Link, PaneRow, Refusal, ServerInfo, SessionRow, Version};
 pub use start::{Absent, Backoff, Found, reconnect};
 pub use windows::{Created, Promoted};

@@ -66,6 +66,15 @@ pub struct Link {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    pub session: SessionId,
+    /// When somebody was last active in it, in seconds since 1970.
+    pub activity: u64,
+    /// It shows more than workers' windows.
+    pub has_other_windows: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientRow {
     /// The path of its terminal, or a name for one without.
     pub name: String,
@@ -182,6 +191,16 @@ fn pane_row(row: Vec<String>) -> Option<(PaneRow, Link)> {
         links: Vec::new(),
     };
     Some((pane, link))
+}
+
+/// The rows of [`super::command::sessions`].
+pub fn sessions(body: &[u8]) -> Vec<SessionRow> {
+    let session = |row: Vec<String>| {
+        let [session, activity, others] = row.try_into().ok()?;
+        let (session, activity) = (session.parse().ok()?, activity.parse().ok()?);
+        Some(SessionRow { session, activity, has_other_windows: !others.is_empty() })
+    };
+    rows(body).into_iter().filter_map(session).collect()
 }
 
 pub fn clients(body: &[u8]) -> Vec<ClientRow> {

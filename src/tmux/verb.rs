@@ -38,6 +38,7 @@ verbs! {
     LinkWindow "link-window",
     ListClients "list-clients",
     ListPanes "list-panes",
+    ListSessions "list-sessions",
     NewSession "new-session",
     NewWindow "new-window",
     PasteBuffer "paste-buffer",

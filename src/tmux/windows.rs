@@ -7,7 +7,7 @@ use super::{
     client::Connection,
     command::{self, FLEET_OPTION, NewWindow, Show, Verb},
     error::Error,
-    reply::{self, ClientRow, Link, PaneRow},
+    reply::{self, ClientRow, Link, PaneRow, SessionRow},
     session::Reply,
 };
 use crate::model::{PaneId, SessionId, WindowId};
@@ -142,6 +142,15 @@ impl Connection {
         let fleet = self.info().fleet;
         let is_foreign = |it: &ClientRow| !(it.is_control && it.session == fleet);
         Ok(clients.into_iter().filter(is_foreign).collect())
+    }
+
+    pub async fn sessions(&self) -> Result<Vec<SessionRow>, Error> {
+        Ok(reply::sessions(&self.ask(command::sessions()).await?))
+    }
+
+    /// Shows `text` to the person at `client`, as tmux shows its messages.
+    pub async fn announce(&self, client: &str, text: &str) -> Result<(), Error> {
+        self.call(command::announce(client, text)).await.map(drop)
     }
 
     /// Shows `client` another session, and in it `window` if one is given.

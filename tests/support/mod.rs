@@ -7,6 +7,7 @@
 #![expect(clippy::panic, reason = "a test that cannot go on stops here, with what it knows")]
 
 mod agent_log;
+mod crew;
 mod player;
 mod programs;
 mod repo;
@@ -18,6 +19,7 @@ mod wait;
 mod yard;
 
 pub(crate) use agent_log::AgentLog;
+pub(crate) use crew::{Crew, Seen, state_dir};
 pub(crate) use player::{Moment, Played, Player, Timeline, recordings};
 pub(crate) use run::{Ran, Run};
 pub(crate) use sandbox::Sandbox;

@@ -68,6 +68,13 @@ impl Run {
         self
     }
 
+    /// Its end and nothing else, without the pauses that other waits make: for what is timed.
+    #[track_caller]
+    pub(crate) fn run_quietly(mut self) {
+        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(self.command.status().unwrap().success(), "{:?}", self.command);
+    }
+
     #[track_caller]
     pub(crate) fn run(mut self) -> Ran {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

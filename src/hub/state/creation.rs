@@ -213,7 +213,7 @@ impl State {
         self.supersede(now, &worker, out);
         let seq = self.seq;
         let (first, copy) = (delivery.id, worker.clone());
-        match Slot::made(worker, delivery, now) {
+        match Slot::made(worker, delivery, &mut self.profiles, now) {
             Ok(slot) => self.slots.insert(copy.id.clone(), slot),
             Err(error) => {
                 out.push(Effect::CloseWindow { worker: copy.id, window: made.window });

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use slot::{Noted, Slot};
+use slot::{Noted, Profiles, Slot};
 
 use crate::model::{
     Answer, Ask, Caller, Cleanup, Delivery, DeliveryId, Event, Happened, Hold, HookReport, Now,
@@ -320,6 +320,7 @@ pub struct State {
     setup: Setup,
     link: Link,
     slots: BTreeMap<WorkerId, Slot>,
+    profiles: Profiles,
     reserved: BTreeMap<WorkerId, Reservation>,
     /// Requests that wait for the connection.
     pending: Vec<(Ticket, Ask)>,
@@ -345,6 +346,7 @@ impl State {
             setup,
             link: Link::Down,
             slots: BTreeMap::new(),
+            profiles: Profiles::default(),
             reserved: BTreeMap::new(),
             pending: Vec::new(),
             orphans: BTreeMap::new(),
@@ -363,7 +365,7 @@ impl State {
         for worker in found.workers {
             let mine = |it: &&Delivery| it.worker == worker.id;
             let deliveries = found.deliveries.iter().filter(mine).cloned().collect();
-            match Slot::remembered(worker, deliveries, now) {
+            match Slot::remembered(worker, deliveries, &mut state.profiles, now) {
                 Ok(slot) => {
                     state.slots.insert(slot.worker.id.clone(), slot);
                 }

@@ -1,4 +1,6 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
+mod moving;
+
 use super::*;
 use crate::model::{
     Agent, DeliveryMode, Exit, Hook, Kind, NewWorker, Placement, RefusalKind, Source, Step, Word,

@@ -15,7 +15,10 @@ use crate::{
 /// Shortest time between two samples of one pane.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// The same while its agent animates a turn.
-const ANIMATED: Duration = Duration::from_millis(500);
+const ANIMATED: Duration = Duration::from_millis(400);
+/// Looks in a row, each with a new screen and a ring since the one before, that make a pane one
+/// that moves.
+const MOVING: u8 = 3;
 /// A pane that was silent draws for a moment before it is worth a look.
 pub(super) const SETTLE: Duration = Duration::from_millis(60);
 /// Samples from before a change that the screen log has too.
@@ -54,10 +57,13 @@ impl Slot {
         self.look(out);
     }
 
-    /// Starts a look. The bell rings again from it on, so that nothing later is missed.
+    /// Starts a look. The bell rings again from it on, so that nothing later is missed; but for a
+    /// pane that moves, at which we look again anyway: its bell stays silent, which is cheaper, and
+    /// safer for tmux, which may die when a pane is respawned whose output is being heard.
     pub(in crate::hub::state) fn look(&mut self, out: &mut Vec<Effect>) {
-        let resume = self.watch.rang || !self.watch.listening;
-        self.watch.rang = false;
+        let resume = self.watch.rang && self.watch.n_new < MOVING || !self.watch.listening;
+        self.watch.heard = self.watch.rang;
+        self.watch.rang &= !resume;
         self.watch.listening = true;
         self.watch.looking = true;
         self.watch.due = None;
@@ -68,10 +74,34 @@ impl Slot {
     pub(in crate::hub::state) fn rang(&mut self, now: Now) {
         self.watch.rang = true;
         self.watch.quiet_since = None;
-        let animated = self.worker.state.turn.value.is_busy();
-        let pace = if animated { ANIMATED } else { INTERVAL };
-        let next = self.watch.last.map(|last| last + pace);
+        let next = self.watch.last.map(|last| last + self.pace());
+        if next.is_some_and(|next| next + self.pace() < now.steady) {
+            self.watch.n_new = 0;
+        }
         self.want_look(next.unwrap_or(now.steady).max(now.steady + SETTLE));
+    }
+
+    fn pace(&self) -> Duration {
+        if self.worker.state.turn.value.is_busy() { ANIMATED } else { INTERVAL }
+    }
+
+    /// What a new look tells of the bell, and when the next one is due for it.
+    fn heed(&mut self, now: Now, sample: &Sample) {
+        let is_new = self.last.as_ref().is_none_or(|last| last.rows != sample.rows);
+        let was_moving = self.watch.n_new >= MOVING;
+        if !self.watch.rang {
+            self.watch.quiet_since.get_or_insert(now.steady);
+        }
+        if self.watch.heard && is_new {
+            self.watch.n_new = self.watch.n_new.saturating_add(1);
+        } else if self.watch.heard || !self.watch.rang {
+            self.watch.n_new = 0;
+        }
+        if self.watch.rang {
+            // One that stands still now may have drawn its last: the bell alone can tell.
+            let stopped = was_moving && !is_new;
+            self.want_look(now.steady + if stopped { Duration::ZERO } else { self.pace() });
+        }
     }
 
     /// Its pane was found, and nothing is known of what it shows.
@@ -101,9 +131,7 @@ impl Slot {
             return self.want_look(now.steady + RETRY);
         };
         sample.at = now.wall;
-        if !self.watch.rang {
-            self.watch.quiet_since.get_or_insert(now.steady);
-        }
+        self.heed(now, &sample);
         let quiet_since = self.watch.quiet_since;
         let why = classify::explain(&self.profile, &sample, &self.sent);
         let verdict = why.verdict;

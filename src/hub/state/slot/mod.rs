@@ -3,7 +3,7 @@ mod giving;
 mod looking;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +17,9 @@ use crate::{
         profile::Profile,
     },
     delivery::{Input, Machine},
-    model::{Delivery, EndCause, Happened, Now, Placement, Process, Sample, Verdict, Worker},
+    model::{
+        Agent, Delivery, EndCause, Happened, Now, Placement, Process, Sample, Verdict, Worker,
+    },
 };
 
 /// A shell that has not come to the agent by then asks, hangs or started another shell.
@@ -69,12 +71,45 @@ struct Watch {
     due: Option<Instant>,
     looking: bool,
     last: Option<Instant>,
+    /// It had rung when the look under way began.
+    heard: bool,
+    /// Looks in a row that a ring was the reason for, and that found a new screen.
+    n_new: u8,
+}
+
+/// Every profile in use, read once: its patterns are what a hub with many workers would be full of.
+#[derive(Debug, Default)]
+pub(super) struct Profiles {
+    /// By name and, where it is not ours, by text.
+    known: BTreeMap<(String, Option<String>), Arc<Profile>>,
+}
+
+impl Profiles {
+    fn of(&mut self, agent: &Agent) -> Result<Arc<Profile>, String> {
+        let key = (agent.profile.clone(), agent.profile_text.clone());
+        if let Some(profile) = self.known.get(&key) {
+            return Ok(Arc::clone(profile));
+        }
+        let profile = match &agent.profile_text {
+            Some(text) => Profile::parse(&agent.profile, text).map_err(|it| it.to_string())?,
+            None => Profile::embedded(&agent.profile)
+                .ok_or_else(|| format!("there is no profile `{}`", agent.profile))?,
+        };
+        let profile = Arc::new(profile);
+        self.known.insert(key, Arc::clone(&profile));
+        Ok(profile)
+    }
 }
 
 impl Slot {
     /// A worker whose window was just made.
-    pub(super) fn made(worker: Worker, first: Delivery, now: Now) -> Result<Self, String> {
-        let mut slot = Self::new(worker, now)?;
+    pub(super) fn made(
+        worker: Worker,
+        first: Delivery,
+        profiles: &mut Profiles,
+        now: Now,
+    ) -> Result<Self, String> {
+        let mut slot = Self::new(worker, profiles, now)?;
         slot.notes.worker = true;
         slot.queue(now, first);
         Ok(slot)
@@ -84,9 +119,10 @@ impl Slot {
     pub(super) fn remembered(
         worker: Worker,
         deliveries: Vec<Delivery>,
+        profiles: &mut Profiles,
         now: Now,
     ) -> Result<Self, String> {
-        let mut slot = Self::new(worker, now)?;
+        let mut slot = Self::new(worker, profiles, now)?;
         slot.gone = slot.worker.place.gone;
         for delivery in deliveries {
             slot.sent.push(delivery.text.clone());
@@ -99,17 +135,8 @@ impl Slot {
         Ok(slot)
     }
 
-    fn new(worker: Worker, now: Now) -> Result<Self, String> {
-        let agent = &worker.agent;
-        let profile = match &agent.profile_text {
-            Some(text) => {
-                let parsed = Profile::parse(&agent.profile, text);
-                Arc::new(parsed.map_err(|it| it.to_string())?)
-            }
-            None => Profile::embedded(&agent.profile)
-                .map(Arc::new)
-                .ok_or_else(|| format!("there is no profile `{}`", agent.profile))?,
-        };
+    fn new(worker: Worker, profiles: &mut Profiles, now: Now) -> Result<Self, String> {
+        let profile = profiles.of(&worker.agent)?;
         let tracker = Tracker::new(Arc::clone(&profile), &worker.state, now);
         let starting = worker.state.process.value == Process::Starting;
         let start_limit = starting.then(|| now.steady + START_LIMIT);

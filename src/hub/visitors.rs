@@ -1,0 +1,94 @@
+//! Who comes to the fleet without having meant to, and where they go instead.
+//!
+//! Knows which session each client was in; decides, and does nothing. With `detach-on-destroy off`
+//! tmux shows a client whose session ended any other one. That may be the fleet, which is not the
+//! user's: such a client goes on to a session that is. Whoever came by himself may stay.
+use std::collections::BTreeMap;
+
+use crate::{
+    model::SessionId,
+    tmux::{ClientRow, SessionRow},
+};
+
+/// Where every client is, as far as we heard.
+#[derive(Debug)]
+pub(super) struct Visitors {
+    fleet: SessionId,
+    at: BTreeMap<String, SessionId>,
+}
+
+/// What becomes of a client that came to the fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WayOut {
+    Stay,
+    To(SessionId),
+    /// There is no other session.
+    Detach,
+}
+
+impl Visitors {
+    pub(super) fn new(fleet: SessionId, clients: Vec<ClientRow>) -> Self {
+        let at = clients.into_iter().map(|it| (it.name, it.session)).collect();
+        Self { fleet, at }
+    }
+
+    /// A client is in another session now: the one it left, if it came to the fleet from it.
+    pub(super) fn moved(&mut self, client: &str, to: SessionId) -> Option<SessionId> {
+        let left = self.at.insert(client.to_owned(), to);
+        left.filter(|&left| to == self.fleet && left != self.fleet)
+    }
+
+    /// Another client may come by the same name.
+    pub(super) fn detached(&mut self, client: &str) {
+        self.at.remove(client);
+    }
+
+    /// Where a client goes that came to the fleet from the session `left`: nowhere while that one
+    /// lives, else to where somebody was last, in a session of the user's if there is one.
+    pub(super) fn way_out(&self, left: SessionId, sessions: &[SessionRow]) -> WayOut {
+        if sessions.iter().any(|it| it.session == left) {
+            return WayOut::Stay;
+        }
+        let others = sessions.iter().filter(|it| it.session != self.fleet);
+        let best = others.max_by_key(|it| (it.has_other_windows, it.activity));
+        best.map_or(WayOut::Detach, |it| WayOut::To(it.session))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLEET: SessionId = SessionId(9);
+
+    fn session(id: u32, activity: u64, has_other_windows: bool) -> SessionRow {
+        SessionRow { session: SessionId(id), activity, has_other_windows }
+    }
+
+    #[test]
+    fn only_who_comes_from_elsewhere_is_a_visitor() {
+        let mut visitors = Visitors::new(FLEET, Vec::new());
+        assert_eq!(visitors.moved("new", FLEET), None);
+        assert_eq!(visitors.moved("ann", SessionId(1)), None);
+        assert_eq!(visitors.moved("ann", SessionId(2)), None);
+        assert_eq!(visitors.moved("ann", FLEET), Some(SessionId(2)));
+        assert_eq!(visitors.moved("ann", FLEET), None);
+        assert_eq!(visitors.moved("bob", SessionId(1)), None);
+        visitors.detached("bob");
+        assert_eq!(visitors.moved("bob", FLEET), None);
+    }
+
+    #[test]
+    fn a_visitor_goes_on_to_a_session_of_the_users() {
+        let visitors = Visitors::new(FLEET, Vec::new());
+        let fleet = session(9, 99, true);
+        let check = |sessions: &[SessionRow], want| {
+            assert_eq!(visitors.way_out(SessionId(1), sessions), want);
+        };
+        check(&[fleet.clone(), session(1, 1, true)], WayOut::Stay);
+        check(std::slice::from_ref(&fleet), WayOut::Detach);
+        let (old, new) = (session(2, 5, true), session(3, 6, true));
+        check(&[fleet.clone(), old.clone(), new], WayOut::To(SessionId(3)));
+        check(&[fleet, old, session(4, 7, false)], WayOut::To(SessionId(2)));
+    }
+}

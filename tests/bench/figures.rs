@@ -1,0 +1,145 @@
+//! What whole processes take: `wtmag list`, a first prompt, a hub and a server with many workers.
+#![expect(clippy::print_stdout, reason = "the figures are what this is for")]
+#![expect(clippy::indexing_slicing, reason = "what is not in a log is null")]
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use super::support::{Crew, Sandbox, Seen, eventually};
+
+const SOON: Duration = Duration::from_secs(120);
+/// Workers that `wtmag list` lists.
+const N_LISTED: usize = 200;
+/// Workers that animate, and frames a second of each.
+const N_SPINNING: usize = 100;
+const FPS: &str = "10";
+/// Before and during a measurement of processor time.
+const SETTLE: Duration = Duration::from_secs(10);
+const SPAN: Duration = Duration::from_secs(20);
+/// First prompts that are timed.
+const N_PROMPTS: usize = 30;
+
+pub(crate) fn print() {
+    first_prompts();
+    lists();
+    spinners();
+}
+
+/// From the agent's first frame with an open box to the turn that Enter starts, by its own log.
+fn first_prompts() {
+    let sandbox = world();
+    let agent = sandbox.fake_agent();
+    let log = sandbox.agent_log();
+    let mut crew = Crew::new(&sandbox);
+    let mut delays = Vec::new();
+    for n in 0..N_PROMPTS {
+        let (worker, _) = crew.hire(&n.to_string(), Seen::Alone, &[agent.to_str().unwrap()]);
+        let id = worker.id.as_str();
+        let turn = eventually(SOON, "a turn", || log.all("turn", Some(id)).pop());
+        let drawn = log.all("drawn", Some(id));
+        let ready = drawn.iter().find(|it| it["phase"] == "ready").unwrap();
+        let ms = |it: &serde_json::Value| it["at_ms"].as_u64().unwrap();
+        delays.push(ms(&turn).saturating_sub(ms(ready)));
+        sandbox.tmux().run(["kill-window", "-t", &worker.place.window.to_string()]);
+    }
+    println!("agent ready on its screen to Enter, {N_PROMPTS} agents: {}", spread(delays, "ms"));
+}
+
+fn lists() {
+    let sandbox = world();
+    let session = sandbox.tmux().show("main", "#{session_id}");
+    let mut crew = Crew::new(&sandbox);
+    for n in 0..N_LISTED {
+        crew.hire_idle(&n.to_string(), Seen::In(&session), &["cat"]);
+    }
+    settle();
+    for args in [&["list"][..], &["list", "--json"], &["--version"]] {
+        let times = (0..100).map(|_| {
+            let started = Instant::now();
+            sandbox.wtmag(args).run_quietly();
+            u64::try_from(started.elapsed().as_micros()).unwrap()
+        });
+        let times = spread(times.collect(), "us");
+        println!("wtmag {} as a process, {N_LISTED} workers: {times}", args.join(" "));
+    }
+    let pid = crew.pid();
+    println!("hub with {N_LISTED} idle workers: {} kB resident", resident(pid));
+}
+
+fn spinners() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let agent = sandbox.fake_agent();
+    let line = format!("exec {} --spin {FPS}", agent.display());
+    let panes: Vec<String> = (0..N_SPINNING).map(|_| tmux.new_window("main:", &line)).collect();
+    for pane in &panes {
+        tmux.wait_for_text(pane, "Spinning");
+    }
+    let server = tmux.show("main", "#{pid}").parse().unwrap();
+    let [alone] = load([server]);
+    drop(sandbox);
+
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let session = tmux.show("main", "#{session_id}");
+    let mut crew = Crew::new(&sandbox);
+    let argv = [agent.to_str().unwrap(), "--spin", FPS];
+    let workers: Vec<_> = (0..N_SPINNING)
+        .map(|n| crew.hire_idle(&n.to_string(), Seen::In(&session), &argv))
+        .collect();
+    for worker in &workers {
+        eventually(SOON, "a worker at work", || (crew.word(worker) == "working").then_some(()));
+    }
+    let server = tmux.show("main", "#{pid}").parse().unwrap();
+    let clients = tmux.run(["list-clients", "-F", "#{client_pid}"]);
+    let clients: Vec<u32> = clients.lines().map(|it| it.parse().unwrap()).collect();
+    let hub = crew.pid();
+    let [watched, of_hub, one, other] = load([server, hub, clients[0], clients[1]]);
+    println!("{N_SPINNING} workers that draw {FPS} frames a second, % of a core:");
+    println!("  server without hub {alone:.1}, with hub {watched:.1}");
+    println!("  hub {of_hub:.1}, its two tmux clients {:.1}", one + other);
+    println!("  hub {} kB resident", resident(hub));
+}
+
+fn world() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.tmux().start("main");
+    sandbox
+}
+
+fn settle() {
+    thread::sleep(SETTLE);
+}
+
+/// Processor time of processes over the same span, in percent of a core.
+fn load<const N: usize>(pids: [u32; N]) -> [f64; N] {
+    settle();
+    let before = pids.map(processor_ms);
+    let started = Instant::now();
+    thread::sleep(SPAN);
+    let after = pids.map(processor_ms);
+    let wall = started.elapsed().as_secs_f64() * 1000.0;
+    std::array::from_fn(|at| f64::from(after[at] - before[at]) * 100.0 / wall)
+}
+
+fn processor_ms(pid: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    // Linux counts in hundredths of a second, whatever the kernel's own clock is.
+    ticks.map(|it| it.parse::<u32>().unwrap() * 10).sum()
+}
+
+fn resident(pid: u32) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let row = status.lines().find_map(|row| row.strip_prefix("VmRSS:")).unwrap();
+    row.trim().trim_end_matches(" kB").to_owned()
+}
+
+fn spread(mut values: Vec<u64>, unit: &str) -> String {
+    values.sort_unstable();
+    let at = |percent: usize| values[(values.len() - 1) * percent / 100];
+    let (p50, p95, max) = (at(50), at(95), at(100));
+    format!("p50 {p50} {unit}, p95 {p95} {unit}, max {max} {unit}")
+}

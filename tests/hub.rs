@@ -1,0 +1,80 @@
+//! The hub's life: how it comes, who may speak to it, what it stands up to, how it goes.
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use super::support::{Sandbox, eventually, state_dir};
+
+mod fleet;
+mod life;
+mod loss;
+mod protocol;
+mod store;
+
+/// Longest wait for anything that is to happen.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A sandbox with a server and a session `main` in it.
+fn world() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.tmux().start("main");
+    sandbox
+}
+
+/// `hub.json`, when it is there and whole.
+fn hub_file(sandbox: &Sandbox) -> Option<Value> {
+    let bytes = fs::read(state_dir(sandbox).join("hub.json")).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+#[track_caller]
+fn status(sandbox: &Sandbox) -> Value {
+    sandbox.wtmag(["hub", "status", "--json"]).run().json()
+}
+
+/// Process id of the hub that answers, which is started if need be.
+#[track_caller]
+fn hub_pid(sandbox: &Sandbox) -> u32 {
+    sandbox.wtmag(["list"]).run().success();
+    pid_of(&status(sandbox))
+}
+
+#[track_caller]
+fn pid_of(status: &Value) -> u32 {
+    status["pid"].as_u64().unwrap().try_into().unwrap()
+}
+
+#[track_caller]
+fn signal(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+}
+
+#[track_caller]
+fn kill_hub(pid: u32) {
+    signal(pid, Signal::SIGKILL);
+    wait_for_end(pid);
+}
+
+#[track_caller]
+fn wait_for_end(pid: u32) {
+    let proc = PathBuf::from(format!("/proc/{pid}"));
+    // A process that ended and was not collected has no command line.
+    let line = || fs::read(proc.join("cmdline")).unwrap_or_default();
+    eventually(SOON, &format!("process {pid} to end"), || line().is_empty().then_some(()));
+}
+
+fn log(sandbox: &Sandbox) -> String {
+    fs::read_to_string(state_dir(sandbox).join("log/hub.log")).unwrap_or_default()
+}
+
+fn socket(sandbox: &Sandbox) -> PathBuf {
+    Path::new(hub_file(sandbox).unwrap()["socket"].as_str().unwrap()).to_owned()
+}

@@ -1,0 +1,195 @@
+//! What ends under the hub: itself, windows, sessions, the server, its own clients.
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
+use serde_json::Value;
+
+use super::{SOON, Sandbox, eventually, kill_hub, pid_of, status, world};
+use crate::support::{Crew, Seen};
+
+/// The worker's word as a user reads it.
+#[track_caller]
+fn word(sandbox: &Sandbox, id: &str) -> String {
+    let shown = sandbox.wtmag(["show", id, "--json"]).run().json();
+    shown["worker"]["state"]["text"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn wait_for_word(sandbox: &Sandbox, id: &str, want: &str) {
+    let mut last = String::new();
+    let is_it = || {
+        last = word(sandbox, id);
+        (last == want).then_some(())
+    };
+    eventually(SOON, &format!("{id} to be {want}"), is_it);
+}
+
+#[track_caller]
+fn wait_for_screen(crew: &mut Crew, worker: &wtmag::model::Worker, text: &str) {
+    eventually(SOON, &format!("`{text}` on the screen of {}", worker.id), || {
+        let rows = crew.show(worker).1?.rows;
+        rows.iter().any(|row| row.contains(text)).then_some(())
+    });
+}
+
+#[test]
+fn workers_are_found_again_after_a_hub_was_killed() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let mut crew = Crew::new(&sandbox);
+    let session = tmux.show("main", "#{session_id}");
+    let worker = crew.hire_idle("one", Seen::In(&session), &["cat"]);
+    let alone = crew.hire_idle("two", Seen::Alone, &["cat"]);
+    let pane = worker.place.pane.to_string();
+    tmux.type_text(&pane, "before");
+    wait_for_screen(&mut crew, &worker, "before");
+    kill_hub(crew.pid());
+
+    sandbox.wtmag(["list"]).run().success();
+    crew.rejoin();
+    for worker in [&worker, &alone] {
+        let found = eventually(SOON, "the worker", || Some(crew.show(worker).0));
+        assert_eq!(found.place, worker.place);
+        assert_eq!(found.placement, worker.placement);
+        assert!(found.state.is_live());
+    }
+    // And it is heard again.
+    tmux.type_text(&pane, " and after");
+    wait_for_screen(&mut crew, &worker, "before and after");
+}
+
+#[test]
+fn those_who_listen_go_on_with_the_next_hub() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("one", Seen::Alone, &["sleep", "1000"]);
+    let id = worker.id.as_str();
+    let piped = |args: &[&str]| {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_wtmag"));
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let mut follow = piped(&["events", "--follow", "--worker", id]);
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let mut next = move || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(next()["kind"], "command");
+    let mut wait = piped(&["wait", id, "--until", "exited"]);
+    drop(crew);
+    // The two and whoever asks. Asking starts no hub: they do.
+    let both_listen = || {
+        let status = sandbox.wtmag(["hub", "status", "--json"]).run();
+        (status.code == 0 && status.json()["clients"] == 3).then_some(())
+    };
+    for _ in 0..2 {
+        eventually(SOON, "both to listen", both_listen);
+        kill_hub(pid_of(&status(&sandbox)));
+    }
+    eventually(SOON, "both to listen", both_listen);
+    let pane = worker.place.pane.to_string();
+    sandbox.tmux().run(["send-keys", "-t", &pane, "C-c"]);
+    assert!(eventually(SOON, "wait to end", || wait.try_wait().unwrap()).success());
+    let mut last = 0;
+    loop {
+        let event = next();
+        let seq = event["seq"].as_u64().unwrap();
+        assert!(seq > last, "{event}");
+        last = seq;
+        if event["kind"] == "process" && event["value"] != "running" {
+            break;
+        }
+    }
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+}
+
+#[test]
+fn each_way_to_close_a_worker_has_its_word() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let session = tmux.show("main", "#{session_id}");
+    let mut crew = Crew::new(&sandbox);
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| {
+        let seen = if name == "b" { Seen::Alone } else { Seen::In(&session) };
+        crew.hire_idle(name, seen, &["cat"])
+    });
+    tmux.run(["kill-window", "-t", &a.place.window.to_string()]);
+    wait_for_word(&sandbox, a.id.as_str(), "lost: window closed");
+
+    // Its own session is closed: it goes on in the fleet.
+    tmux.run(["kill-session", "-t", &format!("={}", b.id)]);
+    let place = || {
+        let shown = crew.show(&b).0;
+        (shown.placement == wtmag::model::Placement::Fleet).then_some(shown)
+    };
+    let shown = eventually(SOON, "b to be in the fleet", place);
+    assert!(shown.state.is_live());
+
+    // The shell that the agent left behind is closed.
+    let pane = c.place.pane.to_string();
+    tmux.run(["send-keys", "-t", &pane, "C-c"]);
+    wait_for_word(&sandbox, c.id.as_str(), "exited(130, SIGINT?)");
+    tmux.run(["kill-window", "-t", &c.place.window.to_string()]);
+    eventually(SOON, "c's window to be gone", || crew.show(&c).0.place.gone.then_some(()));
+    assert_eq!(word(&sandbox, c.id.as_str()), "exited(130, SIGINT?)");
+
+    tmux.run(["kill-server"]);
+    for worker in [&b, &d] {
+        wait_for_word(&sandbox, worker.id.as_str(), "lost: tmux server gone");
+    }
+    assert_eq!(word(&sandbox, a.id.as_str()), "lost: window closed");
+    // No server was started by asking.
+    assert!(!sandbox.tmux().is_running());
+}
+
+#[test]
+fn closing_a_project_session_stops_no_worker_and_is_said_once() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    tmux.run(["set-option", "-g", "display-time", "0"]);
+    tmux.run(["new-session", "-d", "-s", "project"]);
+    let project = tmux.show("project", "#{session_id}");
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("#(touch x)-%H", Seen::In(&project), &["cat"]);
+    let seat = sandbox.seat("tmux -u attach -t =main");
+    seat.wait_for_text("main");
+    tmux.run(["kill-session", "-t", "=project"]);
+    seat.wait_for_text(&format!("{} goes on in the fleet: its session was closed", worker.id));
+    assert!(crew.show(&worker).0.state.is_live());
+    // Shown again and closed again, it is said again; till then it is not.
+    seat.press(&["q"]);
+    let said =
+        |output: &[u8]| String::from_utf8_lossy(output).matches("goes on in the fleet").count();
+    assert_eq!(said(&seat.output()), 1);
+}
+
+#[test]
+fn a_hub_whose_clients_were_detached_comes_back() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("one", Seen::Alone, &["cat"]);
+    let pane = worker.place.pane.to_string();
+    let seat = sandbox.seat("tmux -u attach -t =main");
+    seat.wait_for_text("main");
+    for text in ["once", "twice", "thrice"] {
+        let client = tmux.run(["list-clients", "-t", "=main", "-F", "#{client_name}"]);
+        tmux.run(["detach-client", "-a", "-t", &client]);
+        tmux.type_text(&pane, text);
+        wait_for_screen(&mut crew, &worker, text);
+    }
+    assert!(crew.show(&worker).0.state.is_live());
+}
+
+#[test]
+fn a_fleet_that_was_closed_is_made_again_with_what_lives_elsewhere() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("one", Seen::Alone, &["cat"]);
+    tmux.run(["kill-session", "-t", "=wtmag"]);
+    tmux.type_text(&worker.place.pane.to_string(), "still there");
+    wait_for_screen(&mut crew, &worker, "still there");
+    let windows = tmux.run(["list-windows", "-t", "=wtmag", "-F", "#{window_id}"]);
+    assert!(windows.contains(&worker.place.window.to_string()), "{windows}");
+}

@@ -1,0 +1,155 @@
+//! Workers straight from the hub: a window and an agent each, without a repository or a brief.
+//!
+//! For tests and benchmarks that need many workers, or programs that are no agents, in a moment.
+use std::path::{Path, PathBuf};
+
+use tokio::runtime::{Builder, Runtime};
+use wtmag::{
+    client::{Hub, Whereabouts},
+    model::{
+        Agent, Answer, Ask, Caller, DeliveryId, DeliveryMode, Kind, NewWorker, Placement, Prepare,
+        Sample, SessionId, Source, Worker,
+    },
+    paths::StateDir,
+};
+
+use super::{Sandbox, programs};
+
+/// A connection to the sandbox's hub.
+pub(crate) struct Crew {
+    runtime: Runtime,
+    hub: Hub,
+    worktrees: PathBuf,
+    at: Whereabouts,
+}
+
+/// Where a new worker is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Seen<'a> {
+    /// In a session that exists, by its id.
+    In(&'a str),
+    Alone,
+}
+
+impl Crew {
+    /// Starts the hub of the sandbox's server if need be.
+    #[track_caller]
+    pub(crate) fn new(sandbox: &Sandbox) -> Self {
+        drop(sandbox.wtmag(["list"]).run().success());
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let at = Whereabouts {
+            tmux_socket: sandbox.tmux().socket(),
+            state: StateDir::at(state_dir(sandbox)),
+            runtime: sandbox.path("run/wtmag"),
+            program: programs::WTMAG.into(),
+            uid: nix::unistd::getuid().as_raw(),
+        };
+        let hub = runtime.block_on(Hub::connect(&at)).unwrap();
+        Self { runtime, hub, worktrees: sandbox.path("src"), at }
+    }
+
+    /// Connects again, to a hub that came after.
+    #[track_caller]
+    pub(crate) fn rejoin(&mut self) {
+        self.hub = self.runtime.block_on(Hub::connect(&self.at)).unwrap();
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.hub.hello.pid
+    }
+
+    #[track_caller]
+    pub(crate) fn ask(&mut self, ask: Ask) -> Answer {
+        self.runtime.block_on(self.hub.ask(ask)).unwrap()
+    }
+
+    /// A worker `crew-<name>` that runs `argv`, and the delivery of its bootstrap.
+    #[track_caller]
+    pub(crate) fn hire(
+        &mut self,
+        name: &str,
+        seen: Seen<'_>,
+        argv: &[&str],
+    ) -> (Worker, DeliveryId) {
+        let (placement, session) = match seen {
+            Seen::In(session) => (Placement::Window, Some(session.parse::<SessionId>().unwrap())),
+            Seen::Alone => (Placement::Session, None),
+        };
+        let prepare = Prepare {
+            project: "crew".into(),
+            repo: self.worktrees.join(".git"),
+            branch: name.into(),
+            source_key: None,
+            placement,
+            caller: Caller { pane: None, session },
+        };
+        let Answer::Prepared(prepared) = self.ask(Ask::Prepare(prepare)) else {
+            panic!("`{name}` was not prepared");
+        };
+        let agent = Agent {
+            name: "fake".into(),
+            profile: "generic".into(),
+            profile_text: None,
+            argv: argv.iter().map(|&it| it.to_owned()).collect(),
+            model: None,
+            delivery: DeliveryMode::Ready,
+        };
+        let worktree = self.worktrees.join(name);
+        std::fs::create_dir_all(&worktree).unwrap();
+        let new = NewWorker {
+            id: prepared.id,
+            git_dir: worktree.join(".git"),
+            worktree,
+            branch_made: false,
+            base: None,
+            source: Source::Prompt { title: name.into() },
+            kind: Kind::Implementation,
+            agent,
+            pr: None,
+            parent: None,
+            env: Vec::new(),
+            launch_env: Vec::new(),
+            bootstrap: "hello".into(),
+            record: true,
+        };
+        let answer = self.ask(Ask::Create(Box::new(new)));
+        let Answer::Created { worker, delivery, .. } = answer else {
+            panic!("`{name}` was not created: {answer:?}")
+        };
+        (*worker, delivery)
+    }
+
+    /// A worker that nobody tells anything: its bootstrap is taken back.
+    #[track_caller]
+    pub(crate) fn hire_idle(&mut self, name: &str, seen: Seen<'_>, argv: &[&str]) -> Worker {
+        let (worker, delivery) = self.hire(name, seen, argv);
+        let Answer::Done = self.ask(Ask::Cancel { delivery }) else {
+            panic!("{delivery} went out")
+        };
+        worker
+    }
+
+    /// The worker, and the last look at its screen.
+    #[track_caller]
+    pub(crate) fn show(&mut self, worker: &Worker) -> (Worker, Option<Sample>) {
+        let answer = self.ask(Ask::Show { id: worker.id.clone() });
+        let Answer::Shown { worker, screen, .. } = answer else { panic!("{answer:?}") };
+        (*worker, screen)
+    }
+
+    /// What the hub takes the worker for, in one word.
+    #[track_caller]
+    pub(crate) fn word(&mut self, worker: &Worker) -> String {
+        self.show(worker).0.state.word().to_string()
+    }
+}
+
+/// The directory of the sandbox's only hub, running or not.
+#[track_caller]
+pub(crate) fn state_dir(sandbox: &Sandbox) -> PathBuf {
+    let only = |dir: &Path| {
+        let entries = std::fs::read_dir(dir).unwrap().map(|it| it.unwrap().path());
+        entries.into_iter().find(|it| it.is_dir()).unwrap()
+    };
+    only(&only(&sandbox.path("state/wtmag")))
+}
