@@ -68,6 +68,8 @@ impl Job<'_> {
             reuse: self.order.reuse,
         };
         let made = git::make(&self.site.repo, &tool, &order, journal, &mut run).await?;
+        // Before anything is written where another worker may be reading.
+        self.claim(hub, &made, journal).await?;
         if made.worktree_made {
             let base = made.base.as_ref().map(|it| it.name.as_str());
             let hooks = self.order.hooks;
@@ -75,7 +77,6 @@ impl Job<'_> {
         }
         let brief = self.brief(&templates, &made)?;
         git::exclude::write_brief(&made.path, &brief, journal)?;
-        self.claim(hub, &made, journal).await?;
         let new = self.new_worker(&made)?;
         if *self.cancel.borrow() {
             return Err(Failure::interrupted().into());
