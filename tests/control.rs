@@ -1,4 +1,8 @@
 //! The connection against real tmux servers, each on a socket of its own.
+//!
+//! `WTMAG_TEST_TMUX` names another tmux than the one in PATH.
+#![expect(clippy::indexing_slicing, reason = "a test that finds less than it needs stops there")]
+#![expect(clippy::print_stdout, reason = "the figures of a run")]
 use std::{
     io::Write as _,
     process::{Command, Output, Stdio},

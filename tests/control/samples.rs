@@ -12,6 +12,7 @@ use wtmag::{
 };
 
 use super::{Stage, event, look, screen, soon};
+use crate::support::{is_full, seeds};
 
 #[tokio::test]
 async fn a_sample_says_what_tmux_knows_of_the_pane() {
@@ -93,7 +94,7 @@ async fn the_last_frame_before_silence_is_always_seen() {
     let stage = Stage::new();
     let (connection, mut events) = stage.connect().await;
     let connection = Arc::new(connection);
-    let mut random = Random::seeded();
+    let mut random = Random(seeds(1)[0]);
     let mut delays = Vec::new();
     for _ in 0..n_rounds {
         let mut waiting = BTreeSet::new();
@@ -122,10 +123,9 @@ async fn the_last_frame_before_silence_is_always_seen() {
                 Next::Event(_) => {}
                 Next::Seen((pane, sample, at)) => {
                     let last = sample.rows.iter().find_map(|row| row.strip_prefix("LAST "));
-                    if let Some(drawn) = last.and_then(|it| it.trim().parse::<u128>().ok()) {
-                        if waiting.remove(&pane) {
-                            delays.push(at.saturating_sub(drawn));
-                        }
+                    let drawn = last.and_then(|it| it.trim().parse::<u128>().ok());
+                    if let Some(drawn) = drawn.filter(|_| waiting.remove(&pane)) {
+                        delays.push(at.saturating_sub(drawn));
                     }
                 }
             }
@@ -140,11 +140,6 @@ async fn the_last_frame_before_silence_is_always_seen() {
     assert!(worst <= limit, "seen after {worst} ms");
 }
 
-/// Counts of the full run, for which there is not always the time.
-fn is_full() -> bool {
-    std::env::var_os("WTMAG_TEST_FULL").is_some()
-}
-
 enum Next {
     Event(Event),
     Seen((PaneId, Sample, u128)),
@@ -154,21 +149,13 @@ fn unix_millis() -> u128 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()
 }
 
-/// Numbers from a seed that is printed, so that a failure can be repeated.
+/// Numbers from a seed.
 struct Random(u64);
 
 impl Random {
-    fn seeded() -> Self {
-        let seed = u64::try_from(unix_millis()).unwrap() | 1;
-        println!("seed {seed}");
-        Self(seed)
-    }
-
     fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % end
     }
 }
 

@@ -125,7 +125,7 @@ async fn a_promoted_window_keeps_its_agent_and_its_watchers() {
     let cwd = stage.dir.path();
     let promoted = connection.promote(made.window, "blog-x", cwd).await.unwrap();
     assert_eq!(promoted.followed, std::slice::from_ref(&terminal.name));
-    assert_eq!(promoted.ended, Vec::<String>::new());
+    assert!(promoted.ended.is_empty(), "{promoted:?}");
     let place = |what: &str| stage.tmux(&["list-windows", "-aF", what]);
     let places = place("#{session_name} #{window_id}");
     let places: Vec<_> =
