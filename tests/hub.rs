@@ -1,4 +1,5 @@
 //! The hub's life: how it comes, who may speak to it, what it stands up to, how it goes.
+#![expect(clippy::disallowed_methods, reason = "files of a test")]
 use std::{
     fs,
     path::{Path, PathBuf},

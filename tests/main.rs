@@ -20,6 +20,7 @@ mod plugin;
 mod skill;
 mod sources;
 mod stage;
+#[expect(dead_code, reason = "shared with the benchmarks, which need more of it")]
 mod support;
 mod tidy;
 mod worktree;

@@ -89,6 +89,8 @@ pub struct Paste {
     pub comfortable_bytes: usize,
     /// The same for the number of lines.
     pub comfortable_lines: usize,
+    /// What stands for a long paste in a box that is found by its shape.
+    pub folded: Vec<Pattern>,
 }
 
 /// Key names as `send-keys` takes them.
@@ -298,8 +300,8 @@ impl Profile {
 
     /// Whether `text`, read from the box, is nothing but a folded paste.
     pub fn is_folded(&self, text: &str) -> bool {
-        let folds = self.input.iter().flat_map(|spec| &spec.folded);
-        folds.into_iter().any(|fold| {
+        let mut folds = self.input.iter().flat_map(|spec| &spec.folded).chain(&self.paste.folded);
+        folds.any(|fold| {
             fold.0.find(text.trim()).is_some_and(|it| it.as_str().len() == text.trim().len())
         })
     }
@@ -318,7 +320,7 @@ impl Default for Timing {
 
 impl Default for Paste {
     fn default() -> Self {
-        Self { comfortable_bytes: 16 * 1024, comfortable_lines: 200 }
+        Self { comfortable_bytes: 16 * 1024, comfortable_lines: 200, folded: Vec::new() }
     }
 }
 

@@ -130,6 +130,11 @@ impl Yard {
     }
 
     /// The newest delivery of a worker, as `wtmag` sees it.
+    pub(crate) fn newest(&self, worker: &str) -> Value {
+        self.receipts(worker).into_iter().max_by_key(|it| it["id"].as_u64()).unwrap_or_default()
+    }
+
+    /// Its deliveries.
     pub(crate) fn receipts(&self, worker: &str) -> Vec<Value> {
         let receipts = self.wtmag(&["receipts", "--json", worker]);
         receipts.json().as_array().unwrap().clone()

@@ -208,7 +208,7 @@ fn a_create_that_is_given_up_at_any_moment_leaves_what_was_before() {
             let stopping = async {
                 tokio::time::sleep(after).await;
                 stop.send(true).unwrap();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             };
             let making = make(&repo, tool, &order, &mut journal, &mut run);
             let made: Result<_, Error> =

@@ -126,7 +126,7 @@ impl State {
                 slot.lost(now, slot.cause_of_loss());
                 continue;
             };
-            slot.look_if_unseen(now);
+            slot.look_if_needed(now);
             if slot.seen_at(row) {
                 announce.push(slot.worker.id.clone());
             }

@@ -124,6 +124,12 @@ impl Slot {
         }
     }
 
+    /// A delivery waits, and the last look showed what keeps keys from the agent.
+    pub(super) fn is_obstructed(&self) -> bool {
+        let obstacle = self.last.as_ref().and_then(|it| obstacle(&self.profile, it));
+        obstacle.is_some() && !self.queue.is_empty()
+    }
+
     fn act(&mut self, delivery: &Delivery, act: Act, out: &mut Vec<Effect>) {
         let command = self.last.as_ref().map(|it| it.command.clone()).unwrap_or_default();
         out.push(Effect::Act {

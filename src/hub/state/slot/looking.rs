@@ -25,6 +25,9 @@ pub(super) const SETTLE: Duration = Duration::from_millis(60);
 const RECENT: usize = 3;
 /// A look that brought no sample is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// What keeps keys from an agent is looked at again: tmux tells once a second that input is off,
+/// and of two changes within one nothing.
+const OBSTRUCTED: Duration = Duration::from_secs(2);
 
 /// When to look.
 impl Slot {
@@ -104,9 +107,10 @@ impl Slot {
         }
     }
 
-    /// Its pane was found, and nothing is known of what it shows.
-    pub(in crate::hub::state) fn look_if_unseen(&mut self, now: Now) {
-        if !self.watch.listening {
+    /// Its pane was found. A look is due if nothing is known of what it shows, or if something was
+    /// in the way of a delivery: a mode that ends and input that is on again ring no bell.
+    pub(in crate::hub::state) fn look_if_needed(&mut self, now: Now) {
+        if !self.watch.listening || self.is_obstructed() {
             self.want_look(now.steady);
         }
     }
@@ -140,6 +144,9 @@ impl Slot {
         self.keep(&sample);
         (self.last, self.verdict) = (Some(sample), verdict);
         self.step_delivery(now, out);
+        if self.is_obstructed() {
+            self.want_look(now.steady + OBSTRUCTED);
+        }
     }
 
     /// The screen log has every sample that changed the state, and the few before it.
