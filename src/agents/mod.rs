@@ -81,11 +81,11 @@
 //! |---|---|---|---|---|
 //! | prompt as argument, also one that begins with `-` | `-- TEXT` | `-- TEXT` | `--prompt=TEXT` | `-- TEXT` |
 //! | trust by argument | none: by label | `-c projects={…}` | asks nothing | `--approve` |
-//! | commit in a linked worktree | as it is | `--add-dir`, four of them | as it is | as it is |
+//! | commit in a linked worktree | as it is, once allowed | `--add-dir`, four of them | as it is, once allowed | as it is |
 //! | hooks: prompt, end of turn, last message | yes | end and message | yes | yes |
 //! | hooks: permission | yes; questions and plans, too | no | yes | asks nothing |
 //! | hooks: Esc | no | no | yes | yes |
-//! | hooks: provider's error | end only | no | each retry | end only |
+//! | hooks: provider's error | nothing while it retries | no | each retry | end of the turn |
 //! | background task | footer and hook | | | |
 //! | first start with hooks | | | waits for npm: a minute without network | |
 pub mod classify;
