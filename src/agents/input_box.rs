@@ -1,7 +1,7 @@
 //! Finds the input box of a profile on a screen and reads it.
 //!
 //! Knows rows of text and a [`BoxSpec`]. What the box means for the agent's state is decided in
-//! [`super::classify`].
+//! [`mod@super::classify`].
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{

@@ -6,12 +6,12 @@
 //! | module | question |
 //! |---|---|
 //! | [`profile`] | what is known of an agent, as data |
-//! | [`classify`] | what does this screen say? |
+//! | [`mod@classify`] | what does this screen say? |
 //! | [`fold`] | what is to be believed, after all that was seen and told? |
 //! | [`hooks`] | how is an agent made to tell, and what do its words mean? |
 //! | [`echo`] | is our text on the screen, is it in the box? |
 //! | [`menu`] | which entry of a dialog is highlighted? |
-//! | [`launch`] | which command line does what the user wants? |
+//! | [`mod@launch`] | which command line does what the user wants? |
 //!
 //! # A profile
 //!

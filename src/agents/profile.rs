@@ -178,7 +178,7 @@ pub enum Region {
     Command,
 }
 
-/// How the agent is started. `{…}` in arguments is filled in, see [`crate::agents::launch`].
+/// How the agent is started. `{…}` in arguments is filled in, see [`mod@crate::agents::launch`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LaunchSpec {
