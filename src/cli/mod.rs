@@ -45,7 +45,7 @@ use crate::model::Answer;
 
 /// Local orchestration of AI coding agents, native to tmux
 #[derive(clap::Parser)]
-#[command(name = "wtmag", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "wtmag", version, max_term_width = 100)]
 struct Args {
     #[command(flatten)]
     server: Server,

@@ -32,7 +32,7 @@ use crate::{
 ///
 /// With --json: an array of receipts, as in `wtmag receipts --json`.
 #[derive(clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
     /// One worker or several, then the text; `-` reads it from standard input
     #[arg(
@@ -68,6 +68,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     cancel: Option<u64>,
 }
+
+const USAGE: &str = "wtmag send [OPTIONS] ID… TEXT|-
+       wtmag send [OPTIONS] ID… --file FILE
+       wtmag send [OPTIONS] --all TEXT|-
+       wtmag send --cancel N";
 
 const EXAMPLES: &str = "\
 Examples:

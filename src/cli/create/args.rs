@@ -23,13 +23,16 @@ use crate::{
 /// checked out at its head, to be reviewed: its worker changes nothing. Until the agent's window is
 /// there, any failure and Ctrl-C leave everything as it was; after that, Ctrl-C only stops waiting.
 #[derive(clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
     /// GitHub issue or pull request of this repository; `-t` says which
     #[arg(long, value_name = "N", value_parser = number, help_heading = "Task")]
     github: Option<u64>,
     /// What `--github N` is
-    #[arg(short = 't', long = "type", value_enum, value_name = "issue|pr", help_heading = "Task")]
+    #[arg(
+        short = 't', long = "type", value_enum, value_name = "issue|pr",
+        hide_possible_values = true, help_heading = "Task"
+    )]
     github_type: Option<GithubType>,
     /// Jira ticket
     #[arg(long, value_name = "KEY", help_heading = "Task")]
@@ -37,10 +40,10 @@ pub(crate) struct Args {
     /// The task in your words, or more instructions for an issue, PR or ticket; `-` reads stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Task")]
     prompt: Option<String>,
-    /// Ask for no pull request
+    /// Do not ask the worker for a pull request
     #[arg(long, overrides_with = "pr", help_heading = "Task")]
     no_pr: bool,
-    /// Ask for a pull request, also for a mere prompt
+    /// Ask the worker for a pull request, also for a mere prompt
     #[arg(long, help_heading = "Task")]
     pr: bool,
 
@@ -55,7 +58,10 @@ pub(crate) struct Args {
     plan: bool,
 
     /// Where the agent is shown: a window of this session, or a session of its own
-    #[arg(long, value_enum, value_name = "window|session", help_heading = "Place")]
+    #[arg(
+        long, value_enum, value_name = "window|session", hide_possible_values = true,
+        help_heading = "Place"
+    )]
     launch: Option<Launch>,
     /// The same as `--launch window`
     #[arg(short, long, help_heading = "Place")]
@@ -97,9 +103,13 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 
     /// Print what would be made, and the brief; make nothing
-    #[arg(long, help_heading = "Waiting")]
+    #[arg(long)]
     dry_run: bool,
 }
+
+const USAGE: &str = "wtmag create --github N -t issue|pr [OPTIONS]
+       wtmag create --jira KEY [OPTIONS]
+       wtmag create --prompt TEXT|- [OPTIONS]";
 
 const EXAMPLES: &str = "\
 Examples:
