@@ -42,6 +42,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     if args.ended {
         shown.extend(Found::of(hub.ask(Ask::List { ended: true }).await?)?.workers);
     }
+    shown.sort_by(|a, b| (&a.project, a.created, &a.id).cmp(&(&b.project, b.created, &b.id)));
     if context.json() {
         let view = |it| WorkerView::new(it, found.deliveries.get(&it.id));
         let views: Vec<WorkerView<'_>> = shown.iter().map(view).collect();

@@ -30,8 +30,12 @@ pub(crate) struct Args {
     github: Option<u64>,
     /// What `--github N` is
     #[arg(
-        short = 't', long = "type", value_enum, value_name = "issue|pr",
-        hide_possible_values = true, help_heading = "Task"
+        short = 't',
+        long = "type",
+        value_enum,
+        value_name = "issue|pr",
+        hide_possible_values = true,
+        help_heading = "Task"
     )]
     github_type: Option<GithubType>,
     /// Jira ticket
@@ -59,7 +63,10 @@ pub(crate) struct Args {
 
     /// Where the agent is shown: a window of this session, or a session of its own
     #[arg(
-        long, value_enum, value_name = "window|session", hide_possible_values = true,
+        long,
+        value_enum,
+        value_name = "window|session",
+        hide_possible_values = true,
         help_heading = "Place"
     )]
     launch: Option<Launch>,

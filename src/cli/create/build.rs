@@ -1,5 +1,10 @@
 //! The worktree with its brief, and the hub's window for it: all that is undone when it fails.
-use super::{args::Order, reserve::Reserved, site::Site, source::Fetched};
+use super::{
+    args::Order,
+    reserve::{self, Reserved},
+    site::Site,
+    source::Fetched,
+};
 use crate::{
     brief::{self, BOOTSTRAP, Options},
     cli::{Context, Failure, progress::Progress, resolve, settings, unexpected},
@@ -36,7 +41,7 @@ pub(super) enum Broken {
     /// There is none: what was made can be undone.
     Before(Failure),
     /// The hub was asked to make the window, and its answer was lost.
-    Unsure(Failure),
+    Unsure { failure: Failure, worktree_made: bool },
 }
 
 impl<E: Into<Failure>> From<E> for Broken {
@@ -82,6 +87,7 @@ impl Job<'_> {
             return Err(Failure::interrupted().into());
         }
         self.progress.step("making the window");
+        reserve::renew(hub, self.site, self.order, self.reserved).await?;
         self.create(hub, new, made.worktree_made).await
     }
 
@@ -184,9 +190,9 @@ impl Job<'_> {
             Ok(Answer::Created { worker, delivery, .. }) => {
                 Ok(Created { worker: *worker, delivery, worktree_made })
             }
-            Ok(other) => Err(Broken::Unsure(unexpected(&other))),
+            Ok(other) => Err(Broken::Unsure { failure: unexpected(&other), worktree_made }),
             Err(client::Error::Refused(refusal)) => Err(Broken::Before(refusal.into())),
-            Err(error) => Err(Broken::Unsure(error.into())),
+            Err(error) => Err(Broken::Unsure { failure: error.into(), worktree_made }),
         }
     }
 }

@@ -67,7 +67,7 @@ async fn make(
         interruptible(cancel, async { Ok(Hub::connect_or_start(&site.hub).await?) }).await?;
     undo::clear_leftovers(site, &mut hub, progress, cancel).await?;
     // The hub refuses at once what the network would take seconds to bring.
-    let reserving = reserve::reserve(&mut hub, site, order);
+    let reserving = reserve::reserve_at_any(&mut hub, site, order);
     let fetching = source::fetch(site, order, progress, cancel);
     let both = async { tokio::try_join!(reserving, fetching) };
     let (reserved, fetched) = interruptible(cancel, both).await?;

@@ -21,11 +21,7 @@ pub(super) struct Reserved {
 const MAX_ALIKE: u32 = 1000;
 
 /// Reserves the id; the hub refuses when a worker is at work on the same.
-pub(super) async fn reserve(
-    hub: &mut Hub,
-    site: &Site,
-    order: &Order,
-) -> Result<Reserved, Failure> {
+async fn reserve(hub: &mut Hub, site: &Site, order: &Order) -> Result<Reserved, Failure> {
     for branch in branches(order) {
         let tip = site.repo.branch_tip(&branch)?;
         if tip.is_some() && is_numbered(order) {
@@ -46,6 +42,42 @@ pub(super) async fn reserve(
         return Ok(Reserved { prepared, branch });
     }
     Err(Failure::user("too many branches are named alike").hint("choose one with `--name`"))
+}
+
+/// The same, past the end of a hub.
+pub(super) async fn reserve_at_any(
+    hub: &mut Hub,
+    site: &Site,
+    order: &Order,
+) -> Result<Reserved, Failure> {
+    match reserve(hub, site, order).await {
+        Err(failure) if failure.is_lost_hub() => {
+            *hub = Hub::connect_or_start(&site.hub).await?;
+            reserve(hub, site, order).await
+        }
+        other => other,
+    }
+}
+
+/// A hub that went away has forgotten the reservation: its successor is asked for the same.
+pub(super) async fn renew(
+    hub: &mut Hub,
+    site: &Site,
+    order: &Order,
+    reserved: &Reserved,
+) -> Result<(), Failure> {
+    let id = &reserved.prepared.id;
+    match hub.ask(Ask::Exists { id: id.clone() }).await {
+        Err(error) if error.is_gone() => {}
+        other => return Ok(other.map(drop)?),
+    }
+    *hub = Hub::connect_or_start(&site.hub).await?;
+    let answer = prepare(hub, site, order, &reserved.branch).await?;
+    let Answer::Prepared(prepared) = answer else { return Err(unexpected(&answer)) };
+    if prepared.id == *id {
+        return Ok(());
+    }
+    Err(Failure::user(format!("another worker was named `{id}` meanwhile")).hint("try again"))
 }
 
 async fn prepare(

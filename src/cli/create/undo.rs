@@ -5,9 +5,9 @@ use super::{
 };
 use crate::{
     cli::{Failure, progress::Progress, resolve},
-    client::Hub,
+    client::{self, Hub},
     git::{self, Journal, News, Run},
-    model::{Answer, Ask, WorkerId},
+    model::{Answer, Ask, DeliveryId, Timestamp, Worker},
     proc::{self, Cancel},
 };
 
@@ -47,49 +47,61 @@ pub(super) async fn clear_leftovers(
 pub(super) async fn build_or_undo(job: &Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
     let id = &job.reserved.prepared.id;
     let dir = job.site.hub.state.creates();
+    let since = job.context.now();
     let mut journal = Journal::start(&dir, &job.site.repo)?;
-    let (failure, exists) = match job.build(hub, &mut journal).await {
-        Ok(created) => {
-            // The hub has the worker: the next command would see that and forget the journal.
-            if let Err(error) = journal.commit() {
-                job.progress.note(&error.to_string());
-            }
-            return Ok(created);
-        }
+    let created = match job.build(hub, &mut journal).await {
+        Ok(created) => created,
         Err(Broken::Before(failure)) => {
-            give_back(hub, id).await;
-            (failure, Some(false))
+            // A hub that cannot be told has let go of it with the connection.
+            drop(hub.ask(Ask::Abandon { id: id.clone() }).await);
+            return Err(undo(job.progress, journal, failure).await);
         }
-        Err(Broken::Unsure(failure)) => (failure, exists(job, hub, id).await),
+        Err(Broken::Unsure { failure, worktree_made }) => match fate(job, hub, since).await {
+            Fate::NotMade => return Err(undo(job.progress, journal, failure).await),
+            Fate::Made(worker, delivery) => Created { worker, delivery, worktree_made },
+            // The journal stays: the next command knows more.
+            Fate::Unknown => {
+                let hint = format!("it is not known whether worker `{id}` was made");
+                return Err(failure.hint(hint).hint("`wtmag list` shows it if it was"));
+            }
+        },
     };
-    match exists {
-        Some(false) => Err(undo(job.progress, journal, failure).await),
-        Some(true) => {
-            journal.commit()?;
-            Err(failure.hint(format!("worker `{id}` was made all the same")))
+    // The hub has the worker: the next command would see that and forget the journal.
+    if let Err(error) = journal.commit() {
+        job.progress.note(&error.to_string());
+    }
+    Ok(created)
+}
+
+/// What became of a window whose making was asked for without an answer.
+enum Fate {
+    Made(Worker, DeliveryId),
+    NotMade,
+    Unknown,
+}
+
+async fn fate(job: &Job<'_>, hub: &mut Hub, since: Timestamp) -> Fate {
+    let id = &job.reserved.prepared.id;
+    let is_same_hub = match hub.ask(Ask::Abandon { id: id.clone() }).await {
+        Ok(Answer::Abandoned { existed: false }) => return Fate::NotMade,
+        Ok(_) => true,
+        Err(_) => false,
+    };
+    if !is_same_hub {
+        match Hub::connect_or_start(&job.site.hub).await {
+            Ok(successor) => *hub = successor,
+            Err(_) => return Fate::Unknown,
         }
-        None => Err(failure
-            .hint(format!("it is not known whether worker `{id}` was made"))
-            .hint("`wtmag list` shows it; if it was not, the next `create` undoes the rest")),
     }
-}
-
-async fn give_back(hub: &mut Hub, id: &WorkerId) {
-    // A hub that cannot be told has let go of it with the connection.
-    drop(hub.ask(Ask::Abandon { id: id.clone() }).await);
-}
-
-/// Whether the hub made the window after all, if it can be known.
-async fn exists(job: &Job<'_>, hub: &mut Hub, id: &WorkerId) -> Option<bool> {
-    match hub.ask(Ask::Abandon { id: id.clone() }).await {
-        Ok(Answer::Abandoned { existed }) => return Some(existed),
-        Ok(_) => return None,
-        Err(_) => {}
-    }
-    // That hub is gone: its successor knows what was recorded.
-    match job.context.ask(Ask::Exists { id: id.clone() }).await {
-        Ok(Answer::Exists { exists }) => Some(exists),
-        Ok(_) | Err(_) => None,
+    match hub.ask(Ask::Show { id: id.clone() }).await {
+        // An older worker of this id is none of ours.
+        Ok(Answer::Shown { worker, deliveries, .. }) if worker.created >= since => {
+            let first = deliveries.first().map(|it| it.id);
+            first.map_or(Fate::Unknown, |first| Fate::Made(*worker, first))
+        }
+        // What a hub had not recorded when it ended did not happen.
+        Ok(Answer::Shown { .. }) | Err(client::Error::Refused(_)) if !is_same_hub => Fate::NotMade,
+        Ok(_) | Err(_) => Fate::Unknown,
     }
 }
 
