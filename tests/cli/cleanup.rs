@@ -119,6 +119,24 @@ fn it_works_from_the_workers_own_window() {
 }
 
 #[test]
+fn it_works_from_a_popup_over_the_workers_window() {
+    let desk = Desk::new();
+    let before = desk.traces();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let seat = desk.sandbox.seat(&format!("{} attach {id}", env!("CARGO_BIN_EXE_wtmag")));
+    seat.wait_for_text("topic");
+    let tmux = desk.sandbox.tmux();
+    let clients = tmux.run(["list-clients", "-F", "#{client_name} #{client_control_mode}"]);
+    let client = clients.lines().find_map(|it| it.strip_suffix(" 0")).unwrap();
+    let dir = worktree(&desk, &id).display().to_string();
+    let line = format!("{} cleanup --id {id} || cat", env!("CARGO_BIN_EXE_wtmag"));
+    tmux.run(["display-popup", "-c", client, "-d", &dir, "-E", &line]);
+    eventually(SOON, "the worker to go", || desk.list(&["--all"]).is_empty().then_some(()));
+    assert_eq!(desk.traces(), before);
+}
+
+#[test]
 fn without_a_name_nobody_is_dropped_by_accident() {
     let desk = Desk::new();
     let said = desk.wtmag(&["cleanup"]).failure(1);

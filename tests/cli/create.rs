@@ -202,6 +202,53 @@ fn a_prompt_can_be_handed_over_at_the_start() {
 }
 
 #[test]
+fn no_name_of_a_directory_runs_anything() {
+    let desk = Desk::new();
+    let name = "a#(touch z)b #{pane_id} 'q\" $x";
+    let dir = desk.sandbox.repo(name).dir;
+    let made = desk.run(&["create", "--prompt", "x", "--json"]).cwd(&dir).run().json();
+    assert_eq!(made["outcome"], "accepted", "{made}");
+    let worktree = made["worker"]["worktree"].as_str().unwrap();
+    assert!(worktree.contains("a#(touch z)b"), "{worktree}");
+    let id = made["worker"]["id"].as_str().unwrap();
+    assert_eq!(id, "a-touch-z-b-pane_id-q-x-prompt-x");
+    let start = &desk.sandbox.agent_log().all("start", Some(id))[0];
+    assert_eq!(start["cwd"], worktree);
+    desk.wtmag(&["wait", id, "--until", "idle"]).success();
+    desk.wtmag(&["cleanup", id]).success();
+    let found = desk.sandbox.run("find").args(["..", "-name", "z"]).run().success();
+    assert_eq!(found, "");
+}
+
+#[test]
+fn a_bare_layout_works_from_everywhere_in_it() {
+    let desk = Desk::new();
+    let root = desk.sandbox.repo("shop").bare_layout();
+    for (n, dir) in [root.clone(), root.join("main"), root.join(".git")].iter().enumerate() {
+        let name = format!("topic-{n}");
+        let args = ["create", "--prompt", "x", "--name", &name, "--json"];
+        let made = desk.run(&args).cwd(dir).run().json();
+        assert_eq!(made["worker"]["id"], format!("shop-bare-topic-{n}"), "{made}");
+        assert_eq!(made["worker"]["base"]["fresh"], true);
+    }
+}
+
+#[test]
+fn work_can_start_elsewhere_and_for_somebody() {
+    let desk = Desk::new();
+    let old = desk.git(&["rev-parse", "HEAD"]);
+    desk.git(&["tag", "v1"]);
+    desk.sandbox.put(desk.dir.join("new"), "");
+    desk.git(&["add", "new"]);
+    desk.git(&["commit", "--quiet", "-m", "New"]);
+    desk.git(&["push", "--quiet", "origin", "main"]);
+    let args = ["create", "--prompt", "x", "--base", "v1", "--json"];
+    let made = desk.run(&args).env("WTMAG_WORKER", "blog-boss").run().json();
+    assert_eq!(made["worker"]["base"]["sha"], old.as_str());
+    assert_eq!(made["worker"]["parent"], "blog-boss");
+}
+
+#[test]
 fn a_dry_run_makes_nothing() {
     let mut desk = Desk::new();
     desk.github("");

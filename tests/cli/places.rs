@@ -36,6 +36,20 @@ fn attach_switches_the_client_that_asks() {
 }
 
 #[test]
+fn attach_without_a_name_lets_one_pick() {
+    let desk = Desk::new();
+    let (one, other) = (desk.worker("one"), desk.worker("other"));
+    let seat = desk.sandbox.seat(&format!("{PROGRAM} attach"));
+    let seen = seat.wait_for_text(&other);
+    assert!(seen.contains(&one), "{seen}");
+    seat.press(&["o", "n", "e", "Enter"]);
+    eventually(SOON, "the client to be there", || {
+        let seen = desk.sandbox.tmux().run(["list-clients", "-F", "#{session_name} #{@wtmag_id}"]);
+        seen.lines().any(|it| it == format!("main {one}")).then_some(())
+    });
+}
+
+#[test]
 fn attach_is_for_people() {
     let desk = Desk::new();
     let id = desk.worker("topic");

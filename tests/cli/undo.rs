@@ -1,17 +1,37 @@
 //! `create` before its commit point: whatever ends it, everything is as it was.
 use nix::sys::signal::Signal;
 
-use super::desk::{Desk, SOON};
+use super::desk::{BOOTSTRAP, Desk, SOON};
 use crate::support::eventually;
 
 /// WorkTrunk runs this before the agent starts; it says that it runs, and goes on for long.
 fn slow_hook(desk: &Desk) -> std::path::PathBuf {
+    hook(desk, "exec sleep 600")
+}
+
+fn hook(desk: &Desk, then: &str) -> std::path::PathBuf {
     let running = desk.sandbox.path("run/hook");
     let part = running.with_extension("part").display().to_string();
-    let hook = format!("echo $$ > {part} && mv {part} {} && exec sleep 600", running.display());
+    let hook = format!("echo $$ > {part} && mv {part} {} && {then}", running.display());
     let hook = format!("pre-start = \"{hook}\"\n");
     desk.sandbox.put("config/worktrunk/config.toml", hook);
     running
+}
+
+#[test]
+fn a_hub_that_is_killed_meanwhile_is_no_hindrance() {
+    let desk = Desk::new();
+    let gate = desk.sandbox.path("run/gate").display().to_string();
+    desk.sandbox.run("mkfifo").arg(&gate).run().success();
+    let running = hook(&desk, &format!("cat {gate}"));
+    let create = desk.start(&["create", "--prompt", "x", "--json"]);
+    eventually(SOON, "the hook", || running.exists().then_some(()));
+    let status = desk.wtmag(&["hub", "status", "--json"]).json();
+    desk.sandbox.run("kill").args(["-9", &status["pid"].to_string()]).run().success();
+    desk.sandbox.put(&gate, "");
+    let (code, said) = create.end();
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(desk.sandbox.agent_log().turns(Some("blog-prompt-x")), [BOOTSTRAP]);
 }
 
 fn interrupted_by(signal: Signal) {
