@@ -8,6 +8,7 @@
 )]
 mod batch;
 mod cli;
+mod completions;
 mod config;
 mod control;
 mod delivery;
@@ -23,4 +24,5 @@ mod stage;
 #[expect(dead_code, reason = "shared with the benchmarks, which need more of it")]
 mod support;
 mod tidy;
+mod tour;
 mod worktree;

@@ -99,8 +99,6 @@ fn stage(sandbox: &Sandbox) -> PathBuf {
         "[agents.default]\nname = \"demo\"\n[agents.demo]\ncommand = {command}\n[worktree]\nbackend = \"git\"\n"
     );
     sandbox.put("config/wtmag/config.toml", config);
-    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo/profile.toml");
-    sandbox.put("config/wtmag/agents/demo.toml", fs::read(profile).unwrap());
     repo.dir.clone()
 }
 

@@ -104,12 +104,13 @@ pub use launch::{Launch, launch};
 pub use profile::Profile;
 
 /// The profiles that come with the program: their names and their text.
-pub const BUILTIN: [(&str, &str); 6] = [
+pub const BUILTIN: [(&str, &str); 7] = [
     ("claude", include_str!("profiles/claude.toml")),
     ("codex", include_str!("profiles/codex.toml")),
     ("opencode", include_str!("profiles/opencode.toml")),
     ("pi", include_str!("profiles/pi.toml")),
     ("gemini", include_str!("profiles/gemini.toml")),
+    ("demo", include_str!("profiles/demo.toml")),
     (GENERIC, include_str!("profiles/generic.toml")),
 ];
 

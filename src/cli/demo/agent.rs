@@ -210,7 +210,7 @@ mod tests {
 
     /// What the demo's own profile reads from the agent's screen.
     fn seen(agent: &Agent, now: Instant) -> (Turn, InputBox) {
-        let profile = Profile::parse("demo", crate::cli::demo::PROFILE).unwrap();
+        let profile = Profile::embedded("demo").unwrap();
         let sample = Sample {
             rows: agent.rows(now, 80),
             command: "wtmag".to_owned(),

@@ -30,9 +30,6 @@ pub(crate) struct Args {
     keep: bool,
 }
 
-/// How the demo's agent reads on the screen.
-const PROFILE: &str = include_str!("profile.toml");
-
 /// Longer than this and something is wrong.
 const LIMIT: Duration = Duration::from_secs(90);
 

@@ -96,7 +96,7 @@ impl Scratch {
     }
 
     fn write_files(&self) -> Result<(), Failure> {
-        for dir in ["home", "blog", "config/wtmag/agents"] {
+        for dir in ["home", "blog", "config/wtmag"] {
             fs::create_dir_all(self.path(dir))?;
         }
         fs::DirBuilder::new().mode(0o700).create(self.path("run"))?;
@@ -104,7 +104,6 @@ impl Scratch {
         let word = word.ok_or_else(|| Failure::user("this program's path is no text"))?;
         let config = SETTINGS.replace("PROGRAM", &format!("'''{word} demo-agent'''"));
         self.write("config/wtmag/config.toml", &config)?;
-        self.write("config/wtmag/agents/demo.toml", super::PROFILE)?;
         let mut env = "unset TMUX TMUX_PANE\n".to_owned();
         for (name, value) in &self.vars {
             let value = shlex::try_quote(value).map_err(Failure::bug)?;
