@@ -59,20 +59,17 @@ fn each_shell_takes_its_script() {
     let program = sandbox.path("p a'th/wtmag");
     std::fs::create_dir_all(program.parent().unwrap()).unwrap();
     std::fs::copy(WTMAG, &program).unwrap();
-    let script = |shell: &str| sandbox.run(&program).args(["completions", shell]).run().success();
-    let ask = |shell: &str, flags: &str, after: &str| {
-        let file = sandbox.put(Path::new("completions").join(shell), script(shell));
-        let line = format!(". {}\n{after}", file.display());
-        sandbox.run(shell).args([flags, &line]).run().success()
+    let put = |shell: &str| {
+        let script = sandbox.run(&program).args(["completions", shell]).run().success();
+        sandbox.put(Path::new("completions").join(shell), script).display().to_string()
     };
+    let [bash, zsh, fish] = ["bash", "zsh", "fish"].map(put);
+    let ask = |shell: &str, line: &str| sandbox.run(shell).args(["-c", line]).run().success();
     let words = "COMP_WORDS=(wtmag doct); COMP_CWORD=1; COMP_TYPE=9";
-    let bash =
-        format!("{words}; _clap_complete_wtmag wtmag doct wtmag; echo \"${{COMPREPLY[@]}}\"");
-    assert!(ask("bash", "-c", &bash).starts_with("doctor"));
-    assert!(ask("fish", "-c", "complete -C 'wtmag doct'").starts_with("doctor"));
-    let zsh = format!("autoload -U compinit; compinit -u; . {}; echo $_comps[wtmag]", {
-        sandbox.put("completions/zsh", script("zsh")).display()
-    });
-    let zsh = sandbox.run("zsh").args(["-fc", &zsh]).run().success();
-    assert!(zsh.contains("wtmag"), "{zsh}");
+    let complete = "_clap_complete_wtmag wtmag doct wtmag; echo \"${COMPREPLY[@]}\"";
+    assert!(ask("bash", &format!(". {bash}; {words}; {complete}")).starts_with("doctor"));
+    assert!(ask("fish", &format!(". {fish}; complete -C 'wtmag doct'")).starts_with("doctor"));
+    let start = "autoload -U compinit; compinit -u";
+    let registered = ask("zsh", &format!("{start}; . {zsh}; echo $_comps[wtmag]"));
+    assert!(registered.contains("wtmag"), "{registered}");
 }
