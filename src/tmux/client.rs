@@ -111,8 +111,8 @@ impl Connection {
         }
     }
 
-    /// Looks at the pane. It rings when it prints again, or, if it hardly stops printing, when it
-    /// looks different: what is drawn last before a pane falls silent is always seen.
+    /// Looks at the pane. It rings when it looks different: what is drawn last before a pane falls
+    /// silent is always seen.
     pub async fn sample(&self, pane: PaneId) -> Result<Sample, Error> {
         self.watch.sample(pane).await
     }

@@ -1,4 +1,4 @@
-//! Looking at panes: when they ring, and when restless ones would have.
+//! Looking at panes: because they rang, and to find out whether they have settled.
 //!
 //! Knows the clock, how a pane is looked at and continued; the rules are `doorbell`'s.
 use std::{
@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     command::{self, Command, Verb},
-    doorbell::{Doorbell, Polled},
+    doorbell::{Doorbell, Glanced},
     driver::Handle,
     error::Error,
     events::Mailbox,
@@ -24,7 +24,7 @@ use crate::model::{PaneId, Sample, Timestamp};
 
 /// Panes that are due soon are glanced at together: each time that it wakes costs tmux more than
 /// a glance.
-const SLACK: Duration = Duration::from_millis(50);
+const SLACK: Duration = Duration::from_millis(30);
 
 const UNREADABLE: Error = Error::Unreadable { verb: Verb::CapturePane.name() };
 
@@ -32,7 +32,7 @@ const UNREADABLE: Error = Error::Unreadable { verb: Verb::CapturePane.name() };
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     doorbell: Mutex<Doorbell>,
-    /// A restless pane was sampled.
+    /// A pane that was not open was sampled.
     sampled: Notify,
 }
 
@@ -71,15 +71,11 @@ impl Watch {
         self.hearing.iter().chain([&self.command])
     }
 
-    /// Looks, and has the pane ring when it shows something else.
+    /// Looks; the pane rings when it shows something else.
     pub(super) async fn sample(&self, pane: PaneId) -> Result<Sample, Error> {
-        let is_restless = self.shared.doorbell().is_restless(pane);
-        if !is_restless {
-            // Before the look: what is printed in between is seen, and rings, rather than neither.
-            self.resume(pane).await?;
-        }
+        let is_open = self.shared.doorbell().is_open(pane);
         let look = self.look(pane).await?;
-        if is_restless {
+        if !is_open {
             self.shared.doorbell().handle_sampled(pane, look.digest, now());
             self.shared.sampled.notify_one();
         }
@@ -113,10 +109,11 @@ impl Watch {
         self.shared.doorbell().retain(lives);
     }
 
-    /// Looks at restless panes, and rings for them. Ends with the connection.
+    /// Glances at panes that have rung, rings for those that go on, continues those that have
+    /// settled. Ends with the connection.
     pub(super) async fn poll(self) {
         loop {
-            let next = self.shared.doorbell().next_poll();
+            let next = self.shared.doorbell().next_glance();
             let sampled = self.shared.sampled.notified();
             match next {
                 Some(at) => {
@@ -128,7 +125,7 @@ impl Watch {
             let mut glances = JoinSet::new();
             for pane in due {
                 let watch = self.clone();
-                glances.spawn(async move { (pane, watch.poll_pane(pane).await) });
+                glances.spawn(async move { (pane, watch.glance_at(pane).await) });
             }
             while let Some(glance) = glances.join_next().await {
                 match glance {
@@ -142,14 +139,16 @@ impl Watch {
         }
     }
 
-    async fn poll_pane(&self, pane: PaneId) -> Result<(), Error> {
+    async fn glance_at(&self, pane: PaneId) -> Result<(), Error> {
         let (digest, printed) = self.glance(pane).await?;
         let age = timestamp().since(printed);
-        let polled = self.shared.doorbell().handle_glance(pane, digest, age, now());
-        match polled {
-            Polled::Wait => {}
-            Polled::Ring => self.mailbox.ring(pane),
-            Polled::Continue => {
+        let glanced = self.shared.doorbell().handle_glance(pane, digest, age, now());
+        match glanced {
+            Glanced::Wait => {}
+            Glanced::Ring => self.mailbox.ring(pane),
+            Glanced::Continue => {
+                // Before the next glance: what is printed in between is seen, and rings, rather
+                // than neither.
                 self.resume(pane).await?;
                 if self.glance(pane).await?.0 != digest {
                     self.mailbox.ring(pane);
