@@ -317,6 +317,8 @@ fn shell_line(program: &Path, args: &[OsString]) -> Option<String> {
     let words = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
     let quoted = words.map(|word| shlex::try_quote(word.to_str()?).ok().map(String::from));
     let quoted: Vec<String> = quoted.collect::<Option<_>>()?;
+    // In the background: of a command that it waits for, tmux shows the end, if it is a bad one, in
+    // a mode of whatever pane it takes for the current one.
     let line = format!("{} </dev/null >/dev/null 2>&1 &", quoted.join(" "));
     Some(line.replace('#', "##"))
 }

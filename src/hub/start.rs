@@ -143,6 +143,8 @@ impl Started {
     pub(super) async fn close(&mut self) {
         remove(&self.file);
         remove(&self.socket);
+        // Nobody is to wake us any more.
+        self.lock.set_len(0).unwrap_or_default();
         self.stop.send_replace(true);
         let all = async { while self.listening.join_next().await.is_some() {} };
         if timeout(CLOSE_LIMIT, all).await.is_err() {
