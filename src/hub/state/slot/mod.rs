@@ -101,30 +101,6 @@ impl Profiles {
     }
 }
 
-/// Every profile in use, read once: its patterns are what a hub with many workers would be full of.
-#[derive(Debug, Default)]
-pub(super) struct Profiles {
-    /// By name and, where it is not ours, by text.
-    known: BTreeMap<(String, Option<String>), Arc<Profile>>,
-}
-
-impl Profiles {
-    fn of(&mut self, agent: &Agent) -> Result<Arc<Profile>, String> {
-        let key = (agent.profile.clone(), agent.profile_text.clone());
-        if let Some(profile) = self.known.get(&key) {
-            return Ok(Arc::clone(profile));
-        }
-        let profile = match &agent.profile_text {
-            Some(text) => Profile::parse(&agent.profile, text).map_err(|it| it.to_string())?,
-            None => Profile::embedded(&agent.profile)
-                .ok_or_else(|| format!("there is no profile `{}`", agent.profile))?,
-        };
-        let profile = Arc::new(profile);
-        self.known.insert(key, Arc::clone(&profile));
-        Ok(profile)
-    }
-}
-
 impl Slot {
     /// A worker whose window was just made.
     pub(super) fn made(
