@@ -135,7 +135,19 @@ impl Hub {
     }
 
     /// Connects to a hub that can be worked with: starts one when none runs, replaces an older one.
+    /// One that dies on the way is started again.
     pub async fn connect_or_start(at: &Whereabouts) -> Result<Self, Error> {
+        const TRIES: usize = 3;
+        for _ in 1..TRIES {
+            match Self::try_to_reach(at).await {
+                Err(error) if error.is_gone() => {}
+                other => return other,
+            }
+        }
+        Self::try_to_reach(at).await
+    }
+
+    async fn try_to_reach(at: &Whereabouts) -> Result<Self, Error> {
         match Self::connect(at).await {
             Ok(hub) if hub.is_older() => {}
             Ok(hub) => return Ok(hub),
@@ -268,12 +280,18 @@ async fn start(at: &Whereabouts) -> Result<(), Error> {
     let listener = UnixListener::bind(&word)?;
     let heard = async {
         launch(at, &word).await?;
-        let (mut stream, _) = listener.accept().await?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await?;
-        match text.trim() {
-            "ready" => Ok(()),
-            why => Err(Error::Start { why: why.to_owned() }),
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await?;
+            match text.trim() {
+                "ready" => return Ok(()),
+                // One that runs already was told to say it.
+                "elsewhere" => {}
+                // It died.
+                "" => return Err(Error::Closed),
+                why => return Err(Error::Start { why: why.to_owned() }),
+            }
         }
     };
     let heard = timeout(START_LIMIT, heard).await;

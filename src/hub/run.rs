@@ -14,7 +14,7 @@ use super::{
     listen::Outgoing,
     perform::Performer,
     publish::Clients,
-    start::{self, Started},
+    start::{self, Started, Starter},
     state::{Effect, Input, Record, Setup, State, Ticket},
     store::{self, Store},
 };
@@ -57,24 +57,36 @@ pub(super) enum Wake {
 
 /// Is the hub until it is asked to leave, has nothing to do, or cannot go on.
 pub async fn main(options: Options) -> Result<(), Error> {
+    let starter = Starter::greet(options.ready.as_deref()).await;
     let started = match start::start(&options).await {
         Ok(Some(started)) => started,
-        // Another hub was there and is well.
-        Ok(None) => return Ok(()),
+        // Another hub was there and is well: it says the word.
+        Ok(None) => {
+            starter.tell("elsewhere").await;
+            return Ok(());
+        }
         Err(error) => {
-            start::tell(options.ready.as_deref(), &start::words(&error)).await;
+            starter.tell(&start::words(&error)).await;
             return Err(error.into());
         }
     };
-    let outcome = serve(&options, started).await;
+    let mut starter = Some(starter);
+    let outcome = serve(&options, started, &mut starter).await;
     if let Err(error) = &outcome {
-        tracing::error!(error = start::words(error), "the hub failed");
-        start::tell(options.ready.as_deref(), &start::words(error)).await;
+        let error = start::words(error);
+        tracing::error!(error, "the hub failed");
+        if let Some(starter) = starter {
+            starter.tell(&error).await;
+        }
     }
     outcome
 }
 
-async fn serve(options: &Options, mut started: Started) -> Result<(), Error> {
+async fn serve(
+    options: &Options,
+    mut started: Started,
+    starter: &mut Option<Starter>,
+) -> Result<(), Error> {
     let store = Store::open(&options.state.hub_db())?;
     let found = store.load()?;
     let setup = setup(options, &started);
@@ -89,7 +101,9 @@ async fn serve(options: &Options, mut started: Started) -> Result<(), Error> {
     // Before anybody can know our pid.
     let signals = (Heard::new(SignalKind::terminate()), Heard::new(SignalKind::user_defined1()));
     started.listen(send)?;
-    start::tell(options.ready.as_deref(), "ready").await;
+    if let Some(starter) = starter.take() {
+        starter.tell("ready").await;
+    }
     hub.turn(wakes, &mut started, signals).await;
     hub.clients.close();
     started.close().await;

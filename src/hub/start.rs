@@ -135,7 +135,7 @@ impl Started {
         };
         if let Ok(waiting) = fs::read_to_string(&self.ready_path) {
             remove(&self.ready_path);
-            tell(Some(Path::new(waiting.trim())), &word).await;
+            Starter::greet(Some(Path::new(waiting.trim()))).await.tell(&word).await;
         }
     }
 
@@ -205,16 +205,32 @@ fn log(dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says a word to whoever waits for it.
-pub(super) async fn tell(waiting: Option<&Path>, word: &str) {
-    let Some(path) = waiting else { return };
-    let say = async {
-        let mut stream = UnixStream::connect(path).await?;
-        stream.write_all(word.as_bytes()).await?;
-        stream.shutdown().await
-    };
-    if !matches!(timeout(LEAVE_LIMIT, say).await, Ok(Ok(()))) {
-        tracing::debug!("nobody waits any more");
+/// Whoever waits for a hub to be ready. Connected from the hub's first moment on, so that a hub
+/// that dies before it can say anything is heard, too.
+pub(super) struct Starter(Option<UnixStream>);
+
+impl Starter {
+    pub(super) async fn greet(path: Option<&Path>) -> Self {
+        let Some(path) = path else { return Self(None) };
+        match timeout(LEAVE_LIMIT, UnixStream::connect(path)).await {
+            Ok(Ok(stream)) => Self(Some(stream)),
+            Ok(Err(_)) | Err(_) => {
+                tracing::debug!("nobody waits any more");
+                Self(None)
+            }
+        }
+    }
+
+    /// Says the one word: `ready`, `elsewhere`, or what went wrong.
+    pub(super) async fn tell(self, word: &str) {
+        let Some(mut stream) = self.0 else { return };
+        let say = async {
+            stream.write_all(word.as_bytes()).await?;
+            stream.shutdown().await
+        };
+        if !matches!(timeout(LEAVE_LIMIT, say).await, Ok(Ok(()))) {
+            tracing::debug!("nobody waits any more");
+        }
     }
 }
 

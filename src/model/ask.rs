@@ -20,7 +20,7 @@ pub enum Ask {
     Abandon {
         id: WorkerId,
     },
-    /// Whether a worker of this id exists or existed.
+    /// Whether a worker of this id exists. If a hub died while it made one, its window is closed.
     Exists {
         id: WorkerId,
     },

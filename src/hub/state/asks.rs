@@ -13,10 +13,7 @@ impl State {
             Ask::Prepare(prepare) => self.prepare(ticket, prepare, out),
             Ask::Create(new) => self.create(now, ticket, new, out),
             Ask::Abandon { id } => self.abandon(ticket, &id, out),
-            Ask::Exists { id } => {
-                let exists = self.slots.contains_key(&id);
-                answer(out, ticket, Answer::Exists { exists });
-            }
+            Ask::Exists { id } => self.exists(ticket, id, out),
             Ask::List { .. } => {
                 let (workers, deliveries) = self.snapshot(&BTreeSet::new());
                 let orphans = self.orphans.keys().cloned().collect();

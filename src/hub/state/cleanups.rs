@@ -78,6 +78,9 @@ impl State {
         done: Result<(), String>,
         out: &mut Vec<Effect>,
     ) {
+        if self.closing.remove(id) {
+            return;
+        }
         if let Err(error) = done {
             return self.cleanup_over(now, id, Err(error), out);
         }

@@ -326,6 +326,8 @@ pub struct State {
     pending: Vec<(Ticket, Ask)>,
     /// Tagged windows that belong to no worker known here.
     orphans: BTreeMap<String, PaneSeen>,
+    /// Windows without a worker that are being closed.
+    closing: BTreeSet<WorkerId>,
     /// Reservations whose session is being looked for.
     finding: BTreeMap<Ticket, crate::model::Prepared>,
     /// Cleanups whose second half runs or waits, with whoever asked.
@@ -350,6 +352,7 @@ impl State {
             reserved: BTreeMap::new(),
             pending: Vec::new(),
             orphans: BTreeMap::new(),
+            closing: BTreeSet::new(),
             finding: BTreeMap::new(),
             cleanups: BTreeMap::new(),
             seen_reports: VecDeque::new(),
@@ -457,7 +460,7 @@ impl State {
 
     /// Something lives in tmux or is about to.
     fn wants_link(&self) -> bool {
-        let has_window = self.slots.values().any(Slot::has_window);
+        let has_window = self.slots.values().any(Slot::has_window) || !self.closing.is_empty();
         has_window || !self.reserved.is_empty() || !self.pending.is_empty()
     }
 

@@ -1,8 +1,13 @@
 //! Where the workers are: the connection, the list of panes, what is lost and found again.
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Effect, Link, Linked, PaneSeen, State, asks::refuse};
-use crate::model::{EndCause, Happened, Now, Placement, Refusal, RefusalKind, WorkerId};
+use super::{
+    Effect, Link, Linked, PaneSeen, State, Ticket,
+    asks::{answer, refuse},
+};
+use crate::model::{
+    Answer, Ask, EndCause, Happened, Now, Placement, Refusal, RefusalKind, WorkerId,
+};
 
 /// Structural events within this time are answered by one list.
 const LIST_DELAY: Duration = Duration::from_millis(20);
@@ -46,7 +51,11 @@ impl State {
             Link::Down | Link::Connecting | Link::Up(_) => 1,
         };
         if tries >= TRIES_TOLD || self.slots.values().all(|slot| !slot.has_window()) {
-            for (ticket, _) in std::mem::take(&mut self.pending) {
+            for (ticket, ask) in std::mem::take(&mut self.pending) {
+                if no_server && matches!(ask, Ask::Exists { .. }) {
+                    answer(out, ticket, Answer::Exists { exists: false });
+                    continue;
+                }
                 let refusal =
                     Refusal::new(RefusalKind::Tmux, error.clone()).hint("`wtmag doctor` says more");
                 refuse(out, ticket, refusal);
@@ -86,6 +95,7 @@ impl State {
     pub(super) fn link_lost(&mut self, now: Now, why: &str, out: &mut Vec<Effect>) {
         self.log(now, out, None, Happened::Hub { what: format!("connection lost: {why}") });
         self.list_due = false;
+        self.closing.clear();
         for slot in self.slots.values_mut() {
             slot.disconnected(now);
         }
@@ -142,6 +152,27 @@ impl State {
         }
         self.flush_slots(now, out);
         self.go_on_with_cleanups(out);
+        self.ask_pending(now, out);
+    }
+
+    /// Asked by a `create` whose hub died on it. A window that was made and never recorded has been
+    /// told nothing: it is closed, and the `create` undoes the rest.
+    pub(super) fn exists(&mut self, ticket: Ticket, id: WorkerId, out: &mut Vec<Effect>) {
+        let exists = self.slots.contains_key(&id);
+        let is_listed = matches!(self.link, Link::Up(_)) && !self.list_due;
+        if !exists && !is_listed {
+            self.pending.push((ticket, Ask::Exists { id }));
+            if matches!(self.link, Link::Down) {
+                self.link = Link::Connecting;
+                out.push(Effect::Link { may_start: false, after: Duration::ZERO });
+            }
+            return;
+        }
+        if let Some(orphan) = self.orphans.get(id.as_str()).filter(|_| !exists) {
+            out.push(Effect::CloseWindow { worker: id.clone(), window: orphan.window });
+            self.closing.insert(id);
+        }
+        answer(out, ticket, Answer::Exists { exists });
     }
 
     fn is_being_made(&self, tag: &str) -> bool {
