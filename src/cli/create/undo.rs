@@ -58,7 +58,7 @@ pub(super) async fn build_or_undo(job: &Job<'_>, hub: &mut Hub) -> Result<Create
         }
         Err(Broken::Unsure { failure, worktree_made }) => match fate(job, hub, since).await {
             Fate::NotMade => return Err(undo(job.progress, journal, failure).await),
-            Fate::Made(worker, delivery) => Created { worker, delivery, worktree_made },
+            Fate::Made(worker, delivery) => Created { worker: *worker, delivery, worktree_made },
             // The journal stays: the next command knows more.
             Fate::Unknown => {
                 let hint = format!("it is not known whether worker `{id}` was made");
@@ -75,7 +75,7 @@ pub(super) async fn build_or_undo(job: &Job<'_>, hub: &mut Hub) -> Result<Create
 
 /// What became of a window whose making was asked for without an answer.
 enum Fate {
-    Made(Worker, DeliveryId),
+    Made(Box<Worker>, DeliveryId),
     NotMade,
     Unknown,
 }
@@ -97,7 +97,7 @@ async fn fate(job: &Job<'_>, hub: &mut Hub, since: Timestamp) -> Fate {
         // An older worker of this id is none of ours.
         Ok(Answer::Shown { worker, deliveries, .. }) if worker.created >= since => {
             let first = deliveries.first().map(|it| it.id);
-            first.map_or(Fate::Unknown, |first| Fate::Made(*worker, first))
+            first.map_or(Fate::Unknown, |first| Fate::Made(worker, first))
         }
         // What a hub had not recorded when it ended did not happen.
         Ok(Answer::Shown { .. }) | Err(client::Error::Refused(_)) if !is_same_hub => Fate::NotMade,
