@@ -489,16 +489,6 @@ impl State {
             }
         }
     }
-
-    fn report_is_new(&mut self, report: &HookReport) -> bool {
-        const REMEMBERED: usize = 1000;
-        if self.seen_reports.contains(&report.id) {
-            return false;
-        }
-        self.seen_reports.truncate(REMEMBERED - 1);
-        self.seen_reports.push_front(report.id.clone());
-        true
-    }
 }
 
 #[cfg(test)]

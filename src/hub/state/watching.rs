@@ -72,6 +72,16 @@ impl State {
         out.append(&mut acts);
     }
 
+    fn report_is_new(&mut self, report: &HookReport) -> bool {
+        const REMEMBERED: usize = 1000;
+        if self.seen_reports.contains(&report.id) {
+            return false;
+        }
+        self.seen_reports.truncate(REMEMBERED - 1);
+        self.seen_reports.push_front(report.id.clone());
+        true
+    }
+
     /// The window's `@wtmag_status` follows the worker's word.
     fn announce_word(&self, id: &WorkerId, before: &crate::model::Word, out: &mut Vec<Effect>) {
         let Some(slot) = self.slots.get(id).filter(|slot| slot.has_window()) else { return };
