@@ -1,6 +1,6 @@
 //! Output as a bell, and the screen that it announces.
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -84,8 +84,9 @@ const LAST_FRAME: &str = "
     printf '\\033[HLAST %s \\n' $(date +%s%3N)
     exec cat";
 
-/// How long after a ring the hub looks.
+/// The hub looks a moment after a ring, and never sooner than this after the look before.
 const INTERVAL: Duration = Duration::from_millis(200);
+const SETTLE: Duration = Duration::from_millis(60);
 
 #[tokio::test]
 async fn the_last_frame_before_silence_is_always_seen() {
@@ -105,6 +106,7 @@ async fn the_last_frame_before_silence_is_always_seen() {
             waiting.insert(connection.create_window(&spec).await.unwrap().pane);
         }
         let mut looks = JoinSet::new();
+        let mut looked = BTreeMap::new();
         while !waiting.is_empty() {
             let next = soon(async {
                 tokio::select! {
@@ -115,8 +117,11 @@ async fn the_last_frame_before_silence_is_always_seen() {
             match next.await {
                 Next::Event(Event::Ring(pane)) => {
                     let connection = connection.clone();
+                    let at = time::Instant::now() + SETTLE;
+                    let at = looked.get(&pane).map_or(at, |last| at.max(*last + INTERVAL));
+                    looked.insert(pane, at);
                     looks.spawn(async move {
-                        time::sleep(INTERVAL).await;
+                        time::sleep_until(at).await;
                         (pane, connection.sample(pane).await.unwrap(), unix_millis())
                     });
                 }
