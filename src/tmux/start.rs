@@ -2,7 +2,7 @@
 //!
 //! Knows the few commands that are spawned because no connection exists yet, and when to try
 //! again; not what the connection is for.
-use std::{path::Path, time::Duration};
+use std::{fs::DirBuilder, io, os::unix::fs::DirBuilderExt as _, path::Path, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -152,6 +152,9 @@ async fn make_fleet(
     placeholder: &[String],
     absent: Absent,
 ) -> Result<SessionId, Error> {
+    if absent == Absent::Start {
+        make_socket_dir(server)?;
+    }
     let mut refused = Err(Error::NoServer { socket: server.socket.clone() });
     for name in FLEET_NAMES {
         let target = format!("={name}:");
@@ -175,6 +178,18 @@ async fn make_fleet(
         };
     }
     refused
+}
+
+/// tmux makes the directory of its sockets, but not of one that it is told by its path, and then
+/// it calls that a success.
+fn make_socket_dir(server: &Server) -> Result<(), Error> {
+    let Some(dir) = server.socket.parent() else { return Ok(()) };
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Error::Start { program: server.tmux.clone(), source: error })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// On a command line, unlike on the connection, tmux takes a `;` at the end of an argument for a
