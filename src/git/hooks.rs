@@ -6,6 +6,9 @@ use super::{Error, Journal, News, Run, Tool, journal::Step, wt::reason};
 /// `npm ci` on a bad day.
 const LIMIT: Duration = Duration::from_secs(3600);
 
+/// How often a start is tried that another git came in the way of.
+const TRIES: usize = 5;
+
 /// Which hooks run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hooks {
@@ -50,7 +53,14 @@ pub async fn run_hooks(
     let flags: Vec<String> = hooks.flag().map(str::to_owned).into_iter().chain(base).collect();
     for phase in ["pre-start", "post-start"] {
         (run.tell)(&News::Hook { phase });
-        let output = wt.hook(worktree, phase, &flags, LIMIT, run).await?;
+        let mut output = wt.hook(worktree, phase, &flags, LIMIT, run).await?;
+        for _ in 1..TRIES {
+            if output.is_success() || !met_another_git(&output.stderr_text()) {
+                break;
+            }
+            (run.tell)(&News::Retrying { why: "a worktree is just being made".to_owned() });
+            output = wt.hook(worktree, phase, &flags, LIMIT, run).await?;
+        }
         if output.is_success() {
             continue;
         }
@@ -73,9 +83,28 @@ pub(super) fn asks_for_approval(text: &str) -> bool {
     text.contains("Cannot prompt for approval")
 }
 
+/// wt could not list the worktrees, before it ran anything: git fails on one that is half made.
+fn met_another_git(text: &str) -> bool {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty());
+    first.is_some_and(|line| line.starts_with("✗ git worktree list"))
+}
+
 fn last_lines(text: &str, or: &str) -> String {
     const N: usize = 10;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines.get(lines.len().saturating_sub(N)..).unwrap_or_default().join("\n");
     if last.is_empty() { or.to_owned() } else { last }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_failed_before_any_hook_ran_is_tried_again() {
+        let check = |text: &str, want| assert_eq!(met_another_git(text), want, "{text}");
+        check("✗ git worktree list --porcelain -z failed (exit code 128)\n  fatal: failed", true);
+        check("◎ Running pre-start\n✗ git worktree list --porcelain -z failed", false);
+        check("", false);
+    }
 }
