@@ -356,17 +356,27 @@ impl Rows<'_> {
         if let Some((at, row)) = in_row {
             return Some((*at, row.trim().to_owned()));
         }
-        let mut joined = String::new();
-        let mut ends = Vec::new();
-        for (at, row) in &self.0 {
-            joined.push_str(row.trim());
-            joined.push(' ');
-            ends.push((joined.len(), *at));
-        }
-        let hit = pattern.0.find_iter(&joined).last().filter(|it| !it.is_empty())?;
-        let row = ends.iter().find(|(end, _)| hit.end() <= *end).and_then(|(_, at)| *at);
-        Some((row, hit.as_str().trim().to_owned()))
+        let is_broken = |(one, _): &(Option<usize>, &str), other: &(Option<usize>, &str)| {
+            one.zip(other.0).is_some_and(|(one, other)| one + 1 == other)
+        };
+        let parts = self.0.split(|(_, row)| generic::is_edge(row));
+        let parts = parts.flat_map(|rows| rows.chunk_by(|one, next| is_broken(one, next)));
+        parts.rev().find_map(|rows| find_joined(rows, pattern))
     }
+}
+
+/// A match in rows that follow each other: blank ones and edges end what belongs together.
+fn find_joined(rows: &[(Option<usize>, &str)], pattern: &Pattern) -> Option<Match> {
+    let mut joined = String::new();
+    let mut ends = Vec::new();
+    for (at, row) in rows {
+        joined.push_str(row.trim());
+        joined.push(' ');
+        ends.push((joined.len(), *at));
+    }
+    let hit = pattern.0.find_iter(&joined).last().filter(|it| !it.is_empty())?;
+    let row = ends.iter().find(|(end, _)| hit.end() <= *end).and_then(|(_, at)| *at);
+    Some((row, hit.as_str().trim().to_owned()))
 }
 
 #[cfg(test)]
@@ -521,5 +531,21 @@ all = ['help']
         assert_eq!(said[1], "blocked-other (blocked: other): does not find `press a key`");
         assert_eq!(said[5], "retrying (retrying): ruled out by `gave up`");
         assert_eq!(said[8], "footer (ready): matches row 6: `help`");
+    }
+
+    #[test]
+    fn a_question_does_not_reach_across_blank_rows_and_edges() {
+        let profile = Profile::embedded("generic").unwrap();
+        let check = |rows: &[&str], want: Turn| {
+            let rows = rows.iter().map(ToString::to_string).collect();
+            let sample = Sample { rows, cursor: (3, 4), cursor_visible: true, ..Sample::default() };
+            assert_eq!(classify(&profile, &sample).turn, want, "{sample:?}");
+        };
+        let edge = "~~~~~~~~~~~~~~~~~~~~";
+        check(&["Zel v9", "● Allow, vox", "", edge, "::", edge, "  ? for help"], Turn::Ready);
+        check(
+            &["Allow zel to read", "all your files?"],
+            Turn::Waiting(crate::model::Question::Permission),
+        );
     }
 }

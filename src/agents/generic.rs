@@ -172,7 +172,7 @@ fn after_prompt(text: &str) -> Option<&str> {
 }
 
 /// A row that is an edge: mostly line drawing, perhaps with a label in it.
-fn is_edge(row: &str) -> bool {
+pub(super) fn is_edge(row: &str) -> bool {
     let row = row.trim();
     let n_line = row.chars().filter(|c| is_line(*c)).count();
     let n_all = row.chars().filter(|c| !c.is_whitespace()).count();
