@@ -4,5 +4,6 @@ mod cleanup;
 mod create;
 mod desk;
 mod places;
+mod shapes;
 mod talk;
 mod undo;

@@ -91,6 +91,11 @@ impl<'a> Feed<'a> {
         };
         self.known.workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
         self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
+        self.refresh().await
+    }
+
+    /// Brings the wanted deliveries up to date: two steps at once are one event.
+    pub(crate) async fn refresh(&mut self) -> Result<(), Failure> {
         for (worker, id) in self.wanted.clone() {
             self.fetch(worker, id).await?;
         }

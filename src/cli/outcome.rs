@@ -8,7 +8,7 @@ use super::{
     feed::{Feed, Known},
 };
 use crate::{
-    model::{Blocker, Delivery, DeliveryId, Hold, Process, Step, Turn, Worker, WorkerId},
+    model::{Blocker, Delivery, DeliveryId, Hold, Process, Step, Turn, Word, Worker, WorkerId},
     proc::{self, Cancel},
 };
 
@@ -176,6 +176,16 @@ fn hold(worker: &Worker, delivery: &Delivery, only_dialogs: bool) -> Option<Hold
         return Some(Hold::Turn(turn.clone()));
     }
     if only_dialogs { None } else { delivery.held.clone() }
+}
+
+/// State names, separated by commas.
+pub(crate) fn states(text: &str) -> Result<Vec<String>, Failure> {
+    let names: Vec<String> = text.split(',').map(|it| it.trim().to_lowercase()).collect();
+    match names.iter().find(|name| !Word::NAMES.contains(&name.as_str())) {
+        None => Ok(names),
+        Some(name) => Err(Failure::usage(format!("`{name}` is no state of a worker"))
+            .hint(format!("states are {}", Word::NAMES.join(", ")))),
+    }
 }
 
 /// Comes when the user gives up.

@@ -9,7 +9,7 @@ use std::{
 use clap_complete::ArgValueCandidates;
 
 use super::{
-    Context, Failure, complete, create,
+    Context, Failure, complete,
     failure::Kind,
     feed::Feed,
     outcome::{self, Outcome, Patience},
@@ -97,7 +97,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
     let until = match args.wait.as_deref() {
         None | Some("") => Vec::new(),
-        Some(names) => create::args::states(names)?,
+        Some(names) => outcome::states(names)?,
     };
     let (names, text) = args.split(io::stdin())?;
     let cancel = context.cancel()?;
@@ -118,6 +118,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         progress.step("waiting for the receipt");
         let patience = args.patience(until);
         outcomes = outcome::wait_all(&mut feed, &sent, &patience, &cancel).await?;
+        feed.refresh().await?;
     }
     let known = &mut feed.known.deliveries;
     let receipts: Vec<Delivery> = sent.iter().filter_map(|(_, id)| known.remove(id)).collect();

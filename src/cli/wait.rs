@@ -7,10 +7,10 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Context, Failure, create,
+    Context, Failure,
     failure::Kind,
     feed::Feed,
-    outcome::{interrupt, is_one_of, sleep_until},
+    outcome::{interrupt, is_one_of, sleep_until, states},
     progress::Progress,
     resolve::{self, Enough},
 };
@@ -56,7 +56,7 @@ Examples:
 Exit codes: 0 it holds; 1 it cannot come any more; 4 not in time.";
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let until = create::args::states(&args.until)?;
+    let until = states(&args.until)?;
     let deadline = args.timeout.map(|limit| Instant::now() + limit);
     let cancel = context.cancel()?;
     let mut hub = context.hub().await?;

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::args::Order;
+use super::order::Order;
 use crate::{
     agents::{
         Launch,

@@ -1,6 +1,6 @@
 //! The worktree with its brief, and the hub's window for it: all that is undone when it fails.
 use super::{
-    args::Order,
+    order::Order,
     reserve::{self, Reserved},
     site::Site,
     source::Fetched,

@@ -1,7 +1,7 @@
 //! What would be made, without making it: asks the task's source, and nobody else.
 use serde_json::json;
 
-use super::{args::Order, reserve, site::Site, source};
+use super::{order::Order, reserve, site::Site, source};
 use crate::{
     brief::{self, Options},
     cli::{Context, Failure, output::fields, progress::Progress},

@@ -1,9 +1,10 @@
 //! `wtmag create`: everything that can be refused is refused first; then the worktree, undone again
 //! unless the window comes to be; then the wait for the receipt.
 mod agent;
-pub(super) mod args;
+mod args;
 mod build;
 mod dry_run;
+mod order;
 mod report;
 mod reserve;
 mod site;
@@ -13,8 +14,8 @@ mod undo;
 use std::{io, process::ExitCode, time::Duration};
 
 use self::{
-    args::Order,
     build::{Created, Job},
+    order::Order,
     report::Report,
     site::Site,
 };

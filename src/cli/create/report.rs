@@ -3,7 +3,7 @@ use std::{process::ExitCode, time::Duration};
 
 use serde_json::json;
 
-use super::{args::Order, build::Created, site::Site};
+use super::{build::Created, order::Order, site::Site};
 use crate::{
     cli::{
         Context, Failure,

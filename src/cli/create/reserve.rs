@@ -1,6 +1,6 @@
 //! An id and a place in tmux for the new worker, kept by the hub while the rest is made.
 use super::{
-    args::{Order, Task},
+    order::{Order, Task},
     site::Site,
 };
 use crate::{

@@ -1,7 +1,7 @@
 //! What an order meets: the repository, its settings, the agent, the place in tmux.
 use std::{path::Path, path::PathBuf};
 
-use super::{agent::Chosen, args::Order};
+use super::{agent::Chosen, order::Order};
 use crate::{
     cli::{Context, Failure, settings},
     client::Whereabouts,

@@ -1,6 +1,6 @@
 //! The task as it is fetched from where it is kept.
 use super::{
-    args::{Order, Task},
+    order::{Order, Task},
     site::Site,
 };
 use crate::{
