@@ -51,6 +51,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         log.catch_up(&mut hub).await?;
         return Ok(ExitCode::SUCCESS);
     }
+    drop(hub);
     tokio::select! {
         done = log.follow() => done.map(|never| match never {}),
         () = interrupt(&cancel) => Ok(ExitCode::SUCCESS),

@@ -1,5 +1,5 @@
 //! The user's server outlives all of it.
-use std::{thread, time::Instant};
+use std::{collections::BTreeSet, thread, time::Instant};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -55,7 +55,9 @@ fn flooded(sandbox: &Sandbox, n_floods: usize) -> (Crew, Vec<Worker>, Worker) {
 /// Typed by a user, it is seen by the hub.
 #[track_caller]
 fn assert_watched(sandbox: &Sandbox, crew: &mut Crew, quiet: &Worker, text: &str) {
-    sandbox.tmux().type_text(&quiet.place.pane.to_string(), text);
+    let pane = quiet.place.pane.to_string();
+    sandbox.tmux().type_text(&pane, text);
+    sandbox.tmux().run(["send-keys", "-t", &pane, "Enter"]);
     eventually(SOON, &format!("`{text}`"), || shows(crew, quiet, text).then_some(()));
 }
 
@@ -163,6 +165,11 @@ fn a_flooding_worker_may_be_respawned() {
     let server = tmux.show("main", "#{pid}");
     let (mut crew, floods, quiet) = flooded(&sandbox, 1);
     let pane = floods[0].place.pane.to_string();
+    let mut screens = BTreeSet::new();
+    eventually(SOON, "the hub to know it for a flood", || {
+        screens.insert(crew.show(&floods[0]).1?.rows);
+        (screens.len() > 5).then_some(())
+    });
     for round in 0..n_times(10, 200) {
         tmux.try_run(["respawn-pane", "-k", "-t", &pane].iter().chain(&FLOOD).copied()).success();
         assert_alive(&tmux, &server, &format!("respawn {round}"));

@@ -70,17 +70,19 @@ fn those_who_listen_go_on_with_the_next_hub() {
         let mut command = sandbox.command(env!("CARGO_BIN_EXE_wtmag"));
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
     };
+    drop(crew);
+    // Asking starts no hub: those who listen do.
+    let n_clients = |n: u64| {
+        let status = sandbox.wtmag(["hub", "status", "--json"]).run();
+        (status.code == 0 && status.json()["clients"] == n).then_some(())
+    };
+    let mut wait = piped(&["wait", id, "--until", "exited"]);
+    eventually(SOON, "`wait` and whoever asks", || n_clients(2));
     let mut follow = piped(&["events", "--follow", "--worker", id]);
     let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
     let mut next = move || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!(next()["kind"], "command");
-    let mut wait = piped(&["wait", id, "--until", "exited"]);
-    drop(crew);
-    // The two and whoever asks. Asking starts no hub: they do.
-    let both_listen = || {
-        let status = sandbox.wtmag(["hub", "status", "--json"]).run();
-        (status.code == 0 && status.json()["clients"] == 3).then_some(())
-    };
+    let both_listen = || n_clients(3);
     for _ in 0..2 {
         eventually(SOON, "both to listen", both_listen);
         kill_hub(pid_of(&status(&sandbox)));
