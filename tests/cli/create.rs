@@ -1,7 +1,8 @@
 //! `create`: every source, what is refused before anything happens, and how it ends.
 use std::time::{Duration, Instant};
 
-use super::desk::{BOOTSTRAP, Desk};
+use super::desk::{BOOTSTRAP, Desk, SOON};
+use crate::support::eventually;
 
 #[test]
 fn an_issue_becomes_a_worker_in_a_window_of_the_callers_session() {
@@ -246,6 +247,20 @@ fn work_can_start_elsewhere_and_for_somebody() {
     let made = desk.run(&args).env("WTMAG_WORKER", "blog-boss").run().json();
     assert_eq!(made["worker"]["base"]["sha"], old.as_str());
     assert_eq!(made["worker"]["parent"], "blog-boss");
+}
+
+#[test]
+fn a_popup_puts_its_worker_into_the_session_below() {
+    let desk = Desk::new();
+    let seat = desk.sandbox.seat("tmux -u attach -t =main");
+    seat.wait_for_text("bash");
+    let tmux = desk.sandbox.tmux();
+    let client = tmux.run(["list-clients", "-F", "#{client_name}"]);
+    let line = format!("{} create --prompt x || cat", env!("CARGO_BIN_EXE_wtmag"));
+    let dir = desk.dir.display().to_string();
+    tmux.run(["display-popup", "-c", &client, "-d", &dir, "-E", &line]);
+    let worker = eventually(SOON, "the worker", || desk.list(&[]).into_iter().next());
+    assert_eq!((&worker["placement"], &worker["session"]), (&"window".into(), &"main".into()));
 }
 
 #[test]

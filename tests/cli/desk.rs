@@ -23,6 +23,8 @@ name = "fake"
 foreground = ["fake-agent"]
 [timing]
 quiet_ms = 100
+[keys]
+interrupt = ["Escape"]
 [box]
 top = '^─{20,}$'
 bottom = '^─{20,}$'

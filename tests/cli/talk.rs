@@ -36,6 +36,28 @@ fn a_text_for_a_busy_agent_is_held_and_can_be_withdrawn() {
 }
 
 #[test]
+fn a_running_turn_can_be_interrupted_for_a_text() {
+    let desk = Desk::new();
+    let id = desk.worker_of("slow", "topic");
+    let sent = desk.wtmag(&["send", &id, "Stop, wrong branch", "--now", "--wait", "--json"]).json();
+    assert_eq!(sent[0]["step"], "accepted", "{sent}");
+    assert_eq!(desk.sandbox.agent_log().all("turn_end", Some(&id))[0]["how"], "interrupted");
+    assert_eq!(desk.sandbox.agent_log().turns(Some(&id)), [BOOTSTRAP, "Stop, wrong branch"]);
+}
+
+#[test]
+fn a_text_can_be_left_in_the_box() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    desk.wtmag(&["wait", &id, "--until", "idle"]).success();
+    let said = desk.wtmag(&["send", &id, "for you to finish", "--no-submit"]).success();
+    assert!(said.contains("accepted"), "{said}");
+    desk.wtmag(&["wait", &id, "--until", "draft", "--timeout", "10"]).success();
+    assert!(desk.wtmag(&["show", &id]).success().contains("> for you to finish"));
+    assert_eq!(desk.sandbox.agent_log().turns(Some(&id)), [BOOTSTRAP]);
+}
+
+#[test]
 fn one_text_goes_to_many_at_once() {
     let desk = Desk::new();
     let (one, other) = (desk.worker("one"), desk.worker("other"));
