@@ -482,7 +482,7 @@ fn a_start_up_file_that_asks_is_answered_first() {
         world.rc(ask);
         let pane = world.start(&["agent"]);
         pane.shows("sure?");
-        assert_eq!(world.take_report(), None);
+        assert_eq!(world.take_report(), None, "{}: {}", world.name(), pane.screen());
         pane.line("yes");
         assert_eq!(pane.report(), Hook::Started);
         pane.shows("UP");

@@ -28,11 +28,13 @@ pub(super) async fn inside(
     let all =
         if Path::new("/proc/self/cwd").exists() { from_proc() } else { from_lsof(run).await? };
     let is_known = |pid: u32| {
-        // The chain of parents ends at 1 or at a process we cannot see; cut in case it turns round.
+        // The chain of parents is cut in case it turns round. Who is 1's or 0's (outside of our
+        // namespace) by adoption does not descend from what else they started.
         let parents = std::iter::successors(Some(pid), |&pid| {
             all.iter().find(|it| it.pid == pid).map(|it| it.parent)
         });
-        parents.take(100).any(|pid| known.contains(&pid))
+        let mut line = parents.take(100).take_while(|&it| it > 1);
+        known.contains(&pid) || line.any(|pid| known.contains(&pid))
     };
     let own = std::process::id();
     let inside =

@@ -115,16 +115,21 @@ struct Signals {
     terminate: Stream,
     /// Typed after the agent ended, before the shell is there: for nobody.
     _typed: [Stream; 2],
+    /// tmux leaves these ignored. A shell that reads before it has the foreground must stop until
+    /// it is given that, not fail to read.
+    _background: [Stream; 2],
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
+        let of = |number| signal(SignalKind::from_raw(number));
         Ok(Self {
             child: signal(SignalKind::child())?,
             started: signal(SignalKind::user_defined1())?,
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             _typed: [signal(SignalKind::interrupt())?, signal(SignalKind::quit())?],
+            _background: [of(nix::libc::SIGTTIN)?, of(nix::libc::SIGTTOU)?],
         })
     }
 }
