@@ -145,6 +145,10 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) {
             worker.placement = placement;
             worker.place.session_name = session;
         }
+        Happened::Worktree { path } => {
+            worker.worktree_gone = path.is_none();
+            worker.worktree = path.unwrap_or_else(|| worker.worktree.clone());
+        }
         Happened::Ended { .. } => worker.ended = Some(at),
         Happened::Created
         | Happened::Delivery { .. }

@@ -17,9 +17,9 @@ use crate::{
 /// gone, `--ended` those that were cleaned up. A state is what the agent does now, with how long it
 /// has: `working`, `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …
 ///
-/// With --json: an array of workers, each {"id", "project", "branch", "worktree", "repo", "kind",
-/// "source", "base", "agent", "model", "placement", "session", "window", "pane", "pr", "parent",
-/// "created", "ended", "state": {"state", "text", "since", "source", "evidence", "process", "turn",
+/// With --json: an array of workers, each {"id", "project", "branch", "worktree", "worktree_gone",
+/// "repo", "kind", "source", "base", "agent", "model", "placement", "session", "window", "pane",
+/// "pr", "parent", "created", "ended", "state": {"state", "text", "since", "source", "evidence", "process", "turn",
 /// "reported"}, "delivery": the newest one as in `wtmag receipts --json`, "last_message"}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -108,12 +108,13 @@ fn table(workers: &[Worker], now: Timestamp, style: Style) -> String {
 
 fn place(worker: &Worker) -> String {
     let session = worker.place.session_name.as_deref();
-    match worker.placement {
+    let place = match worker.placement {
         _ if worker.place.gone || worker.ended.is_some() => "-".to_owned(),
         Placement::Window => session.map_or("window".into(), |name| format!("window in {name}")),
         Placement::Session => "session".to_owned(),
         Placement::Fleet => "fleet".to_owned(),
-    }
+    };
+    if worker.worktree_gone { format!("{place}, no worktree") } else { place }
 }
 
 /// `#234` for the URL of a pull request, whole where it does not end in a number.

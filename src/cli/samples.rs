@@ -13,6 +13,7 @@ pub(crate) fn worker(id: &str) -> Worker {
         project: "blog".into(),
         repo: "/src/blog/.git".into(),
         worktree: format!("/src/blog.{id}").into(),
+        worktree_gone: false,
         git_dir: format!("/src/blog/.git/worktrees/{id}").into(),
         branch: "github-issue-456".into(),
         branch_made: true,

@@ -96,7 +96,8 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         format!("{}{model} (profile {})", worker.agent.name, worker.agent.profile),
     ));
     lines.push(("place", receipt::place(worker)));
-    lines.push(("worktree", worker.worktree.display().to_string()));
+    let gone = if worker.worktree_gone && worker.ended.is_none() { " (gone)" } else { "" };
+    lines.push(("worktree", format!("{}{gone}", worker.worktree.display())));
     lines.push(("branch", receipt::branch(worker)));
     lines.extend(worker.source.url().map(|url| ("url", clean(url))));
     lines.extend(worker.pr.as_deref().map(|url| ("pr", clean(url))));

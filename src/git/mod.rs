@@ -29,7 +29,7 @@ pub use error::Error;
 pub use hooks::{Hooks, run_hooks};
 pub use journal::{Journal, leftovers};
 pub use lock::RepoLock;
-pub use repo::{Repo, Worktree};
+pub use repo::{Repo, Worktree, worktree_of_git_dir};
 pub use safety::{Loss, Losses, Subject, losses};
 pub use undo::Undone;
 pub use worktree::{BranchEnd, Doomed, Made, Order, Removal, Removed, make, remove};

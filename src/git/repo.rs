@@ -44,6 +44,16 @@ pub struct Worktree {
     pub is_missing: bool,
 }
 
+/// Where the worktree with this git dir is by git's own note, which follows `git worktree move`.
+/// `None`: it was removed, or its directory is gone. Two small reads, no repository is opened.
+pub fn worktree_of_git_dir(git_dir: &Path) -> Option<PathBuf> {
+    let note = fs::read(git_dir.join("gitdir")).ok()?;
+    // Relative with `worktree.useRelativePaths`.
+    let link = git_dir.join(note.trim_end().to_path().ok()?);
+    let path = link.parent()?.canonicalize().ok()?;
+    path.join(".git").exists().then_some(path)
+}
+
 impl Repo {
     /// Finds the repository that `dir` is in, as git would.
     ///

@@ -23,7 +23,8 @@ use super::{
     visitors::{Visitors, WayOut},
 };
 use crate::{
-    model::{Cleanup, Hold, PaneId, SessionId, Worker},
+    git,
+    model::{Cleanup, Hold, PaneId, SessionId, Worker, WorkerId},
     proc::{self, Cmd},
     tmux::{
         Absent, Connection, Error, Event, Events, Promoted, Server,
@@ -115,6 +116,7 @@ impl Performer {
             Effect::Unlink => self.unlink(),
             Effect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
             Effect::Keep { worker, samples } => self.screens.append(&worker, &samples),
+            Effect::FindWorktrees(of) => self.find_worktrees(of),
             // The loop's own.
             Effect::Record(_)
             | Effect::Answer(..)
@@ -202,6 +204,7 @@ async fn on_tmux(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
         | Effect::Link { .. }
         | Effect::Unlink
         | Effect::Cleanup { .. }
+        | Effect::FindWorktrees(_)
         | Effect::Keep { .. }
         | Effect::Leave { .. } => return None,
     })
@@ -391,6 +394,18 @@ fn pane_seen(row: PaneRow, fleet: SessionId) -> Option<PaneSeen> {
         dead: row.dead,
         sessions: others.map(|link| (link.session, link.session_name)).collect(),
     })
+}
+
+/// Files and children.
+impl Performer {
+    fn find_worktrees(&mut self, of: Vec<(WorkerId, PathBuf)>) {
+        let wakes = self.wakes.clone();
+        self.tasks.spawn(async move {
+            let found =
+                of.into_iter().map(|(id, git_dir)| (id, git::worktree_of_git_dir(&git_dir)));
+            send(&wakes, Input::Worktrees(found.collect())).await;
+        });
+    }
 }
 
 /// The second half of a cleanup: a child of ours, so that it lives when the worker's window and

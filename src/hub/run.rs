@@ -295,6 +295,7 @@ impl Hub {
                 | Effect::Promote { .. }
                 | Effect::CloseWindow { .. }
                 | Effect::Cleanup { .. }
+                | Effect::FindWorktrees(_)
                 | Effect::Status { .. }
                 | Effect::Keep { .. }
                 | Effect::Announce(_)) => self.performer.perform(act),

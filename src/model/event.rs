@@ -1,4 +1,6 @@
 //! The append-only log: everything that happened, numbered.
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -33,6 +35,10 @@ pub enum Happened {
     Placed {
         placement: Placement,
         session: Option<String>,
+    },
+    /// The worktree was moved or, without a path, removed by somebody else.
+    Worktree {
+        path: Option<PathBuf>,
     },
     /// A hook told the pull request, the agent's session or its last message.
     Told {

@@ -14,6 +14,9 @@ pub struct Worker {
     /// The repository's common git dir, canonical.
     pub repo: PathBuf,
     pub worktree: PathBuf,
+    /// Git knows the worktree no more, or its directory was removed.
+    #[serde(default)]
+    pub worktree_gone: bool,
     /// The worktree's own git dir, canonical.
     pub git_dir: PathBuf,
     pub branch: String,

@@ -91,6 +91,7 @@ impl List {
                 Happened::Created
                 | Happened::Ended { .. }
                 | Happened::Placed { .. }
+                | Happened::Worktree { .. }
                 | Happened::Told { .. }
                 | Happened::Process(_)
                 | Happened::Turn(_)
@@ -198,6 +199,7 @@ pub(super) mod tests {
             project: "blog".to_owned(),
             repo: "/src/blog/.git".into(),
             worktree: format!("/src/blog.{branch}").into(),
+            worktree_gone: false,
             git_dir: format!("/src/blog/.git/worktrees/{branch}").into(),
             branch: branch.to_owned(),
             branch_made: true,

@@ -147,3 +147,28 @@ fn settings_tell_where_they_come_from() {
     let said = desk.wtmag(&["config"]).failure(1);
     assert!(said.contains("line 2") && said.contains("did you mean `review`?"), "{said}");
 }
+
+#[test]
+fn a_worktree_that_was_moved_or_removed_is_noticed() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    desk.wtmag(&["wait", &id]).success();
+    let seen = || desk.list(&[]).into_iter().next().unwrap();
+    let was = seen()["worktree"].as_str().unwrap().to_owned();
+    let to = format!("{was}-elsewhere");
+    // Each new hub compares what it remembers with what git says.
+    let next_hub = || {
+        desk.wtmag(&["hub", "stop"]).success();
+        eventually(SOON, "the next hub", || (desk.list(&[]).len() == 1).then_some(()));
+    };
+    desk.git(&["worktree", "move", &was, &to]);
+    next_hub();
+    eventually(SOON, "the new place", || (seen()["worktree"] == *to).then_some(()));
+    assert_eq!(seen()["worktree_gone"], false);
+    desk.git(&["worktree", "remove", "--force", &to]);
+    next_hub();
+    eventually(SOON, "the loss", || (seen()["worktree_gone"] == true).then_some(()));
+    assert!(desk.wtmag(&["list"]).success().contains("no worktree"));
+    desk.wtmag(&["cleanup", &id]).success();
+    assert!(desk.list(&["--all"]).is_empty());
+}

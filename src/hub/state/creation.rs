@@ -280,6 +280,7 @@ fn worker_of(now: Now, prepare: &Prepare, new: NewWorker, place: Place) -> Worke
         project: prepare.project.clone(),
         repo: prepare.repo.clone(),
         worktree: new.worktree,
+        worktree_gone: false,
         git_dir: new.git_dir,
         branch: prepare.branch.clone(),
         branch_made: new.branch_made,

@@ -6,6 +6,8 @@
 mod asks;
 mod cleanups;
 mod creation;
+mod effect;
+mod input;
 mod places;
 mod slot;
 mod watching;
@@ -16,11 +18,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use effect::{Act, Effect, Record, Show, WindowSpec};
+pub use input::{Acted, CleanedUp, Input, Linked, Made, PaneSeen, PromotedTo};
 use slot::{Noted, Profiles, Slot};
 
 use crate::model::{
-    Answer, Ask, Caller, Cleanup, Delivery, DeliveryId, Event, Happened, Hold, HookReport, Now,
-    PaneId, Prepare, Refusal, Sample, ServerId, SessionId, Timestamp, WindowId, Worker, WorkerId,
+    Ask, Cleanup, Delivery, Event, Happened, HookReport, Now, Prepare, SessionId, Timestamp,
+    Worker, WorkerId,
 };
 
 /// A hub with nothing to do leaves after this long.
@@ -47,233 +51,6 @@ pub struct Setup {
 pub struct Ticket {
     pub client: u64,
     pub request: u64,
-}
-
-/// What became of a guarded act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Acted {
-    Done,
-    Refused(Hold),
-}
-
-/// A pane of a worker's window, as the server lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaneSeen {
-    pub pane: PaneId,
-    pub window: WindowId,
-    /// The window's `@wtmag_id`.
-    pub tag: String,
-    pub dead: bool,
-    /// Sessions other than the fleet that show the window.
-    pub sessions: Vec<(SessionId, String)>,
-}
-
-/// What the connection knows of its server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Linked {
-    pub server: ServerId,
-    pub version: String,
-    pub fleet: String,
-    pub env_names: Vec<String>,
-    pub default_shell: String,
-}
-
-/// All that can wake the hub.
-#[derive(Debug)]
-pub enum Input {
-    Tick,
-    Asked {
-        ticket: Ticket,
-        ask: Ask,
-    },
-    ClientCame,
-    ClientGone {
-        client: u64,
-    },
-    Linked(Linked),
-    LinkFailed {
-        error: String,
-        no_server: bool,
-    },
-    LinkLost {
-        why: String,
-    },
-    /// tmux stopped answering, or answers again.
-    Wedged(bool),
-    /// A worker's pane wrote something.
-    Rang(PaneId),
-    /// Windows, panes or sessions changed.
-    Restructured,
-    Panes(Result<Vec<PaneSeen>, String>),
-    SessionFound {
-        ticket: Ticket,
-        found: Result<Option<(SessionId, String)>, String>,
-    },
-    WindowMade {
-        worker: WorkerId,
-        made: Result<Made, String>,
-    },
-    Sampled {
-        worker: WorkerId,
-        sample: Result<Sample, String>,
-    },
-    Acted {
-        worker: WorkerId,
-        delivery: DeliveryId,
-        acted: Result<Acted, String>,
-    },
-    Promoted {
-        ticket: Ticket,
-        worker: WorkerId,
-        done: Result<PromotedTo, String>,
-    },
-    WindowClosed {
-        worker: WorkerId,
-        done: Result<(), String>,
-    },
-    CleanupOver {
-        worker: WorkerId,
-        outcome: Result<CleanedUp, String>,
-    },
-    /// A report that waited in the spool.
-    Spooled(HookReport),
-}
-
-/// A worker's new window.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
-    pub pane: PaneId,
-    pub window: WindowId,
-    pub session: Option<(SessionId, String)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PromotedTo {
-    pub session: SessionId,
-    pub name: String,
-    /// Sessions that ended because the window was their last one.
-    pub ended_sessions: Vec<String>,
-}
-
-/// What the second half of a cleanup did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct CleanedUp {
-    pub worktree_removed: bool,
-    pub branch_deleted: bool,
-    pub notes: Vec<String>,
-}
-
-/// Where a new window is to be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Show {
-    /// Linked into a session of the user's.
-    In(SessionId),
-    /// In a new session of this name.
-    Own(String),
-}
-
-/// A window to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WindowSpec {
-    pub worker: WorkerId,
-    /// The name it is shown under: the branch.
-    pub title: String,
-    pub cwd: PathBuf,
-    pub argv: Vec<String>,
-    /// The caller's values of what tmux updates in a session.
-    pub caller_env: Vec<(String, String)>,
-    /// Variables on top of those; later ones win.
-    pub env: Vec<(String, String)>,
-    pub show: Show,
-    /// The session's name, when it exists already.
-    pub session_name: Option<String>,
-}
-
-/// Keys or text for a pane, and the foreground command without which they are not sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Act {
-    Paste(String),
-    Enter,
-    Keys(Vec<String>),
-}
-
-/// What the hub does to the world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    Record(Record),
-    Answer(Ticket, Result<Box<Answer>, Refusal>),
-    /// Send this ticket every event from now on; none named means every worker's.
-    Subscribe(Ticket, BTreeSet<WorkerId>),
-    /// Connect to the server, starting it if need be when `may_start`.
-    Link {
-        may_start: bool,
-        after: Duration,
-    },
-    /// Leave the server, and end the fleet when nothing of anybody's is in it.
-    Unlink,
-    ListPanes {
-        after: Duration,
-    },
-    FindSession {
-        ticket: Ticket,
-        caller: Caller,
-    },
-    MakeWindow(Box<WindowSpec>),
-    /// Sample a pane; with `resume`, ring again from now on.
-    Look {
-        worker: WorkerId,
-        pane: PaneId,
-        resume: bool,
-    },
-    Act {
-        worker: WorkerId,
-        delivery: DeliveryId,
-        pane: PaneId,
-        command: String,
-        act: Act,
-    },
-    Promote {
-        ticket: Ticket,
-        worker: WorkerId,
-        window: WindowId,
-        name: String,
-        cwd: PathBuf,
-    },
-    CloseWindow {
-        worker: WorkerId,
-        window: WindowId,
-    },
-    /// Run the second half of a cleanup.
-    Cleanup {
-        cleanup: Cleanup,
-        worker: Box<Worker>,
-    },
-    /// Show a worker's word on its window.
-    Status {
-        window: WindowId,
-        word: String,
-    },
-    /// Append to the worker's screen log.
-    Keep {
-        worker: WorkerId,
-        samples: Vec<Sample>,
-    },
-    /// Tell the people at the server's clients.
-    Announce(String),
-    /// Stop the hub.
-    Leave {
-        why: String,
-    },
-}
-
-/// What the store keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Record {
-    Worker(Box<Worker>),
-    Delivery(Box<Delivery>),
-    Event(Event),
-    Cleanup(Cleanup),
-    CleanupOver(WorkerId),
 }
 
 /// What a hub finds in its store when it starts.
@@ -375,6 +152,7 @@ impl State {
                 Err(error) => state.problems.push(error),
             }
         }
+        state.find_worktrees(&mut out);
         for cleanup in found.cleanups {
             state.resume_cleanup(cleanup, &mut out);
         }
@@ -418,6 +196,7 @@ impl State {
                 self.cleanup_over(now, &worker, outcome, &mut out);
             }
             Input::Spooled(report) => self.hook(now, &report, &mut out),
+            Input::Worktrees(found) => self.worktrees(now, found, &mut out),
         }
         self.settle(now, &mut out);
         out

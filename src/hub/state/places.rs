@@ -1,9 +1,10 @@
 //! Where the workers are: the connection, the list of panes, what is lost and found again.
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     Effect, Link, Linked, PaneSeen, State, Ticket,
     asks::{answer, refuse},
+    slot::Slot,
 };
 use crate::model::{
     Answer, Ask, EndCause, Happened, Now, Placement, Refusal, RefusalKind, WorkerId,
@@ -33,7 +34,31 @@ impl State {
         self.flush_slots(now, out);
         self.list_due = true;
         out.push(Effect::ListPanes { after: Duration::ZERO });
+        self.find_worktrees(out);
         self.ask_pending(now, out);
+    }
+
+    pub(super) fn find_worktrees(&self, out: &mut Vec<Effect>) {
+        let git_dir = |slot: &Slot| (slot.worker.id.clone(), slot.worker.git_dir.clone());
+        let all: Vec<_> = self.slots.values().map(git_dir).collect();
+        if !all.is_empty() {
+            out.push(Effect::FindWorktrees(all));
+        }
+    }
+
+    /// The truth about worktrees, compared with what is believed.
+    pub(super) fn worktrees(
+        &mut self,
+        now: Now,
+        found: Vec<(WorkerId, Option<PathBuf>)>,
+        out: &mut Vec<Effect>,
+    ) {
+        for (id, path) in found {
+            if let Some(slot) = self.slots.get_mut(&id) {
+                slot.worktree_at(path);
+            }
+        }
+        self.flush_slots(now, out);
     }
 
     pub(super) fn link_failed(

@@ -5,6 +5,7 @@ use super::*;
 use crate::model::{
     Agent, DeliveryMode, Exit, Hook, Kind, NewWorker, Placement, RefusalKind, Source, Step, Word,
 };
+use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
 
 const PANE: PaneId = PaneId(7);
 const WINDOW: WindowId = WindowId(3);
@@ -412,6 +413,23 @@ fn a_new_hub_finds_its_workers_again() {
     let row = hub.seen(&id, &[(SESSION, "work")]);
     hub.give(Input::Panes(Ok(vec![row])));
     assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+}
+
+#[test]
+fn worktrees_that_were_moved_or_removed_are_noticed_once() {
+    let (hub, id) = Hub::with_agent();
+    let found = remembered(&hub, &id);
+    let git_dir = found.workers[0].git_dir.clone();
+    let (mut hub, out) = Hub::with(found);
+    assert!(out.contains(&Effect::FindWorktrees(vec![(id.clone(), git_dir)])));
+    for (path, n_events) in [(Some("/moved"), 1), (None, 1), (None, 0), (Some("/moved"), 1)] {
+        let path = path.map(PathBuf::from);
+        let out = hub.give(Input::Worktrees(vec![(id.clone(), path.clone())]));
+        let events = out.iter().filter(|it| matches!(it, Effect::Record(Record::Event(_))));
+        assert_eq!(events.count(), n_events, "{out:?}");
+        let worker = &hub.state.slots[&id].worker;
+        assert_eq!((&worker.worktree, worker.worktree_gone), (&"/moved".into(), path.is_none()));
+    }
 }
 
 #[test]

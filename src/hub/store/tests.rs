@@ -11,6 +11,7 @@ fn worker(id: &str) -> Worker {
         project: "blog".into(),
         repo: "/r/.git".into(),
         worktree: "/w".into(),
+        worktree_gone: false,
         git_dir: "/r/.git/worktrees/w".into(),
         branch: "b".into(),
         branch_made: true,

@@ -4,6 +4,7 @@ mod looking;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -234,6 +235,19 @@ impl Slot {
         self.notes.worker = true;
         let session = self.worker.place.session_name.clone();
         self.notes.happened.push(Happened::Placed { placement, session });
+    }
+
+    /// Where git says its worktree is; `None`: it was removed.
+    pub(super) fn worktree_at(&mut self, path: Option<PathBuf>) {
+        let is_gone = path.is_none();
+        let has_moved = path.as_ref().is_some_and(|it| *it != self.worker.worktree);
+        if is_gone == self.worker.worktree_gone && !has_moved {
+            return;
+        }
+        self.worker.worktree_gone = is_gone;
+        self.worker.worktree = path.clone().unwrap_or_else(|| self.worker.worktree.clone());
+        self.notes.worker = true;
+        self.notes.happened.push(Happened::Worktree { path });
     }
 
     pub(super) fn boot(&self) -> &str {

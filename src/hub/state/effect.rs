@@ -1,0 +1,123 @@
+//! What the hub does to the world; what comes of it comes back as an input.
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use super::Ticket;
+use crate::model::{
+    Answer, Caller, Cleanup, Delivery, DeliveryId, Event, PaneId, Refusal, Sample, SessionId,
+    WindowId, Worker, WorkerId,
+};
+
+/// Where a new window is to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Linked into a session of the user's.
+    In(SessionId),
+    /// In a new session of this name.
+    Own(String),
+}
+
+/// A window to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowSpec {
+    pub worker: WorkerId,
+    /// The name it is shown under: the branch.
+    pub title: String,
+    pub cwd: PathBuf,
+    pub argv: Vec<String>,
+    /// The caller's values of what tmux updates in a session.
+    pub caller_env: Vec<(String, String)>,
+    /// Variables on top of those; later ones win.
+    pub env: Vec<(String, String)>,
+    pub show: Show,
+    /// The session's name, when it exists already.
+    pub session_name: Option<String>,
+}
+
+/// Keys or text for a pane, and the foreground command without which they are not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    Paste(String),
+    Enter,
+    Keys(Vec<String>),
+}
+
+/// What the hub does to the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Record(Record),
+    Answer(Ticket, Result<Box<Answer>, Refusal>),
+    /// Send this ticket every event from now on; none named means every worker's.
+    Subscribe(Ticket, BTreeSet<WorkerId>),
+    /// Connect to the server, starting it if need be when `may_start`.
+    Link {
+        may_start: bool,
+        after: Duration,
+    },
+    /// Leave the server, and end the fleet when nothing of anybody's is in it.
+    Unlink,
+    ListPanes {
+        after: Duration,
+    },
+    FindSession {
+        ticket: Ticket,
+        caller: Caller,
+    },
+    MakeWindow(Box<WindowSpec>),
+    /// Sample a pane; with `resume`, ring again from now on.
+    Look {
+        worker: WorkerId,
+        pane: PaneId,
+        resume: bool,
+    },
+    Act {
+        worker: WorkerId,
+        delivery: DeliveryId,
+        pane: PaneId,
+        command: String,
+        act: Act,
+    },
+    Promote {
+        ticket: Ticket,
+        worker: WorkerId,
+        window: WindowId,
+        name: String,
+        cwd: PathBuf,
+    },
+    CloseWindow {
+        worker: WorkerId,
+        window: WindowId,
+    },
+    /// Run the second half of a cleanup.
+    Cleanup {
+        cleanup: Cleanup,
+        worker: Box<Worker>,
+    },
+    /// Ask git where these workers' worktrees are, by their git dirs.
+    FindWorktrees(Vec<(WorkerId, PathBuf)>),
+    /// Show a worker's word on its window.
+    Status {
+        window: WindowId,
+        word: String,
+    },
+    /// Append to the worker's screen log.
+    Keep {
+        worker: WorkerId,
+        samples: Vec<Sample>,
+    },
+    /// Tell the people at the server's clients.
+    Announce(String),
+    /// Stop the hub.
+    Leave {
+        why: String,
+    },
+}
+
+/// What the store keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    Worker(Box<Worker>),
+    Delivery(Box<Delivery>),
+    Event(Event),
+    Cleanup(Cleanup),
+    CleanupOver(WorkerId),
+}

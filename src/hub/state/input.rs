@@ -1,0 +1,123 @@
+//! What wakes the hub: requests, what tmux tells, and what came of its own acts.
+use std::path::PathBuf;
+
+use super::Ticket;
+use crate::model::{
+    Ask, DeliveryId, Hold, HookReport, PaneId, Sample, ServerId, SessionId, WindowId, WorkerId,
+};
+
+/// What became of a guarded act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acted {
+    Done,
+    Refused(Hold),
+}
+
+/// A pane of a worker's window, as the server lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaneSeen {
+    pub pane: PaneId,
+    pub window: WindowId,
+    /// The window's `@wtmag_id`.
+    pub tag: String,
+    pub dead: bool,
+    /// Sessions other than the fleet that show the window.
+    pub sessions: Vec<(SessionId, String)>,
+}
+
+/// What the connection knows of its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    pub server: ServerId,
+    pub version: String,
+    pub fleet: String,
+    pub env_names: Vec<String>,
+    pub default_shell: String,
+}
+
+/// All that can wake the hub.
+#[derive(Debug)]
+pub enum Input {
+    Tick,
+    Asked {
+        ticket: Ticket,
+        ask: Ask,
+    },
+    ClientCame,
+    ClientGone {
+        client: u64,
+    },
+    Linked(Linked),
+    LinkFailed {
+        error: String,
+        no_server: bool,
+    },
+    LinkLost {
+        why: String,
+    },
+    /// tmux stopped answering, or answers again.
+    Wedged(bool),
+    /// A worker's pane wrote something.
+    Rang(PaneId),
+    /// Windows, panes or sessions changed.
+    Restructured,
+    Panes(Result<Vec<PaneSeen>, String>),
+    SessionFound {
+        ticket: Ticket,
+        found: Result<Option<(SessionId, String)>, String>,
+    },
+    WindowMade {
+        worker: WorkerId,
+        made: Result<Made, String>,
+    },
+    Sampled {
+        worker: WorkerId,
+        sample: Result<Sample, String>,
+    },
+    Acted {
+        worker: WorkerId,
+        delivery: DeliveryId,
+        acted: Result<Acted, String>,
+    },
+    Promoted {
+        ticket: Ticket,
+        worker: WorkerId,
+        done: Result<PromotedTo, String>,
+    },
+    WindowClosed {
+        worker: WorkerId,
+        done: Result<(), String>,
+    },
+    CleanupOver {
+        worker: WorkerId,
+        outcome: Result<CleanedUp, String>,
+    },
+    /// A report that waited in the spool.
+    Spooled(HookReport),
+    /// Where each worker's worktree is according to git; `None`: nowhere any more.
+    Worktrees(Vec<(WorkerId, Option<PathBuf>)>),
+}
+
+/// A worker's new window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub pane: PaneId,
+    pub window: WindowId,
+    pub session: Option<(SessionId, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromotedTo {
+    pub session: SessionId,
+    pub name: String,
+    /// Sessions that ended because the window was their last one.
+    pub ended_sessions: Vec<String>,
+}
+
+/// What the second half of a cleanup did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CleanedUp {
+    pub worktree_removed: bool,
+    pub branch_deleted: bool,
+    pub notes: Vec<String>,
+}
