@@ -3,6 +3,7 @@
 mod cleanup;
 mod create;
 mod desk;
+mod forms;
 mod places;
 mod shapes;
 mod talk;

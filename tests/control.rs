@@ -23,6 +23,7 @@ use wtmag::{
 mod quoting;
 mod reconnect;
 mod samples;
+mod survival;
 mod typing;
 mod windows;
 

@@ -14,6 +14,7 @@ use std::{
 };
 
 use tokio::{
+    sync::Mutex,
     task::{AbortHandle, JoinSet},
     time,
 };
@@ -29,7 +30,7 @@ use super::{
     start::{self, Absent},
     watch::{Shared, Watch},
 };
-use crate::model::{PaneId, Sample, SessionId};
+use crate::model::{PaneId, Sample, SessionId, WindowId};
 
 /// How often the server is asked for a sign of life.
 const WATCHDOG: Duration = Duration::from_secs(5);
@@ -51,6 +52,11 @@ pub struct Connection {
     watch: Watch,
     nonce: u64,
     number: AtomicU64,
+    /// The window that the subscription is tied to.
+    subscribed: Mutex<Option<WindowId>>,
+    /// Held while a window or session ends. When one client ends a session's current window and
+    /// then the session at one go, tmux dies of telling which window is current.
+    pub(super) ending: Mutex<()>,
     tasks: JoinSet<()>,
     /// Tasks that do not end with the clients.
     helpers: [AbortHandle; 2],
@@ -88,10 +94,19 @@ impl Connection {
             tasks.spawn(watch.clone().poll()),
         ];
         let (nonce, number) = (nonce(), AtomicU64::new(0));
-        let connection =
-            Self { server: server.clone(), info, command, watch, nonce, number, tasks, helpers };
+        let connection = Self {
+            server: server.clone(),
+            info,
+            command,
+            watch,
+            nonce,
+            number,
+            subscribed: Mutex::default(),
+            ending: Mutex::default(),
+            tasks,
+            helpers,
+        };
         connection.tidy_fleet().await?;
-        connection.call(command::subscribe(!connection.watch.hears())).await?;
         Ok((connection, Events::new(mailbox)))
     }
 
@@ -166,6 +181,16 @@ impl Connection {
 
     pub(super) fn unique_name(&self) -> UniqueName {
         UniqueName::new(self.nonce, self.number.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Ties the subscription to the fleet's first window, which the user may have closed.
+    pub(super) async fn keep_subscribed(&self) -> Result<(), Error> {
+        let mut subscribed = self.subscribed.lock().await;
+        let first = reply::window_id(&self.ask(command::first_window(self.info.fleet)).await?);
+        let Some(window) = first.filter(|it| Some(*it) != *subscribed) else { return Ok(()) };
+        self.call(command::subscribe(window, !self.watch.hears())).await?;
+        *subscribed = Some(window);
+        Ok(())
     }
 
     /// Forgets the bells of panes that are gone.

@@ -189,10 +189,18 @@ pub fn announce(client: &str, text: &str) -> Command {
 }
 
 /// Tells within a second when a worker's panes or their places change, even where tmux has no
-/// notification; with `activity` also when they print.
-pub fn subscribe(activity: bool) -> Command {
+/// notification; with `activity` also when they print. What it looks at is the same for every
+/// window. Without one it would be tied to the client's session, and tmux (3.3a to 3.7 at least)
+/// dies when it looks in the moment between the end of that session and the client's.
+pub fn subscribe(window: WindowId, activity: bool) -> Command {
     let watched = if activity { WATCHED_ACTIVITY } else { WATCHED };
-    Command::new(Verb::RefreshClient).opt("-B", format!("wtmag::{watched}"))
+    Command::new(Verb::RefreshClient).opt("-B", format!("wtmag:{window}:{watched}"))
+}
+
+/// Prints the id of the session's first window.
+pub fn first_window(session: SessionId) -> Command {
+    let target = format!("{session}:^");
+    Command::new(Verb::DisplayMessage).flag("-p").opt("-t", target).arg("#{window_id}")
 }
 
 /// No more output of `pane` to this client, until it is continued.

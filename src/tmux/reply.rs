@@ -279,6 +279,10 @@ pub fn session_id(body: &[u8]) -> Option<SessionId> {
     text(body).parse().ok()
 }
 
+pub fn window_id(body: &[u8]) -> Option<WindowId> {
+    text(body).parse().ok()
+}
+
 /// The last block of a guarded act on `pane`.
 pub fn acted(body: &[u8], pane: PaneId) -> Option<Acted> {
     let said = text(body);

@@ -74,7 +74,10 @@ impl Connection {
         let looking = |it: &ClientRow| it.window == window && it.session != self.info().fleet;
         let followed: Vec<String> = clients.into_iter().filter(looking).map(|it| it.name).collect();
         let line = command::promote(window, session, cwd, &followed, &froms);
-        let reply = self.converse(line).await?;
+        let reply = {
+            let _alone = self.ending.lock().await;
+            self.converse(line).await?
+        };
         let made = reply.blocks.first().and_then(|body| reply::session_id(body));
         // Session, its option, link: from there on the window is where it was to be.
         match made {
@@ -93,6 +96,7 @@ impl Connection {
 
     /// Ends a half-made thing. If that fails too, it is gone, or the connection is.
     async fn undo(&self, command: command::Command) {
+        let _alone = self.ending.lock().await;
         if let Err(error) = self.call(command).await {
             tracing::warn!(%error, "could not undo");
         }
@@ -100,6 +104,7 @@ impl Connection {
 
     /// Ends the window and what runs in it, in every session.
     pub async fn kill_window(&self, window: WindowId) -> Result<(), Error> {
+        let _alone = self.ending.lock().await;
         self.call(command::kill_window(window)).await.map(drop)
     }
 
@@ -110,6 +115,7 @@ impl Connection {
 
     /// Takes the window out of one of the sessions that show it.
     pub async fn unlink_window(&self, window: WindowId, session: SessionId) -> Result<(), Error> {
+        let _alone = self.ending.lock().await;
         self.call(command::unlink_window(session, window)).await.map(drop)
     }
 
@@ -119,11 +125,13 @@ impl Connection {
 
     /// Ends a session. Windows that others show live on. On the fleet, it ends the connection.
     pub async fn kill_session(&self, session: SessionId) -> Result<(), Error> {
+        let _alone = self.ending.lock().await;
         self.call(command::kill_session(session)).await.map(drop)
     }
 
     /// The panes of all windows that carry a worker's id.
     pub async fn panes(&self) -> Result<Vec<PaneRow>, Error> {
+        self.keep_subscribed().await?;
         let panes = reply::panes(&self.ask(command::worker_panes()).await?);
         Ok(panes)
     }

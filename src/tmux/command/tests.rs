@@ -17,7 +17,8 @@ fn the_verbs_are_a_closed_list() {
 fn a_client_is_only_refreshed_to_pause_to_continue_and_to_subscribe() {
     assert_eq!(pause(PaneId(3)).line(), r#"refresh-clien -A "%3:pause""#);
     assert_eq!(resume(PaneId(3)).line(), r#"refresh-clien -A "%3:continue""#);
-    assert!(subscribe(true).line().starts_with(r#"refresh-clien -B "wtmag::#{S:"#));
+    let subscribe = subscribe(WindowId(2), true);
+    assert!(subscribe.line().starts_with(r#"refresh-clien -B "wtmag:@2:#{S:"#));
 }
 
 #[test]
