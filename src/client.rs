@@ -16,7 +16,7 @@ use tokio::{
         UnixListener, UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -30,6 +30,8 @@ use crate::{
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
 /// How long a hub may take to start, with its database and an older hub's end.
 const START_LIMIT: Duration = Duration::from_secs(15);
+/// How long hubs that go away one after the other are each followed to the next.
+const SUCCESSION_LIMIT: Duration = Duration::from_secs(30);
 /// How long a hub may take to answer what needs no waiting.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
@@ -176,6 +178,23 @@ impl Hub {
     /// Asks and waits for the answer; events that come meanwhile are dropped.
     pub async fn ask(&mut self, ask: Ask) -> Result<Answer, Error> {
         self.ask_within(ask, ANSWER_LIMIT).await
+    }
+
+    /// Asks what may be asked twice: when this hub goes away before it answers, its successor,
+    /// which from then on is this one.
+    pub async fn ask_any(&mut self, at: &Whereabouts, ask: Ask) -> Result<Answer, Error> {
+        let deadline = Instant::now() + SUCCESSION_LIMIT;
+        loop {
+            match self.ask(ask.clone()).await {
+                Err(error) if error.is_gone() && Instant::now() < deadline => {}
+                other => return other,
+            }
+            match Self::connect_or_start(at).await {
+                Ok(successor) => *self = successor,
+                Err(error) if error.is_gone() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// As [`Hub::ask`], with a limit of its own.

@@ -1,12 +1,12 @@
 //! What must not happen to a user's server, whatever happens around it: that we end it, stall it,
 //! start processes in it all the time, or miss what is on a screen.
 //!
-//! `WTMAG_TEST_FULL=1` runs the counts that the README reports; without it they fit into minutes.
+//! `tests/run --full` runs the counts that the README reports; without it they fit into minutes.
 use std::{fs, time::Duration};
 
 use wtmag::model::Worker;
 
-use super::support::{Crew, Sandbox, Seen, Tmux, eventually};
+use super::support::{Crew, Sandbox, Seen, Tmux, eventually, is_full};
 
 mod frames;
 mod server;
@@ -14,9 +14,9 @@ mod spawns;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A count for a quick run, or the one for `WTMAG_TEST_FULL`.
+/// A count for a quick run, or the one for `WTMAG_FULL`.
 fn n_times(quick: usize, full: usize) -> usize {
-    if std::env::var_os("WTMAG_TEST_FULL").is_some() { full } else { quick }
+    if is_full() { full } else { quick }
 }
 
 fn world() -> Sandbox {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Failure, Server, output::Style};
 use crate::{
-    client::{self, Hub, Whereabouts},
+    client::{Hub, Whereabouts},
     model::{Answer, Ask, Caller, Timestamp},
     paths::Env,
     proc::Cancel,
@@ -60,23 +60,10 @@ impl Context {
 
     /// The same, with the hub that answered: one that ends before it does is started again.
     pub(crate) async fn hub_that_answers(&self, ask: Ask) -> Result<(Hub, Answer), Failure> {
-        const TRIES: usize = 5;
         let at = self.whereabouts()?;
-        let mut last = client::Error::NotRunning;
-        for _ in 0..TRIES {
-            let answered = async {
-                let mut hub = Hub::connect_or_start(&at).await?;
-                let answer = hub.ask(ask.clone()).await?;
-                Ok((hub, answer))
-            };
-            match answered.await {
-                Ok(answered) => return Ok(answered),
-                Err(error @ client::Error::Refused(_)) => return Err(error.into()),
-                Err(error) if error.is_gone() => last = error,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(last.into())
+        let mut hub = Hub::connect_or_start(&at).await?;
+        let answer = hub.ask_any(&at, ask).await?;
+        Ok((hub, answer))
     }
 
     /// Where in the tmux server that is meant we are called from; `None` outside of it.

@@ -78,11 +78,6 @@ impl Failure {
         self
     }
 
-    /// The hub went away in the middle of something; its successor may be asked.
-    pub(crate) fn is_lost_hub(&self) -> bool {
-        self.error.downcast_ref::<client::Error>().is_some_and(client::Error::is_gone)
-    }
-
     /// Fields that `--json` adds to the error object.
     #[must_use]
     pub(crate) fn detail(mut self, detail: serde_json::Value) -> Self {

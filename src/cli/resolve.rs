@@ -3,7 +3,7 @@ use std::path::Path;
 
 use super::{Context, Failure};
 use crate::{
-    client::Hub,
+    client::{Hub, Whereabouts},
     model::{Answer, Ask, Caller, PaneId, Worker, WorkerId},
     paths::Env,
 };
@@ -95,7 +95,18 @@ pub(crate) async fn workers(
 
 /// All workers that were not cleaned up.
 pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    let answer = hub.ask(Ask::List { ended: false }).await?;
+    listed(hub.ask(Ask::List { ended: false }).await?)
+}
+
+/// The same, past the end of a hub.
+pub(crate) async fn present_at_any(
+    hub: &mut Hub,
+    at: &Whereabouts,
+) -> Result<Vec<Worker>, Failure> {
+    listed(hub.ask_any(at, Ask::List { ended: false }).await?)
+}
+
+fn listed(answer: Answer) -> Result<Vec<Worker>, Failure> {
     let Answer::Workers { workers, .. } = answer else { return Err(super::unexpected(&answer)) };
     Ok(workers)
 }

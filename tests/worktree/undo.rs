@@ -13,6 +13,7 @@ use nix::{
 use wtmag::git::{self, Error, Journal, Order, Repo, Tool, exclude, make, record};
 
 use super::lab::{GIT, Lab, alone, commit, git, new, part, put, tip, traces, until, worker};
+use crate::support::is_full;
 
 /// The role of a child: makes a worktree up to the commit point and stops there.
 #[test]
@@ -110,19 +111,12 @@ async fn check_kills(lab: Lab, tool: &str, kills: u32) {
 
 #[test]
 fn a_create_by_worktrunk_that_is_killed_is_undone_by_the_next_command() {
-    alone(async |lab| check_kills(lab, "wt", 10).await);
+    alone(async |lab| check_kills(lab, "wt", if is_full() { 400 } else { 10 }).await);
 }
 
 #[test]
 fn a_create_by_git_that_is_killed_is_undone_by_the_next_command() {
     alone(async |lab| check_kills(lab, "git", 10).await);
-}
-
-/// The count that a release is measured by.
-#[test]
-#[ignore = "takes minutes"]
-fn four_hundred_kills_leave_nothing() {
-    alone(async |lab| check_kills(lab, "wt", 400).await);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The worktree with its brief, and the hub's window for it: all that is undone when it fails.
 use super::{
+    fate::{self, Fate},
     order::Order,
     reserve::{self, Reserved},
     site::Site,
@@ -13,7 +14,7 @@ use crate::{
         self, Journal, Made, News, Run, Tool,
         record::{self, Record},
     },
-    model::{Answer, Ask, DeliveryId, NewWorker, Source, Worker},
+    model::{Answer, Ask, DeliveryId, NewWorker, Source, Timestamp, Worker},
     proc::Cancel,
     sources::templates,
 };
@@ -23,10 +24,12 @@ pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
     pub(super) site: &'a Site,
     pub(super) order: &'a Order,
-    pub(super) reserved: &'a Reserved,
+    pub(super) reserved: Reserved,
     pub(super) fetched: &'a Fetched,
     pub(super) progress: &'a Progress,
     pub(super) cancel: &'a Cancel,
+    /// A worker that is older is another one of that name.
+    pub(super) started: Timestamp,
 }
 
 /// A worker that exists.
@@ -36,12 +39,15 @@ pub(super) struct Created {
     pub(super) worktree_made: bool,
 }
 
+/// How many hubs in a row may go away over the making of one window.
+const SUCCESSORS: usize = 10;
+
 /// Why there is no worker, or why nobody knows.
 pub(super) enum Broken {
     /// There is none: what was made can be undone.
     Before(Failure),
     /// The hub was asked to make the window, and its answer was lost.
-    Unsure { failure: Failure, worktree_made: bool },
+    Unsure(Failure),
 }
 
 impl<E: Into<Failure>> From<E> for Broken {
@@ -53,7 +59,7 @@ impl<E: Into<Failure>> From<E> for Broken {
 impl Job<'_> {
     /// Makes everything; each step is in the journal before it is taken.
     pub(super) async fn build(
-        &self,
+        &mut self,
         hub: &mut Hub,
         journal: &mut Journal,
     ) -> Result<Created, Broken> {
@@ -87,8 +93,8 @@ impl Job<'_> {
             return Err(Failure::interrupted().into());
         }
         self.progress.step("making the window");
-        reserve::renew(hub, self.site, self.order, self.reserved).await?;
-        self.create(hub, new, made.worktree_made).await
+        let (worker, delivery) = self.create(hub, new).await?;
+        Ok(Created { worker, delivery, worktree_made: made.worktree_made })
     }
 
     fn brief(&self, templates: &brief::Templates, made: &Made) -> Result<String, Failure> {
@@ -135,7 +141,7 @@ impl Job<'_> {
             Err(git::Error::Claimed { record }) => record,
             Err(error) => return Err(error.into()),
         };
-        let workers = resolve::present(hub).await?;
+        let workers = resolve::present_at_any(hub, &self.site.hub).await?;
         let is_live = workers.iter().any(|it| it.id == before.worker && !it.place.gone);
         if before.hub == ours && is_live || before.hub != ours && before.hub.exists() {
             let other = if before.hub == ours { "" } else { " of another tmux server" };
@@ -180,20 +186,32 @@ impl Job<'_> {
         })
     }
 
+    /// A hub that goes away over it may have made the window or not: its successor knows, and
+    /// makes it if need be.
     async fn create(
-        &self,
+        &mut self,
         hub: &mut Hub,
         new: NewWorker,
-        worktree_made: bool,
-    ) -> Result<Created, Broken> {
-        match hub.ask(Ask::Create(Box::new(new))).await {
-            Ok(Answer::Created { worker, delivery, .. }) => {
-                Ok(Created { worker: *worker, delivery, worktree_made })
+    ) -> Result<(Worker, DeliveryId), Broken> {
+        let new = Box::new(new);
+        let mut failure = None;
+        for _ in 0..SUCCESSORS {
+            reserve::renew(hub, self.site, self.order, &mut self.reserved).await?;
+            let error = match hub.ask(Ask::Create(new.clone())).await {
+                Ok(Answer::Created { worker, delivery, .. }) => return Ok((*worker, delivery)),
+                Err(client::Error::Refused(refusal)) => return Err(Failure::from(refusal).into()),
+                Ok(other) => return Err(Broken::Unsure(unexpected(&other))),
+                Err(error) => error,
+            };
+            let is_gone = error.is_gone();
+            match fate::of(&new.id, hub, self.site, self.started).await {
+                Fate::Made(worker, delivery) => return Ok((*worker, delivery)),
+                Fate::Unknown => return Err(Broken::Unsure(error.into())),
+                Fate::NotMade if !is_gone => return Err(Failure::from(error).into()),
+                Fate::NotMade => failure = Some(Failure::from(error)),
             }
-            Ok(other) => Err(Broken::Unsure { failure: unexpected(&other), worktree_made }),
-            Err(client::Error::Refused(refusal)) => Err(Broken::Before(refusal.into())),
-            Err(error) => Err(Broken::Unsure { failure: error.into(), worktree_made }),
         }
+        Err(failure.unwrap_or_else(|| Failure::bug("no hub was asked")).into())
     }
 }
 

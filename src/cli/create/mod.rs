@@ -4,6 +4,7 @@ mod agent;
 mod args;
 mod build;
 mod dry_run;
+mod fate;
 mod order;
 mod report;
 mod reserve;
@@ -68,16 +69,16 @@ async fn make(
         interruptible(cancel, async { Ok(Hub::connect_or_start(&site.hub).await?) }).await?;
     undo::clear_leftovers(site, &mut hub, progress, cancel).await?;
     // The hub refuses at once what the network would take seconds to bring.
-    let reserving = reserve::reserve_at_any(&mut hub, site, order);
+    let reserving = reserve::reserve(&mut hub, site, order);
     let fetching = source::fetch(site, order, progress, cancel);
     let both = async { tokio::try_join!(reserving, fetching) };
     let (reserved, fetched) = interruptible(cancel, both).await?;
     if let Some(warning) = fetched.warning() {
         progress.note(&warning);
     }
-    let (reserved, fetched) = (&reserved, &fetched);
-    let job = Job { context, site, order, reserved, fetched, progress, cancel };
-    let created = undo::build_or_undo(&job, &mut hub).await?;
+    let (fetched, started) = (&fetched, context.now());
+    let job = Job { context, site, order, reserved, fetched, progress, cancel, started };
+    let created = undo::build_or_undo(job, &mut hub).await?;
     Ok((hub, created))
 }
 

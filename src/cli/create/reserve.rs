@@ -15,19 +15,28 @@ use crate::{
 pub(super) struct Reserved {
     pub(super) prepared: Prepared,
     pub(super) branch: String,
+    /// Pid of the hub that keeps it. It goes with that hub.
+    keeper: u32,
 }
 
 /// Prompts that begin alike get branches with a number.
 const MAX_ALIKE: u32 = 1000;
 
+/// How many hubs in a row may go away before one keeps the place.
+const SUCCESSORS: usize = 10;
+
 /// Reserves the id; the hub refuses when a worker is at work on the same.
-async fn reserve(hub: &mut Hub, site: &Site, order: &Order) -> Result<Reserved, Failure> {
+pub(super) async fn reserve(
+    hub: &mut Hub,
+    site: &Site,
+    order: &Order,
+) -> Result<Reserved, Failure> {
     for branch in branches(order) {
         let tip = site.repo.branch_tip(&branch)?;
         if tip.is_some() && is_numbered(order) {
             continue;
         }
-        let answer = match prepare(hub, site, order, &branch).await {
+        let answer = match hub.ask_any(&site.hub, preparation(site, order, &branch)).await {
             Err(client::Error::Refused(refusal))
                 if refusal.kind == RefusalKind::Exists && is_numbered(order) =>
             {
@@ -39,24 +48,9 @@ async fn reserve(hub: &mut Hub, site: &Site, order: &Order) -> Result<Reserved, 
         if tip.is_some() {
             check_reuse(site, order, &branch)?;
         }
-        return Ok(Reserved { prepared, branch });
+        return Ok(Reserved { prepared, branch, keeper: hub.hello.pid });
     }
     Err(Failure::user("too many branches are named alike").hint("choose one with `--name`"))
-}
-
-/// The same, past the end of a hub.
-pub(super) async fn reserve_at_any(
-    hub: &mut Hub,
-    site: &Site,
-    order: &Order,
-) -> Result<Reserved, Failure> {
-    match reserve(hub, site, order).await {
-        Err(failure) if failure.is_lost_hub() => {
-            *hub = Hub::connect_or_start(&site.hub).await?;
-            reserve(hub, site, order).await
-        }
-        other => other,
-    }
 }
 
 /// A hub that went away has forgotten the reservation: its successor is asked for the same.
@@ -64,37 +58,39 @@ pub(super) async fn renew(
     hub: &mut Hub,
     site: &Site,
     order: &Order,
-    reserved: &Reserved,
+    reserved: &mut Reserved,
 ) -> Result<(), Failure> {
+    for _ in 0..SUCCESSORS {
+        // A window that a hub made and did not record is closed by the way.
+        hub.ask_any(&site.hub, Ask::Exists { id: reserved.prepared.id.clone() }).await?;
+        if hub.hello.pid == reserved.keeper {
+            return Ok(());
+        }
+        let keeper = hub.hello.pid;
+        match hub.ask(preparation(site, order, &reserved.branch)).await {
+            Ok(Answer::Prepared(prepared)) if prepared.id == reserved.prepared.id => {
+                reserved.keeper = keeper;
+                return Ok(());
+            }
+            Ok(Answer::Prepared(_)) => break,
+            Ok(other) => return Err(unexpected(&other)),
+            Err(error) if error.is_gone() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     let id = &reserved.prepared.id;
-    match hub.ask(Ask::Exists { id: id.clone() }).await {
-        Err(error) if error.is_gone() => {}
-        other => return Ok(other.map(drop)?),
-    }
-    *hub = Hub::connect_or_start(&site.hub).await?;
-    let answer = prepare(hub, site, order, &reserved.branch).await?;
-    let Answer::Prepared(prepared) = answer else { return Err(unexpected(&answer)) };
-    if prepared.id == *id {
-        return Ok(());
-    }
     Err(Failure::user(format!("another worker was named `{id}` meanwhile")).hint("try again"))
 }
 
-async fn prepare(
-    hub: &mut Hub,
-    site: &Site,
-    order: &Order,
-    branch: &str,
-) -> Result<Answer, client::Error> {
-    let prepare = Prepare {
+fn preparation(site: &Site, order: &Order, branch: &str) -> Ask {
+    Ask::Prepare(Prepare {
         project: site.repo.project(),
         repo: site.repo.common_dir().to_owned(),
         branch: branch.to_owned(),
         source_key: order.task.outline().key(),
         placement: site.placement,
         caller: site.caller.clone(),
-    };
-    hub.ask(Ask::Prepare(prepare)).await
+    })
 }
 
 /// A branch that is there already can only be gone on with when that was asked for, and never

@@ -5,9 +5,9 @@ use super::{
 };
 use crate::{
     cli::{Failure, progress::Progress, resolve},
-    client::{self, Hub},
+    client::Hub,
     git::{self, Journal, News, Run},
-    model::{Answer, Ask, DeliveryId, Timestamp, Worker},
+    model::Ask,
     proc::{self, Cancel},
 };
 
@@ -24,7 +24,7 @@ pub(super) async fn clear_leftovers(
     if leftovers.is_empty() {
         return Ok(());
     }
-    let workers = resolve::present(hub).await?;
+    let workers = resolve::present_at_any(hub, &site.hub).await?;
     for leftover in leftovers {
         let path = leftover.worktree().map(std::path::Path::to_owned);
         let is_worker = workers.iter().any(|it| Some(&it.worktree) == path.as_ref());
@@ -44,65 +44,28 @@ pub(super) async fn clear_leftovers(
 }
 
 /// The worker, or everything as it was before.
-pub(super) async fn build_or_undo(job: &Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
-    let id = &job.reserved.prepared.id;
+pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
+    let id = job.reserved.prepared.id.clone();
     let dir = job.site.hub.state.creates();
-    let since = job.context.now();
     let mut journal = Journal::start(&dir, &job.site.repo)?;
     let created = match job.build(hub, &mut journal).await {
         Ok(created) => created,
         Err(Broken::Before(failure)) => {
             // A hub that cannot be told has let go of it with the connection.
-            drop(hub.ask(Ask::Abandon { id: id.clone() }).await);
+            drop(hub.ask(Ask::Abandon { id }).await);
             return Err(undo(job.progress, journal, failure).await);
         }
-        Err(Broken::Unsure { failure, worktree_made }) => match fate(job, hub, since).await {
-            Fate::NotMade => return Err(undo(job.progress, journal, failure).await),
-            Fate::Made(worker, delivery) => Created { worker: *worker, delivery, worktree_made },
-            // The journal stays: the next command knows more.
-            Fate::Unknown => {
-                let hint = format!("it is not known whether worker `{id}` was made");
-                return Err(failure.hint(hint).hint("`wtmag list` shows it if it was"));
-            }
-        },
+        // The journal stays: the next command knows more.
+        Err(Broken::Unsure(failure)) => {
+            let hint = format!("it is not known whether worker `{id}` was made");
+            return Err(failure.hint(hint).hint("`wtmag list` shows it if it was"));
+        }
     };
     // The hub has the worker: the next command would see that and forget the journal.
     if let Err(error) = journal.commit() {
         job.progress.note(&error.to_string());
     }
     Ok(created)
-}
-
-/// What became of a window whose making was asked for without an answer.
-enum Fate {
-    Made(Box<Worker>, DeliveryId),
-    NotMade,
-    Unknown,
-}
-
-async fn fate(job: &Job<'_>, hub: &mut Hub, since: Timestamp) -> Fate {
-    let id = &job.reserved.prepared.id;
-    let is_same_hub = match hub.ask(Ask::Abandon { id: id.clone() }).await {
-        Ok(Answer::Abandoned { existed: false }) => return Fate::NotMade,
-        Ok(_) => true,
-        Err(_) => false,
-    };
-    if !is_same_hub {
-        match Hub::connect_or_start(&job.site.hub).await {
-            Ok(successor) => *hub = successor,
-            Err(_) => return Fate::Unknown,
-        }
-    }
-    match hub.ask(Ask::Show { id: id.clone() }).await {
-        // An older worker of this id is none of ours.
-        Ok(Answer::Shown { worker, deliveries, .. }) if worker.created >= since => {
-            let first = deliveries.first().map(|it| it.id);
-            first.map_or(Fate::Unknown, |first| Fate::Made(worker, first))
-        }
-        // What a hub had not recorded when it ended did not happen.
-        Ok(Answer::Shown { .. }) | Err(client::Error::Refused(_)) if !is_same_hub => Fate::NotMade,
-        Ok(_) | Err(_) => Fate::Unknown,
-    }
 }
 
 async fn undo(progress: &Progress, journal: Journal, failure: Failure) -> Failure {
