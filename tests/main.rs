@@ -18,6 +18,7 @@ mod hazards;
 mod hub;
 mod pane;
 mod plugin;
+mod recordings;
 mod skill;
 mod sources;
 mod stage;

@@ -360,7 +360,10 @@ impl Tracker {
         let timing = &self.profile.timing;
         let current = &self.turn;
         let listens = turn.listens() || *turn == Turn::Draft;
+        // codex turns the wheel in its title for a moment when it has come up.
+        let is_title = self.verdict.source == Some(FactSource::Title) && !current.is_busy();
         let mut due = match turn {
+            Turn::Working | Turn::Retrying if is_title => first + timing.confirm,
             Turn::Working | Turn::Retrying => first,
             Turn::Unknown if *current != Turn::Unknown => first + UNKNOWN_AFTER,
             _ if current.is_busy() && listens => first + timing.settle.max(timing.confirm),

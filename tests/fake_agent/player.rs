@@ -29,7 +29,20 @@ struct Recording {
     leaves: Option<(f64, i32)>,
 }
 
-/// The part of a timeline that says how the agent ended.
+/// The part of a timeline that says when and how the agent ended.
+#[derive(Debug, Deserialize)]
+struct Timeline {
+    exit: Option<Ended>,
+    moment: Vec<Moment>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Moment {
+    t_ms: f64,
+    /// A word, or a list of them.
+    want: toml::Value,
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct Ended {
     #[serde(default)]
@@ -105,23 +118,19 @@ fn load(path: &Path) -> io::Result<Recording> {
             break;
         }
     }
-    let ended = ended(path)?;
-    if let Some(code) = ended.map(|it| if it.signal > 0 { -it.signal } else { it.code }) {
-        // One that was killed as the pane's process shows no prompt: it was gone at the last look.
-        let mut looks = lines.iter().rev().filter(|it| note(it).starts_with("#screen"));
-        let last_look = looks.find_map(time);
-        let at = recording.leaves.map(|it| it.0).or(last_look).unwrap_or(0.0);
-        recording.leaves = Some((at, code));
+    let timeline = fs::read_to_string(path.with_extension("timeline.toml"))?;
+    let timeline: Timeline = toml::from_str(&timeline).map_err(io::Error::other)?;
+    // One that was the pane's process has no shell after it, and some prompts come in pieces: then it
+    // is gone when a human first says so, and at the last look at the latest.
+    let said = timeline.moment.iter().find(|it| it.want.as_str() == Some("exited"));
+    let mut looks = lines.iter().rev().filter(|it| note(it).starts_with("#screen"));
+    let last_look = looks.find_map(time).filter(|_| timeline.exit.is_some());
+    let ends = [recording.leaves.map(|it| it.0), said.map(|it| it.t_ms), last_look];
+    let Ended { code, signal } = timeline.exit.unwrap_or_default();
+    if let Some(at) = ends.into_iter().flatten().min_by(f64::total_cmp) {
+        recording.leaves = Some((at, if signal > 0 { -signal } else { code }));
     }
     Ok(recording)
-}
-
-/// `exit` of the timeline beside the recording.
-fn ended(path: &Path) -> io::Result<Option<Ended>> {
-    let timeline = fs::read_to_string(path.with_extension("timeline.toml"))?;
-    let table: toml::Table = timeline.parse().map_err(io::Error::other)?;
-    let exit = table.get("exit").cloned().map(toml::Value::try_into);
-    exit.transpose().map_err(io::Error::other)
 }
 
 fn time(line: &Value) -> Option<f64> {

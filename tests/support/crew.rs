@@ -7,8 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 use wtmag::{
     client::{Hub, Whereabouts},
     model::{
-        Agent, Answer, Ask, Caller, DeliveryId, DeliveryMode, Kind, NewWorker, Placement, Prepare,
-        Sample, SessionId, Source, Worker,
+        Agent, Answer, Ask, Caller, DeliveryId, DeliveryMode, Event, Kind, NewWorker, Placement,
+        Prepare, Sample, SessionId, Source, Worker,
     },
     paths::StateDir,
 };
@@ -71,6 +71,18 @@ impl Crew {
         seen: Seen<'_>,
         argv: &[&str],
     ) -> (Worker, DeliveryId) {
+        self.hire_as("generic", name, seen, argv)
+    }
+
+    /// The same, with the screens of an agent that is known.
+    #[track_caller]
+    pub(crate) fn hire_as(
+        &mut self,
+        profile: &str,
+        name: &str,
+        seen: Seen<'_>,
+        argv: &[&str],
+    ) -> (Worker, DeliveryId) {
         let (placement, session) = match seen {
             Seen::In(session) => (Placement::Window, Some(session.parse::<SessionId>().unwrap())),
             Seen::Alone => (Placement::Session, None),
@@ -88,7 +100,7 @@ impl Crew {
         };
         let agent = Agent {
             name: "fake".into(),
-            profile: "generic".into(),
+            profile: profile.into(),
             profile_text: None,
             argv: argv.iter().map(|&it| it.to_owned()).collect(),
             model: None,
@@ -123,10 +135,24 @@ impl Crew {
     #[track_caller]
     pub(crate) fn hire_idle(&mut self, name: &str, seen: Seen<'_>, argv: &[&str]) -> Worker {
         let (worker, delivery) = self.hire(name, seen, argv);
+        self.take_back(delivery);
+        worker
+    }
+
+    #[track_caller]
+    pub(crate) fn take_back(&mut self, delivery: DeliveryId) {
         let Answer::Done = self.ask(Ask::Cancel { delivery }) else {
             panic!("{delivery} went out")
         };
-        worker
+    }
+
+    /// What happened to a worker after event `since`.
+    #[track_caller]
+    pub(crate) fn events(&mut self, worker: &Worker, since: u64) -> Vec<Event> {
+        let worker = Some(worker.id.clone());
+        let answer = self.ask(Ask::Events { worker, since, limit: 10_000 });
+        let Answer::Events { events, .. } = answer else { panic!("{answer:?}") };
+        events
     }
 
     /// The worker, and the last look at its screen.

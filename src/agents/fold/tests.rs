@@ -22,6 +22,11 @@ state = 'working'
 in = 'above 2'
 all = ['^busy']
 [[rule]]
+name = 'wheel'
+state = 'working'
+in = 'title'
+all = ['^\* ']
+[[rule]]
 state = 'idle'
 in = 'above 1'
 all = ['^done']
@@ -91,8 +96,13 @@ impl Case {
     }
 
     fn see_under(&mut self, command: &str, screen: &str) -> &mut Self {
+        self.see_titled("", command, screen)
+    }
+
+    fn see_titled(&mut self, title: &str, command: &str, screen: &str) -> &mut Self {
         let rows = screen.lines().map(String::from).collect();
-        let sample = Sample { rows, command: command.to_owned(), ..Sample::default() };
+        let (title, command) = (title.to_owned(), command.to_owned());
+        let sample = Sample { rows, title, command, ..Sample::default() };
         let verdict = explain(&self.tracker.profile, &sample, &[]).verdict;
         let quiet_since = self.quiet_since.map(|ms| self.start + Duration::from_millis(ms));
         self.handle(Seen::Sample { sample: &sample, verdict: &verdict, quiet_since })
@@ -158,6 +168,16 @@ fn a_torn_frame_changes_nothing() {
     let mut case = Case::ready();
     case.at(2000).see("").at(2100).see("> ").is("ready").looks_again_at(None);
     case.at(3000).see("").at(3500).see("").is("ready").at(4000).see("").is("unknown");
+}
+
+#[test]
+fn a_title_that_moves_for_a_moment_is_no_turn() {
+    let mut case = Case::of(PROFILE);
+    case.quiet_since(0).at(1000).see_titled("* x", "fake", "> ").is("unknown");
+    case.looks_again_at(Some(1150)).at(1100).see("> ").at(1300).see("> ").is("ready");
+    case.at(2000).see_titled("* x", "fake", "> ").is("ready");
+    assert!(!case.tracker.may_type());
+    case.at(2150).see_titled("* x", "fake", "> ").is("working");
 }
 
 #[test]
