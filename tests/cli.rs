@@ -8,3 +8,4 @@ mod places;
 mod shapes;
 mod talk;
 mod undo;
+mod why;

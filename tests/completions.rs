@@ -26,7 +26,7 @@ fn ids_come_from_a_running_hub_with_what_the_worker_does() {
     sandbox.tmux().start("main");
     let create = ["create", "-s", "--prompt", "Be there", "--name", "there"];
     sandbox.wtmag(create).cwd(&repo.dir).run().success();
-    for verb in ["show", "attach", "cleanup", "promote", "wait", "explain"] {
+    for verb in ["show", "attach", "cleanup", "promote", "wait", "explain", "log"] {
         let found = offered(&sandbox, &["wtmag", verb, ""]);
         assert!(found.contains("blog-there\t") && found.contains(", demo"), "{verb}: {found}");
     }

@@ -6,14 +6,12 @@
 //! The order of belief: a dialog (the lowest one; one above the input box is old text, unless it is
 //! an overlay), then a running turn, then the box. Never one signal alone: `ready` needs the box,
 //! the agent in the foreground, the profile's `ready` rules, and nothing that contradicts.
-use std::fmt;
-
 use super::{
     generic,
     input_box::{self, Found},
     profile::{Pattern, Profile, Region, Rule},
 };
-use crate::model::{Blocker, FactSource, InputBox, Sample, Turn, Verdict, Word};
+use crate::model::{Blocker, FactSource, InputBox, RuleSaid, Said, Sample, Turn, Verdict};
 
 /// Programs that are where the agent should be when it is not there.
 const SHELLS: [&str; 15] = [
@@ -30,58 +28,12 @@ pub struct Explanation {
     pub rules: Vec<RuleSaid>,
 }
 
-/// One rule's word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleSaid {
-    pub name: String,
-    pub turn: Turn,
-    pub said: Said,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// It matches here. No row: in the title or the foreground command.
-    Matched { row: Option<usize>, evidence: String },
-    /// This pattern was not found.
-    Missing(String),
-    /// This pattern was found and must not be.
-    Excluded(String),
-    /// There is no such region on this screen: no box, or the cursor is not in it.
-    NoRegion,
-    /// It matches above the box: text of a dialog that is gone.
-    Stale { row: usize, evidence: String },
-}
-
 /// Who has the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreground {
     Agent,
     Shell,
     Other,
-}
-
-impl fmt::Display for RuleSaid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, turn, said } = self;
-        write!(f, "{name} ({}): {said}", Word::Turn(turn.clone()))
-    }
-}
-
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Matched { row: Some(row), evidence } => {
-                write!(f, "matches row {row}: `{evidence}`")
-            }
-            Self::Matched { row: None, evidence } => write!(f, "matches `{evidence}`"),
-            Self::Missing(pattern) => write!(f, "does not find `{pattern}`"),
-            Self::Excluded(pattern) => write!(f, "ruled out by `{pattern}`"),
-            Self::NoRegion => f.write_str("has nothing to look at"),
-            Self::Stale { row, evidence } => {
-                write!(f, "matches row {row}, above the live box: `{evidence}`")
-            }
-        }
-    }
 }
 
 /// What the screen says.
@@ -382,6 +334,7 @@ fn find_joined(rows: &[(Option<usize>, &str)], pattern: &Pattern) -> Option<Matc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Word;
 
     const PROFILE: &str = r"
 name = 'fake'

@@ -2,6 +2,8 @@
 //!
 //! Knows the JSON of four agents and the arguments that make them send it, for one run and without
 //! touching the user's files. Who called and when is for others to check.
+use std::fmt;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -41,6 +43,26 @@ pub enum Event {
     Background { message: Option<String>, what: String },
     /// The agent leaves.
     Ended { reason: String },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started => f.write_str("the agent came up"),
+            Self::PromptAccepted { text } => write!(f, "it took a prompt: {text}"),
+            Self::Busy => f.write_str("it works"),
+            Self::Permission { what } => write!(f, "it asks for leave: {what}"),
+            Self::Question { what } => write!(f, "it asks: {what}"),
+            Self::Answered => f.write_str("its question was answered, or a tool call is over"),
+            Self::Retrying { error } => write!(f, "the provider fails, it tries again: {error}"),
+            Self::TurnEnded { message } => {
+                write!(f, "its turn is over: {}", message.as_deref().unwrap_or_default())
+            }
+            Self::TurnFailed { error, .. } => write!(f, "its turn failed: {error}"),
+            Self::Background { what, .. } => write!(f, "its turn is over, and beside it: {what}"),
+            Self::Ended { reason } => write!(f, "the agent leaves: {reason}"),
+        }
+    }
 }
 
 /// A payload that is not what the agent's version was known to send.

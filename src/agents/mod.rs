@@ -9,6 +9,7 @@
 //! | [`mod@classify`] | what does this screen say? |
 //! | [`fold`] | what is to be believed, after all that was seen and told? |
 //! | [`hooks`] | how is an agent made to tell, and what do its words mean? |
+//! | [`mod@replay`] | the same, of a screen log |
 //! | [`echo`] | is our text on the screen, is it in the box? |
 //! | [`menu`] | which entry of a dialog is highlighted? |
 //! | [`mod@launch`] | which command line does what the user wants? |
@@ -97,6 +98,7 @@ pub mod input_box;
 pub mod launch;
 pub mod menu;
 pub mod profile;
+pub mod replay;
 
 pub use classify::{Explanation, classify, explain};
 pub use fold::{Changed, Seen, Tracker};

@@ -58,6 +58,22 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
 }
 
+/// Everything that is stored of a worker, oldest first.
+pub(super) async fn load_all(hub: &mut Hub, worker: &WorkerId) -> Result<Vec<Event>, Failure> {
+    let mut all: Vec<Event> = Vec::new();
+    loop {
+        let since = all.last().map_or(0, |event| event.seq);
+        let ask = Ask::Events { worker: Some(worker.clone()), since, limit: PAGE };
+        let answer = hub.ask(ask).await?;
+        let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
+        let is_last = u32::try_from(events.len()).is_ok_and(|n| n < PAGE);
+        all.extend(events);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
 enum Never {}
 
 struct Log<'a> {

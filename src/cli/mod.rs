@@ -18,6 +18,7 @@ mod feed;
 mod hook;
 mod hub;
 mod list;
+mod log;
 mod outcome;
 mod output;
 mod pane;
@@ -80,6 +81,7 @@ enum Verb {
     Promote(promote::Args),
     Cleanup(cleanup::Args),
     Events(events::Args),
+    Log(log::Args),
     Explain(explain::Args),
     Config(config::Args),
     Hub(hub::Args),
@@ -139,6 +141,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Promote(args) => promote::run(context, args).await,
         Verb::Cleanup(args) => cleanup::run(context, args).await,
         Verb::Events(args) => events::run(context, args).await,
+        Verb::Log(args) => log::run(context, args).await,
         Verb::Explain(args) => explain::run(context, args).await,
         Verb::Config(args) => config::run(context, args),
         Verb::Tmux(args) => tmux::run(context, args).await,

@@ -2,7 +2,7 @@
 use super::output::seconds;
 use crate::{
     brief::text::clean,
-    model::{Delivery, Placement, Step, Worker},
+    model::{Delivery, Placement, Process, Step, Word, Worker},
 };
 
 /// A delivery on one line: how far it came, when, by which steps, and why.
@@ -46,6 +46,16 @@ fn after(delivery: &Delivery, step: Step) -> Option<String> {
 pub(crate) fn task(worker: &Worker) -> String {
     let (source, title) = (&worker.source, worker.source.title());
     if title.is_empty() { source.to_string() } else { format!("{source}: {}", clean(title)) }
+}
+
+/// What became of its process.
+pub(crate) fn process(process: &Process) -> String {
+    match process {
+        Process::Starting => Word::Starting.to_string(),
+        Process::Running => "running".to_owned(),
+        Process::Exited(exit) => Word::Exited(*exit).to_string(),
+        Process::Lost(cause) => Word::Lost(*cause).to_string(),
+    }
 }
 
 /// Where in tmux it is shown.

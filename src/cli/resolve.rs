@@ -1,7 +1,7 @@
 //! Which worker is meant: by its id, a part of it, or by where the command was called.
 use std::path::Path;
 
-use super::{Context, Failure};
+use super::{Context, Failure, unexpected};
 use crate::{
     client::{Hub, Whereabouts},
     model::{Answer, Ask, Caller, PaneId, Worker, WorkerId},
@@ -76,6 +76,18 @@ pub(crate) async fn worker(hub: &mut Hub, text: &str, enough: Enough) -> Result<
     pick(workers, &id)
 }
 
+/// The same, or one that was cleaned up when its id is given in full.
+pub(crate) async fn worker_or_ended(hub: &mut Hub, text: &str) -> Result<Worker, Failure> {
+    let failure = match worker(hub, text, Enough::Part).await {
+        Ok(worker) => return Ok(worker),
+        Err(failure) => failure,
+    };
+    let answer = hub.ask(Ask::List { ended: true }).await?;
+    let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
+    let mut found = workers.into_iter().filter(|it| it.id.as_str() == text);
+    found.next_back().ok_or(failure)
+}
+
 /// The workers that are meant by `texts`, each once.
 pub(crate) async fn workers(
     hub: &mut Hub,
@@ -107,7 +119,7 @@ pub(crate) async fn present_at_any(
 }
 
 fn listed(answer: Answer) -> Result<Vec<Worker>, Failure> {
-    let Answer::Workers { workers, .. } = answer else { return Err(super::unexpected(&answer)) };
+    let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
     Ok(workers)
 }
 

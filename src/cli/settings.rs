@@ -1,6 +1,6 @@
 //! The settings and agent profiles that hold for a repository, read from where they are.
 use std::{
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -87,6 +87,40 @@ pub(crate) fn profile(
         }
     }
     Err(Failure::bug("the generic profile is missing"))
+}
+
+/// The profile that somebody means by `name`: that of an agent of the configuration, a profile of
+/// that name, or a file.
+pub(crate) fn profile_of(context: &Context, name: &str) -> Result<FoundProfile, Failure> {
+    if name.ends_with(".toml") {
+        let text = String::from_utf8_lossy(&read_input(Path::new(name))?).into_owned();
+        let profile = Profile::parse(name, &text)?;
+        return Ok(FoundProfile { name: profile.name.clone(), profile, text: Some(text) });
+    }
+    let repo = repo_around(&std::env::current_dir()?)?;
+    let loaded = load(context, repo.as_ref())?;
+    match loaded.config.agent(name) {
+        Ok(agent) => profile(&context.env, name, agent),
+        Err(unknown) => match load_profile(&context.env, name)? {
+            Some(found) => Ok(found),
+            None => {
+                let file = context.env.profiles_dir().join(format!("{name}.toml"));
+                let hint = format!("a profile of your own would be `{}`", file.display());
+                Err(Failure::from(unknown).hint(hint))
+            }
+        },
+    }
+}
+
+/// A file that a user names; `-` is standard input.
+pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|error| Failure::user(format!("could not read `{}`: {error}", path.display())))
 }
 
 fn load_profile(env: &Env, name: &str) -> Result<Option<FoundProfile>, Failure> {

@@ -7,13 +7,13 @@ use super::{
     Context, Failure,
     output::{Paint, Style, age, fields},
     receipt,
-    resolve::{self, Enough, Target},
+    resolve::{self, Target},
     unexpected,
 };
 use crate::{
     brief::text::clean,
     client::Hub,
-    model::{Answer, Ask, Delivery, Fact, Sample, Timestamp, Worker},
+    model::{Answer, Ask, Delivery, Fact, Sample, Timestamp, Word, Worker},
     wire::{DeliveryView, WorkerView},
 };
 
@@ -37,9 +37,10 @@ struct Shown {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let text = args.target.require()?;
     let mut hub = context.hub().await?;
-    let shown = match resolve::worker(&mut hub, text, Enough::Part).await {
-        Ok(worker) => present(&mut hub, worker).await?,
-        Err(failure) => ended(&mut hub, text, failure).await?,
+    let worker = resolve::worker_or_ended(&mut hub, text).await?;
+    let shown = match worker.ended {
+        Some(_) => Shown { worker, deliveries: Vec::new(), screen: None },
+        None => present(&mut hub, worker).await?,
     };
     if context.json() {
         let Shown { worker, deliveries, screen } = &shown;
@@ -61,15 +62,6 @@ async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
     Ok(Shown { worker: *worker, deliveries, screen })
 }
 
-/// One that was cleaned up, when its id is given in full.
-async fn ended(hub: &mut Hub, text: &str, failure: Failure) -> Result<Shown, Failure> {
-    let answer = hub.ask(Ask::List { ended: true }).await?;
-    let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
-    let mut found = workers.into_iter().filter(|it| it.id.as_str() == text);
-    let Some(worker) = found.next_back() else { return Err(failure) };
-    Ok(Shown { worker, deliveries: Vec::new(), screen: None })
-}
-
 fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     let Shown { worker, deliveries, screen } = shown;
     let word = worker.state.word();
@@ -84,8 +76,8 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
                 age(now.since(worker.state.since()))
             ),
         ),
-        ("process", fact(&worker.state.process, now, |it| format!("{it:?}").to_lowercase())),
-        ("turn", fact(&worker.state.turn, now, |it| format!("{it:?}").to_lowercase())),
+        ("process", fact(&worker.state.process, now, receipt::process)),
+        ("turn", fact(&worker.state.turn, now, |it| Word::Turn(it.clone()).to_string())),
     ];
     if let Some(reported) = &worker.state.reported {
         lines.push(("reported", fact(reported, now, |it| format!("{it:?}").to_lowercase())));

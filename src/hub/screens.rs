@@ -55,12 +55,17 @@ fn append(path: &Path, samples: &[Sample]) -> io::Result<()> {
     file.write_all(&lines)
 }
 
+/// The files of a worker's log, the older one first; either may be missing.
+pub fn files(dir: &Path, worker: &WorkerId) -> [PathBuf; 2] {
+    let path = file_of(dir, worker);
+    [older(&path), path]
+}
+
 /// Every sample that a worker's log still has, oldest first. A line that was cut by a crash is
 /// left out.
 pub fn load(dir: &Path, worker: &WorkerId) -> io::Result<Vec<Sample>> {
-    let path = file_of(dir, worker);
     let mut samples = Vec::new();
-    for path in [older(&path), path] {
+    for path in files(dir, worker) {
         match fs::read(&path) {
             Ok(bytes) => samples.extend(read_lines(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

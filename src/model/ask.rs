@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Agent, Base, Delivery, DeliveryId, Event, Exit, Kind, PaneId, Placement, Sample, SessionId,
-    Source, Verdict, Worker, WorkerId,
+    Agent, Base, Delivery, DeliveryId, Event, Exit, Kind, PaneId, Placement, RuleSaid, Sample,
+    SessionId, Source, Verdict, Worker, WorkerId,
 };
 
 /// One request.
@@ -209,13 +209,29 @@ pub enum Answer {
         events: Vec<Event>,
         last: u64,
     },
-    Explained {
-        worker: Box<Worker>,
-        sample: Option<Sample>,
-        verdict: Verdict,
-        rules: Vec<String>,
-    },
+    Explained(Box<Explained>),
     Status(Box<HubStatus>),
+}
+
+/// All that a worker's state rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    pub worker: Worker,
+    /// The last look, and what it says by itself.
+    pub sample: Option<Sample>,
+    pub verdict: Verdict,
+    pub rules: Vec<RuleSaid>,
+    /// For how long the agent has been silent; none while it prints.
+    pub quiet_ms: Option<u64>,
+    /// The last word of a hook to this hub.
+    pub hook: Option<Heard>,
+}
+
+/// What a hook told, in our words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    pub at: super::Timestamp,
+    pub text: String,
 }
 
 /// A reserved id, and what `create` has to bring.

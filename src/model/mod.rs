@@ -13,13 +13,13 @@ mod time;
 mod worker;
 
 pub use ask::{
-    Answer, Ask, Caller, Cleanup, Hook, HookReport, HubStatus, NewDelivery, NewWorker, Prepare,
-    Prepared, Refusal, RefusalKind,
+    Answer, Ask, Caller, Cleanup, Explained, Heard, Hook, HookReport, HubStatus, NewDelivery,
+    NewWorker, Prepare, Prepared, Refusal, RefusalKind,
 };
 pub use delivery::{Delivery, DeliveryId, DeliveryMode, Hold, Step, StepAt};
 pub use event::{Event, Happened};
 pub use id::{BadId, PaneId, SessionId, WindowId, WorkerId};
-pub use sample::{InputBox, Sample, Verdict};
+pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source};
 pub use state::{
     Blocker, EndCause, Exit, Fact, FactSource, Process, Question, Reported, State, Turn, Word,

@@ -1,7 +1,9 @@
 //! One look at a pane, and what was made of it.
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::{FactSource, Timestamp, Turn};
+use super::{FactSource, Timestamp, Turn, Word};
 
 /// What tmux's own grid and formats said of a pane at one moment, read in one atomic line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,29 @@ pub enum InputBox {
     Holds(String),
 }
 
+/// What one rule of a profile said of a sample.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleSaid {
+    pub name: String,
+    pub turn: Turn,
+    pub said: Said,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Said {
+    /// It matches here. No row: in the title or the foreground command.
+    Matched { row: Option<usize>, evidence: String },
+    /// This pattern was not found.
+    Missing(String),
+    /// This pattern was found and must not be.
+    Excluded(String),
+    /// There is no such region on this screen: no box, or the cursor is not in it.
+    NoRegion,
+    /// It matches above the box: text of a dialog that is gone.
+    Stale { row: usize, evidence: String },
+}
+
 impl Sample {
     /// Rows without the blank ones at the end.
     pub fn used_rows(&self) -> &[String] {
@@ -64,5 +89,29 @@ impl Sample {
     pub fn last_lines(&self, n: usize) -> Vec<String> {
         let filled: Vec<_> = self.rows.iter().filter(|row| !row.trim().is_empty()).collect();
         filled.iter().skip(filled.len().saturating_sub(n)).map(ToString::to_string).collect()
+    }
+}
+
+impl fmt::Display for RuleSaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, turn, said } = self;
+        write!(f, "{name} ({}): {said}", Word::Turn(turn.clone()))
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Matched { row: Some(row), evidence } => {
+                write!(f, "matches row {row}: `{evidence}`")
+            }
+            Self::Matched { row: None, evidence } => write!(f, "matches `{evidence}`"),
+            Self::Missing(pattern) => write!(f, "does not find `{pattern}`"),
+            Self::Excluded(pattern) => write!(f, "ruled out by `{pattern}`"),
+            Self::NoRegion => f.write_str("has nothing to look at"),
+            Self::Stale { row, evidence } => {
+                write!(f, "matches row {row}, above the live box: `{evidence}`")
+            }
+        }
     }
 }

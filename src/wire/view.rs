@@ -2,8 +2,8 @@
 use serde::Serialize;
 
 use crate::model::{
-    Base, Delivery, DeliveryMode, Event, Happened, Hold, Kind, Placement, Source, State, Step,
-    StepAt, Timestamp, Worker,
+    Base, Delivery, DeliveryMode, Event, Happened, Hold, Kind, Placement, RuleSaid, Said, Source,
+    State, Step, StepAt, Timestamp, Word, Worker,
 };
 
 /// A worker, as `list --json` and `show --json` print it.
@@ -76,6 +76,20 @@ pub struct EventView<'a> {
     pub what: &'a Happened,
 }
 
+/// What one rule of a profile said of a screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleView<'a> {
+    pub name: &'a str,
+    /// The state that it stands for.
+    pub state: String,
+    /// `matched`, `missing`, `excluded`, `no-region` or `stale`.
+    pub said: &'static str,
+    /// Where it matched, from 0.
+    pub row: Option<usize>,
+    /// The line that matched, or the pattern that decided.
+    pub text: Option<&'a str>,
+}
+
 impl<'a> WorkerView<'a> {
     pub fn new(worker: &'a Worker, delivery: Option<&'a Delivery>) -> Self {
         Self {
@@ -143,6 +157,20 @@ impl<'a> From<&'a Delivery> for DeliveryView<'a> {
                 u64::try_from(end.since(start).as_millis()).unwrap_or(u64::MAX)
             }),
         }
+    }
+}
+
+impl<'a> From<&'a RuleSaid> for RuleView<'a> {
+    fn from(rule: &'a RuleSaid) -> Self {
+        let (said, row, text) = match &rule.said {
+            Said::Matched { row, evidence } => ("matched", *row, Some(evidence)),
+            Said::Missing(pattern) => ("missing", None, Some(pattern)),
+            Said::Excluded(pattern) => ("excluded", None, Some(pattern)),
+            Said::NoRegion => ("no-region", None, None),
+            Said::Stale { row, evidence } => ("stale", Some(*row), Some(evidence)),
+        };
+        let state = Word::Turn(rule.turn.clone()).to_string();
+        Self { name: &rule.name, state, said, row, text: text.map(String::as_str) }
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use super::desk::Desk;
 
 /// The value with types in place of what differs from run to run; of an array its first element.
-fn shape(value: &Value) -> Value {
+pub(super) fn shape(value: &Value) -> Value {
     match value {
         Value::Null => Value::Null,
         Value::Bool(_) => "bool".into(),

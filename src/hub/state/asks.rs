@@ -20,7 +20,7 @@ impl State {
                 answer(out, ticket, Answer::Workers { workers, deliveries, orphans });
             }
             Ask::Show { id } => self.show(ticket, &id, out),
-            Ask::Explain { id } => self.explain(ticket, &id, out),
+            Ask::Explain { id } => self.explain(now, ticket, &id, out),
             Ask::Locate { id } => self.locate(ticket, &id, out),
             Ask::Promote { id } => self.promote(now, ticket, &id, out),
             Ask::Cleanup(cleanup) => self.cleanup(now, ticket, cleanup, out),
@@ -67,16 +67,9 @@ impl State {
         answer(out, ticket, shown);
     }
 
-    fn explain(&mut self, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
+    fn explain(&mut self, now: Now, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
         let Some(slot) = self.slots.get(id) else { return not_found(out, ticket, id) };
-        let (verdict, rules) = slot.explain();
-        let explained = Answer::Explained {
-            worker: Box::new(slot.worker.clone()),
-            sample: slot.last_sample().cloned(),
-            verdict,
-            rules,
-        };
-        answer(out, ticket, explained);
+        answer(out, ticket, Answer::Explained(Box::new(slot.explain(now))));
     }
 
     fn locate(&mut self, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {

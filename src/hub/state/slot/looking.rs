@@ -9,7 +9,7 @@ use crate::{
     },
     delivery::Input,
     hub::state::Effect,
-    model::{Exit, Happened, Now, Sample},
+    model::{Exit, Happened, Heard, Now, Sample},
 };
 
 /// Shortest time between two samples of one pane.
@@ -149,7 +149,8 @@ impl Slot {
         }
     }
 
-    /// The screen log has every sample that changed the state, and the few before it.
+    /// The screen log has every sample that changed the state, the few before it, and the first
+    /// after a change that a hook or the shell told.
     fn keep(&mut self, sample: &Sample) {
         if self.recent.back().is_some_and(|last| is_same(last, sample)) {
             self.recent.pop_back();
@@ -158,14 +159,14 @@ impl Slot {
             self.recent.pop_front();
         }
         self.recent.push_back(sample.clone());
-        let is_change = |it: &Happened| matches!(it, Happened::Turn(_) | Happened::Process(_));
-        if self.notes.happened.iter().any(is_change) {
+        if std::mem::take(&mut self.has_changed) {
             self.notes.samples.extend(self.recent.drain(..));
         }
     }
 
     pub(in crate::hub::state) fn hook(&mut self, now: Now, payload: &str, out: &mut Vec<Effect>) {
         let Ok(Some(report)) = self.tracker.read_hook(payload) else { return };
+        self.heard = Some(Heard { at: now.wall, text: report.event.to_string() });
         self.track(now, Seen::Hook(&report), out);
         self.want_look(now.steady + SETTLE);
     }
@@ -192,6 +193,7 @@ impl Slot {
     pub(in crate::hub::state) fn track(&mut self, now: Now, seen: Seen<'_>, out: &mut Vec<Effect>) {
         let Changed { process, turn, reported, told, accepted } = self.tracker.handle(now, seen);
         let before = self.notes.happened.len();
+        self.has_changed |= process.is_some() || turn.is_some();
         if let Some(fact) = process {
             self.worker.state.process = fact.clone();
             self.notes.happened.push(Happened::Process(fact));

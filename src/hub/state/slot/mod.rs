@@ -19,7 +19,8 @@ use crate::{
     },
     delivery::{Input, Machine},
     model::{
-        Agent, Delivery, EndCause, Happened, Now, Placement, Process, Sample, Verdict, Worker,
+        Agent, Delivery, EndCause, Explained, Happened, Heard, Now, Placement, Process, Sample,
+        Verdict, Worker,
     },
 };
 
@@ -43,8 +44,12 @@ pub(super) struct Slot {
     echo: Option<Echo>,
     /// The last samples, not yet in the screen log.
     recent: VecDeque<Sample>,
+    /// The state changed since the last sample of the screen log.
+    has_changed: bool,
     /// Texts delivered here: where they show they are no menu.
     sent: Vec<String>,
+    /// The last hook, for those who ask why.
+    heard: Option<Heard>,
     gone: bool,
     /// When a shell that has not come to the agent is called stuck.
     start_limit: Option<Instant>,
@@ -153,7 +158,9 @@ impl Slot {
             before: None,
             echo: None,
             recent: VecDeque::new(),
+            has_changed: false,
             sent: Vec::new(),
+            heard: None,
             gone: false,
             start_limit,
             notes: Notes::default(),
@@ -184,10 +191,19 @@ impl Slot {
         self.receipt.iter().cloned().chain(open).collect()
     }
 
-    pub(super) fn explain(&self) -> (Verdict, Vec<String>) {
-        let Some(sample) = &self.last else { return (Verdict::default(), Vec::new()) };
-        let why = classify::explain(&self.profile, sample, &self.sent);
-        (why.verdict, why.rules.iter().map(ToString::to_string).collect())
+    pub(super) fn explain(&self, now: Now) -> Explained {
+        let look = |sample| classify::explain(&self.profile, sample, &self.sent);
+        let why = self.last.as_ref().map(look);
+        let (verdict, rules) = why.map(|it| (it.verdict, it.rules)).unwrap_or_default();
+        let silence = |since| now.steady.saturating_duration_since(since).as_millis();
+        Explained {
+            worker: self.worker.clone(),
+            sample: self.last.clone(),
+            verdict,
+            rules,
+            quiet_ms: self.watch.quiet_since.and_then(|it| u64::try_from(silence(it)).ok()),
+            hook: self.heard.clone(),
+        }
     }
 
     /// What is to be recorded since the last call.

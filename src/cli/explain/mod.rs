@@ -1,0 +1,278 @@
+//! `wtmag explain`: what a state rests on, for a worker, a saved screen or a screen log.
+mod replay;
+mod screen;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use serde_json::json;
+
+use super::{
+    Context, Failure,
+    output::{Paint, Style, age, fields, seconds},
+    receipt,
+    resolve::{self, Enough, Target},
+    unexpected,
+};
+use crate::{
+    brief::text::{clean, one_line},
+    model::{
+        Answer, Ask, Explained, Fact, InputBox, RuleSaid, Said, Sample, Timestamp, Verdict, Word,
+    },
+    wire::{RuleView, WorkerView},
+};
+
+/// Say why a worker is believed to be in its state
+///
+/// Shows the last look at its screen, which rule of its profile matched on which line, what every
+/// other rule said, and what its hooks told.
+///
+/// With `--screen` no worker is needed: a screen that was saved with `tmux capture-pane -p > FILE` is
+/// judged by the profile of an agent, which is how one is written and tried. With `--replay` a screen
+/// log (`wtmag log ID --screens`) is judged, and the states come out in order.
+///
+/// With --json: {"worker": as in `wtmag list --json`, "verdict", "rules": [{"name", "state", "said",
+/// "row", "text"}], "sample", "quiet_ms", "hook": {"at", "text"} or null}; for a screen {"profile",
+/// "state", "verdict", "rules", "sample"}; for a log {"profile", "samples", "timeline": [{"at", "ms",
+/// "state", "sample", "rule", "row", "evidence"}]}.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Judge this saved screen instead; `-` reads standard input
+    #[arg(long, value_name = "FILE", requires = "agent", conflicts_with_all = ["id", "by_flag", "replay"])]
+    screen: Option<PathBuf>,
+    /// Judge this screen log instead; `-` reads standard input
+    #[arg(long, value_name = "FILE", requires = "agent", conflicts_with_all = ["id", "by_flag"])]
+    replay: Option<PathBuf>,
+    /// Whose screen it is: an agent of the configuration, a profile, or a profile's file
+    #[arg(long, value_name = "AGENT")]
+    agent: Option<String>,
+    #[command(flatten)]
+    pane: Pane,
+}
+
+/// What a saved screen does not tell.
+#[derive(clap::Args)]
+struct Pane {
+    /// The pane's title
+    #[arg(long, requires = "screen")]
+    title: Option<String>,
+    /// The command in front [default: one that the profile names]
+    #[arg(long, requires = "screen")]
+    command: Option<String>,
+    /// Column and row of the cursor, from 0 [default: not visible]
+    #[arg(long, value_name = "X,Y", requires = "screen", value_parser = cursor)]
+    cursor: Option<(u16, u16)>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wtmag explain issue-456
+  tmux capture-pane -p -t %7 > screen.txt
+  wtmag explain --screen screen.txt --agent robot --cursor 2,36
+  wtmag explain --screen screen.txt --agent ./robot.toml --title '* working'
+  wtmag log issue-456 --screens > looks.jsonl
+  wtmag explain --replay looks.jsonl --agent claude";
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let agent = args.agent.as_deref().unwrap_or_default();
+    if let Some(file) = &args.screen {
+        screen::run(context, file, agent, args.pane)?;
+    } else if let Some(file) = &args.replay {
+        replay::run(context, file, agent)?;
+    } else if args.agent.is_some() {
+        return Err(Failure::usage("`--agent` says whose screen `--screen` or `--replay` is"));
+    } else {
+        worker(context, &args.target).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn worker(context: &Context, target: &Target) -> Result<(), Failure> {
+    let text = target.require()?;
+    let mut hub = context.hub().await?;
+    let id = resolve::worker(&mut hub, text, Enough::Part).await?.id;
+    let answer = hub.ask(Ask::Explain { id }).await?;
+    let Answer::Explained(explained) = answer else { return Err(unexpected(&answer)) };
+    if !context.json() {
+        return context.print(&describe(&explained, context.now(), context.style()));
+    }
+    let Explained { worker, sample, verdict, rules, quiet_ms, hook } = &*explained;
+    let rules: Vec<RuleView<'_>> = rules.iter().map(RuleView::from).collect();
+    context.print_json(&json!({
+        "worker": WorkerView::new(worker, None),
+        "verdict": verdict, "rules": rules, "sample": sample,
+        "quiet_ms": quiet_ms, "hook": hook,
+    }))
+}
+
+fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
+    let Explained { worker, sample, verdict, rules, quiet_ms, hook } = explained;
+    let state = &worker.state;
+    let word = state.word();
+    let since = age(now.since(state.since()));
+    let mut lines = vec![
+        ("state", format!("{} for {since}", style.paint(&word.to_string(), Paint::of(&word)))),
+        ("process", belief(&state.process, now, &receipt::process(&state.process.value))),
+        ("turn", belief(&state.turn, now, &Word::Turn(state.turn.value.clone()).to_string())),
+    ];
+    if let Some(reported) = &state.reported {
+        lines.push((
+            "reported",
+            belief(reported, now, &format!("{:?}", reported.value).to_lowercase()),
+        ));
+    }
+    let heard = hook
+        .as_ref()
+        .map(|it| format!("{} ago: {}", age(now.since(it.at)), one_line(&it.text, HOOK_CHARS)));
+    lines.push(("last hook", heard.unwrap_or_else(|| "none heard".to_owned())));
+    let silence = quiet_ms.map(|ms| {
+        let looked = sample.as_ref().map(|it| now.since(it.at)).unwrap_or_default();
+        format!("none for {}", seconds(std::time::Duration::from_millis(ms).max(looked)))
+    });
+    lines.push(("output", silence.unwrap_or_else(|| "at the last look".to_owned())));
+    lines.push(("profile", worker.agent.profile.clone()));
+    lines.extend(look(sample.as_ref(), verdict));
+    lines.extend(sample.as_ref().map(|it| ("looked at", format!("{} ago", age(now.since(it.at))))));
+    let head = style.paint(worker.id.as_str(), Paint::Bold);
+    format!("{head}\n{}{}", fields(style, &lines), body(style, sample.as_ref(), verdict, rules))
+}
+
+/// Of a prompt or message, so much is shown.
+const HOOK_CHARS: usize = 100;
+
+fn belief<T>(fact: &Fact<T>, now: Timestamp, value: &str) -> String {
+    let source = format!("{:?}", fact.source).to_lowercase();
+    let since = age(now.since(fact.since));
+    let evidence = clean(&fact.evidence);
+    let why = if evidence.is_empty() { String::new() } else { format!(": {}", evidence.trim()) };
+    format!("{value} for {since}, by {source}{why}")
+}
+
+/// One look by itself.
+fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String)> {
+    let Some(sample) = sample else {
+        return vec![("screen", "not looked at yet".to_owned())];
+    };
+    let word = Word::Turn(verdict.turn.clone());
+    let row = verdict.row.map(|row| format!(" on row {row}")).unwrap_or_default();
+    let screen = if verdict.rule.is_empty() {
+        format!("{word}: no rule matches")
+    } else {
+        format!("{word} by `{}`{row}: {}", verdict.rule, clean(&verdict.evidence).trim())
+    };
+    let input = match &verdict.input {
+        InputBox::Unseen => "not seen".to_owned(),
+        InputBox::Empty => "empty".to_owned(),
+        InputBox::Holds(text) => format!("holds `{}`", clean(text)),
+    };
+    let (column, row) = sample.cursor;
+    let shown = if sample.cursor_visible { "" } else { ", not visible" };
+    let mut lines = vec![
+        ("screen", screen),
+        ("input box", input),
+        ("title", clean(&sample.title)),
+        ("foreground", clean(&sample.command)),
+        ("cursor", format!("{column},{row}{shown}")),
+    ];
+    let modes = [
+        (sample.alternate, "alternate screen"),
+        (sample.in_mode, "in a mode of tmux"),
+        (sample.input_off, "input off"),
+        (sample.dead, "dead"),
+    ];
+    let modes: Vec<&str> = modes.into_iter().filter_map(|(on, name)| on.then_some(name)).collect();
+    if !modes.is_empty() {
+        lines.push(("modes", modes.join(", ")));
+    }
+    lines
+}
+
+/// Every rule's word, those that match in front, and the screen with its rows numbered.
+fn body(style: Style, sample: Option<&Sample>, verdict: &Verdict, rules: &[RuleSaid]) -> String {
+    let mut text = String::from("\nrules, as the profile has them\n");
+    for rule in rules {
+        let line = clean(&rule.to_string()).replace('\n', " ");
+        text += &match rule.said {
+            Said::Matched { .. } if rule.name == verdict.rule => {
+                format!("{}\n", style.paint(&format!("  > {line}"), Paint::Bold))
+            }
+            Said::Matched { .. } => format!("  + {line}\n"),
+            Said::Missing(_) | Said::Excluded(_) | Said::NoRegion | Said::Stale { .. } => {
+                format!("{}\n", style.paint(&format!("    {line}"), Paint::Dim))
+            }
+        };
+    }
+    if rules.is_empty() {
+        text += "  none was asked\n";
+    }
+    text += "\nscreen\n";
+    for (row, line) in sample.map(Sample::used_rows).unwrap_or_default().iter().enumerate() {
+        let is_it = verdict.row == Some(row);
+        let mark = if is_it { '>' } else { ' ' };
+        let shown = format!("{mark}{row:>3} {}", clean(line).replace('\n', " "));
+        let shown = shown.trim_end();
+        text += &format!("{}\n", style.paint(shown, if is_it { Paint::Bold } else { Paint::Dim }));
+    }
+    text
+}
+
+/// `X,Y`
+fn cursor(text: &str) -> Result<(u16, u16), String> {
+    let parsed = text.split_once(',').and_then(|(x, y)| Some((x.parse().ok()?, y.parse().ok()?)));
+    parsed.ok_or_else(|| "a cursor is `X,Y`: column and row, from 0".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        agents::{Profile, explain},
+        cli::samples::{self, NOW},
+        model::{FactSource, Heard, Process, Turn},
+    };
+
+    #[test]
+    fn a_state_is_shown_with_all_it_rests_on() {
+        let rows = ["● Working on it", "", "> ", "? for help"].map(str::to_owned).to_vec();
+        let sample = Sample {
+            at: NOW,
+            rows,
+            title: "blog".into(),
+            command: "robot".into(),
+            cursor: (2, 2),
+            cursor_visible: true,
+            alternate: true,
+            ..Sample::default()
+        };
+        let profile = "name = 'robot'\n[box]\nprompt = '^> ?'\n\
+            [[rule]]\nstate = 'working'\nin = 'above 2'\nall = ['^● Work']\n\
+            [[rule]]\nstate = 'blocked: trust'\nall = ['trust this']\n\
+            [[rule]]\nstate = 'ready'\nin = 'footer'\nall = ['help']";
+        let why = explain(&Profile::parse("x", profile).unwrap(), &sample, &[]);
+        let mut worker = samples::worker("blog-x");
+        worker.state.process.value = Process::Running;
+        worker.state.turn = Fact {
+            value: Turn::Working,
+            since: NOW,
+            source: FactSource::Hook,
+            evidence: "the agent took a prompt".into(),
+        };
+        let explained = Explained {
+            worker,
+            sample: Some(sample),
+            verdict: why.verdict,
+            rules: why.rules,
+            quiet_ms: Some(1500),
+            hook: Some(Heard { at: NOW, text: "it took a prompt: do\nit".into() }),
+        };
+        insta::assert_snapshot!(describe(&explained, Timestamp(NOW.0 + 9000), Style::default()));
+    }
+
+    #[test]
+    fn a_cursor_is_two_numbers() {
+        assert_eq!(cursor("2,36"), Ok((2, 36)));
+        assert!(cursor("2").is_err() && cursor("2,x").is_err() && cursor("-1,2").is_err());
+    }
+}

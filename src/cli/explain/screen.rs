@@ -1,0 +1,59 @@
+//! `wtmag explain --screen`: a saved screen, judged without a worker.
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Pane, body, look};
+use crate::{
+    agents::{Explanation, Profile, explain},
+    cli::{
+        Context, Failure,
+        output::{Paint, fields},
+        settings,
+    },
+    model::{Sample, Word},
+    wire::RuleView,
+};
+
+/// What stands for the agent where its profile names no command.
+const SOME_COMMAND: &str = "agent";
+
+pub(super) fn run(context: &Context, file: &Path, agent: &str, pane: Pane) -> Result<(), Failure> {
+    let profile = settings::profile_of(context, agent)?.profile;
+    let bytes = settings::read_input(file)?;
+    let sample = sample(&String::from_utf8_lossy(&bytes), &profile, pane);
+    let Explanation { verdict, rules, .. } = explain(&profile, &sample, &[]);
+    let word = Word::Turn(verdict.turn.clone());
+    if context.json() {
+        let rules: Vec<RuleView<'_>> = rules.iter().map(RuleView::from).collect();
+        return context.print_json(&json!({
+            "profile": profile.name, "state": word.to_string(),
+            "verdict": verdict, "rules": rules, "sample": sample,
+        }));
+    }
+    let style = context.style();
+    let mut lines = vec![("state", style.paint(&word.to_string(), Paint::of(&word)))];
+    lines.push(("profile", profile.name));
+    lines.extend(look(Some(&sample), &verdict));
+    context.print(&format!(
+        "{}{}",
+        fields(style, &lines),
+        body(style, Some(&sample), &verdict, &rules)
+    ))
+}
+
+fn sample(text: &str, profile: &Profile, pane: Pane) -> Sample {
+    let rows: Vec<String> = text.lines().map(|it| it.trim_end().to_owned()).collect();
+    let columns = rows.iter().map(|it| it.chars().count()).max().unwrap_or(0);
+    let command = pane.command.or_else(|| profile.foreground.first().cloned());
+    let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    Sample {
+        size: (count(columns), count(rows.len())),
+        rows,
+        title: pane.title.unwrap_or_default(),
+        command: command.unwrap_or_else(|| SOME_COMMAND.to_owned()),
+        cursor: pane.cursor.unwrap_or_default(),
+        cursor_visible: pane.cursor.is_some(),
+        ..Sample::default()
+    }
+}

@@ -1,0 +1,233 @@
+//! `wtmag log`: what became of a worker, and what its screen showed.
+mod cast;
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use serde_json::json;
+
+use super::{
+    Context, Failure,
+    events::load_all,
+    output::{Cell, Paint, Style, Table, count, seconds},
+    receipt,
+    resolve::{self, Target},
+};
+use crate::{
+    brief::text::{clean, one_line},
+    hub::screens,
+    model::{Event, Fact, Happened, Sample, Timestamp, Word, Worker},
+    wire::EventView,
+};
+
+/// Show a worker's history, or what its screen showed
+///
+/// The history is every state with what it rests on, and every step of a delivery. Kept as well are
+/// the screens that changed a state and the few before each: as an asciicast, which `asciinema play`
+/// plays, or as they are, for `wtmag explain --replay`. Only the user can read them; `[record]
+/// enabled = false` keeps none. A worker that was cleaned up is found by its full id.
+///
+/// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}};
+/// with `--cast FILE` {"file", "samples", "seconds"}.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Write its screens as an asciicast (version 2); `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    cast: Option<PathBuf>,
+    /// Print its screens as JSON lines
+    #[arg(long, conflicts_with = "cast")]
+    screens: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wtmag log issue-456
+  wtmag log issue-456 --cast worker.cast && asciinema play worker.cast
+  wtmag log issue-456 --screens > looks.jsonl";
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let text = args.target.require()?;
+    let mut hub = context.hub().await?;
+    let worker = resolve::worker_or_ended(&mut hub, text).await?;
+    let dir = context.whereabouts()?.state.screens();
+    if args.screens {
+        for sample in load(&dir, &worker)? {
+            context.print_json(&sample)?;
+        }
+    } else if let Some(file) = &args.cast {
+        write_cast(context, &worker, &load(&dir, &worker)?, file)?;
+    } else {
+        let mut events = load_all(&mut hub, &worker.id).await?;
+        // An id may have had a worker before.
+        events.retain(|it| it.at >= worker.created);
+        history(context, &worker, &events, &dir)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Its own screens: an id may have had a worker before.
+fn load(dir: &Path, worker: &Worker) -> Result<Vec<Sample>, Failure> {
+    let mut samples = screens::load(dir, &worker.id).map_err(|error| {
+        Failure::user(format!("could not read the screen log in `{}`: {error}", dir.display()))
+    })?;
+    samples.retain(|it| it.at >= worker.created);
+    Ok(samples)
+}
+
+fn write_cast(
+    context: &Context,
+    worker: &Worker,
+    samples: &[Sample],
+    file: &Path,
+) -> Result<(), Failure> {
+    let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
+        let why = if worker.record { "nothing has changed yet" } else { "`[record]` is off" };
+        return Err(Failure::user(format!("`{}` has no screens: {why}", worker.id)));
+    };
+    let text = cast::cast(&worker.id, samples);
+    if file == Path::new("-") {
+        return context.print(&text);
+    }
+    let dir = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Readable for the user alone, as the log is; and never half of it.
+    let written = tempfile::NamedTempFile::new_in(dir).and_then(|mut it| {
+        it.write_all(text.as_bytes())?;
+        it.persist(file).map_err(|error| error.error)
+    });
+    written
+        .map_err(|error| Failure::user(format!("could not write `{}`: {error}", file.display())))?;
+    let span = last.at.since(first.at);
+    if context.json() {
+        let seconds = span.as_secs_f64();
+        let file = file.display().to_string();
+        return context
+            .print_json(&json!({ "file": file, "samples": samples.len(), "seconds": seconds }));
+    }
+    let n_screens = count(samples.len(), "screen");
+    context.say(&format!("{}: {n_screens}, {}", file.display(), seconds(span)));
+    Ok(())
+}
+
+fn history(
+    context: &Context,
+    worker: &Worker,
+    events: &[Event],
+    dir: &Path,
+) -> Result<(), Failure> {
+    let samples = load(dir, worker)?.len();
+    if context.json() {
+        let events: Vec<EventView<'_>> = events.iter().map(EventView::from).collect();
+        let files: Vec<_> =
+            screens::files(dir, &worker.id).into_iter().filter(|it| it.exists()).collect();
+        return context.print_json(&json!({
+            "id": worker.id, "created": worker.created, "events": events,
+            "screens": { "files": files, "samples": samples },
+        }));
+    }
+    let head = format!("{}, made {}", worker.id, worker.created);
+    let tail = count(samples, "screen");
+    let table = table(events, worker.created, context.style());
+    context.print(&format!("{head}\n{table}{tail} kept\n"))
+}
+
+fn table(events: &[Event], start: Timestamp, style: Style) -> String {
+    let mut table = Table::new(["AFTER", "WHAT", "~DETAIL"]);
+    for event in events {
+        let (what, paint, detail) = describe(&event.what);
+        table.row([
+            Cell::new(seconds(event.at.since(start))).paint(Paint::Dim),
+            Cell::new(what).paint(paint),
+            Cell::new(one_line(&detail, DETAIL_CHARS)),
+        ]);
+    }
+    table.render(style)
+}
+
+/// Of a message or a line of the screen, so much is shown.
+const DETAIL_CHARS: usize = 120;
+
+/// What happened in two or three words, and the rest.
+fn describe(happened: &Happened) -> (String, Paint, String) {
+    let plain = |what: &str, detail: String| (what.to_owned(), Paint::Plain, detail);
+    match happened {
+        Happened::Created => plain("created", String::new()),
+        Happened::Process(fact) => plain(&receipt::process(&fact.value), reason(fact)),
+        Happened::Turn(fact) => {
+            let word = Word::Turn(fact.value.clone());
+            (word.to_string(), Paint::of(&word), reason(fact))
+        }
+        Happened::Reported(fact) => {
+            plain(&format!("says: {:?}", fact.value).to_lowercase(), clean(&fact.evidence))
+        }
+        Happened::Delivery { id, step, held, evidence } => {
+            let held = held.as_ref().map(|it| format!("held: {it}"));
+            plain(&format!("prompt {id} {step}"), held.unwrap_or_else(|| evidence.clone()))
+        }
+        Happened::Placed { placement, session } => {
+            plain("moved", format!("{placement} {}", session.as_deref().unwrap_or_default()))
+        }
+        Happened::Told { about, text } => plain(about, text.clone()),
+        Happened::CleanupStarted => plain("cleanup", String::new()),
+        Happened::CleanupFailed { error } => plain("cleanup failed", error.clone()),
+        Happened::Ended { .. } => plain("cleaned up", String::new()),
+        Happened::Command { verb } => plain("asked", verb.clone()),
+        Happened::Hub { what } => plain("hub", what.clone()),
+    }
+}
+
+fn reason<T>(fact: &Fact<T>) -> String {
+    format!("{:?}: ", fact.source).to_lowercase() + fact.evidence.trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::samples::NOW,
+        model::{Blocker, DeliveryId, Exit, FactSource, Hold, Process, Step, Turn},
+    };
+
+    #[test]
+    fn a_history_is_a_line_for_each_event() {
+        let turn = |value, source, evidence: &str| {
+            Happened::Turn(Fact { value, since: NOW, source, evidence: evidence.into() })
+        };
+        let trust = Turn::Blocked(Blocker::Trust);
+        let hold = Some(Hold::Turn(trust.clone()));
+        let delivery = |step, held, evidence: &str| Happened::Delivery {
+            id: DeliveryId(3),
+            step,
+            held,
+            evidence: evidence.into(),
+        };
+        let exited = Fact {
+            value: Process::Exited(Exit::Code(3)),
+            since: NOW,
+            source: FactSource::Process,
+            evidence: "3".into(),
+        };
+        let happened = [
+            Happened::Created,
+            turn(trust, FactSource::Screen, "Do you trust\x1b[2J this?"),
+            delivery(Step::Queued, hold, ""),
+            delivery(Step::Accepted, None, "the turn started"),
+            turn(Turn::Working, FactSource::Hook, "the agent took a prompt"),
+            Happened::Told { about: "message".into(), text: "All\ndone".into() },
+            Happened::Process(exited),
+        ];
+        let event = |(n, what): (u64, Happened)| Event {
+            seq: n,
+            at: Timestamp(NOW.0 + n * 1500),
+            worker: None,
+            what,
+        };
+        let events: Vec<Event> = (0..).zip(happened).map(event).collect();
+        insta::assert_snapshot!(table(&events, NOW, Style::default()));
+    }
+}
