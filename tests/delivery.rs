@@ -132,8 +132,8 @@ fn long_texts_and_many_lines_arrive_byte_for_byte() {
         for text in [lines, long.trim_end(), "short"] {
             let file = yard.sandbox.put("text", text);
             let file = file.display().to_string();
-            let sent =
-                yard.wtmag(&["send", &worker, "--file", &file, "--wait", "--timeout", "50s"]);
+            let args = ["send", &worker, "--file", &file, "--paste", "--wait", "--timeout", "50s"];
+            let sent = yard.wtmag(&args);
             assert_eq!(sent.code, 0, "{sent} {}", yard.account(&worker));
         }
         wait_for_turns(&yard, &worker, &[BOOTSTRAP, lines, long.trim_end(), "short"]);

@@ -19,6 +19,7 @@ mod hook;
 mod hub;
 mod list;
 mod log;
+mod message;
 mod outcome;
 mod output;
 mod pane;

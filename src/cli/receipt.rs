@@ -28,6 +28,9 @@ fn describe(delivery: &Delivery, times: &str) -> String {
         text += &format!(" after {after}");
     }
     text += times;
+    if let Some(file) = &delivery.file {
+        text += &format!(", as {}", clean(file));
+    }
     if let Some(hold) = &delivery.held {
         text += &format!(", held: {hold}");
     }

@@ -19,7 +19,10 @@ use crate::{
 /// A delivery goes through `queued`, `ready`, `pasted`, `echoed`, `entering` and `accepted`. A held
 /// one says why and goes out when the way is clear; `wtmag send --cancel N` withdraws it.
 ///
-/// With --json: an array of {"id", "worker", "mode", "step", "held": why in words or null, "hold",
+/// A text too long for the agent's box is written to `.wtmag/message-N.md` in its worktree, and one
+/// line that announces it is delivered.
+///
+/// With --json: an array of {"id", "worker", "file": that one or null, "mode", "step", "held": why in words or null, "hold",
 /// "evidence", "steps": [{"step", "at"}], "latency_ms": from ready to accepted}.
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -68,6 +68,7 @@ pub(crate) fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         id: DeliveryId(id),
         worker: worker.parse().unwrap(),
         text: "Read ./.wtmag/prompt.md and use it as the full task brief.".into(),
+        file: None,
         mode: DeliveryMode::Ready,
         submit: true,
         interrupt: false,

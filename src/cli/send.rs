@@ -12,6 +12,7 @@ use super::{
     Context, Failure, complete,
     failure::Kind,
     feed::Feed,
+    message,
     outcome::{self, Outcome, Patience},
     progress::Progress,
     receipt, receipts,
@@ -29,6 +30,9 @@ use crate::{
 /// The text is typed when the agent shows an empty input box, and then proven to have arrived. While
 /// a turn runs, a dialog shows or somebody types, it is held, and goes out when the way is clear.
 /// `send` returns once it knows: accepted, held and why, or failed.
+///
+/// A text that is longer than the agent's box takes well is written to `.wtmag/message-N.md` in its
+/// worktree, which git ignores, and announced by one line; its receipt says so.
 ///
 /// With --json: an array of receipts, as in `wtmag receipts --json`.
 #[derive(clap::Args)]
@@ -52,6 +56,9 @@ pub(crate) struct Args {
     /// Leave the text in the input box
     #[arg(long)]
     no_submit: bool,
+    /// Type it however long it is, instead of announcing a file
+    #[arg(long)]
+    paste: bool,
     /// Wait until it is accepted, whatever holds it, and for a state of the agent if one is named
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
@@ -103,12 +110,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let cancel = context.cancel()?;
     let mut hub = context.hub().await?;
     let workers = recipients(&mut hub, &names, args.all).await?;
+    let texts = workers.iter().map(|worker| args.compose(worker, &text));
+    let texts = texts.collect::<Result<Vec<NewDelivery>, Failure>>()?;
     let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
     // Subscribed before anything is sent, and sent on another connection: nothing is missed.
-    let mut feed = Feed::open(context, context.hub().await?, ids.clone()).await?;
+    let mut feed = Feed::open(context, context.hub().await?, ids).await?;
     let mut sent = Vec::new();
-    for worker in ids {
-        let delivery = send(&mut hub, &args, worker.clone(), text.clone()).await?;
+    for new in texts {
+        let worker = new.worker.clone();
+        let delivery = send(&mut hub, new).await?;
         sent.push((worker, delivery.id));
         feed.want(delivery);
     }
@@ -151,6 +161,11 @@ impl Args {
         }
     }
 
+    fn compose(&self, worker: &Worker, text: &str) -> Result<NewDelivery, Failure> {
+        let new = message::compose(worker, text, self.paste)?;
+        Ok(NewDelivery { submit: !self.no_submit, interrupt: self.now, ..new })
+    }
+
     fn patience(&self, until: Vec<String>) -> Patience {
         let waits = self.wait.is_some();
         let default = match (waits, until.is_empty()) {
@@ -179,13 +194,7 @@ async fn recipients(hub: &mut Hub, names: &[String], all: bool) -> Result<Vec<Wo
     Ok(workers)
 }
 
-async fn send(
-    hub: &mut Hub,
-    args: &Args,
-    worker: WorkerId,
-    text: String,
-) -> Result<Delivery, Failure> {
-    let new = NewDelivery { worker, text, submit: !args.no_submit, interrupt: args.now };
+async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Delivery, Failure> {
     let answer = hub.ask(Ask::Send(new)).await?;
     let Answer::Queued { delivery, .. } = answer else { return Err(unexpected(&answer)) };
     Ok(delivery)

@@ -14,6 +14,7 @@ impl Scene {
             id: DeliveryId(1),
             worker: "a-b".parse().unwrap(),
             text: "hello".into(),
+            file: None,
             mode,
             submit: true,
             interrupt: false,

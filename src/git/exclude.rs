@@ -23,6 +23,8 @@ use super::{Error, Journal, Repo, journal::Step, status};
 const DIR: &str = ".wtmag";
 const BRIEF: &str = "prompt.md";
 const LINE: &str = "/.wtmag/";
+/// Files for long messages in one worktree, less one.
+const MAX_MESSAGES: u32 = 10_000;
 
 /// Refuses a commit that has a `.wtmag` at its top, whatever kind of thing it is.
 pub(super) fn refuse_commit(repo: &gix::Repository, id: ObjectId) -> Result<(), Error> {
@@ -78,6 +80,38 @@ pub fn write_brief(worktree: &Path, text: &str, journal: &mut Journal) -> Result
     replace(&dir, worktree, ".gitignore", b"*\n")?;
     replace(&dir, worktree, BRIEF, text.as_bytes())?;
     Ok(worktree.join(DIR).join(BRIEF))
+}
+
+/// Writes a text to the first `.wtmag/message-<n>.md` that is free, readable for the user alone. Its
+/// path in the worktree comes back.
+///
+/// # Errors
+/// As [`write_brief`].
+pub fn write_message(worktree: &Path, text: &str) -> Result<String, Error> {
+    refuse_worktree(worktree)?;
+    let dir = open_dir(worktree)?;
+    replace(&dir, worktree, ".gitignore", b"*\n")?;
+    let name = reserve(&dir, worktree)?;
+    replace(&dir, worktree, &name, text.as_bytes()).inspect_err(|_| unlink(&dir, &name))?;
+    Ok(format!("{DIR}/{name}"))
+}
+
+/// Makes an empty file of a name that nobody else has, or gets at the same time.
+fn reserve(dir: &OwnedFd, worktree: &Path) -> Result<String, Error> {
+    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    for number in 1..MAX_MESSAGES {
+        let name = format!("message-{number}.md");
+        match openat(dir, name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR) {
+            Ok(_) => return Ok(name),
+            Err(Errno::EEXIST) => {}
+            Err(it) => {
+                let path = worktree.join(DIR).join(name);
+                return Err(Error::Io { act: "write", path, source: it.into() });
+            }
+        }
+    }
+    let what = "full of messages";
+    Err(Error::Unsafe { path: worktree.join(DIR), what })
 }
 
 /// Puts an earlier brief back, or takes ours away.

@@ -115,6 +115,9 @@ pub struct NewDelivery {
     pub text: String,
     pub submit: bool,
     pub interrupt: bool,
+    /// The file in the worktree that holds what `text` announces.
+    #[serde(default)]
+    pub file: Option<String>,
 }
 
 /// What is to be removed with a worker. The asker has checked that nothing is lost by it.

@@ -22,6 +22,9 @@ pub struct Delivery {
     pub id: DeliveryId,
     pub worker: WorkerId,
     pub text: String,
+    /// The file in the worktree that holds what `text` announces.
+    #[serde(default)]
+    pub file: Option<String>,
     pub mode: DeliveryMode,
     /// Press Enter; false leaves the text in the box.
     pub submit: bool,

@@ -55,6 +55,8 @@ pub struct StateView<'a> {
 pub struct DeliveryView<'a> {
     pub id: u64,
     pub worker: &'a str,
+    /// The file in the worktree that the text announces; null when it is the text itself.
+    pub file: Option<&'a str>,
     pub mode: DeliveryMode,
     pub step: Step,
     /// Why it waits, in words; null when it does not.
@@ -147,6 +149,7 @@ impl<'a> From<&'a Delivery> for DeliveryView<'a> {
         Self {
             id: delivery.id.0,
             worker: delivery.worker.as_str(),
+            file: delivery.file.as_deref(),
             mode: delivery.mode,
             step: delivery.step,
             held: delivery.held.as_ref().map(Hold::to_string),

@@ -29,6 +29,7 @@ interrupt = ["Escape"]
 top = '^─{20,}$'
 bottom = '^─{20,}$'
 prompt = '^> ?'
+folded = ['^\[Pasted #\d+ .*\]$']
 [[rule]]
 state = "ready"
 in = "footer"

@@ -18,6 +18,39 @@ fn a_text_arrives_with_a_receipt() {
 }
 
 #[test]
+fn a_text_too_long_for_the_box_is_announced_from_a_file() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    desk.wtmag(&["wait", &id, "--until", "idle"]).success();
+    let long: String = (0..1000).map(|n| format!("line {n} of a long text, ünïcödé\n")).collect();
+    let file = desk.sandbox.put("home/text", &long).display().to_string();
+    let worktree = desk.list(&[])[0]["worktree"].as_str().unwrap().to_owned();
+    let dir = std::path::Path::new(&worktree).join(".wtmag");
+    let path = |name: &str| dir.join(name);
+    // Whatever a commit or an agent has put there is neither read nor written through.
+    let outside = desk.sandbox.put("home/outside", "mine");
+    std::os::unix::fs::symlink(&outside, path("message-1.md")).unwrap();
+    let sent = desk.wtmag(&["send", &id, "--file", &file, "--wait=idle", "--json"]).json();
+    assert_eq!(sent[0]["file"], ".wtmag/message-2.md");
+    assert_eq!(std::fs::read_to_string(path("message-2.md")).unwrap(), long);
+    assert_eq!(std::fs::read_to_string(outside).unwrap(), "mine");
+    let line = "Read ./.wtmag/message-2.md and treat it as a message to you.";
+    assert_eq!(desk.sandbox.agent_log().turns(Some(&id)), [BOOTSTRAP, line]);
+    assert!(desk.wtmag(&["receipts"]).success().contains("as .wtmag/message-2.md"));
+    let git = desk.sandbox.run("git").args(["status", "--porcelain"]).cwd(&worktree).run();
+    assert_eq!(git.success(), "");
+
+    std::fs::remove_dir_all(&dir).unwrap();
+    std::os::unix::fs::symlink(desk.sandbox.path("home"), &dir).unwrap();
+    let said = desk.wtmag(&["send", &id, "--file", &file]).failure(1);
+    assert!(said.contains("a symbolic link, not a directory of yours"), "{said}");
+    assert!(said.contains("hint: `--paste`"), "{said}");
+    assert!(!desk.sandbox.path("home/message-1.md").exists());
+    desk.wtmag(&["send", &id, "--file", &file, "--paste", "--wait"]).success();
+    assert_eq!(desk.sandbox.agent_log().turns(Some(&id))[2], long);
+}
+
+#[test]
 fn a_text_for_a_busy_agent_is_held_and_can_be_withdrawn() {
     let desk = Desk::new();
     let id = desk.worker_of("slow", "topic");

@@ -136,6 +136,7 @@ impl State {
             return not_found(out, ticket, &new.worker);
         }
         let mut delivery = self.new_delivery(now, &new.worker, new.text, DeliveryMode::Ready);
+        delivery.file = new.file;
         delivery.submit = new.submit;
         delivery.interrupt = new.interrupt;
         let seq = self.seq;

@@ -252,6 +252,7 @@ impl State {
             id: DeliveryId(self.last_delivery),
             worker: worker.clone(),
             text,
+            file: None,
             mode,
             submit: true,
             interrupt: false,

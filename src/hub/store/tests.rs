@@ -52,6 +52,7 @@ fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         id: DeliveryId(id),
         worker: worker.parse().unwrap(),
         text: "x".into(),
+        file: None,
         mode: DeliveryMode::Ready,
         submit: true,
         interrupt: false,

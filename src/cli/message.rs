@@ -1,0 +1,91 @@
+//! A text on its way to an agent: as it is, or in a file of its worktree and announced by one line.
+use super::Failure;
+use crate::{
+    agents::{self, Profile, profile::Paste},
+    git,
+    model::{NewDelivery, Worker},
+};
+
+/// What the hub is to deliver for `text`. One that is longer than the agent's box takes well is
+/// written into the worktree first.
+pub(super) fn compose(worker: &Worker, text: &str, paste: bool) -> Result<NewDelivery, Failure> {
+    let mut new = NewDelivery {
+        worker: worker.id.clone(),
+        text: text.to_owned(),
+        submit: true,
+        interrupt: false,
+        file: None,
+    };
+    if paste || !worker.is_live() || is_comfortable(&limits(worker)?, text) {
+        return Ok(new);
+    }
+    let file = git::exclude::write_message(&worker.worktree, text).map_err(|error| {
+        Failure::from(error).hint("`--paste` types it into the box, however long it is")
+    })?;
+    new.text = format!("Read ./{file} and treat it as a message to you.");
+    new.file = Some(file);
+    Ok(new)
+}
+
+fn limits(worker: &Worker) -> Result<Paste, Failure> {
+    let agent = &worker.agent;
+    if let Some(text) = &agent.profile_text {
+        return Ok(Profile::parse(&agent.profile, text)?.paste);
+    }
+    let profile = Profile::shared(&agent.profile).or_else(|| Profile::shared(agents::GENERIC));
+    Ok(profile.map(|it| it.paste.clone()).unwrap_or_default())
+}
+
+fn is_comfortable(limits: &Paste, text: &str) -> bool {
+    text.len() <= limits.comfortable_bytes && text.lines().count() <= limits.comfortable_lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::samples;
+
+    #[track_caller]
+    fn check(profile: &str, text: &str, want: Option<&str>) {
+        let dir = tempfile::tempdir().unwrap();
+        gix::init(dir.path()).unwrap();
+        let mut worker = samples::worker("a");
+        worker.agent.profile = profile.to_owned();
+        worker.worktree = dir.path().to_owned();
+        let new = compose(&worker, text, false).unwrap();
+        assert_eq!(new.file.as_deref(), want);
+        let path = dir.path().join(new.file.clone().unwrap_or_default());
+        match want {
+            Some(file) => {
+                assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+                assert_eq!(new.text, format!("Read ./{file} and treat it as a message to you."));
+            }
+            None => assert_eq!(new.text, text),
+        }
+    }
+
+    #[test]
+    fn what_a_box_takes_well_is_typed_and_the_rest_is_announced() {
+        let file = Some(".wtmag/message-1.md");
+        check("generic", "one line", None);
+        check("generic", "two\nlines", file);
+        check("claude", "two\nlines", None);
+        check("claude", &"long ".repeat(4000), file);
+        check("a profile of a later version", "two\nlines", file);
+    }
+
+    #[test]
+    fn a_profile_says_what_its_box_takes_well() {
+        let dir = tempfile::tempdir().unwrap();
+        gix::init(dir.path()).unwrap();
+        let mut worker = samples::worker("a");
+        worker.worktree = dir.path().to_owned();
+        worker.agent.profile_text = Some("name = 'x'\n[paste]\ncomfortable_bytes = 4".to_owned());
+        assert_eq!(compose(&worker, "four", false).unwrap().file, None);
+        assert!(compose(&worker, "fives", false).unwrap().file.is_some());
+        assert_eq!(compose(&worker, "fives", true).unwrap().text, "fives");
+        worker.worktree = dir.path().join("gone");
+        let failure = compose(&worker, "fives", false).unwrap_err().to_string();
+        assert!(failure.contains("--paste"), "{failure}");
+    }
+}
