@@ -15,6 +15,7 @@ mod delivery;
 mod demo;
 mod doctor;
 mod hazards;
+mod hooks;
 mod hub;
 mod pane;
 mod plugin;

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use clap::Parser as _;
+
 use crate::{
     model::{Hook, PaneId, WorkerId},
     pane::report,
@@ -64,6 +66,28 @@ struct Notify {
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Longer payloads are cut off, and then mean nothing.
 const MAX_PAYLOAD: u64 = 4 << 20;
+
+/// The verb by itself, without all that the others need: it runs at each turn of each agent.
+#[derive(clap::Parser)]
+#[command(name = "wtmag hook")]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+/// Runs it from the words behind `wtmag`. What cannot be understood comes from another version's
+/// plug-in, and for claude an exit code of 2 would forbid what it is about to do.
+pub(super) fn main(words: &[OsString]) -> ExitCode {
+    match Line::try_parse_from(words) {
+        Ok(line) => run(line.args),
+        Err(error) => {
+            if !error.use_stderr() {
+                error.print().unwrap_or_default();
+            }
+            ExitCode::SUCCESS
+        }
+    }
+}
 
 /// Says it and succeeds: an agent that is told of a failure would show it, or stop.
 pub(crate) fn run(args: Args) -> ExitCode {

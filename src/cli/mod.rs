@@ -106,6 +106,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(true) => return ExitCode::SUCCESS,
         Err(error) => return failure::usage(&error, false),
     }
+    if let Some(words) = args.get(1..).filter(|it| it.first().is_some_and(|it| it == "hook")) {
+        return hook::main(words);
+    }
     let parsed = match Args::try_parse_from(&args) {
         Ok(parsed) => parsed,
         Err(error) => return failure::usage(&error, wants_json(&args)),

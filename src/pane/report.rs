@@ -17,8 +17,8 @@ use crate::{
     wire::{self, Frame, Hello, Request},
 };
 
-/// Longest wait for the hub's answer.
-const ANSWER: Duration = Duration::from_millis(30);
+/// Longest wait for the hub's answer: with all else that a report takes, 30 ms.
+const ANSWER: Duration = Duration::from_millis(25);
 
 /// Longest wait until the report is in the hub's socket. That takes no time, unless the machine is
 /// busy or a stopped hub has as many callers as the system lets wait.

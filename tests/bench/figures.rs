@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::support::{Crew, Sandbox, Seen, eventually};
+use super::support::{Crew, Sandbox, Seen, eventually, hook};
 
 const SOON: Duration = Duration::from_secs(120);
 /// Workers that `wtmag list` lists.
@@ -17,10 +17,13 @@ const FPS: &str = "10";
 /// Before and during a measurement of processor time.
 const SETTLE: Duration = Duration::from_secs(10);
 const SPAN: Duration = Duration::from_secs(20);
+/// Reports of an agent's hook that are timed.
+const N_HOOKS: usize = 300;
 /// First prompts that are timed.
 const N_PROMPTS: usize = 30;
 
 pub(crate) fn print() {
+    hooks();
     first_prompts();
     lists();
     spinners();
@@ -44,6 +47,28 @@ fn first_prompts() {
         sandbox.tmux().run(["kill-window", "-t", &worker.place.window.to_string()]);
     }
     println!("agent ready on its screen to Enter, {N_PROMPTS} agents: {}", spread(delays, "ms"));
+}
+
+/// For how long an agent is held up at the end of a turn.
+fn hooks() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let (worker, delivery) = crew.hire_as("claude", "x", Seen::Alone, &["cat"]);
+    crew.take_back(delivery);
+    let pid = crew.pid().to_string();
+    let signal = |name: &str| sandbox.run("kill").args([name, &pid]).run_quietly();
+    let print = |hub: &str| {
+        let time = |_| hook(&sandbox, &worker, "done").time().as_micros();
+        let mut times: Vec<u128> = (0..N_HOOKS).map(time).collect();
+        times.sort_unstable();
+        let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+        println!("wtmag hook, hub {hub}: p50 {} us, p99 {} us", at(50), at(99));
+    };
+    print("up");
+    signal("-STOP");
+    print("stopped");
+    signal("-KILL");
+    print("gone");
 }
 
 fn lists() {

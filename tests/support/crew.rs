@@ -13,7 +13,7 @@ use wtmag::{
     paths::StateDir,
 };
 
-use super::{Sandbox, programs};
+use super::{Run, Sandbox, programs};
 
 /// A connection to the sandbox's hub.
 pub(crate) struct Crew {
@@ -168,6 +168,23 @@ impl Crew {
     pub(crate) fn word(&mut self, worker: &Worker) -> String {
         self.show(worker).0.state.word().to_string()
     }
+}
+
+/// `wtmag hook claude` as the worker's agent runs it at the end of a turn, when it has said this. Whether the hub that
+/// the worker was made by still runs does not matter.
+#[track_caller]
+pub(crate) fn hook(sandbox: &Sandbox, worker: &Worker, message: &str) -> Run {
+    let dir = state_dir(sandbox);
+    let about: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.join("hub.json")).unwrap()).unwrap();
+    let payload = serde_json::json!({
+        "hook_event_name": "Stop", "session_id": "s", "last_assistant_message": message,
+    });
+    let run = sandbox.wtmag_in(&worker.place.pane.to_string(), ["hook", "claude"]);
+    run.env("WTMAG_WORKER", worker.id.as_str())
+        .env("WTMAG_SOCKET", about["socket"].as_str().unwrap())
+        .env("WTMAG_SPOOL", dir.join("spool"))
+        .input(payload.to_string())
 }
 
 /// The directory of the sandbox's only hub, running or not.

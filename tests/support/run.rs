@@ -7,7 +7,7 @@ use std::{
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::wait::eventually;
@@ -73,6 +73,19 @@ impl Run {
     pub(crate) fn run_quietly(mut self) {
         self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         assert!(self.command.status().unwrap().success(), "{:?}", self.command);
+    }
+
+    /// The same, given its input, and how long it took.
+    #[track_caller]
+    pub(crate) fn time(mut self) -> Duration {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let started = Instant::now();
+        let mut child = self.command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&self.input).unwrap();
+        let status = child.wait().unwrap();
+        let took = started.elapsed();
+        assert!(status.success(), "{:?}", self.command);
+        took
     }
 
     #[track_caller]
