@@ -172,6 +172,10 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         Happened::Placed { placement, session } => {
             plain("moved", format!("{placement} {}", session.as_deref().unwrap_or_default()))
         }
+        Happened::Worktree { path: Some(path) } => {
+            plain("worktree moved", path.display().to_string())
+        }
+        Happened::Worktree { path: None } => plain("worktree gone", String::new()),
         Happened::Told { about, text } => plain(about, text.clone()),
         Happened::CleanupStarted => plain("cleanup", String::new()),
         Happened::CleanupFailed { error } => plain("cleanup failed", error.clone()),
