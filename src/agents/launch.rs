@@ -2,8 +2,8 @@
 //!
 //! Knows the profile's data and strings. Nothing is guessed: what the profile has no words for is an
 //! error, before anything is created. Placeholders in the profile's arguments: `{provider}`,
-//! `{model}`, `{thinking}`, `{session}`, `{path}`, `{dir}`, and `{dir_toml}`, the directory as a
-//! quoted TOML string.
+//! `{model}`, `{thinking}`, `{session}`, `{dir}`, and in TOML's own quotes `{dir_toml}` and the list
+//! `{paths_toml}`.
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde_json::Value;
@@ -49,7 +49,8 @@ pub struct Request<'a> {
     pub prompt_flag: Option<&'a str>,
     /// A directory that the user wants trusted without a question.
     pub trust: Option<&'a str>,
-    /// Directories outside the worktree that a sandboxed agent must write: [`commit_dirs`].
+    /// Directories outside the worktree that a sandboxed agent must write: [`commit_dirs`], and
+    /// those that the user's own settings name, as these are replaced.
     pub writable: &'a [String],
     pub resume: Option<&'a Resume>,
     pub wire: Option<&'a Wire>,
@@ -175,8 +176,9 @@ pub fn launch(profile: &Profile, request: &Request<'_>) -> Result<Launch, Error>
     if request.plan {
         build.add("plan mode", &spec.plan, &[])?;
     }
-    for path in request.writable {
-        build.argv.extend(filled(&spec.writable, &[("path", path)]));
+    if !request.writable.is_empty() {
+        let list = toml::Value::from(request.writable.to_vec()).to_string();
+        build.argv.extend(filled(&spec.writable, &[("paths_toml", &list)]));
     }
     if let Some(dir) = request.trust {
         let quoted = toml::Value::from(dir).to_string();
@@ -536,14 +538,11 @@ mod tests {
             "0-1",
             "--search",
             "--no-daemon",
-            "--add-dir",
-            "/r/.git/objects",
-            "--add-dir",
-            "/r/.git/refs",
-            "--add-dir",
-            "/r/.git/logs",
-            "--add-dir",
-            "/r/.git/worktrees/x",
+            "-c",
+            concat!(
+                "sandbox_workspace_write.writable_roots=",
+                r#"["/r/.git/objects", "/r/.git/refs", "/r/.git/logs", "/r/.git/worktrees/x"]"#
+            ),
             "-c",
             "projects={'/w/a \"b\" {path}'={trust_level=\"trusted\"}}",
             "-c",

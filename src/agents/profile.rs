@@ -196,7 +196,7 @@ pub struct LaunchSpec {
     /// `{session}`: the agent's own id of it.
     pub resume: Vec<String>,
     pub resume_latest: Vec<String>,
-    /// Once for each `{path}` outside the worktree that the agent must write.
+    /// `{paths_toml}`: what the agent must write outside the worktree.
     pub writable: Vec<String>,
 }
 

@@ -10,7 +10,7 @@ use crate::{
     agents::{
         Launch,
         hooks::{Wire, Wiring, wire},
-        launch::{Error, Model, Request, launch},
+        launch::{Error, Model, Request, commit_dirs, launch},
         profile::HooksKind,
     },
     brief::BOOTSTRAP,
@@ -65,8 +65,7 @@ impl Chosen {
         common_dir: &Path,
         hub: &Whereabouts,
     ) -> Result<(Launch, Vec<String>), Failure> {
-        let dirs = [made.git_dir.as_path(), common_dir];
-        let writable: Vec<String> = dirs.iter().map(|it| it.display().to_string()).collect();
+        let writable = self.writable(env, made, common_dir);
         let worktree = made.path.display().to_string();
         let trust = (self.block.trust == Trust::Worktree).then_some(worktree.as_str());
         let wire = self.wire(env, hub);
@@ -156,10 +155,27 @@ impl Chosen {
         )
     }
 
+    /// What the agent must write to commit, and what it may write already: a launch names all.
+    fn writable(&self, env: &Env, made: &Made, common_dir: &Path) -> Vec<String> {
+        let text = |path: &Path| path.display().to_string();
+        let ours = commit_dirs(&text(common_dir), &text(&made.git_dir));
+        let is_codex = self.kind() == Some(HooksKind::Codex);
+        let theirs = is_codex.then(|| {
+            let config = codex_config(env)?;
+            let roots = config.get("sandbox_workspace_write")?.get("writable_roots")?;
+            strings(roots)
+        });
+        theirs.flatten().into_iter().flatten().chain(ours).collect()
+    }
+
+    fn kind(&self) -> Option<HooksKind> {
+        self.profile.profile.hooks.as_ref().map(|it| it.kind)
+    }
+
     /// What makes the agent report its turns, unless the user does not want that.
     fn wire(&self, env: &Env, hub: &Whereabouts) -> Option<Wire> {
-        let spec = self.profile.profile.hooks.as_ref().filter(|_| self.block.hooks)?;
-        let kind = match spec.kind {
+        let dialect = self.kind().filter(|_| self.block.hooks)?;
+        let kind = match dialect {
             HooksKind::Claude => "claude",
             HooksKind::Codex => "codex",
             HooksKind::Opencode => "opencode",
@@ -168,23 +184,27 @@ impl Chosen {
         let program = hub.program.to_str()?.to_owned();
         let plugin = hub.state.root().join("plugins").join(format!("wtmag-{kind}"));
         Some(wire(
-            spec.kind,
+            dialect,
             &Wiring {
                 command: vec![program, "hook".to_owned(), kind.to_owned()],
                 plugin: plugin.to_str()?.to_owned(),
-                notify: (spec.kind == HooksKind::Codex).then(|| codex_notify(env)).flatten(),
+                // The user's own command, which ours takes the place of.
+                notify: (dialect == HooksKind::Codex)
+                    .then(|| strings(codex_config(env)?.get("notify")?))
+                    .flatten(),
             },
         ))
     }
 }
 
-/// The `notify` command of the user's own codex settings, which a launch replaces.
-fn codex_notify(env: &Env) -> Option<Vec<String>> {
+/// The user's own settings of codex.
+fn codex_config(env: &Env) -> Option<toml::Table> {
     let dir = env.var("CODEX_HOME").map_or_else(|| env.home().join(".codex"), Into::into);
-    let text = std::fs::read_to_string(dir.join("config.toml")).ok()?;
-    let table: toml::Table = text.parse().ok()?;
-    let words = table.get("notify")?.as_array()?.iter();
-    words.map(|it| it.as_str().map(str::to_owned)).collect()
+    std::fs::read_to_string(dir.join("config.toml")).ok()?.parse().ok()
+}
+
+fn strings(list: &toml::Value) -> Option<Vec<String>> {
+    list.as_array()?.iter().map(|it| it.as_str().map(str::to_owned)).collect()
 }
 
 /// One file for all workers: it holds nothing of any one of them.

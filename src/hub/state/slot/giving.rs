@@ -9,7 +9,7 @@ use crate::{
     },
     delivery::{Content, Do, Input, Look, Machine},
     hub::state::{Act, Acted, Effect},
-    model::{Delivery, DeliveryId, DeliveryMode, Happened, Hold, Now, Sample, Verdict},
+    model::{Delivery, DeliveryId, DeliveryMode, Happened, Hold, Now, Sample, Step, Verdict},
 };
 
 /// What it is to be given.
@@ -118,8 +118,9 @@ impl Slot {
             self.queue.pop_front();
             self.before = None;
             self.echo = None;
+            let began = delivery.step == Step::Accepted && delivery.submit;
             self.receipt = Some(delivery);
-            self.track(now, Seen::SentDone, out);
+            self.track(now, if began { Seen::Accepted } else { Seen::SentDone }, out);
             self.want_look(now.steady + SETTLE);
         }
     }
