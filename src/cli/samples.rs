@@ -31,6 +31,7 @@ pub(crate) fn worker(id: &str) -> Worker {
             argv: vec!["claude".into()],
             model: None,
             delivery: DeliveryMode::Ready,
+            trust: false,
         },
         placement: Placement::Window,
         place: Place {

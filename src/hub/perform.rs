@@ -127,6 +127,7 @@ impl Performer {
             | Effect::MakeWindow(_)
             | Effect::Look { .. }
             | Effect::Act { .. }
+            | Effect::Press { .. }
             | Effect::Promote { .. }
             | Effect::CloseWindow { .. }
             | Effect::Status { .. }
@@ -178,6 +179,12 @@ async fn on_tmux(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
         Effect::Act { worker, delivery, pane, command, act } => {
             let acted = do_act(tmux, pane, &Guard { command }, act).await;
             Input::Acted { worker, delivery, acted: acted.map_err(|error| words(&error)) }
+        }
+        Effect::Press { pane, command, key } => {
+            let guard = Guard { command };
+            let pressed = do_act(tmux, pane, &guard, Act::Keys(vec![key])).await;
+            ignore("press", pressed.map(drop));
+            return None;
         }
         Effect::Promote { ticket, worker, window, name, cwd } => {
             let done = tmux.promote(window, &name, &cwd).await.map_err(|error| words(&error));

@@ -292,6 +292,7 @@ impl Hub {
                 | Effect::MakeWindow(_)
                 | Effect::Look { .. }
                 | Effect::Act { .. }
+                | Effect::Press { .. }
                 | Effect::Promote { .. }
                 | Effect::CloseWindow { .. }
                 | Effect::Cleanup { .. }

@@ -75,6 +75,9 @@ pub struct Agent {
     pub argv: Vec<String>,
     pub model: Option<String>,
     pub delivery: DeliveryMode,
+    /// The user wants its question answered whether the worktree is to be trusted.
+    #[serde(default)]
+    pub trust: bool,
 }
 
 /// How the worker is shown.

@@ -213,6 +213,7 @@ pub(super) mod tests {
                 argv: vec!["claude".to_owned()],
                 model: None,
                 delivery: DeliveryMode::Ready,
+                trust: false,
             },
             placement: Placement::Window,
             place: Place {

@@ -105,6 +105,7 @@ impl Crew {
             argv: argv.iter().map(|&it| it.to_owned()).collect(),
             model: None,
             delivery: DeliveryMode::Ready,
+            trust: false,
         };
         let worktree = self.worktrees.join(name);
         std::fs::create_dir_all(&worktree).unwrap();

@@ -95,6 +95,7 @@ impl Chosen {
             argv,
             model: self.model.as_ref().map(Model::to_string),
             delivery: self.block.delivery,
+            trust: self.block.trust == Trust::Worktree,
         }
     }
 

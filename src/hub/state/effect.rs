@@ -76,6 +76,12 @@ pub enum Effect {
         command: String,
         act: Act,
     },
+    /// Press a key in a pane whose foreground command is this one.
+    Press {
+        pane: PaneId,
+        command: String,
+        key: String,
+    },
     Promote {
         ticket: Ticket,
         worker: WorkerId,

@@ -1,5 +1,6 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
 mod moving;
+mod trusting;
 
 use super::*;
 use crate::model::{
@@ -67,6 +68,7 @@ fn new_worker(id: &WorkerId) -> NewWorker {
             argv: vec!["claude".into()],
             model: None,
             delivery: DeliveryMode::Ready,
+            trust: false,
         },
         pr: None,
         parent: None,

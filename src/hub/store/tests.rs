@@ -25,6 +25,7 @@ fn worker(id: &str) -> Worker {
             argv: vec!["pi".into()],
             model: None,
             delivery: DeliveryMode::Ready,
+            trust: false,
         },
         placement: Placement::Window,
         place: Place {

@@ -177,7 +177,7 @@ fn content(
 }
 
 /// What keeps keys from the agent, whatever it shows.
-fn obstacle(profile: &Profile, sample: &Sample) -> Option<Hold> {
+pub(super) fn obstacle(profile: &Profile, sample: &Sample) -> Option<Hold> {
     if sample.in_mode {
         return Some(Hold::PaneMode);
     }

@@ -144,6 +144,7 @@ impl Slot {
         self.keep(&sample);
         (self.last, self.verdict) = (Some(sample), verdict);
         self.step_delivery(now, out);
+        self.answer_trust(now, out);
         if self.is_obstructed() {
             self.want_look(now.steady + OBSTRUCTED);
         }

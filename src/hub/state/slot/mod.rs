@@ -1,6 +1,7 @@
 //! One worker inside the hub: its record, when to look at it, its tracker and its deliveries.
 mod giving;
 mod looking;
+mod trusting;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -53,6 +54,7 @@ pub(super) struct Slot {
     gone: bool,
     /// When a shell that has not come to the agent is called stuck.
     start_limit: Option<Instant>,
+    answer: trusting::Answer,
     notes: Notes,
 }
 
@@ -163,6 +165,7 @@ impl Slot {
             heard: None,
             gone: false,
             start_limit,
+            answer: trusting::Answer::default(),
             notes: Notes::default(),
         })
     }
