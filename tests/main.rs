@@ -20,6 +20,7 @@ mod hub;
 mod pane;
 mod plugin;
 mod recordings;
+mod real_agents;
 mod skill;
 mod sources;
 mod stage;

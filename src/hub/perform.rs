@@ -156,11 +156,7 @@ async fn on_tmux(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
         Effect::ListPanes { after } => {
             time::sleep(after).await;
             let rows = tmux.panes().await.map_err(|error| words(&error));
-            let fleet = tmux.info().fleet;
-            let seen = |rows: Vec<PaneRow>| {
-                rows.into_iter().filter_map(|row| pane_seen(row, fleet)).collect()
-            };
-            Input::Panes(rows.map(seen))
+            Input::Panes(rows.map(|rows| panes_seen(rows, tmux.info().fleet)))
         }
         Effect::FindSession { ticket, caller } => {
             let found = tmux.caller_session(caller.pane, caller.session).await;
@@ -390,6 +386,10 @@ async fn do_act(
             Acted::Refused(Hold::Foreground)
         }
     })
+}
+
+fn panes_seen(rows: Vec<PaneRow>, fleet: SessionId) -> Vec<PaneSeen> {
+    rows.into_iter().filter_map(|row| pane_seen(row, fleet)).collect()
 }
 
 fn pane_seen(row: PaneRow, fleet: SessionId) -> Option<PaneSeen> {

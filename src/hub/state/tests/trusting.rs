@@ -22,9 +22,9 @@ fn keys(hub: &mut Hub, id: &WorkerId, screen: &Sample) -> Vec<String> {
     let end = hub.ms + 6000;
     while hub.ms < end {
         let out = hub.look(id, screen);
-        keys.extend(out.into_iter().filter_map(|it| match it {
-            Effect::Press { key, .. } => Some(key),
-            _ => None,
+        keys.extend(out.into_iter().filter_map(|it| {
+            let Effect::Press { key, .. } = it else { return None };
+            Some(key)
         }));
         hub.after(100).give(Input::Rang(PANE));
     }
