@@ -55,8 +55,8 @@ impl Desk {
         let port = serve_model(&mut sandbox);
         let repo = sandbox.repo("blog");
         if kind.name == "pi" {
-            // Without it pi asks for no trust.
-            repo.commit(".pi/notes.md", "notes\n");
+            // Without settings in the project, pi asks for no trust.
+            repo.commit(".pi/settings.json", "{}\n");
             repo.git(["push", "--quiet"]);
         }
         let repo = repo.dir.canonicalize().unwrap();
@@ -235,4 +235,10 @@ fn install(sandbox: &Sandbox, kind: &Kind, bin: &Path, port: u16, trusted: &[Pat
     }
     writeln!(script, "exec '{}' \"$@\"", bin.join(kind.name).display()).unwrap();
     sandbox.put_executable(format!("agents/{}", kind.name), &script);
+}
+
+/// A time of `wtmag`'s JSON.
+pub(super) fn unix_ms(at: &Value) -> u64 {
+    let at: jiff::Timestamp = at.as_str().unwrap().parse().unwrap();
+    u64::try_from(at.as_millisecond()).unwrap()
 }
