@@ -178,7 +178,7 @@ async fn on_tmux(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
         }
         Effect::Press { pane, command, key } => {
             let guard = Guard { command };
-            let pressed = do_act(tmux, pane, &guard, Act::Keys(vec![key])).await;
+            let pressed = do_act(tmux, pane, &guard, Act::Keys(vec![key], Duration::ZERO)).await;
             ignore("press", pressed.map(drop));
             return None;
         }
@@ -373,10 +373,7 @@ async fn do_act(
     let acted = match act {
         Act::Paste(text) => tmux.paste(pane, guard, &text).await?,
         Act::Enter => tmux.enter(pane, guard).await?,
-        Act::Keys(keys) => {
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            tmux.keys(pane, guard, &keys).await?
-        }
+        Act::Keys(keys, gap) => press(&tmux, pane, guard, (&keys, gap)).await?,
     };
     Ok(match acted {
         TmuxActed::Done => Acted::Done,
@@ -390,6 +387,25 @@ async fn do_act(
 
 fn panes_seen(rows: Vec<PaneRow>, fleet: SessionId) -> Vec<PaneSeen> {
     rows.into_iter().filter_map(|row| pane_seen(row, fleet)).collect()
+}
+
+/// Stops at the first key that the guard refuses.
+async fn press(
+    tmux: &Connection,
+    pane: PaneId,
+    guard: &Guard,
+    (keys, gap): (&[String], Duration),
+) -> Result<TmuxActed, Error> {
+    for (n, key) in keys.iter().enumerate() {
+        if n > 0 {
+            time::sleep(gap).await;
+        }
+        let acted = tmux.keys(pane, guard, &[key]).await?;
+        if acted != TmuxActed::Done {
+            return Ok(acted);
+        }
+    }
+    Ok(TmuxActed::Done)
 }
 
 fn pane_seen(row: PaneRow, fleet: SessionId) -> Option<PaneSeen> {

@@ -78,8 +78,9 @@ fn a_running_turn_is_interrupted_for_a_text_that_cannot_wait(kind: &'static Kind
         let ran = desk.wtmag(&args).run();
         assert_eq!(ran.code, 0, "{ran}\n{}", desk.account(worker));
         desk.wait(worker, "idle");
-        let last = desk.prompts().last().cloned();
-        assert_eq!(last.as_deref(), Some("Stop and look"), "{}", desk.account(worker));
+        // claude says besides that it was interrupted.
+        let last = desk.prompts().last().is_some_and(|it| it.ends_with("Stop and look"));
+        assert!(last, "{}", desk.account(worker));
         assert!(!desk.capture(worker).contains("word15"), "{}", desk.account(worker));
     });
 }

@@ -38,7 +38,8 @@ pub struct WindowSpec {
 pub enum Act {
     Paste(String),
     Enter,
-    Keys(Vec<String>),
+    /// One after the other, with this long between two.
+    Keys(Vec<String>, Duration),
 }
 
 /// What the hub does to the world.

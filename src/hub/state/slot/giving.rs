@@ -107,8 +107,9 @@ impl Slot {
                 }
                 Do::Enter => self.act(&delivery, Act::Enter, out),
                 Do::Interrupt => {
-                    let keys = self.profile.keys.interrupt.clone();
-                    self.act(&delivery, Act::Keys(keys), out);
+                    let keys = &self.profile.keys;
+                    let act = Act::Keys(keys.interrupt.clone(), keys.interrupt_gap);
+                    self.act(&delivery, act, out);
                 }
                 Do::Look(after) => self.want_look(now.steady + after),
             }
