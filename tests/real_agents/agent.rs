@@ -17,8 +17,8 @@ pub(super) struct Kind {
     pub escapes: usize,
     /// Its word for what it shows when the provider fails.
     pub failing: &'static str,
-    /// Its hooks tell that it took a prompt.
-    pub tells_prompts: bool,
+    /// Part of what it draws when a turn begins.
+    pub spinner: &'static str,
 }
 
 pub(super) const CLAUDE: Kind = Kind {
@@ -30,7 +30,7 @@ pub(super) const CLAUDE: Kind = Kind {
     quit: &["C-c", "C-c"],
     escapes: 1,
     failing: "retrying",
-    tells_prompts: true,
+    spinner: "interrupt",
 };
 
 pub(super) const CODEX: Kind = Kind {
@@ -42,7 +42,7 @@ pub(super) const CODEX: Kind = Kind {
     quit: &["C-c"],
     escapes: 1,
     failing: "failed",
-    tells_prompts: false,
+    spinner: "Working",
 };
 
 pub(super) const OPENCODE: Kind = Kind {
@@ -54,7 +54,7 @@ pub(super) const OPENCODE: Kind = Kind {
     quit: &["C-c"],
     escapes: 2,
     failing: "retrying",
-    tells_prompts: true,
+    spinner: "interrupt",
 };
 
 pub(super) const PI: Kind = Kind {
@@ -66,7 +66,7 @@ pub(super) const PI: Kind = Kind {
     quit: &["C-c", "C-c"],
     escapes: 1,
     failing: "retrying",
-    tells_prompts: true,
+    spinner: "Working",
 };
 
 /// One test of each name for each agent, whose body is the function of that name.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::agent::Kind;
 use crate::support::{BOOTSTRAP, Sandbox, eventually};
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/agents");
+pub(super) const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/agents");
 /// opencode takes up to 15 s to start on a busy machine.
 pub(super) const LONG: Duration = Duration::from_secs(60);
 pub(super) const SOON: Duration = Duration::from_secs(15);
@@ -228,6 +228,13 @@ fn install(sandbox: &Sandbox, kind: &Kind, bin: &Path, port: u16, trusted: &[Pat
     let seed = seed.args(["home", kind.name]).arg(sandbox.path("home"));
     let trust = trusted.iter().flat_map(|it| [Path::new("--trust"), it.as_path()]);
     let vars = seed.args(["--port", &port.to_string()]).args(trust).run().success();
+    if kind.name == "codex" {
+        // It lets commands write below /tmp, where we are: its sandbox would never be seen.
+        let path = sandbox.path("home/.codex/config.toml");
+        let seeded = std::fs::read_to_string(&path).unwrap();
+        let closed = "exclude_slash_tmp = true\nexclude_tmpdir_env_var = true\n";
+        sandbox.put(path, format!("{seeded}[sandbox_workspace_write]\n{closed}"));
+    }
     let mut script = "#!/bin/sh\nunset XDG_CONFIG_HOME XDG_STATE_HOME XDG_DATA_HOME XDG_CACHE_HOME\n".to_owned();
     for line in vars.lines() {
         let (name, value) = line.split_once('=').unwrap();

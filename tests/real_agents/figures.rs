@@ -1,1 +1,120 @@
-//! To come.
+//! How soon a state is known: by a hook, and by the screen alone. Times in ms; they are printed.
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{
+    agent::{Kind, for_each_agent},
+    desk::{Desk, FIXTURES, SOON, Setup, Worker, unix_ms},
+};
+use crate::support::{eventually, percentiles};
+
+for_each_agent! {
+    a_turn_that_ends_is_known_soon_by_hook,
+    states_are_known_soon_by_the_screen_alone,
+}
+
+const N_TURNS: usize = 10;
+
+fn a_turn_that_ends_is_known_soon_by_hook(kind: &'static Kind) {
+    let desk = Desk::new(kind, Setup { trusted: true, ..Setup::default() });
+    let worker = desk.settled("one");
+    let mut times = Vec::new();
+    for n in 0..N_TURNS {
+        let before = desk.last_event(&worker);
+        desk.send(&worker, &format!("Turn {n}"));
+        desk.wait(&worker, "idle");
+        let done = desk.requests().into_iter().rfind(|it| it["kind"] == "done").unwrap();
+        let idle = desk.turn_event(&worker, before, "idle");
+        assert_eq!(idle["source"], "hook", "{}", desk.account(&worker));
+        times.push(unix_ms(&idle["at"]).saturating_sub(ms(&done["t"])));
+    }
+    println!("{}: answer written to idle by hook: {}", kind.name, percentiles(times.clone()));
+    assert!(percentile(&mut times, 50) <= 150, "{times:?}");
+}
+
+fn states_are_known_soon_by_the_screen_alone(kind: &'static Kind) {
+    let desk = Desk::new(kind, Setup { trusted: true, no_hooks: true, ..Setup::default() });
+    let worker = desk.settled("one");
+    let output = Output::of(&desk, &worker);
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    let [working, idle, waiting] = &mut times;
+    for n in 0..N_TURNS {
+        let before = desk.last_event(&worker);
+        desk.send(&worker, &format!("Turn {n}"));
+        desk.wait(&worker, "idle");
+        let began = unix_ms(&desk.turn_event(&worker, before, "working")["at"]);
+        let ended = unix_ms(&desk.turn_event(&worker, before, "idle")["at"]);
+        // Both clocks are this machine's; the stamp may come after the look.
+        working.push(began.saturating_sub(output.first(kind.spinner, began - 1000)));
+        idle.push(ended - output.last_before(ended));
+    }
+    for _ in 0..kind.asks.map_or(0, |_| N_TURNS / 2) {
+        let (prompt, question) = kind.asks.unwrap();
+        let before = desk.last_event(&worker);
+        desk.send(&worker, prompt);
+        desk.wait(&worker, "waiting");
+        let known = unix_ms(&desk.turn_event(&worker, before, "waiting")["at"]);
+        waiting.push(known.saturating_sub(output.first(question, known - 3000)));
+        desk.press(&worker, &["Escape"]);
+        desk.wait(&worker, "idle");
+    }
+    for (name, times) in ["working", "idle", "waiting"].iter().zip(&times) {
+        println!("{}: drawn to {name} by screen: {}", kind.name, percentiles(times.clone()));
+    }
+    let mut all = times.concat();
+    assert!(percentile(&mut all, 50) <= 700, "{all:?}");
+    assert!(percentile(&mut all, 95) <= 1500, "{all:?}");
+}
+
+impl Desk {
+    /// The first turn of this name after an event.
+    #[track_caller]
+    fn turn_event(&self, worker: &Worker, since: u64, name: &str) -> Value {
+        let fits = |it: &Value| {
+            let value = &it["value"];
+            it["kind"] == "turn" && (value == name || value.get(name).is_some())
+        };
+        let mut new = self.events(worker).into_iter().filter(|it| it["seq"].as_u64().unwrap() > since);
+        let found = new.find(fits);
+        found.unwrap_or_else(|| panic!("no `{name}`: {}", self.account(worker)))
+    }
+}
+
+/// What a pane printed, and when.
+struct Output(PathBuf);
+
+impl Output {
+    fn of(desk: &Desk, worker: &Worker) -> Self {
+        let file = desk.sandbox.path("output.jsonl");
+        let line = format!("exec python3 {FIXTURES}/stamp_output.py {}", file.display());
+        desk.sandbox.tmux().run(["pipe-pane", "-t", &worker.pane, &line]);
+        eventually(SOON, "the file of the output", || file.exists().then_some(()));
+        Self(file)
+    }
+
+    fn chunks(&self) -> Vec<(u64, String)> {
+        let text = std::fs::read_to_string(&self.0).unwrap();
+        let lines = text.lines().filter_map(|it| serde_json::from_str::<Value>(it).ok());
+        lines.map(|it| (ms(&it["t"]), it["text"].as_str().unwrap().to_owned())).collect()
+    }
+
+    /// When a text was first printed after this time; this time, if it is on the screen still.
+    fn first(&self, text: &str, from: u64) -> u64 {
+        let mut chunks = self.chunks().into_iter();
+        chunks.find(|(at, it)| *at >= from && it.contains(text)).map_or(from, |it| it.0)
+    }
+
+    fn last_before(&self, end: u64) -> u64 {
+        self.chunks().into_iter().map(|it| it.0).filter(|at| *at <= end).max().unwrap()
+    }
+}
+
+fn ms(seconds: &Value) -> u64 {
+    format!("{:.0}", seconds.as_f64().unwrap() * 1000.0).parse().unwrap()
+}
+
+fn percentile(times: &mut [u64], n: usize) -> u64 {
+    times.sort_unstable();
+    times[(times.len() * n / 100).min(times.len() - 1)]
+}

@@ -1,1 +1,41 @@
-//! To come.
+//! How agents end: told to by a human, or killed.
+use super::{
+    agent::{Kind, for_each_agent},
+    desk::{Desk, Setup, Worker},
+};
+
+for_each_agent! {
+    an_agent_that_is_told_to_leave_is_exited,
+    an_agent_that_is_killed_is_exited_with_its_signal,
+}
+
+fn an_agent_that_is_told_to_leave_is_exited(kind: &'static Kind) {
+    for no_hooks in [false, true] {
+        let desk = Desk::new(kind, Setup { trusted: true, no_hooks, ..Setup::default() });
+        let worker = desk.settled("one");
+        desk.press(&worker, kind.quit);
+        desk.wait(&worker, "exited");
+        assert_eq!(word(&desk, &worker), "exited(0)", "{}", desk.account(&worker));
+    }
+}
+
+fn an_agent_that_is_killed_is_exited_with_its_signal(kind: &'static Kind) {
+    for no_hooks in [false, true] {
+        let desk = Desk::new(kind, Setup { trusted: true, no_hooks, ..Setup::default() });
+        let worker = desk.settled("one");
+        desk.send(&worker, "SLOW please");
+        let kill = "pid=$(ps -o tpgid= -t \"$0\" | sort -n | tail -1); kill -9 \"-$((pid))\"";
+        let tty = desk.sandbox.tmux().show(&worker.pane, "#{pane_tty}");
+        let tty = tty.trim_start_matches("/dev/");
+        desk.sandbox.run("sh").args(["-c", kill, tty]).run().success();
+        desk.wait(&worker, "exited");
+        assert!(word(&desk, &worker).contains("SIGKILL"), "{}", desk.account(&worker));
+        // The shell that is there now has taken nothing for a command.
+        assert!(!desk.capture(&worker).contains("command not found"), "{}", desk.account(&worker));
+    }
+}
+
+fn word(desk: &Desk, worker: &Worker) -> String {
+    let show = desk.wtmag(&["show", "--json", &worker.id]).run().json();
+    show["worker"]["state"]["text"].as_str().unwrap().to_owned()
+}

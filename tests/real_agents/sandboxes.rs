@@ -81,8 +81,8 @@ fn run_by_agent(desk: &Desk, worker: &Worker, command: &str) {
 #[test]
 fn codex_keeps_the_directories_and_the_notification_of_its_user() {
     let desk = Desk::new(&CODEX, Setup { trusted: true, ..Setup::default() });
-    let shared = desk.sandbox.path("shared");
-    std::fs::create_dir(&shared).unwrap();
+    let [shared, closed] = ["shared", "closed"].map(|it| desk.sandbox.path(it));
+    [&shared, &closed].map(|it| std::fs::create_dir(it).unwrap());
     let told = desk.sandbox.path("told.txt");
     let notify = desk.sandbox.put_executable(
         "agents/notify",
@@ -91,13 +91,16 @@ fn codex_keeps_the_directories_and_the_notification_of_its_user() {
     let path = desk.sandbox.path("home/.codex/config.toml");
     let config = std::fs::read_to_string(&path).unwrap();
     let users = format!(
-        "notify = [{notify:?}, \"it's\"]\n{config}\n[sandbox_workspace_write]\nwritable_roots = [{shared:?}]\n"
+        "notify = [{notify:?}, \"it's\"]\n{config}writable_roots = [{shared:?}]\n"
     );
     std::fs::write(&path, users).unwrap();
     let worker = desk.settled("one");
     let notified = || std::fs::read_to_string(&told).ok().filter(|it| it.contains("agent-turn-complete"));
     let words = eventually(SOON, "the user's own notification", notified);
     assert!(words.starts_with("it's\n{"), "{words}");
-    run_by_agent(&desk, &worker, &format!("touch {}/mine", shared.display()));
-    assert!(shared.join("mine").exists(), "{}", desk.account(&worker));
+    let [mine, not_mine] = [&shared, &closed].map(|it| it.join("file"));
+    let command = format!("touch {} {}", not_mine.display(), mine.display());
+    run_by_agent(&desk, &worker, &command);
+    assert!(mine.exists(), "{}", desk.account(&worker));
+    assert!(!not_mine.exists(), "no sandbox is in force: {}", desk.account(&worker));
 }

@@ -1,1 +1,49 @@
-//! To come.
+//! The same agents as if nobody knew them: by the generic profile alone.
+use super::{
+    agent::{Kind, for_each_agent},
+    desk::{Desk, Setup},
+};
+
+for_each_agent! {
+    an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready,
+    an_agent_that_nobody_knows_gets_nothing_into_its_dialog,
+    an_agent_that_nobody_knows_is_told_one_text_after_the_other,
+}
+
+const BLOCK: &str = "profile = \"generic\"";
+
+fn an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready(kind: &'static Kind) {
+    for _ in 0..3 {
+        let desk = Desk::new(kind, Setup { trusted: true, block: BLOCK, ..Setup::default() });
+        let worker = desk.create("one");
+        assert_eq!(worker.made["outcome"], "accepted", "{}", desk.account(&worker));
+        desk.assert_told_once(&worker);
+    }
+}
+
+fn an_agent_that_nobody_knows_gets_nothing_into_its_dialog(kind: &'static Kind) {
+    let Some((question, keys)) = kind.trust else { return };
+    for _ in 0..3 {
+        let desk = Desk::new(kind, Setup { block: BLOCK, ..Setup::default() });
+        let worker = desk.create("one");
+        assert_eq!(worker.made["outcome"], "held", "{}", desk.account(&worker));
+        desk.wait(&worker, "blocked");
+        // Whatever was typed here would have answered it, or would show.
+        let screen = desk.capture(&worker);
+        assert!(screen.contains(question), "{}", desk.account(&worker));
+        assert!(!screen.contains("prompt.md"), "{}", desk.account(&worker));
+        assert!(desk.prompts().is_empty(), "{}", desk.account(&worker));
+        desk.press(&worker, keys);
+        desk.assert_told_once(&worker);
+    }
+}
+
+fn an_agent_that_nobody_knows_is_told_one_text_after_the_other(kind: &'static Kind) {
+    let desk = Desk::new(kind, Setup { trusted: true, block: BLOCK, ..Setup::default() });
+    let worker = desk.settled("one");
+    desk.send(&worker, "SLOW please");
+    desk.send(&worker, "And then look around");
+    desk.wait(&worker, "idle");
+    let prompts = desk.prompts();
+    assert_eq!(prompts[1..], ["SLOW please", "And then look around"], "{}", desk.account(&worker));
+}

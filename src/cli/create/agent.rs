@@ -65,7 +65,7 @@ impl Chosen {
         common_dir: &Path,
         hub: &Whereabouts,
     ) -> Result<(Launch, Vec<String>), Failure> {
-        let writable = self.writable(env, made, common_dir);
+        let writable = self.writable(env, made, common_dir, hub);
         let worktree = made.path.display().to_string();
         let trust = (self.block.trust == Trust::Worktree).then_some(worktree.as_str());
         let wire = self.wire(env, hub);
@@ -156,8 +156,15 @@ impl Chosen {
         )
     }
 
-    /// What the agent must write to commit, and what it may write already: a launch names all.
-    fn writable(&self, env: &Env, made: &Made, common_dir: &Path) -> Vec<String> {
+    /// What the agent must write to commit, and to tell us something from a sandbox that keeps it
+    /// from the hub's socket; and what it may write already, as a launch names all.
+    fn writable(
+        &self,
+        env: &Env,
+        made: &Made,
+        common_dir: &Path,
+        hub: &Whereabouts,
+    ) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();
         let ours = commit_dirs(&text(common_dir), &text(&made.git_dir));
         let is_codex = self.kind() == Some(HooksKind::Codex);
@@ -166,7 +173,8 @@ impl Chosen {
             let roots = config.get("sandbox_workspace_write")?.get("writable_roots")?;
             strings(roots)
         });
-        theirs.flatten().into_iter().flatten().chain(ours).collect()
+        let spool = text(&hub.state.spool());
+        theirs.flatten().into_iter().flatten().chain(ours).chain([spool]).collect()
     }
 
     fn kind(&self) -> Option<HooksKind> {
