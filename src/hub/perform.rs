@@ -177,9 +177,8 @@ async fn on_tmux(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
             Input::Acted { worker, delivery, acted: acted.map_err(|error| words(&error)) }
         }
         Effect::Press { pane, command, key } => {
-            let guard = Guard { command };
-            let pressed = do_act(tmux, pane, &guard, Act::Keys(vec![key], Duration::ZERO)).await;
-            ignore("press", pressed.map(drop));
+            let act = Act::Keys(vec![key], Duration::ZERO);
+            ignore("press", do_act(tmux, pane, &Guard { command }, act).await.map(drop));
             return None;
         }
         Effect::Promote { ticket, worker, window, name, cwd } => {

@@ -75,7 +75,8 @@ impl Desk {
             let value = &it["value"];
             it["kind"] == "turn" && (value == name || value.get(name).is_some())
         };
-        let mut new = self.events(worker).into_iter().filter(|it| it["seq"].as_u64().unwrap() > since);
+        let mut new =
+            self.events(worker).into_iter().filter(|it| it["seq"].as_u64().unwrap() > since);
         let found = new.find(fits);
         found.unwrap_or_else(|| panic!("no `{name}`: {}", self.account(worker)))
     }

@@ -74,7 +74,8 @@ fn escape_ends_a_turn(kind: &'static Kind) {
 fn a_running_turn_is_interrupted_for_a_text_that_cannot_wait(kind: &'static Kind) {
     check(kind, |desk, worker| {
         begin_slow_turn(desk, worker);
-        let args = ["send", "--now", "--wait", "--timeout", "40s", "--", &worker.id, "Stop and look"];
+        let args =
+            ["send", "--now", "--wait", "--timeout", "40s", "--", &worker.id, "Stop and look"];
         let ran = desk.wtmag(&args).run();
         assert_eq!(ran.code, 0, "{ran}\n{}", desk.account(worker));
         desk.wait(worker, "idle");

@@ -1,5 +1,6 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
 mod moving;
+mod restart;
 mod trusting;
 
 use super::*;
@@ -395,84 +396,6 @@ fn windows_of_nobody_are_reported_and_left_alone() {
     assert_eq!(status.orphans, ["old-worker"]);
 }
 
-fn remembered(hub: &Hub, id: &WorkerId) -> Remembered {
-    let slot = &hub.state.slots[id];
-    Remembered {
-        workers: vec![slot.worker.clone()],
-        deliveries: slot.deliveries(),
-        last_seq: hub.state.seq,
-        last_delivery: 1,
-        ..Remembered::default()
-    }
-}
-
-#[test]
-fn a_new_hub_finds_its_workers_again() {
-    let (hub, id) = Hub::with_agent();
-    let (mut hub, out) = Hub::with(remembered(&hub, &id));
-    assert!(out.contains(&Effect::Link { may_start: false, after: Duration::ZERO }));
-    hub.give(Input::Linked(linked()));
-    let row = hub.seen(&id, &[(SESSION, "work")]);
-    hub.give(Input::Panes(Ok(vec![row])));
-    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
-}
-
-#[test]
-fn worktrees_that_were_moved_or_removed_are_noticed_once() {
-    let (hub, id) = Hub::with_agent();
-    let found = remembered(&hub, &id);
-    let git_dir = found.workers[0].git_dir.clone();
-    let (mut hub, out) = Hub::with(found);
-    assert!(out.contains(&Effect::FindWorktrees(vec![(id.clone(), git_dir)])));
-    for (path, n_events) in [(Some("/moved"), 1), (None, 1), (None, 0), (Some("/moved"), 1)] {
-        let path = path.map(PathBuf::from);
-        let out = hub.give(Input::Worktrees(vec![(id.clone(), path.clone())]));
-        let events = out.iter().filter(|it| matches!(it, Effect::Record(Record::Event(_))));
-        assert_eq!(events.count(), n_events, "{out:?}");
-        let worker = &hub.state.slots[&id].worker;
-        assert_eq!((&worker.worktree, worker.worktree_gone), (&"/moved".into(), path.is_none()));
-    }
-}
-
-#[test]
-fn a_new_hub_never_pastes_what_may_have_been_pasted() {
-    let (mut hub, id) = Hub::with_agent();
-    hub.look_until_act(&id, &ready_screen());
-    let (mut hub, _) = Hub::with(remembered(&hub, &id));
-    hub.give(Input::Linked(linked()));
-    let row = hub.seen(&id, &[(SESSION, "work")]);
-    hub.give(Input::Panes(Ok(vec![row])));
-    for _ in 0..30 {
-        let out = hub.look(&id, &ready_screen());
-        assert!(!out.iter().any(|it| matches!(it, Effect::Act { .. })), "{out:?}");
-        if hub.state.slots[&id].open_deliveries() == 0 {
-            let receipt = hub.state.slots[&id].newest_delivery().unwrap();
-            return assert_eq!(receipt.evidence, "outcome unknown after restart");
-        }
-    }
-    panic!("never judged");
-}
-
-#[test]
-fn workers_of_another_server_are_lost_with_it() {
-    let (hub, id) = Hub::with_agent();
-    let (mut hub, _) = Hub::with(remembered(&hub, &id));
-    let server = ServerId { pid: 11, started: 99 };
-    hub.give(Input::Linked(Linked { server, ..linked() }));
-    assert_eq!(hub.word(&id).to_string(), "lost: tmux server gone");
-}
-
-#[test]
-fn a_reboot_is_told_from_a_dead_server() {
-    let (hub, id) = Hub::with_agent();
-    let mut found = remembered(&hub, &id);
-    found.workers[0].place.boot = "boot-0".into();
-    let (mut hub, _) = Hub::with(found);
-    let server = ServerId { pid: 11, started: 99 };
-    hub.give(Input::Linked(Linked { server, ..linked() }));
-    assert_eq!(hub.word(&id).to_string(), "lost: machine rebooted");
-}
-
 #[test]
 fn cleanup_closes_the_window_first_and_survives_a_crash() {
     let (mut hub, id) = Hub::with_agent();
@@ -481,7 +404,7 @@ fn cleanup_closes_the_window_first_and_survives_a_crash() {
     assert!(out.contains(&Effect::Record(Record::Cleanup(cleanup.clone()))));
     assert!(out.contains(&Effect::CloseWindow { worker: id.clone(), window: WINDOW }));
 
-    let mut found = remembered(&hub, &id);
+    let mut found = restart::remembered(&hub, &id);
     found.cleanups = vec![cleanup];
     let (mut next, _) = Hub::with(found);
     next.give(Input::Linked(linked()));
