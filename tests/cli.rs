@@ -4,6 +4,7 @@ mod cleanup;
 mod create;
 mod desk;
 mod forms;
+mod hostile;
 mod places;
 mod shapes;
 mod talk;

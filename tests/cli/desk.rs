@@ -106,9 +106,16 @@ impl Desk {
 
     /// Stands in for GitHub, with issue 456 and the pull request 234 whose head is `sha`.
     pub(super) fn github(&mut self, sha: &str) {
+        self.github_with(sha, |_| ());
+    }
+
+    /// The same with its data for `acme/blog` edited.
+    pub(super) fn github_with(&mut self, sha: &str, edit: impl Fn(&mut Value)) {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gh");
         let data = std::fs::read_to_string(fixtures.join("data.json")).unwrap();
-        let data = self.sandbox.put("run/gh.json", data.replace(&"1".repeat(40), sha));
+        let mut data: Value = serde_json::from_str(&data.replace(&"1".repeat(40), sha)).unwrap();
+        edit(&mut data["repositories"]["acme/blog"]);
+        let data = self.sandbox.put("run/gh.json", data.to_string());
         let socket = self.sandbox.path("run/gh.sock");
         let mut stub = self.sandbox.command("python3");
         stub.arg(fixtures.join("gh_stub.py")).arg("--socket").arg(&socket).arg("--data").arg(data);
