@@ -26,4 +26,4 @@ pub(crate) use sandbox::Sandbox;
 pub(crate) use seat::Seat;
 pub(crate) use tmux::Tmux;
 pub(crate) use wait::{eventually, poll};
-pub(crate) use yard::{BOOTSTRAP, Hand, Yard, is_full, percentiles, seeds};
+pub(crate) use yard::{BOOTSTRAP, FULL, Hand, Yard, is_full, percentiles, seeds};

@@ -21,9 +21,11 @@ pub(crate) const BOOTSTRAP: &str = "Read ./.wtmag/prompt.md and use it as the fu
 /// Longer than any fake agent takes, on a machine that is busy with others.
 const PATIENCE: &str = "150s";
 
-/// The large counts were asked for.
+/// Set when the large counts are asked for, as `tests/run --full` does.
+pub(crate) const FULL: &str = "WTMAG_FULL";
+
 pub(crate) fn is_full() -> bool {
-    std::env::var_os("WTMAG_FULL").is_some()
+    std::env::var_os(FULL).is_some()
 }
 
 /// New numbers each time, and printed; `WTMAG_SEED` brings those of an earlier run back.

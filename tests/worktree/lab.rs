@@ -21,6 +21,8 @@ use wtmag::{
     proc,
 };
 
+use crate::support::FULL;
+
 /// Set for the process that is the test.
 const ALONE: &str = "WTMAG_TEST_LAB";
 
@@ -60,6 +62,7 @@ fn again(root: &Path, test: &str, more_env: &[(&str, &str)]) -> Command {
     command.env_clear().current_dir(root).env(ALONE, root).env("HOME", &home);
     command.env("PATH", env::var_os("PATH").unwrap()).env("TMPDIR", "/tmp").env("LANG", "C.UTF-8");
     command.env("GIT_CONFIG_NOSYSTEM", "1");
+    command.envs(env::var_os(FULL).map(|it| (FULL, it)));
     for (who, name) in [("AUTHOR", "Ann"), ("COMMITTER", "Cy")] {
         command.env(format!("GIT_{who}_NAME"), name);
         command.env(format!("GIT_{who}_EMAIL"), "nobody@example.invalid");
