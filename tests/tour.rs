@@ -87,9 +87,30 @@ fn its_configuration_is_taken() {
     assert_eq!(loaded.config.agent("aider").unwrap().prompt_flag, "--message");
 }
 
+/// A reader who writes the profile of the README, saves its screens and asks what it makes of them.
 #[test]
-fn its_profile_is_taken() {
+fn its_profile_classifies_screens_as_it_says() {
+    let sandbox = Sandbox::new();
+    let bin = Path::new(WTMAG).parent().unwrap().display();
     let text = readme();
-    let blocks = blocks(section(&text, "Profiles: teach it your agent"), "toml");
-    assert_eq!(Profile::parse("README.md", blocks[0]).unwrap().name, "robot");
+    let section = section(&text, "Profiles: teach it your agent");
+    let profiles = blocks(section, "toml");
+    sandbox.put("config/wtmag/agents/aider.toml", profiles[0]);
+    assert_eq!(Profile::parse("README.md", profiles[1]).unwrap().name, "robot");
+    let mut n_judged = 0;
+    for Step { command, answer } in steps(section) {
+        if let Some(file) = command.strip_prefix("cat ") {
+            sandbox.put(Path::new("home").join(file), answer.join("\n") + "\n");
+        }
+        if command.starts_with("wtmag explain") {
+            let script = format!("PATH={bin}:$PATH; {command}");
+            let said = sandbox.run("sh").args(["-c", &script]).run().success();
+            let lines: Vec<&str> = said.lines().collect();
+            let is_same = lines.len() == answer.len()
+                && lines.iter().zip(&answer).all(|(line, want)| is_like(line, want));
+            assert!(is_same, "$ {command}\n--- the README\n{answer:#?}\n--- in truth\n{said}");
+            n_judged += 1;
+        }
+    }
+    assert_eq!(n_judged, 4);
 }

@@ -125,7 +125,7 @@ fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
     }
     let heard = hook
         .as_ref()
-        .map(|it| format!("{} ago: {}", age(now.since(it.at)), one_line(&it.text, HOOK_CHARS)));
+        .map(|it| format!("{} ago: {}", age(now.since(it.at)), one_line(&it.text, SHOWN_CHARS)));
     lines.push(("last hook", heard.unwrap_or_else(|| "none heard".to_owned())));
     let silence = quiet_ms.map(|ms| {
         let looked = sample.as_ref().map(|it| now.since(it.at)).unwrap_or_default();
@@ -139,8 +139,8 @@ fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
     format!("{head}\n{}{}", fields(style, &lines), body(style, sample.as_ref(), verdict, rules))
 }
 
-/// Of a prompt or message, so much is shown.
-const HOOK_CHARS: usize = 100;
+/// Of a prompt, a message or a draft, so much is shown.
+const SHOWN_CHARS: usize = 100;
 
 fn belief<T>(fact: &Fact<T>, now: Timestamp, value: &str) -> String {
     let source = format!("{:?}", fact.source).to_lowercase();
@@ -165,17 +165,16 @@ fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String
     let input = match &verdict.input {
         InputBox::Unseen => "not seen".to_owned(),
         InputBox::Empty => "empty".to_owned(),
-        InputBox::Holds(text) => format!("holds `{}`", clean(text)),
+        InputBox::Holds(text) => format!("holds `{}`", one_line(text, SHOWN_CHARS)),
     };
     let (column, row) = sample.cursor;
     let shown = if sample.cursor_visible { "" } else { ", not visible" };
-    let mut lines = vec![
-        ("screen", screen),
-        ("input box", input),
-        ("title", clean(&sample.title)),
-        ("foreground", clean(&sample.command)),
-        ("cursor", format!("{column},{row}{shown}")),
-    ];
+    let mut lines = vec![("screen", screen), ("input box", input)];
+    if !sample.title.is_empty() {
+        lines.push(("title", clean(&sample.title)));
+    }
+    lines.push(("foreground", clean(&sample.command)));
+    lines.push(("cursor", format!("{column},{row}{shown}")));
     let modes = [
         (sample.alternate, "alternate screen"),
         (sample.in_mode, "in a mode of tmux"),
