@@ -11,6 +11,8 @@ use std::{
 
 use crate::model::{Sample, WorkerId};
 
+/// All logs together, when a hub starts: those that were written to longest ago are let go.
+const MAX_TOTAL: u64 = 512 << 20;
 /// One log's size before its older half is let go. Two files: this much and what is being written.
 const MAX_BYTES: u64 = 4 << 20;
 
@@ -20,7 +22,9 @@ pub struct ScreenLog {
 }
 
 impl ScreenLog {
+    /// The logs in `dir`. Those of workers that are long gone make room.
     pub fn new(dir: PathBuf) -> Self {
+        prune(&dir, MAX_TOTAL);
         Self { dir }
     }
 
@@ -29,6 +33,27 @@ impl ScreenLog {
         let path = file_of(&self.dir, worker);
         if let Err(error) = append(&path, samples) {
             tracing::warn!(path = %path.display(), %error, "cannot write the screen log");
+        }
+    }
+}
+
+/// Removes the oldest files until the rest is no larger than `limit`.
+fn prune(dir: &Path, limit: u64) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    let about = |entry: fs::DirEntry| {
+        let found = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some((found.modified().ok()?, found.len(), entry.path()))
+    };
+    let mut files: Vec<_> = entries.flatten().filter_map(about).collect();
+    files.sort();
+    let mut total: u64 = files.iter().map(|(_, size, _)| size).sum();
+    for (_, size, path) in files {
+        if total <= limit {
+            return;
+        }
+        // Another one goes in its place when it cannot be removed.
+        if fs::remove_file(path).is_ok() {
+            total -= size;
         }
     }
 }
@@ -82,7 +107,10 @@ pub fn read_lines(bytes: &[u8]) -> impl Iterator<Item = Sample> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt as _;
+    use std::{
+        os::unix::fs::MetadataExt as _,
+        time::{Duration, SystemTime},
+    };
 
     use super::*;
     use crate::model::Timestamp;
@@ -102,6 +130,28 @@ mod tests {
         let mode = fs::metadata(dir.path().join("a.jsonl")).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(load(dir.path(), &"b".parse().unwrap()).unwrap(), []);
+    }
+
+    #[test]
+    fn the_oldest_logs_make_room() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, age) in [("new.jsonl", 1), ("old.jsonl.1", 50), ("oldest.jsonl", 90)] {
+            let file = File::create(dir.path().join(name)).unwrap();
+            file.set_len(100).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+        }
+        let names = || {
+            let entries = fs::read_dir(dir.path()).unwrap();
+            let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        prune(dir.path(), 300);
+        assert_eq!(names().len(), 3);
+        prune(dir.path(), 250);
+        assert_eq!(names(), ["new.jsonl", "old.jsonl.1"]);
+        prune(dir.path(), 99);
+        assert_eq!(names().len(), 0);
     }
 
     #[test]

@@ -16,6 +16,8 @@ fn a_worker_can_be_looked_back_at() {
     for want in ["created", "prompt 1 accepted", "working", "idle", "screens kept"] {
         assert!(text.contains(want), "{want}: {text}");
     }
+    let worktree = desk.list(&[])[0]["worktree"].as_str().unwrap().to_owned();
+    assert!(desk.run(&["log"]).cwd(worktree).run().success().starts_with(&format!("{id}, made ")));
     let film = desk.sandbox.path("home/a.cast").display().to_string();
     let said = desk.wtmag(&["log", &id, "--cast", &film, "--json"]).json();
     let film = std::fs::read_to_string(film).unwrap();
@@ -73,6 +75,32 @@ fn a_screen_is_judged_without_a_worker_a_hub_or_tmux() {
         assert!(said.contains(want), "{want}: {said}");
     }
     assert!(!desk.sandbox.path("state/wtmag").exists());
+}
+
+#[test]
+fn a_users_profile_wins_over_an_embedded_one_and_other_blocks_may_name_it() {
+    let desk = Desk::without_tmux();
+    desk.config(
+        "[agents.mine]\ncommand = \"x\"\nprofile = \"claude\"\n[agents.lost]\nprofile = \"no\"\n",
+    );
+    let judge = |agent: &str| {
+        let args = ["explain", "--screen", "-", "--agent", agent, "--json", "--command", "claude"];
+        desk.run(&args).input("beep boop\n").run()
+    };
+    let state = |agent: &str| judge(agent).json()["state"].as_str().unwrap().to_owned();
+    assert_eq!([state("claude"), state("mine")], ["unknown", "unknown"]);
+    let rule = "[[rule]]\nstate = \"working\"\nall = ['beep']\n";
+    let mine = format!("name = \"claude\"\n{rule}");
+    desk.sandbox.put("config/wtmag/agents/claude.toml", &mine);
+    assert_eq!([state("claude"), state("mine")], ["working", "working"]);
+    desk.sandbox.put("config/wtmag/agents/claude.toml", mine.replace("all", "al"));
+    for said in [judge("mine").stdout, desk.wtmag(&["doctor"]).stdout] {
+        for want in ["agents/claude.toml` cannot be used", "line 4", "unknown field `al`"] {
+            assert!(said.contains(want), "{want}: {said}");
+        }
+    }
+    let said = judge("lost").stdout;
+    assert!(said.contains("wants profile `no`, which does not exist"), "{said}");
 }
 
 #[test]
