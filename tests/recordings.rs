@@ -14,8 +14,9 @@ use wtmag::model::{Fact, Happened, Turn, Worker};
 
 use crate::support::{Crew, Moment, Played, Player, Sandbox, Seen, is_full, poll, recordings};
 
-/// Longest pause between two recorded frames: the rhythm of what is drawn stays, waiting for people does not.
-const MAX_PAUSE: Duration = Duration::from_millis(20);
+/// Longest pause between two recorded frames: with the large counts nearly as it was, so that what shows for a moment
+/// between two moments shows here, too; else what is drawn comes in its order, at once.
+const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 /// How long the hub may take to come to a moment's word. It is believed only after silence and a second look.
 const SOON: Duration = Duration::from_secs(10);
 /// How long it must stay with it.
@@ -95,17 +96,21 @@ fn watch(sandbox: &Sandbox, crew: &mut Crew, agent: &str, recording: &Path) -> T
     crew.take_back(delivery);
     let mut tally = Tally::default();
     let moments = std::mem::take(&mut player.timeline.moment);
+    let mut former = None;
     for moment in &moments {
-        let played = player.play_to(moment.t_ms, MAX_PAUSE);
         tally.n_moments += 1;
-        match look(crew, &worker, moment) {
+        let since = last_event(crew, &worker);
+        let played = player.play_to(moment.t_ms, PAUSES[usize::from(is_full())]);
+        let judged = pass(crew, &worker, since, former.unwrap_or(moment), moment)
+            .and_then(|()| look(crew, &worker, moment));
+        match judged {
             Ok(()) => tally.n_right += 1,
             Err(fault) => {
-                tally
-                    .faults
-                    .push(format!("{agent}/{name} {} ms, {played:?}: {fault}", moment.t_ms));
+                let at = format!("{agent}/{name} {} ms, {played:?}", moment.t_ms);
+                tally.faults.push(format!("{at}: {fault}"));
             }
         }
+        former = Some(moment);
     }
     if let Some(exit) = player.timeline.exit.take()
         && player.play_to(u64::MAX, Duration::ZERO) == Played::Left
@@ -123,9 +128,25 @@ fn watch(sandbox: &Sandbox, crew: &mut Crew, agent: &str, recording: &Path) -> T
     tally
 }
 
+/// Whether nothing that listens was believed on the way between two moments neither of which does.
+fn pass(
+    crew: &mut Crew,
+    worker: &Worker,
+    since: u64,
+    from: &Moment,
+    to: &Moment,
+) -> Result<(), String> {
+    if [from, to].into_iter().any(listens) {
+        return Ok(());
+    }
+    let mut turns = turns(crew, worker, since).into_iter();
+    let wrong = turns.find(|it| it.value.listens());
+    wrong.map_or(Ok(()), |it| Err(format!("on the way {:?} by `{}`", it.value, it.evidence)))
+}
+
 /// Whether the hub comes to the moment's word, stays with it, and never believes the opposite.
 fn look(crew: &mut Crew, worker: &Worker, moment: &Moment) -> Result<(), String> {
-    let since = crew.events(worker, 0).last().map_or(0, |it| it.seq);
+    let since = last_event(crew, worker);
     let came = poll(SOON, || moment.accepts(&crew.word(worker)).then_some(()));
     let held = Instant::now() + STAY;
     let left = came.and_then(|()| {
@@ -134,11 +155,9 @@ fn look(crew: &mut Crew, worker: &Worker, moment: &Moment) -> Result<(), String>
             (!moment.accepts(&word)).then_some(word)
         })
     });
-    let listens = |word: &str| ["ready", "idle", "failed"].contains(&word);
-    let may_listen = moment.words().iter().any(|it| listens(it));
     let (words, note) = (moment.words().join("` or `"), &moment.note);
     let mut turns = turns(crew, worker, since).into_iter();
-    if let Some(wrong) = turns.find(|it| it.value.listens() && !may_listen) {
+    if let Some(wrong) = turns.find(|it| it.value.listens() && !listens(moment)) {
         let Fact { value, evidence, .. } = wrong;
         return Err(format!("taken for {value:?} by `{evidence}`, is `{words}` ({note})"));
     }
@@ -150,6 +169,15 @@ fn look(crew: &mut Crew, worker: &Worker, moment: &Moment) -> Result<(), String>
         Some(word) => Err(format!("came to it, then `{word}`; is `{words}` ({note})")),
         None => Ok(()),
     }
+}
+
+/// What it shows takes a prompt.
+fn listens(moment: &Moment) -> bool {
+    moment.words().iter().any(|it| ["ready", "idle", "failed"].contains(&it.as_str()))
+}
+
+fn last_event(crew: &mut Crew, worker: &Worker) -> u64 {
+    crew.events(worker, 0).last().map_or(0, |it| it.seq)
 }
 
 fn turns(crew: &mut Crew, worker: &Worker, since: u64) -> Vec<Fact<Turn>> {
