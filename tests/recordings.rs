@@ -12,7 +12,9 @@ use std::{
 
 use wtmag::model::{Fact, Happened, Turn, Worker};
 
-use crate::support::{Crew, Moment, Played, Player, Sandbox, Seen, is_full, poll, recordings};
+use crate::support::{
+    Crew, Moment, Played, Player, Sandbox, Seen, is_full, percentiles, poll, recordings,
+};
 
 /// Longest pause between two recorded frames: with the large counts nearly as it was, so that what shows for a moment
 /// between two moments shows here, too; else what is drawn comes in its order, at once.
@@ -52,6 +54,8 @@ fn recorded_pi_is_what_a_human_says() {
 struct Tally {
     n_moments: usize,
     n_right: usize,
+    /// From a moment's last byte to its word, in milliseconds, where the word was another one.
+    delays: Vec<u64>,
     faults: Vec<String>,
 }
 
@@ -75,14 +79,16 @@ fn judge(agent: &str) {
                     let mut tally = tally.lock().unwrap();
                     tally.n_moments += seen.n_moments;
                     tally.n_right += seen.n_right;
+                    tally.delays.extend(seen.delays);
                     tally.faults.extend(seen.faults);
                 }
             });
         }
     });
-    let Tally { n_moments, n_right, faults } = tally.into_inner().unwrap();
+    let Tally { n_moments, n_right, delays, faults } = tally.into_inner().unwrap();
     let took = started.elapsed().as_secs();
     println!("{agent}: {n_right} of {n_moments} moments right, {n_cases} recordings, {took} s");
+    println!("{agent}: from the last byte of a moment to its word: {}", percentiles(delays));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(n_moments > 0);
 }
@@ -104,7 +110,10 @@ fn watch(sandbox: &Sandbox, crew: &mut Crew, agent: &str, recording: &Path) -> T
         let judged = pass(crew, &worker, since, former.unwrap_or(moment), moment)
             .and_then(|()| look(crew, &worker, moment));
         match judged {
-            Ok(()) => tally.n_right += 1,
+            Ok(delay) => {
+                tally.n_right += 1;
+                tally.delays.extend(delay.and_then(|it| u64::try_from(it.as_millis()).ok()));
+            }
             Err(fault) => {
                 let at = format!("{agent}/{name} {} ms, {played:?}", moment.t_ms);
                 tally.faults.push(format!("{at}: {fault}"));
@@ -145,9 +154,12 @@ fn pass(
 }
 
 /// Whether the hub comes to the moment's word, stays with it, and never believes the opposite.
-fn look(crew: &mut Crew, worker: &Worker, moment: &Moment) -> Result<(), String> {
-    let since = last_event(crew, worker);
+/// How long it took, unless the word was right before.
+fn look(crew: &mut Crew, worker: &Worker, moment: &Moment) -> Result<Option<Duration>, String> {
+    let (since, started) = (last_event(crew, worker), Instant::now());
+    let was_right = moment.accepts(&crew.word(worker));
     let came = poll(SOON, || moment.accepts(&crew.word(worker)).then_some(()));
+    let delay = started.elapsed();
     let held = Instant::now() + STAY;
     let left = came.and_then(|()| {
         poll(held.saturating_duration_since(Instant::now()), || {
@@ -167,7 +179,7 @@ fn look(crew: &mut Crew, worker: &Worker, moment: &Moment) -> Result<(), String>
     }
     match left {
         Some(word) => Err(format!("came to it, then `{word}`; is `{words}` ({note})")),
-        None => Ok(()),
+        None => Ok((!was_right).then_some(delay)),
     }
 }
 
