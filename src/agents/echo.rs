@@ -55,6 +55,19 @@ pub fn holding(profile: &Profile, input: &InputBox, text: &str) -> Holding {
     }
 }
 
+/// The rows of the box that are not `text` stood on the screen before it: they belong to the box.
+pub fn is_alone(before: &Sample, input: &InputBox, text: &str) -> bool {
+    let InputBox::Holds(held) = input else { return false };
+    let lines: Vec<String> = held.lines().map(squeeze).collect();
+    let ours = squeeze(text);
+    let runs = (0..lines.len()).flat_map(|from| (from + 1..=lines.len()).map(move |to| from..to));
+    let mut runs = runs.filter(|it| lines.get(it.clone()).is_some_and(|run| run.concat() == ours));
+    let Some(run) = runs.next() else { return false };
+    let rest = lines.iter().enumerate().filter(|(at, _)| !run.contains(at)).map(|(_, line)| line);
+    let old: Vec<String> = before.used_rows().iter().map(|row| squeeze(row)).collect();
+    rest.into_iter().all(|line| line.is_empty() || old.contains(line))
+}
+
 /// Where `text` newly appeared: it shows lower than it did before, or more often.
 pub fn echoed(before: &Sample, after: &Sample, text: &str) -> Option<Echo> {
     let old = places(before.used_rows(), text);
@@ -173,6 +186,17 @@ mod tests {
         assert_eq!(echoed(&before, &before, "hello"), None);
         let after = screen(&["you: hello", "", "> hello"], (7, 2));
         assert!(echoed(&before, &after, "hello").is_some());
+    }
+
+    #[test]
+    fn rows_that_a_box_always_has_are_no_draft() {
+        let before = screen(&["┃", "┃  Ask anything…", "┃", "┃  Build · Model", "╹▀▀"], (3, 1));
+        let alone = |held: &str| is_alone(&before, &InputBox::Holds(held.to_owned()), "do it");
+        assert!(alone("do it\n\nBuild · Model"));
+        assert!(alone("do\nit\n\nBuild · Model"), "wrapped");
+        assert!(!alone("do it\nand that\n\nBuild · Model"));
+        assert!(!alone("first do it\n\nBuild · Model"));
+        assert!(!alone("Build · Model"));
     }
 
     #[test]

@@ -56,7 +56,8 @@ fn states_are_known_soon_by_the_screen_alone(kind: &'static Kind) {
         desk.wait(&worker, "waiting");
         let known = unix_ms(&desk.turn_event(&worker, before, "waiting")["at"]);
         waiting.push(known.saturating_sub(output.first(question, known - 3000)));
-        desk.press(&worker, &["Escape"]);
+        eventually(SOON, question, || desk.capture(&worker).contains(question).then_some(()));
+        desk.press(&worker, &["Enter"]);
         desk.wait(&worker, "idle");
     }
     for (name, times) in ["working", "idle", "waiting"].iter().zip(&times) {

@@ -82,7 +82,7 @@ fn run_by_agent(desk: &Desk, worker: &Worker, command: &str) {
 fn codex_keeps_the_directories_and_the_notification_of_its_user() {
     let desk = Desk::new(&CODEX, Setup { trusted: true, ..Setup::default() });
     let [shared, closed] = ["shared", "closed"].map(|it| desk.sandbox.path(it));
-    [&shared, &closed].map(|it| std::fs::create_dir(it).unwrap());
+    [&shared, &closed].into_iter().for_each(|it| std::fs::create_dir(it).unwrap());
     let told = desk.sandbox.path("told.txt");
     let notify = desk.sandbox.put_executable(
         "agents/notify",

@@ -10,11 +10,9 @@ for_each_agent! {
     an_agent_that_nobody_knows_is_told_one_text_after_the_other,
 }
 
-const BLOCK: &str = "profile = \"generic\"";
-
 fn an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready(kind: &'static Kind) {
     for _ in 0..3 {
-        let desk = Desk::new(kind, Setup { trusted: true, block: BLOCK, ..Setup::default() });
+        let desk = Desk::new(kind, Setup { trusted: true, unknown: true, ..Setup::default() });
         let worker = desk.create("one");
         assert_eq!(worker.made["outcome"], "accepted", "{}", desk.account(&worker));
         desk.assert_told_once(&worker);
@@ -24,7 +22,7 @@ fn an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready(kind: &'static Ki
 fn an_agent_that_nobody_knows_gets_nothing_into_its_dialog(kind: &'static Kind) {
     let Some((question, keys)) = kind.trust else { return };
     for _ in 0..3 {
-        let desk = Desk::new(kind, Setup { block: BLOCK, ..Setup::default() });
+        let desk = Desk::new(kind, Setup { unknown: true, ..Setup::default() });
         let worker = desk.create("one");
         assert_eq!(worker.made["outcome"], "held", "{}", desk.account(&worker));
         desk.wait(&worker, "blocked");
@@ -39,7 +37,7 @@ fn an_agent_that_nobody_knows_gets_nothing_into_its_dialog(kind: &'static Kind) 
 }
 
 fn an_agent_that_nobody_knows_is_told_one_text_after_the_other(kind: &'static Kind) {
-    let desk = Desk::new(kind, Setup { trusted: true, block: BLOCK, ..Setup::default() });
+    let desk = Desk::new(kind, Setup { trusted: true, unknown: true, ..Setup::default() });
     let worker = desk.settled("one");
     desk.send(&worker, "SLOW please");
     desk.send(&worker, "And then look around");

@@ -78,6 +78,11 @@ impl Slot {
             self.echo = echo::echoed(before, sample, &text);
         }
         let content = content(&self.profile, &self.verdict, sample, &text, self.echo.as_ref());
+        let is_alone = |it: &Sample| echo::is_alone(it, &self.verdict.input, &text);
+        let content = match &self.before {
+            Some(before) if content == Content::Other && is_alone(before) => Content::Ours,
+            Some(_) | None => content,
+        };
         let obstacle = obstacle(&self.profile, sample);
         let settled = self.worker.state.turn.value.clone();
         let look = Look {
