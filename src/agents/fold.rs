@@ -4,7 +4,7 @@
 //! when it wants to see the screen again ([`Tracker::next_look`]).
 //!
 //! - What lets us type, and every dialog, needs two equal looks [`Timing::confirm`] apart; a state
-//!   that lets us type also needs silence. Leaving `working` by the screen alone needs a second look
+//!   that lets us type also needs silence, unless the screen says that a turn is over. Leaving `working` by the screen alone needs a second look
 //!   [`Timing::settle`] later, so that nothing flaps between two tool calls.
 //! - A hook is believed at once. The screen may contradict it later: hooks see no interrupt.
 //! - `ready` becomes `idle` once a turn was seen.
@@ -375,7 +375,9 @@ impl Tracker {
             | Turn::Failed
             | Turn::Draft => first + timing.confirm,
         };
-        if turn.listens() {
+        // A screen that says that the turn is over is taken at its word when it says so twice.
+        let says_so = current.is_busy() && self.verdict.turn == Turn::Idle;
+        if turn.listens() && !says_so {
             due = due.max(self.quiet_since.unwrap_or(now.steady) + timing.quiet);
         }
         due.max(self.hook_yields(turn))

@@ -72,23 +72,8 @@
 //! **The rest**: `checked` and `verified` (versions), `structural = true` (look for menus, questions
 //! and boxes by their shape, too), `[keys]`, `[paste]`, `[launch]`, `[model]`, `[trust]`, `[hooks]`:
 //! the fields of [`profile::Profile`], and the embedded files as examples.
-//!
-//! # Seen with the real programs
-//!
-//! Against a stand-in for the model's provider, tmux 3.3a, panes of 50 to 200 columns. Recordings
-//! and what a human says of them are in `tests/fixtures/recordings`.
-//!
-//! | | claude 2.1.329 | codex 0.169.0 | opencode 1.18.33 | pi 0.87.1 |
-//! |---|---|---|---|---|
-//! | prompt as argument, also one that begins with `-` | `-- TEXT` | `-- TEXT` | `--prompt=TEXT` | `-- TEXT` |
-//! | trust by argument | none: by label | `-c projects={…}` | asks nothing | `--approve` |
-//! | commit in a linked worktree | as it is, once allowed | `--add-dir`, four of them | as it is, once allowed | as it is |
-//! | hooks: prompt, end of turn, last message | yes | end and message | yes | yes |
-//! | hooks: permission | yes; questions and plans, too | no | yes | asks nothing |
-//! | hooks: Esc | no | no | yes | yes |
-//! | hooks: provider's error | nothing while it retries | no | each retry | end of the turn |
-//! | background task | footer and hook | | | |
-//! | first start with hooks | | | waits for npm: a minute without network | |
+#![doc = include_str!("seen.md")]
+
 pub mod classify;
 pub mod echo;
 pub mod fold;

@@ -189,6 +189,14 @@ fn ready_becomes_idle_once_a_turn_was_seen() {
 }
 
 #[test]
+fn a_screen_that_says_that_the_turn_is_over_need_not_be_silent() {
+    let mut case = Case::ready();
+    case.noisy().at(2000).see("busy\n> ").is("working");
+    case.at(2200).see("done\n> ").is("working").looks_again_at(Some(2500));
+    case.at(2500).see("done\n> ").is("idle");
+}
+
+#[test]
 fn between_two_tool_calls_nothing_flaps() {
     let mut case = Case::ready();
     case.noisy().at(2000).see("busy\n> ").is("working");

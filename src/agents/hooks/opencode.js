@@ -30,6 +30,8 @@ export const Wtmag = async () => {
   const children = new Set();
   const answers = new Map();
   let message, failed;
+  // Said again for each step of a turn: only the first one is news.
+  let busy = false;
   const of = (session) => !children.has(session);
   const handle = ({ type, properties: it = {} }) => {
     const session = it.sessionID ?? it.info?.sessionID ?? it.part?.sessionID ?? it.info?.id;
@@ -38,7 +40,8 @@ export const Wtmag = async () => {
     if (type === "message.updated" && it.info?.role === "assistant") answers.set(it.info.id, true);
     if (type === "message.part.updated" && it.part?.type === "text" && answers.has(it.part.messageID)) message = it.part.text;
     if (type === "session.error" && it.error?.name !== "MessageAbortedError") failed = it.error?.data?.message ?? it.error?.name ?? "error";
-    if (type === "session.status" && it.status?.type === "busy") tell({ event: "busy", session });
+    if (type === "session.status" && it.status?.type === "busy" && !busy) { busy = true; tell({ event: "busy", session }); }
+    if (type === "session.idle" || (type === "session.status" && it.status?.type === "retry")) busy = false;
     if (type === "session.status" && it.status?.type === "retry") tell({ event: "retry", text: it.status.message, session });
     if (type === "session.idle") { tell({ event: "ended", message: message || undefined, failed, session }); message = failed = undefined; answers.clear(); }
     if (type === "permission.asked") tell({ event: "permission", text: it.permission ?? it.title ?? "", session });
