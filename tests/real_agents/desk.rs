@@ -52,7 +52,8 @@ pub(super) struct Worker {
 impl Desk {
     pub(super) fn new(kind: &'static Kind, setup: Setup) -> Self {
         let bin = std::env::var_os("WTMAG_AGENTS_BIN");
-        let bin = PathBuf::from(bin.expect("WTMAG_AGENTS_BIN, as `tests/run --real-agents` sets it"));
+        let bin =
+            PathBuf::from(bin.expect("WTMAG_AGENTS_BIN, as `tests/run --real-agents` sets it"));
         let mut sandbox = Sandbox::new();
         let port = serve_model(&mut sandbox);
         let repo = sandbox.repo("blog");
@@ -80,7 +81,8 @@ impl Desk {
         let command = self.sandbox.path(format!("agents/{name}"));
         let delivery = if setup.by_argument { "argument" } else { "ready" };
         let mut config = format!("[agents.default]\nname = {name:?}\n[agents.{name}]\n");
-        writeln!(config, "command = {command:?}\nargs = {args:?}\ndelivery = {delivery:?}").unwrap();
+        writeln!(config, "command = {command:?}\nargs = {args:?}\ndelivery = {delivery:?}")
+            .unwrap();
         writeln!(config, "profile = {profile:?}").unwrap();
         writeln!(config, "prompt_flag = {prompt_flag:?}\nhooks = {}", !setup.no_hooks).unwrap();
         writeln!(config, "{}\n[worktree]\nbackend = \"git\"", setup.block).unwrap();
@@ -194,7 +196,8 @@ impl Desk {
 
     /// All that helps to see why.
     pub(super) fn account(&self, worker: &Worker) -> String {
-        let said = ["receipts", "explain"].map(|it| self.wtmag(&[it, &worker.id]).run().to_string());
+        let said =
+            ["receipts", "explain"].map(|it| self.wtmag(&[it, &worker.id]).run().to_string());
         let events = self.wtmag(&["events", "--worker", &worker.id]).run().stdout;
         let requests: Vec<String> = self.requests().iter().map(Value::to_string).collect();
         format!(
@@ -241,7 +244,8 @@ fn install(sandbox: &Sandbox, kind: &Kind, bin: &Path, port: u16, trusted: &[Pat
         let closed = "exclude_slash_tmp = true\nexclude_tmpdir_env_var = true\n";
         sandbox.put(path, format!("{seeded}[sandbox_workspace_write]\n{closed}"));
     }
-    let mut script = "#!/bin/sh\nunset XDG_CONFIG_HOME XDG_STATE_HOME XDG_DATA_HOME XDG_CACHE_HOME\n".to_owned();
+    let mut script =
+        "#!/bin/sh\nunset XDG_CONFIG_HOME XDG_STATE_HOME XDG_DATA_HOME XDG_CACHE_HOME\n".to_owned();
     for line in vars.lines() {
         let (name, value) = line.split_once('=').unwrap();
         writeln!(script, "export {name}='{value}'").unwrap();
