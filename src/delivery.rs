@@ -185,7 +185,9 @@ impl Machine {
     fn wait(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
         if self.delivery.interrupt && look.settled.is_busy() && look.obstacle.is_none() {
             self.phase = Phase::Interrupting { since: None };
-            return vec![Do::Interrupt];
+            let mut todo = self.hold(Some(Hold::Turn(look.settled.clone())));
+            todo.push(Do::Interrupt);
+            return todo;
         }
         if let Some(hold) = Self::reason_to_hold(look) {
             return self.hold(Some(hold));

@@ -253,7 +253,8 @@ fn only_what_was_not_sent_can_be_cancelled() {
 fn an_interrupt_comes_before_the_paste_and_must_be_seen_to_work() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;
-    assert_eq!(scene.look(&Turn::Working, Content::Unseen), [Do::Interrupt]);
+    assert_eq!(scene.look(&Turn::Working, Content::Unseen), [Do::Record, Do::Interrupt]);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Working)));
     scene.give(Input::Done);
     assert_eq!(scene.after(500).look(&Turn::Working, Content::Unseen), [Do::Look(SETTLE)]);
     assert_eq!(scene.after(500).look(&Turn::Idle, Content::Empty), [Do::Record, Do::Paste]);

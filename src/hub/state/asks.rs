@@ -145,6 +145,12 @@ impl State {
             let message = format!("the agent of `{}` is gone", new.worker);
             return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message));
         }
+        if delivery.interrupt && !slot.can_interrupt() {
+            let message = format!("no key is known that interrupts `{}`", slot.worker.agent.name);
+            let hint = "set `interrupt` under `[keys]` in its profile; without `--now` the text \
+                        waits for the end of the turn";
+            return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+        }
         slot.queue(now, delivery.clone());
         self.log(now, out, Some(&new.worker), Happened::Command { verb: "send".into() });
         self.flush_slots(now, out);

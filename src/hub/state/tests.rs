@@ -5,7 +5,8 @@ mod trusting;
 
 use super::*;
 use crate::model::{
-    Agent, DeliveryMode, Exit, Hook, Kind, NewWorker, Placement, RefusalKind, Source, Step, Word,
+    Agent, DeliveryMode, Exit, Hook, Kind, NewDelivery, NewWorker, Placement, RefusalKind, Source,
+    Step, Word,
 };
 use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
 
@@ -130,6 +131,10 @@ impl Hub {
 
     /// Connected, with a worker whose window was just made.
     fn with_worker() -> (Self, WorkerId) {
+        Self::with_worker_of("claude")
+    }
+
+    fn with_worker_of(profile: &str) -> (Self, WorkerId) {
         let mut hub = Self::new();
         let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
         assert!(out.contains(&Effect::Link { may_start: true, after: Duration::ZERO }));
@@ -142,7 +147,9 @@ impl Hub {
         let id = prepared.id;
         assert_eq!(id.as_str(), "blog-github-issue-456");
         hub.give(Input::Panes(Ok(Vec::new())));
-        let (ticket, out) = hub.ask(Ask::Create(Box::new(new_worker(&id))));
+        let mut new = new_worker(&id);
+        new.agent.profile = profile.into();
+        let (ticket, out) = hub.ask(Ask::Create(Box::new(new)));
         let Some(Effect::MakeWindow(spec)) = out.last() else { panic!("{out:?}") };
         assert_eq!(spec.show, Show::In(SESSION));
         let session = Some((SESSION, "work".to_owned()));
@@ -266,6 +273,22 @@ fn a_paste_is_recorded_before_it_is_done() {
         return assert!(record < act);
     }
     panic!("never pasted");
+}
+
+#[test]
+fn an_agent_is_interrupted_only_by_a_key_that_is_known() {
+    for (profile, want) in [("claude", None), ("generic", Some(RefusalKind::NotNow))] {
+        let (mut hub, id) = Hub::with_worker_of(profile);
+        let new = NewDelivery {
+            worker: id,
+            text: "Stop.".into(),
+            submit: true,
+            interrupt: true,
+            file: None,
+        };
+        let (ticket, out) = hub.ask(Ask::Send(new));
+        assert_eq!(refusal_to(&out, ticket), want, "{profile}: {out:?}");
+    }
 }
 
 #[test]

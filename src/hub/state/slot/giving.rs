@@ -26,6 +26,11 @@ impl Slot {
         self.want_look(now.steady);
     }
 
+    /// Its profile names the keys that stop a turn.
+    pub(in crate::hub::state) fn can_interrupt(&self) -> bool {
+        !self.profile.keys.interrupt.is_empty()
+    }
+
     /// None: no such delivery here; false: it cannot be taken back any more.
     pub(in crate::hub::state) fn cancel(&mut self, now: Now, id: DeliveryId) -> Option<bool> {
         let at = self.queue.iter().position(|it| it.delivery().id == id)?;
