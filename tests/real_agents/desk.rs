@@ -51,9 +51,9 @@ pub(super) struct Worker {
 
 impl Desk {
     pub(super) fn new(kind: &'static Kind, setup: Setup) -> Self {
-        let bin = std::env::var_os("WTMAG_AGENTS_BIN");
-        let bin =
-            PathBuf::from(bin.expect("WTMAG_AGENTS_BIN, as `tests/run --real-agents` sets it"));
+        let Some(bin) = std::env::var_os("WTMAG_AGENTS_BIN") else {
+            panic!("where are the agents? `tests/run --real-agents` says it in WTMAG_AGENTS_BIN")
+        };
         let mut sandbox = Sandbox::new();
         let port = serve_model(&mut sandbox);
         let repo = sandbox.repo("blog");
@@ -64,8 +64,8 @@ impl Desk {
         }
         let repo = repo.dir.canonicalize().unwrap();
         let worktrees = ["one", "two"].map(|it| repo.with_file_name(format!("blog.{it}")));
-        let trusted = [&[repo.clone()], &worktrees[..]].concat();
-        install(&sandbox, kind, &bin, port, if setup.trusted { &trusted } else { &[] });
+        let trusted = [std::slice::from_ref(&repo), &worktrees].concat();
+        install(&sandbox, kind, Path::new(&bin), port, if setup.trusted { &trusted } else { &[] });
         let pane = sandbox.tmux().start("main");
         let desk = Self { sandbox, kind, repo, pane };
         desk.configure(setup);

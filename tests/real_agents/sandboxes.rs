@@ -91,7 +91,7 @@ fn codex_keeps_the_directories_and_the_notification_of_its_user() {
     let path = desk.sandbox.path("home/.codex/config.toml");
     let config = std::fs::read_to_string(&path).unwrap();
     let users = format!("notify = [{notify:?}, \"it's\"]\n{config}writable_roots = [{shared:?}]\n");
-    std::fs::write(&path, users).unwrap();
+    desk.sandbox.put(path, users);
     let worker = desk.settled("one");
     let notified =
         || std::fs::read_to_string(&told).ok().filter(|it| it.contains("agent-turn-complete"));
