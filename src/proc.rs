@@ -222,9 +222,25 @@ impl<'a> Cmd<'a> {
     }
 }
 
-/// Variables of an agent or of a hub that must not reach a process which outlives the caller.
-const CALLERS_OWN: &[&str] =
-    &["CLAUDECODE", "CLAUDE_", "CODEX_", "GIT_", "WORKTRUNK_", "WTMAG_", "TMUX"];
+/// Beginnings of the names of variables that say where the caller is: in which agent, repository,
+/// pane.
+const CALLERS_OWN: [&str; 8] = [
+    "CLAUDECODE",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_SSE_PORT",
+    "CODEX_",
+    "GIT_",
+    "TMUX",
+    "WORKTRUNK_",
+    "WTMAG_",
+];
+
+/// A variable that must not reach what outlives the caller. Where a user keeps an agent's files is
+/// no such thing.
+pub fn is_callers_own(variable: &OsStr) -> bool {
+    let begins = |name: &str| CALLERS_OWN.iter().any(|prefix| name.starts_with(prefix));
+    variable != "CODEX_HOME" && variable.to_str().is_some_and(begins)
+}
 
 /// Starts a program that goes on without us: no pipes, and nothing of the caller's agent, repository
 /// or pane in its environment. It is no group's leader, so that it can make a session of its own,
@@ -238,8 +254,7 @@ pub fn detach<S: AsRef<OsStr>>(
     command.args(args).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if CALLERS_OWN.iter().any(|prefix| text.starts_with(prefix)) {
+        if is_callers_own(&name) {
             command.env_remove(&name);
         }
     }

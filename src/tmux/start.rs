@@ -28,9 +28,6 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// A server that is just ending lets nobody in; how often and how soon to knock again.
 const KNOCKS: u32 = 6;
 
-/// What a program that is started by the new server must not take for its own.
-const FOREIGN: &[&str] = &["CLAUDECODE", "CODEX_", "GIT_", "TMUX", "WORKTRUNK_", "WTMAG_"];
-
 /// What to do when there is no server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
@@ -229,9 +226,9 @@ fn command(server: &Server, args: &[&str], absent: Absent) -> Cmd<'static> {
     if absent == Absent::Fail {
         cmd = cmd.args(["-N"]);
     }
-    let is_foreign = |name: &str| FOREIGN.iter().any(|prefix| name.starts_with(prefix));
+    // What is started by the new server must not take it for its own.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(is_foreign) {
+        if proc::is_callers_own(&name) {
             cmd = cmd.env_remove(name);
         }
     }

@@ -25,7 +25,7 @@ fn stat(pid: u32) -> Vec<String> {
 
 const OF_THE_CALLER: [(&str, &str); 6] = [
     ("CLAUDECODE", "1"),
-    ("CODEX_HOME", "/x"),
+    ("CODEX_SANDBOX", "/x"),
     ("GIT_DIR", "/x"),
     ("WTMAG_WORKER", "x"),
     ("WORKTRUNK_DIRECTIVE_FILE", "/x"),
@@ -56,16 +56,17 @@ fn a_hub_has_its_servers_environment_and_a_session_of_its_own() {
 #[test]
 fn without_a_server_a_hub_keeps_nothing_of_its_caller_that_misleads() {
     let sandbox = Sandbox::new();
-    let mut list = sandbox.wtmag(["list"]).env("TMUX_PANE", "%7");
+    let mut list = sandbox.wtmag(["list"]).env("TMUX_PANE", "%7").env("CODEX_HOME", "/home");
     for (name, value) in OF_THE_CALLER {
         list = list.env(name, value);
     }
     list.run().success();
     let pid = pid_of(&status(&sandbox));
     let env = environment(pid);
-    let foreign = ["CLAUDECODE", "CODEX_HOME", "GIT_DIR", "WTMAG_WORKER", "TMUX_PANE"];
+    let foreign = ["CLAUDECODE", "CODEX_SANDBOX", "GIT_DIR", "WTMAG_WORKER", "TMUX_PANE"];
     let inherited: Vec<_> = foreign.iter().filter(|it| env.contains_key(**it)).collect();
     assert!(inherited.is_empty(), "{inherited:?}");
+    assert_eq!(env["CODEX_HOME"], "/home", "where the user keeps things");
     assert_eq!(stat(pid)[3], pid.to_string(), "its session");
     // Looking for workers starts no server.
     assert!(!sandbox.tmux().is_running());
