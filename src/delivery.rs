@@ -327,7 +327,10 @@ impl Machine {
         look: &Look<'_>,
         ours_since: Option<Instant>,
     ) -> Vec<Do> {
+        // Before the first turn a question that reads like one of a turn is the start-up's.
+        let is_before = matches!(look.seen, Turn::Waiting(_)) && !look.in_transcript;
         if look.obstacle != Some(&Hold::Foreground)
+            && !is_before
             && let Some(evidence) = self.evidence(look)
         {
             return self.accept(now, evidence);

@@ -207,6 +207,16 @@ fn an_argument_is_proven_the_same_way_and_held_by_dialogs() {
 }
 
 #[test]
+fn a_question_before_the_first_turn_proves_no_argument() {
+    let mut scene = Scene::new(DeliveryMode::Argument);
+    let asks = Turn::Waiting(Question::Permission);
+    assert_eq!(scene.look(&asks, Content::Unseen), [Do::Record]);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(asks.clone())));
+    scene.after(30_000).look_at(&asks, Content::Unseen, true);
+    scene.ends(Step::Accepted, "the turn started and asks something");
+}
+
+#[test]
 fn an_argument_left_in_the_box_is_submitted() {
     let mut scene = Scene::new(DeliveryMode::Argument);
     assert_eq!(scene.look(&Turn::Draft, Content::Ours), [Do::Look(SETTLE)]);

@@ -150,7 +150,9 @@ impl Watch {
                 // Before the next glance: what is printed in between is seen, and rings, rather
                 // than neither.
                 self.resume(pane).await?;
-                if self.glance(pane).await?.0 != digest {
+                let is_other = self.glance(pane).await?.0 != digest;
+                // Unless it has rung by itself.
+                if is_other && self.shared.doorbell().is_open(pane) {
                     self.mailbox.ring(pane);
                 }
             }

@@ -101,7 +101,7 @@ fn a_full_disk_is_told_and_costs_no_agent() {
     let id = worker.id.as_str();
     // Each of them is an event.
     let said = (0..2000).find_map(|_| {
-        let sent = sandbox.wtmag(["send", id, &"x".repeat(20_000)]).run();
+        let sent = sandbox.wtmag(["send", "--paste", id, &"x".repeat(20_000)]).run();
         (sent.code != 0).then_some(sent)
     });
     let said = said.unwrap();
