@@ -204,7 +204,9 @@ fn at_cursor(sample: &Sample) -> Option<Found> {
         return None;
     }
     let held = prompt.unwrap_or(inner).trim();
-    let (first, last) = edges.unwrap_or((row, row));
+    let wraps = framed && prompt.is_none() && !held.is_empty();
+    let above = if wraps { first_of_wrapped(sample, row) } else { row };
+    let (first, last) = edges.unwrap_or((above, row));
     // The cursor may stand in a later row of a longer text.
     let earlier = if first < row { body(sample, first, row - 1) } else { String::new() };
     let input = if held.is_empty() && earlier.is_empty() {
@@ -244,6 +246,20 @@ fn edges_around(sample: &Sample, row: usize) -> Option<(usize, usize)> {
     let up = rows.get(..row)?.iter().rev().take(MAX_BOX).position(|it| is_edge(it))?;
     let down = rows.get(row + 1..)?.iter().take(MAX_BOX).position(|it| is_edge(it))?;
     Some((row - up, row + down))
+}
+
+/// The row with the prompt, from a later one of a text that wraps behind a bar; without a prompt,
+/// the first with the bar.
+fn first_of_wrapped(sample: &Sample, row: usize) -> usize {
+    let above = sample.rows.get(..row).unwrap_or_default().iter().rev().take(MAX_BOX);
+    let mut first = row;
+    for it in above.take_while(|it| it.trim_start().starts_with(is_vertical)) {
+        first -= 1;
+        if after_prompt(unframed(it)).is_some() {
+            break;
+        }
+    }
+    first
 }
 
 /// The text of some rows without frame and prompt.
@@ -425,6 +441,25 @@ mod tests {
             let echo = echo::echoed(&empty, &after, text).unwrap();
             prop_assert!(echo.cursor_behind);
             prop_assert!(echo::gone(&echo, &empty, text));
+        }
+    }
+
+    #[test]
+    fn a_text_that_wraps_behind_a_bar_is_read_whole() {
+        let text = "Read ./.wtmag/prompt.md and use it as the task";
+        let profile = Profile::shared("generic").unwrap();
+        for prompt in ["::", ""] {
+            let rows = [
+                "│ said before".to_owned(),
+                String::new(),
+                format!("┃ {prompt} Read ./.wtmag/prompt.md and use"),
+                "┃    it as the task".to_owned(),
+                String::new(),
+                "  footer".to_owned(),
+            ];
+            let verdict = judge(&screen(&rows, (19, 3), false), &[text.to_owned()]);
+            assert_eq!(verdict.turn, Turn::Draft, "{verdict:?}");
+            assert_eq!(echo::holding(&profile, &verdict.input, text), Holding::Ours, "{verdict:?}");
         }
     }
 
