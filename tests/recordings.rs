@@ -10,10 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wtmag::model::{Fact, Happened, Turn, Worker};
+use wtmag::{
+    agents::{Profile, replay::replay},
+    hub::screens,
+    model::{Fact, Happened, Turn, Word, Worker},
+};
 
 use crate::support::{
-    Crew, Moment, Played, Player, Sandbox, Seen, is_full, percentiles, poll, recordings,
+    Crew, Moment, Played, Player, Sandbox, Seen, is_full, percentiles, poll, recordings, state_dir,
 };
 
 /// Longest pause between two recorded frames: with the large counts nearly as it was, so that what shows for a moment
@@ -133,8 +137,25 @@ fn watch(sandbox: &Sandbox, crew: &mut Crew, agent: &str, recording: &Path) -> T
                 .push(format!("{agent}/{name}: {}, not exited({code})", crew.word(&worker)));
         }
     }
+    if let Some(fault) = look_back(sandbox, crew, agent, &worker) {
+        tally.faults.push(format!("{agent}/{name}: {fault}"));
+    }
     sandbox.tmux().run(["kill-window", "-t", &worker.place.window.to_string()]);
     tally
+}
+
+/// Whether the screen log, judged again, tells the same turns in the same order.
+fn look_back(sandbox: &Sandbox, crew: &mut Crew, agent: &str, worker: &Worker) -> Option<String> {
+    let samples = screens::load(&state_dir(sandbox).join("screens"), &worker.id).unwrap();
+    let profile = Profile::shared(agent).unwrap();
+    let again = replay(&profile, &samples, Instant::now()).into_iter().map(|it| it.word);
+    let was = turns(crew, worker, 0).into_iter().map(|it| Word::Turn(it.value));
+    let known = |word: &Word| !matches!(word.name(), "unknown" | "starting");
+    let [mut again, mut was] =
+        [again.filter(known).collect(), was.filter(known).collect::<Vec<_>>()];
+    again.dedup();
+    was.dedup();
+    (again != was).then(|| format!("was {was:?}, its log says {again:?}"))
 }
 
 /// Whether nothing that listens was believed on the way between two moments neither of which does.

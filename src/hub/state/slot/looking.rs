@@ -22,7 +22,7 @@ const MOVING: u8 = 3;
 /// A pane that was silent draws for a moment before it is worth a look.
 pub(super) const SETTLE: Duration = Duration::from_millis(60);
 /// Samples from before a change that the screen log has too.
-const RECENT: usize = 3;
+const RECENT: usize = 4;
 /// A look that brought no sample is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// What keeps keys from an agent is looked at again: tmux tells once a second that input is off,
@@ -153,7 +153,8 @@ impl Slot {
     /// The screen log has every sample that changed the state, the few before it, and the first
     /// after a change that a hook or the shell told.
     fn keep(&mut self, sample: &Sample) {
-        if self.recent.back().is_some_and(|last| is_same(last, sample)) {
+        // Of a screen that stands still its first look and its last: how long it stood.
+        if self.recent.iter().rev().take_while(|it| is_same(it, sample)).nth(1).is_some() {
             self.recent.pop_back();
         }
         while self.recent.len() >= RECENT {
