@@ -13,7 +13,7 @@ use clap::Parser as _;
 
 use crate::{
     model::{Hook, PaneId, WorkerId},
-    pane::report,
+    pane::report_to_any,
     paths::Env,
     proc,
 };
@@ -93,7 +93,7 @@ pub(super) fn main(words: &[OsString]) -> ExitCode {
 pub(crate) fn run(args: Args) -> ExitCode {
     match args.what {
         What::Started(to) => {
-            report(&to.spool, &to.socket, &to.worker, to.pane, Hook::Started);
+            report_to_any(&to.spool, &to.socket, &to.worker, to.pane, Hook::Started);
         }
         What::Claude | What::Opencode | What::Pi => tell(read_payload()),
         What::Codex(Notify { mut words }) => {
@@ -117,7 +117,7 @@ fn tell(payload: Option<String>) {
         return;
     };
     let pane = text("TMUX_PANE").and_then(|it| it.parse().ok());
-    report(spool.as_ref(), socket.as_ref(), &worker, pane, Hook::Agent { payload });
+    report_to_any(spool.as_ref(), socket.as_ref(), &worker, pane, Hook::Agent { payload });
 }
 
 fn read_payload() -> Option<String> {

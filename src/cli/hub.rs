@@ -31,6 +31,8 @@ enum Verb {
     /// With --json: {"pid", "version", "started", "tmux_socket", "tmux": [version, pid] or null,
     /// "fleet", "live_workers", "open_deliveries", "clients", "orphans", "problems"}.
     Status,
+    /// Start the hub if none runs; every verb that needs one does so by itself
+    Start,
     /// Stop the hub; agents run on
     Stop,
     /// Show the end of the hub's log
@@ -58,6 +60,7 @@ enum Verb {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
         Verb::Status => status(context).await,
+        Verb::Start => context.hub().await.map(|_| ExitCode::SUCCESS),
         Verb::Stop => stop(context).await,
         Verb::Logs { follow } => logs(context, follow),
         Verb::Run { tmux_socket, state, ready } => {

@@ -7,5 +7,5 @@ mod run;
 mod terminal;
 
 pub use line::{Launch, Parts, launch};
-pub use report::{Reached, report};
+pub use report::{Reached, report, report_to_any};
 pub use run::{Options, placeholder, run};

@@ -3,6 +3,7 @@
 //! Knows the spool's files and one request of the protocol. Never waits long: an agent or a shell
 //! stands behind it.
 use std::{
+    ffi::OsStr,
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -14,6 +15,8 @@ use std::{
 
 use crate::{
     model::{Ask, Hook, HookReport, PaneId, WorkerId},
+    paths::Env,
+    proc,
     wire::{self, Frame, Hello, Request},
 };
 
@@ -31,6 +34,8 @@ pub enum Reached {
     Hub,
     /// The hub will find it in its spool.
     Spool,
+    /// The hub was killed: the next one will find it in its spool.
+    Dead,
     /// Neither; the hub may still read it from its socket.
     Nobody,
 }
@@ -49,14 +54,50 @@ pub fn report(
     let id = format!("{:020}-{}", since_epoch.as_nanos(), process::id());
     let report = HookReport { id, worker: worker.clone(), pane, hook };
     let file = write_spool(spool, &report).ok();
-    if ask(socket, report) {
+    let answer = ask(socket, report);
+    if answer == Answered::Yes {
         if let Some(file) = file {
             // The hub may have swept it already.
             std::fs::remove_file(file).unwrap_or_default();
         }
         return Reached::Hub;
     }
-    if file.is_some() { Reached::Spool } else { Reached::Nobody }
+    match (file, answer) {
+        (Some(_), Answered::Refused) => Reached::Dead,
+        (Some(_), Answered::Yes | Answered::No) => Reached::Spool,
+        (None, _) => Reached::Nobody,
+    }
+}
+
+/// As [`report`]. A hub that was killed is followed by the next one; one that was stopped is not.
+pub fn report_to_any(
+    spool: &Path,
+    socket: &Path,
+    worker: &WorkerId,
+    pane: Option<PaneId>,
+    hook: Hook,
+) {
+    if report(spool, socket, worker, pane, hook) == Reached::Dead {
+        // Without it the report waits for whoever asks for a hub next.
+        let _pid = start_hub();
+    }
+}
+
+/// Does not wait for it.
+fn start_hub() -> Option<u32> {
+    let server = Env::capture().ok()?.caller()?.socket;
+    let program = std::env::current_exe().ok()?;
+    let args = [OsStr::new("-S"), server.as_os_str(), OsStr::new("hub"), OsStr::new("start")];
+    proc::detach(&program, args).ok()
+}
+
+/// What became of a question to the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    Yes,
+    No,
+    /// Its socket is there, and nobody at it.
+    Refused,
 }
 
 /// One JSON line in a file of its own that appears whole.
@@ -69,19 +110,29 @@ fn write_spool(spool: &Path, report: &HookReport) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// True when the hub answered in time, whatever it said.
-fn ask(socket: &Path, report: HookReport) -> bool {
+/// Whether the hub answered in time, whatever it said.
+fn ask(socket: &Path, report: HookReport) -> Answered {
     let (sender, progress) = mpsc::sync_channel(2);
     let socket = socket.to_owned();
     // `connect` has no time limit of its own.
     thread::spawn(move || {
         let stream = send(&socket, report);
-        let is_sent = sender.send(stream.is_ok()).is_ok();
-        if let (true, Ok(stream)) = (is_sent, stream) {
-            sender.send(is_answered(stream)).unwrap_or_default();
+        let sent = match &stream {
+            Ok(_) => Answered::Yes,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Answered::Refused,
+            Err(_) => Answered::No,
+        };
+        let is_awaited = sender.send(sent).is_ok();
+        if let (true, Ok(stream)) = (is_awaited, stream) {
+            let answer = if is_answered(stream) { Answered::Yes } else { Answered::No };
+            sender.send(answer).unwrap_or_default();
         }
     });
-    progress.recv_timeout(SEND) == Ok(true) && progress.recv_timeout(ANSWER) == Ok(true)
+    match progress.recv_timeout(SEND) {
+        Ok(Answered::Yes) => progress.recv_timeout(ANSWER).unwrap_or(Answered::No),
+        Ok(failed) => failed,
+        Err(_) => Answered::No,
+    }
 }
 
 fn send(socket: &Path, report: HookReport) -> io::Result<UnixStream> {

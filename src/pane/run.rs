@@ -26,7 +26,7 @@ use tokio::{
 
 use super::{
     line::{self, Parts},
-    report::report,
+    report::report_to_any,
     terminal::{self, Terminal},
 };
 use crate::model::{Exit, Hook, PaneId, WorkerId};
@@ -71,7 +71,8 @@ pub async fn run(options: &Options) -> ExitCode {
     let was_killed = matches!(exit, Exit::Signal(_) | Exit::Code(129..));
     terminal.take_back();
     terminal.clean(was_killed);
-    report(&options.spool, &options.socket, &options.worker, options.pane, Hook::Exited { exit });
+    let exited = Hook::Exited { exit };
+    report_to_any(&options.spool, &options.socket, &options.worker, options.pane, exited);
     // Once more, for what came since: from our own line on, it is typed for the shell.
     terminal.forget_input();
     let (shell, arg0) = match (started, exit) {

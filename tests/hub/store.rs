@@ -86,6 +86,34 @@ fn reports_that_waited_are_read_when_a_hub_starts() {
     assert_eq!(told.iter().filter(|it| it["kind"] == "process").count(), 2, "{told:#?}");
 }
 
+#[test]
+fn an_agents_report_brings_the_next_hub_when_one_was_killed_but_not_when_it_was_stopped() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let [one, other] = ["one", "other"].map(|it| crew.hire_idle(it, Seen::Alone, &["cat"]));
+    let pid = crew.pid();
+    drop(crew);
+    let end = |worker: &wtmag::model::Worker| {
+        sandbox.tmux().run(["send-keys", "-t", &worker.place.pane.to_string(), "C-c"]);
+    };
+    kill_hub(pid);
+    end(&one);
+    // Asking starts no hub.
+    let next = eventually(SOON, "the next hub", || {
+        let ran = sandbox.wtmag(["hub", "status", "--json"]).run();
+        (ran.code == 0).then(|| pid_of(&ran.json()))
+    });
+    let shown = sandbox.wtmag(["wait", one.id.as_str(), "--until", "exited"]).run().success();
+    assert!(shown.contains("exited(130"), "{shown}");
+
+    sandbox.wtmag(["hub", "stop"]).run().success();
+    wait_for_end(next);
+    end(&other);
+    let spool = state_dir(&sandbox).join("spool");
+    eventually(SOON, "the report", || (fs::read_dir(&spool).unwrap().count() > 0).then_some(()));
+    sandbox.wtmag(["hub", "status"]).run().failure(3);
+}
+
 /// A disk with no room left, as far as one process can have it: no file of the server's children
 /// may grow beyond a limit.
 #[test]
