@@ -204,10 +204,15 @@ impl Machine {
         if let Some(hold) = look.obstacle {
             return Some(hold.clone());
         }
-        for turn in [look.seen, look.settled] {
-            if !turn.listens() {
-                return Some(Hold::Turn(turn.clone()));
-            }
+        if !look.seen.listens() {
+            return Some(Hold::Turn(look.seen.clone()));
+        }
+        if Self::is_dialog(look.settled) {
+            // It is gone, and what came after it has not stood long enough.
+            return Some(Hold::Turn(Turn::Unknown));
+        }
+        if !look.settled.listens() {
+            return Some(Hold::Turn(look.settled.clone()));
         }
         match look.content {
             Content::Empty | Content::Unseen => None,
@@ -427,8 +432,11 @@ impl Machine {
     }
 
     fn dialog(look: &Look<'_>) -> Option<Hold> {
-        let is_dialog = matches!(look.seen, Turn::Blocked(_) | Turn::Waiting(_));
-        is_dialog.then(|| Hold::Turn(look.seen.clone()))
+        Self::is_dialog(look.seen).then(|| Hold::Turn(look.seen.clone()))
+    }
+
+    fn is_dialog(turn: &Turn) -> bool {
+        matches!(turn, Turn::Blocked(_) | Turn::Waiting(_))
     }
 
     fn hold(&mut self, hold: Option<Hold>) -> Vec<Do> {

@@ -197,15 +197,16 @@ fn at_cursor(sample: &Sample) -> Option<Found> {
     let inner = left.trim_start();
     let framed = inner.starts_with(is_vertical);
     let inner = inner.trim_start_matches(is_vertical).trim_start();
-    // A prompt at the very end of the row has lost its space.
-    let prompt = after_prompt(inner).filter(|it| !it.is_empty() || left.len() == text.len());
     let edges = edges_around(sample, row);
+    let above = if edges.is_none() && framed { first_of_wrapped(sample, row) } else { row };
+    // A prompt at the very end of the row has lost its space; a later row has none.
+    let prompt = after_prompt(inner).filter(|it| !it.is_empty() || left.len() == text.len());
+    let prompt = prompt.filter(|_| above == row);
     if !framed && prompt.is_none() && edges.is_none() {
         return None;
     }
     let held = prompt.unwrap_or(inner).trim();
-    let wraps = framed && prompt.is_none() && !held.is_empty();
-    let above = if wraps { first_of_wrapped(sample, row) } else { row };
+    let above = if held.is_empty() { row } else { above };
     let (first, last) = edges.unwrap_or((above, row));
     // The cursor may stand in a later row of a longer text.
     let earlier = if first < row { body(sample, first, row - 1) } else { String::new() };
@@ -248,18 +249,27 @@ fn edges_around(sample: &Sample, row: usize) -> Option<(usize, usize)> {
     Some((row - up, row + down))
 }
 
-/// The row with the prompt, from a later one of a text that wraps behind a bar; without a prompt,
-/// the first with the bar.
+/// Where a text behind a bar begins that wraps into this row: at a prompt further left than this row
+/// begins, or, when this row has no prompt either, at the first row with the bar.
 fn first_of_wrapped(sample: &Sample, row: usize) -> usize {
-    let above = sample.rows.get(..row).unwrap_or_default().iter().rev().take(MAX_BOX);
-    let mut first = row;
-    for it in above.take_while(|it| it.trim_start().starts_with(is_vertical)) {
-        first -= 1;
-        if after_prompt(unframed(it)).is_some() {
-            break;
+    let rows = &sample.rows;
+    let lead = |at: usize| {
+        let outside = |c: &char| c.is_whitespace() || is_vertical(*c);
+        rows.get(at).map_or(0, |it| it.chars().take_while(outside).count())
+    };
+    let has_prompt =
+        |at: usize| rows.get(at).is_some_and(|it| after_prompt(unframed(it)).is_some());
+    let has_bar =
+        |at: &usize| rows.get(*at).is_some_and(|it| it.trim_start().starts_with(is_vertical));
+    let barred = (0..row).rev().take(MAX_BOX).take_while(has_bar);
+    let (mut first, own) = (row, has_prompt(row));
+    for at in barred {
+        if has_prompt(at) {
+            return if lead(at) < lead(row) { at } else { row };
         }
+        first = at;
     }
-    first
+    if own { row } else { first }
 }
 
 /// The text of some rows without frame and prompt.
@@ -446,20 +456,22 @@ mod tests {
 
     #[test]
     fn a_text_that_wraps_behind_a_bar_is_read_whole() {
-        let text = "Read ./.wtmag/prompt.md and use it as the task";
         let profile = Profile::shared("generic").unwrap();
-        for prompt in ["::", ""] {
+        for (prompt, cut) in [("::", "it as the task"), ("::", "} k"), ("", "it as the task")] {
+            let text = format!("Read ./.wtmag/prompt.md and use {cut}");
             let rows = [
                 "│ said before".to_owned(),
                 String::new(),
                 format!("┃ {prompt} Read ./.wtmag/prompt.md and use"),
-                "┃    it as the task".to_owned(),
+                format!("┃    {cut}"),
                 String::new(),
                 "  footer".to_owned(),
             ];
-            let verdict = judge(&screen(&rows, (19, 3), false), &[text.to_owned()]);
+            let cursor = (5 + cut.len(), 3);
+            let verdict = judge(&screen(&rows, cursor, false), std::slice::from_ref(&text));
             assert_eq!(verdict.turn, Turn::Draft, "{verdict:?}");
-            assert_eq!(echo::holding(&profile, &verdict.input, text), Holding::Ours, "{verdict:?}");
+            let holding = echo::holding(&profile, &verdict.input, &text);
+            assert_eq!(holding, Holding::Ours, "{verdict:?}");
         }
     }
 

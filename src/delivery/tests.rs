@@ -260,6 +260,18 @@ fn only_what_was_not_sent_can_be_cancelled() {
 }
 
 #[test]
+fn a_dialog_that_is_gone_is_no_reason_to_wait() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    let settled = Turn::Waiting(Question::Question);
+    let seen = Turn::Idle;
+    let content = Content::Empty;
+    let look =
+        Look { settled: &settled, seen: &seen, content, in_transcript: false, obstacle: None };
+    assert_eq!(scene.give(Input::Look(look)), [Do::Record]);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Unknown)));
+}
+
+#[test]
 fn an_interrupt_comes_before_the_paste_and_must_be_seen_to_work() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;
