@@ -12,6 +12,8 @@ use crate::model::{Delivery, DeliveryMode, Hold, Now, Step, StepAt, Turn};
 const SETTLE: Duration = Duration::from_millis(150);
 /// How long a pasted text may take to show.
 const ECHO_LIMIT: Duration = Duration::from_secs(15);
+/// How long it may show in part before it is taken for mixed with somebody's draft.
+const PARTIAL: Duration = Duration::from_secs(1);
 /// A box that still holds our text alone this long after Enter gets one more.
 const ENTER_AGAIN: Duration = Duration::from_secs(5);
 /// How long acceptance may take after the last Enter.
@@ -245,6 +247,8 @@ impl Machine {
         match look.content {
             Content::Ours if age < SETTLE => vec![Do::Look(SETTLE.saturating_sub(age))],
             Content::Ours => self.echoed(now),
+            // What comes as keys shows bit by bit.
+            Content::Other if age < PARTIAL => vec![Do::Look(pace(looks))],
             Content::Other => {
                 self.phase = Phase::Pasted { since: now.steady, looks };
                 self.hold(Some(Hold::Turn(Turn::Draft)))

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::{echo, input_box::Found, menu};
 use crate::model::{Blocker, InputBox, Question, Sample, Turn};
@@ -166,7 +166,7 @@ fn is_line(c: char) -> bool {
 /// What follows a prompt: one to three characters that are no word, then a space or nothing.
 fn after_prompt(text: &str) -> Option<&str> {
     let token = text.split(char::is_whitespace).next().filter(|it| !it.is_empty())?;
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "\"'`([{<.,;".contains(c);
+    let is_word = |c: char| c != 'λ' && c.is_alphanumeric() || "\"'`()[]{}<.,;!?".contains(c);
     let fits = token.chars().count() <= 3 && !token.chars().any(is_word) && !token.ends_with('.');
     text.strip_prefix(token).filter(|_| fits)
 }
@@ -198,11 +198,11 @@ fn at_cursor(sample: &Sample) -> Option<Found> {
     let framed = inner.starts_with(is_vertical);
     let inner = inner.trim_start_matches(is_vertical).trim_start();
     let edges = edges_around(sample, row);
-    let above = if edges.is_none() && framed { first_of_wrapped(sample, row) } else { row };
+    let above = if edges.is_none() { first_of_wrapped(sample, row, framed) } else { row };
     // A prompt at the very end of the row has lost its space; a later row has none.
     let prompt = after_prompt(inner).filter(|it| !it.is_empty() || left.len() == text.len());
     let prompt = prompt.filter(|_| above == row);
-    if !framed && prompt.is_none() && edges.is_none() {
+    if !framed && prompt.is_none() && edges.is_none() && above == row {
         return None;
     }
     let held = prompt.unwrap_or(inner).trim();
@@ -249,27 +249,28 @@ fn edges_around(sample: &Sample, row: usize) -> Option<(usize, usize)> {
     Some((row - up, row + down))
 }
 
-/// Where a text behind a bar begins that wraps into this row: at a prompt further left than this row
-/// begins, or, when this row has no prompt either, at the first row with the bar.
-fn first_of_wrapped(sample: &Sample, row: usize) -> usize {
-    let rows = &sample.rows;
+/// Where a text begins that wraps into this row: at a prompt further left than this row begins; or,
+/// behind a bar and when this row has no prompt either, at the first row with the bar. Without a bar
+/// the rows above must be nearly full.
+fn first_of_wrapped(sample: &Sample, row: usize, framed: bool) -> usize {
+    let row_at = |at: usize| sample.rows.get(at).map_or("", String::as_str);
     let lead = |at: usize| {
         let outside = |c: &char| c.is_whitespace() || is_vertical(*c);
-        rows.get(at).map_or(0, |it| it.chars().take_while(outside).count())
+        row_at(at).chars().take_while(outside).count()
     };
-    let has_prompt =
-        |at: usize| rows.get(at).is_some_and(|it| after_prompt(unframed(it)).is_some());
-    let has_bar =
-        |at: &usize| rows.get(*at).is_some_and(|it| it.trim_start().starts_with(is_vertical));
-    let barred = (0..row).rev().take(MAX_BOX).take_while(has_bar);
-    let (mut first, own) = (row, has_prompt(row));
-    for at in barred {
+    let has_prompt = |at: usize| after_prompt(unframed(row_at(at))).is_some();
+    let belongs = |at: &usize| match framed {
+        true => row_at(*at).trim_start().starts_with(is_vertical),
+        false => row_at(*at).width() * 4 >= usize::from(sample.size.0) * 3,
+    };
+    let mut first = row;
+    for at in (0..row).rev().take(MAX_BOX).take_while(belongs) {
         if has_prompt(at) {
             return if lead(at) < lead(row) { at } else { row };
         }
         first = at;
     }
-    if own { row } else { first }
+    if framed && !has_prompt(row) { first } else { row }
 }
 
 /// The text of some rows without frame and prompt.
@@ -368,7 +369,6 @@ mod tests {
 
     /// Rows of a box, and where its text begins.
     fn boxed(frame: u8, rule: &str, prompt: &str, text: &str) -> (Vec<String>, (usize, usize)) {
-        use unicode_width::UnicodeWidthStr as _;
         let lead = match frame {
             0 | 3 => format!("{prompt} "),
             1 => format!("│ {prompt} "),
@@ -455,23 +455,29 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_wraps_behind_a_bar_is_read_whole() {
+    fn a_text_that_wraps_without_a_frame_is_read_whole() {
         let profile = Profile::shared("generic").unwrap();
-        for (prompt, cut) in [("::", "it as the task"), ("::", "} k"), ("", "it as the task")] {
-            let text = format!("Read ./.wtmag/prompt.md and use {cut}");
-            let rows = [
-                "│ said before".to_owned(),
-                String::new(),
-                format!("┃ {prompt} Read ./.wtmag/prompt.md and use"),
-                format!("┃    {cut}"),
-                String::new(),
-                "  footer".to_owned(),
-            ];
-            let cursor = (5 + cut.len(), 3);
-            let verdict = judge(&screen(&rows, cursor, false), std::slice::from_ref(&text));
-            assert_eq!(verdict.turn, Turn::Draft, "{verdict:?}");
-            let holding = echo::holding(&profile, &verdict.input, &text);
-            assert_eq!(holding, Holding::Ours, "{verdict:?}");
+        let long = "Read ./.wtmag/prompt.md and use it all day and all of the nigh";
+        for lead in ["┃ :: ", "┃ ", ":: "] {
+            for cut in ["it as the task", "} k", "é", "}"] {
+                let text = format!("{long}{cut}");
+                let indent = if lead.starts_with(':') { "   " } else { "┃    " };
+                let rows = [
+                    "│ said before".to_owned(),
+                    String::new(),
+                    format!("{lead}{long}"),
+                    format!("{indent}{cut}"),
+                    String::new(),
+                    "  footer".to_owned(),
+                ];
+                let cursor = (indent.chars().count() + cut.chars().count(), 3);
+                for visible in [true, false] {
+                    let sample = screen(&rows, cursor, visible);
+                    let verdict = judge(&sample, std::slice::from_ref(&text));
+                    let holding = echo::holding(&profile, &verdict.input, &text);
+                    assert_eq!(holding, Holding::Ours, "{lead} {cut} {verdict:?}");
+                }
+            }
         }
     }
 
