@@ -17,6 +17,7 @@ mod doctor;
 mod hazards;
 mod hooks;
 mod hub;
+mod load;
 mod pane;
 mod plugin;
 mod real_agents;
@@ -24,7 +25,6 @@ mod recordings;
 mod skill;
 mod sources;
 mod stage;
-#[expect(dead_code, reason = "shared with the benchmarks, which need more of it")]
 mod support;
 mod tidy;
 mod tour;

@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::support::{Crew, Sandbox, Seen, eventually, hook};
+use wtmag::model::{Happened, Turn};
+
+use super::support::{Crew, Sandbox, Seen, eventually, hook, now_ms, resident_kb, state_delays};
 
 const SOON: Duration = Duration::from_secs(120);
 /// Workers that `wtmag list` lists.
@@ -21,10 +23,19 @@ const SPAN: Duration = Duration::from_secs(20);
 const N_HOOKS: usize = 300;
 /// First prompts that are timed.
 const N_PROMPTS: usize = 30;
+/// Turns of each of three agents, every fourth of which asks something.
+const N_TURNS: usize = 20;
+/// Returns of `wait --any` that are timed.
+const N_WAITS: usize = 30;
+/// Events in the log that is read.
+const N_EVENTS: usize = 10_000;
 
 pub(crate) fn print() {
     hooks();
     first_prompts();
+    states();
+    waits();
+    events();
     lists();
     spinners();
 }
@@ -47,6 +58,93 @@ fn first_prompts() {
         sandbox.tmux().run(["kill-window", "-t", &worker.place.window.to_string()]);
     }
     println!("agent ready on its screen to Enter, {N_PROMPTS} agents: {}", spread(delays, "ms"));
+}
+
+/// From the last byte of the first frame that shows a state to the hub's event, by the agents' own log.
+fn states() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let asks = "turn.permission={kind=\"menu\",heading=\"H\",question=\"Go on?\",\
+                entries=[\"No\",\"Yes\"],chosen=0,right=1,hint=\"\"}";
+    let changes = ["turn.min_ms=1500", "turn.max_ms=3000", "human_ms=1500", asks];
+    let hire = |n: usize| crew.hire_calm(&n.to_string(), Seen::Alone, &changes).0;
+    let workers: Vec<_> = (0..3).map(hire).collect();
+    for n in 1..N_TURNS {
+        for worker in &workers {
+            crew.send(worker, &format!("text {n}"));
+        }
+    }
+    let log = sandbox.agent_log();
+    for worker in &workers {
+        let over = || {
+            let n_over = log.all("turn_end", Some(worker.id.as_str())).len();
+            (n_over == N_TURNS && crew.word(worker) == "idle").then_some(())
+        };
+        eventually(SOON, "all turns to end", over);
+    }
+    let all = workers.iter().flat_map(|it| state_delays(&log, &crew.events(it, 0), it));
+    let all: Vec<_> = all.filter_map(|(state, delay)| Some((state, delay?))).collect();
+    println!(
+        "frame to state, by the screen alone: {}",
+        spread(all.iter().map(|it| it.1).collect(), "ms")
+    );
+    for state in ["working", "waiting", "idle"] {
+        let delays: Vec<u64> = all.iter().filter(|it| it.0 == state).map(|it| it.1).collect();
+        println!("  {state}, {} times: {}", delays.len(), spread(delays, "ms"));
+    }
+}
+
+/// From the hub's event to the end of a `wtmag wait --any` on three workers.
+fn waits() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let hire = |n: usize| crew.hire_calm(&n.to_string(), Seen::Alone, &[]).0;
+    let workers: Vec<_> = (0..3).map(hire).collect();
+    let ids: Vec<&str> = workers.iter().map(|it| it.id.as_str()).collect();
+    let mut delays = Vec::new();
+    for n in 0..N_WAITS {
+        for worker in &workers {
+            eventually(SOON, "rest", || (crew.word(worker) == "idle").then_some(()));
+        }
+        let worker = &workers[n % workers.len()];
+        let (since, n_clients) = (crew.last_event(), crew.status().clients);
+        let wait = ["wait", "--any", "--until", "working"].iter().chain(&ids);
+        let run = sandbox.wtmag(wait);
+        let end = thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                run.run_quietly();
+                now_ms()
+            });
+            let is_there = || (crew.status().clients > n_clients).then_some(());
+            eventually(SOON, "the client", is_there);
+            crew.send(worker, "go");
+            waiting.join().unwrap()
+        });
+        let is_it =
+            |what: &Happened| matches!(what, Happened::Turn(it) if it.value == Turn::Working);
+        let event = crew.events(worker, since).into_iter().find(|it| is_it(&it.what)).unwrap();
+        delays.push(end.saturating_sub(event.at.0));
+    }
+    println!("wtmag wait --any, state to return, {N_WAITS} times: {}", spread(delays, "ms"));
+}
+
+fn events() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("x", Seen::Alone, &["cat"]);
+    crew.fill_log(&worker, N_EVENTS);
+    let last = crew.last_event();
+    for n in [10, 1000, last] {
+        let since = (last - n).to_string();
+        let args = ["events", "--since", &since];
+        let times = (0..50).map(|_| {
+            let started = Instant::now();
+            sandbox.wtmag(args).run_quietly();
+            u64::try_from(started.elapsed().as_micros()).unwrap()
+        });
+        let times = spread(times.collect(), "us");
+        println!("wtmag events --since, the newest {n} of {last}: {times}");
+    }
 }
 
 /// For how long an agent is held up at the end of a turn.
@@ -89,7 +187,7 @@ fn lists() {
         println!("wtmag {} as a process, {N_LISTED} workers: {times}", args.join(" "));
     }
     let pid = crew.pid();
-    println!("hub with {N_LISTED} idle workers: {} kB resident", resident(pid));
+    println!("hub with {N_LISTED} idle workers: {} kB resident", resident_kb(pid));
 }
 
 fn spinners() {
@@ -124,7 +222,7 @@ fn spinners() {
     println!("{N_SPINNING} workers that draw {FPS} frames a second, % of a core:");
     println!("  server without hub {alone:.1}, with hub {watched:.1}");
     println!("  hub {of_hub:.1}, its two tmux clients {:.1}", one + other);
-    println!("  hub {} kB resident", resident(hub));
+    println!("  hub {} kB resident", resident_kb(hub));
 }
 
 fn world() -> Sandbox {
@@ -154,12 +252,6 @@ fn processor_ms(pid: u32) -> u32 {
     let ticks = fields.split_whitespace().skip(11).take(2);
     // Linux counts in hundredths of a second, whatever the kernel's own clock is.
     ticks.map(|it| it.parse::<u32>().unwrap() * 10).sum()
-}
-
-fn resident(pid: u32) -> String {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let row = status.lines().find_map(|row| row.strip_prefix("VmRSS:")).unwrap();
-    row.trim().trim_end_matches(" kB").to_owned()
 }
 
 fn spread(mut values: Vec<u64>, unit: &str) -> String {

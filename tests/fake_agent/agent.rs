@@ -46,6 +46,8 @@ pub(crate) struct Agent {
     burst_len: usize,
     last_paste: Option<Duration>,
     interrupt_at: Option<Duration>,
+    /// After so few turns no dialog comes after a paste.
+    no_dialog_before: u64,
     /// Enter came while the box was loading, or the prompt came as an argument.
     enter_is_kept: bool,
     dialog: Option<Open>,
@@ -104,6 +106,7 @@ impl Agent {
             burst_len: 0,
             last_paste: None,
             interrupt_at: None,
+            no_dialog_before: 0,
             dialog: None,
             transcript: vec![format!("{} v{}", plan.look.name, plan.seed % 100)],
             turn: None,

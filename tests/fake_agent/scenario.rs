@@ -28,7 +28,8 @@ pub(crate) struct Scenario {
     pub dialogs: Vec<Dialog>,
     /// Someone answers every dialog rightly, at another keyboard, this long after it shows; 0: nobody.
     pub human_ms: u64,
-    /// This long after a paste a dialog takes the screen; the text stays in the box beneath.
+    /// This long after the first paste, and after one of each three later ones, a dialog takes the screen; the text
+    /// stays in the box beneath.
     pub after_paste: Option<Interruption>,
     /// What becomes of Enter so soon after a paste.
     pub enter_guard: Guard,
@@ -86,7 +87,7 @@ pub(crate) struct Interruption {
 pub(crate) struct Turns {
     pub min_ms: u64,
     pub max_ms: u64,
-    /// Asked in the middle of the first turn.
+    /// Asked in the middle of the first turn and of each fourth later one.
     pub permission: Option<Dialog>,
     /// So many times the provider fails and is asked again, one second apart.
     pub retries: u64,

@@ -7,6 +7,9 @@ use crate::{
     scenario::{Look, Turns},
 };
 
+/// The first turn asks, and then each so many-th.
+const ASKS: u64 = 4;
+
 #[derive(Debug)]
 pub(crate) struct Turn {
     /// From 1.
@@ -38,7 +41,7 @@ impl Turn {
             stages.push_back((Stage::Flood, millis(plan.flood_ms)));
         }
         stages.extend((1..=plan.retries).map(|it| (Stage::Retry(it), millis(1000))));
-        if let Some(dialog) = plan.permission.clone().filter(|_| n == 1) {
+        if let Some(dialog) = plan.permission.clone().filter(|_| n % ASKS == 1) {
             stages.push_back((Stage::Ask(Box::new(dialog)), Duration::ZERO));
         }
         stages.extend([(Stage::Work, millis(whole / 2)), (Stage::Over, Duration::ZERO)]);

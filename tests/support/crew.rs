@@ -7,8 +7,9 @@ use tokio::runtime::{Builder, Runtime};
 use wtmag::{
     client::{Hub, Whereabouts},
     model::{
-        Agent, Answer, Ask, Caller, DeliveryId, DeliveryMode, Event, Kind, NewWorker, Placement,
-        Prepare, Sample, SessionId, Source, Worker,
+        Agent, Answer, Ask, Caller, DeliveryId, DeliveryMode, Event, Hook, HookReport, HubStatus,
+        Kind, NewDelivery, NewWorker, PaneId, Placement, Prepare, Sample, SessionId, Source,
+        Worker,
     },
     paths::StateDir,
 };
@@ -22,6 +23,26 @@ pub(crate) struct Crew {
     worktrees: PathBuf,
     at: Whereabouts,
 }
+
+/// What a calm fake agent's screens mean. A dialog of its turns has to ask `Go on?`.
+const CALM: &str = r#"
+name = "calm"
+foreground = ["fake-agent"]
+
+[box]
+top = '^─{20,}$'
+bottom = '^─{20,}$'
+prompt = '^> ?'
+
+[[rule]]
+state = "working"
+in = "above 1"
+all = ['esc to interrupt']
+
+[[rule]]
+state = "waiting: permission"
+all = ['Go on\?']
+"#;
 
 /// Where a new worker is shown.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +104,32 @@ impl Crew {
         seen: Seen<'_>,
         argv: &[&str],
     ) -> (Worker, DeliveryId) {
+        self.hire_with((profile, None), name, seen, argv)
+    }
+
+    /// A calm fake agent with a profile of its own, so that its states are told as soon as those of
+    /// a real one; `changes` are those of its scenario.
+    #[track_caller]
+    pub(crate) fn hire_calm(
+        &mut self,
+        name: &str,
+        seen: Seen<'_>,
+        changes: &[&str],
+    ) -> (Worker, DeliveryId) {
+        let program = programs::fake_agent();
+        let mut argv = vec![program.to_str().unwrap()];
+        argv.extend(changes.iter().flat_map(|it| ["--set", it]));
+        self.hire_with(("calm", Some(CALM)), name, seen, &argv)
+    }
+
+    #[track_caller]
+    fn hire_with(
+        &mut self,
+        (profile, profile_text): (&str, Option<&str>),
+        name: &str,
+        seen: Seen<'_>,
+        argv: &[&str],
+    ) -> (Worker, DeliveryId) {
         let (placement, session) = match seen {
             Seen::In(session) => (Placement::Window, Some(session.parse::<SessionId>().unwrap())),
             Seen::Alone => (Placement::Session, None),
@@ -101,7 +148,7 @@ impl Crew {
         let agent = Agent {
             name: "fake".into(),
             profile: profile.into(),
-            profile_text: None,
+            profile_text: profile_text.map(str::to_owned),
             argv: argv.iter().map(|&it| it.to_owned()).collect(),
             model: None,
             delivery: DeliveryMode::Ready,
@@ -132,6 +179,26 @@ impl Crew {
         (*worker, delivery)
     }
 
+    /// Queues a text.
+    #[track_caller]
+    pub(crate) fn send(&mut self, worker: &Worker, text: &str) {
+        let new = NewDelivery {
+            worker: worker.id.clone(),
+            text: text.to_owned(),
+            submit: true,
+            interrupt: false,
+            file: None,
+        };
+        let answer = self.ask(Ask::Send(new));
+        assert!(matches!(answer, Answer::Queued { .. }), "{answer:?}");
+    }
+
+    #[track_caller]
+    pub(crate) fn status(&mut self) -> HubStatus {
+        let Answer::Status(status) = self.ask(Ask::Status) else { panic!("no status") };
+        *status
+    }
+
     /// A worker that nobody tells anything: its bootstrap is taken back.
     #[track_caller]
     pub(crate) fn hire_idle(&mut self, name: &str, seen: Seen<'_>, argv: &[&str]) -> Worker {
@@ -154,6 +221,31 @@ impl Crew {
         let answer = self.ask(Ask::Events { worker, since, limit: 10_000 });
         let Answer::Events { events, .. } = answer else { panic!("{answer:?}") };
         events
+    }
+
+    /// So many more events in the log, and nothing else: reports from a pane that is not the worker's.
+    #[track_caller]
+    pub(crate) fn fill_log(&mut self, worker: &Worker, n: usize) {
+        for at in 0..n {
+            let hook = Hook::Agent { payload: String::new() };
+            let pane = Some(PaneId(99_999));
+            let worker = worker.id.clone();
+            self.ask(Ask::Hook(HookReport { id: format!("fill {at}"), worker, pane, hook }));
+        }
+    }
+
+    /// The number of the newest event of all.
+    #[track_caller]
+    pub(crate) fn last_event(&mut self) -> u64 {
+        let mut newest = 0;
+        loop {
+            let answer = self.ask(Ask::Events { worker: None, since: newest, limit: 1000 });
+            let Answer::Events { last, .. } = answer else { panic!("{answer:?}") };
+            if last == newest {
+                return newest;
+            }
+            newest = last;
+        }
     }
 
     /// The worker, and the last look at its screen.

@@ -84,6 +84,7 @@ impl Agent {
     fn note_paste(&mut self, now: Duration) {
         self.last_paste = Some(now);
         if self.phase == Phase::Ready
+            && self.n_turns >= self.no_dialog_before
             && let Some(interruption) = &self.plan.after_paste
         {
             let delay = Duration::from_millis(interruption.delay_ms);

@@ -10,6 +10,9 @@ use crate::{
     turn::{Stage, Turn, spinner},
 };
 
+/// Turns between two dialogs that come after a paste.
+const DIALOG_GAP: u64 = 3;
+
 impl Agent {
     pub(super) fn start_step(&mut self, now: Duration, step: Step, effects: &mut Vec<Effect>) {
         match step {
@@ -113,12 +116,13 @@ impl Agent {
         }
     }
 
-    /// The dialog that comes after a paste, once.
+    /// The dialog that comes after a paste: once, and again when there were some turns.
     pub(super) fn interrupt_the_box(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         if self.phase == Phase::Ready
-            && let Some(interruption) = self.plan.after_paste.take()
+            && let Some(interruption) = &self.plan.after_paste
         {
-            self.ask(now, interruption.dialog, Then::Box, effects);
+            self.no_dialog_before = self.n_turns + DIALOG_GAP;
+            self.ask(now, interruption.dialog.clone(), Then::Box, effects);
         }
     }
 
@@ -199,7 +203,7 @@ impl Agent {
             "failed" => format!("{bullet} Error: 500 the provider does not answer"),
             _ => format!("{bullet} Turn {} {how}", turn.n),
         });
-        if !self.plan.look.title.is_empty() {
+        if !self.plan.look.title.is_empty() || self.plan.look.title_spins {
             effects.push(Effect::Write(title(&self.plan.look.title)));
         }
         match self.queued.pop_front() {

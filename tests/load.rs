@@ -1,0 +1,17 @@
+//! What holds while much goes on: texts arrive, states are told at once, and nothing is paid for what does not happen.
+//!
+//! `tests/run --full` runs the counts that the README reports; without it they fit into half a minute each.
+use std::time::Duration;
+
+use super::support::{
+    AgentLog, BOOTSTRAP, Crew, Hand, Sandbox, Seen, Yard, eventually, is_full, now_ms, percentiles,
+    poll, processor_us, resident_kb, seeds, state_delays,
+};
+
+mod busy;
+mod deliveries;
+mod flood;
+mod held;
+mod waits;
+
+const SOON: Duration = Duration::from_secs(30);
