@@ -185,7 +185,9 @@ impl Machine {
 
     /// Nothing sent yet: go when the agent listens, its box is empty and nothing is in the way.
     fn wait(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
-        if self.delivery.interrupt && look.settled.is_busy() && look.obstacle.is_none() {
+        // A dialog would take the key for an answer, and a turn that just ended needs none.
+        let runs = look.settled.is_busy() && (look.seen.is_busy() || *look.seen == Turn::Unknown);
+        if self.delivery.interrupt && runs && look.obstacle.is_none() {
             self.phase = Phase::Interrupting { since: None };
             let mut todo = self.hold(Some(Hold::Turn(look.settled.clone())));
             todo.push(Do::Interrupt);
@@ -206,15 +208,18 @@ impl Machine {
         if let Some(hold) = look.obstacle {
             return Some(hold.clone());
         }
-        if !look.seen.listens() {
-            return Some(Hold::Turn(look.seen.clone()));
-        }
-        if Self::is_dialog(look.settled) {
+        let (seen, settled) = (look.seen, look.settled);
+        let reason = match (Self::is_dialog(seen), Self::is_dialog(settled)) {
+            (true, _) => Some(seen.clone()),
+            // One look may fall into a frame that is half drawn.
+            (false, false) if !settled.listens() => Some(settled.clone()),
+            (false, _) if !seen.listens() => Some(seen.clone()),
             // It is gone, and what came after it has not stood long enough.
-            return Some(Hold::Turn(Turn::Unknown));
-        }
-        if !look.settled.listens() {
-            return Some(Hold::Turn(look.settled.clone()));
+            (false, true) => Some(Turn::Unknown),
+            (false, false) => None,
+        };
+        if let Some(turn) = reason {
+            return Some(Hold::Turn(turn));
         }
         match look.content {
             Content::Empty | Content::Unseen => None,

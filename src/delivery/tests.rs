@@ -272,6 +272,19 @@ fn a_dialog_that_is_gone_is_no_reason_to_wait() {
 }
 
 #[test]
+fn no_interrupt_key_is_pressed_into_a_dialog_or_an_empty_box() {
+    for seen in [Turn::Waiting(Question::Permission), Turn::Idle] {
+        let mut scene = Scene::new(DeliveryMode::Ready);
+        scene.machine.delivery.interrupt = true;
+        let settled = Turn::Working;
+        let content = Content::Empty;
+        let look =
+            Look { settled: &settled, seen: &seen, content, in_transcript: false, obstacle: None };
+        assert_eq!(scene.give(Input::Look(look)), [Do::Record], "{seen:?}");
+    }
+}
+
+#[test]
 fn an_interrupt_comes_before_the_paste_and_must_be_seen_to_work() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;
