@@ -377,7 +377,9 @@ impl Tracker {
         };
         // A screen that says that the turn is over is taken at its word when it says so twice.
         let says_so = current.is_busy() && self.verdict.turn == Turn::Idle;
-        if turn.listens() && !says_so {
+        // A spinner behind a glyph looks like a prompt with a text, and moves.
+        let may_be_a_spinner = *turn == Turn::Draft && current.is_busy();
+        if turn.listens() && !says_so || may_be_a_spinner {
             due = due.max(self.quiet_since.unwrap_or(now.steady) + timing.quiet);
         }
         due.max(self.hook_yields(turn))

@@ -265,6 +265,15 @@ fn a_failed_turn_stays_failed_until_the_next() {
 }
 
 #[test]
+fn a_turn_that_draws_something_like_a_draft_goes_on() {
+    let mut case = Case::ready();
+    case.at(2000).see("busy\n\n> ").is("working");
+    case.noisy();
+    case.at(2300).see("> retrying").at(2900).see("> retrying").is("working");
+    case.quiet_since(3000).at(3200).see("> mine").at(3800).see("> mine").is("draft");
+}
+
+#[test]
 fn a_draft_is_what_we_did_not_write() {
     let mut case = Case::ready();
     case.at(2000).see("> mine").at(2200).see("> mine").is("draft");
