@@ -30,25 +30,42 @@ const N_WAITS: usize = 30;
 /// Events in the log that is read.
 const N_EVENTS: usize = 10_000;
 
-pub(crate) fn print() {
-    hooks();
-    first_prompts();
-    states();
-    waits();
-    events();
-    lists();
-    spinners();
+/// Those that are named; all without a name.
+pub(crate) fn print(names: &[String]) {
+    let all: [(&str, fn()); 7] = [
+        ("hooks", hooks),
+        ("prompts", first_prompts),
+        ("states", states),
+        ("waits", waits),
+        ("events", events),
+        ("list", lists),
+        ("spinners", spinners),
+    ];
+    for (name, measure) in all {
+        if names.is_empty() || names.iter().any(|it| it == name) {
+            measure();
+        }
+    }
 }
 
 /// From the agent's first frame with an open box to the turn that Enter starts, by its own log.
 fn first_prompts() {
+    for profile in ["its own", "the generic"] {
+        first_prompts_by(profile);
+    }
+}
+
+fn first_prompts_by(profile: &str) {
     let sandbox = world();
     let agent = sandbox.fake_agent();
     let log = sandbox.agent_log();
     let mut crew = Crew::new(&sandbox);
     let mut delays = Vec::new();
     for n in 0..N_PROMPTS {
-        let (worker, _) = crew.hire(&n.to_string(), Seen::Alone, &[agent.to_str().unwrap()]);
+        let (worker, _) = match profile {
+            "its own" => crew.hire_calm(&n.to_string(), Seen::Alone, &[]),
+            _ => crew.hire(&n.to_string(), Seen::Alone, &[agent.to_str().unwrap()]),
+        };
         let id = worker.id.as_str();
         let turn = eventually(SOON, "a turn", || log.all("turn", Some(id)).pop());
         let drawn = log.all("drawn", Some(id));
@@ -57,7 +74,10 @@ fn first_prompts() {
         delays.push(ms(&turn).saturating_sub(ms(ready)));
         sandbox.tmux().run(["kill-window", "-t", &worker.place.window.to_string()]);
     }
-    println!("agent ready on its screen to Enter, {N_PROMPTS} agents: {}", spread(delays, "ms"));
+    let delays = spread(delays, "ms");
+    println!(
+        "agent ready on its screen to Enter, by {profile} profile, {N_PROMPTS} agents: {delays}"
+    );
 }
 
 /// From the last byte of the first frame that shows a state to the hub's event, by the agents' own log.
