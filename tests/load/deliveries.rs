@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     BOOTSTRAP, Hand, Yard,
     busy::{Draw, keep_busy},
+    eventually,
     held::{Account, Reasons},
     is_full, now_ms, percentiles, poll, seeds,
 };
@@ -195,7 +196,10 @@ impl<'a> Trial<'a> {
         self.rest();
         let tmux = self.yard.sandbox.tmux();
         let from = now_ms();
+        let before = tmux.capture(&self.pane);
         tmux.type_text(&self.pane, "x");
+        // What an agent has not drawn yet, nobody can know.
+        eventually(LIMIT, "the draft", || (tmux.capture(&self.pane) != before).then_some(()));
         self.queue();
         self.wait_for_hold("turn", Some("draft"));
         tmux.run(["send-keys", "-t", &self.pane, "BSpace"]);
