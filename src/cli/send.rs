@@ -20,8 +20,8 @@ use super::{
     unexpected,
 };
 use crate::{
-    client::Hub,
-    model::{Answer, Ask, Delivery, DeliveryId, NewDelivery, Worker, WorkerId},
+    client::{self, Hub},
+    model::{Answer, Ask, Delivery, DeliveryId, NewDelivery, Refusal, Worker, WorkerId},
     sources::prompt,
 };
 
@@ -115,12 +115,19 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
     // Subscribed before anything is sent, and sent on another connection: nothing is missed.
     let mut feed = Feed::open(context, context.hub().await?, ids).await?;
-    let mut sent = Vec::new();
+    let (mut sent, mut refused) = (Vec::new(), Vec::new());
+    let is_one = texts.len() == 1;
     for new in texts {
         let worker = new.worker.clone();
-        let delivery = send(&mut hub, new).await?;
-        sent.push((worker, delivery.id));
-        feed.want(delivery);
+        match send(&mut hub, new).await? {
+            Ok(delivery) => {
+                sent.push((worker, delivery.id));
+                feed.want(delivery);
+            }
+            // What one agent cannot be told, the others are told all the same.
+            Err(refusal) if !is_one => refused.push(format!("{worker}: {refusal}")),
+            Err(refusal) => return Err(refusal.into()),
+        }
     }
     let mut outcomes = Vec::new();
     if !args.no_wait {
@@ -132,7 +139,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
     let known = &mut feed.known.deliveries;
     let receipts: Vec<Delivery> = sent.iter().filter_map(|(_, id)| known.remove(id)).collect();
-    finish(context, &args, &receipts, &outcomes)
+    finish(context, &args, (&receipts, &outcomes), &refused)
 }
 
 impl Args {
@@ -194,10 +201,14 @@ async fn recipients(hub: &mut Hub, names: &[String], all: bool) -> Result<Vec<Wo
     Ok(workers)
 }
 
-async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Delivery, Failure> {
-    let answer = hub.ask(Ask::Send(new)).await?;
-    let Answer::Queued { delivery, .. } = answer else { return Err(unexpected(&answer)) };
-    Ok(delivery)
+/// The queued delivery, or why the hub takes none.
+async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusal>, Failure> {
+    match hub.ask(Ask::Send(new)).await {
+        Ok(Answer::Queued { delivery, .. }) => Ok(Ok(delivery)),
+        Ok(other) => Err(unexpected(&other)),
+        Err(client::Error::Refused(refusal)) => Ok(Err(refusal)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> {
@@ -210,8 +221,8 @@ async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> 
 fn finish(
     context: &Context,
     args: &Args,
-    receipts: &[Delivery],
-    outcomes: &[Outcome],
+    (receipts, outcomes): (&[Delivery], &[Outcome]),
+    refused: &[String],
 ) -> Result<ExitCode, Failure> {
     if context.json() {
         receipts::print(context, receipts)?;
@@ -223,6 +234,8 @@ fn finish(
     let any = |wanted: &[Outcome]| outcomes.iter().any(|it| wanted.contains(it));
     let failure = if any(&[Outcome::Interrupted]) {
         Failure::interrupted()
+    } else if !refused.is_empty() {
+        Failure::user("not every agent could be told").quote(refused)
     } else if any(&[Outcome::Failed, Outcome::Gone]) {
         Failure::user("not every text was delivered")
     } else if any(&[Outcome::TimedOut]) && args.wait.is_some() {

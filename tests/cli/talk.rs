@@ -212,3 +212,24 @@ fn a_hook_of_an_agent_reaches_the_hub_and_never_fails() {
         (shown["worker"]["last_message"] == "All done.").then_some(())
     });
 }
+
+#[test]
+fn what_one_agent_cannot_be_told_the_others_are_told() {
+    let desk = Desk::new();
+    let profile = desk.sandbox.path("config/wtmag/agents/fake.toml");
+    let text = std::fs::read_to_string(profile).unwrap();
+    let text = text.replace("name = \"fake\"", "name = \"stubborn\"");
+    let text = text.replace("[keys]\ninterrupt = [\"Escape\"]\n", "");
+    desk.sandbox.put("config/wtmag/agents/stubborn.toml", text);
+    let agent = desk.sandbox.fake_agent().display().to_string();
+    desk.config(&format!(
+        "[agents.stubborn]\ncommand = \"{agent}\"\nprofile = \"stubborn\"\ndelivery = \"ready\"\n"
+    ));
+    let (one, other) = (desk.worker_of("stubborn", "one"), desk.worker("other"));
+    let said = desk.wtmag(&["send", "--all", "--now", "Come here"]).failure(1);
+    assert!(said.contains("not every agent could be told") && said.contains(&one), "{said}");
+    let log = desk.sandbox.agent_log();
+    let told = || (log.turns(Some(&other)) == [BOOTSTRAP, "Come here"]).then_some(());
+    eventually(SOON, "the other one to be told", told);
+    assert_eq!(log.turns(Some(&one)), [BOOTSTRAP]);
+}
