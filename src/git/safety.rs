@@ -10,6 +10,9 @@ use super::{Error, Repo, RepoLock, Run, base::fetch_branch, merged, processes, s
 /// Most names that one loss lists.
 const MAX_NAMES: usize = 10;
 
+/// How often the refs are read while others delete some.
+const TRIES: u32 = 20;
+
 /// What is to go.
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
@@ -96,25 +99,15 @@ pub async fn losses(
 
 /// Commits of `tip` that no ref has besides the branch itself and the stash.
 fn commits_only_in(repo: &Repo, tip: ObjectId, branch: Option<&str>) -> Result<Vec<String>, Error> {
-    let read = || "the refs";
     let own = branch.map(|it| format!("refs/heads/{it}"));
-    let mut staying = Vec::new();
-    let refs = repo.gix().references().map_err(Error::read(read()))?;
-    for found in refs.all().map_err(Error::read(read()))? {
-        let found =
-            found.map_err(|it| Error::Read { what: read().to_owned(), source: it.into() })?;
-        let name = found.name().as_bstr().to_str_lossy().into_owned();
-        if Some(&name) == own.as_ref() || name == "refs/stash" || name.starts_with("refs/bisect/") {
-            continue;
+    let mut tries = 1..TRIES;
+    let staying = loop {
+        match tips_but(repo, own.as_deref()) {
+            // A ref that somebody deletes meanwhile makes the reading fail.
+            Err(_) if tries.next().is_some() => {}
+            done => break done?,
         }
-        // Symbolic refs repeat others; some refs name no commit at all.
-        let id = found.try_id().map(gix::Id::detach);
-        staying.extend(
-            id.and_then(|id| repo.gix().find_object(id).ok()?.peel_tags_to_end().ok())
-                .filter(|it| it.kind == gix::object::Kind::Commit)
-                .map(|it| it.id),
-        );
-    }
+    };
     let history = || format!("the history of `{tip}`");
     let walk =
         repo.gix().rev_walk([tip]).with_hidden(staying).all().map_err(Error::read(history()))?;
@@ -126,6 +119,29 @@ fn commits_only_in(repo: &Repo, tip: ObjectId, branch: Option<&str>) -> Result<V
         lost.push(format!("{} {}", commit.id().shorten_or_id(), subject.unwrap_or_default()));
     }
     Ok(lost)
+}
+
+/// The commits of all refs but this one and those that go by themselves.
+fn tips_but(repo: &Repo, own: Option<&str>) -> Result<Vec<ObjectId>, Error> {
+    let read = || "the refs";
+    let mut tips = Vec::new();
+    let refs = repo.gix().references().map_err(Error::read(read()))?;
+    for found in refs.all().map_err(Error::read(read()))? {
+        let found =
+            found.map_err(|it| Error::Read { what: read().to_owned(), source: it.into() })?;
+        let name = found.name().as_bstr().to_str_lossy().into_owned();
+        if Some(name.as_str()) == own || name == "refs/stash" || name.starts_with("refs/bisect/") {
+            continue;
+        }
+        // Symbolic refs repeat others; some refs name no commit at all.
+        let id = found.try_id().map(gix::Id::detach);
+        tips.extend(
+            id.and_then(|id| repo.gix().find_object(id).ok()?.peel_tags_to_end().ok())
+                .filter(|it| it.kind == gix::object::Kind::Commit)
+                .map(|it| it.id),
+        );
+    }
+    Ok(tips)
 }
 
 /// The last resort before a refusal: the work is in the default branch in another form, or the
