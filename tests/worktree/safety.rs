@@ -1,9 +1,11 @@
 //! What would be lost: everything that exists nowhere else, and nothing that does.
 use std::{
     fs,
-    io::Read as _,
+    io::{Read as _, Write as _},
     path::Path,
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
 use wtmag::git::{Loss, Made, Repo, Subject, losses};
@@ -45,6 +47,44 @@ fn a_worktree_as_it_was_made_holds_nothing() {
             put(&made.path.join("target/built"), "ignored");
             assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
         }
+    });
+}
+
+/// As when many workers are cleaned up at once.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "somebody else's git")]
+fn refs_that_others_delete_meanwhile_are_in_nobodys_way() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        let refs: String = (0..200).map(|n| format!("create refs/heads/x{n} HEAD\n")).collect();
+        let all = refs.clone() + &refs.replace("create", "delete").replace(" HEAD", "");
+        let dir_of_child = dir.clone();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    for half in [&all[..refs.len()], &all[refs.len()..]] {
+                        let mut command = Command::new("git");
+                        command.current_dir(&dir_of_child).args(["update-ref", "--stdin"]);
+                        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+                        child.stdin.take().unwrap().write_all(half.as_bytes()).unwrap();
+                        assert!(child.wait().unwrap().success());
+                    }
+                }
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let looks = scope.spawn(|| {
+                runtime.unwrap().block_on(async {
+                    for _ in 0..30 {
+                        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+                    }
+                });
+            });
+            let looked = looks.join();
+            done.store(true, Ordering::Relaxed);
+            looked.unwrap();
+        });
     });
 }
 
