@@ -1,5 +1,5 @@
 //! Moving and deleting local branches, only from where they are known to be.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gix::{
     ObjectId,
@@ -11,8 +11,8 @@ use gix::{
 
 use super::{BranchEnd, Error, Repo};
 
-/// How often a foreign lock on the config is waited out.
-const TRIES: u32 = 8;
+/// How long a foreign lock on the config or the refs is waited out.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Moves a branch from one commit to another, if it still is at the first.
 pub(super) fn forward(
@@ -31,7 +31,8 @@ pub(super) fn forward(
 /// Deletes a branch with its config, if it still is at `tip` and checked out nowhere.
 pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<BranchEnd, Error> {
     let what = || format!("branch `{branch}`");
-    let mut attempt = 0;
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(10);
     loop {
         match repo.branch_tip(branch)? {
             None => return Ok(BranchEnd::Gone),
@@ -47,10 +48,10 @@ pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<Branc
         let doomed = [(name.clone(), Target::Object(target))];
         match repo.gix().clone().delete_local_branches_if_unchanged(doomed) {
             Ok(()) => return Ok(BranchEnd::Deleted),
-            Err(_) if attempt < TRIES => {
+            Err(_) if start.elapsed() < PATIENCE => {
                 // Somebody else writes the config or the ref: there is no event to wait for.
-                tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
-                attempt += 1;
+                tokio::time::sleep(pause).await;
+                pause *= 2;
             }
             // Where the config stays locked, by somebody who died, the branch goes without it.
             Err(_) => {

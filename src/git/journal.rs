@@ -20,7 +20,7 @@ use nix::{
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Repo, Run, Undone, lock, record::Record, undo};
-use crate::proc;
+use crate::{model::Timestamp, proc};
 
 /// How long the children of a dead `create` may go on before their journal is left to the next one.
 const ORPHANS: Duration = Duration::from_secs(10);
@@ -29,8 +29,8 @@ const ORPHANS: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "step")]
 pub(super) enum Step {
-    /// Always first. `repo` is the common git dir.
-    Started { repo: PathBuf, pid: u32 },
+    /// Always first. `repo` is the common git dir; older journals do not say when.
+    Started { repo: PathBuf, pid: u32, at: Option<Timestamp> },
     /// A branch that is not there yet will be made at `sha`.
     Branch { branch: String, sha: String },
     /// A worktree for `branch` at `sha` will be made; `known` are the registered ones before.
@@ -75,7 +75,8 @@ impl Journal {
         let file = open.map_err(Error::io("create", &new))?;
         file.lock().map_err(Error::io("lock", &new))?;
         let mut journal = Self { path: new.clone(), file, steps: Vec::new() };
-        journal.announce(Step::Started { repo: repo.common_dir().to_owned(), pid })?;
+        let at = Some(Timestamp(u64::try_from(since.as_millis()).unwrap_or_default()));
+        journal.announce(Step::Started { repo: repo.common_dir().to_owned(), pid, at })?;
         fs::rename(&new, &path).map_err(Error::io("create", &path))?;
         sync_dir(dir)?;
         Ok(Self { path, ..journal })

@@ -17,6 +17,7 @@ mod processes;
 pub mod record;
 mod repo;
 pub mod safety;
+mod stale;
 mod status;
 mod undo;
 mod worktree;

@@ -11,7 +11,7 @@ use std::{
 use gix::bstr::{BString, ByteSlice as _};
 
 use super::{
-    BranchEnd, Error, Repo, RepoLock, Run, branch, exclude, journal::Step, record, status,
+    BranchEnd, Error, Repo, RepoLock, Run, branch, exclude, journal::Step, record, stale, status,
     worktree::to_id,
 };
 
@@ -30,6 +30,9 @@ pub struct Undone {
 pub(super) async fn undo(repo: &Repo, steps: &[Step], run: &mut Run<'_>) -> Result<Undone, Error> {
     let lock = RepoLock::acquire(repo, run).await?;
     let mut undone = Undone::default();
+    if let Some(Step::Started { at: Some(began), .. }) = steps.first() {
+        undone.removed = stale::clear(repo, *began, run).await?;
+    }
     let hooks_ran = steps.contains(&Step::Hooks);
     for step in steps.iter().rev() {
         match step {

@@ -123,7 +123,7 @@ pub(crate) fn put(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// Branches, worktrees, journals and the names beside them: what a `create` can leave behind.
+/// Branches, worktrees, locks and the names beside them: what a `create` can leave behind.
 pub(crate) fn traces(repo: &Path) -> String {
     let refs = git(repo, ["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads"]);
     let worktrees = git(repo, ["worktree", "list", "--porcelain"]);
@@ -136,7 +136,8 @@ pub(crate) fn traces(repo: &Path) -> String {
     };
     let beside = listing(repo.parent().unwrap());
     let registry = listing(&Path::new(&common).join("worktrees"));
-    format!("{refs}\n{worktrees}\n{registry}\n{beside}")
+    let locks = ["packed-refs.lock", "config.lock"].map(|it| Path::new(&common).join(it).exists());
+    format!("{refs}\n{worktrees}\n{registry}\n{beside}\n{locks:?}")
 }
 
 impl Lab {

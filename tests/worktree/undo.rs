@@ -1,9 +1,9 @@
 //! A `create` that does not reach its end leaves nothing behind, however it ended.
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use nix::{
@@ -117,6 +117,81 @@ fn a_create_by_worktrunk_that_is_killed_is_undone_by_the_next_command() {
 #[test]
 fn a_create_by_git_that_is_killed_is_undone_by_the_next_command() {
     alone(async |lab| check_kills(lab, "git", 10).await);
+}
+
+/// Where git and WorkTrunk would be stopped by each other's dead.
+fn locks(dir: &Path) -> [PathBuf; 2] {
+    ["packed-refs.lock", "config.lock"].map(|name| dir.join(".git").join(name))
+}
+
+#[test]
+fn locks_of_a_git_that_was_killed_go_with_what_it_made() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let before = traces(&dir);
+        let repo = Repo::discover(&dir).unwrap();
+        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
+        drop(journal);
+        locks(&dir).iter().for_each(|it| put(it, ""));
+        let undone = lab.sweep().await.pop().unwrap();
+        assert_eq!(undone.kept, [""; 0]);
+        assert!(undone.removed.contains(&format!("lock `{}`", locks(&dir)[0].display())));
+        assert!(locks(&dir).iter().all(|it| !it.exists()));
+        assert_eq!(traces(&dir), before);
+        git(&dir, ["branch", "next"]);
+        git(&dir, ["branch", "-D", "next"]);
+    });
+}
+
+#[test]
+fn locks_of_others_are_waited_for_and_left_alone() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let [refs, config] = locks(&dir);
+        // Of long before.
+        put(&config, "");
+        let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+        File::open(&config).unwrap().set_modified(yesterday).unwrap();
+        let repo = Repo::discover(&dir).unwrap();
+        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
+        drop(journal);
+        // Of somebody who is alive and lets go.
+        put(&refs, "");
+        let lets_go = refs.clone();
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(500));
+            fs::remove_file(lets_go).unwrap();
+        });
+        let undone = lab.sweep().await.pop().unwrap();
+        other.join().unwrap();
+        assert_eq!(undone.kept, [""; 0]);
+        assert!(undone.removed.iter().all(|it| !it.starts_with("lock")), "{undone:?}");
+        assert!(config.exists());
+        fs::remove_file(&config).unwrap();
+        // Of a git that is at work for a long time, here one that reads what nobody writes.
+        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
+        drop(journal);
+        put(&refs, "");
+        let mut busy = busy_git(&dir);
+        let leftover = lab.run(async |run| git::leftovers(&lab.journals(), run).await).await;
+        let leftover = leftover.unwrap().pop().unwrap();
+        assert!(lab.run(async |run| leftover.undo(run).await).await.is_err());
+        assert!(refs.exists());
+        busy.kill().unwrap();
+        busy.wait().unwrap();
+        assert_eq!(lab.sweep().await.pop().unwrap().kept, [""; 0]);
+        assert!(!refs.exists());
+    });
+}
+
+#[expect(clippy::disallowed_methods, reason = "the user's own git")]
+fn busy_git(dir: &Path) -> Child {
+    let mut command = std::process::Command::new("git");
+    command.args(["cat-file", "--batch"]).current_dir(dir);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! Lock files that a killed `git` left in the repository, which stop everybody until they are gone.
+//!
+//! git takes them with `O_EXCL` and has no way to tell a dead holder from a living one. Here it is
+//! known: a `create` that died began at a known time, and all its children are dead too.
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{Error, Repo, Run, processes};
+use crate::model::Timestamp;
+
+/// How long a lock must stand still: twice as long as git itself would wait for it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What `git worktree add` and `wt switch` lock in the repository itself: `git reset` deletes its
+/// pseudo refs under the first, WorkTrunk takes its notes under the second.
+const NAMES: [&str; 2] = ["packed-refs.lock", "config.lock"];
+
+/// One lock file, as long as it is the same one.
+#[derive(Debug, PartialEq, Eq)]
+struct Lock {
+    path: PathBuf,
+    inode: u64,
+    at: SystemTime,
+}
+
+/// Removes the locks that a `create` of this repository left, which began at `began` and whose
+/// processes are all dead; the caller has the repository's lock. Names what it removed.
+///
+/// One that is older is somebody else's; one that goes away while it is looked at is alive, and so it
+/// may be when any `git` is at work in the repository.
+pub(super) async fn clear(
+    repo: &Repo,
+    began: Timestamp,
+    run: &mut Run<'_>,
+) -> Result<Vec<String>, Error> {
+    let found = present(repo, began)?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let start = Instant::now();
+    let mut still = found;
+    while !still.is_empty() && start.elapsed() < PATIENCE {
+        // Somebody outside our lock may be at work: there is no event to wait for.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let now = present(repo, began)?;
+        still.retain(|lock| now.contains(lock));
+    }
+    if still.is_empty() || is_git_at_work(repo, run).await? {
+        return Ok(Vec::new());
+    }
+    let remove = |lock: Lock| {
+        fs::remove_file(&lock.path).map_err(Error::io("remove", &lock.path))?;
+        Ok(format!("lock `{}`", lock.path.display()))
+    };
+    still.into_iter().map(remove).collect()
+}
+
+fn present(repo: &Repo, began: Timestamp) -> Result<Vec<Lock>, Error> {
+    let began = SystemTime::UNIX_EPOCH + Duration::from_millis(began.0);
+    let look = |name| {
+        let path: PathBuf = repo.common_dir().join(name);
+        match inspect(&path) {
+            Err(it) if it.kind() == io::ErrorKind::NotFound => None,
+            Ok(lock) if lock.at < began => None,
+            other => Some(other.map_err(Error::io("inspect", &path))),
+        }
+    };
+    NAMES.into_iter().filter_map(look).collect()
+}
+
+fn inspect(path: &Path) -> io::Result<Lock> {
+    let found = path.symlink_metadata()?;
+    Ok(Lock { path: path.to_owned(), inode: found.ino(), at: found.modified()? })
+}
+
+async fn is_git_at_work(repo: &Repo, run: &Run<'_>) -> Result<bool, Error> {
+    let worktrees = repo.worktrees()?.into_iter().map(|it| it.path);
+    for dir in worktrees.chain([repo.common_dir().to_owned()]) {
+        let all = processes::inside(&dir, &[], run).await?;
+        if all.iter().any(|(_, command)| command.starts_with("git")) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
