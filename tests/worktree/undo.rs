@@ -119,6 +119,12 @@ fn a_create_by_git_that_is_killed_is_undone_by_the_next_command() {
     alone(async |lab| check_kills(lab, "git", 10).await);
 }
 
+/// A create that made everything and did not live to see its commit point.
+async fn die(lab: &Lab, repo: &Repo) {
+    let mut journal = Journal::start(&lab.journals(), repo).unwrap();
+    lab.steps(repo, &GIT, &new("work"), &mut journal).await.unwrap();
+}
+
 /// Where git and WorkTrunk would be stopped by each other's dead.
 fn locks(dir: &Path) -> [PathBuf; 2] {
     ["packed-refs.lock", "config.lock"].map(|name| dir.join(".git").join(name))
@@ -130,9 +136,7 @@ fn locks_of_a_git_that_was_killed_go_with_what_it_made() {
         let dir = lab.cloned("blog");
         let before = traces(&dir);
         let repo = Repo::discover(&dir).unwrap();
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
-        lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
-        drop(journal);
+        die(&lab, &repo).await;
         locks(&dir).iter().for_each(|it| put(it, ""));
         let undone = lab.sweep().await.pop().unwrap();
         assert_eq!(undone.kept, [""; 0]);
@@ -154,9 +158,7 @@ fn locks_of_others_are_waited_for_and_left_alone() {
         let yesterday = SystemTime::now() - Duration::from_secs(86_400);
         File::open(&config).unwrap().set_modified(yesterday).unwrap();
         let repo = Repo::discover(&dir).unwrap();
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
-        lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
-        drop(journal);
+        die(&lab, &repo).await;
         // Of somebody who is alive and lets go.
         put(&refs, "");
         let lets_go = refs.clone();
@@ -171,9 +173,7 @@ fn locks_of_others_are_waited_for_and_left_alone() {
         assert!(config.exists());
         fs::remove_file(&config).unwrap();
         // Of a git that is at work for a long time, here one that reads what nobody writes.
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
-        lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
-        drop(journal);
+        die(&lab, &repo).await;
         put(&refs, "");
         let mut busy = busy_git(&dir);
         let leftover = lab.run(async |run| git::leftovers(&lab.journals(), run).await).await;

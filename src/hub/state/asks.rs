@@ -151,6 +151,13 @@ impl State {
                         waits for the end of the turn";
             return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
+        if slot.is_full() {
+            let n_open = slot.open_deliveries();
+            let message = format!("{n_open} texts wait for `{}` already", new.worker);
+            let hint =
+                "`wtmag receipts` shows what holds them, `wtmag send --cancel N` takes one back";
+            return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+        }
         slot.queue(now, delivery.clone());
         self.log(now, out, Some(&new.worker), Happened::Command { verb: "send".into() });
         self.flush_slots(now, out);

@@ -275,20 +275,35 @@ fn a_paste_is_recorded_before_it_is_done() {
     panic!("never pasted");
 }
 
+fn new_text(worker: &WorkerId, text: &str) -> NewDelivery {
+    let text = text.to_owned();
+    NewDelivery { worker: worker.clone(), text, submit: true, interrupt: false, file: None }
+}
+
 #[test]
 fn an_agent_is_interrupted_only_by_a_key_that_is_known() {
     for (profile, want) in [("claude", None), ("generic", Some(RefusalKind::NotNow))] {
         let (mut hub, id) = Hub::with_worker_of(profile);
-        let new = NewDelivery {
-            worker: id,
-            text: "Stop.".into(),
-            submit: true,
-            interrupt: true,
-            file: None,
-        };
+        let new = NewDelivery { interrupt: true, ..new_text(&id, "Stop.") };
         let (ticket, out) = hub.ask(Ask::Send(new));
         assert_eq!(refusal_to(&out, ticket), want, "{profile}: {out:?}");
     }
+}
+
+#[test]
+fn texts_that_wait_for_one_worker_have_a_bound() {
+    let (mut hub, id) = Hub::with_worker();
+    let mut refused = Vec::new();
+    for n in 0..103 {
+        let (ticket, out) = hub.ask(Ask::Send(new_text(&id, &format!("text {n}"))));
+        refused.extend(refusal_to(&out, ticket));
+    }
+    // The bootstrap is one of them.
+    assert_eq!(refused, [RefusalKind::NotNow; 4]);
+    assert_eq!(hub.state.slots[&id].open_deliveries(), 100);
+    hub.ask(Ask::Cancel { delivery: DeliveryId(50) });
+    let (ticket, out) = hub.ask(Ask::Send(new_text(&id, "one more")));
+    assert_eq!(refusal_to(&out, ticket), None);
 }
 
 #[test]

@@ -12,10 +12,13 @@ use crate::{
     model::{Delivery, DeliveryId, DeliveryMode, Happened, Hold, Now, Sample, Step, Verdict},
 };
 
+/// Texts that may wait for one worker, and texts that are looked for on its screen.
+const MAX_OPEN: usize = 100;
+
 /// What it is to be given.
 impl Slot {
     pub(in crate::hub::state) fn queue(&mut self, now: Now, delivery: Delivery) {
-        self.sent.push(delivery.text.clone());
+        self.remember_sent(&delivery.text);
         let mut delivery = delivery;
         delivery.held = (!self.queue.is_empty()).then_some(Hold::Earlier);
         self.note_delivery(&delivery);
@@ -24,6 +27,17 @@ impl Slot {
         }
         self.queue.push_back(Machine::new(delivery));
         self.want_look(now.steady);
+    }
+
+    /// No more may wait until one of them is over.
+    pub(in crate::hub::state) fn is_full(&self) -> bool {
+        self.queue.len() >= MAX_OPEN
+    }
+
+    pub(super) fn remember_sent(&mut self, text: &str) {
+        self.sent.push(text.to_owned());
+        let n_old = self.sent.len().saturating_sub(MAX_OPEN);
+        self.sent.drain(..n_old);
     }
 
     /// Its profile names the keys that stop a turn.

@@ -47,7 +47,7 @@ pub(super) struct Slot {
     recent: VecDeque<Sample>,
     /// The state changed since the last sample of the screen log.
     has_changed: bool,
-    /// Texts delivered here: where they show they are no menu.
+    /// The last texts delivered here: where they show they are no menu.
     sent: Vec<String>,
     /// The last hook, for those who ask why.
     heard: Option<Heard>,
@@ -133,7 +133,7 @@ impl Slot {
         let mut slot = Self::new(worker, profiles, now)?;
         slot.gone = slot.worker.place.gone;
         for delivery in deliveries {
-            slot.sent.push(delivery.text.clone());
+            slot.remember_sent(&delivery.text);
             if delivery.step.is_final() {
                 slot.receipt = Some(delivery);
             } else {
