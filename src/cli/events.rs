@@ -66,11 +66,10 @@ pub(super) async fn load_all(hub: &mut Hub, worker: &WorkerId) -> Result<Vec<Eve
         let ask = Ask::Events { worker: Some(worker.clone()), since, limit: PAGE };
         let answer = hub.ask(ask).await?;
         let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
-        let is_last = u32::try_from(events.len()).is_ok_and(|n| n < PAGE);
-        all.extend(events);
-        if is_last {
+        if events.is_empty() {
             return Ok(all);
         }
+        all.extend(events);
     }
 }
 
@@ -90,11 +89,10 @@ impl Log<'_> {
             let ask = Ask::Events { worker: self.worker.clone(), since: self.last, limit: PAGE };
             let answer = hub.ask(ask).await?;
             let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
-            let n_events = events.len();
-            events.iter().try_for_each(|event| self.print(event))?;
-            if u32::try_from(n_events).is_ok_and(|n| n < PAGE) {
+            if events.is_empty() {
                 return Ok(());
             }
+            events.iter().try_for_each(|event| self.print(event))?;
         }
     }
 

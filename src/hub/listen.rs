@@ -3,7 +3,14 @@
 //! Knows frames and bounds; not what is asked. A peer of another user is turned away, a peer that
 //! speaks another protocol is told so, a line that is too long or no request ends its connection
 //! only.
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -35,22 +42,23 @@ pub(super) enum Outgoing {
     Close,
 }
 
-/// Accepts clients until `stop` says so, then waits for those it has.
+/// Accepts clients until `stop` says so, then waits for those it has. `last_id` is the hub's: a
+/// socket that is made anew finds clients of the one before.
 pub(super) async fn listen(
     listener: UnixListener,
     wakes: mpsc::Sender<Wake>,
     uid: u32,
+    last_id: Arc<AtomicU64>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut clients = JoinSet::new();
-    let mut last_id = 0;
     loop {
         tokio::select! {
             _ = stop.changed() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    last_id += 1;
-                    clients.spawn(serve(stream, last_id, wakes.clone(), uid));
+                    let id = last_id.fetch_add(1, Ordering::Relaxed) + 1;
+                    clients.spawn(serve(stream, id, wakes.clone(), uid));
                 }
                 // Out of descriptors: leave the peer in the backlog until one is free again.
                 Err(error) => {
@@ -85,6 +93,7 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
             }
         }
     };
+    let has_come = AtomicBool::new(false);
     let reader = async {
         let mut reader = BufReader::new(read);
         if !greet(&mut reader, &lines).await {
@@ -94,6 +103,7 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
         if wakes.send(came).await.is_err() {
             return;
         }
+        has_come.store(true, Ordering::Relaxed);
         if let Err(error) = requests(&mut reader, client, &wakes, &lines).await {
             tracing::debug!(client, %error, "client ended");
         }
@@ -104,9 +114,8 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
         () = &mut writer => {}
         () = reader => {
             // What it asked before it closed its side is still answered: the hub holds the queue.
-            let gone = Wake::Input(Input::ClientGone { client });
-            if wakes.send(gone).await.is_err() {
-                tracing::debug!("the hub is leaving");
+            if has_come.load(Ordering::Relaxed) {
+                say_gone(&wakes, client).await;
             }
             drop(lines);
             if timeout(PATIENCE, writer).await.is_err() {
@@ -115,6 +124,12 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
             return;
         }
     }
+    if has_come.load(Ordering::Relaxed) {
+        say_gone(&wakes, client).await;
+    }
+}
+
+async fn say_gone(wakes: &mpsc::Sender<Wake>, client: u64) {
     if wakes.send(Wake::Input(Input::ClientGone { client })).await.is_err() {
         tracing::debug!("the hub is leaving");
     }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{listen::Outgoing, state::Ticket};
 use crate::{
-    model::{Answer, Event, Refusal, WorkerId},
+    model::{Answer, Event, Refusal, RefusalKind, WorkerId},
     wire::{self, Frame},
 };
 
@@ -56,8 +56,13 @@ impl Clients {
             Err(refusal) => Frame::Refused { id, refusal },
         };
         let Some(client) = self.clients.get(&ticket.client) else { return };
+        let line = wire::encode(&frame).or_else(|error| {
+            tracing::error!(%error, "an answer that cannot be sent");
+            let refusal = Refusal::new(RefusalKind::BadRequest, format!("the answer is {error}"));
+            wire::encode(&Frame::Refused { id, refusal })
+        });
         // Gone, or a queue full of unread answers: it is not reading at all.
-        if !client.offer(&frame) {
+        if !line.is_ok_and(|line| client.lines.try_send(Outgoing::Line(line)).is_ok()) {
             tracing::debug!(client = ticket.client, "dropped a client that does not read");
             self.clients.remove(&ticket.client);
         }
@@ -111,11 +116,36 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Happened, Timestamp};
+    use crate::model::{Delivery, DeliveryId, DeliveryMode, Happened, Step, Timestamp};
 
     fn event(seq: u64, worker: &str) -> Event {
         let worker = Some(worker.parse().unwrap());
         Event { seq, at: Timestamp(0), worker, what: Happened::Created }
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_is_refused_instead() {
+        let (lines, mut queue) = mpsc::channel(3);
+        let mut clients = Clients::default();
+        clients.add(1, lines);
+        let delivery = Delivery {
+            id: DeliveryId(1),
+            worker: "a".parse().unwrap(),
+            text: "x".repeat(wire::MAX_FRAME),
+            file: None,
+            mode: DeliveryMode::Ready,
+            submit: true,
+            interrupt: false,
+            step: Step::Queued,
+            held: None,
+            evidence: String::new(),
+            steps: Vec::new(),
+        };
+        let answer = Answer::Receipts { deliveries: vec![delivery] };
+        clients.answer(Ticket { client: 1, request: 7 }, Ok(Box::new(answer)));
+        let Ok(Outgoing::Line(line)) = queue.try_recv() else { panic!("nothing") };
+        let frame = wire::decode::<Frame>(&line).unwrap();
+        assert!(matches!(frame, Frame::Refused { id: 7, .. }), "{frame:?}");
     }
 
     #[test]

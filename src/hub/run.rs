@@ -19,7 +19,7 @@ use super::{
     store::{self, Store},
 };
 use crate::{
-    model::{Answer, Ask, Now, Refusal, RefusalKind, Timestamp},
+    model::{Answer, Ask, Delivery, Now, Refusal, RefusalKind, Timestamp},
     paths::StateDir,
     tmux::{Connection, Events},
 };
@@ -201,7 +201,8 @@ impl Hub {
         let answer = match &ask {
             Ask::Receipts { worker } => {
                 let deliveries = self.store.receipts(worker.as_ref());
-                deliveries.map(|deliveries| Answer::Receipts { deliveries })
+                let short = |it: Vec<Delivery>| it.into_iter().map(Delivery::shortened).collect();
+                deliveries.map(|it| Answer::Receipts { deliveries: short(it) })
             }
             Ask::Events { worker, since, limit } => {
                 let events = self.store.events(worker.as_ref(), *since, *limit);
@@ -241,6 +242,10 @@ impl Hub {
     fn read_spool(&mut self) {
         for (file, report) in start::load_spool(&self.spool) {
             self.input(Input::Spooled(report));
+            // It could not be recorded: the next hub reads it.
+            if self.leaving {
+                return;
+            }
             // Only now: whoever ends us in between leaves it to the next hub.
             start::remove(&file);
         }

@@ -7,6 +7,7 @@ use std::{
     iter::successors,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -56,6 +57,8 @@ pub(super) struct Started {
     file: PathBuf,
     uid: u32,
     wakes: Option<mpsc::Sender<Wake>>,
+    /// Number of the last client, whichever socket it came by.
+    last_client: Arc<AtomicU64>,
     /// The task that accepts clients; gone with this value.
     listening: JoinSet<()>,
     stop: watch::Sender<bool>,
@@ -93,6 +96,7 @@ pub(super) async fn start(options: &Options) -> Result<Option<Started>, Error> {
         file: options.state.hub_json(),
         uid: env.uid(),
         wakes: None,
+        last_client: Arc::default(),
         listening: JoinSet::new(),
         stop: watch::Sender::new(false),
         ready_path: options.state.root().join("ready"),
@@ -115,8 +119,11 @@ impl Started {
         let act = "listen on";
         let path = self.socket.clone();
         let listener = bound.map_err(|source| Error::File { act, path, source })?;
-        let stop = self.stop.subscribe();
-        self.listening.spawn(listen::listen(listener, wakes, self.uid, stop));
+        // A socket that is gone takes no more clients, and keeps those it has.
+        self.stop.send_replace(true);
+        self.stop = watch::Sender::new(false);
+        let (ids, stop) = (Arc::clone(&self.last_client), self.stop.subscribe());
+        self.listening.spawn(listen::listen(listener, wakes, self.uid, ids, stop));
         let file = HubFile {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

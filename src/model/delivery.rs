@@ -98,7 +98,20 @@ impl Step {
     }
 }
 
+/// How much of a text a receipt shows.
+const SHOWN: usize = 1 << 10;
+
 impl Delivery {
+    /// The receipt with the beginning of its text: texts may be long, and receipts are many.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        if let Some((at, _)) = self.text.char_indices().find(|(at, _)| *at >= SHOWN) {
+            self.text.truncate(at);
+            self.text.push('…');
+        }
+        self
+    }
+
     /// When `step` was taken, if it was.
     pub fn at(&self, step: Step) -> Option<Timestamp> {
         self.steps.iter().find(|it| it.step == step).map(|it| it.at)

@@ -5,6 +5,7 @@
 //! for output, which says nothing but `pause` and `continue`. The first keeps the agents running
 //! while the second is slow.
 use std::{
+    collections::BTreeSet,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::{
         Arc,
@@ -193,9 +194,13 @@ impl Connection {
         Ok(())
     }
 
+    pub(super) fn had_rung(&self) -> BTreeSet<PaneId> {
+        self.watch.known()
+    }
+
     /// Forgets the bells of panes that are gone.
-    pub(super) fn retain(&self, lives: impl Fn(PaneId) -> bool) {
-        self.watch.retain(lives);
+    pub(super) fn forget(&self, gone: &BTreeSet<PaneId>) {
+        self.watch.forget(gone);
     }
 
     /// The reply as it is, also when only a part of the line was done.

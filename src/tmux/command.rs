@@ -339,6 +339,18 @@ pub fn kill_session(session: SessionId) -> Command {
     Command::new(Verb::KillSession).opt("-t", session.to_string())
 }
 
+/// Ends the fleet if it shows nothing but its first window as it was made. Looks and acts with
+/// nothing in between.
+pub fn end_fleet(fleet: SessionId) -> Command {
+    let untouched = Format::equals("#{session_windows} #{window_panes}", "1 1")
+        .and(&Format::code("#{m:*--placeholder*,#{pane_start_command}}"));
+    Command::new(Verb::IfShell)
+        .flag("-F")
+        .opt("-t", format!("{fleet}:"))
+        .format(&untouched)
+        .block(&kill_session(fleet))
+}
+
 /// Shows the client another session, and in it `window` where one is given.
 pub fn switch_client(client: &str, session: SessionId, window: Option<WindowId>) -> Command {
     let window = window.map(|it| it.to_string()).unwrap_or_default();

@@ -8,7 +8,7 @@
 //! ring per sample, and tmux's control client hears it from one silence to the next word, not while
 //! it floods: up to tmux 3.7, a user's `respawn-pane -k` while a pane is heard can end the server.
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -129,9 +129,14 @@ impl Doorbell {
         self.panes.insert(pane, bell);
     }
 
+    /// The panes that have rung, and may again.
+    pub fn known(&self) -> impl Iterator<Item = PaneId> {
+        self.panes.keys().copied()
+    }
+
     /// Forgets panes that are gone.
-    pub fn retain(&mut self, lives: impl Fn(PaneId) -> bool) {
-        self.panes.retain(|&pane, _| lives(pane));
+    pub fn forget(&mut self, gone: &BTreeSet<PaneId>) {
+        self.panes.retain(|pane, _| !gone.contains(pane));
     }
 }
 
@@ -202,7 +207,7 @@ mod tests {
         let (mut doorbell, now) = (Doorbell::default(), Instant::now());
         sampled(&mut doorbell, now);
         doorbell.handle_output(PaneId(2), now);
-        doorbell.retain(|pane| pane == PaneId(2));
-        assert_eq!(doorbell.panes.keys().collect::<Vec<_>>(), [&PaneId(2)]);
+        doorbell.forget(&BTreeSet::from([PANE]));
+        assert_eq!(doorbell.known().collect::<Vec<_>>(), [PaneId(2)]);
     }
 }

@@ -25,5 +25,5 @@ pub use error::Error;
 pub use events::{Event, Events};
 pub use pty::Server;
 pub use reply::{Acted, ClientRow, Link, PaneRow, Refusal, ServerInfo, SessionRow, Version};
-pub use start::{Absent, Backoff, Found, reconnect};
+pub use start::{Absent, revive_socket};
 pub use windows::{Created, Promoted};

@@ -8,9 +8,9 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tokio::time::{self, Instant};
+use tokio::time;
 
-use super::{client::Connection, command::FLEET_OPTION, error::Error, events::Events, pty::Server};
+use super::{command::FLEET_OPTION, error::Error, pty::Server};
 use crate::{
     model::{ServerId, SessionId},
     proc::{self, Cmd, Output},
@@ -38,7 +38,7 @@ pub enum Absent {
 
 /// Waits that grow: 50 ms, doubled up to 2 s.
 #[derive(Clone, Debug)]
-pub struct Backoff {
+struct Backoff {
     next: Duration,
 }
 
@@ -58,55 +58,12 @@ impl Iterator for Backoff {
     }
 }
 
-/// What a reconnect found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// The server we knew: its windows are where they were.
-    Same,
-    /// Another one: what the old one ran is gone.
-    Other,
-}
-
-/// Connects again after an [`super::Event::Closed`], for `limit` at most. Starts no server: with
-/// [`Error::NoServer`] there was none all that time.
-pub async fn reconnect(
-    server: &Server,
-    placeholder: &[String],
-    before: ServerId,
-    limit: Duration,
-) -> Result<(Connection, Events, Found), Error> {
-    let deadline = Instant::now() + limit;
-    let mut waits = Backoff::default();
-    loop {
-        let error = match Connection::open(server, placeholder, Absent::Fail).await {
-            Ok((connection, events)) => {
-                let is_same = connection.info().id == before;
-                let found = if is_same { Found::Same } else { Found::Other };
-                return Ok((connection, events, found));
-            }
-            Err(error) => error,
-        };
-        if matches!(error, Error::NoServer { .. }) {
-            revive_socket(before);
-        }
-        let wait = waits.next().unwrap_or_default();
-        if Instant::now() + wait > deadline {
-            return Err(error);
-        }
-        tracing::debug!(%error, ?wait, "tmux cannot be reached yet");
-        time::sleep(wait).await;
-    }
-}
-
-/// Has a server whose socket was removed, as cleaners of `/tmp` do, make it again. Does nothing if
-/// the process is not a tmux server (any more).
-pub(super) fn revive_socket(id: ServerId) {
+/// Has a server whose socket was removed, as cleaners of `/tmp` do, make it again. False, and nothing
+/// done, if the process is not a tmux server (any more).
+pub fn revive_socket(id: ServerId) -> bool {
     let name = std::fs::read_to_string(format!("/proc/{}/comm", id.pid)).unwrap_or_default();
-    let Ok(pid) = i32::try_from(id.pid) else { return };
-    if name.starts_with("tmux") {
-        // It may have ended since.
-        kill(Pid::from_raw(pid), Signal::SIGUSR1).unwrap_or_default();
-    }
+    let pid = i32::try_from(id.pid).ok().filter(|_| name.starts_with("tmux"));
+    pid.is_some_and(|pid| kill(Pid::from_raw(pid), Signal::SIGUSR1).is_ok())
 }
 
 /// The fleet's session, made if there is none, on a server started if that is wanted.

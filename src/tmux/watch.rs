@@ -2,6 +2,7 @@
 //!
 //! Knows the clock, how a pane is looked at and continued; the rules are `doorbell`'s.
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -105,8 +106,13 @@ impl Watch {
         }
     }
 
-    pub(super) fn retain(&self, lives: impl Fn(PaneId) -> bool) {
-        self.shared.doorbell().retain(lives);
+    /// The panes that have ever rung.
+    pub(super) fn known(&self) -> BTreeSet<PaneId> {
+        self.shared.doorbell().known().collect()
+    }
+
+    pub(super) fn forget(&self, gone: &BTreeSet<PaneId>) {
+        self.shared.doorbell().forget(gone);
     }
 
     /// Glances at panes that have rung, rings for those that go on, continues those that have
@@ -131,7 +137,7 @@ impl Watch {
                 match glance {
                     Ok((_, Ok(()))) => {}
                     Ok((_, Err(Error::Closed))) => return,
-                    Ok((pane, Err(Error::Gone { .. }))) => self.retain(|it| it != pane),
+                    Ok((pane, Err(Error::Gone { .. }))) => self.forget(&BTreeSet::from([pane])),
                     Ok((pane, Err(error))) => tracing::warn!(%pane, %error, "a look failed"),
                     Err(error) => tracing::error!(%error, "a look failed"),
                 }
@@ -147,17 +153,22 @@ impl Watch {
             Glanced::Wait => {}
             Glanced::Ring => self.mailbox.ring(pane),
             Glanced::Continue => {
-                // Before the next glance: what is printed in between is seen, and rings, rather
-                // than neither.
-                self.resume(pane).await?;
-                let is_other = self.glance(pane).await?.0 != digest;
-                // Unless it has rung by itself.
-                if is_other && self.shared.doorbell().is_open(pane) {
+                let is_same = self.reopen(pane, digest).await;
+                // Unless it has rung by itself. Where an answer is missing, somebody has to look.
+                if !matches!(is_same, Ok(true)) && self.shared.doorbell().is_open(pane) {
                     self.mailbox.ring(pane);
                 }
+                is_same?;
             }
         }
         Ok(())
+    }
+
+    /// Lets the pane ring again. Looks after that: what is printed in between is seen, and rings,
+    /// rather than neither. True if it looks the same.
+    async fn reopen(&self, pane: PaneId, digest: u64) -> Result<bool, Error> {
+        self.resume(pane).await?;
+        Ok(self.glance(pane).await?.0 == digest)
     }
 }
 

@@ -129,19 +129,28 @@ impl Connection {
         self.call(command::kill_session(session)).await.map(drop)
     }
 
-    /// The panes of all windows that carry a worker's id.
+    /// Ends the fleet, and with it the connection, unless somebody keeps windows or panes of his own
+    /// in it.
+    pub async fn end_fleet(&self) -> Result<(), Error> {
+        let _alone = self.ending.lock().await;
+        self.call(command::end_fleet(self.info().fleet)).await.map(drop)
+    }
+
+    /// The panes of all windows that carry a worker's id. Bells of panes that are gone are forgotten
+    /// by the way.
     pub async fn panes(&self) -> Result<Vec<PaneRow>, Error> {
         self.keep_subscribed().await?;
+        // One that rings meanwhile may be too young for the list.
+        let had_rung = self.had_rung();
         let panes = reply::panes(&self.ask(command::worker_panes()).await?);
+        let lives: BTreeSet<PaneId> = panes.iter().map(|it| it.pane).collect();
+        self.forget(&(&had_rung - &lives));
         Ok(panes)
     }
 
-    /// Every pane of the server. Bells of panes that are gone are forgotten by the way.
+    /// Every pane of the server.
     pub async fn all_panes(&self) -> Result<Vec<PaneRow>, Error> {
-        let panes = reply::panes(&self.ask(command::all_panes()).await?);
-        let lives: BTreeSet<PaneId> = panes.iter().map(|it| it.pane).collect();
-        self.retain(|pane| lives.contains(&pane));
-        Ok(panes)
+        Ok(reply::panes(&self.ask(command::all_panes()).await?))
     }
 
     /// Everyone who is attached, but for our own two clients.

@@ -38,6 +38,28 @@ fn a_fleet_in_which_the_user_has_a_window_stays() {
 }
 
 #[test]
+fn what_the_user_put_in_the_place_of_the_fleets_window_stays() {
+    for is_split in [false, true] {
+        let sandbox = world();
+        let tmux = sandbox.tmux();
+        let mut crew = Crew::new(&sandbox);
+        let worker = crew.hire_idle("a", Seen::Alone, &["cat"]);
+        let placeholder = tmux.show("=wtmag:^", "#{window_id}");
+        let mine = if is_split {
+            tmux.run(["split-window", "-dP", "-F", "#{pane_id}", "-t", &placeholder, "cat"])
+        } else {
+            let mine = tmux.new_window("=wtmag:", "cat");
+            tmux.run(["kill-window", "-t", &placeholder]);
+            mine
+        };
+        tmux.run(["kill-window", "-t", &worker.place.window.to_string()]);
+        let no_clients = || tmux.run(["list-clients"]).is_empty().then_some(());
+        eventually(SOON, "the hub to let go", no_clients);
+        assert_eq!(tmux.show(&mine, "#{session_name}"), "wtmag");
+    }
+}
+
+#[test]
 fn a_session_of_the_users_keeps_the_fleets_name() {
     let sandbox = world();
     let tmux = sandbox.tmux();

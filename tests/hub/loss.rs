@@ -6,7 +6,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{SOON, Sandbox, eventually, kill_hub, pid_of, status, world};
+use super::{SOON, Sandbox, Signal, eventually, kill_hub, pid_of, signal, status, world};
 use crate::support::{Crew, Seen};
 
 /// The worker's word as a user reads it.
@@ -97,6 +97,52 @@ fn those_who_listen_go_on_with_the_next_hub() {
         let seq = event["seq"].as_u64().unwrap();
         assert!(seq > last, "{event}");
         last = seq;
+        if event["kind"] == "process" && event["value"] != "running" {
+            break;
+        }
+    }
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+}
+
+#[test]
+fn workers_outlive_the_socket_of_their_server() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("one", Seen::Alone, &["cat"]);
+    let pane = worker.place.pane.to_string();
+    let clients = tmux.run(["list-clients", "-F", "#{client_pid}"]);
+    std::fs::remove_file(tmux.socket()).unwrap();
+    clients.lines().for_each(|pid| signal(pid.parse().unwrap(), Signal::SIGTERM));
+    // The hub has the server make it again.
+    eventually(SOON, "the socket", || tmux.socket().exists().then_some(()));
+    tmux.type_text(&pane, "still here");
+    wait_for_screen(&mut crew, &worker, "still here");
+    let found = crew.show(&worker).0;
+    assert!(found.state.is_live() && !found.place.gone, "{found:?}");
+}
+
+#[test]
+fn who_listens_goes_on_when_the_hubs_socket_is_made_anew() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("one", Seen::Alone, &["sleep", "1000"]);
+    let mut follow = sandbox.command(env!("CARGO_BIN_EXE_wtmag"));
+    follow.args(["events", "--follow"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut follow = follow.spawn().unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    // Everything that was, and then what comes: it listens.
+    let mut next = move || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    while next()["kind"] != "created" {}
+    std::fs::remove_file(super::socket(&sandbox)).unwrap();
+    for _ in 0..3 {
+        sandbox.wtmag(["list"]).run().success();
+    }
+    assert_eq!(pid_of(&status(&sandbox)), crew.pid());
+    sandbox.tmux().run(["send-keys", "-t", &worker.place.pane.to_string(), "C-c"]);
+    loop {
+        let event = next();
         if event["kind"] == "process" && event["value"] != "running" {
             break;
         }

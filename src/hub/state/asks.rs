@@ -7,6 +7,9 @@ use crate::model::{
     Placement, Refusal, RefusalKind, Worker, WorkerId,
 };
 
+/// Longest text that is typed into an agent, in bytes.
+const MAX_TEXT: usize = 1 << 20;
+
 impl State {
     pub(super) fn asked(&mut self, now: Now, ticket: Ticket, ask: Ask, out: &mut Vec<Effect>) {
         match ask {
@@ -53,6 +56,7 @@ impl State {
     pub(super) fn client_gone(&mut self, client: u64) {
         self.clients = self.clients.saturating_sub(1);
         self.pending.retain(|(ticket, _)| ticket.client != client);
+        self.finding.retain(|ticket, _| ticket.client != client);
         // A worker whose window is being made exists as soon as it is made.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
     }
@@ -62,7 +66,7 @@ impl State {
         let shown = Answer::Shown {
             worker: Box::new(slot.worker.clone()),
             screen: slot.last_sample().cloned(),
-            deliveries: slot.deliveries(),
+            deliveries: slot.deliveries().into_iter().map(Delivery::shortened).collect(),
         };
         answer(out, ticket, shown);
     }
@@ -135,6 +139,11 @@ impl State {
         if !self.slots.contains_key(&new.worker) {
             return not_found(out, ticket, &new.worker);
         }
+        if new.text.len() > MAX_TEXT {
+            let message = format!("a text of {} bytes is too long to be typed", new.text.len());
+            let hint = "without `--paste` it goes by a file in the worktree";
+            return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+        }
         let mut delivery = self.new_delivery(now, &new.worker, new.text, DeliveryMode::Ready);
         delivery.file = new.file;
         delivery.submit = new.submit;
@@ -159,6 +168,7 @@ impl State {
             return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         slot.queue(now, delivery.clone());
+        let delivery = delivery.shortened();
         self.log(now, out, Some(&new.worker), Happened::Command { verb: "send".into() });
         self.flush_slots(now, out);
         answer(out, ticket, Answer::Queued { delivery, seq });
@@ -198,7 +208,8 @@ impl State {
         let slots: Vec<&Slot> =
             slots.filter(|slot| wanted.is_empty() || wanted.contains(&slot.worker.id)).collect();
         let workers = slots.iter().map(|slot| slot.worker.clone()).collect();
-        (workers, slots.iter().filter_map(|slot| slot.newest_delivery()).collect())
+        let newest = slots.iter().filter_map(|slot| slot.newest_delivery());
+        (workers, newest.map(Delivery::shortened).collect())
     }
 
     fn status(&self, ticket: Ticket, out: &mut Vec<Effect>) {
@@ -230,7 +241,8 @@ impl State {
     pub(super) fn want_link(&mut self, out: &mut Vec<Effect>) {
         if matches!(self.link, Link::Down) {
             self.link = Link::Connecting;
-            out.push(Effect::Link { may_start: true, after: std::time::Duration::ZERO });
+            let after = std::time::Duration::ZERO;
+            out.push(Effect::Link { may_start: true, after, known: None });
         }
     }
 

@@ -1,6 +1,6 @@
 //! Dropping a worker: close its window, then remove worktree and branch, even across a crash.
 use super::{
-    CleanedUp, Effect, Record, State, Ticket,
+    CleanedUp, Effect, Link, Record, State, Ticket,
     asks::{answer, not_found, record, refuse},
 };
 use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerId};
@@ -9,8 +9,19 @@ use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerI
 #[derive(Debug)]
 pub(super) struct UnderWay {
     cleanup: Cleanup,
+    phase: Phase,
     /// Whoever waits for the outcome.
     tickets: Vec<Ticket>,
+}
+
+/// How far it has come. Each act is asked for once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// For the connection, to close the window.
+    Waiting,
+    Closing,
+    /// A child of ours removes worktree and branch.
+    Removing,
 }
 
 impl State {
@@ -31,43 +42,57 @@ impl State {
         }
         record(out, Record::Cleanup(cleanup.clone()));
         self.log(now, out, Some(&id), Happened::CleanupStarted);
-        self.cleanups.insert(id.clone(), UnderWay { cleanup, tickets: vec![ticket] });
-        self.close_or_remove(&id, out);
+        let under_way = UnderWay { cleanup, phase: Phase::Waiting, tickets: vec![ticket] };
+        self.cleanups.insert(id.clone(), under_way);
+        self.go_on_with(&id, out);
     }
 
     /// The window first: an agent must not write into a worktree that is being removed.
-    fn close_or_remove(&mut self, id: &WorkerId, out: &mut Vec<Effect>) {
-        let (Some(slot), Some(under_way)) = (self.slots.get(id), self.cleanups.get(id)) else {
+    fn go_on_with(&mut self, id: &WorkerId, out: &mut Vec<Effect>) {
+        let (Some(slot), Some(under_way)) = (self.slots.get(id), self.cleanups.get_mut(id)) else {
             return;
         };
-        if slot.has_window() {
-            let window = slot.worker.place.window;
-            out.push(Effect::CloseWindow { worker: id.clone(), window });
-        } else {
-            let worker = Box::new(slot.worker.clone());
-            out.push(Effect::Cleanup { cleanup: under_way.cleanup.clone(), worker });
+        match (under_way.phase, slot.has_window()) {
+            (Phase::Waiting, true) if matches!(self.link, Link::Up(_)) => {
+                under_way.phase = Phase::Closing;
+                let window = slot.worker.place.window;
+                out.push(Effect::CloseWindow { worker: id.clone(), window });
+            }
+            (Phase::Waiting | Phase::Closing, false) => {
+                under_way.phase = Phase::Removing;
+                let worker = Box::new(slot.worker.clone());
+                out.push(Effect::Cleanup { cleanup: under_way.cleanup.clone(), worker });
+            }
+            (Phase::Waiting | Phase::Closing, true) | (Phase::Removing, _) => {}
         }
     }
 
-    /// A hub that starts goes on with the cleanups of the one before.
+    /// A hub that starts goes on with the cleanups of the one before; with those whose window may
+    /// be there, once the panes are listed.
     pub(super) fn resume_cleanup(&mut self, cleanup: Cleanup, out: &mut Vec<Effect>) {
         let id = cleanup.id.clone();
         if !self.slots.contains_key(&id) {
             return record(out, Record::CleanupOver(id));
         }
-        self.cleanups.insert(id.clone(), UnderWay { cleanup, tickets: Vec::new() });
-        // With a window, it waits for the connection: `panes` calls `cleanups_with_windows`.
-        if self.slots.get(&id).is_some_and(|slot| !slot.has_window()) {
-            self.close_or_remove(&id, out);
+        let under_way = UnderWay { cleanup, phase: Phase::Waiting, tickets: Vec::new() };
+        self.cleanups.insert(id.clone(), under_way);
+        self.go_on_with(&id, out);
+    }
+
+    /// What is known of the windows is new.
+    pub(super) fn go_on_with_cleanups(&mut self, out: &mut Vec<Effect>) {
+        for id in self.cleanups.keys().cloned().collect::<Vec<_>>() {
+            self.go_on_with(&id, out);
         }
     }
 
-    /// The list of panes is new: go on with what a former hub had begun.
-    pub(super) fn go_on_with_cleanups(&mut self, out: &mut Vec<Effect>) {
-        let left = self.cleanups.iter().filter(|(_, it)| it.tickets.is_empty());
-        let left: Vec<_> = left.map(|(id, _)| id.clone()).collect();
-        for id in left {
-            self.close_or_remove(&id, out);
+    /// tmux cannot be reached: whoever waits for a window to be closed is told.
+    pub(super) fn give_up_cleanups(&mut self, now: Now, error: &str, out: &mut Vec<Effect>) {
+        let waiting =
+            |(_, it): &(&WorkerId, &UnderWay)| it.phase == Phase::Waiting && !it.tickets.is_empty();
+        let ids: Vec<_> = self.cleanups.iter().filter(waiting).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.cleanup_over(now, &id, Err(error.to_owned()), out);
         }
     }
 
@@ -82,13 +107,21 @@ impl State {
             return;
         }
         if let Err(error) = done {
-            return self.cleanup_over(now, id, Err(error), out);
+            return self.not_closed(now, id, error, out);
         }
         if let Some(slot) = self.slots.get_mut(id) {
             slot.window_gone(now);
         }
         self.flush_slots(now, out);
-        self.close_or_remove(id, out);
+        self.go_on_with(id, out);
+    }
+
+    /// A connection that was lost meanwhile is waited for.
+    fn not_closed(&mut self, now: Now, id: &WorkerId, error: String, out: &mut Vec<Effect>) {
+        match self.cleanups.get_mut(id) {
+            Some(it) if !matches!(self.link, Link::Up(_)) => it.phase = Phase::Waiting,
+            _ => self.cleanup_over(now, id, Err(error), out),
+        }
     }
 
     pub(super) fn cleanup_over(

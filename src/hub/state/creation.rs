@@ -1,6 +1,8 @@
 //! How a worker comes to be: an id and a place are kept, its window is made, and it exists.
+use std::{collections::BTreeMap, time::Duration};
+
 use super::{
-    Effect, Link, Made, Reservation, SessionId, Show, State, Ticket, WindowSpec,
+    Effect, Link, Made, NotMade, PaneSeen, Reservation, SessionId, Show, State, Ticket, WindowSpec,
     asks::{answer, refuse},
     slot::Slot,
 };
@@ -33,6 +35,7 @@ impl State {
             prepare,
             session: None,
             creating: None,
+            unsure: None,
             early: Vec::new(),
         };
         self.reserved.insert(id, kept);
@@ -88,6 +91,11 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         let Some(prepared) = self.finding.remove(&ticket) else { return };
+        // Its asker may have gone, and another may have the id now.
+        let is_kept = |it: &Reservation| it.client == ticket.client;
+        if !self.reserved.get(&prepared.id).is_some_and(is_kept) {
+            return;
+        }
         let session = match found {
             Ok(Some(session)) => session,
             Ok(None) => {
@@ -183,23 +191,23 @@ impl State {
         &mut self,
         now: Now,
         id: &WorkerId,
-        made: Result<Made, String>,
+        made: Result<Made, NotMade>,
         out: &mut Vec<Effect>,
     ) {
+        if let (Err(NotMade::Unknown(error)), Some(kept)) = (&made, self.reserved.get_mut(id)) {
+            kept.unsure = Some(error.clone());
+            return self.list_panes(Duration::ZERO, out);
+        }
         let Some(kept) = self.reserved.remove(id) else { return };
         let Some((ticket, new)) = kept.creating else { return };
-        let Link::Up(linked) = &self.link else {
-            let message = "the connection to tmux was lost while the window was made";
-            return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, message));
-        };
         let made = match made {
             Ok(made) => made,
-            Err(error) => {
+            Err(NotMade::Refused(error) | NotMade::Unknown(error)) => {
                 return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, error));
             }
         };
         let place = Place {
-            server: linked.server,
+            server: made.server,
             window: made.window,
             pane: made.pane,
             session: made.session.as_ref().map(|(id, _)| *id),
@@ -228,6 +236,38 @@ impl State {
         }
         let created = Answer::Created { worker: Box::new(copy), delivery: first, seq };
         answer(out, ticket, created);
+    }
+
+    /// Windows of which it is not known whether they were made, decided by what is there.
+    pub(super) fn settle_unsure(
+        &mut self,
+        now: Now,
+        by_tag: &BTreeMap<String, Vec<PaneSeen>>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(server) = self.server() else { return };
+        for (id, error) in self.unsure() {
+            let row = by_tag.get(id.as_str()).and_then(|rows| rows.first());
+            let made = row.map(|row| Made {
+                server,
+                pane: row.pane,
+                window: row.window,
+                session: row.sessions.first().cloned(),
+            });
+            self.window_made(now, &id, made.ok_or(NotMade::Refused(error)), out);
+        }
+    }
+
+    /// The server is gone, and with it every window.
+    pub(super) fn refuse_unsure(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for (id, error) in self.unsure() {
+            self.window_made(now, &id, Err(NotMade::Refused(error)), out);
+        }
+    }
+
+    fn unsure(&self) -> Vec<(WorkerId, String)> {
+        let all = self.reserved.iter();
+        all.filter_map(|(id, it)| Some((id.clone(), it.unsure.clone()?))).collect()
     }
 
     /// A worker that is gone from tmux gives way to a new one in its worktree.

@@ -3,8 +3,8 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use super::Ticket;
 use crate::model::{
-    Answer, Caller, Cleanup, Delivery, DeliveryId, Event, PaneId, Refusal, Sample, SessionId,
-    WindowId, Worker, WorkerId,
+    Answer, Caller, Cleanup, Delivery, DeliveryId, Event, PaneId, Refusal, Sample, ServerId,
+    SessionId, WindowId, Worker, WorkerId,
 };
 
 /// Where a new window is to be shown.
@@ -49,10 +49,12 @@ pub enum Effect {
     Answer(Ticket, Result<Box<Answer>, Refusal>),
     /// Send this ticket every event from now on; none named means every worker's.
     Subscribe(Ticket, BTreeSet<WorkerId>),
-    /// Connect to the server, starting it if need be when `may_start`.
+    /// Connect to the server, starting it if need be when `may_start`. If nobody is at its socket,
+    /// but the server `known` lives, the socket was removed and is made again.
     Link {
         may_start: bool,
         after: Duration,
+        known: Option<ServerId>,
     },
     /// Leave the server, and end the fleet when nothing of anybody's is in it.
     Unlink,

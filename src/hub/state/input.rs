@@ -68,7 +68,7 @@ pub enum Input {
     },
     WindowMade {
         worker: WorkerId,
-        made: Result<Made, String>,
+        made: Result<Made, NotMade>,
     },
     Sampled {
         worker: WorkerId,
@@ -101,9 +101,19 @@ pub enum Input {
 /// A worker's new window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
+    pub server: ServerId,
     pub pane: PaneId,
     pub window: WindowId,
     pub session: Option<(SessionId, String)>,
+}
+
+/// Why there is no word of a new window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotMade {
+    /// There is none.
+    Refused(String),
+    /// tmux was told to make it and did not answer: the next list of panes decides.
+    Unknown(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use std::{
 };
 
 pub use effect::{Act, Effect, Record, Show, WindowSpec};
-pub use input::{Acted, CleanedUp, Input, Linked, Made, PaneSeen, PromotedTo};
+pub use input::{Acted, CleanedUp, Input, Linked, Made, NotMade, PaneSeen, PromotedTo};
 use slot::{Noted, Profiles, Slot};
 
 use crate::model::{
@@ -87,6 +87,8 @@ struct Reservation {
     session: Option<(SessionId, String)>,
     /// Its window is being made: too late to abandon.
     creating: Option<(Ticket, Box<crate::model::NewWorker>)>,
+    /// Why it is not known whether the window was made.
+    unsure: Option<String>,
     /// What its pane told before its window was known.
     early: Vec<HookReport>,
 }
@@ -158,7 +160,8 @@ impl State {
         }
         if state.wants_link() {
             state.link = Link::Connecting;
-            out.push(Effect::Link { may_start: false, after: Duration::ZERO });
+            let known = state.known_server();
+            out.push(Effect::Link { may_start: false, after: Duration::ZERO, known });
         }
         (state, out)
     }

@@ -7,15 +7,21 @@ use super::{
     slot::Slot,
 };
 use crate::model::{
-    Answer, Ask, EndCause, Happened, Now, Placement, Refusal, RefusalKind, WorkerId,
+    Answer, Ask, EndCause, Happened, Now, Placement, Refusal, RefusalKind, ServerId, WorkerId,
 };
 
 /// Structural events within this time are answered by one list.
 const LIST_DELAY: Duration = Duration::from_millis(20);
+/// A list that failed is asked for again.
+const LIST_RETRY: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const SLOWEST_RETRY: Duration = Duration::from_secs(2);
 /// Tries before those who wait are told, some seconds in all.
 const TRIES_TOLD: u32 = 6;
+/// Tries, some twenty seconds in all, in which a server that lives is asked to make its socket again.
+const TRIES_REVIVED: u32 = 12;
+/// What `hub status` says of it.
+const WEDGED: &str = "tmux does not answer";
 
 impl State {
     pub(super) fn linked(&mut self, now: Now, linked: Linked, out: &mut Vec<Effect>) {
@@ -32,10 +38,30 @@ impl State {
             slot.reconnected();
         }
         self.flush_slots(now, out);
-        self.list_due = true;
-        out.push(Effect::ListPanes { after: Duration::ZERO });
+        self.list_panes(Duration::ZERO, out);
         self.find_worktrees(out);
         self.ask_pending(now, out);
+    }
+
+    /// The server that we are connected to.
+    pub(super) fn server(&self) -> Option<ServerId> {
+        match &self.link {
+            Link::Up(linked) => Some(linked.server),
+            Link::Down | Link::Connecting | Link::Retrying { .. } => None,
+        }
+    }
+
+    /// The server that has windows of ours, as far as we know.
+    pub(super) fn known_server(&self) -> Option<ServerId> {
+        self.slots.values().find(|it| it.has_window()).map(|it| it.worker.place.server)
+    }
+
+    /// Asks for the truth about windows, where anybody can be asked.
+    pub(super) fn list_panes(&mut self, after: Duration, out: &mut Vec<Effect>) {
+        if matches!(self.link, Link::Up(_)) {
+            self.list_due = true;
+            out.push(Effect::ListPanes { after });
+        }
     }
 
     pub(super) fn find_worktrees(&self, out: &mut Vec<Effect>) {
@@ -75,6 +101,9 @@ impl State {
             Link::Retrying { tries, .. } => tries + 1,
             Link::Down | Link::Connecting | Link::Up(_) => 1,
         };
+        if tries >= TRIES_TOLD {
+            self.give_up_cleanups(now, &error, out);
+        }
         if tries >= TRIES_TOLD || self.slots.values().all(|slot| !slot.has_window()) {
             for (ticket, ask) in std::mem::take(&mut self.pending) {
                 if no_server && matches!(ask, Ask::Exists { .. }) {
@@ -95,7 +124,10 @@ impl State {
             self.log(now, out, None, Happened::Hub { what });
         }
         self.link = Link::Retrying { error, tries };
-        out.push(Effect::Link { may_start: false, after: retry_delay(tries) });
+        let known = self.known_server().filter(|_| tries < TRIES_REVIVED);
+        // Somebody came to make a worker since.
+        let may_start = self.pending.iter().any(|(_, ask)| matches!(ask, Ask::Prepare(_)));
+        out.push(Effect::Link { may_start, after: retry_delay(tries), known });
     }
 
     /// Nobody answers at the socket: every window is gone with its server.
@@ -105,15 +137,16 @@ impl State {
             slot.lost(now, cause_of_other_server(&boot, slot.boot()));
         }
         self.flush_slots(now, out);
+        self.refuse_unsure(now, out);
+        self.go_on_with_cleanups(out);
     }
 
     pub(super) fn wedged(&mut self, now: Now, wedged: bool, out: &mut Vec<Effect>) {
-        const PROBLEM: &str = "tmux does not answer";
-        self.problems.retain(|it| it != PROBLEM);
+        self.problems.retain(|it| it != WEDGED);
         if wedged {
-            self.problems.push(PROBLEM.to_owned());
+            self.problems.push(WEDGED.to_owned());
         }
-        let what = if wedged { PROBLEM } else { "tmux answers again" };
+        let what = if wedged { WEDGED } else { "tmux answers again" };
         self.log(now, out, None, Happened::Hub { what: what.to_owned() });
     }
 
@@ -121,23 +154,23 @@ impl State {
         self.log(now, out, None, Happened::Hub { what: format!("connection lost: {why}") });
         self.list_due = false;
         self.closing.clear();
+        self.problems.retain(|it| it != WEDGED);
         for slot in self.slots.values_mut() {
             slot.disconnected(now);
         }
         self.flush_slots(now, out);
-        self.reserved.retain(|_, it| it.creating.is_none());
         if self.wants_link() {
             self.link = Link::Retrying { error: why.to_owned(), tries: 0 };
-            out.push(Effect::Link { may_start: false, after: FIRST_RETRY });
+            let known = self.known_server();
+            out.push(Effect::Link { may_start: false, after: FIRST_RETRY, known });
         } else {
             self.link = Link::Down;
         }
     }
 
     pub(super) fn restructured(&mut self, out: &mut Vec<Effect>) {
-        if matches!(self.link, Link::Up(_)) && !self.list_due {
-            self.list_due = true;
-            out.push(Effect::ListPanes { after: LIST_DELAY });
+        if !self.list_due {
+            self.list_panes(LIST_DELAY, out);
         }
     }
 
@@ -149,7 +182,9 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         self.list_due = false;
-        let Ok(rows) = rows else { return };
+        let Ok(rows) = rows else {
+            return self.list_panes(LIST_RETRY, out);
+        };
         let mut by_tag: BTreeMap<String, Vec<PaneSeen>> = BTreeMap::new();
         for row in rows {
             by_tag.entry(row.tag.clone()).or_default().push(row);
@@ -166,6 +201,7 @@ impl State {
                 announce.push(slot.worker.id.clone());
             }
         }
+        self.settle_unsure(now, &by_tag, out);
         self.orphans = by_tag
             .into_iter()
             .filter(|(tag, _)| !tag.is_empty() && !self.is_being_made(tag))
@@ -189,7 +225,8 @@ impl State {
             self.pending.push((ticket, Ask::Exists { id }));
             if matches!(self.link, Link::Down) {
                 self.link = Link::Connecting;
-                out.push(Effect::Link { may_start: false, after: Duration::ZERO });
+                let known = self.known_server();
+                out.push(Effect::Link { may_start: false, after: Duration::ZERO, known });
             }
             return;
         }
@@ -201,7 +238,9 @@ impl State {
     }
 
     fn is_being_made(&self, tag: &str) -> bool {
-        tag.parse::<WorkerId>().is_ok_and(|id| self.reserved.contains_key(&id))
+        let is_ours =
+            |id: WorkerId| self.reserved.contains_key(&id) || self.slots.contains_key(&id);
+        tag.parse::<WorkerId>().is_ok_and(is_ours)
     }
 }
 

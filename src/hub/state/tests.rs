@@ -1,4 +1,5 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
+mod linking;
 mod moving;
 mod restart;
 mod trusting;
@@ -137,7 +138,11 @@ impl Hub {
     fn with_worker_of(profile: &str) -> (Self, WorkerId) {
         let mut hub = Self::new();
         let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
-        assert!(out.contains(&Effect::Link { may_start: true, after: Duration::ZERO }));
+        assert!(out.contains(&Effect::Link {
+            may_start: true,
+            after: Duration::ZERO,
+            known: None
+        }));
         let out = hub.give(Input::Linked(linked()));
         let caller = prepare().caller;
         assert!(out.contains(&Effect::FindSession { ticket, caller }), "{out:?}");
@@ -153,7 +158,7 @@ impl Hub {
         let Some(Effect::MakeWindow(spec)) = out.last() else { panic!("{out:?}") };
         assert_eq!(spec.show, Show::In(SESSION));
         let session = Some((SESSION, "work".to_owned()));
-        let made = Ok(Made { pane: PANE, window: WINDOW, session });
+        let made = Ok(Made { server: linked().server, pane: PANE, window: WINDOW, session });
         let out = hub.give(Input::WindowMade { worker: id.clone(), made });
         assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
         (hub, id)
@@ -362,7 +367,7 @@ fn a_window_that_cannot_be_made_makes_no_worker() {
     let out = hub.give(Input::Linked(linked()));
     let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
     let (ticket, _) = hub.ask(Ask::Create(Box::new(new_worker(&prepared.id))));
-    let made = Err("duplicate session".to_owned());
+    let made = Err(NotMade::Refused("duplicate session".to_owned()));
     let out = hub.give(Input::WindowMade { worker: prepared.id.clone(), made });
     assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux));
     let (ticket, out) = hub.ask(Ask::Abandon { id: prepared.id });

@@ -1,5 +1,5 @@
 //! What panes show and hooks tell, handed to the worker it concerns.
-use super::{Acted, Effect, State};
+use super::{Acted, Effect, Link, State};
 use crate::model::{DeliveryId, Hook, HookReport, Now, PaneId, Sample, WorkerId};
 
 impl State {
@@ -17,7 +17,8 @@ impl State {
         sample: Result<Sample, String>,
         out: &mut Vec<Effect>,
     ) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
+        // What a lost connection still shows is seen again on the next one, where it can be acted on.
+        let (Some(slot), Link::Up(_)) = (self.slots.get_mut(id), &self.link) else { return };
         let word = slot.worker.state.word();
         let mut acts = Vec::new();
         slot.sampled(now, sample, &mut acts);

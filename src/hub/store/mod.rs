@@ -13,7 +13,13 @@ use std::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
 
 use super::state::{Record, Remembered};
-use crate::model::{Delivery, DeliveryId, Event, Worker, WorkerId};
+use crate::{
+    model::{Delivery, DeliveryId, Event, Worker, WorkerId},
+    wire,
+};
+
+/// Bytes of documents in one answer, whose frame has to hold them.
+const MAX_ANSWER: usize = wire::MAX_FRAME / 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -87,19 +93,26 @@ impl Store {
         batch.commit().map_err(wrote)
     }
 
-    /// Workers that were cleaned up, oldest first.
+    /// Workers that were cleaned up, oldest first; the newest that one answer holds.
     pub fn ended(&self) -> Result<Vec<Worker>, Error> {
-        self.documents("workers", "SELECT id, doc FROM workers WHERE ended = 1 ORDER BY n", &[])
+        let sql = "SELECT id, doc FROM workers WHERE ended = 1 ORDER BY n DESC";
+        let mut workers: Vec<Worker> = self.some_documents("workers", sql, &[])?;
+        workers.reverse();
+        Ok(workers)
     }
 
-    /// Deliveries, of one worker or of all, oldest first; the newest 1,000.
+    /// Deliveries, of one worker or of all, oldest first; the newest 1,000 at most.
     pub fn receipts(&self, worker: Option<&WorkerId>) -> Result<Vec<Delivery>, Error> {
-        let sql = "SELECT id, doc FROM (SELECT id, doc FROM deliveries
-                     WHERE ?1 IS NULL OR worker = ?1 ORDER BY id DESC LIMIT 1000) ORDER BY id";
-        self.documents("deliveries", sql, &[&worker.map(WorkerId::as_str)])
+        let sql = "SELECT id, doc FROM deliveries
+                   WHERE ?1 IS NULL OR worker = ?1 ORDER BY id DESC LIMIT 1000";
+        let mut deliveries: Vec<Delivery> =
+            self.some_documents("deliveries", sql, &[&worker.map(WorkerId::as_str)])?;
+        deliveries.reverse();
+        Ok(deliveries)
     }
 
-    /// Events after number `since`, at most `limit`, oldest first.
+    /// Events after number `since`, at most `limit` and no more than one answer holds, oldest first.
+    /// None: there are no later ones.
     pub fn events(
         &self,
         worker: Option<&WorkerId>,
@@ -108,7 +121,19 @@ impl Store {
     ) -> Result<Vec<Event>, Error> {
         let sql = "SELECT seq, doc FROM events
                    WHERE seq > ?1 AND (?2 IS NULL OR worker = ?2) ORDER BY seq LIMIT ?3";
-        self.documents("events", sql, &[&since, &worker.map(WorkerId::as_str), &limit])
+        // No event has a number that the database cannot hold.
+        let since = i64::try_from(since).unwrap_or(i64::MAX);
+        self.some_documents("events", sql, &[&since, &worker.map(WorkerId::as_str), &limit])
+    }
+
+    /// As many as one answer holds.
+    fn some_documents<T: serde::de::DeserializeOwned>(
+        &self,
+        table: &'static str,
+        sql: &str,
+        params: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<T>, Error> {
+        self.documents_within(MAX_ANSWER, table, sql, params)
     }
 
     fn documents<T: serde::de::DeserializeOwned>(
@@ -117,13 +142,29 @@ impl Store {
         sql: &str,
         params: &[&dyn rusqlite::ToSql],
     ) -> Result<Vec<T>, Error> {
+        self.documents_within(usize::MAX, table, sql, params)
+    }
+
+    fn documents_within<T: serde::de::DeserializeOwned>(
+        &self,
+        max_bytes: usize,
+        table: &'static str,
+        sql: &str,
+        params: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<T>, Error> {
         let read = |source| Error::Use { act: "read", source };
         let mut query = self.db.prepare_cached(sql).map_err(read)?;
         let mut rows = query.query(params).map_err(read)?;
         let mut found = Vec::new();
+        let mut n_bytes: usize = 0;
         while let Some(row) = rows.next().map_err(read)? {
             let key: rusqlite::types::Value = row.get(0).map_err(read)?;
             let text: String = row.get(1).map_err(read)?;
+            n_bytes = n_bytes.saturating_add(text.len());
+            // One is always told, or nobody would ever get past it.
+            if n_bytes > max_bytes && !found.is_empty() {
+                break;
+            }
             let bad = |source| Error::Row { table, row: format!("{key:?}"), source };
             found.push(serde_json::from_str(&text).map_err(bad)?);
         }

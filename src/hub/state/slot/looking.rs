@@ -28,6 +28,8 @@ pub(super) const SETTLE: Duration = Duration::from_millis(60);
 const RECENT: usize = 4;
 /// A look that brought no sample is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// How much is kept of what an agent tells, in bytes: every list of workers has its last message.
+const MAX_TOLD: usize = 16 << 10;
 /// What keeps keys from an agent is looked at again: tmux tells once a second that input is off,
 /// and of two changes within one nothing.
 const OBSTRUCTED: Duration = Duration::from_secs(2);
@@ -214,7 +216,9 @@ impl Slot {
             self.worker.state.reported = Some(fact.clone());
             self.notes.happened.push(Happened::Reported(fact));
         }
-        for (about, text) in told {
+        for (about, mut text) in told {
+            let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= MAX_TOLD);
+            text.truncate(end.unwrap_or(text.len()));
             match about.as_str() {
                 "session" => self.worker.agent_session = Some(text.clone()),
                 "message" => self.worker.last_message = Some(text.clone()),

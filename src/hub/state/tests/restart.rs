@@ -16,7 +16,8 @@ pub(super) fn remembered(hub: &Hub, id: &WorkerId) -> Remembered {
 fn a_new_hub_finds_its_workers_again() {
     let (hub, id) = Hub::with_agent();
     let (mut hub, out) = Hub::with(remembered(&hub, &id));
-    assert!(out.contains(&Effect::Link { may_start: false, after: Duration::ZERO }));
+    let known = Some(linked().server);
+    assert!(out.contains(&Effect::Link { may_start: false, after: Duration::ZERO, known }));
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[(SESSION, "work")]);
     hub.give(Input::Panes(Ok(vec![row])));

@@ -1,0 +1,180 @@
+//! What waits for the connection, and what a lost one leaves open.
+use super::*;
+
+fn cleanup_of(id: &WorkerId) -> Cleanup {
+    Cleanup { id: id.clone(), force: false, keep_branch: false, env: Vec::new() }
+}
+
+fn n_of(out: &[Effect], is_it: impl Fn(&Effect) -> bool) -> usize {
+    out.iter().filter(|it| is_it(it)).count()
+}
+
+fn closes(out: &[Effect]) -> usize {
+    n_of(out, |it| matches!(it, Effect::CloseWindow { .. }))
+}
+
+fn removes(out: &[Effect]) -> usize {
+    n_of(out, |it| matches!(it, Effect::Cleanup { .. }))
+}
+
+#[test]
+fn a_cleanup_waits_for_the_connection_and_does_each_step_once() {
+    let (mut hub, id) = Hub::with_agent();
+    let lost = hub.give(Input::LinkLost { why: "x".into() });
+    assert_eq!(n_of(&lost, |it| matches!(it, Effect::Link { .. })), 1);
+    let (ticket, out) = hub.ask(Ask::Cleanup(cleanup_of(&id)));
+    assert_eq!(closes(&out), 0, "{out:?}");
+    hub.give(Input::Linked(linked()));
+    let row = hub.seen(&id, &[]);
+    let out = hub.give(Input::Panes(Ok(vec![row.clone()])));
+    assert_eq!(closes(&out), 1, "{out:?}");
+    let out = hub.give(Input::Panes(Ok(vec![row])));
+    assert_eq!(closes(&out), 0, "{out:?}");
+    let out = hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
+    assert_eq!(removes(&out), 1, "{out:?}");
+    let out = hub.give(Input::Panes(Ok(Vec::new())));
+    assert_eq!(removes(&out), 0, "{out:?}");
+    let done = CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() };
+    let out = hub.give(Input::CleanupOver { worker: id, outcome: Ok(done) });
+    assert!(matches!(answer_to(&out, ticket), Some(Answer::CleanedUp { .. })), "{out:?}");
+}
+
+#[test]
+fn a_cleanup_that_a_former_hub_began_is_gone_on_with_once() {
+    let (hub, id) = Hub::with_agent();
+    let mut found = restart::remembered(&hub, &id);
+    found.workers[0].place.gone = true;
+    found.cleanups = vec![cleanup_of(&id)];
+    let (mut hub, out) = Hub::with(found);
+    assert_eq!(removes(&out), 1, "{out:?}");
+    let out = hub.ask(Ask::Cleanup(cleanup_of(&id))).1;
+    assert_eq!(removes(&out), 0, "{out:?}");
+}
+
+#[test]
+fn a_window_that_could_not_be_closed_is_closed_on_the_next_connection() {
+    let (mut hub, id) = Hub::with_agent();
+    let (ticket, out) = hub.ask(Ask::Cleanup(cleanup_of(&id)));
+    assert_eq!(closes(&out), 1, "{out:?}");
+    hub.give(Input::LinkLost { why: "x".into() });
+    let out = hub.give(Input::WindowClosed { worker: id.clone(), done: Err("closed".into()) });
+    assert_eq!(refusal_to(&out, ticket), None, "{out:?}");
+    hub.give(Input::Linked(linked()));
+    let row = hub.seen(&id, &[]);
+    assert_eq!(closes(&hub.give(Input::Panes(Ok(vec![row])))), 1);
+}
+
+#[test]
+fn who_waits_for_a_cleanup_is_told_when_tmux_cannot_be_reached() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.give(Input::LinkLost { why: "x".into() });
+    let (ticket, mut out) = hub.ask(Ask::Cleanup(cleanup_of(&id)));
+    for _ in 0..6 {
+        out.extend(hub.give(Input::LinkFailed { error: "no answer".into(), no_server: false }));
+    }
+    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::NotNow), "{out:?}");
+    assert!(hub.state.slots[&id].has_window());
+}
+
+#[test]
+fn what_a_lost_connection_shows_is_not_acted_on() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.give(Input::LinkLost { why: "x".into() });
+    for _ in 0..5 {
+        let out =
+            hub.after(500).give(Input::Sampled { worker: id.clone(), sample: Ok(ready_screen()) });
+        assert_eq!(n_of(&out, |it| matches!(it, Effect::Act { .. })), 0, "{out:?}");
+    }
+    hub.give(Input::Linked(linked()));
+    let row = hub.seen(&id, &[]);
+    hub.give(Input::Panes(Ok(vec![row])));
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+}
+
+#[test]
+fn a_list_that_failed_is_asked_for_again() {
+    let (mut hub, _) = Hub::with_agent();
+    let lists = |out: &[Effect]| n_of(out, |it| matches!(it, Effect::ListPanes { .. }));
+    assert_eq!(lists(&hub.give(Input::Panes(Err("no answer".into())))), 1);
+    hub.give(Input::LinkLost { why: "x".into() });
+    assert_eq!(lists(&hub.give(Input::Panes(Err("no answer".into())))), 0);
+}
+
+#[test]
+fn workers_of_a_server_whose_socket_was_removed_are_not_lost() {
+    let (mut hub, id) = Hub::with_agent();
+    let known = |out: &[Effect]| {
+        out.iter().find_map(|it| {
+            let Effect::Link { known, .. } = it else { return None };
+            Some(*known)
+        })
+    };
+    let out = hub.give(Input::LinkLost { why: "x".into() });
+    assert_eq!(known(&out), Some(Some(linked().server)));
+    let failed = || Input::LinkFailed { error: "no tmux server".into(), no_server: false };
+    let last = (0..30).map(|_| known(&hub.give(failed()))).last();
+    // Not for ever: another server may have its number.
+    assert_eq!(last, Some(Some(None)));
+    assert!(hub.state.slots[&id].worker.is_live());
+    hub.give(Input::LinkFailed { error: "no tmux server".into(), no_server: true });
+    assert_eq!(hub.word(&id).to_string(), "lost: tmux server gone");
+}
+
+/// A `create` whose window was asked for.
+fn creating(hub: &mut Hub) -> (Ticket, WorkerId) {
+    let own = Prepare { placement: Placement::Session, ..prepare() };
+    let (ticket, _) = hub.ask(Ask::Prepare(own));
+    let out = hub.give(Input::Linked(linked()));
+    let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    hub.give(Input::Panes(Ok(Vec::new())));
+    let (ticket, _) = hub.ask(Ask::Create(Box::new(new_worker(&prepared.id))));
+    (ticket, prepared.id)
+}
+
+#[test]
+fn a_window_of_which_there_is_no_word_is_looked_for() {
+    for is_there in [true, false] {
+        let mut hub = Hub::new();
+        let (ticket, id) = creating(&mut hub);
+        let made = Err(NotMade::Unknown("no answer".into()));
+        let out = hub.give(Input::WindowMade { worker: id.clone(), made });
+        assert_eq!(refusal_to(&out, ticket), None, "{out:?}");
+        assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
+        let tag = id.to_string();
+        let sessions = vec![(SESSION, tag.clone())];
+        let row = PaneSeen { pane: PANE, window: WINDOW, tag, dead: false, sessions };
+        let out = hub.give(Input::Panes(Ok(is_there.then_some(row).into_iter().collect())));
+        if is_there {
+            assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+            assert_eq!(hub.state.slots[&id].worker.place.pane, PANE);
+        } else {
+            assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux), "{out:?}");
+        }
+    }
+}
+
+#[test]
+fn a_window_made_on_a_connection_that_is_lost_is_a_worker() {
+    let mut hub = Hub::new();
+    let (ticket, id) = creating(&mut hub);
+    hub.give(Input::LinkLost { why: "x".into() });
+    let made = Made { server: linked().server, pane: PANE, window: WINDOW, session: None };
+    let out = hub.give(Input::WindowMade { worker: id, made: Ok(made) });
+    assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+}
+
+#[test]
+fn a_session_that_is_found_too_late_takes_nothing_from_the_next_one() {
+    let mut hub = Hub::new();
+    hub.ask(Ask::Prepare(prepare()));
+    let first = Ticket { client: 1, request: 1 };
+    hub.give(Input::Linked(linked()));
+    hub.give(Input::ClientGone { client: 1 });
+    let second = Ticket { client: 2, request: 1 };
+    hub.give(Input::Asked { ticket: second, ask: Ask::Prepare(prepare()) });
+    let out = hub.give(Input::SessionFound { ticket: first, found: Ok(None) });
+    assert_eq!(refusal_to(&out, first), None);
+    let found = Ok(Some((SESSION, "work".to_owned())));
+    let out = hub.give(Input::SessionFound { ticket: second, found });
+    assert!(matches!(answer_to(&out, second), Some(Answer::Prepared(_))), "{out:?}");
+}
