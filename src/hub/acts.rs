@@ -8,10 +8,12 @@ use tokio::time;
 
 use super::{
     start::words,
-    state::{Act, Acted, Effect, Input, Made, NotMade, PaneSeen, PromotedTo, Show, WindowSpec},
+    state::{
+        Act, Acted, Effect, Input, Listed, Made, NotMade, PaneSeen, PromotedTo, Show, WindowSpec,
+    },
 };
 use crate::{
-    model::{Hold, PaneId, SessionId, WindowId},
+    model::{Hold, PaneId, SessionId, WindowId, WorkerId},
     tmux::{
         Connection, Error, Promoted,
         command::{Guard, NewWindow, Show as TmuxShow},
@@ -24,8 +26,7 @@ pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> 
     Some(match effect {
         Effect::ListPanes { after } => {
             time::sleep(after).await;
-            let rows = tmux.panes().await.map_err(|error| words(&error));
-            Input::Panes(rows.map(|rows| panes_seen(rows, tmux.info().fleet)))
+            Input::Panes(list(&tmux).await.map_err(|error| words(&error)))
         }
         Effect::FindSession { ticket, caller } => {
             let found = tmux.caller_session(caller.pane, caller.session).await;
@@ -56,8 +57,9 @@ pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> 
                 |it: Promoted| PromotedTo { session: it.session, name, ended_sessions: it.ended };
             Input::Promoted { ticket, worker, done: done.map(to) }
         }
-        Effect::CloseWindow { worker, window } => {
-            Input::WindowClosed { worker, done: close_window(&tmux, window).await }
+        Effect::CloseWindow { worker, pane, window } => {
+            let done = close_window(&tmux, &worker, (pane, window)).await;
+            Input::WindowClosed { worker, done }
         }
         Effect::Status { window, word } => {
             ignore("@wtmag_status", tmux.set_window_option(window, "@wtmag_status", &word).await);
@@ -112,9 +114,19 @@ pub(super) fn not_connected(effect: Effect) -> Option<Input> {
     })
 }
 
+async fn list(tmux: &Connection) -> Result<Listed, Error> {
+    let panes = panes_seen(tmux.panes().await?, tmux.info().fleet);
+    let sessions = tmux.sessions().await?.into_iter().map(|it| it.session).collect();
+    Ok(Listed { panes, sessions })
+}
+
 /// A window that is gone is closed.
-async fn close_window(tmux: &Connection, window: WindowId) -> Result<(), String> {
-    match tmux.kill_window(window).await {
+async fn close_window(
+    tmux: &Connection,
+    worker: &WorkerId,
+    (pane, window): (PaneId, WindowId),
+) -> Result<(), String> {
+    match tmux.close_worker(worker, pane, window).await {
         Err(Error::Gone { .. }) => Ok(()),
         done => done.map_err(|error| words(&error)),
     }
@@ -160,14 +172,12 @@ async fn make_window(tmux: Arc<Connection>, spec: WindowSpec) -> Result<Made, Er
     };
     env.extend(spec.caller_env);
     env.extend(spec.env);
-    let new = NewWindow {
-        worker: spec.worker,
-        name: spec.title,
-        cwd: spec.cwd,
-        env,
-        argv: spec.argv,
-        show,
-    };
+    // As the user has it now, in that session.
+    let session = if let TmuxShow::In(session) = show { session } else { tmux.info().fleet };
+    let mut argv = spec.pane;
+    argv.extend(["--shell".to_owned(), tmux.default_shell(session).await?, "--".to_owned()]);
+    argv.extend(spec.agent);
+    let new = NewWindow { worker: spec.worker, name: spec.title, cwd: spec.cwd, env, argv, show };
     let created = tmux.create_window(&new).await?;
     let name = own_name.or(spec.session_name).unwrap_or_default();
     let session = Some((created.session, name));

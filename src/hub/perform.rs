@@ -101,7 +101,6 @@ impl Performer {
             version: info.version.text.clone(),
             fleet: info.fleet_name.clone(),
             env_names,
-            default_shell: info.default_shell.clone(),
         };
         let connection = Arc::new(connection);
         self.events.abort_all();

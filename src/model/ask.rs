@@ -243,7 +243,6 @@ pub struct Prepared {
     pub id: WorkerId,
     /// Names in tmux's `update-environment`: the caller's values go to the worker.
     pub env_names: Vec<String>,
-    pub default_shell: String,
 }
 
 /// The hub's own health.

@@ -242,9 +242,8 @@ async fn attach(
 
 async fn fetch_info(handle: &Handle) -> Result<ServerInfo, Error> {
     let body = handle.ask(command::server()).await?;
-    let shell = handle.ask(command::global_option("default-shell")).await?;
     let verb = command::server().verb().name();
-    reply::server(&body, reply::text(&shell)).ok_or(Error::Unreadable { verb })
+    reply::server(&body).ok_or(Error::Unreadable { verb })
 }
 
 /// Says when the server stops answering, and when it answers again.

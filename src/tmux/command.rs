@@ -64,7 +64,8 @@ const COMMAND: &str = "#{s/\n/?/:pane_current_command}";
 
 const PANE_ROW: &str = concat!(
     "#{pane_id} #{window_id} #{session_id} #{q:session_name} #{session_attached} ",
-    "#{q:session_group} #{window_index} #{window_active} #{q:window_name} #{q:@wtmag_id} ",
+    "#{q:session_group} #{window_index} #{window_active} #{q:window_name} ",
+    "#{?@wtmag_pane,#{q:@wtmag_pane},#{q:@wtmag_id}} ",
     "#{pane_active} #{pane_dead} #{pane_in_mode} #{pane_input_off} #{pane_pid} ",
     "#{q;s/\n/?/:pane_current_command}",
 );
@@ -158,6 +159,11 @@ fn set_on_window(target: &str, name: &'static str, value: &str) -> Command {
     Command::new(Verb::SetOption).flag("-w").opt("-t", target).flag("--").arg(name).arg(value)
 }
 
+/// On the active pane, which keeps it wherever the user moves it.
+fn set_on_pane(target: &str, name: &'static str, value: &str) -> Command {
+    Command::new(Verb::SetOption).flag("-p").opt("-t", target).flag("--").arg(name).arg(value)
+}
+
 pub fn environment(session: SessionId) -> Command {
     Command::new(Verb::ShowEnvironment).flag("-s").opt("-t", session.to_string())
 }
@@ -167,9 +173,10 @@ pub fn all_panes() -> Command {
     Command::new(Verb::ListPanes).flag("-a").opt("-F", PANE_ROW)
 }
 
-/// The rows of the windows that carry a worker's id.
+/// The rows of the panes that carry a worker's id, themselves or by their window.
 pub fn worker_panes() -> Command {
-    Command::new(Verb::ListPanes).flag("-a").opt("-f", "#{@wtmag_id}").opt("-F", PANE_ROW)
+    let marked = "#{||:#{@wtmag_pane},#{@wtmag_id}}";
+    Command::new(Verb::ListPanes).flag("-a").opt("-f", marked).opt("-F", PANE_ROW)
 }
 
 pub fn clients() -> Command {
@@ -254,6 +261,7 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
     first
         .then(&make)
         .then(&set_on_window(&here, "@wtmag_id", spec.worker.as_str()))
+        .then(&set_on_pane(&here, "@wtmag_pane", spec.worker.as_str()))
         .then(&set_on_window(&here, "automatic-rename", "off"))
         .then(&set_on_window(&here, "allow-rename", "off"))
         .then(&set_on_window(&here, "remain-on-exit", "off"))
@@ -333,6 +341,19 @@ pub fn rename_window(window: WindowId, name: &str) -> Command {
 /// Ends the window everywhere.
 pub fn kill_window(window: WindowId) -> Command {
     Command::new(Verb::KillWindow).opt("-t", window.to_string())
+}
+
+/// Ends the pane's window if that is the worker's; where the user has moved the pane into one of his
+/// own, the pane alone. Looks and acts with nothing in between.
+pub fn close_worker(worker: &WorkerId, pane: PaneId, window: WindowId) -> Command {
+    let is_its = Format::equals("#{pane_id}", pane.to_string())
+        .and(&Format::equals("#{@wtmag_id}", worker.as_str()));
+    Command::new(Verb::IfShell)
+        .flag("-F")
+        .opt("-t", pane.to_string())
+        .format(&is_its)
+        .block(&kill_window(window))
+        .block(&Command::new(Verb::KillPane).opt("-t", pane.to_string()))
 }
 
 pub fn kill_session(session: SessionId) -> Command {

@@ -18,8 +18,6 @@ pub struct ServerInfo {
     /// The session that holds every worker's window.
     pub fleet: SessionId,
     pub fleet_name: String,
-    /// The shell that panes start, as tmux is told to.
-    pub default_shell: String,
 }
 
 /// A release of tmux: `3.3a` is (3, 3).
@@ -37,7 +35,7 @@ pub struct PaneRow {
     pub pane: PaneId,
     pub window: WindowId,
     pub window_name: String,
-    /// The window's `@wtmag_id`, whoever wrote it.
+    /// Its `@wtmag_pane`, else its window's `@wtmag_id`, whoever wrote it.
     pub worker: Option<String>,
     /// The window's active pane.
     pub is_active: bool,
@@ -131,12 +129,12 @@ impl Version {
 }
 
 /// Process id, start time, session id and name, version.
-pub fn server(body: &[u8], default_shell: String) -> Option<ServerInfo> {
+pub fn server(body: &[u8]) -> Option<ServerInfo> {
     let row = rows(body).into_iter().next()?;
     let [pid, started, fleet, fleet_name, version] = row.try_into().ok()?;
     let id = ServerId { pid: pid.parse().ok()?, started: started.parse().ok()? };
     let version = Version::parse(&version)?;
-    Some(ServerInfo { id, version, fleet: fleet.parse().ok()?, fleet_name, default_shell })
+    Some(ServerInfo { id, version, fleet: fleet.parse().ok()?, fleet_name })
 }
 
 pub fn panes(body: &[u8]) -> Vec<PaneRow> {

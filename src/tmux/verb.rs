@@ -34,6 +34,7 @@ verbs! {
     HasSession "has-session",
     IfShell "if-shell",
     KillSession "kill-session",
+    KillPane "kill-pane",
     KillWindow "kill-window",
     LinkWindow "link-window",
     ListClients "list-clients",

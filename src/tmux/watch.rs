@@ -155,7 +155,8 @@ impl Watch {
             Glanced::Continue => {
                 let is_same = self.reopen(pane, digest).await;
                 // Unless it has rung by itself. Where an answer is missing, somebody has to look.
-                if !matches!(is_same, Ok(true)) && self.shared.doorbell().is_open(pane) {
+                let is_known = matches!(is_same, Ok(true) | Err(Error::Gone { .. }));
+                if !is_known && self.shared.doorbell().is_open(pane) {
                     self.mailbox.ring(pane);
                 }
                 is_same?;

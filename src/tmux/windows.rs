@@ -10,7 +10,7 @@ use super::{
     reply::{self, ClientRow, Link, PaneRow, SessionRow},
     session::Reply,
 };
-use crate::model::{PaneId, SessionId, WindowId};
+use crate::model::{PaneId, SessionId, WindowId, WorkerId};
 
 /// A worker's window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,17 @@ impl Connection {
         self.call(command::kill_window(window)).await.map(drop)
     }
 
+    /// Ends a worker's window, or its pane alone where the user has moved that into a window of his.
+    pub async fn close_worker(
+        &self,
+        worker: &WorkerId,
+        pane: PaneId,
+        window: WindowId,
+    ) -> Result<(), Error> {
+        let _alone = self.ending.lock().await;
+        self.call(command::close_worker(worker, pane, window)).await.map(drop)
+    }
+
     /// Shows the window in one more session.
     pub async fn link_window(&self, window: WindowId, session: SessionId) -> Result<(), Error> {
         self.call(command::link_window(window, session)).await.map(drop)
@@ -136,8 +147,8 @@ impl Connection {
         self.call(command::end_fleet(self.info().fleet)).await.map(drop)
     }
 
-    /// The panes of all windows that carry a worker's id. Bells of panes that are gone are forgotten
-    /// by the way.
+    /// The panes that carry a worker's id, themselves or by their window. By the way, those that are
+    /// not in the fleet are shown in it, and bells of panes that are gone are forgotten.
     pub async fn panes(&self) -> Result<Vec<PaneRow>, Error> {
         self.keep_subscribed().await?;
         // One that rings meanwhile may be too young for the list.
@@ -145,7 +156,23 @@ impl Connection {
         let panes = reply::panes(&self.ask(command::worker_panes()).await?);
         let lives: BTreeSet<PaneId> = panes.iter().map(|it| it.pane).collect();
         self.forget(&(&had_rung - &lives));
+        self.gather(&panes).await?;
         Ok(panes)
+    }
+
+    async fn gather(&self, panes: &[PaneRow]) -> Result<(), Error> {
+        let fleet = self.info().fleet;
+        let is_astray = |row: &PaneRow| row.links.iter().all(|link| link.session != fleet);
+        let astray: BTreeSet<WindowId> =
+            panes.iter().filter(|row| is_astray(row)).map(|row| row.window).collect();
+        for window in astray {
+            match self.link_window(window, fleet).await {
+                // It ended in between.
+                Err(Error::Gone { .. }) => {}
+                done => done?,
+            }
+        }
+        Ok(())
     }
 
     /// Every pane of the server.
@@ -204,6 +231,11 @@ impl Connection {
         Ok(meant.map(|(_, link)| link).max_by_key(|link| preference(link)).cloned())
     }
 
+    /// The shell that new panes of the session start.
+    pub async fn default_shell(&self, session: SessionId) -> Result<String, Error> {
+        Ok(reply::text(&self.ask(command::session_option(session, "default-shell")).await?))
+    }
+
     /// What a session adds to (a value) or takes from (`None`) the environment of its panes.
     pub async fn session_environment(
         &self,
@@ -249,18 +281,7 @@ impl Connection {
         for (name, value) in options {
             self.call(command::set_session_option(fleet, name, value)).await?;
         }
-        let is_astray = |row: &PaneRow| row.links.iter().all(|link| link.session != fleet);
-        let panes = self.panes().await?;
-        let astray: BTreeSet<WindowId> =
-            panes.iter().filter(|row| is_astray(row)).map(|row| row.window).collect();
-        for window in astray {
-            match self.link_window(window, fleet).await {
-                // It ended in between.
-                Err(Error::Gone { .. }) => {}
-                done => done?,
-            }
-        }
-        Ok(())
+        self.panes().await.map(drop)
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{SOON, Sandbox, Signal, eventually, kill_hub, pid_of, signal, status, world};
 use crate::support::{Crew, Seen};
+use wtmag::model::{Ask, Cleanup};
 
 /// The worker's word as a user reads it.
 #[track_caller]
@@ -149,6 +150,37 @@ fn who_listens_goes_on_when_the_hubs_socket_is_made_anew() {
     }
     follow.kill().unwrap();
     follow.wait().unwrap();
+}
+
+#[test]
+fn a_worker_is_its_pane_wherever_the_user_moves_it() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("one", Seen::Alone, &["cat"]);
+    let pane = worker.place.pane.to_string();
+    let window = worker.place.window.to_string();
+    tmux.run(["split-window", "-d", "-t", &window, "cat"]);
+    tmux.run(["break-pane", "-d", "-s", &pane, "-t", "main:"]);
+    tmux.type_text(&pane, "broken out,");
+    wait_for_screen(&mut crew, &worker, "broken out,");
+    tmux.run(["join-pane", "-d", "-s", &pane, "-t", "=main:^"]);
+    tmux.type_text(&pane, " and joined");
+    wait_for_screen(&mut crew, &worker, "broken out, and joined");
+    let found = crew.show(&worker).0;
+    assert!(found.state.is_live(), "{found:?}");
+    assert_eq!(found.place.window.to_string(), tmux.show("=main:^", "#{window_id}"));
+    // The next hub finds it there, too.
+    kill_hub(crew.pid());
+    sandbox.wtmag(["list"]).run().success();
+    crew.rejoin();
+    tmux.type_text(&pane, ", still");
+    wait_for_screen(&mut crew, &worker, "joined, still");
+    // Its end is not that of the window it is in.
+    let cleanup = Cleanup { id: worker.id, force: true, keep_branch: true, env: Vec::new() };
+    crew.ask(Ask::Cleanup(cleanup));
+    assert!(!tmux.run(["list-panes", "-a", "-F", "#{pane_id}"]).lines().any(|it| it == pane));
+    tmux.show("=main:^", "#{pane_id}");
 }
 
 #[test]

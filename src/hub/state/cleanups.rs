@@ -55,8 +55,8 @@ impl State {
         match (under_way.phase, slot.has_window()) {
             (Phase::Waiting, true) if matches!(self.link, Link::Up(_)) => {
                 under_way.phase = Phase::Closing;
-                let window = slot.worker.place.window;
-                out.push(Effect::CloseWindow { worker: id.clone(), window });
+                let (pane, window) = (slot.worker.place.pane, slot.worker.place.window);
+                out.push(Effect::CloseWindow { worker: id.clone(), pane, window });
             }
             (Phase::Waiting | Phase::Closing, false) => {
                 under_way.phase = Phase::Removing;

@@ -23,11 +23,7 @@ impl State {
             return self.want_link(out);
         };
         let id = self.free_id(&prepare);
-        let prepared = Prepared {
-            id: id.clone(),
-            env_names: linked.env_names.clone(),
-            default_shell: linked.default_shell.clone(),
-        };
+        let prepared = Prepared { id: id.clone(), env_names: linked.env_names.clone() };
         let caller = prepare.caller.clone();
         let wants_session = prepare.placement == Placement::Window;
         let kept = Reservation {
@@ -134,32 +130,30 @@ impl State {
             let message = format!("`{}` is being created already", new.id);
             return refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, message));
         }
-        let Link::Up(linked) = &self.link else {
+        if !matches!(self.link, Link::Up(_)) {
             let message = "the connection to tmux was lost";
             return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, message));
-        };
+        }
         let show = match &kept.session {
             Some((session, _)) => Show::In(*session),
             None => Show::Own(new.id.to_string()),
         };
-        let mut argv = vec![program, "pane".to_owned()];
+        let mut pane = vec![program, "pane".to_owned()];
         let options = [
             ("--worker", new.id.to_string()),
             ("--worktree", new.worktree.display().to_string()),
-            ("--shell", linked.default_shell.clone()),
             ("--spool", self.setup.spool.display().to_string()),
             ("--socket", self.setup.hub_socket.display().to_string()),
         ];
         for (name, value) in options {
-            argv.extend([name.to_owned(), value]);
+            pane.extend([name.to_owned(), value]);
         }
-        argv.push("--".to_owned());
-        argv.extend(new.agent.argv.iter().cloned());
         let spec = WindowSpec {
             worker: new.id.clone(),
             title: kept.prepare.branch.clone(),
             cwd: new.worktree.clone(),
-            argv,
+            pane,
+            agent: new.agent.argv.clone(),
             caller_env: new.env.clone(),
             env,
             show,
@@ -221,10 +215,11 @@ impl State {
         self.supersede(now, &worker, out);
         let seq = self.seq;
         let (first, copy) = (delivery.id, worker.clone());
-        match Slot::made(worker, delivery, &mut self.profiles, now) {
+        match Slot::made(worker, delivery, &mut self.profiles, (now, self.list_due)) {
             Ok(slot) => self.slots.insert(copy.id.clone(), slot),
             Err(error) => {
-                out.push(Effect::CloseWindow { worker: copy.id, window: made.window });
+                let Made { pane, window, .. } = made;
+                out.push(Effect::CloseWindow { worker: copy.id, pane, window });
                 return refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, error));
             }
         };

@@ -23,7 +23,10 @@ pub struct WindowSpec {
     /// The name it is shown under: the branch.
     pub title: String,
     pub cwd: PathBuf,
-    pub argv: Vec<String>,
+    /// `wtmag pane` with its options, but for the shell.
+    pub pane: Vec<String>,
+    /// The agent's program and arguments.
+    pub agent: Vec<String>,
     /// The caller's values of what tmux updates in a session.
     pub caller_env: Vec<(String, String)>,
     /// Variables on top of those; later ones win.
@@ -92,8 +95,10 @@ pub enum Effect {
         name: String,
         cwd: PathBuf,
     },
+    /// End a worker's window; its pane alone where the user has moved that into a window of his.
     CloseWindow {
         worker: WorkerId,
+        pane: PaneId,
         window: WindowId,
     },
     /// Run the second half of a cleanup.

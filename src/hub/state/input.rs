@@ -1,5 +1,5 @@
 //! What wakes the hub: requests, what tmux tells, and what came of its own acts.
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::Ticket;
 use crate::model::{
@@ -18,11 +18,18 @@ pub enum Acted {
 pub struct PaneSeen {
     pub pane: PaneId,
     pub window: WindowId,
-    /// The window's `@wtmag_id`.
+    /// The worker that the pane or its window is marked as.
     pub tag: String,
     pub dead: bool,
     /// Sessions other than the fleet that show the window.
     pub sessions: Vec<(SessionId, String)>,
+}
+
+/// What the server has at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    pub panes: Vec<PaneSeen>,
+    pub sessions: BTreeSet<SessionId>,
 }
 
 /// What the connection knows of its server.
@@ -32,7 +39,6 @@ pub struct Linked {
     pub version: String,
     pub fleet: String,
     pub env_names: Vec<String>,
-    pub default_shell: String,
 }
 
 /// All that can wake the hub.
@@ -61,7 +67,7 @@ pub enum Input {
     Rang(PaneId),
     /// Windows, panes or sessions changed.
     Restructured,
-    Panes(Result<Vec<PaneSeen>, String>),
+    Panes(Result<Listed, String>),
     SessionFound {
         ticket: Ticket,
         found: Result<Option<(SessionId, String)>, String>,

@@ -19,7 +19,7 @@ use std::{
 };
 
 pub use effect::{Act, Effect, Record, Show, WindowSpec};
-pub use input::{Acted, CleanedUp, Input, Linked, Made, NotMade, PaneSeen, PromotedTo};
+pub use input::{Acted, CleanedUp, Input, Linked, Listed, Made, NotMade, PaneSeen, PromotedTo};
 use slot::{Noted, Profiles, Slot};
 
 use crate::model::{

@@ -2,7 +2,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Effect, Link, Linked, PaneSeen, State, Ticket,
+    Effect, Link, Linked, Listed, PaneSeen, State, Ticket,
     asks::{answer, refuse},
     slot::Slot,
 };
@@ -178,11 +178,11 @@ impl State {
     pub(super) fn panes(
         &mut self,
         now: Now,
-        rows: Result<Vec<PaneSeen>, String>,
+        listed: Result<Listed, String>,
         out: &mut Vec<Effect>,
     ) {
         self.list_due = false;
-        let Ok(rows) = rows else {
+        let Ok(Listed { panes: rows, sessions }) = listed else {
             return self.list_panes(LIST_RETRY, out);
         };
         let mut by_tag: BTreeMap<String, Vec<PaneSeen>> = BTreeMap::new();
@@ -190,16 +190,25 @@ impl State {
             by_tag.entry(row.tag.clone()).or_default().push(row);
         }
         let mut announce = Vec::new();
+        let mut is_too_old = false;
         for slot in self.slots.values_mut().filter(|slot| slot.has_window()) {
             let rows = by_tag.remove(slot.worker.id.as_str()).unwrap_or_default();
+            let is_young = slot.take_youth();
             let Some(row) = rows.into_iter().find(|row| row.pane == slot.worker.place.pane) else {
-                slot.lost(now, slot.cause_of_loss());
+                if is_young {
+                    is_too_old = true;
+                    continue;
+                }
+                slot.lost(now, slot.cause_of_loss(&sessions));
                 continue;
             };
             slot.look_if_needed(now);
             if slot.seen_at(row) {
                 announce.push(slot.worker.id.clone());
             }
+        }
+        if is_too_old {
+            self.list_panes(Duration::ZERO, out);
         }
         self.settle_unsure(now, &by_tag, out);
         self.orphans = by_tag
@@ -231,7 +240,8 @@ impl State {
             return;
         }
         if let Some(orphan) = self.orphans.get(id.as_str()).filter(|_| !exists) {
-            out.push(Effect::CloseWindow { worker: id.clone(), window: orphan.window });
+            let (pane, window) = (orphan.pane, orphan.window);
+            out.push(Effect::CloseWindow { worker: id.clone(), pane, window });
             self.closing.insert(id);
         }
         answer(out, ticket, Answer::Exists { exists });

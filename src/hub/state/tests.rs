@@ -40,7 +40,6 @@ fn linked() -> Linked {
         version: "3.3a".into(),
         fleet: "wtmag".into(),
         env_names: vec!["SSH_AUTH_SOCK".into()],
-        default_shell: "/bin/bash".into(),
     }
 }
 
@@ -151,7 +150,7 @@ impl Hub {
         let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
         let id = prepared.id;
         assert_eq!(id.as_str(), "blog-github-issue-456");
-        hub.give(Input::Panes(Ok(Vec::new())));
+        hub.give(listed(Vec::new()));
         let mut new = new_worker(&id);
         new.agent.profile = profile.into();
         let (ticket, out) = hub.ask(Ask::Create(Box::new(new)));
@@ -213,6 +212,12 @@ impl Hub {
         let sessions = sessions.iter().map(|(id, name)| (*id, (*name).to_owned())).collect();
         PaneSeen { pane: PANE, window: WINDOW, tag: id.to_string(), dead: false, sessions }
     }
+}
+
+/// The server has these panes, and the sessions that show them.
+fn listed(panes: Vec<PaneSeen>) -> Input {
+    let sessions = panes.iter().flat_map(|it| &it.sessions).map(|it| it.0).collect();
+    Input::Panes(Ok(Listed { panes, sessions }))
 }
 
 fn answer_to(out: &[Effect], to: Ticket) -> Option<Answer> {
@@ -345,7 +350,7 @@ fn a_reservation_goes_with_its_client() {
     let own = Prepare { placement: Placement::Session, ..prepare() };
     hub.ask(Ask::Prepare(own));
     hub.give(Input::Linked(linked()));
-    hub.give(Input::Panes(Ok(Vec::new())));
+    hub.give(listed(Vec::new()));
     let out = hub.give(Input::ClientGone { client: 1 });
     assert!(out.contains(&Effect::Unlink), "{out:?}");
 }
@@ -401,7 +406,7 @@ fn a_report_counts_once_and_only_from_the_workers_pane() {
 fn a_pane_that_is_gone_is_lost() {
     let (mut hub, id) = Hub::with_agent();
     hub.give(Input::Restructured);
-    hub.give(Input::Panes(Ok(Vec::new())));
+    hub.give(listed(Vec::new()));
     assert_eq!(hub.word(&id).to_string(), "lost: window closed");
     assert!(hub.state.slots.contains_key(&id), "its worktree is still there");
 }
@@ -410,9 +415,9 @@ fn a_pane_that_is_gone_is_lost() {
 fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
     let (mut hub, id) = Hub::with_agent();
     let row = hub.seen(&id, &[]);
-    let out = hub.give(Input::Panes(Ok(vec![row.clone()])));
+    let out = hub.give(listed(vec![row.clone()]));
     assert!(out.iter().any(|it| matches!(it, Effect::Announce(_))), "{out:?}");
-    let out = hub.give(Input::Panes(Ok(vec![row])));
+    let out = hub.give(listed(vec![row]));
     assert!(!out.iter().any(|it| matches!(it, Effect::Announce(_))), "announced once");
     assert_eq!(hub.state.slots[&id].worker.placement, Placement::Fleet);
 }
@@ -432,7 +437,7 @@ fn windows_of_nobody_are_reported_and_left_alone() {
     stranger.tag = "old-worker".into();
     stranger.pane = PaneId(50);
     let mine = hub.seen(&id, &[(SESSION, "work")]);
-    let out = hub.give(Input::Panes(Ok(vec![mine, stranger])));
+    let out = hub.give(listed(vec![mine, stranger]));
     assert!(!out.iter().any(|it| matches!(it, Effect::CloseWindow { .. })));
     let (ticket, out) = hub.ask(Ask::Status);
     let Some(Answer::Status(status)) = answer_to(&out, ticket) else { panic!("{out:?}") };
@@ -445,15 +450,18 @@ fn cleanup_closes_the_window_first_and_survives_a_crash() {
     let cleanup = Cleanup { id: id.clone(), force: false, keep_branch: false, env: Vec::new() };
     let (ticket, out) = hub.ask(Ask::Cleanup(cleanup.clone()));
     assert!(out.contains(&Effect::Record(Record::Cleanup(cleanup.clone()))));
-    assert!(out.contains(&Effect::CloseWindow { worker: id.clone(), window: WINDOW }));
+    assert!(out.contains(&Effect::CloseWindow { worker: id.clone(), pane: PANE, window: WINDOW }));
 
     let mut found = restart::remembered(&hub, &id);
     found.cleanups = vec![cleanup];
     let (mut next, _) = Hub::with(found);
     next.give(Input::Linked(linked()));
     let row = next.seen(&id, &[]);
-    let out = next.give(Input::Panes(Ok(vec![row])));
-    assert!(out.contains(&Effect::CloseWindow { worker: id.clone(), window: WINDOW }), "{out:?}");
+    let out = next.give(listed(vec![row]));
+    assert!(
+        out.contains(&Effect::CloseWindow { worker: id.clone(), pane: PANE, window: WINDOW }),
+        "{out:?}"
+    );
 
     let out = hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
     assert!(out.iter().any(|it| matches!(it, Effect::Cleanup { .. })), "{out:?}");

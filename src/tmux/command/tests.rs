@@ -54,6 +54,7 @@ fn a_window_is_made_shown_and_named_in_one_line() {
         r##"set-optio -F -t "\0440" -- "default-size" "#{S:#{?#{==:#{session_id},\0443},#{window_width}x#{window_height},}}""##,
         r##"new-windo -dP -F "#{pane_id} #{window_id}" -t "\0440:" -n "wtmag-1-2" -c "/a##(b)" -e "A=#(1)" -- "wtmag" "pane""##,
         r#"set-optio -w -t "\0440:=wtmag-1-2" -- "@wtmag_id" "blog-x""#,
+        r#"set-optio -p -t "\0440:=wtmag-1-2" -- "@wtmag_pane" "blog-x""#,
         r#"set-optio -w -t "\0440:=wtmag-1-2" -- "automatic-rename" "off""#,
         r#"set-optio -w -t "\0440:=wtmag-1-2" -- "allow-rename" "off""#,
         r#"set-optio -w -t "\0440:=wtmag-1-2" -- "remain-on-exit" "off""#,

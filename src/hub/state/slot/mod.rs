@@ -4,7 +4,7 @@ mod looking;
 mod trusting;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -52,6 +52,8 @@ pub(super) struct Slot {
     /// The last hook, for those who ask why.
     heard: Option<Heard>,
     gone: bool,
+    /// Its window was made while the panes were being listed: that list may not have it yet.
+    is_younger_than_list: bool,
     /// When a shell that has not come to the agent is called stuck.
     start_limit: Option<Instant>,
     answer: trusting::Answer,
@@ -110,14 +112,15 @@ impl Profiles {
 }
 
 impl Slot {
-    /// A worker whose window was just made.
+    /// A worker whose window was just made, while the panes are being listed or not.
     pub(super) fn made(
         worker: Worker,
         first: Delivery,
         profiles: &mut Profiles,
-        now: Now,
+        (now, is_listing): (Now, bool),
     ) -> Result<Self, String> {
         let mut slot = Self::new(worker, profiles, now)?;
+        slot.is_younger_than_list = is_listing;
         slot.notes.worker = true;
         slot.queue(now, first);
         Ok(slot)
@@ -164,6 +167,7 @@ impl Slot {
             sent: Vec::new(),
             heard: None,
             gone: false,
+            is_younger_than_list: false,
             start_limit,
             answer: trusting::Answer::default(),
             notes: Notes::default(),
@@ -236,6 +240,10 @@ pub(super) struct Noted {
 impl Slot {
     /// The pane is there, shown by these sessions. True when its session was just closed.
     pub(super) fn seen_at(&mut self, row: PaneSeen) -> bool {
+        if row.window != self.worker.place.window {
+            self.worker.place.window = row.window;
+            self.notes.worker = true;
+        }
         let to = placement(&row, &self.worker.id);
         let kept = row.sessions.iter().find(|(id, _)| Some(*id) == self.worker.place.session);
         let session = kept.or_else(|| row.sessions.first()).cloned();
@@ -273,11 +281,17 @@ impl Slot {
         &self.worker.place.boot
     }
 
+    /// A new list has come. True if it may be too old to have this worker's pane.
+    pub(super) fn take_youth(&mut self) -> bool {
+        std::mem::take(&mut self.is_younger_than_list)
+    }
+
     /// Why a pane that should be there is not.
-    pub(super) fn cause_of_loss(&self) -> EndCause {
+    pub(super) fn cause_of_loss(&self, sessions: &BTreeSet<SessionId>) -> EndCause {
+        let is_there = self.worker.place.session.is_some_and(|it| sessions.contains(&it));
         match self.worker.placement {
-            Placement::Session => EndCause::SessionClosed,
-            Placement::Window | Placement::Fleet => EndCause::WindowClosed,
+            Placement::Session if !is_there => EndCause::SessionClosed,
+            Placement::Session | Placement::Window | Placement::Fleet => EndCause::WindowClosed,
         }
     }
 

@@ -26,13 +26,13 @@ fn a_cleanup_waits_for_the_connection_and_does_each_step_once() {
     assert_eq!(closes(&out), 0, "{out:?}");
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[]);
-    let out = hub.give(Input::Panes(Ok(vec![row.clone()])));
+    let out = hub.give(listed(vec![row.clone()]));
     assert_eq!(closes(&out), 1, "{out:?}");
-    let out = hub.give(Input::Panes(Ok(vec![row])));
+    let out = hub.give(listed(vec![row]));
     assert_eq!(closes(&out), 0, "{out:?}");
     let out = hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
     assert_eq!(removes(&out), 1, "{out:?}");
-    let out = hub.give(Input::Panes(Ok(Vec::new())));
+    let out = hub.give(listed(Vec::new()));
     assert_eq!(removes(&out), 0, "{out:?}");
     let done = CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() };
     let out = hub.give(Input::CleanupOver { worker: id, outcome: Ok(done) });
@@ -61,7 +61,7 @@ fn a_window_that_could_not_be_closed_is_closed_on_the_next_connection() {
     assert_eq!(refusal_to(&out, ticket), None, "{out:?}");
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[]);
-    assert_eq!(closes(&hub.give(Input::Panes(Ok(vec![row])))), 1);
+    assert_eq!(closes(&hub.give(listed(vec![row]))), 1);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_a_lost_connection_shows_is_not_acted_on() {
     }
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[]);
-    hub.give(Input::Panes(Ok(vec![row])));
+    hub.give(listed(vec![row]));
     assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
 }
 
@@ -126,7 +126,7 @@ fn creating(hub: &mut Hub) -> (Ticket, WorkerId) {
     let (ticket, _) = hub.ask(Ask::Prepare(own));
     let out = hub.give(Input::Linked(linked()));
     let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
-    hub.give(Input::Panes(Ok(Vec::new())));
+    hub.give(listed(Vec::new()));
     let (ticket, _) = hub.ask(Ask::Create(Box::new(new_worker(&prepared.id))));
     (ticket, prepared.id)
 }
@@ -143,7 +143,7 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
         let tag = id.to_string();
         let sessions = vec![(SESSION, tag.clone())];
         let row = PaneSeen { pane: PANE, window: WINDOW, tag, dead: false, sessions };
-        let out = hub.give(Input::Panes(Ok(is_there.then_some(row).into_iter().collect())));
+        let out = hub.give(listed(is_there.then_some(row).into_iter().collect()));
         if is_there {
             assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
             assert_eq!(hub.state.slots[&id].worker.place.pane, PANE);
@@ -151,6 +151,22 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
             assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux), "{out:?}");
         }
     }
+}
+
+#[test]
+fn a_list_that_is_older_than_a_window_does_not_lose_it() {
+    let mut hub = Hub::new();
+    let (ticket, id) = creating(&mut hub);
+    hub.give(Input::Restructured);
+    let session = Some((SESSION, id.to_string()));
+    let made = Made { server: linked().server, pane: PANE, window: WINDOW, session };
+    let out = hub.give(Input::WindowMade { worker: id.clone(), made: Ok(made) });
+    assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+    let out = hub.give(listed(Vec::new()));
+    assert!(hub.state.slots[&id].worker.is_live());
+    assert!(out.contains(&Effect::ListPanes { after: Duration::ZERO }), "{out:?}");
+    hub.give(listed(Vec::new()));
+    assert!(!hub.state.slots[&id].worker.is_live());
 }
 
 #[test]

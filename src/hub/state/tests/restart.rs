@@ -20,7 +20,7 @@ fn a_new_hub_finds_its_workers_again() {
     assert!(out.contains(&Effect::Link { may_start: false, after: Duration::ZERO, known }));
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[(SESSION, "work")]);
-    hub.give(Input::Panes(Ok(vec![row])));
+    hub.give(listed(vec![row]));
     assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
 }
 
@@ -48,7 +48,7 @@ fn a_new_hub_never_pastes_what_may_have_been_pasted() {
     let (mut hub, _) = Hub::with(remembered(&hub, &id));
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[(SESSION, "work")]);
-    hub.give(Input::Panes(Ok(vec![row])));
+    hub.give(listed(vec![row]));
     for _ in 0..30 {
         let out = hub.look(&id, &ready_screen());
         assert!(!out.iter().any(|it| matches!(it, Effect::Act { .. })), "{out:?}");
