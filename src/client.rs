@@ -94,7 +94,7 @@ impl Whereabouts {
     pub fn find(env: &Env, path: Option<&Path>, name: Option<&OsString>) -> Result<Self, Error> {
         let tmux_socket = env.tmux_socket(path, name.map(OsString::as_os_str))?;
         let state = env.state_dir(&tmux_socket);
-        let hub_socket = env.hub_socket(&tmux_socket)?;
+        let hub_socket = env.hub_socket(&state)?;
         let runtime = hub_socket.parent().unwrap_or(Path::new("/tmp")).to_owned();
         let program = std::env::current_exe().map_err(Error::Io)?;
         Ok(Self { tmux_socket, state, runtime, program, uid: env.uid() })

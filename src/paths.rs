@@ -137,10 +137,10 @@ impl Env {
         StateDir { root: state.join(machine_id()).join(hash(socket)) }
     }
 
-    /// A path for the hub's own socket, in a private directory that is made if need be. Clients
-    /// do not compute it: `hub.json` names it.
-    pub fn hub_socket(&self, tmux_socket: &Path) -> Result<PathBuf, Error> {
-        let name = format!("{}.sock", hash(tmux_socket));
+    /// A path for the own socket of the hub with this directory, in a private one that is made if
+    /// need be. Clients do not compute it: `hub.json` names it.
+    pub fn hub_socket(&self, state: &StateDir) -> Result<PathBuf, Error> {
+        let name = format!("{}.sock", hash(state.root()));
         if let Some(dir) = self.var("XDG_RUNTIME_DIR").map(Path::new) {
             let socket = dir.join("wtmag").join(&name);
             let is_ours = fs::metadata(dir).is_ok_and(|it| it.is_dir() && it.uid() == self.uid);
@@ -381,11 +381,15 @@ mod tests {
     #[test]
     fn the_hub_socket_is_in_the_runtime_directory_when_it_fits() {
         let dir = temp();
-        let socket = |dir: &str| env(&[("XDG_RUNTIME_DIR", dir)]).hub_socket(Path::new("/s"));
+        let socket =
+            |dir: &str| env(&[("XDG_RUNTIME_DIR", dir)]).hub_socket(&StateDir::at("/s".into()));
         let found = socket(dir.path().to_str().unwrap()).unwrap();
         assert_eq!(found.parent(), Some(dir.path().join("wtmag").as_path()));
         let mode = fs::metadata(dir.path().join("wtmag")).unwrap().mode();
         assert_eq!(mode & 0o777, 0o700);
+        // Two hubs of one server, told apart by their directories, do not take each other's.
+        let runtime = env(&[("XDG_RUNTIME_DIR", dir.path().to_str().unwrap())]);
+        assert_ne!(runtime.hub_socket(&StateDir::at("/t".into())).unwrap(), found);
         let long = dir.path().join("x".repeat(MAX_SOCKET_LEN));
         fs::create_dir(&long).unwrap();
         for elsewhere in ["relative", "/no/such/dir", long.to_str().unwrap()] {

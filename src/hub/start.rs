@@ -88,7 +88,7 @@ pub(super) async fn start(options: &Options) -> Result<Option<Started>, Error> {
         path: "wtmag".into(),
         source,
     })?;
-    let socket = env.hub_socket(&options.tmux_socket)?;
+    let socket = env.hub_socket(&options.state)?;
     tracing::info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "started");
     Ok(Some(Started {
         program,
