@@ -202,7 +202,7 @@ impl State {
                 slot.lost(now, slot.cause_of_loss(&sessions));
                 continue;
             };
-            slot.look_if_needed(now);
+            slot.found_in(now, row.window);
             if slot.seen_at(row) {
                 announce.push(slot.worker.id.clone());
             }

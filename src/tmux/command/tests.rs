@@ -7,7 +7,7 @@ use super::*;
 fn the_verbs_are_a_closed_list() {
     let words: Vec<_> = Verb::ALL.iter().map(|it| it.name()).collect();
     let want = "capture-pane delete-buffer detach-client display-message has-session if-shell \
-        kill-session kill-window link-window list-clients list-panes list-sessions new-session \
+        kill-session kill-pane kill-window link-window list-clients list-panes list-sessions new-session \
         new-window paste-buffer refresh-client rename-window send-keys set-buffer set-option \
         show-environment show-options switch-client unlink-window";
     assert_eq!(words.join(" "), want);

@@ -9,7 +9,7 @@ use crate::{
     },
     delivery::Input,
     hub::state::Effect,
-    model::{Exit, Happened, Heard, Now, Sample},
+    model::{Exit, Happened, Heard, Now, Sample, WindowId},
 };
 
 /// Shortest time between two samples of one pane.
@@ -115,9 +115,15 @@ impl Slot {
         }
     }
 
-    /// Its pane was found. A look is due if nothing is known of what it shows, or if something was
-    /// in the way of a delivery: a mode that ends and input that is on again ring no bell.
-    pub(in crate::hub::state) fn look_if_needed(&mut self, now: Now) {
+    /// Its pane was found, in this window. A look is due if nothing is known of what it shows, if it was
+    /// out of the fleet for a moment, or if something was in the way of a delivery: a mode that ends
+    /// and input that is on again ring no bell.
+    pub(in crate::hub::state) fn found_in(&mut self, now: Now, window: WindowId) {
+        if window != self.worker.place.window {
+            self.worker.place.window = window;
+            self.notes.worker = true;
+            self.watch.listening = false;
+        }
         if !self.watch.listening || self.is_obstructed() {
             self.want_look(now.steady);
         }

@@ -240,10 +240,6 @@ pub(super) struct Noted {
 impl Slot {
     /// The pane is there, shown by these sessions. True when its session was just closed.
     pub(super) fn seen_at(&mut self, row: PaneSeen) -> bool {
-        if row.window != self.worker.place.window {
-            self.worker.place.window = row.window;
-            self.notes.worker = true;
-        }
         let to = placement(&row, &self.worker.id);
         let kept = row.sessions.iter().find(|(id, _)| Some(*id) == self.worker.place.session);
         let session = kept.or_else(|| row.sessions.first()).cloned();
