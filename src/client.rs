@@ -116,6 +116,7 @@ impl Whereabouts {
 /// A connection to a hub.
 #[derive(Debug)]
 pub struct Hub {
+    at: Whereabouts,
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
     pub hello: Hello,
@@ -133,7 +134,7 @@ impl Hub {
             Err(error) => return Err(error.into()),
         };
         let silent = Error::Silent { pid: file.pid };
-        timeout(HELLO_LIMIT, Self::greet(stream)).await.map_err(|_| silent)?
+        timeout(HELLO_LIMIT, Self::greet(at, stream)).await.map_err(|_| silent)?
     }
 
     /// Connects to a hub that can be worked with: starts one when none runs, replaces an older one.
@@ -182,14 +183,14 @@ impl Hub {
 
     /// Asks what may be asked twice: when this hub goes away before it answers, its successor,
     /// which from then on is this one.
-    pub async fn ask_any(&mut self, at: &Whereabouts, ask: Ask) -> Result<Answer, Error> {
+    pub async fn ask_any(&mut self, ask: Ask) -> Result<Answer, Error> {
         let deadline = Instant::now() + SUCCESSION_LIMIT;
         loop {
             match self.ask(ask.clone()).await {
                 Err(error) if error.is_gone() && Instant::now() < deadline => {}
                 other => return other,
             }
-            match Self::connect_or_start(at).await {
+            match Self::connect_or_start(&self.at).await {
                 Ok(successor) => *self = successor,
                 Err(error) if error.is_gone() => {}
                 Err(error) => return Err(error),
@@ -234,7 +235,7 @@ impl Hub {
         Ok(self.last_id)
     }
 
-    async fn greet(stream: UnixStream) -> Result<Self, Error> {
+    async fn greet(at: &Whereabouts, stream: UnixStream) -> Result<Self, Error> {
         let (read, mut writer) = stream.into_split();
         let mut reader = BufReader::new(read);
         writer.write_all(&wire::encode(&Hello::new(std::process::id()))?).await?;
@@ -244,7 +245,7 @@ impl Hub {
         if !hello.is_understood() {
             return Err(Error::Foreign { pid: hello.pid, theirs: hello.protocol });
         }
-        Ok(Self { reader, writer, hello, line: Vec::new(), last_id: 0 })
+        Ok(Self { at: at.clone(), reader, writer, hello, line: Vec::new(), last_id: 0 })
     }
 
     /// The next frame. What was read of it stays in `line` when this is dropped while it waits.

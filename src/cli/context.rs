@@ -62,7 +62,7 @@ impl Context {
     pub(crate) async fn hub_that_answers(&self, ask: Ask) -> Result<(Hub, Answer), Failure> {
         let at = self.whereabouts()?;
         let mut hub = Hub::connect_or_start(&at).await?;
-        let answer = hub.ask_any(&at, ask).await?;
+        let answer = hub.ask_any(ask).await?;
         Ok((hub, answer))
     }
 

@@ -64,7 +64,7 @@ pub(super) async fn load_all(hub: &mut Hub, worker: &WorkerId) -> Result<Vec<Eve
     loop {
         let since = all.last().map_or(0, |event| event.seq);
         let ask = Ask::Events { worker: Some(worker.clone()), since, limit: PAGE };
-        let answer = hub.ask(ask).await?;
+        let answer = hub.ask_any(ask).await?;
         let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
         if events.is_empty() {
             return Ok(all);
@@ -87,7 +87,7 @@ impl Log<'_> {
     async fn catch_up(&mut self, hub: &mut Hub) -> Result<(), Failure> {
         loop {
             let ask = Ask::Events { worker: self.worker.clone(), since: self.last, limit: PAGE };
-            let answer = hub.ask(ask).await?;
+            let answer = hub.ask_any(ask).await?;
             let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
             if events.is_empty() {
                 return Ok(());

@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Some(text) => Some(resolve::worker(&mut hub, text, Enough::Part).await?.id),
         None => None,
     };
-    let answer = hub.ask(Ask::Receipts { worker }).await?;
+    let answer = hub.ask_any(Ask::Receipts { worker }).await?;
     let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
     print(context, &deliveries)?;
     Ok(ExitCode::SUCCESS)

@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 }
 
 async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
-    let answer = hub.ask(Ask::Show { id: worker.id }).await?;
+    let answer = hub.ask_any(Ask::Show { id: worker.id }).await?;
     let Answer::Shown { worker, screen, deliveries } = answer else {
         return Err(unexpected(&answer));
     };

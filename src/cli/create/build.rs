@@ -141,7 +141,7 @@ impl Job<'_> {
             Err(git::Error::Claimed { record }) => record,
             Err(error) => return Err(error.into()),
         };
-        let workers = resolve::present_at_any(hub, &self.site.hub).await?;
+        let workers = resolve::present(hub).await?;
         let is_live = workers.iter().any(|it| it.id == before.worker && !it.place.gone);
         if before.hub == ours && is_live || before.hub != ours && before.hub.exists() {
             let other = if before.hub == ours { "" } else { " of another tmux server" };
@@ -204,7 +204,7 @@ impl Job<'_> {
                 Err(error) => error,
             };
             let is_gone = error.is_gone();
-            match fate::of(&new.id, hub, self.site, self.started).await {
+            match fate::of(&new.id, hub, self.started).await {
                 Fate::Made(worker, delivery) => return Ok((*worker, delivery)),
                 Fate::Unknown => return Err(Broken::Unsure(error.into())),
                 Fate::NotMade if !is_gone => return Err(Failure::from(error).into()),

@@ -36,7 +36,7 @@ pub(super) async fn reserve(
         if tip.is_some() && is_numbered(order) {
             continue;
         }
-        let answer = match hub.ask_any(&site.hub, preparation(site, order, &branch)).await {
+        let answer = match hub.ask_any(preparation(site, order, &branch)).await {
             Err(client::Error::Refused(refusal))
                 if refusal.kind == RefusalKind::Exists && is_numbered(order) =>
             {
@@ -62,7 +62,7 @@ pub(super) async fn renew(
 ) -> Result<(), Failure> {
     for _ in 0..SUCCESSORS {
         // A window that a hub made and did not record is closed by the way.
-        hub.ask_any(&site.hub, Ask::Exists { id: reserved.prepared.id.clone() }).await?;
+        hub.ask_any(Ask::Exists { id: reserved.prepared.id.clone() }).await?;
         if hub.hello.pid == reserved.keeper {
             return Ok(());
         }

@@ -24,7 +24,7 @@ pub(super) async fn clear_leftovers(
     if leftovers.is_empty() {
         return Ok(());
     }
-    let workers = resolve::present_at_any(hub, &site.hub).await?;
+    let workers = resolve::present(hub).await?;
     for leftover in leftovers {
         let path = leftover.worktree().map(std::path::Path::to_owned);
         let is_worker = workers.iter().any(|it| Some(&it.worktree) == path.as_ref());

@@ -93,7 +93,7 @@ async fn worker(context: &Context, target: &Target) -> Result<(), Failure> {
     let text = target.require()?;
     let mut hub = context.hub().await?;
     let id = resolve::worker(&mut hub, text, Enough::Part).await?.id;
-    let answer = hub.ask(Ask::Explain { id }).await?;
+    let answer = hub.ask_any(Ask::Explain { id }).await?;
     let Answer::Explained(explained) = answer else { return Err(unexpected(&answer)) };
     if !context.json() {
         return context.print(&describe(&explained, context.now(), context.style()));
