@@ -170,9 +170,30 @@ pub(super) async fn fetch_branch(
     run: &mut Run<'_>,
 ) -> Result<Result<String, Refusal>, Error> {
     names::check_branch(branch)?;
-    let theirs = format!("refs/heads/{branch}");
-    let ours = format!("refs/wtmag/base/{branch}");
-    fetch::shared(repo, lock, &Wanted { from: remote, theirs: &theirs, ours: &ours }, run).await
+    let (theirs, ours) = names_of(branch);
+    // Who has just fetched, or pushed, knows more than an answer from before.
+    let at_least = repo.ref_id(&format!("refs/remotes/{remote}/{branch}"))?;
+    let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least };
+    fetch::shared(repo, lock, &wanted, run).await
+}
+
+/// The same, and no answer of before will do.
+pub(super) async fn fetch_branch_anew(
+    repo: &Repo,
+    lock: &RepoLock,
+    remote: &str,
+    branch: &str,
+    run: &mut Run<'_>,
+) -> Result<Result<String, Refusal>, Error> {
+    names::check_branch(branch)?;
+    let (theirs, ours) = names_of(branch);
+    let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least: None };
+    fetch::fresh(repo, lock, &wanted, run).await
+}
+
+/// What a branch is called over there, and its copy here.
+fn names_of(branch: &str) -> (String, String) {
+    (format!("refs/heads/{branch}"), format!("refs/wtmag/base/{branch}"))
 }
 
 async fn pick_pull(
@@ -194,7 +215,7 @@ async fn pick_pull(
     }
     let theirs = format!("refs/pull/{number}/head");
     let ours = format!("refs/wtmag/pr/{number}");
-    let wanted = Wanted { from: &from, theirs: &theirs, ours: &ours };
+    let wanted = Wanted { from: &from, theirs: &theirs, ours: &ours, at_least: None };
     let failed = |refusal: Refusal| Error::Fetch {
         what: format!("pull request {number}"),
         from: from.clone(),

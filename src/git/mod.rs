@@ -19,6 +19,7 @@ mod repo;
 pub mod safety;
 mod stale;
 mod status;
+mod submodules;
 mod undo;
 mod worktree;
 mod wt;

@@ -314,7 +314,7 @@ fn check(
     Ok(found)
 }
 
-/// Takes the worktree away, under the repository's lock, and its branch if asked. What is registered
+/// Takes the worktree away, and its branch if asked, under the lock under which it was looked at. What is registered
 /// nowhere any more counts as done.
 ///
 /// # Errors
@@ -322,11 +322,11 @@ fn check(
 /// what git or WorkTrunk said, as for uncommitted work without `force`.
 pub async fn remove(
     repo: &Repo,
+    _lock: &RepoLock,
     tool: &Tool,
     removal: &Removal,
     run: &mut Run<'_>,
 ) -> Result<Removed, Error> {
-    let lock = RepoLock::acquire(repo, run).await?;
     let git_dir = fs::canonicalize(&removal.git_dir).unwrap_or_else(|_| removal.git_dir.clone());
     let found = repo.worktrees()?.into_iter().find(|it| it.git_dir == git_dir);
     let worktree = found.is_some();
@@ -345,7 +345,6 @@ pub async fn remove(
         Some(doomed) => branch::delete(repo, &doomed.name, &doomed.tip).await?,
         None => BranchEnd::Kept,
     };
-    drop(lock);
     Ok(Removed { worktree, branch })
 }
 

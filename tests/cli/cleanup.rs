@@ -1,7 +1,7 @@
 //! `cleanup`: refuses what would be lost, works from everywhere, keeps what is not its own.
 use std::path::PathBuf;
 
-use super::desk::{Desk, SOON};
+use super::desk::{Desk, Running, SOON};
 use crate::support::eventually;
 
 fn worktree(desk: &Desk, id: &str) -> PathBuf {
@@ -65,6 +65,52 @@ fn force_drops_it_all_the_same() {
     assert!(ran.stderr.contains("dropping untracked `new`"), "{ran}");
     ran.success();
     assert_eq!(desk.traces(), before);
+}
+
+/// Each would be right alone: the other's branch has the commit, and stays as far as it can see.
+#[test]
+fn two_that_go_at_once_do_not_count_on_each_other() {
+    let desk = Desk::new();
+    for round in 0..3 {
+        let (a, b) = (format!("one{round}"), format!("two{round}"));
+        let first = desk.worker(&a);
+        settle(&desk, &first);
+        let dir = worktree(&desk, &first);
+        desk.sandbox.put(dir.join("new"), &a);
+        let git = |args: &[&str]| desk.sandbox.run("git").cwd(&dir).args(args).run().success();
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "-m", "My work"]);
+        let sha = git(&["rev-parse", "HEAD"]).trim().to_owned();
+        let made = ["create", "--prompt", "x", "--name", &b, "--base", &a, "--json"];
+        let second = desk.wtmag(&made).json()["worker"]["id"].as_str().unwrap().to_owned();
+        settle(&desk, &second);
+        let ends = [&first, &second].map(|id| desk.start(&["cleanup", id])).map(Running::end);
+        let mut codes = ends.each_ref().map(|(code, _)| *code);
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 1], "{ends:?}");
+        assert!(ends.iter().any(|(_, said)| said.contains("My work")), "{ends:?}");
+        assert_ne!(desk.git(&["for-each-ref", "--contains", &sha]), "");
+    }
+}
+
+/// As in a hook or an alias of git.
+#[test]
+fn what_git_says_of_the_callers_repository_is_not_believed() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    desk.sandbox.put(worktree(&desk, &id).join("new"), "x");
+    let git_dir = desk.dir.join(".git");
+    for (name, value) in [
+        ("GIT_WORK_TREE", desk.dir.clone()),
+        ("GIT_DIR", git_dir.clone()),
+        ("GIT_INDEX_FILE", git_dir.join("index")),
+        ("GIT_NAMESPACE", "strange".into()),
+    ] {
+        let said = desk.run(&["cleanup", &id]).env(name, value).run().failure(1);
+        assert!(said.contains("| untracked `new`"), "{name}: {said}");
+        assert!(!said.contains("its window is closed"), "{name}: {said}");
+    }
 }
 
 #[test]

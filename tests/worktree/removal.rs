@@ -6,7 +6,7 @@ use std::{
 };
 
 use wtmag::git::{
-    BranchEnd, Doomed, Error, Hooks, Made, Order, Removal, Removed, Repo, Tool, remove,
+    BranchEnd, Doomed, Error, Hooks, Made, Order, Removal, Removed, Repo, RepoLock, Tool, remove,
 };
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, traces};
@@ -25,7 +25,11 @@ fn removal(made: &Made) -> Removal {
 
 async fn removed(lab: &Lab, dir: &Path, tool: &Tool, it: &Removal) -> Result<Removed, Error> {
     let repo = Repo::discover(dir).unwrap();
-    lab.run(async |run| remove(&repo, tool, it, run).await).await
+    lab.run(async |run| {
+        let lock = RepoLock::acquire(&repo, run).await?;
+        remove(&repo, &lock, tool, it, run).await
+    })
+    .await
 }
 
 fn gone() -> Removed {

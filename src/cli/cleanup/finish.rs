@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::{Context, Failure, settings},
     git::{
-        self, BranchEnd, Doomed, Hooks, Loss, News, Removal, Removed, Repo, Run, Subject, Tool,
-        record,
+        self, BranchEnd, Doomed, Hooks, Loss, News, Removal, Removed, Repo, RepoLock, Run, Subject,
+        Tool, record,
     },
     model::{Cleanup, Worker},
     proc,
@@ -69,10 +69,14 @@ async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
     let cancel = proc::never();
     let mut run = Run { cancel: &cancel, tell: &mut tell };
     let repo = Repo::discover(&worker.repo)?;
-    let tip = tip(&repo, job, &mut run).await?;
-    let branch = tip.map(|tip| Doomed { name: worker.branch.clone(), tip });
     let tool = Tool::choose(backend(context, &repo), "wt".as_ref(), &mut run).await?;
-    let removed = remove_worktree(&repo, &tool, job, branch, &mut run, &mut done.notes).await?;
+    // One lock from the look to the end: two that go at once would each count on the other's branch.
+    let lock = RepoLock::acquire(&repo, &mut run).await?;
+    let tip = tip(&repo, &lock, job, &mut run).await?;
+    let branch = tip.map(|tip| Doomed { name: worker.branch.clone(), tip });
+    let place = Place { repo: &repo, lock: &lock, tool: &tool };
+    let removed = remove_worktree(&place, job, branch, &mut run, &mut done.notes).await?;
+    drop(lock);
     if worker.git_dir.exists() {
         record::remove(&worker.git_dir, &worker.id)?;
     }
@@ -94,14 +98,19 @@ async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
 
 /// The commit at which the branch may be deleted; none when it stays. The agent may have worked on
 /// until its window was closed, so this looks again, and refuses again.
-async fn tip(repo: &Repo, job: &Job, run: &mut Run<'_>) -> Result<Option<String>, Failure> {
+async fn tip(
+    repo: &Repo,
+    lock: &RepoLock,
+    job: &Job,
+    run: &mut Run<'_>,
+) -> Result<Option<String>, Failure> {
     let Job { cleanup, worker } = job;
     let branch = (worker.branch_made && !cleanup.keep_branch).then_some(worker.branch.as_str());
     if cleanup.force && branch.is_none() {
         return Ok(None);
     }
     let subject = Subject { path: &worker.worktree, branch, known: &[] };
-    let losses = git::losses(repo, &subject, run).await?;
+    let losses = git::losses(repo, lock, &subject, run).await?;
     // What is left of the pane's processes is about to end; others were looked for before.
     let lost: Vec<String> = losses
         .list
@@ -116,10 +125,16 @@ async fn tip(repo: &Repo, job: &Job, run: &mut Run<'_>) -> Result<Option<String>
     Err(Failure::user(message))
 }
 
+/// Where it happens, and by what.
+struct Place<'a> {
+    repo: &'a Repo,
+    lock: &'a RepoLock,
+    tool: &'a Tool,
+}
+
 /// With the hooks that the project's user approved; those that nobody did are left out, and said.
 async fn remove_worktree(
-    repo: &Repo,
-    tool: &Tool,
+    place: &Place<'_>,
     job: &Job,
     branch: Option<Doomed>,
     run: &mut Run<'_>,
@@ -132,11 +147,12 @@ async fn remove_worktree(
         force: job.cleanup.force,
         hooks: Hooks::Approved,
     };
-    match git::remove(repo, tool, &removal, run).await {
+    let &Place { repo, lock, tool } = place;
+    match git::remove(repo, lock, tool, &removal, run).await {
         Err(error @ git::Error::Unapproved { .. }) => {
             notes.push(format!("{error}: they did not run"));
             removal.hooks = Hooks::Skip;
-            Ok(git::remove(repo, tool, &removal, run).await?)
+            Ok(git::remove(repo, lock, tool, &removal, run).await?)
         }
         other => Ok(other?),
     }

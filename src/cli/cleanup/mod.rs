@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     client::Hub,
-    git::{self, Loss, Losses, News, Repo, Run, Subject},
+    git::{self, Loss, Losses, News, Repo, RepoLock, Run, Subject},
     model::{Answer, Ask, Cleanup, Turn, Worker},
     proc::{Cancel, Cmd},
 };
@@ -118,7 +118,8 @@ async fn look(
     let subject = Subject { path: &worker.worktree, branch, known: &known };
     let mut tell = |news: &News| progress.news(news);
     let mut run = Run { cancel, tell: &mut tell };
-    Ok(git::losses(&repo, &subject, &mut run).await?)
+    let lock = RepoLock::acquire(&repo, &mut run).await?;
+    Ok(git::losses(&repo, &lock, &subject, &mut run).await?)
 }
 
 /// What may be in the worktree: the panes that go with its window, and the terminal we are called
