@@ -132,6 +132,9 @@ impl Failure {
             "message": self.message(": "),
             "hint": self.hints.first(),
         });
+        if let (Some(fields), true) = (error.as_object_mut(), self.hints.len() > 1) {
+            fields.insert("hints".to_owned(), json!(self.hints));
+        }
         if let (Some(fields), false) = (error.as_object_mut(), self.quoted.is_empty()) {
             fields.insert("output".to_owned(), json!(self.quoted));
         }
@@ -148,6 +151,14 @@ impl Failure {
         let causes = successors(self.error.source(), |&cause| cause.source());
         let lines = std::iter::once(self.error.to_string()).chain(causes.map(ToString::to_string));
         lines.collect::<Vec<_>>().join(between)
+    }
+
+    /// The message, its causes and what was said, as one line.
+    pub(crate) fn line(&self) -> String {
+        let said = self.quoted.iter().map(|it| it.trim());
+        let said: Vec<&str> = said.filter(|it| !it.is_empty()).collect();
+        let message = self.message(": ");
+        if said.is_empty() { message } else { format!("{message} ({})", said.join("; ")) }
     }
 
     fn is_broken_pipe(&self) -> bool {
@@ -169,8 +180,9 @@ impl From<client::Error> for Failure {
         match error {
             client::Error::Refused(refusal) => Self::from(refusal),
             client::Error::TimedOut { .. } => Self::new(Kind::Waited, error),
-            client::Error::NotRunning
-            | client::Error::Start { .. }
+            client::Error::NotRunning => Self::new(Kind::Hub, error)
+                .hint("the next command that needs one starts it, and so does `wtmag hub start`"),
+            client::Error::Start { .. }
             | client::Error::Silent { .. }
             | client::Error::Foreign { .. }
             | client::Error::Closed
@@ -204,7 +216,10 @@ impl From<git::Error> for Failure {
         }
         let hint = error.hint();
         let mut said = String::new();
-        if let git::Error::Unapproved { text, .. } | git::Error::HookFailed { text, .. } = &error {
+        if let git::Error::Unapproved { text, .. }
+        | git::Error::HookFailed { text, .. }
+        | git::Error::Failed { said: text, .. } = &error
+        {
             said.clone_from(text);
         }
         hint.into_iter().fold(Self::user(error).quote(said.lines()), Self::hint)

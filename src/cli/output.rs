@@ -83,7 +83,7 @@ impl Cell {
 }
 
 /// Rows under a head, in columns of one width each. Where they do not fit, the columns that may
-/// shrink are cut, the widest first.
+/// shrink are cut, the widest first; then those go, the last first; then all others are cut.
 #[derive(Debug)]
 pub(crate) struct Table {
     head: Vec<&'static str>,
@@ -118,7 +118,7 @@ impl Table {
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = String::new();
             let mut pending = 0;
-            for (cell, &width) in row.iter().zip(&widths) {
+            for (cell, &width) in row.iter().zip(&widths).filter(|(_, width)| **width > 0) {
                 let shown = cut(&cell.text, width);
                 if !shown.is_empty() {
                     line.push_str(&" ".repeat(pending));
@@ -141,16 +141,31 @@ impl Table {
         let mut widths: Vec<usize> =
             self.head.iter().enumerate().map(|(idx, name)| width(idx, name)).collect();
         let Some(limit) = limit else { return widths };
-        loop {
-            let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-            let widest = widths.iter_mut().zip(&self.shrinks).filter(|(_, shrinks)| **shrinks);
-            let Some((widest, _)) = widest.max_by_key(|(width, _)| **width) else { return widths };
-            if total <= limit || *widest <= NARROWEST {
-                return widths;
+        while total(&widths) > limit && cut_widest(&mut widths, &self.shrinks) {}
+        for (width, _) in self.shrinks.iter().enumerate().rev().filter(|(_, shrinks)| **shrinks) {
+            if total(&widths) > limit
+                && let Some(width) = widths.get_mut(width)
+            {
+                *width = 0;
             }
-            *widest -= 1;
         }
+        let all = vec![true; widths.len()];
+        while total(&widths) > limit && cut_widest(&mut widths, &all) {}
+        widths
     }
+}
+
+/// Columns that are not shown need no gap.
+fn total(widths: &[usize]) -> usize {
+    let shown = widths.iter().filter(|it| **it > 0).count();
+    widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1)
+}
+
+/// Takes one from the widest of those that may be cut; false when none may be any more.
+fn cut_widest(widths: &mut [usize], may: &[bool]) -> bool {
+    let may = widths.iter_mut().zip(may).filter(|(width, may)| **may && **width > NARROWEST);
+    let widest = may.max_by_key(|(width, _)| **width);
+    widest.map(|(width, _)| *width -= 1).is_some()
 }
 
 /// The text in at most `width` columns.

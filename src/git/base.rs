@@ -1,7 +1,8 @@
 //! Which commit new work starts from.
 //!
 //! The freshly fetched default branch unless told otherwise; a pull request's head by its number. A
-//! local branch is the answer only when the remote has none, cannot be reached or is behind it.
+//! local branch is the answer only when the remote has none or cannot be reached, or when the user named
+//! it and it has more.
 use super::{
     Error, News, Repo, RepoLock, Run,
     fetch::{self, Refusal, Wanted},
@@ -56,7 +57,10 @@ pub async fn pick(
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     match start {
-        Start::Default => pick_branch(repo, lock, &repo.default_branch()?, run).await,
+        Start::Default => {
+            let branch = repo.default_branch()?;
+            pick_branch(repo, lock, &branch, Asked::ForTheDefault, run).await
+        }
         Start::Named(name) => pick_named(repo, lock, name, run).await,
         Start::Pull { url, number, head } => pick_pull(repo, lock, url, *number, head, run).await,
     }
@@ -85,15 +89,25 @@ async fn pick_named(
             let answer = fetch_branch(repo, lock, remote, branch, run).await?;
             remote_branch(repo, remote, branch, answer, run)
         }
-        Some(_) | None => pick_branch(repo, lock, name, run).await,
+        Some(_) | None => pick_branch(repo, lock, name, Asked::ByName, run).await,
     }
 }
 
-/// A branch by its short name: the remote's, unless the local one has more.
+/// How a branch came to be meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// New work starts where everybody else's does, not from unpushed commits.
+    ForTheDefault,
+    /// Who names a branch means what he has of it, also of the default one.
+    ByName,
+}
+
+/// A branch by its short name: the remote's, unless the local one was named and has more.
 async fn pick_branch(
     repo: &Repo,
     lock: &RepoLock,
     branch: &str,
+    asked: Asked,
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     let local = repo.ref_id(&format!("refs/heads/{branch}"))?;
@@ -109,8 +123,7 @@ async fn pick_branch(
         return if is_absent { Err(missing(branch, is_default)) } else { found };
     };
     match answer {
-        // New work starts where everybody else's does, not from unpushed commits.
-        Ok(sha) if is_default => Ok(picked(branch, sha, PickedFrom::Fetched)),
+        Ok(sha) if asked == Asked::ForTheDefault => Ok(picked(branch, sha, PickedFrom::Fetched)),
         Ok(sha) if repo.commit_id(&sha).is_some_and(|it| repo.is_ancestor(local, it)) => {
             Ok(picked(branch, sha, PickedFrom::Fetched))
         }

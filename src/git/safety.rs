@@ -6,7 +6,8 @@ use std::{fmt, fs, path::Path};
 use gix::{ObjectId, bstr::ByteSlice as _, state::InProgress};
 
 use super::{
-    Error, Repo, RepoLock, Run, base::fetch_branch_anew, merged, processes, status, submodules,
+    Error, Repo, RepoLock, Run, Worktree, base::fetch_branch_anew, merged, processes, status,
+    submodules,
 };
 
 /// Most names that one loss lists.
@@ -19,6 +20,8 @@ const TRIES: u32 = 20;
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
     pub path: &'a Path,
+    /// Its own git dir, by which it is found wherever it was moved.
+    pub git_dir: &'a Path,
     /// The branch that would be deleted; `None` when it is kept.
     pub branch: Option<&'a str>,
     /// Processes that may be in the worktree, with all they started: the pane that is to go.
@@ -38,8 +41,12 @@ pub enum Loss {
     Stashes(Names),
     /// A rebase, merge or the like that waits to be finished.
     Operation(&'static str),
+    /// Somebody locked the worktree, and why.
+    Lock(String),
     /// Something runs in the worktree.
     Process { pid: u32, command: String },
+    /// Something runs in another pane of its window.
+    Pane { pid: u32, command: String },
     /// One of these in a submodule, whose repository goes too.
     InSubmodule { path: String, loss: Box<Self> },
 }
@@ -63,7 +70,8 @@ pub struct Losses {
 /// keeps the lock from here on: what another removal takes away meanwhile would not stay.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::Open`]: what cannot be read is never taken for safe.
+/// [`Error::MainWorktree`]; [`Error::Read`] and [`Error::Open`]: what cannot be read is never taken
+/// for safe.
 pub async fn losses(
     repo: &Repo,
     lock: &RepoLock,
@@ -83,7 +91,13 @@ pub async fn losses(
         let found = processes::inside(&real, subject.known, run).await?;
         list.extend(found.into_iter().map(|(pid, command)| Loss::Process { pid, command }));
     }
-    list.extend(in_submodules(repo, subject.path, run).await?);
+    if let Some(found) = repo.worktree_of_dir(subject.git_dir)? {
+        if found.is_main {
+            return Err(Error::MainWorktree { path: found.path });
+        }
+        list.extend(found.lock_reason().map(Loss::Lock));
+        list.extend(in_submodules(&found, run).await?);
+    }
     let mut tip = None;
     if let Some(branch) = subject.branch {
         tip = repo.ref_id(&format!("refs/heads/{branch}"))?;
@@ -112,8 +126,7 @@ pub(super) fn files(worktree: &gix::Repository) -> Result<Vec<Loss>, Error> {
     Ok(changed.into_iter().chain(untracked).chain(state).collect())
 }
 
-async fn in_submodules(repo: &Repo, path: &Path, run: &Run<'_>) -> Result<Vec<Loss>, Error> {
-    let Some(worktree) = repo.worktree_at(path)? else { return Ok(Vec::new()) };
+async fn in_submodules(worktree: &Worktree, run: &Run<'_>) -> Result<Vec<Loss>, Error> {
     let mut look = submodules::Look::new(&worktree.path, &worktree.git_dir);
     if worktree.path.exists() {
         look.checked_out(status::open(&worktree.path)?, run).await?;
@@ -293,8 +306,13 @@ impl fmt::Display for Loss {
             Self::Commits(commits) => write!(f, "commits that are nowhere else: {commits}"),
             Self::Stashes(stashes) => write!(f, "stashed work: {stashes}"),
             Self::Operation(what) => write!(f, "{what} that is not finished"),
+            Self::Lock(reason) => write!(f, "a lock on the worktree: {}", reason.escape_debug()),
             Self::InSubmodule { path, loss } => {
                 write!(f, "in the submodule `{}`: {loss}", path.escape_debug())
+            }
+            Self::Pane { pid, command } => {
+                let command = command.escape_debug();
+                write!(f, "process {pid} (`{command}`) runs in another pane of its window")
             }
             Self::Process { pid, command } => {
                 write!(f, "process {pid} (`{}`) is at work in it", command.escape_debug())

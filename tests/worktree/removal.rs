@@ -261,6 +261,23 @@ fn force_goes_on_where_worktrunk_cannot() {
 }
 
 #[test]
+fn a_repository_with_a_separate_git_dir_is_left_to_git() {
+    alone(async |lab: Lab| {
+        let server = lab.server("blog");
+        let (dir, git_dir) = (lab.root.join("src/blog"), lab.root.join("elsewhere/blog.git"));
+        fs::create_dir_all(git_dir.parent().unwrap()).unwrap();
+        let separate = format!("--separate-git-dir={}", git_dir.display());
+        let (server, to) = (server.to_str().unwrap(), dir.to_str().unwrap());
+        git(&lab.root, ["clone", "-q", &separate, server, to]);
+        let wt = lab.wt().await;
+        let made = lab.create(&dir, &wt, &new("work")).await.unwrap();
+        assert_eq!(removed(&lab, &dir, &wt, &removal(&made)).await.unwrap(), gone());
+        let news = lab.news();
+        assert!(news.iter().any(|it| it.starts_with("using plain git worktrees")), "{news:?}");
+    });
+}
+
+#[test]
 fn what_cannot_be_deleted_is_an_error_and_not_silence() {
     alone(async |lab: Lab| {
         // Root may delete everything.

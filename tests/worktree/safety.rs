@@ -19,7 +19,8 @@ async fn lost(lab: &Lab, dir: &Path, made: &Made) -> Vec<String> {
 
 async fn found(lab: &Lab, dir: &Path, made: &Made, known: &[u32]) -> Vec<Loss> {
     let repo = Repo::discover(dir).unwrap();
-    let subject = Subject { path: &made.path, branch: Some(&made.branch), known };
+    let subject =
+        Subject { path: &made.path, git_dir: &made.git_dir, branch: Some(&made.branch), known };
     let losses = look(lab, &repo, &subject).await.unwrap();
     assert_eq!(losses.tip, Some(tip(dir, &format!("refs/heads/{}", made.branch))));
     losses.list
@@ -248,6 +249,17 @@ fn a_commit_of_a_submodule_that_only_a_tag_has_is_asked_for() {
     });
 }
 
+#[test]
+fn a_lock_is_named() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        git(&dir, ["worktree", "lock", made.path.to_str().unwrap()]);
+        let want = ["a lock on the worktree: no reason given"];
+        assert_eq!(lost(&lab, &dir, &made).await, want);
+    });
+}
+
 /// What the user told git not to look at is looked at before it is deleted.
 #[test]
 fn no_setting_hides_work() {
@@ -338,7 +350,8 @@ fn a_branch_that_stays_loses_no_commits() {
         let made = work(&lab, &dir).await;
         commit(&made.path, "one.txt", "1");
         let repo = Repo::discover(&dir).unwrap();
-        let subject = Subject { path: &made.path, branch: None, known: &[] };
+        let subject =
+            Subject { path: &made.path, git_dir: &made.git_dir, branch: None, known: &[] };
         let found = look(&lab, &repo, &subject).await.unwrap();
         assert_eq!((found.list, found.tip), (vec![], None));
     });

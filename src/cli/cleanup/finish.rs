@@ -11,7 +11,7 @@ use crate::{
     cli::{Context, Failure, settings},
     git::{
         self, BranchEnd, Doomed, Hooks, Loss, News, Removal, Removed, Repo, RepoLock, Run, Subject,
-        Tool, record,
+        Tool, exclude, record,
     },
     model::{Cleanup, Worker},
     proc,
@@ -44,10 +44,20 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, Failure> {
         }
         Err(failure) => {
             // The hub that would read it may have gone.
-            writeln!(io::stderr(), "{}", failure.message(": ")).unwrap_or_default();
+            writeln!(io::stderr(), "{}", told(&job.worker, &failure)).unwrap_or_default();
             Ok(failure.exit_code())
         }
     }
+}
+
+/// The window is gone by now, whatever else is not.
+fn told(worker: &Worker, failure: &Failure) -> String {
+    let kept = if worker.worktree.exists() {
+        format!(" and its worktree `{}` is kept", worker.worktree.display())
+    } else {
+        String::new()
+    };
+    format!("its window is closed{kept}: {}", failure.line())
 }
 
 async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
@@ -64,20 +74,29 @@ async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
         | News::Fetching { .. }
         | News::Retrying { .. }
         | News::Hook { .. }
+        | News::Undoing { .. }
         | News::Line(_) => {}
     };
     let cancel = proc::never();
     let mut run = Run { cancel: &cancel, tell: &mut tell };
     let repo = Repo::discover(&worker.repo)?;
+    if !worker.worktree_made {
+        return withdraw(worker, done);
+    }
     let tool = Tool::choose(backend(context, &repo), "wt".as_ref(), &mut run).await?;
     // One lock from the look to the end: two that go at once would each count on the other's branch.
     let lock = RepoLock::acquire(&repo, &mut run).await?;
+    if is_another(job)? {
+        let path = worker.worktree.display();
+        done.notes.push(format!("`{path}` is another worker's by now: kept, with its branch"));
+        return Ok(done);
+    }
     let tip = tip(&repo, &lock, job, &mut run).await?;
     let branch = tip.map(|tip| Doomed { name: worker.branch.clone(), tip });
     let place = Place { repo: &repo, lock: &lock, tool: &tool };
     let removed = remove_worktree(&place, job, branch, &mut run, &mut done.notes).await?;
     drop(lock);
-    if worker.git_dir.exists() {
+    if worker.git_dir.exists() && !removed.worktree {
         record::remove(&worker.git_dir, &worker.id)?;
     }
     done.worktree_removed = removed.worktree;
@@ -96,6 +115,30 @@ async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
     Ok(done)
 }
 
+/// The user's own worktree stays as he made it.
+fn withdraw(worker: &Worker, mut done: Done) -> Result<Done, Failure> {
+    if worker.git_dir.exists() {
+        record::remove(&worker.git_dir, &worker.id)?;
+    }
+    if worker.worktree.exists() {
+        exclude::withdraw(&worker.worktree)?;
+        let path = worker.worktree.display();
+        done.notes.push(format!("`{path}` was there before the worker: kept"));
+    }
+    Ok(done)
+}
+
+/// This may be the second try, after a crash, and somebody may have made a new worktree of that name
+/// meanwhile: its worker, by whatever name, has come after this one.
+fn is_another(Job { cleanup, worker }: &Job) -> Result<bool, Failure> {
+    match record::load(&worker.git_dir) {
+        Ok(Some(it)) => Ok(it.worker != worker.id || it.created > worker.created),
+        Ok(None) => Ok(false),
+        Err(_) if cleanup.force => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The commit at which the branch may be deleted; none when it stays. The agent may have worked on
 /// until its window was closed, so this looks again, and refuses again.
 async fn tip(
@@ -109,7 +152,7 @@ async fn tip(
     if cleanup.force && branch.is_none() {
         return Ok(None);
     }
-    let subject = Subject { path: &worker.worktree, branch, known: &[] };
+    let subject = Subject { path: &worker.worktree, git_dir: &worker.git_dir, branch, known: &[] };
     let losses = git::losses(repo, lock, &subject, run).await?;
     // What is left of the pane's processes is about to end; others were looked for before.
     let lost: Vec<String> = losses
@@ -121,8 +164,7 @@ async fn tip(
     if lost.is_empty() || cleanup.force {
         return Ok(losses.tip);
     }
-    let message = format!("its window is closed, but there is now {}", lost.join("; "));
-    Err(Failure::user(message))
+    Err(Failure::user(format!("there is {}", lost.join("; "))))
 }
 
 /// Where it happens, and by what.
