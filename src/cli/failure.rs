@@ -272,16 +272,22 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Wrong words, as clap says so.
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        let text = error.render().to_string();
+        Self::usage(text.trim().trim_start_matches("error: "))
+    }
+}
+
 /// Help and version are no errors; the rest is clap's own text, or the error object.
-pub(super) fn usage(error: &clap::Error, json: bool) -> ExitCode {
+pub(super) fn usage(error: clap::Error, json: bool) -> ExitCode {
     if !error.use_stderr() || !json {
         // A reader that went away is not worth a failure.
         error.print().unwrap_or_default();
         return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
     }
-    let text = error.render().to_string();
-    let text = text.trim().trim_start_matches("error: ").to_owned();
-    Failure::new(Kind::Usage, text).report(true)
+    Failure::from(error).report(true)
 }
 
 #[cfg(test)]
@@ -298,5 +304,26 @@ mod tests {
         hint: check who owns it
         ");
         insta::assert_snapshot!(failure.to_json(), @r#"{"error":{"hint":"check who owns it","kind":"hub","message":"lost the connection to the hub: permission denied"}}"#);
+    }
+    #[test]
+    fn json_has_the_first_hint_and_all_of_several() {
+        let failure = Failure::user("no").hint("look").quote(["a", "b"]).hint("ask");
+        let json: serde_json::Value = serde_json::from_str(&failure.to_json()).unwrap();
+        assert_eq!(json["error"]["hint"], "look");
+        assert_eq!(json["error"]["hints"], json!(["look", "ask"]));
+        assert_eq!(failure.line(), "no (a; b)");
+    }
+
+    #[test]
+    fn a_hub_that_does_not_run_is_not_asked_for_its_status() {
+        let text = Failure::from(client::Error::NotRunning).to_string();
+        assert!(text.contains("wtmag hub start") && !text.contains("hub status"), "{text}");
+    }
+
+    #[test]
+    fn what_clap_says_is_an_error_once() {
+        let error = crate::cli::command().try_get_matches_from(["wtmag", "lst"]).unwrap_err();
+        let text = Failure::from(error).to_string();
+        assert!(text.starts_with("error: unrecognized subcommand"), "{text}");
     }
 }

@@ -197,6 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_fits_into_forty_columns() {
+        let now = Timestamp(NOW.0 + 185_000);
+        let style = Style { colour: false, width: Some(40) };
+        insta::assert_snapshot!(table(&workers(), now, style), @r"
+        ID                     STATE
+        blog-github-issue-456  blocked: trust
+        blog-github-pr-234     exited(137, SIGK…
+        shop-prompt-x          lost: tmux serve…
+        ");
+    }
+
+    #[test]
     fn a_worker_without_a_window_is_hidden_unless_it_wants_something() {
         let none = BTreeMap::new();
         let seen: Vec<bool> = workers().iter().map(|it| wants_to_be_seen(it, &none)).collect();

@@ -105,7 +105,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     match complete::answer(&args) {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,
-        Err(error) => return failure::usage(&error, false),
+        Err(error) => return failure::usage(error, false),
     }
     if let Some(words) = args.get(1..).filter(|it| it.first().is_some_and(|it| it == "hook")) {
         return hook::main(words);
@@ -115,7 +115,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
     let parsed = match Args::try_parse_from(&args) {
         Ok(parsed) => parsed,
-        Err(error) => return failure::usage(&error, wants_json(&args)),
+        Err(error) => return failure::usage(error, wants_json(&args)),
     };
     let context = match Context::new(parsed.server, parsed.json) {
         Ok(context) => context,
@@ -178,7 +178,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
 
 /// Runs a verb from inside another one, as if it had been typed.
 async fn verb(context: &Context, args: Vec<OsString>) -> Result<ExitCode, Failure> {
-    let parsed = Args::try_parse_from(args).map_err(Failure::bug)?;
+    let parsed = Args::try_parse_from(args)?;
     dispatch(context, parsed.verb).await
 }
 

@@ -83,7 +83,8 @@ impl Cell {
 }
 
 /// Rows under a head, in columns of one width each. Where they do not fit, the columns that may
-/// shrink are cut, the widest first; then those go, the last first; then all others are cut.
+/// shrink are cut, the widest first; then they go, and then others, the last first. The first column stays as it is: it
+/// is what somebody types.
 #[derive(Debug)]
 pub(crate) struct Table {
     head: Vec<&'static str>,
@@ -141,16 +142,19 @@ impl Table {
         let mut widths: Vec<usize> =
             self.head.iter().enumerate().map(|(idx, name)| width(idx, name)).collect();
         let Some(limit) = limit else { return widths };
+        let columns = || self.shrinks.iter().enumerate();
+        let may_go = columns().rev().filter(|(_, shrinks)| **shrinks);
+        let may_go = may_go.chain(columns().skip(2).rev());
         while total(&widths) > limit && cut_widest(&mut widths, &self.shrinks) {}
-        for (width, _) in self.shrinks.iter().enumerate().rev().filter(|(_, shrinks)| **shrinks) {
+        for (column, _) in may_go {
             if total(&widths) > limit
-                && let Some(width) = widths.get_mut(width)
+                && let Some(width) = widths.get_mut(column)
             {
                 *width = 0;
             }
         }
-        let all = vec![true; widths.len()];
-        while total(&widths) > limit && cut_widest(&mut widths, &all) {}
+        let others: Vec<bool> = columns().map(|(column, _)| column > 0).collect();
+        while total(&widths) > limit && cut_widest(&mut widths, &others) {}
         widths
     }
 }
@@ -251,8 +255,13 @@ mod tests {
         a   日本語-branch-o…  #1
         bb  x y
         ");
-        let narrow = Style { colour: false, width: Some(3) };
-        assert!(table().render(narrow).lines().all(|line| line.width() <= 16));
+        // The column that may shrink is worth less than the others.
+        let narrow = Style { colour: false, width: Some(9) };
+        insta::assert_snapshot!(table().render(narrow), @r"
+        ID  PR
+        a   #1
+        bb
+        ");
     }
 
     #[test]

@@ -234,7 +234,7 @@ mod tests {
                 "`issue` may be any of 2 workers\n  | blog-github-issue-4\n  | blog-github-issue-45\nhint: type more",
             ),
         );
-        check("", Enough::Part, Err("any of 4"));
+        check("", Enough::Part, Err("an empty id names no worker"));
         check("nothing-like-it", Enough::Part, Err("wtmag list --all"));
         check("../x", Enough::Part, Err("there is no worker"));
         check("blog-github-isue-45", Enough::Part, Err("did you mean `blog-github-issue-45`?"));

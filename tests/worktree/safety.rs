@@ -250,6 +250,18 @@ fn a_commit_of_a_submodule_that_only_a_tag_has_is_asked_for() {
 }
 
 #[test]
+fn the_main_worktree_is_refused_before_anything_else() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let repo = Repo::discover(&dir).unwrap();
+        let git_dir = dir.join(".git");
+        let subject = Subject { path: &dir, git_dir: &git_dir, branch: None, known: &[] };
+        let refused = look(&lab, &repo, &subject).await;
+        assert!(matches!(refused, Err(Error::MainWorktree { .. })), "{refused:?}");
+    });
+}
+
+#[test]
 fn a_lock_is_named() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
