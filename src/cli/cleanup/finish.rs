@@ -80,9 +80,6 @@ async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
     let cancel = proc::never();
     let mut run = Run { cancel: &cancel, tell: &mut tell };
     let repo = Repo::discover(&worker.repo)?;
-    if !worker.worktree_made {
-        return withdraw(worker, done);
-    }
     let tool = Tool::choose(backend(context, &repo), "wt".as_ref(), &mut run).await?;
     // One lock from the look to the end: two that go at once would each count on the other's branch.
     let lock = RepoLock::acquire(&repo, &mut run).await?;
@@ -90,6 +87,9 @@ async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
         let path = worker.worktree.display();
         done.notes.push(format!("`{path}` is another worker's by now: kept, with its branch"));
         return Ok(done);
+    }
+    if !worker.worktree_made {
+        return withdraw(worker, done);
     }
     let tip = tip(&repo, &lock, job, &mut run).await?;
     let branch = tip.map(|tip| Doomed { name: worker.branch.clone(), tip });
