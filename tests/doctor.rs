@@ -150,6 +150,45 @@ fn a_store_that_is_no_database_is_a_problem() {
     sandbox.wtmag(["hub", "stop"]).run().success();
     let find = sandbox.run("find").args(["state", "-name", "hub.db"]).cwd(sandbox.path(""));
     let store = sandbox.path(find.run().success().trim());
+    sandbox.put(format!("{}-wal", store.display()), "the rest");
     sandbox.put(store, "this is not a database at all");
-    has(&found(&report(&sandbox, "home"), "problem"), "is no database");
+    let problems = found(&report(&sandbox, "home"), "problem");
+    has(&problems, "is no database");
+    has(&problems, "hub.db-wal");
+}
+
+#[test]
+fn a_hub_that_is_stopped_is_told_to_go_on() {
+    let sandbox = Sandbox::new();
+    configure(&sandbox);
+    sandbox.tmux().start("main");
+    let status = sandbox.wtmag(["hub", "start"]).run();
+    status.success();
+    let status = sandbox.wtmag(["hub", "status", "--json"]).run().json();
+    let pid = status["pid"].to_string();
+    sandbox.run("kill").args(["-STOP", &pid]).run().success();
+    let problems = found(&report(&sandbox, "home"), "problem");
+    sandbox.run("kill").args(["-CONT", &pid]).run().success();
+    has(&problems, &format!("kill -CONT {pid}"));
+}
+
+#[test]
+fn without_git_nothing_is_claimed_that_only_git_could_tell() {
+    let mut sandbox = Sandbox::new();
+    configure(&sandbox);
+    let dir = sandbox.repo("blog").dir.display().to_string();
+    sandbox.hide_programs(&["git"]);
+    let report = report(&sandbox, &dir);
+    has(&found(&report, "problem"), "`git` is not installed");
+    let notes = found(&report, "note");
+    assert!(!notes.iter().any(|it| it.contains("refspec")), "{notes:#?}");
+}
+
+#[test]
+fn a_profile_of_the_users_own_is_not_doubted() {
+    let sandbox = Sandbox::new();
+    configure(&sandbox);
+    sandbox.put("config/wtmag/agents/robot.toml", "name = \"robot\"\n");
+    let report = report(&sandbox, "home");
+    has(&found(&report, "ok"), "robot 1.2.3 (profile `robot`)");
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Failure, Server, output::Style};
+use super::{Failure, Server, outcome::interrupt, output::Style};
 use crate::{
     client::{Hub, Whereabouts},
     model::{Answer, Ask, Caller, Timestamp},
@@ -121,6 +121,15 @@ impl Context {
         let mut err = io::stderr().lock();
         err.write_all(text.as_bytes()).unwrap_or_default();
         err.flush().unwrap_or_default();
+    }
+
+    /// The next line of standard input, unless the user gives up first.
+    pub(crate) async fn read_line(&self, cancel: &Cancel) -> Result<String, Failure> {
+        let read = tokio::task::spawn_blocking(|| io::stdin().lines().next().transpose());
+        tokio::select! {
+            line = read => Ok(line.map_err(Failure::bug)??.unwrap_or_default()),
+            () = interrupt(cancel) => Err(Failure::interrupted()),
+        }
     }
 
     /// Colour on standard output: a terminal, and `NO_COLOR` not set. A pipe is not cut.

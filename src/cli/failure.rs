@@ -132,6 +132,9 @@ impl Failure {
             "message": self.message(": "),
             "hint": self.hints.first(),
         });
+        if let (Some(fields), true) = (error.as_object_mut(), self.hints.len() > 1) {
+            fields.insert("hints".to_owned(), json!(self.hints));
+        }
         if let (Some(fields), false) = (error.as_object_mut(), self.quoted.is_empty()) {
             fields.insert("output".to_owned(), json!(self.quoted));
         }
@@ -148,6 +151,14 @@ impl Failure {
         let causes = successors(self.error.source(), |&cause| cause.source());
         let lines = std::iter::once(self.error.to_string()).chain(causes.map(ToString::to_string));
         lines.collect::<Vec<_>>().join(between)
+    }
+
+    /// The message, its causes and what was said, as one line.
+    pub(crate) fn line(&self) -> String {
+        let said = self.quoted.iter().map(|it| it.trim());
+        let said: Vec<&str> = said.filter(|it| !it.is_empty()).collect();
+        let message = self.message(": ");
+        if said.is_empty() { message } else { format!("{message} ({})", said.join("; ")) }
     }
 
     fn is_broken_pipe(&self) -> bool {
@@ -169,8 +180,9 @@ impl From<client::Error> for Failure {
         match error {
             client::Error::Refused(refusal) => Self::from(refusal),
             client::Error::TimedOut { .. } => Self::new(Kind::Waited, error),
-            client::Error::NotRunning
-            | client::Error::Start { .. }
+            client::Error::NotRunning => Self::new(Kind::Hub, error)
+                .hint("the next command that needs one starts it, and so does `wtmag hub start`"),
+            client::Error::Start { .. }
             | client::Error::Silent { .. }
             | client::Error::Foreign { .. }
             | client::Error::Closed
@@ -204,7 +216,10 @@ impl From<git::Error> for Failure {
         }
         let hint = error.hint();
         let mut said = String::new();
-        if let git::Error::Unapproved { text, .. } | git::Error::HookFailed { text, .. } = &error {
+        if let git::Error::Unapproved { text, .. }
+        | git::Error::HookFailed { text, .. }
+        | git::Error::Failed { said: text, .. } = &error
+        {
             said.clone_from(text);
         }
         hint.into_iter().fold(Self::user(error).quote(said.lines()), Self::hint)
@@ -257,16 +272,22 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Wrong words, as clap says so.
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        let text = error.render().to_string();
+        Self::usage(text.trim().trim_start_matches("error: "))
+    }
+}
+
 /// Help and version are no errors; the rest is clap's own text, or the error object.
-pub(super) fn usage(error: &clap::Error, json: bool) -> ExitCode {
+pub(super) fn usage(error: clap::Error, json: bool) -> ExitCode {
     if !error.use_stderr() || !json {
         // A reader that went away is not worth a failure.
         error.print().unwrap_or_default();
         return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
     }
-    let text = error.render().to_string();
-    let text = text.trim().trim_start_matches("error: ").to_owned();
-    Failure::new(Kind::Usage, text).report(true)
+    Failure::from(error).report(true)
 }
 
 #[cfg(test)]
@@ -283,5 +304,26 @@ mod tests {
         hint: check who owns it
         ");
         insta::assert_snapshot!(failure.to_json(), @r#"{"error":{"hint":"check who owns it","kind":"hub","message":"lost the connection to the hub: permission denied"}}"#);
+    }
+    #[test]
+    fn json_has_the_first_hint_and_all_of_several() {
+        let failure = Failure::user("no").hint("look").quote(["a", "b"]).hint("ask");
+        let json: serde_json::Value = serde_json::from_str(&failure.to_json()).unwrap();
+        assert_eq!(json["error"]["hint"], "look");
+        assert_eq!(json["error"]["hints"], json!(["look", "ask"]));
+        assert_eq!(failure.line(), "no (a; b)");
+    }
+
+    #[test]
+    fn a_hub_that_does_not_run_is_not_asked_for_its_status() {
+        let text = Failure::from(client::Error::NotRunning).to_string();
+        assert!(text.contains("wtmag hub start") && !text.contains("hub status"), "{text}");
+    }
+
+    #[test]
+    fn what_clap_says_is_an_error_once() {
+        let error = crate::cli::command().try_get_matches_from(["wtmag", "lst"]).unwrap_err();
+        let text = Failure::from(error).to_string();
+        assert!(text.starts_with("error: unrecognized subcommand"), "{text}");
     }
 }

@@ -1,12 +1,16 @@
 //! `wtmag list`.
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+
+use tokio::time::timeout;
 
 use super::{
-    Context, Failure,
+    Context, Failure, leftovers,
     output::{Cell, Paint, Style, Table, age, count},
     unexpected,
 };
 use crate::{
+    client::Hub,
+    git::{News, Run},
     model::{Answer, Ask, Delivery, Placement, Reported, Step, Timestamp, Worker, WorkerId},
     wire::WorkerView,
 };
@@ -31,6 +35,9 @@ pub(crate) struct Args {
     ended: bool,
 }
 
+/// How long what a killed `create` left may keep a list from ending.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub().await?;
     let found = Found::of(hub.ask(Ask::List { ended: false }).await?)?;
@@ -47,6 +54,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         let view = |it| WorkerView::new(it, found.deliveries.get(&it.id));
         let views: Vec<WorkerView<'_>> = shown.iter().map(view).collect();
         context.print_json(&views)?;
+        clear_leftovers(context, &mut hub).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let text = if shown.is_empty() {
@@ -56,7 +64,25 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     };
     context.print(&text)?;
     context.print(&footer(context.style(), hidden.len(), &found.orphans))?;
+    clear_leftovers(context, &mut hub).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Last, because nobody who wants a list waits for it; what is not done in this time the next one does.
+async fn clear_leftovers(context: &Context, hub: &mut Hub) -> Result<(), Failure> {
+    let (at, cancel) = (context.whereabouts()?, context.cancel()?);
+    let mut tell = |news: &News| {
+        if let News::Undoing { .. } = news {
+            context.say(&format!("note: {news}"));
+        }
+    };
+    let mut run = Run { cancel: &cancel, tell: &mut tell };
+    match timeout(PATIENCE, leftovers::clear(&at, hub, &mut run)).await {
+        Ok(Ok(notes)) => notes.iter().for_each(|it| context.say(&format!("note: {it}"))),
+        Ok(Err(failure)) => context.say(&format!("note: {}", failure.line())),
+        Err(_) => {}
+    }
+    Ok(())
 }
 
 struct Found {
@@ -167,6 +193,18 @@ mod tests {
         blog-github-issue-456  blocked: trust          3m   claude  window in main  github-issue-456
         blog-github-pr-234     exited(137, SIGKILL?)   3m   claude  session         github-pr-234     #234
         shop-prompt-x          lost: tmux server gone  3m   claude  -               github-issue-456
+        ");
+    }
+
+    #[test]
+    fn a_list_fits_into_forty_columns() {
+        let now = Timestamp(NOW.0 + 185_000);
+        let style = Style { colour: false, width: Some(40) };
+        insta::assert_snapshot!(table(&workers(), now, style), @r"
+        ID                     STATE
+        blog-github-issue-456  blocked: trust
+        blog-github-pr-234     exited(137, SIGK…
+        shop-prompt-x          lost: tmux serve…
         ");
     }
 

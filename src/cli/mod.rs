@@ -17,6 +17,7 @@ mod failure;
 mod feed;
 mod hook;
 mod hub;
+mod leftovers;
 mod list;
 mod log;
 mod message;
@@ -43,7 +44,7 @@ use clap::{CommandFactory as _, Parser as _};
 pub(crate) use context::Context;
 pub(crate) use failure::Failure;
 
-use crate::model::Answer;
+use crate::{model::Answer, proc};
 
 /// Local orchestration of AI coding agents, native to tmux
 #[derive(clap::Parser)]
@@ -104,14 +105,17 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     match complete::answer(&args) {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,
-        Err(error) => return failure::usage(&error, false),
+        Err(error) => return failure::usage(error, false),
     }
     if let Some(words) = args.get(1..).filter(|it| it.first().is_some_and(|it| it == "hook")) {
         return hook::main(words);
     }
+    if let Some(failure) = shed_callers_repository(&args) {
+        return failure.report(wants_json(&args));
+    }
     let parsed = match Args::try_parse_from(&args) {
         Ok(parsed) => parsed,
-        Err(error) => return failure::usage(&error, wants_json(&args)),
+        Err(error) => return failure::usage(error, wants_json(&args)),
     };
     let context = match Context::new(parsed.server, parsed.json) {
         Ok(context) => context,
@@ -131,6 +135,19 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.report(json),
     }
+}
+
+/// Starts this program again without what a hook or an alias of git says of its own repository: it
+/// would be believed of every repository that is opened here. Comes back when nothing is said, and
+/// with what kept it from starting.
+fn shed_callers_repository(args: &[OsString]) -> Option<Failure> {
+    let is_set = |name: &&&str| name.starts_with("GIT_") && std::env::var_os(name).is_some();
+    let said: Vec<&str> = proc::MISLEADING.iter().filter(is_set).copied().collect();
+    if said.is_empty() {
+        return None;
+    }
+    let again = |program| proc::exec(program, args.iter().skip(1), &said);
+    Some(std::env::current_exe().map_or_else(Failure::from, |it| again(it).into()))
 }
 
 async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
@@ -161,7 +178,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
 
 /// Runs a verb from inside another one, as if it had been typed.
 async fn verb(context: &Context, args: Vec<OsString>) -> Result<ExitCode, Failure> {
-    let parsed = Args::try_parse_from(args).map_err(Failure::bug)?;
+    let parsed = Args::try_parse_from(args)?;
     dispatch(context, parsed.verb).await
 }
 

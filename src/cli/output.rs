@@ -83,7 +83,8 @@ impl Cell {
 }
 
 /// Rows under a head, in columns of one width each. Where they do not fit, the columns that may
-/// shrink are cut, the widest first.
+/// shrink are cut, the widest first; then they go, and then others, the last first. The first column stays as it is: it
+/// is what somebody types.
 #[derive(Debug)]
 pub(crate) struct Table {
     head: Vec<&'static str>,
@@ -118,7 +119,7 @@ impl Table {
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = String::new();
             let mut pending = 0;
-            for (cell, &width) in row.iter().zip(&widths) {
+            for (cell, &width) in row.iter().zip(&widths).filter(|(_, width)| **width > 0) {
                 let shown = cut(&cell.text, width);
                 if !shown.is_empty() {
                     line.push_str(&" ".repeat(pending));
@@ -141,16 +142,34 @@ impl Table {
         let mut widths: Vec<usize> =
             self.head.iter().enumerate().map(|(idx, name)| width(idx, name)).collect();
         let Some(limit) = limit else { return widths };
-        loop {
-            let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-            let widest = widths.iter_mut().zip(&self.shrinks).filter(|(_, shrinks)| **shrinks);
-            let Some((widest, _)) = widest.max_by_key(|(width, _)| **width) else { return widths };
-            if total <= limit || *widest <= NARROWEST {
-                return widths;
+        let columns = || self.shrinks.iter().enumerate();
+        let may_go = columns().rev().filter(|(_, shrinks)| **shrinks);
+        let may_go = may_go.chain(columns().skip(2).rev());
+        while total(&widths) > limit && cut_widest(&mut widths, &self.shrinks) {}
+        for (column, _) in may_go {
+            if total(&widths) > limit
+                && let Some(width) = widths.get_mut(column)
+            {
+                *width = 0;
             }
-            *widest -= 1;
         }
+        let others: Vec<bool> = columns().map(|(column, _)| column > 0).collect();
+        while total(&widths) > limit && cut_widest(&mut widths, &others) {}
+        widths
     }
+}
+
+/// Columns that are not shown need no gap.
+fn total(widths: &[usize]) -> usize {
+    let shown = widths.iter().filter(|it| **it > 0).count();
+    widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1)
+}
+
+/// Takes one from the widest of those that may be cut; false when none may be any more.
+fn cut_widest(widths: &mut [usize], may: &[bool]) -> bool {
+    let may = widths.iter_mut().zip(may).filter(|(width, may)| **may && **width > NARROWEST);
+    let widest = may.max_by_key(|(width, _)| **width);
+    widest.map(|(width, _)| *width -= 1).is_some()
 }
 
 /// The text in at most `width` columns.
@@ -236,8 +255,13 @@ mod tests {
         a   日本語-branch-o…  #1
         bb  x y
         ");
-        let narrow = Style { colour: false, width: Some(3) };
-        assert!(table().render(narrow).lines().all(|line| line.width() <= 16));
+        // The column that may shrink is worth less than the others.
+        let narrow = Style { colour: false, width: Some(9) };
+        insta::assert_snapshot!(table().render(narrow), @r"
+        ID  PR
+        a   #1
+        bb
+        ");
     }
 
     #[test]

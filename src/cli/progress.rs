@@ -89,6 +89,7 @@ impl Progress {
             News::Waiting { .. }
             | News::Fetching { .. }
             | News::Retrying { .. }
+            | News::Undoing { .. }
             | News::Hook { .. } => self.step(news.to_string()),
         }
     }

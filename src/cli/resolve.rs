@@ -126,6 +126,11 @@ pub(crate) fn find<'a>(
     ids: impl Iterator<Item = &'a WorkerId> + Clone,
     enough: Enough,
 ) -> Result<WorkerId, Failure> {
+    if text.is_empty() {
+        return Err(
+            Failure::usage("an empty id names no worker").hint("`wtmag list --all` shows them")
+        );
+    }
     let text = text.to_lowercase();
     if let Some(id) = ids.clone().find(|id| id.as_str() == text) {
         return Ok(id.clone());
@@ -136,7 +141,7 @@ pub(crate) fn find<'a>(
     };
     let found: Vec<&WorkerId> = ids.clone().filter(fits).collect();
     match found.as_slice() {
-        [id] if !text.is_empty() => Ok((*id).clone()),
+        [id] => Ok((*id).clone()),
         [] => Err(unknown(&text, ids)),
         several => {
             let message = format!("`{text}` may be any of {} workers", several.len());
@@ -151,9 +156,8 @@ fn unknown<'a>(text: &str, ids: impl Iterator<Item = &'a WorkerId>) -> Failure {
     const CLOSE: f64 = 0.8;
     let scored = ids.map(|id| (strsim::jaro_winkler(text, id.as_str()), id));
     // Somebody who typed the middle of an id has to type its beginning here.
-    let scored = scored.map(|(score, id)| {
-        (if id.as_str().contains(text) && !text.is_empty() { 1.0 } else { score }, id)
-    });
+    let scored =
+        scored.map(|(score, id)| (if id.as_str().contains(text) { 1.0 } else { score }, id));
     let nearest = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= CLOSE);
     let failure = Failure::user(format!("there is no worker `{text}`"));
     match nearest {
@@ -222,7 +226,7 @@ mod tests {
                 "`issue` may be any of 2 workers\n  | blog-github-issue-4\n  | blog-github-issue-45\nhint: type more",
             ),
         );
-        check("", Enough::Part, Err("any of 4"));
+        check("", Enough::Part, Err("an empty id names no worker"));
         check("nothing-like-it", Enough::Part, Err("wtmag list --all"));
         check("../x", Enough::Part, Err("there is no worker"));
         check("blog-github-isue-45", Enough::Part, Err("did you mean `blog-github-issue-45`?"));

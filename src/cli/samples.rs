@@ -17,6 +17,7 @@ pub(crate) fn worker(id: &str) -> Worker {
         git_dir: format!("/src/blog/.git/worktrees/{id}").into(),
         branch: "github-issue-456".into(),
         branch_made: true,
+        worktree_made: true,
         base: Some(Base { name: "main".into(), sha: "1a2b3c4d".repeat(5), fresh: true }),
         source: Source::GithubIssue {
             number: 456,

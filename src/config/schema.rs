@@ -304,6 +304,11 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
     if fits {
         return Ok(());
     }
+    let item = value.get_ref().as_array().and_then(|it| it.iter().find(|it| !is_text(it)));
+    if let (Shape::Texts, Some(item)) = (shape, item) {
+        let message = format!("`{path}` must be {want}, and has {} in it", what_is(item));
+        return Err(Fault { at: item.span().start, message });
+    }
     let mut fault = wrong_type(path, &want, value);
     if let (Shape::OneOf(names), Some(text)) = (shape, text) {
         fault.message += &did_you_mean(nearest(text, names.iter().copied()));
@@ -323,7 +328,12 @@ fn no_toml(err: &toml::de::Error) -> Fault {
 }
 
 fn wrong_type(path: &str, want: &str, value: &Spanned<DeValue<'_>>) -> Fault {
-    let found = match value.get_ref() {
+    let message = format!("`{path}` must be {want}, not {}", what_is(value));
+    Fault { at: value.span().start, message }
+}
+
+fn what_is(value: &Spanned<DeValue<'_>>) -> String {
+    match value.get_ref() {
         DeValue::String(text) => format!("the string {text:?}"),
         DeValue::Boolean(it) => format!("`{it}`"),
         other @ (DeValue::Integer(_)
@@ -335,8 +345,7 @@ fn wrong_type(path: &str, want: &str, value: &Spanned<DeValue<'_>>) -> Fault {
             let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
             format!("{article} {kind}")
         }
-    };
-    Fault { at: value.span().start, message: format!("`{path}` must be {want}, not {found}") }
+    }
 }
 
 fn unknown_key<'k>(

@@ -1,7 +1,8 @@
 //! Which commit new work starts from.
 //!
 //! The freshly fetched default branch unless told otherwise; a pull request's head by its number. A
-//! local branch is the answer only when the remote has none, cannot be reached or is behind it.
+//! local branch is the answer only when the remote has none or cannot be reached, or when the user named
+//! it and it has more.
 use super::{
     Error, News, Repo, RepoLock, Run,
     fetch::{self, Refusal, Wanted},
@@ -56,7 +57,10 @@ pub async fn pick(
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     match start {
-        Start::Default => pick_branch(repo, lock, &repo.default_branch()?, run).await,
+        Start::Default => {
+            let branch = repo.default_branch()?;
+            pick_branch(repo, lock, &branch, Asked::ForTheDefault, run).await
+        }
         Start::Named(name) => pick_named(repo, lock, name, run).await,
         Start::Pull { url, number, head } => pick_pull(repo, lock, url, *number, head, run).await,
     }
@@ -85,15 +89,25 @@ async fn pick_named(
             let answer = fetch_branch(repo, lock, remote, branch, run).await?;
             remote_branch(repo, remote, branch, answer, run)
         }
-        Some(_) | None => pick_branch(repo, lock, name, run).await,
+        Some(_) | None => pick_branch(repo, lock, name, Asked::ByName, run).await,
     }
 }
 
-/// A branch by its short name: the remote's, unless the local one has more.
+/// How a branch came to be meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// New work starts where everybody else's does, not from unpushed commits.
+    ForTheDefault,
+    /// Who names a branch means what he has of it, also of the default one.
+    ByName,
+}
+
+/// A branch by its short name: the remote's, unless the local one was named and has more.
 async fn pick_branch(
     repo: &Repo,
     lock: &RepoLock,
     branch: &str,
+    asked: Asked,
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     let local = repo.ref_id(&format!("refs/heads/{branch}"))?;
@@ -109,8 +123,7 @@ async fn pick_branch(
         return if is_absent { Err(missing(branch, is_default)) } else { found };
     };
     match answer {
-        // New work starts where everybody else's does, not from unpushed commits.
-        Ok(sha) if is_default => Ok(picked(branch, sha, PickedFrom::Fetched)),
+        Ok(sha) if asked == Asked::ForTheDefault => Ok(picked(branch, sha, PickedFrom::Fetched)),
         Ok(sha) if repo.commit_id(&sha).is_some_and(|it| repo.is_ancestor(local, it)) => {
             Ok(picked(branch, sha, PickedFrom::Fetched))
         }
@@ -170,9 +183,30 @@ pub(super) async fn fetch_branch(
     run: &mut Run<'_>,
 ) -> Result<Result<String, Refusal>, Error> {
     names::check_branch(branch)?;
-    let theirs = format!("refs/heads/{branch}");
-    let ours = format!("refs/wtmag/base/{branch}");
-    fetch::shared(repo, lock, &Wanted { from: remote, theirs: &theirs, ours: &ours }, run).await
+    let (theirs, ours) = names_of(branch);
+    // Who has just fetched, or pushed, knows more than an answer from before.
+    let at_least = repo.ref_id(&format!("refs/remotes/{remote}/{branch}"))?;
+    let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least };
+    fetch::shared(repo, lock, &wanted, run).await
+}
+
+/// The same, and no answer of before will do.
+pub(super) async fn fetch_branch_anew(
+    repo: &Repo,
+    lock: &RepoLock,
+    remote: &str,
+    branch: &str,
+    run: &mut Run<'_>,
+) -> Result<Result<String, Refusal>, Error> {
+    names::check_branch(branch)?;
+    let (theirs, ours) = names_of(branch);
+    let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least: None };
+    fetch::fresh(repo, lock, &wanted, run).await
+}
+
+/// What a branch is called over there, and its copy here.
+fn names_of(branch: &str) -> (String, String) {
+    (format!("refs/heads/{branch}"), format!("refs/wtmag/base/{branch}"))
 }
 
 async fn pick_pull(
@@ -194,7 +228,7 @@ async fn pick_pull(
     }
     let theirs = format!("refs/pull/{number}/head");
     let ours = format!("refs/wtmag/pr/{number}");
-    let wanted = Wanted { from: &from, theirs: &theirs, ours: &ours };
+    let wanted = Wanted { from: &from, theirs: &theirs, ours: &ours, at_least: None };
     let failed = |refusal: Refusal| Error::Fetch {
         what: format!("pull request {number}"),
         from: from.clone(),

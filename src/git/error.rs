@@ -63,7 +63,7 @@ pub enum Error {
     #[error("WorkTrunk {found} is too old, {needed} or later is needed")]
     OldWorktrunk { found: String, needed: String },
     #[error("{program} could not {act}: {text}")]
-    Failed { program: &'static str, act: String, text: String },
+    Failed { program: &'static str, act: String, text: String, said: String },
     #[error("{program} gave no usable answer: {why}")]
     Answer { program: &'static str, why: String },
     #[error("the project's {phase} hooks are not approved")]

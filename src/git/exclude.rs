@@ -141,6 +141,34 @@ pub(super) fn undo_scratch(worktree: &Path) {
     }
 }
 
+/// Takes what is ours out of the `.wtmag/` of a worktree that stays: the brief and the long messages,
+/// and the directory when nothing else is in it.
+///
+/// # Errors
+/// [`Error::Unsafe`], [`Error::Io`].
+pub fn withdraw(worktree: &Path) -> Result<(), Error> {
+    let path = worktree.join(DIR);
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let dir = open_dir(worktree)?;
+    let entries = fs::read_dir(&path).map_err(Error::io("read", &path))?;
+    for entry in entries {
+        let name = entry.map_err(Error::io("read", &path))?.file_name();
+        let name = name.to_string_lossy();
+        if name == BRIEF || is_message(&name) {
+            unlink(&dir, &name);
+        }
+    }
+    undo_scratch(worktree);
+    Ok(())
+}
+
+fn is_message(name: &str) -> bool {
+    let number = name.strip_prefix("message-").and_then(|it| it.strip_suffix(".md"));
+    number.is_some_and(|it| it.parse::<u32>().is_ok())
+}
+
 /// Opens `.wtmag` itself, making it when it is not there.
 fn open_dir(worktree: &Path) -> Result<OwnedFd, Error> {
     let path = worktree.join(DIR);

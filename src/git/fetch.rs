@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use gix::ObjectId;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, News, Repo, RepoLock, Run, lock};
@@ -26,6 +27,8 @@ pub(super) struct Wanted<'a> {
     pub theirs: &'a str,
     /// Full name here, below `refs/wtmag/`.
     pub ours: &'a str,
+    /// A commit that it is known to have had: an answer without it is too old to be shared.
+    pub at_least: Option<ObjectId>,
 }
 
 /// A fetch that others may share.
@@ -62,11 +65,16 @@ pub(super) async fn shared(
     if let Some(stamp) = known.filter(|it| is_young(it, now())) {
         match stamp.sha {
             None => return Ok(Err(Refusal { why: stamp.why })),
-            Some(sha) if repo.commit_id(&sha).is_some() => return Ok(Ok(sha)),
+            Some(sha) if is_enough(repo, &sha, wanted.at_least) => return Ok(Ok(sha)),
             Some(_) => {}
         }
     }
     fresh(repo, lock, wanted, run).await
+}
+
+fn is_enough(repo: &Repo, sha: &str, at_least: Option<ObjectId>) -> bool {
+    let found = repo.commit_id(sha);
+    found.is_some_and(|it| at_least.is_none_or(|least| repo.is_ancestor(least, it)))
 }
 
 /// The commit that the ref is at over there now.

@@ -19,6 +19,7 @@ mod repo;
 pub mod safety;
 mod stale;
 mod status;
+mod submodules;
 mod undo;
 mod worktree;
 mod wt;
@@ -30,6 +31,7 @@ pub use error::Error;
 pub use hooks::{Hooks, run_hooks};
 pub use journal::{Journal, leftovers};
 pub use lock::RepoLock;
+pub use processes::occupant;
 pub use repo::{Repo, Worktree, worktree_of_git_dir};
 pub use safety::{Loss, Losses, Subject, losses};
 pub use undo::Undone;
@@ -57,6 +59,8 @@ pub enum News {
     Fallback { why: String },
     /// Another git process got in the way; trying again.
     Retrying { why: String },
+    /// What a command that was killed made is taken back.
+    Undoing { branch: String },
     /// A hook of WorkTrunk is about to run.
     Hook { phase: &'static str },
     /// What a program that runs now says.
@@ -74,6 +78,7 @@ impl fmt::Display for News {
             Self::Stale { name, why } => write!(f, "using the local `{name}`: {why}"),
             Self::Fallback { why } => write!(f, "using plain git worktrees: {why}"),
             Self::Retrying { why } => write!(f, "trying again: {why}"),
+            Self::Undoing { branch } => write!(f, "undoing what is left of {branch}"),
             Self::Hook { phase } => write!(f, "running {phase} hooks"),
             Self::Line(line) => f.write_str(line),
         }

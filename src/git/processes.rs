@@ -25,8 +25,7 @@ pub(super) async fn inside(
     known: &[u32],
     run: &Run<'_>,
 ) -> Result<Vec<(u32, String)>, Error> {
-    let all =
-        if Path::new("/proc/self/cwd").exists() { from_proc() } else { from_lsof(run).await? };
+    let all = all(run).await?;
     let is_known = |pid: u32| {
         // The chain of parents is cut in case it turns round. Who is 1's or 0's (outside of our
         // namespace) by adoption does not descend from what else they started.
@@ -40,6 +39,33 @@ pub(super) async fn inside(
     let inside =
         all.iter().filter(|it| it.cwd.starts_with(dir) && it.pid != own && !is_known(it.pid));
     Ok(inside.map(|it| (it.pid, it.command.clone())).collect())
+}
+
+/// Shells: what waits in a pane when nothing runs there.
+const SHELLS: [&str; 12] =
+    ["sh", "bash", "zsh", "fish", "dash", "ash", "ksh", "mksh", "tcsh", "csh", "nu", "xonsh"];
+
+/// A child that a prompt keeps beside its shell for as long as that lives.
+const PROMPT_HELPER: &str = "gitstatusd";
+
+/// Pid and command of what a pane with this process is busy with: nothing for a shell that waits for
+/// its user, and for one that is gone.
+///
+/// # Errors
+/// [`Error::Proc`] when the user gave up.
+pub async fn occupant(pane_pid: u32, run: &Run<'_>) -> Result<Option<(u32, String)>, Error> {
+    Ok(occupant_of(&all(run).await?, pane_pid).map(|it| (it.pid, it.command.clone())))
+}
+
+fn occupant_of(all: &[Process], pane_pid: u32) -> Option<&Process> {
+    let own = all.iter().find(|it| it.pid == pane_pid)?;
+    let is_work = |it: &&Process| it.parent == pane_pid && !it.command.starts_with(PROMPT_HELPER);
+    let is_shell = SHELLS.contains(&own.command.trim_start_matches('-'));
+    if is_shell { all.iter().find(is_work) } else { Some(own) }
+}
+
+async fn all(run: &Run<'_>) -> Result<Vec<Process>, Error> {
+    if Path::new("/proc/self/cwd").exists() { Ok(from_proc()) } else { from_lsof(run).await }
 }
 
 fn from_proc() -> Vec<Process> {
@@ -95,6 +121,30 @@ fn parse_lsof(text: &str) -> Vec<Process> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_without_a_child_is_nobodys_work() {
+        let process = |pid, parent, command: &str| Process {
+            pid,
+            parent,
+            command: command.to_owned(),
+            cwd: PathBuf::new(),
+        };
+        let all = [
+            process(2, 1, "bash"),
+            process(3, 1, "zsh"),
+            process(4, 3, "vim"),
+            process(5, 1, "htop"),
+            process(6, 1, "-zsh"),
+            process(7, 6, "gitstatusd-linux"),
+        ];
+        let check = |pid, want| assert_eq!(occupant_of(&all, pid).map(|it| it.pid), want, "{pid}");
+        check(2, None);
+        check(3, Some(4));
+        check(5, Some(5));
+        check(6, None);
+        check(9, None);
+    }
 
     #[test]
     fn the_answer_of_lsof_is_read() {

@@ -19,6 +19,13 @@ pub struct Record {
     /// State directory of the hub that watches it.
     pub hub: PathBuf,
     pub created: Timestamp,
+    /// wtmag made the worktree, for this worker or one before.
+    #[serde(default = "yes")]
+    pub worktree_made: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Takes the worktree for one worker; the journal takes it back unless it is committed.

@@ -54,6 +54,15 @@ pub fn worktree_of_git_dir(git_dir: &Path) -> Option<PathBuf> {
     path.join(".git").exists().then_some(path)
 }
 
+impl Worktree {
+    /// Why it is locked, in words, if it is.
+    pub(super) fn lock_reason(&self) -> Option<String> {
+        let said =
+            |it: &String| if it.is_empty() { "no reason given".to_owned() } else { it.clone() };
+        self.locked.as_ref().map(said)
+    }
+}
+
 impl Repo {
     /// Finds the repository that `dir` is in, as git would.
     ///
@@ -240,6 +249,15 @@ impl Repo {
         Ok(self.worktrees()?.into_iter().find(|it| it.path == path))
     }
 
+    /// The worktree with this git dir.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn worktree_of_dir(&self, git_dir: &Path) -> Result<Option<Worktree>, Error> {
+        let git_dir = fs::canonicalize(git_dir).unwrap_or_else(|_| git_dir.to_owned());
+        Ok(self.worktrees()?.into_iter().find(|it| it.git_dir == git_dir))
+    }
+
     /// The branch that new work starts from: the remote's default as last seen, WorkTrunk's note of
     /// it, the HEAD of a bare repository, `init.defaultBranch`, `main`, `master`, else the branch of
     /// the main worktree.
@@ -284,7 +302,12 @@ impl Repo {
 
     /// `git fetch` without arguments brings nothing, as after `git clone --bare`.
     pub fn lacks_refspec(&self) -> bool {
-        let remote = self.remote().and_then(|it| self.inner.try_find_remote(BStr::new(&it))?.ok());
+        self.remote().is_some_and(|it| self.brings_nothing(&it))
+    }
+
+    /// The same of one remote.
+    pub fn brings_nothing(&self, remote: &str) -> bool {
+        let remote = self.inner.try_find_remote(BStr::new(remote)).and_then(Result::ok);
         remote.is_some_and(|it| it.refspecs(Direction::Fetch).is_empty())
     }
 

@@ -5,7 +5,10 @@ use std::{fmt, fs, path::Path};
 
 use gix::{ObjectId, bstr::ByteSlice as _, state::InProgress};
 
-use super::{Error, Repo, RepoLock, Run, base::fetch_branch, merged, processes, status};
+use super::{
+    Error, Repo, RepoLock, Run, Worktree, base::fetch_branch_anew, merged, processes, status,
+    submodules,
+};
 
 /// Most names that one loss lists.
 const MAX_NAMES: usize = 10;
@@ -17,6 +20,8 @@ const TRIES: u32 = 20;
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
     pub path: &'a Path,
+    /// Its own git dir, by which it is found wherever it was moved.
+    pub git_dir: &'a Path,
     /// The branch that would be deleted; `None` when it is kept.
     pub branch: Option<&'a str>,
     /// Processes that may be in the worktree, with all they started: the pane that is to go.
@@ -36,8 +41,14 @@ pub enum Loss {
     Stashes(Names),
     /// A rebase, merge or the like that waits to be finished.
     Operation(&'static str),
+    /// Somebody locked the worktree, and why.
+    Lock(String),
     /// Something runs in the worktree.
     Process { pid: u32, command: String },
+    /// Something runs in another pane of its window.
+    Pane { pid: u32, command: String },
+    /// One of these in a submodule, whose repository goes too.
+    InSubmodule { path: String, loss: Box<Self> },
 }
 
 /// Some names, and how many there are in all.
@@ -55,12 +66,15 @@ pub struct Losses {
     pub tip: Option<String>,
 }
 
-/// Looks at the worktree, its branch, the stashes and the processes.
+/// Looks at the worktree, its branch, the stashes and the processes. Who removes what was looked at
+/// keeps the lock from here on: what another removal takes away meanwhile would not stay.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::Open`]: what cannot be read is never taken for safe.
+/// [`Error::MainWorktree`]; [`Error::Read`] and [`Error::Open`]: what cannot be read is never taken
+/// for safe.
 pub async fn losses(
     repo: &Repo,
+    lock: &RepoLock,
     subject: &Subject<'_>,
     run: &mut Run<'_>,
 ) -> Result<Losses, Error> {
@@ -68,10 +82,7 @@ pub async fn losses(
     let mut tips = Vec::new();
     if subject.path.exists() {
         let worktree = status::open(subject.path)?;
-        let changes = status::changes(&worktree)?;
-        list.extend(Names::of(changes.changed).map(Loss::Uncommitted));
-        list.extend(Names::of(changes.untracked).map(Loss::Untracked));
-        list.extend(worktree.state().map(|it| Loss::Operation(operation(&it))));
+        list.extend(files(&worktree)?);
         // A HEAD on a branch that stays loses nothing.
         if worktree.head_name().map_err(Error::read("HEAD"))?.is_none() {
             tips.extend(worktree.head_id().ok().map(gix::Id::detach));
@@ -80,21 +91,48 @@ pub async fn losses(
         let found = processes::inside(&real, subject.known, run).await?;
         list.extend(found.into_iter().map(|(pid, command)| Loss::Process { pid, command }));
     }
+    if let Some(found) = repo.worktree_of_dir(subject.git_dir)? {
+        if found.is_main {
+            return Err(Error::MainWorktree { path: found.path });
+        }
+        list.extend(found.lock_reason().map(Loss::Lock));
+        list.extend(in_submodules(&found, run).await?);
+    }
     let mut tip = None;
     if let Some(branch) = subject.branch {
         tip = repo.ref_id(&format!("refs/heads/{branch}"))?;
         tips.extend(tip);
-        list.extend(Names::of(stashes(repo, branch)?).map(Loss::Stashes));
+        let (wip, named) = (format!("WIP on {branch}: "), format!("On {branch}: "));
+        let is_own = |it: &str| it.starts_with(&wip) || it.starts_with(&named);
+        list.extend(Names::of(stashes(repo.gix(), is_own)?).map(Loss::Stashes));
     }
     tips.sort_unstable();
     tips.dedup();
     for tip in tips {
         let lost = commits_only_in(repo, tip, subject.branch)?;
-        if !lost.is_empty() && !is_elsewhere(repo, tip, subject.branch, run).await? {
+        if !lost.is_empty() && !is_elsewhere(repo, lock, tip, subject.branch, run).await? {
             list.extend(Names::of(lost).map(Loss::Commits));
         }
     }
     Ok(Losses { list, tip: tip.map(|it| it.to_string()) })
+}
+
+/// What the files of a worktree would lose, and what it is in the middle of.
+pub(super) fn files(worktree: &gix::Repository) -> Result<Vec<Loss>, Error> {
+    let changes = status::changes(worktree)?;
+    let changed = Names::of(changes.changed).map(Loss::Uncommitted);
+    let untracked = Names::of(changes.untracked).map(Loss::Untracked);
+    let state = worktree.state().map(|it| Loss::Operation(operation(&it)));
+    Ok(changed.into_iter().chain(untracked).chain(state).collect())
+}
+
+async fn in_submodules(worktree: &Worktree, run: &Run<'_>) -> Result<Vec<Loss>, Error> {
+    let mut look = submodules::Look::new(&worktree.path, &worktree.git_dir);
+    if worktree.path.exists() {
+        look.checked_out(status::open(&worktree.path)?, run).await?;
+    }
+    look.kept(&worktree.git_dir, run).await?;
+    Ok(look.into_losses())
 }
 
 /// Commits of `tip` that no ref has besides the branch itself and the stash.
@@ -108,12 +146,20 @@ fn commits_only_in(repo: &Repo, tip: ObjectId, branch: Option<&str>) -> Result<V
             done => break done?,
         }
     };
-    let history = || format!("the history of `{tip}`");
-    let walk =
-        repo.gix().rev_walk([tip]).with_hidden(staying).all().map_err(Error::read(history()))?;
+    history(repo.gix(), &[tip], &staying)
+}
+
+/// Commits that come with `tips` and not with what is `staying`, as `short id subject`.
+pub(super) fn history(
+    repo: &gix::Repository,
+    tips: &[ObjectId],
+    staying: &[ObjectId],
+) -> Result<Vec<String>, Error> {
+    let read = || "the history";
+    let walk = repo.rev_walk(tips.iter().copied()).with_hidden(staying.iter().copied());
     let mut lost = Vec::new();
-    for commit in walk {
-        let commit = commit.map_err(Error::read(history()))?;
+    for commit in walk.all().map_err(Error::read(read()))? {
+        let commit = commit.map_err(Error::read(read()))?;
         let subject =
             commit.object().ok().and_then(|it| Some(it.message().ok()?.summary().to_string()));
         lost.push(format!("{} {}", commit.id().shorten_or_id(), subject.unwrap_or_default()));
@@ -145,9 +191,11 @@ fn tips_but(repo: &Repo, own: Option<&str>) -> Result<Vec<ObjectId>, Error> {
 }
 
 /// The last resort before a refusal: the work is in the default branch in another form, or the
-/// remote has the branch although no ref here says so (as in a bare clone).
+/// remote has the branch although no ref here says so (as in a bare clone). Whoever asks is about to
+/// be refused, so no answer that somebody got some seconds ago will do.
 async fn is_elsewhere(
     repo: &Repo,
+    lock: &RepoLock,
     tip: ObjectId,
     branch: Option<&str>,
     run: &mut Run<'_>,
@@ -158,18 +206,16 @@ async fn is_elsewhere(
         }
     }
     let Some(remote) = repo.remote() else { return Ok(false) };
-    let lock = RepoLock::acquire(repo, run).await?;
     // No answer is a no.
     if let Some(branch) = branch
-        && let Ok(sha) = fetch_branch(repo, &lock, &remote, branch, run).await?
+        && let Ok(sha) = fetch_branch_anew(repo, lock, &remote, branch, run).await?
         && repo.commit_id(&sha).is_some_and(|it| repo.is_ancestor(tip, it))
     {
         return Ok(true);
     }
     let known = default_tips(repo)?;
     let Ok(default) = repo.default_branch() else { return Ok(false) };
-    let fetched = fetch_branch(repo, &lock, &remote, &default, run).await?;
-    drop(lock);
+    let fetched = fetch_branch_anew(repo, lock, &remote, &default, run).await?;
     let Some(target) = fetched.ok().and_then(|sha| repo.commit_id(&sha)) else { return Ok(false) };
     if known.contains(&target) {
         return Ok(false);
@@ -191,19 +237,21 @@ fn default_tips(repo: &Repo) -> Result<Vec<ObjectId>, Error> {
     Ok(tips)
 }
 
-/// Messages of the stashes that were made on the branch.
-fn stashes(repo: &Repo, branch: &str) -> Result<Vec<String>, Error> {
+/// Messages of the stashes that are meant, newest first.
+pub(super) fn stashes(
+    repo: &gix::Repository,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, Error> {
     let read = || "the stashes";
-    let stash = repo.gix().try_find_reference("refs/stash").map_err(Error::read(read()))?;
+    let stash = repo.try_find_reference("refs/stash").map_err(Error::read(read()))?;
     let Some(stash) = stash else { return Ok(Vec::new()) };
     let mut log = stash.log_iter();
     let Some(lines) = log.all().map_err(Error::read(read()))? else { return Ok(Vec::new()) };
-    let (wip, named) = (format!("WIP on {branch}: "), format!("On {branch}: "));
     let mut found = Vec::new();
     for line in lines {
         let line = line.map_err(Error::read(read()))?;
         let message = line.message.to_str_lossy();
-        if message.starts_with(&wip) || message.starts_with(&named) {
+        if is_meant(&message) {
             found.push(message.into_owned());
         }
     }
@@ -225,7 +273,7 @@ fn operation(state: &InProgress) -> &'static str {
 }
 
 impl Names {
-    fn of(all: Vec<String>) -> Option<Self> {
+    pub(super) fn of(all: Vec<String>) -> Option<Self> {
         let total = all.len();
         let first: Vec<String> = all.into_iter().take(MAX_NAMES).collect();
         (total > 0).then_some(Self { first, total })
@@ -258,6 +306,14 @@ impl fmt::Display for Loss {
             Self::Commits(commits) => write!(f, "commits that are nowhere else: {commits}"),
             Self::Stashes(stashes) => write!(f, "stashed work: {stashes}"),
             Self::Operation(what) => write!(f, "{what} that is not finished"),
+            Self::Lock(reason) => write!(f, "a lock on the worktree: {}", reason.escape_debug()),
+            Self::InSubmodule { path, loss } => {
+                write!(f, "in the submodule `{}`: {loss}", path.escape_debug())
+            }
+            Self::Pane { pid, command } => {
+                let command = command.escape_debug();
+                write!(f, "process {pid} (`{command}`) runs in another pane of its window")
+            }
             Self::Process { pid, command } => {
                 write!(f, "process {pid} (`{}`) is at work in it", command.escape_debug())
             }

@@ -1,7 +1,9 @@
 //! What a worktree holds that no commit has.
 use gix::{
     bstr::ByteSlice as _,
-    status::{Item, Submodule, UntrackedFiles, index_worktree},
+    dir::walk::EmissionMode,
+    index::entry::{Flags, Mode},
+    status::{Item, Submodule, index_worktree},
 };
 
 use super::Error;
@@ -21,20 +23,46 @@ impl Changes {
     }
 }
 
+/// Settings that make git take a changed file for an unchanged one. Without them more files are read.
+const SHARP: [&str; 2] = ["core.trustctime=true", "core.checkStat=default"];
+
 /// Opens the worktree at `path` as a repository of its own.
 pub(super) fn open(path: &std::path::Path) -> Result<gix::Repository, Error> {
     let open = |it: gix::Error| Error::Open { path: path.to_owned(), source: it.into() };
-    let options = gix::open::Options::default().bail_if_untrusted(true);
+    let options = gix::open::Options::default().bail_if_untrusted(true).config_overrides(SHARP);
     gix::open_opts(path, options).map_err(open)
+}
+
+/// The index without the marks by which a file asks not to be looked at: work hides behind
+/// `--assume-unchanged`, a file system monitor, and `--skip-worktree` where there is a file all the same.
+fn seeing_index(worktree: &gix::Repository) -> Result<gix::index::File, Error> {
+    let index = worktree.index_or_empty().map_err(Error::read("the index"))?;
+    let mut index = gix::index::File::clone(&index);
+    let top = worktree.workdir().unwrap_or(worktree.git_dir()).to_owned();
+    let (entries, paths) = index.entries_mut_and_pathbacking();
+    for entry in entries {
+        entry.flags.remove(Flags::ASSUME_VALID | Flags::FSMONITOR_VALID);
+        if entry.flags.contains(Flags::SKIP_WORKTREE) && entry.mode != Mode::DIR {
+            let path = gix::path::from_bstr(entry.path_in(paths));
+            let is_there = path.is_ok_and(|it| top.join(it).symlink_metadata().is_ok());
+            entry.flags.set(Flags::SKIP_WORKTREE, !is_there);
+        }
+    }
+    Ok(index)
 }
 
 /// Compares commit, index and files. `.wtmag/` is ours and does not count.
 pub(super) fn changes(worktree: &gix::Repository) -> Result<Changes, Error> {
     let read = || "the state of the worktree";
+    let walk = worktree.dirwalk_options().map_err(Error::read(read()))?;
     let items = worktree
         .status(gix::progress::Discard)
         .map_err(Error::read(read()))?
-        .untracked_files(UntrackedFiles::Collapsed)
+        // With `status.showUntrackedFiles = no` there would be no walk at all.
+        .index_worktree_options_mut(|it| {
+            it.dirwalk_options = Some(walk.emit_untracked(EmissionMode::CollapseDirectory));
+        })
+        .index(seeing_index(worktree)?.into())
         .index_worktree_submodules(Submodule::Given {
             ignore: gix::submodule::config::Ignore::None,
             check_dirty: true,

@@ -8,9 +8,14 @@ use std::{
 use gix::ObjectId;
 
 use super::{
-    Error, Hooks, Journal, News, Repo, RepoLock, Run, Start, Tool, Worktree, base::pick, branch,
-    exclude, fetch::git_at, hooks::asks_for_approval, journal::Step, names, plain, status,
-    wt::reason,
+    Error, Hooks, Journal, News, Repo, RepoLock, Run, Start, Tool, Worktree,
+    base::pick,
+    branch, exclude,
+    fetch::git_at,
+    hooks::asks_for_approval,
+    journal::Step,
+    names, plain, status,
+    wt::{failed, reason},
 };
 use crate::{
     model::Base,
@@ -209,8 +214,7 @@ impl Job<'_, '_> {
                 }
                 Err(output) => {
                     let act = format!("make a worktree for `{branch}`");
-                    let (program, text) = (self.tool.name(), reason(&output));
-                    return Err(Error::Failed { program, act, text });
+                    return Err(failed(self.tool.name(), act, &output));
                 }
             }
         }
@@ -246,11 +250,9 @@ impl Job<'_, '_> {
 
 /// Drops the registration of a worktree whose directory is gone.
 async fn forget(repo: &Repo, worktree: &Worktree, run: &Run<'_>) -> Result<(), Error> {
-    plain::remove(repo, worktree, false, run).await?.map_err(|output| Error::Failed {
-        program: "git",
-        act: format!("forget the missing `{}`", worktree.path.display()),
-        text: reason(&output),
-    })
+    let act = || format!("forget the missing `{}`", worktree.path.display());
+    let answer = plain::remove(repo, worktree, false, run).await?;
+    answer.map_err(|output| failed("git", act(), &output))
 }
 
 /// Moves a branch forward to `head`, with its worktree; never over anybody's work.
@@ -281,11 +283,7 @@ async fn catch_up(
     if output.is_success() {
         return Ok(());
     }
-    Err(Error::Failed {
-        program: "git",
-        act: format!("fast-forward `{branch}`"),
-        text: reason(&output),
-    })
+    Err(failed("git", format!("fast-forward `{branch}`"), &output))
 }
 
 /// Believes what is on disk, not what a program says it did.
@@ -314,7 +312,7 @@ fn check(
     Ok(found)
 }
 
-/// Takes the worktree away, under the repository's lock, and its branch if asked. What is registered
+/// Takes the worktree away, and its branch if asked, under the lock under which it was looked at. What is registered
 /// nowhere any more counts as done.
 ///
 /// # Errors
@@ -322,22 +320,22 @@ fn check(
 /// what git or WorkTrunk said, as for uncommitted work without `force`.
 pub async fn remove(
     repo: &Repo,
+    _lock: &RepoLock,
     tool: &Tool,
     removal: &Removal,
     run: &mut Run<'_>,
 ) -> Result<Removed, Error> {
-    let lock = RepoLock::acquire(repo, run).await?;
-    let git_dir = fs::canonicalize(&removal.git_dir).unwrap_or_else(|_| removal.git_dir.clone());
-    let found = repo.worktrees()?.into_iter().find(|it| it.git_dir == git_dir);
+    let found = repo.worktree_of_dir(&removal.git_dir)?;
     let worktree = found.is_some();
     if let Some(doomed) = found {
         remove_worktree(repo, tool, removal, &doomed, run).await?;
-        if repo.worktrees()?.iter().any(|it| it.git_dir == git_dir) {
+        if repo.worktree_of_dir(&doomed.git_dir)?.is_some() {
             let act = format!("remove `{}`", doomed.path.display());
             return Err(Error::Failed {
                 program: tool.name(),
                 act,
                 text: "it is still there".to_owned(),
+                said: String::new(),
             });
         }
     }
@@ -345,7 +343,6 @@ pub async fn remove(
         Some(doomed) => branch::delete(repo, &doomed.name, &doomed.tip).await?,
         None => BranchEnd::Kept,
     };
-    drop(lock);
     Ok(Removed { worktree, branch })
 }
 
@@ -359,10 +356,8 @@ async fn remove_worktree(
     if doomed.is_main {
         return Err(Error::MainWorktree { path: doomed.path.clone() });
     }
-    if let Some(reason) = &doomed.locked {
+    if let Some(reason) = doomed.lock_reason() {
         if !removal.force {
-            let reason =
-                if reason.is_empty() { "no reason given".to_owned() } else { reason.clone() };
             return Err(Error::WorktreeLocked { path: doomed.path.clone(), reason });
         }
         plain::unlock(repo, doomed, run).await?;
@@ -378,6 +373,10 @@ async fn remove_worktree(
                         text: said.stderr_text(),
                     });
                 }
+                Err(said) if is_lost(&said.stderr_text()) => {
+                    (run.tell)(&News::Fallback { why: reason(&said) });
+                    plain::remove(repo, doomed, removal.force, run).await?
+                }
                 Err(_) if removal.force => plain::remove(repo, doomed, true, run).await?,
                 other => other,
             }
@@ -386,8 +385,13 @@ async fn remove_worktree(
     };
     answer.map_err(|output| {
         let act = format!("remove `{}`", doomed.path.display());
-        Error::Failed { program: tool.name(), act, text: reason(&output) }
+        failed(tool.name(), act, &output)
     })
+}
+
+/// WorkTrunk looks for the repository beside its git dir, which `--separate-git-dir` put elsewhere.
+fn is_lost(text: &str) -> bool {
+    text.contains("git rev-parse --git-common-dir failed")
 }
 
 /// What git says when another one changes the registry, a ref or the config at the same time.

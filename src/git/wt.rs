@@ -213,6 +213,18 @@ impl Wt {
     }
 }
 
+/// The error that an act came to nothing, with the last lines of what was said about it: what a hook
+/// says stands among them, and is the cause more often than not.
+pub(super) fn failed(program: &'static str, act: String, output: &Output) -> Error {
+    const N: usize = 10;
+    let text = output.stderr_text();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    // One line is the reason itself.
+    let last = if lines.len() > 1 { lines.len().saturating_sub(N) } else { lines.len() };
+    let said = lines.get(last..).unwrap_or_default().join("\n");
+    Error::Failed { program, act, text: reason(output), said }
+}
+
 /// What it says went wrong, without the marks in front.
 pub(super) fn reason(output: &Output) -> String {
     let text = output.stderr_text();

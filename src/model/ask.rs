@@ -92,6 +92,8 @@ pub struct NewWorker {
     pub worktree: PathBuf,
     pub git_dir: PathBuf,
     pub branch_made: bool,
+    #[serde(default = "yes")]
+    pub worktree_made: bool,
     pub base: Option<Base>,
     pub source: Source,
     pub kind: Kind,
@@ -106,6 +108,10 @@ pub struct NewWorker {
     pub bootstrap: String,
     /// Keep a log of its screens.
     pub record: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A text to deliver.

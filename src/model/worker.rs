@@ -22,6 +22,9 @@ pub struct Worker {
     pub branch: String,
     /// wtmag made the branch, so cleanup may delete it.
     pub branch_made: bool,
+    /// wtmag made the worktree, so cleanup may remove it.
+    #[serde(default = "yes")]
+    pub worktree_made: bool,
     pub base: Option<Base>,
     pub source: Source,
     pub kind: Kind,

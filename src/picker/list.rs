@@ -203,6 +203,7 @@ pub(super) mod tests {
             git_dir: format!("/src/blog/.git/worktrees/{branch}").into(),
             branch: branch.to_owned(),
             branch_made: true,
+            worktree_made: true,
             base: None,
             source: Source::Prompt { title: title.to_owned() },
             kind: Kind::Implementation,

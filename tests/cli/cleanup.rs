@@ -1,7 +1,9 @@
 //! `cleanup`: refuses what would be lost, works from everywhere, keeps what is not its own.
 use std::path::PathBuf;
 
-use super::desk::{Desk, SOON};
+use nix::sys::signal::Signal;
+
+use super::desk::{Desk, Running, SOON};
 use crate::support::eventually;
 
 fn worktree(desk: &Desk, id: &str) -> PathBuf {
@@ -65,6 +67,52 @@ fn force_drops_it_all_the_same() {
     assert!(ran.stderr.contains("dropping untracked `new`"), "{ran}");
     ran.success();
     assert_eq!(desk.traces(), before);
+}
+
+/// Each would be right alone: the other's branch has the commit, and stays as far as it can see.
+#[test]
+fn two_that_go_at_once_do_not_count_on_each_other() {
+    let desk = Desk::new();
+    for round in 0..3 {
+        let (a, b) = (format!("one{round}"), format!("two{round}"));
+        let first = desk.worker(&a);
+        settle(&desk, &first);
+        let dir = worktree(&desk, &first);
+        desk.sandbox.put(dir.join("new"), &a);
+        let git = |args: &[&str]| desk.sandbox.run("git").cwd(&dir).args(args).run().success();
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "-m", "My work"]);
+        let sha = git(&["rev-parse", "HEAD"]).trim().to_owned();
+        let made = ["create", "--prompt", "x", "--name", &b, "--base", &a, "--json"];
+        let second = desk.wtmag(&made).json()["worker"]["id"].as_str().unwrap().to_owned();
+        settle(&desk, &second);
+        let ends = [&first, &second].map(|id| desk.start(&["cleanup", id])).map(Running::end);
+        let mut codes = ends.each_ref().map(|(code, _)| *code);
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 1], "{ends:?}");
+        assert!(ends.iter().any(|(_, said)| said.contains("My work")), "{ends:?}");
+        assert_ne!(desk.git(&["for-each-ref", "--contains", &sha]), "");
+    }
+}
+
+/// As in a hook or an alias of git.
+#[test]
+fn what_git_says_of_the_callers_repository_is_not_believed() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    desk.sandbox.put(worktree(&desk, &id).join("new"), "x");
+    let git_dir = desk.dir.join(".git");
+    for (name, value) in [
+        ("GIT_WORK_TREE", desk.dir.clone()),
+        ("GIT_DIR", git_dir.clone()),
+        ("GIT_INDEX_FILE", git_dir.join("index")),
+        ("GIT_NAMESPACE", "strange".into()),
+    ] {
+        let said = desk.run(&["cleanup", &id]).env(name, value).run().failure(1);
+        assert!(said.contains("| untracked `new`"), "{name}: {said}");
+        assert!(!said.contains("its window is closed"), "{name}: {said}");
+    }
 }
 
 #[test]
@@ -134,6 +182,153 @@ fn it_works_from_a_popup_over_the_workers_window() {
     tmux.run(["display-popup", "-c", client, "-d", &dir, "-E", &line]);
     eventually(SOON, "the worker to go", || desk.list(&["--all"]).is_empty().then_some(()));
     assert_eq!(desk.traces(), before);
+}
+
+#[test]
+fn a_lock_is_seen_before_the_window_is_closed() {
+    let desk = Desk::new();
+    let before = desk.traces();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id).display().to_string();
+    desk.git(&["worktree", "lock", "--reason", "on a stick", &dir]);
+    let said = desk.wtmag(&["cleanup", &id]).failure(1);
+    assert!(said.contains("| a lock on the worktree: on a stick"), "{said}");
+    assert_eq!(desk.list(&[])[0]["state"]["state"], "idle");
+    let ran = desk.wtmag(&["cleanup", &id, "--force"]);
+    assert!(ran.stderr.contains("dropping a lock on the worktree: on a stick"), "{ran}");
+    ran.success();
+    assert_eq!(desk.traces(), before);
+}
+
+#[test]
+fn what_fails_after_the_window_says_what_is_left_and_what_to_do() {
+    let desk = Desk::new();
+    desk.sandbox.put(
+        "config/worktrunk/config.toml",
+        "pre-remove = \"echo the database is busy >&2; exit 3\"\n",
+    );
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id);
+    let said = desk.wtmag(&["cleanup", &id]).failure(1);
+    let kept = format!("its window is closed and its worktree `{}` is kept", dir.display());
+    for want in [&kept, "the database is busy", &format!("`wtmag cleanup {id}` goes on")] {
+        assert!(said.contains(want), "{want}: {said}");
+    }
+    assert!(dir.exists());
+    desk.sandbox.put("config/worktrunk/config.toml", "");
+    desk.wtmag(&["cleanup", &id]).success();
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_program_in_another_pane_of_the_window_is_a_reason_to_refuse() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let tmux = desk.sandbox.tmux();
+    let window = tmux.run(["list-windows", "-t", "=main", "-F", "#{window_id} #{@wtmag_id}"]);
+    let window =
+        window.lines().find_map(|it| it.strip_suffix(&format!(" {id}"))).unwrap().to_owned();
+    // Wherever it works: its terminal would be gone.
+    let pane = tmux.run(["split-window", "-d", "-P", "-F", "#{pane_id}", "-t", &window, "-c", "/"]);
+    tmux.type_text(&pane, "sleep 600\n");
+    eventually(SOON, "the program", || {
+        (tmux.show(&pane, "#{pane_current_command}") == "sleep").then_some(())
+    });
+    let said = desk.wtmag(&["cleanup", &id]).failure(1);
+    assert!(said.contains("(`sleep`) runs in another pane of its window"), "{said}");
+    tmux.run(["send-keys", "-t", pane.trim(), "C-c"]);
+    eventually(SOON, "the shell", || {
+        (tmux.show(&pane, "#{pane_current_command}") != "sleep").then_some(())
+    });
+    desk.wtmag(&["cleanup", &id]).success();
+}
+
+#[test]
+fn the_question_is_given_up_by_ctrl_c() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id).display().to_string();
+    let tmux = desk.sandbox.tmux();
+    let pane = tmux.run(["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "main:", "-c", &dir]);
+    tmux.type_text(&pane, &format!("{} cleanup; echo code $?\n", env!("CARGO_BIN_EXE_wtmag")));
+    tmux.wait_for_text(&pane, &format!("Drop {id}"));
+    tmux.run(["send-keys", "-t", pane.trim(), "C-c"]);
+    tmux.wait_for_text(&pane, "code 130");
+    assert_eq!(desk.list(&[]).len(), 1);
+}
+
+/// The hub has been told; who waits for it need not.
+#[test]
+fn the_wait_is_given_up_by_ctrl_c_and_the_hub_goes_on() {
+    let desk = Desk::new();
+    let before = desk.traces();
+    let gate = desk.sandbox.path("gate");
+    let hook = format!("until test -e {}; do sleep 0.05; done", gate.display());
+    desk.sandbox.put("config/worktrunk/config.toml", format!("pre-remove = \"{hook}\"\n"));
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let running = desk.start(&["cleanup", &id]);
+    desk.wtmag(&["wait", &id, "--until", "lost", "--timeout", "20"]).success();
+    running.signal(Signal::SIGINT);
+    let (code, said) = running.end();
+    assert!(code == 130 && said.contains("the hub goes on"), "{code}: {said}");
+    desk.sandbox.put(&gate, "");
+    eventually(SOON, "the worker to go", || desk.list(&["--all"]).is_empty().then_some(()));
+    assert_eq!(desk.traces(), before);
+}
+
+/// As when the hub was killed in the middle and somebody was quicker than its successor.
+#[test]
+fn a_new_worktree_of_the_same_name_is_not_removed() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id);
+    desk.wtmag(&["hub", "stop"]).success();
+    let find =
+        desk.sandbox.run("find").args(["state", "-name", "hub.db"]).cwd(desk.sandbox.path(""));
+    let db = rusqlite::Connection::open(desk.sandbox.path(find.run().success().trim())).unwrap();
+    let doc: String = db.query_row("SELECT doc FROM workers", [], |row| row.get(0)).unwrap();
+    drop(db);
+    let mut worker: serde_json::Value = serde_json::from_str(&doc).unwrap();
+    worker["created"] = "2020-01-01T00:00:00Z".into();
+    let cleanup = serde_json::json!({"id": id, "force": false, "keep_branch": false, "env": []});
+    let job = serde_json::json!({"cleanup": cleanup, "worker": worker}).to_string();
+    let done = desk.run(&["cleanup", "--finish"]).input(job.as_str()).run().json();
+    assert_eq!(
+        (&done["worktree_removed"], &done["branch_deleted"]),
+        (&false.into(), &false.into())
+    );
+    assert!(done["notes"][0].as_str().unwrap().contains("another worker's by now"), "{done}");
+    assert!(dir.exists());
+}
+
+#[test]
+fn a_worktree_that_was_there_before_stays_with_what_is_in_it() {
+    let desk = Desk::new();
+    let dir = desk.sandbox.path("src/mine");
+    desk.git(&["worktree", "add", "--quiet", "-b", "topic", &dir.display().to_string()]);
+    desk.sandbox.put(dir.join("draft"), "x");
+    desk.sandbox.put(dir.join(".wtmag/notes"), "mine");
+    let before = desk.traces();
+    let made =
+        desk.wtmag(&["create", "--prompt", "x", "--name", "topic", "--reuse", "--json"]).json();
+    let id = made["worker"]["id"].as_str().unwrap();
+    settle(&desk, id);
+    assert!(dir.join(".wtmag/prompt.md").exists());
+    let ran = desk.wtmag(&["cleanup", id]);
+    assert!(ran.stderr.contains("was there before the worker: kept"), "{ran}");
+    assert!(ran.success().contains("worktree kept, branch topic kept"));
+    assert_eq!(desk.traces(), before);
+    let left = |name: &str| dir.join(name).exists();
+    assert!(left("draft") && left(".wtmag/notes") && !left(".wtmag/prompt.md"));
+    assert!(desk.list(&["--all"]).is_empty());
+    // Free for the next one.
+    desk.wtmag(&["create", "--prompt", "x", "--name", "topic", "--reuse"]).success();
 }
 
 #[test]

@@ -292,4 +292,30 @@ fn a_branch_that_is_there_is_gone_on_with_when_asked() {
     let again = desk.wtmag(&[&args[..], &["--reuse", "--json"]].concat()).json();
     assert_eq!((&again["worker"]["id"], &again["worktree_made"]), (&id.into(), &false.into()));
     assert_eq!(desk.list(&["--all"]).len(), 1);
+    // It was made for the first one: no worktree of the user's own.
+    let done = desk.wtmag(&["cleanup", id, "--force", "--json"]).json();
+    assert_eq!(done["worktree_removed"], true, "{done}");
+}
+
+#[test]
+fn a_terminal_is_told_that_the_prompt_is_read_from_it() {
+    let desk = Desk::new();
+    let tmux = desk.sandbox.tmux();
+    let dir = desk.dir.display().to_string();
+    let pane = tmux.run(["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "main:", "-c", &dir]);
+    let line = format!("{} create --dry-run --prompt -\n", env!("CARGO_BIN_EXE_wtmag"));
+    tmux.type_text(&pane, &line);
+    tmux.wait_for_text(&pane, "reading the prompt from here");
+    tmux.type_text(&pane, "Make it blue\n");
+    tmux.run(["send-keys", "-t", pane.trim(), "C-d"]);
+    tmux.wait_for_text(&pane, "prompt-make-it-blue");
+}
+
+#[test]
+fn a_directory_that_is_gone_is_named_as_the_reason() {
+    let desk = Desk::new();
+    let program = env!("CARGO_BIN_EXE_wtmag");
+    let script = format!("mkdir gone && cd gone && rmdir ../gone && {program} create --prompt x");
+    let said = desk.sandbox.run("sh").args(["-c", &script]).run().failure(1);
+    assert!(said.contains("the current directory cannot be found"), "{said}");
 }

@@ -78,6 +78,23 @@ fn after_kill_9_the_next_create_undoes_it() {
 }
 
 #[test]
+fn after_kill_9_a_list_undoes_it_too() {
+    let desk = Desk::new();
+    let running = slow_hook(&desk);
+    let before = desk.traces();
+    let create = desk.start(&["create", "--prompt", "x"]);
+    eventually(SOON, "the hook", || running.exists().then_some(()));
+    create.signal(Signal::SIGKILL);
+    assert_eq!(create.end().0, -1);
+    let hook = std::fs::read_to_string(&running).unwrap();
+    desk.sandbox.run("kill").arg(hook.trim()).run().success();
+    let listed = desk.wtmag(&["list"]);
+    assert!(listed.stderr.contains("note: undoing what is left of prompt-x"), "{listed}");
+    assert_eq!(desk.traces(), before);
+    assert_eq!(desk.wtmag(&["list"]).stderr, "");
+}
+
+#[test]
 fn ctrl_c_after_the_commit_point_only_stops_waiting() {
     let desk = Desk::new();
     let create = desk.start(&["create", "--prompt", "x", "--agent", "late"]);

@@ -161,6 +161,7 @@ impl Crew {
             git_dir: worktree.join(".git"),
             worktree,
             branch_made: false,
+            worktree_made: true,
             base: None,
             source: Source::Prompt { title: name.into() },
             kind: Kind::Implementation,

@@ -57,6 +57,30 @@ fn unpushed_commits_are_no_base_for_new_work() {
 }
 
 #[test]
+fn the_default_branch_by_its_name_is_taken_as_it_is_here() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let pushed = tip(&dir, "HEAD");
+        check(&lab, &dir, "main", ("main", &pushed, PickedFrom::Fetched)).await;
+        let mine = commit(&dir, "mine.txt", "not yet");
+        check(&lab, &dir, "main", ("main", &mine, PickedFrom::LocalBranch)).await;
+        check(&lab, &dir, "origin/main", ("origin/main", &pushed, PickedFrom::Fetched)).await;
+    });
+}
+
+#[test]
+fn no_answer_is_shared_that_is_older_than_what_is_known_here() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        picked(&lab, &dir, Start::Default).await.unwrap();
+        let pushed = lab.push("blog", "main", "two");
+        git(&dir, ["fetch", "-q", "origin"]);
+        let want = Base { name: "main".to_owned(), sha: pushed, fresh: true };
+        assert_eq!(picked(&lab, &dir, Start::Default).await.unwrap().base, want);
+    });
+}
+
+#[test]
 fn one_fetch_serves_everybody_for_some_seconds() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");

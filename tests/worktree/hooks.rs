@@ -135,13 +135,14 @@ fn a_hook_of_git_that_fails_leaves_nothing() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let hook = dir.join(".git/hooks/post-checkout");
-        put(&hook, "#!/bin/sh\necho bad luck >&2\nexit 1\n");
+        put(&hook, "#!/bin/sh\necho bad luck >&2\necho more >&2\nexit 1\n");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(&hook, mode).unwrap();
         let before = traces(&dir);
         for tool in [GIT, lab.wt().await] {
             let failed = lab.create(&dir, &tool, &new("work")).await;
-            assert!(matches!(failed, Err(Error::Failed { .. })), "{failed:?}");
+            let Err(Error::Failed { said, .. }) = &failed else { panic!("{failed:?}") };
+            assert!(said.contains("bad luck"), "{said}");
             assert_eq!(traces(&dir), before);
         }
     });

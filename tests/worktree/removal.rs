@@ -6,7 +6,7 @@ use std::{
 };
 
 use wtmag::git::{
-    BranchEnd, Doomed, Error, Hooks, Made, Order, Removal, Removed, Repo, Tool, remove,
+    BranchEnd, Doomed, Error, Hooks, Made, Order, Removal, Removed, Repo, RepoLock, Tool, remove,
 };
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, traces};
@@ -25,7 +25,11 @@ fn removal(made: &Made) -> Removal {
 
 async fn removed(lab: &Lab, dir: &Path, tool: &Tool, it: &Removal) -> Result<Removed, Error> {
     let repo = Repo::discover(dir).unwrap();
-    lab.run(async |run| remove(&repo, tool, it, run).await).await
+    lab.run(async |run| {
+        let lock = RepoLock::acquire(&repo, run).await?;
+        remove(&repo, &lock, tool, it, run).await
+    })
+    .await
 }
 
 fn gone() -> Removed {
@@ -253,6 +257,23 @@ fn force_goes_on_where_worktrunk_cannot() {
         assert!(matches!(failed, Err(Error::Failed { program: "wt", .. })), "{failed:?}");
         let it = Removal { force: true, ..it };
         assert_eq!(removed(&lab, &dir, &wt, &it).await.unwrap(), gone());
+    });
+}
+
+#[test]
+fn a_repository_with_a_separate_git_dir_is_left_to_git() {
+    alone(async |lab: Lab| {
+        let server = lab.server("blog");
+        let (dir, git_dir) = (lab.root.join("src/blog"), lab.root.join("elsewhere/blog.git"));
+        fs::create_dir_all(git_dir.parent().unwrap()).unwrap();
+        let separate = format!("--separate-git-dir={}", git_dir.display());
+        let (server, to) = (server.to_str().unwrap(), dir.to_str().unwrap());
+        git(&lab.root, ["clone", "-q", &separate, server, to]);
+        let wt = lab.wt().await;
+        let made = lab.create(&dir, &wt, &new("work")).await.unwrap();
+        assert_eq!(removed(&lab, &dir, &wt, &removal(&made)).await.unwrap(), gone());
+        let news = lab.news();
+        assert!(news.iter().any(|it| it.starts_with("using plain git worktrees")), "{news:?}");
     });
 }
 

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use wtmag::git::{Loss, Made, Repo, Subject, losses};
+use wtmag::git::{Error, Loss, Losses, Made, Repo, RepoLock, Subject, losses};
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip};
 
@@ -19,10 +19,19 @@ async fn lost(lab: &Lab, dir: &Path, made: &Made) -> Vec<String> {
 
 async fn found(lab: &Lab, dir: &Path, made: &Made, known: &[u32]) -> Vec<Loss> {
     let repo = Repo::discover(dir).unwrap();
-    let subject = Subject { path: &made.path, branch: Some(&made.branch), known };
-    let losses = lab.run(async |run| losses(&repo, &subject, run).await).await.unwrap();
+    let subject =
+        Subject { path: &made.path, git_dir: &made.git_dir, branch: Some(&made.branch), known };
+    let losses = look(lab, &repo, &subject).await.unwrap();
     assert_eq!(losses.tip, Some(tip(dir, &format!("refs/heads/{}", made.branch))));
     losses.list
+}
+
+async fn look(lab: &Lab, repo: &Repo, subject: &Subject<'_>) -> Result<Losses, Error> {
+    lab.run(async |run| {
+        let lock = RepoLock::acquire(repo, run).await?;
+        losses(repo, &lock, subject, run).await
+    })
+    .await
 }
 
 async fn work(lab: &Lab, dir: &Path) -> Made {
@@ -140,9 +149,157 @@ fn work_in_a_submodule_is_work() {
         git(&made.path, ["push", "-q", "origin", "work"]);
         assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
         put(&made.path.join("lib/a.txt"), "changed");
-        assert_eq!(lost(&lab, &dir, &made).await, ["uncommitted changes in `lib`"]);
-        commit(&made.path.join("lib"), "new.txt", "unpushed");
-        assert_eq!(lost(&lab, &dir, &made).await, ["uncommitted changes in `lib`"]);
+        let want = [
+            "uncommitted changes in `lib`",
+            "in the submodule `lib`: uncommitted changes in `a.txt`",
+        ];
+        assert_eq!(lost(&lab, &dir, &made).await, want);
+        let sha = commit(&made.path.join("lib"), "new.txt", "unpushed");
+        let unpushed = format!(
+            "in the submodule `lib`: commits that are nowhere else: `{} new.txt: unpushed`",
+            short(&sha)
+        );
+        assert_eq!(lost(&lab, &dir, &made).await, ["uncommitted changes in `lib`", &unpushed]);
+    });
+}
+
+/// The commit that names it is pushed; the commit that is named is not.
+#[test]
+fn commits_that_only_a_submodule_has_are_named_wherever_its_repository_lies() {
+    alone(async |lab: Lab| {
+        let (lib, inner) = (lab.server("lib"), lab.server("inner"));
+        let add = |dir: &Path, server: &Path, name: &str| {
+            git(dir, ["submodule", "--quiet", "add", server.to_str().unwrap(), name]);
+        };
+        let pusher = lab.pusher("lib");
+        add(&pusher, &inner, "deep/inner");
+        git(&pusher, ["commit", "-qm", "inner"]);
+        git(&pusher, ["push", "-q"]);
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        add(&made.path, &lib, "lib");
+        git(&made.path, ["submodule", "--quiet", "update", "--init", "--recursive"]);
+        commit(&made.path, "one.txt", "uses lib");
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+        let deep = made.path.join("lib/deep/inner");
+        git(&deep, ["checkout", "-q", "--detach"]);
+        let sha = commit(&deep, "new.txt", "x");
+        commit(&made.path.join("lib"), "b.txt", "x");
+        git(&made.path.join("lib"), ["push", "-q"]);
+        commit(&made.path, "two.txt", "uses more of lib");
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        let named = format!("commits that are nowhere else: `{} new.txt: x`", short(&sha));
+        let want = [format!("in the submodule `lib/deep/inner`: {named}")];
+        assert_eq!(lost(&lab, &dir, &made).await, want);
+        // Its files are gone, its repository is not.
+        git(&made.path, ["submodule", "--quiet", "deinit", "-f", "lib"]);
+        let want = [format!("in the submodule `lib/deep/inner`: {named}")];
+        assert_eq!(lost(&lab, &dir, &made).await, want);
+        fs::remove_dir_all(&made.path).unwrap();
+        assert_eq!(lost(&lab, &dir, &made).await, want);
+    });
+}
+
+#[test]
+fn stashes_and_new_files_of_a_submodule_are_named() {
+    alone(async |lab: Lab| {
+        let lib = lab.server("lib");
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        git(&made.path, ["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
+        git(&made.path, ["commit", "-qm", "lib"]);
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        git(&lab.root, ["config", "--global", "status.showUntrackedFiles", "no"]);
+        git(&lab.root, ["config", "--global", "diff.ignoreSubmodules", "all"]);
+        put(&made.path.join("lib/a.txt"), "changed");
+        git(&made.path.join("lib"), ["stash", "push", "-q", "-m", "for later"]);
+        put(&made.path.join("lib/new.txt"), "x");
+        let got = lost(&lab, &dir, &made).await;
+        let want = ["untracked `new.txt`", "stashed work: `On main: for later`"];
+        for want in want.map(|it| format!("in the submodule `lib`: {it}")) {
+            assert!(got.contains(&want), "{got:?}");
+        }
+    });
+}
+
+/// A tag that was fetched looks like one that was made here, so the remote is asked.
+#[test]
+fn a_commit_of_a_submodule_that_only_a_tag_has_is_asked_for() {
+    alone(async |lab: Lab| {
+        let lib = lab.server("lib");
+        let pusher = lab.pusher("lib");
+        git(&pusher, ["checkout", "-q", "--detach"]);
+        commit(&pusher, "built.txt", "x");
+        git(&pusher, ["tag", "-a", "-m", "one", "v1"]);
+        git(&pusher, ["push", "-q", "origin", "v1"]);
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        git(&made.path, ["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
+        git(&made.path.join("lib"), ["checkout", "-q", "v1"]);
+        commit(&made.path, "one.txt", "uses lib");
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+        commit(&made.path.join("lib"), "mine.txt", "x");
+        git(&made.path.join("lib"), ["tag", "v2"]);
+        commit(&made.path, "two.txt", "uses more");
+        git(&made.path, ["push", "-q", "origin", "work"]);
+        let got = lost(&lab, &dir, &made).await;
+        assert!(got.len() == 1 && got[0].contains("mine.txt"), "{got:?}");
+    });
+}
+
+#[test]
+fn the_main_worktree_is_refused_before_anything_else() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let repo = Repo::discover(&dir).unwrap();
+        let git_dir = dir.join(".git");
+        let subject = Subject { path: &dir, git_dir: &git_dir, branch: None, known: &[] };
+        let refused = look(&lab, &repo, &subject).await;
+        assert!(matches!(refused, Err(Error::MainWorktree { .. })), "{refused:?}");
+    });
+}
+
+#[test]
+fn a_lock_is_named() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        git(&dir, ["worktree", "lock", made.path.to_str().unwrap()]);
+        let want = ["a lock on the worktree: no reason given"];
+        assert_eq!(lost(&lab, &dir, &made).await, want);
+    });
+}
+
+/// What the user told git not to look at is looked at before it is deleted.
+#[test]
+fn no_setting_hides_work() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        commit(&dir, "b.txt", "one");
+        commit(&dir, "c.txt", "one");
+        git(&dir, ["push", "-q", "origin", "main"]);
+        let made = work(&lab, &dir).await;
+        for (name, value) in [
+            ("status.showUntrackedFiles", "no"),
+            ("core.checkStat", "minimal"),
+            ("core.trustctime", "false"),
+            ("core.ignoreStat", "true"),
+            ("core.untrackedCache", "true"),
+        ] {
+            git(&lab.root, ["config", "--global", name, value]);
+        }
+        git(&made.path, ["update-index", "--assume-unchanged", "a.txt"]);
+        git(&made.path, ["update-index", "--skip-worktree", "b.txt", "c.txt"]);
+        // As in a sparse checkout: nothing is there, and nothing is missed.
+        fs::remove_file(made.path.join("c.txt")).unwrap();
+        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
+        put(&made.path.join("a.txt"), "changed");
+        put(&made.path.join("b.txt"), "changed");
+        put(&made.path.join("new.txt"), "x");
+        let want = ["uncommitted changes in `a.txt`, `b.txt`", "untracked `new.txt`"];
+        assert_eq!(lost(&lab, &dir, &made).await, want);
     });
 }
 
@@ -180,7 +337,6 @@ fn a_push_that_left_no_ref_behind_is_asked_for() {
         commit(&made.path, "one.txt", "1");
         assert_eq!(lost(&lab, &dir, &made).await.len(), 1);
         git(&made.path, ["push", "-q", "origin", "work"]);
-        fs::remove_file(dir.join(".git/wtmag/fetched.json")).unwrap();
         assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
         commit(&made.path, "two.txt", "2");
         assert_eq!(lost(&lab, &dir, &made).await.len(), 1);
@@ -206,8 +362,9 @@ fn a_branch_that_stays_loses_no_commits() {
         let made = work(&lab, &dir).await;
         commit(&made.path, "one.txt", "1");
         let repo = Repo::discover(&dir).unwrap();
-        let subject = Subject { path: &made.path, branch: None, known: &[] };
-        let found = lab.run(async |run| losses(&repo, &subject, run).await).await.unwrap();
+        let subject =
+            Subject { path: &made.path, git_dir: &made.git_dir, branch: None, known: &[] };
+        let found = look(&lab, &repo, &subject).await.unwrap();
         assert_eq!((found.list, found.tip), (vec![], None));
     });
 }
@@ -271,7 +428,6 @@ fn a_squash_merge_is_not_refused_for_ever() {
             git(&made.path, ["push", "-q", "-f", "origin", "work"]);
             squash(&lab, before, after);
             git(&dir, ["update-ref", "-d", "refs/remotes/origin/work"]);
-            fs::remove_file(dir.join(".git/wtmag/fetched.json")).unwrap();
             assert_eq!(lost(&lab, &dir, &made).await, [""; 0], "case {n}");
             commit(&made.path, "three.txt", "not merged");
             let still = lost(&lab, &dir, &made).await;
@@ -280,7 +436,6 @@ fn a_squash_merge_is_not_refused_for_ever() {
             git(&dir, ["branch", "-q", "-D", "work"]);
             // The next case's main must differ from this one's.
             lab.push("blog", "main", &format!("case {n}"));
-            fs::remove_file(dir.join(".git/wtmag/fetched.json")).unwrap();
         }
     });
 }
@@ -301,7 +456,6 @@ fn a_rebase_merge_is_not_refused_for_ever() {
         commit(&pusher, "two.txt", "rewritten");
         git(&pusher, ["push", "-q", "origin", "main", ":work"]);
         git(&dir, ["update-ref", "-d", "refs/remotes/origin/work"]);
-        fs::remove_file(dir.join(".git/wtmag/fetched.json")).unwrap();
         assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
     });
 }

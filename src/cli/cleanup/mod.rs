@@ -1,10 +1,9 @@
 //! `wtmag cleanup`: looks whether anything would be lost, then has the hub do it.
 mod finish;
+mod panes;
 
 use std::{
-    ffi::OsString,
-    io::{self, BufRead as _, IsTerminal as _},
-    path::Path,
+    io::{self, IsTerminal as _},
     process::ExitCode,
     time::Duration,
 };
@@ -12,23 +11,25 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Context, Failure,
+    Context, Failure, leftovers,
+    outcome::interrupt,
     progress::Progress,
     resolve::{Enough, Target},
     unexpected,
 };
 use crate::{
-    client::Hub,
-    git::{self, Loss, Losses, News, Repo, Run, Subject},
-    model::{Answer, Ask, Cleanup, Turn, Worker},
-    proc::{Cancel, Cmd},
+    client::{self, Hub},
+    git::{self, Loss, Losses, News, Repo, RepoLock, Run, Subject},
+    model::{Answer, Ask, Cleanup, RefusalKind, Turn, Worker},
+    proc::Cancel,
 };
 
 /// Drop a worker: its window, its worktree and the branch that was made for it
 ///
 /// Refuses when something exists nowhere else, and names it: uncommitted and untracked files,
-/// commits that no remote and no other branch has, stashes made there, a running turn, programs at
-/// work in the worktree. A branch that was there before is kept. An open pull request stays open.
+/// commits that no remote and no other branch has (of submodules too), stashes made there, a running
+/// turn, programs at work in the worktree or in another pane of its window. A branch and a worktree
+/// that were there before are kept. An open pull request stays open.
 ///
 /// Without an ID: the worker in whose window or worktree this is called.
 ///
@@ -85,6 +86,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let worker = args.target.worker_or_own(context, &mut hub, Enough::Prefix).await?;
     let progress = Progress::new(&context.env);
     let cancel = context.cancel()?;
+    clear_leftovers(context, &mut hub, &progress, &cancel).await?;
     progress.step(format!("looking at what {} holds", worker.id));
     let losses = look(context, &worker, &args, &progress, &cancel).await?;
     drop(progress);
@@ -96,8 +98,22 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     if let Some(pr) = &worker.pr {
         context.say(&format!("note: its pull request stays as it is: {pr}"));
     }
-    confirm(context, &args, &worker)?;
-    drop_it(context, &mut hub, &args, &worker).await
+    confirm(context, &args, &worker, &cancel).await?;
+    drop_it(context, &mut hub, &args, &worker, &cancel).await
+}
+
+/// What a `create` that was killed left may be in the way, such as a lock of git's.
+async fn clear_leftovers(
+    context: &Context,
+    hub: &mut Hub,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let mut tell = |news: &News| progress.news(news);
+    let mut run = Run { cancel, tell: &mut tell };
+    let notes = leftovers::clear(&context.whereabouts()?, hub, &mut run).await?;
+    notes.iter().for_each(|it| progress.note(it));
+    Ok(())
 }
 
 /// Everything that would be lost with the worktree and, if it goes, the branch.
@@ -108,38 +124,21 @@ async fn look(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Losses, Failure> {
-    // A repository that is gone takes its worktrees with it: there is nothing left to lose.
-    if !worker.repo.exists() {
-        return Ok(Losses::default());
-    }
-    let repo = Repo::discover(&worker.repo)?;
-    let branch = (worker.branch_made && !args.keep_branch).then_some(worker.branch.as_str());
-    let known = known_processes(context, worker, cancel).await?;
-    let subject = Subject { path: &worker.worktree, branch, known: &known };
     let mut tell = |news: &News| progress.news(news);
     let mut run = Run { cancel, tell: &mut tell };
-    Ok(git::losses(&repo, &subject, &mut run).await?)
-}
-
-/// What may be in the worktree: the panes that go with its window, and the terminal we are called
-/// from.
-async fn known_processes(
-    context: &Context,
-    worker: &Worker,
-    cancel: &Cancel,
-) -> Result<Vec<u32>, Failure> {
-    let own = nix::unistd::getsid(None).ok().and_then(|it| u32::try_from(it.as_raw()).ok());
-    let mut known: Vec<u32> = own.into_iter().collect();
-    if !worker.place.gone {
-        let socket = context.whereabouts()?.tmux_socket;
-        let window = worker.place.window.to_string();
-        let server = [OsString::from("-N"), "-S".into(), socket.into(), "list-panes".into()];
-        let panes = ["-t".into(), window.into(), "-F".into(), "#{pane_pid}".into()];
-        let cmd = Cmd::new("tmux", Path::new("/")).args(server.iter().chain(&panes));
-        let listed = cmd.run(cancel).await?.stdout_text();
-        known.extend(listed.lines().filter_map(|it| it.parse::<u32>().ok()));
+    let panes = panes::look(context, worker, &run).await?;
+    // A repository that is gone takes its worktrees with it, and a worktree that stays keeps all.
+    let mut losses = Losses::default();
+    if worker.repo.exists() && worker.worktree_made {
+        let repo = Repo::discover(&worker.repo)?;
+        let branch = (worker.branch_made && !args.keep_branch).then_some(worker.branch.as_str());
+        let (path, git_dir) = (&worker.worktree, &worker.git_dir);
+        let subject = Subject { path, git_dir, branch, known: &panes.known };
+        let lock = RepoLock::acquire(&repo, &mut run).await?;
+        losses = git::losses(&repo, &lock, &subject, &mut run).await?;
     }
-    Ok(known)
+    losses.list.extend(panes.busy);
+    Ok(losses)
 }
 
 /// What would be lost, in words.
@@ -160,7 +159,12 @@ fn refusal(worker: &Worker, lost: &[String]) -> Failure {
 }
 
 /// Only who did not name the worker is asked.
-fn confirm(context: &Context, args: &Args, worker: &Worker) -> Result<(), Failure> {
+async fn confirm(
+    context: &Context,
+    args: &Args,
+    worker: &Worker,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
     if args.yes || args.target.given()?.is_some() {
         return Ok(());
     }
@@ -168,9 +172,10 @@ fn confirm(context: &Context, args: &Args, worker: &Worker) -> Result<(), Failur
         return Err(Failure::user(format!("this would drop `{}`, which was not named", worker.id))
             .hint(format!("`wtmag cleanup {}`, or pass --yes", worker.id)));
     }
-    context.ask_user(&format!("Drop {} ({})? [y/N] ", worker.id, worker.worktree.display()));
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
+    let what = if worker.worktree_made { "" } else { " but for its worktree" };
+    let path = worker.worktree.display();
+    context.ask_user(&format!("Drop {} ({path}){what}? [y/N] ", worker.id));
+    let line = context.read_line(cancel).await?;
     if ["y", "yes"].contains(&line.trim().to_lowercase().as_str()) {
         return Ok(());
     }
@@ -182,21 +187,9 @@ async fn drop_it(
     hub: &mut Hub,
     args: &Args,
     worker: &Worker,
+    cancel: &Cancel,
 ) -> Result<ExitCode, Failure> {
-    let vars = PASSED_ON
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), context.env.var(name)?.to_str()?.to_owned())));
-    let cleanup = Cleanup {
-        id: worker.id.clone(),
-        force: args.force,
-        keep_branch: args.keep_branch,
-        env: vars.collect(),
-    };
-    let progress = Progress::new(&context.env);
-    progress.step(format!("dropping {}", worker.id));
-    // In the worker's own window this is where we end, with the window; the hub goes on.
-    let answer = hub.ask_within(Ask::Cleanup(cleanup), LIMIT).await?;
-    drop(progress);
+    let answer = ask(context, hub, args, worker, cancel).await?;
     let Answer::CleanedUp { worktree_removed, branch_deleted, notes } = answer else {
         return Err(unexpected(&answer));
     };
@@ -209,8 +202,54 @@ async fn drop_it(
         return Ok(ExitCode::SUCCESS);
     }
     notes.iter().for_each(|it| context.say(&format!("note: {it}")));
-    let worktree = if worktree_removed { "worktree removed" } else { "no worktree to remove" };
+    let worktree = match worktree_removed {
+        true => "worktree removed",
+        false if worker.worktree.exists() => "worktree kept",
+        false => "no worktree to remove",
+    };
     let branch = if branch_deleted { "deleted" } else { "kept" };
     context.print(&format!("{}  {worktree}, branch {} {branch}\n", worker.id, worker.branch))?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn ask(
+    context: &Context,
+    hub: &mut Hub,
+    args: &Args,
+    worker: &Worker,
+    cancel: &Cancel,
+) -> Result<Answer, Failure> {
+    let id = &worker.id;
+    let vars = PASSED_ON
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), context.env.var(name)?.to_str()?.to_owned())));
+    let cleanup = Cleanup {
+        id: id.clone(),
+        force: args.force,
+        keep_branch: args.keep_branch,
+        env: vars.collect(),
+    };
+    let progress = Progress::new(&context.env);
+    progress.step(format!("dropping {id}"));
+    // In the worker's own window this is where we end, with the window; the hub goes on.
+    let asked = hub.ask_within(Ask::Cleanup(cleanup), LIMIT);
+    let answer = tokio::select! {
+        answer = asked => answer,
+        () = interrupt(cancel) => {
+            let hint = format!("the hub goes on; `wtmag events --worker {id}` tells what comes of it");
+            return Err(Failure::interrupted().hint(hint));
+        }
+    };
+    answer.map_err(|error| {
+        let is_half =
+            matches!(&error, client::Error::Refused(it) if it.kind == RefusalKind::NotNow);
+        let failure = Failure::from(error);
+        if is_half {
+            failure
+                .hint(format!("mend that, then `wtmag cleanup {id}` goes on"))
+                .hint(format!("`wtmag cleanup {id} --force` drops it all the same"))
+        } else {
+            failure
+        }
+    })
 }

@@ -73,7 +73,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", help_heading = "Place")]
     pub(super) project: Option<PathBuf>,
 
-    /// Start from this branch, tag or commit instead of the default branch
+    /// Start from this branch, with the commits that only you have, tag or commit instead of the
+    /// default branch as the remote has it
     #[arg(long, value_name = "REF", help_heading = "Worktree")]
     pub(super) base: Option<String>,
     /// Name of the new branch

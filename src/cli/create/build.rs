@@ -80,7 +80,7 @@ impl Job<'_> {
         };
         let made = git::make(&self.site.repo, &tool, &order, journal, &mut run).await?;
         // Before anything is written where another worker may be reading.
-        self.claim(hub, &made, journal).await?;
+        let is_ours = self.claim(hub, &made, journal).await?;
         if made.worktree_made {
             let base = made.base.as_ref().map(|it| it.name.as_str());
             let hooks = self.order.hooks;
@@ -88,7 +88,7 @@ impl Job<'_> {
         }
         let brief = self.brief(&templates, &made)?;
         git::exclude::write_brief(&made.path, &brief, journal)?;
-        let new = self.new_worker(&made)?;
+        let new = NewWorker { worktree_made: is_ours, ..self.new_worker(&made)? };
         if *self.cancel.borrow() {
             return Err(Failure::interrupted().into());
         }
@@ -123,21 +123,23 @@ impl Job<'_> {
         theirs.map(str::to_owned).or_else(|| is_ours.then(|| base.to_owned()))
     }
 
-    /// Takes the worktree for this worker. A record of a worker that is gone is no hindrance.
+    /// Takes the worktree for this worker, and says whether wtmag made it, now or for an earlier one. A
+    /// record of a worker that is gone is no hindrance.
     async fn claim(
         &self,
         hub: &mut Hub,
         made: &Made,
         journal: &mut Journal,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let ours = self.site.hub.state.root();
         let record = Record {
             worker: self.reserved.prepared.id.clone(),
             hub: ours.to_owned(),
             created: self.context.now(),
+            worktree_made: made.worktree_made,
         };
         let before = match record::claim(&made.git_dir, &record, journal) {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(made.worktree_made),
             Err(git::Error::Claimed { record }) => record,
             Err(error) => return Err(error.into()),
         };
@@ -153,7 +155,9 @@ impl Job<'_> {
             return Err(Failure::user(message).hint("clean that one up first"));
         }
         record::remove(&made.git_dir, &before.worker)?;
-        Ok(record::claim(&made.git_dir, &record, journal)?)
+        let worktree_made = made.worktree_made || before.worktree_made;
+        record::claim(&made.git_dir, &Record { worktree_made, ..record }, journal)?;
+        Ok(worktree_made)
     }
 
     fn new_worker(&self, made: &Made) -> Result<NewWorker, Failure> {
@@ -173,6 +177,7 @@ impl Job<'_> {
             worktree: made.path.clone(),
             git_dir: made.git_dir.clone(),
             branch_made: made.branch_made,
+            worktree_made: made.worktree_made,
             base: made.base.clone(),
             kind: source.kind(),
             source,

@@ -12,7 +12,11 @@ mod site;
 mod source;
 mod undo;
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    time::Duration,
+};
 
 use self::{
     build::{Created, Job},
@@ -23,10 +27,16 @@ use self::{
 use super::{
     Context, Failure,
     feed::Feed,
+    leftovers,
     outcome::{self, Outcome, Patience, interrupt},
     progress::Progress,
 };
-use crate::{client::Hub, model::WorkerId, proc::Cancel};
+use crate::{
+    client::Hub,
+    git::{News, Run},
+    model::WorkerId,
+    proc::Cancel,
+};
 
 pub(crate) use args::Args;
 
@@ -36,6 +46,9 @@ const DIALOG: Duration = Duration::from_secs(2);
 const ANSWERED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    if args.reads_stdin() && io::stdin().is_terminal() {
+        context.say("reading the prompt from here; Ctrl-D on a line of its own ends it");
+    }
     let order = args.check(io::stdin())?;
     let site = Site::find(context, &order)?;
     let cancel = context.cancel()?;
@@ -69,7 +82,11 @@ async fn make(
     progress.step("connecting to the hub");
     let mut hub =
         interruptible(cancel, async { Ok(Hub::connect_or_start(&site.hub).await?) }).await?;
-    undo::clear_leftovers(site, &mut hub, progress, cancel).await?;
+    let mut tell = |news: &News| progress.news(news);
+    let mut run = Run { cancel, tell: &mut tell };
+    for note in leftovers::clear(&site.hub, &mut hub, &mut run).await? {
+        progress.note(&note);
+    }
     // The hub refuses at once what the network would take seconds to bring.
     let reserving = reserve::reserve(&mut hub, site, order);
     let fetching = source::fetch(site, order, progress, cancel);

@@ -95,6 +95,11 @@ impl Args {
         })
     }
 
+    /// The prompt comes from standard input.
+    pub(super) fn reads_stdin(&self) -> bool {
+        self.prompt.as_deref() == Some("-")
+    }
+
     fn task(&self, stdin: impl Read) -> Result<(Task, Option<String>), Failure> {
         let task = match (self.github, self.github_type, &self.jira) {
             (Some(_), _, Some(_)) => {

@@ -1,5 +1,8 @@
 //! What an order meets: the repository, its settings, the agent, the place in tmux.
-use std::{path::Path, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{agent::Chosen, order::Order};
 use crate::{
@@ -22,11 +25,21 @@ pub(super) struct Site {
     pub(super) parent: Option<WorkerId>,
 }
 
+fn nowhere(error: io::Error) -> Failure {
+    Failure::user(format!("the current directory cannot be found: {error}"))
+        .hint("it may have been removed; `cd` to the repository, or pass `--project DIR` in full")
+}
+
 impl Site {
     /// Looks around; whatever is wrong with the order here is said now.
     pub(super) fn find(context: &Context, order: &Order) -> Result<Self, Failure> {
-        let cwd = std::env::current_dir()?;
-        let dir = order.project.as_ref().map_or(cwd.clone(), |it| cwd.join(it));
+        let dir = match &order.project {
+            Some(dir) if dir.is_absolute() => dir.clone(),
+            project => {
+                let cwd = std::env::current_dir().map_err(nowhere)?;
+                project.as_ref().map_or(cwd.clone(), |it| cwd.join(it))
+            }
+        };
         let repo = Repo::discover(&dir)?;
         if repo.home().to_str().is_none() {
             let message = format!("the path `{}` is no UTF-8", repo.home().display());

@@ -1,47 +1,12 @@
 //! Taking back what a `create` made that came to nothing: this one, or one that was killed.
-use super::{
-    build::{Broken, Created, Job},
-    site::Site,
-};
+use super::build::{Broken, Created, Job};
 use crate::{
-    cli::{Failure, progress::Progress, resolve},
+    cli::{Failure, progress::Progress},
     client::Hub,
-    git::{self, Journal, News, Run},
+    git::{Journal, News, Run},
     model::Ask,
-    proc::{self, Cancel},
+    proc,
 };
-
-/// Undoes what creates left behind that were killed before their commit point.
-pub(super) async fn clear_leftovers(
-    site: &Site,
-    hub: &mut Hub,
-    progress: &Progress,
-    cancel: &Cancel,
-) -> Result<(), Failure> {
-    let mut tell = |news: &News| progress.news(news);
-    let mut run = Run { cancel, tell: &mut tell };
-    let leftovers = git::leftovers(&site.hub.state.creates(), &mut run).await?;
-    if leftovers.is_empty() {
-        return Ok(());
-    }
-    let workers = resolve::present(hub).await?;
-    for leftover in leftovers {
-        let path = leftover.worktree().map(std::path::Path::to_owned);
-        let is_worker = workers.iter().any(|it| Some(&it.worktree) == path.as_ref());
-        if is_worker {
-            leftover.forget()?;
-            continue;
-        }
-        let branch = leftover.branch().unwrap_or("a worker").to_owned();
-        progress.step(format!("undoing what is left of {branch}"));
-        match leftover.undo(&mut run).await {
-            Ok(undone) => undone.kept.iter().for_each(|it| progress.note(&format!("kept {it}"))),
-            // It stays written down; this worker does not depend on it.
-            Err(error) => progress.note(&format!("could not undo {branch}: {error}")),
-        }
-    }
-    Ok(())
-}
 
 /// The worker, or everything as it was before.
 pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
@@ -79,6 +44,6 @@ async fn undo(progress: &Progress, journal: Journal, failure: Failure) -> Failur
         }),
         Err(error) => failure
             .hint(format!("not everything could be undone: {error}"))
-            .hint("the next `wtmag create` tries again"),
+            .hint("the next `wtmag list` tries again"),
     }
 }

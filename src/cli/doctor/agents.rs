@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, ffi::OsStr, path::Path};
 use super::{Doctor, Finding};
 use crate::{
     agents::{GENERIC, Profile},
-    cli::{Failure, settings},
+    cli::{
+        Failure,
+        settings::{self, FoundProfile},
+    },
     config::Agent,
 };
 
@@ -28,7 +31,12 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     let mut missing = BTreeSet::new();
     for (name, agent) in &loaded.config.agents.by_name {
         let found_profile = settings::profile(&doctor.context.env, name, agent);
-        let profile = found_profile.map(|it| it.profile).map_err(|failure| broken(&failure));
+        // Of his own the user knows best what it was written from.
+        let known = |it: FoundProfile| Profile {
+            verified: it.profile.verified || it.text.is_some(),
+            ..it.profile
+        };
+        let profile = found_profile.map(known).map_err(|failure| broken(&failure));
         let found = find(doctor, &shell, agent).await;
         if found == Found::No && name != default {
             missing.insert(name.as_str());

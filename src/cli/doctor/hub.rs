@@ -1,12 +1,11 @@
 //! The hub, its files, and what dead commands left behind.
 use std::{
     fs,
-    io::Read as _,
     path::Path,
     time::{Duration, SystemTime},
 };
 
-use super::{Doctor, Finding};
+use super::{Doctor, Finding, store};
 use crate::{
     client::{Error, Hub, Whereabouts},
     git,
@@ -20,6 +19,17 @@ pub(super) struct HubCheck {
     pub(super) workers: Option<Vec<WorkerId>>,
 }
 
+/// How the hub does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// It answers.
+    Well,
+    /// It is there and does not.
+    Deaf,
+    /// None runs: its files are nobody's.
+    None,
+}
+
 /// How long the hub may take: a doctor does not wait for the ill.
 const LIMIT: Duration = Duration::from_secs(5);
 /// A report that has waited this long in the spool of a running hub is not going to be read.
@@ -31,22 +41,41 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> HubCheck {
     let Some(at) = &doctor.at else { return HubCheck { findings: Vec::new(), workers: None } };
     let mut findings = Vec::new();
     let mut workers = None;
+    let mut state = Life::Deaf;
     match ask(at).await {
         Ok((status, known)) => {
+            state = Life::Well;
             findings.extend(status_findings(&status));
             workers = Some(known.iter().map(|it| it.id.clone()).collect());
         }
         Err(Error::NotRunning) => {
+            state = Life::None;
             findings.push(Finding::ok("no hub runs; the first command that needs one starts it"));
             findings.extend(unwatched(doctor, at).await);
         }
-        Err(error) => findings.push(Finding::problem(error.to_string()).advice(
-            "`wtmag hub logs` may say why; `wtmag hub stop` and any command start it anew",
-        )),
+        Err(error) => {
+            let pid = at.hub_file().ok().flatten().map(|it| it.pid);
+            findings.push(silent(doctor, &error, pid).await);
+        }
     }
-    findings.extend(store_findings(at, workers.is_some()));
+    findings.extend(store_findings(at, state));
     findings.extend(leftovers(doctor, at).await);
     HubCheck { findings, workers }
+}
+
+/// A hub that does not answer cannot be asked to leave either.
+async fn silent(doctor: &Doctor<'_>, error: &Error, pid: Option<u32>) -> Finding {
+    let finding = Finding::problem(error.to_string());
+    let Some(pid) = pid else { return finding.advice("`wtmag hub logs` may say why") };
+    let state = doctor.ask("ps", &["-o", "stat=", "-p", &pid.to_string()]).await;
+    if state.is_ok_and(|it| it.stdout_text().trim_start().starts_with('T')) {
+        return finding
+            .advice(format!("process {pid} is stopped; to let it go on: kill -CONT {pid}"));
+    }
+    finding.advice(format!(
+        "`wtmag hub logs` may say why; `kill {pid}` ends it, and any command starts it anew; agents \
+         run on"
+    ))
 }
 
 async fn ask(at: &Whereabouts) -> Result<(HubStatus, Vec<Worker>), Error> {
@@ -102,13 +131,15 @@ async fn unwatched(doctor: &Doctor<'_>, at: &Whereabouts) -> Option<Finding> {
     })
 }
 
-fn store_findings(at: &Whereabouts, is_running: bool) -> Vec<Finding> {
+fn store_findings(at: &Whereabouts, hub: Life) -> Vec<Finding> {
     let root = at.state.root();
     if !root.exists() {
         return vec![Finding::ok("no workers have been made on this tmux server yet")];
     }
     let mut findings = Vec::new();
-    findings.extend(store_file(&at.state.hub_db()));
+    findings.extend(store::room(at));
+    let db = at.state.hub_db();
+    findings.extend(if hub == Life::None { store::whole(&db) } else { store::head(&db) });
     let logs = size(&at.state.log());
     if logs > LARGE {
         findings.push(Finding::note(format!(
@@ -117,6 +148,7 @@ fn store_findings(at: &Whereabouts, is_running: bool) -> Vec<Finding> {
             at.state.log().display()
         )));
     }
+    let is_running = hub == Life::Well;
     let waiting = spooled(&at.state.spool(), is_running);
     if waiting > 0 && is_running {
         findings.push(Finding::note(format!(
@@ -127,25 +159,6 @@ fn store_findings(at: &Whereabouts, is_running: bool) -> Vec<Finding> {
         findings.push(Finding::ok(format!("{waiting} reports of agents wait for the next hub")));
     }
     findings
-}
-
-/// The database is the hub's alone; its first bytes tell enough.
-fn store_file(path: &Path) -> Option<Finding> {
-    let shown = path.display();
-    let mut head = [0_u8; 16];
-    match fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)) {
-        Ok(()) if head == *b"SQLite format 3\0" => {
-            let size = fs::metadata(path).map_or(0, |it| it.len());
-            Some(Finding::ok(format!("store `{shown}`, {} KB", size >> 10)))
-        }
-        Ok(()) => Some(Finding::problem(format!("`{shown}` is no database")).advice(
-            "wtmag never writes over a store it cannot read: move the file away to start anew; \
-                 workers are found again by their windows",
-        )),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => None,
-        Err(error) => Some(Finding::problem(format!("`{shown}` cannot be read: {error}"))),
-    }
 }
 
 /// Reports that wait; of a running hub only those that have waited too long.
@@ -164,7 +177,7 @@ fn size(dir: &Path) -> u64 {
     entries.flatten().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
 }
 
-/// What `create` runs that were killed left: the next `create` undoes it.
+/// What `create` runs that were killed left: the next `create`, `cleanup` or `list` undoes it.
 async fn leftovers(doctor: &Doctor<'_>, at: &Whereabouts) -> Vec<Finding> {
     let dir = at.state.creates();
     if !dir.exists() {
@@ -181,29 +194,9 @@ async fn leftovers(doctor: &Doctor<'_>, at: &Whereabouts) -> Vec<Finding> {
                     |path| format!("`{}`", path.display()),
                 );
                 Finding::note(format!("a `create` that was killed left {what}"))
-                    .advice("the next `wtmag create` undoes it, unless a worker lives there")
+                    .advice("the next `wtmag list` undoes it, unless a worker lives there")
             })
             .collect(),
         Err(error) => vec![Finding::problem(format!("`{}`: {error}", dir.display()))],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::doctor::report::Mark;
-
-    #[test]
-    fn a_store_that_is_no_database_is_a_problem() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("hub.db");
-        assert_eq!(store_file(&path), None);
-        for (text, want) in
-            [("SQLite format 3\0rest", Mark::Ok), ("something else altogether", Mark::Problem)]
-        {
-            let mut file = fs::File::create(&path).unwrap();
-            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
-            assert_eq!(store_file(&path).unwrap().mark, want);
-        }
     }
 }

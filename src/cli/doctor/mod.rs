@@ -4,6 +4,7 @@ mod agents;
 mod hub;
 mod repo;
 mod report;
+mod store;
 mod tmux;
 mod tools;
 

@@ -15,7 +15,7 @@ pub(super) async fn check(doctor: &Doctor<'_>, workers: Option<&[WorkerId]>) -> 
         if repo.is_bare_layout() { "worktrees beside a bare repository" } else { "a clone" };
     let place = repo.home().display();
     let mut findings = vec![Finding::ok(format!("`{}`, {layout} at `{place}`", repo.project()))];
-    findings.extend(remotes(doctor, repo).await);
+    findings.extend(remotes(repo));
     if repo.is_bare_layout() {
         findings.extend(hidden_worktrees(doctor, repo));
     }
@@ -26,7 +26,7 @@ pub(super) async fn check(doctor: &Doctor<'_>, workers: Option<&[WorkerId]>) -> 
 
 /// A bare clone has no fetch refspec: `git fetch` brings nothing, and every branch of the remote is
 /// a local one that never moves.
-async fn remotes(doctor: &Doctor<'_>, repo: &Repo) -> Vec<Finding> {
+fn remotes(repo: &Repo) -> Vec<Finding> {
     let remotes = repo.remotes();
     if remotes.is_empty() {
         return vec![
@@ -34,15 +34,8 @@ async fn remotes(doctor: &Doctor<'_>, repo: &Repo) -> Vec<Finding> {
                 .advice("issues and pull requests need one"),
         ];
     }
-    let mut findings = Vec::new();
-    for remote in remotes {
-        let key = format!("remote.{remote}.fetch");
-        let found = git(doctor, repo.home(), &["config", "--get-all", &key]).await;
-        if found.is_none_or(|it| it.trim().is_empty()) {
-            findings.push(missing_refspec(repo.home(), &remote));
-        }
-    }
-    findings
+    let bare = remotes.iter().filter(|it| repo.brings_nothing(it));
+    bare.map(|it| missing_refspec(repo.home(), it)).collect()
 }
 
 fn missing_refspec(home: &Path, remote: &str) -> Finding {

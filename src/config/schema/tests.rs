@@ -127,7 +127,7 @@ fn a_wrong_type_or_value_is_an_error_at_its_place() {
     );
     check_fault(
         "agents.pi.args = ['-x', 1]",
-        "1:18: `agents.pi.args` must be an array of strings, not an array",
+        "1:25: `agents.pi.args` must be an array of strings, and has an integer in it",
     );
     check_fault(
         "agents.default = 'pi'",

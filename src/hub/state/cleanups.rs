@@ -92,7 +92,7 @@ impl State {
             |(_, it): &(&WorkerId, &UnderWay)| it.phase == Phase::Waiting && !it.tickets.is_empty();
         let ids: Vec<_> = self.cleanups.iter().filter(waiting).map(|(id, _)| id.clone()).collect();
         for id in ids {
-            self.cleanup_over(now, &id, Err(error.to_owned()), out);
+            self.cleanup_failed(now, &id, RefusalKind::Tmux, error, out);
         }
     }
 
@@ -120,7 +120,7 @@ impl State {
     fn not_closed(&mut self, now: Now, id: &WorkerId, error: String, out: &mut Vec<Effect>) {
         match self.cleanups.get_mut(id) {
             Some(it) if !matches!(self.link, Link::Up(_)) => it.phase = Phase::Waiting,
-            _ => self.cleanup_over(now, id, Err(error), out),
+            _ => self.cleanup_failed(now, id, RefusalKind::Tmux, &error, out),
         }
     }
 
@@ -131,27 +131,35 @@ impl State {
         outcome: Result<CleanedUp, String>,
         out: &mut Vec<Effect>,
     ) {
+        let done = match outcome {
+            Ok(done) => done,
+            Err(error) => {
+                return self.cleanup_failed(now, id, RefusalKind::NotNow, &error, out);
+            }
+        };
         let Some(UnderWay { tickets, .. }) = self.cleanups.remove(id) else { return };
         record(out, Record::CleanupOver(id.clone()));
-        match outcome {
-            Ok(done) => {
-                self.end_worker(now, id, (done.worktree_removed, done.branch_deleted), out);
-                for ticket in tickets {
-                    let CleanedUp { worktree_removed, branch_deleted, notes } = done.clone();
-                    answer(
-                        out,
-                        ticket,
-                        Answer::CleanedUp { worktree_removed, branch_deleted, notes },
-                    );
-                }
-            }
-            Err(error) => {
-                let what = Happened::CleanupFailed { error: error.clone() };
-                self.log(now, out, Some(id), what);
-                for ticket in tickets {
-                    refuse(out, ticket, Refusal::new(RefusalKind::NotNow, error.clone()));
-                }
-            }
+        self.end_worker(now, id, (done.worktree_removed, done.branch_deleted), out);
+        for ticket in tickets {
+            let CleanedUp { worktree_removed, branch_deleted, notes } = done.clone();
+            answer(out, ticket, Answer::CleanedUp { worktree_removed, branch_deleted, notes });
+        }
+    }
+
+    /// `kind` says whether tmux kept the window, or what comes after the window was not done.
+    fn cleanup_failed(
+        &mut self,
+        now: Now,
+        id: &WorkerId,
+        kind: RefusalKind,
+        error: &str,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(UnderWay { tickets, .. }) = self.cleanups.remove(id) else { return };
+        record(out, Record::CleanupOver(id.clone()));
+        self.log(now, out, Some(id), Happened::CleanupFailed { error: error.to_owned() });
+        for ticket in tickets {
+            refuse(out, ticket, Refusal::new(kind, error));
         }
     }
 

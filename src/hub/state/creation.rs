@@ -320,6 +320,7 @@ fn worker_of(now: Now, prepare: &Prepare, new: NewWorker, place: Place) -> Worke
         git_dir: new.git_dir,
         branch: prepare.branch.clone(),
         branch_made: new.branch_made,
+        worktree_made: new.worktree_made,
         base: new.base,
         source: new.source,
         kind: new.kind,

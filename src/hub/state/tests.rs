@@ -60,6 +60,7 @@ fn new_worker(id: &WorkerId) -> NewWorker {
         worktree: "/w".into(),
         git_dir: "/r/.git/worktrees/w".into(),
         branch_made: true,
+        worktree_made: true,
         base: None,
         source: Source::GithubIssue { number: 456, url: String::new(), title: "Bug".into() },
         kind: Kind::Implementation,

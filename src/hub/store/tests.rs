@@ -15,6 +15,7 @@ fn worker(id: &str) -> Worker {
         git_dir: "/r/.git/worktrees/w".into(),
         branch: "b".into(),
         branch_made: true,
+        worktree_made: true,
         base: None,
         source: Source::Prompt { title: "t".into() },
         kind: Kind::Implementation,

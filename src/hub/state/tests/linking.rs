@@ -72,7 +72,7 @@ fn who_waits_for_a_cleanup_is_told_when_tmux_cannot_be_reached() {
     for _ in 0..6 {
         out.extend(hub.give(Input::LinkFailed { error: "no answer".into(), no_server: false }));
     }
-    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::NotNow), "{out:?}");
+    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux), "{out:?}");
     assert!(hub.state.slots[&id].has_window());
 }
 

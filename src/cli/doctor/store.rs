@@ -1,0 +1,170 @@
+//! The hub's database and the directory that it is in.
+use std::{
+    borrow::Cow,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use nix::sys::statvfs::statvfs;
+
+use super::Finding;
+use crate::{client::Whereabouts, hub::store};
+
+/// A hub needs to write a little all the time.
+const LITTLE: u64 = 1 << 20;
+/// Of a larger store only the beginning is looked at.
+const LARGE: u64 = 256 << 20;
+
+/// The state directory has room and lets its owner write.
+pub(super) fn room(at: &Whereabouts) -> Option<Finding> {
+    let root = at.state.root();
+    let shown = root.display();
+    if let Err(error) = tempfile::tempfile_in(root) {
+        let text = format!("nothing can be written in `{shown}`: {error}");
+        return Some(Finding::problem(text).advice("the hub keeps its workers there"));
+    }
+    let free = statvfs(root).ok()?;
+    let free = wide(free.blocks_available()).saturating_mul(wide(free.fragment_size()));
+    (free < LITTLE).then(|| {
+        Finding::problem(format!("the disk of `{shown}` is full"))
+            .advice("the hub keeps its workers there: make room")
+    })
+}
+
+/// How wide these numbers are depends on the system.
+fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
+/// The beginning of the database, which a running hub may have open.
+pub(super) fn head(path: &Path) -> Option<Finding> {
+    let shown = path.display();
+    let mut head = [0_u8; 16];
+    match fs::File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut head)) {
+        Ok(()) if head == *b"SQLite format 3\0" => {
+            let size = fs::metadata(path).map_or(0, |it| it.len());
+            Some(Finding::ok(format!("store `{shown}`, {} KB", size >> 10)))
+        }
+        Ok(()) => Some(ill(path, format!("`{shown}` is no database"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+        Err(error) => Some(Finding::problem(format!("`{shown}` cannot be read: {error}"))),
+    }
+}
+
+/// The whole database, when no hub has it. It is a copy that is opened: that alone may change it.
+pub(super) fn whole(path: &Path) -> Option<Finding> {
+    let found = head(path)?;
+    if found.mark != super::report::Mark::Ok || size(path) > LARGE {
+        return Some(found);
+    }
+    match fault(path) {
+        Ok(fault) => Some(fault.unwrap_or(found)),
+        Err(error) => Some(Finding::note(format!("the store was not looked at: {error}"))),
+    }
+}
+
+/// What is wrong with a copy of it.
+fn fault(path: &Path) -> io::Result<Option<Finding>> {
+    let dir = tempfile::tempdir()?;
+    let copy = dir.path().join("hub.db");
+    fs::copy(path, &copy)?;
+    let log = beside(path, "-wal");
+    if log.exists() {
+        fs::copy(&log, beside(&copy, "-wal"))?;
+    }
+    let shown = path.display();
+    let opened = store::Store::open(&copy).and_then(|it| it.load().map(drop));
+    Ok(match opened {
+        Err(store::Error::Newer { found, known, .. }) => Some(
+            Finding::problem(format!(
+                "`{shown}` is of a newer wtmag (schema {found}, this one knows {known})"
+            ))
+            .advice("use that one; no store of a newer schema is touched"),
+        ),
+        Err(error) => Some(ill(path, format!("`{shown}`: {}", with_causes(&error)))),
+        Ok(()) => broken_pages(&copy).map(|it| ill(path, format!("`{shown}` is damaged: {it}"))),
+    })
+}
+
+/// The first thing that SQLite itself finds.
+fn broken_pages(copy: &Path) -> Option<String> {
+    let check = |db: rusqlite::Connection| {
+        db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+    };
+    match rusqlite::Connection::open(copy).and_then(check) {
+        Ok(said) => (said != "ok").then_some(said),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// A store that no hub can use.
+fn ill(path: &Path, text: String) -> Finding {
+    let name = |it: &Path| shlex::try_quote(&it.to_string_lossy()).map(Cow::into_owned);
+    let files = [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")];
+    let files = files.iter().filter(|it| it.exists()).filter_map(|it| name(it).ok());
+    let files = files.collect::<Vec<_>>().join(" ");
+    Finding::problem(text)
+        .advice("wtmag never writes over a store it cannot read. To start anew, move all its files away;")
+        .advice("workers are found again by their windows:")
+        .advice(format!("mkdir -p ~/hub.bad && mv {files} ~/hub.bad/"))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |it| it.len())
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&it| it.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::report::Mark;
+
+    #[expect(clippy::disallowed_methods, reason = "a scratch file")]
+    fn put(path: &Path, bytes: impl AsRef<[u8]>) {
+        fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn a_store_that_is_no_database_is_a_problem() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        assert_eq!(head(&path), None);
+        for (text, want) in
+            [("SQLite format 3\0rest", Mark::Ok), ("something else altogether", Mark::Problem)]
+        {
+            put(&path, text);
+            assert_eq!(head(&path).unwrap().mark, want);
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_damaged_or_of_a_newer_wtmag_is_a_problem() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        drop(store::Store::open(&path).unwrap());
+        let before = fs::read(&path).unwrap();
+        assert_eq!(whole(&path).unwrap().mark, Mark::Ok);
+        assert_eq!(fs::read(&path).unwrap(), before);
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.pragma_update(None, "user_version", 99).unwrap();
+        drop(db);
+        let found = whole(&path).unwrap();
+        assert!(found.text.contains("newer wtmag (schema 99,"), "{}", found.text);
+        let (head, tail) = (&before[..4096], &before[8192..]);
+        put(&path, [head, &[0xff; 4096], tail].concat());
+        let found = whole(&path).unwrap();
+        assert_eq!(found.mark, Mark::Problem);
+        assert!(found.advice.iter().any(|it| it.contains("mv ")), "{:?}", found.advice);
+    }
+}
