@@ -6,10 +6,13 @@
 //! The order of belief: a dialog (the lowest one; one above the input box is old text, unless it is
 //! an overlay), then a running turn, then the box. Never one signal alone: `ready` needs the box,
 //! the agent in the foreground, the profile's `ready` rules, and nothing that contradicts.
+use std::collections::BTreeSet;
+
 use super::{
     generic,
     input_box::{self, Found},
     profile::{Pattern, Profile, Region, Rule},
+    typed,
 };
 use crate::model::{Blocker, FactSource, InputBox, RuleSaid, Said, Sample, Turn, Verdict};
 
@@ -41,18 +44,20 @@ pub fn classify(profile: &Profile, sample: &Sample) -> Verdict {
     explain(profile, sample, &[]).verdict
 }
 
-/// The same, and why. `sent` are texts that we delivered: where they show, they are not a menu.
+/// The same, and why. `sent` are texts that we delivered: where they show, they are evidence of
+/// nothing else.
 pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanation {
     let mut found = profile.input.as_ref().and_then(|spec| input_box::find(spec, sample));
-    let structure = profile.structural.then(|| generic::look(sample, sent));
-    if found.is_none()
-        && let Some(structure) = &structure
-    {
-        found.clone_from(&structure.found);
+    if found.is_none() && profile.structural {
+        found = generic::find_box(sample);
     }
-    let screen = Screen { sample, found: found.as_ref() };
+    let typed = typed::rows(profile, sample, found.as_ref(), sent);
+    let screen = Screen { sample, found: found.as_ref(), typed: &typed };
     let mut hits: Vec<Hit> = profile.rules.iter().map(|rule| screen.judge(rule)).collect();
-    hits.extend(structure.into_iter().flat_map(|it| it.dialogs).map(Hit::from));
+    if profile.structural {
+        let dialogs = generic::dialogs(sample, found.as_ref(), &typed);
+        hits.extend(dialogs.into_iter().map(Hit::from));
+    }
     let verdict = screen.decide(profile, &hits);
     let rules = hits.into_iter().map(|hit| hit.word).collect();
     Explanation { verdict, found, rules }
@@ -111,6 +116,8 @@ impl Hit {
 struct Screen<'a> {
     sample: &'a Sample,
     found: Option<&'a Found>,
+    /// Rows that show what was typed: only a rule for the box reads them.
+    typed: &'a BTreeSet<usize>,
 }
 
 impl<'a> Screen<'a> {
@@ -259,7 +266,9 @@ impl<'a> Screen<'a> {
         let filled = |rows: &'a [String], from: usize, n: usize| {
             let numbered = rows.iter().enumerate().map(|(at, row)| (Some(from + at), row.as_str()));
             let filled: Vec<_> = numbered.filter(|(_, row)| !row.trim().is_empty()).collect();
-            Rows(filled.into_iter().rev().take(n).rev().collect())
+            let last = filled.into_iter().rev().take(n).rev();
+            let is_typed = |at: Option<usize>| at.is_some_and(|at| self.typed.contains(&at));
+            Rows(last.filter(|(at, _)| region == Region::Box || !is_typed(*at)).collect())
         };
         match region {
             Region::Screen => Some(filled(used, 0, usize::MAX)),
