@@ -1,12 +1,13 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
+mod giving;
 mod moving;
 mod restart;
 mod trusting;
 
 use super::*;
 use crate::model::{
-    Agent, DeliveryMode, Exit, Hook, Kind, NewDelivery, NewWorker, Placement, RefusalKind, Source,
-    Step, Word,
+    Agent, DeliveryMode, Exit, Hold, Hook, Kind, NewDelivery, NewWorker, Placement, RefusalKind,
+    Source, Step, Turn, Word,
 };
 use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
 
