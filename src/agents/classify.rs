@@ -134,6 +134,10 @@ impl<'a> Screen<'a> {
         let known = lowest(|turn| is_dialog(turn) && *turn != Turn::Blocked(Blocker::Other));
         let dialog = known.or_else(|| lowest(is_dialog));
         let busy = lowest(|turn| *turn == Turn::Retrying).or_else(|| lowest(Turn::is_busy));
+        let ended = self.ended(hits);
+        // Words of work above the end of the turn are what it said.
+        let is_over = |busy: &&Hit| ended.is_some_and(|it| !it.fixed && self.is_below(it, busy));
+        let busy = busy.filter(|busy| !is_over(busy));
         let first = match (dialog, busy) {
             (Some(dialog), Some(busy)) if self.is_below(busy, dialog) => Some(busy),
             (dialog, busy) => dialog.or(busy),
@@ -144,13 +148,17 @@ impl<'a> Screen<'a> {
         let Some(found) = self.found else {
             return Verdict::default();
         };
-        let ended = hits.iter().rev().filter(|hit| {
-            matches!(hit.word.turn, Turn::Idle | Turn::Failed) && hit.matched().is_some()
-        });
-        let ended = ended.max_by_key(|hit| if hit.fixed { 0 } else { self.place(hit) });
         let ready = lowest(|turn| *turn == Turn::Ready);
         let wants_ready = profile.rules.iter().any(|rule| rule.turn == Turn::Ready);
         self.at_the_box(found, ended, ready, wants_ready)
+    }
+
+    /// The lowest sign that a turn is over.
+    fn ended<'h>(&self, hits: &'h [Hit]) -> Option<&'h Hit> {
+        let ended = hits.iter().rev().filter(|hit| {
+            matches!(hit.word.turn, Turn::Idle | Turn::Failed) && hit.matched().is_some()
+        });
+        ended.max_by_key(|hit| if hit.fixed { 0 } else { self.place(hit) })
     }
 
     /// The box shows, and nothing else speaks.
@@ -222,7 +230,7 @@ impl<'a> Screen<'a> {
     }
 
     fn word_of(&self, rule: &Rule) -> Said {
-        let Some(text) = self.region(rule.region) else { return Said::NoRegion };
+        let Some(text) = self.region(rule) else { return Said::NoRegion };
         if rule.cursor_in_box && !self.found.is_some_and(|it| it.has_cursor(self.sample)) {
             return Said::NoRegion;
         }
@@ -260,17 +268,19 @@ impl<'a> Screen<'a> {
             && self.found.is_some_and(|it| row < it.first)
     }
 
-    /// The rows of a region; none when it is not on this screen.
-    fn region(&self, region: Region) -> Option<Rows<'a>> {
+    /// The rows of a rule's region; none when it is not on this screen. Rows that show what was typed
+    /// are no news, but of a box that listens, which is empty then.
+    fn region(&self, rule: &Rule) -> Option<Rows<'a>> {
+        let reads_all = rule.region == Region::Box || rule.turn == Turn::Ready;
         let used = self.sample.used_rows();
         let filled = |rows: &'a [String], from: usize, n: usize| {
             let numbered = rows.iter().enumerate().map(|(at, row)| (Some(from + at), row.as_str()));
             let filled: Vec<_> = numbered.filter(|(_, row)| !row.trim().is_empty()).collect();
             let last = filled.into_iter().rev().take(n).rev();
             let is_typed = |at: Option<usize>| at.is_some_and(|at| self.typed.contains(&at));
-            Rows(last.filter(|(at, _)| region == Region::Box || !is_typed(*at)).collect())
+            Rows(last.filter(|(at, _)| reads_all || !is_typed(*at)).collect())
         };
-        match region {
+        match rule.region {
             Region::Screen => Some(filled(used, 0, usize::MAX)),
             Region::Bottom(n) => Some(filled(used, 0, n)),
             Region::Footer => Some(filled(used, 0, 1)),
@@ -458,6 +468,8 @@ all = ['help']
 
     #[test]
     fn words_in_the_conversation_are_not_signs() {
+        check(&format!("it said: again in 3 s\ndone\n{BOX}"), "idle", "idle");
+        check(&format!("done\nagain in 3 s\n{BOX}"), "retrying", "retrying");
         check(&format!("esc stops\nhelp\n{BOX}"), "ready", "footer");
         check(&format!("again in 3 s\na\nb\n{BOX}"), "ready", "footer");
     }

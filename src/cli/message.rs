@@ -12,15 +12,15 @@ use crate::{
 /// Line ends around it are not part of it: `echo` writes one, and an agent that asks for no brackets
 /// around what is pasted takes it for Enter.
 pub(super) fn compose(worker: &Worker, text: &str, paste: bool) -> Result<NewDelivery, Failure> {
-    let text = text.trim_matches(['\n', '\r']);
+    let bare = text.trim_matches(['\n', '\r']);
     let mut new = NewDelivery {
         worker: worker.id.clone(),
-        text: text.to_owned(),
+        text: bare.to_owned(),
         submit: true,
         interrupt: false,
         file: None,
     };
-    if paste || !worker.is_live() || is_comfortable(&limits(worker)?, text) {
+    if paste || !worker.is_live() || is_comfortable(&limits(worker)?, bare) {
         return Ok(new);
     }
     let file = git::exclude::write_message(&worker.worktree, text).map_err(|error| {

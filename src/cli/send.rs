@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// To every worker whose agent runs
     #[arg(long)]
     all: bool,
-    /// Interrupt a running turn first
+    /// Interrupt a running turn first, and go before texts that still wait
     #[arg(long)]
     now: bool,
     /// Leave the text in the input box
