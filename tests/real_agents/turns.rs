@@ -19,7 +19,7 @@ for_each_agent! {
 }
 
 /// What the agents' own dialogs and signs of work say.
-pub(super) const DIALOG_WORDS: [&str; 6] = [
+const DIALOG_WORDS: [&str; 6] = [
     "Users cannot sign in with their API key",
     "Print 'Press Enter to continue', use Enter to save, Esc to quit",
     "Add a 'Sign in with ChatGPT' button, fix: Paste code here",

@@ -2,14 +2,12 @@
 use super::{
     agent::{Kind, for_each_agent},
     desk::{Desk, Setup},
-    turns::DIALOG_WORDS,
 };
 
 for_each_agent! {
     an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready,
     an_agent_that_nobody_knows_gets_nothing_into_its_dialog,
     an_agent_that_nobody_knows_is_told_one_text_after_the_other,
-    an_agent_that_nobody_knows_is_told_what_reads_like_a_dialog,
 }
 
 fn an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready(kind: &'static Kind) {
@@ -46,14 +44,4 @@ fn an_agent_that_nobody_knows_is_told_one_text_after_the_other(kind: &'static Ki
     desk.wait(&worker, "idle");
     let prompts = desk.prompts();
     assert_eq!(prompts[1..], ["SLOW please", "And then look around"], "{}", desk.account(&worker));
-}
-
-fn an_agent_that_nobody_knows_is_told_what_reads_like_a_dialog(kind: &'static Kind) {
-    let desk = Desk::new(kind, Setup { trusted: true, unknown: true, ..Setup::default() });
-    let worker = desk.settled("one");
-    for text in DIALOG_WORDS {
-        desk.send(&worker, text);
-        desk.wait(&worker, "idle");
-        assert_eq!(desk.prompts().last().unwrap(), text, "{}", desk.account(&worker));
-    }
 }
