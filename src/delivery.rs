@@ -18,10 +18,18 @@ const PARTIAL: Duration = Duration::from_secs(1);
 const ENTER_AGAIN: Duration = Duration::from_secs(5);
 /// How long acceptance may take after the last Enter.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(15);
+/// The same for an agent that draws nothing: it has not even read our Enter.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
+/// A box that showed our text and then is empty for so long has lost it.
+const TAKEN_LIMIT: Duration = Duration::from_secs(3);
+/// An agent that listens for so long has not taken what stood on its command line.
+const ARGUMENT_LIMIT: Duration = Duration::from_secs(10);
 /// How long an agent may take to stop its turn.
 const INTERRUPT_LIMIT: Duration = Duration::from_secs(10);
 /// An unfinished act of a hub that died is judged only by a screen that had time to settle.
 const RESUME_SETTLE: Duration = Duration::from_secs(2);
+/// No bell rings when a user's panes are no longer synchronized.
+const SYNCHRONIZED: Duration = Duration::from_secs(2);
 
 /// What is in the input box, compared with the text of this delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,10 +52,14 @@ pub struct Look<'a> {
     /// The turn as this look alone shows it.
     pub seen: &'a Turn,
     pub content: Content,
-    /// Our text stands on the screen outside the box.
-    pub in_transcript: bool,
+    /// How often our text stands on the screen outside the box.
+    pub n_shown: usize,
+    /// Grows whenever the agent draws.
+    pub n_drawn: u64,
     /// What keeps keys from the agent, whatever it shows.
     pub obstacle: Option<&'a Hold>,
+    /// Which program has the terminal, in words for [`Hold::Foreground`].
+    pub program: &'a str,
 }
 
 /// Something that happened to the worker or to an act of ours.
@@ -88,6 +100,10 @@ pub struct Machine {
     phase: Phase,
     /// The turn that ended before ours was a finished one already.
     was_idle: bool,
+    /// A turn was seen to run since our Enter, or since the agent started with its argument.
+    has_worked: bool,
+    /// What [`Look::n_drawn`] was before our last Enter.
+    n_drawn: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,27 +115,53 @@ enum Phase {
     /// Paste sent, no reply yet.
     Pasting,
     Pasted {
-        since: Instant,
-        looks: u32,
+        watch: Watch,
+        /// Something stood in the box since.
+        shown: bool,
     },
     /// Enter sent, no reply yet.
     Entering {
         n: u8,
     },
     Entered {
-        since: Instant,
+        watch: Watch,
         n: u8,
-        looks: u32,
     },
-    /// Passed on the command line; `ours_since` when it sits in the box unsubmitted.
-    Argument {
-        ours_since: Option<Instant>,
-    },
+    /// Passed on the command line.
+    Argument(Passed),
     /// A hub died or lost its connection in the middle of an act.
     Unsure {
         since: Option<Instant>,
+        doubt: Doubt,
     },
     Over,
+}
+
+/// Looks at what came of an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Watch {
+    since: Instant,
+    looks: u32,
+    /// Something was in the way at the last look: the clock stands still.
+    held: bool,
+}
+
+/// What was seen of an agent that was started with a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Passed {
+    /// It sits in the box unsubmitted.
+    ours_since: Option<Instant>,
+    /// The agent listens, and nothing is to be seen of the text.
+    idle_since: Option<Instant>,
+    /// It has listened at least once.
+    was_up: bool,
+}
+
+/// Why nobody knows what became of an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    Restart,
+    NoReply,
 }
 
 impl Machine {
@@ -127,13 +169,13 @@ impl Machine {
     pub fn new(delivery: Delivery) -> Self {
         let phase = match (delivery.step, delivery.mode) {
             (Step::Accepted | Step::Failed | Step::Cancelled, _) => Phase::Over,
-            (Step::Queued, DeliveryMode::Argument) => Phase::Argument { ours_since: None },
+            (Step::Queued, DeliveryMode::Argument) => Phase::Argument(Passed::default()),
             (Step::Queued | Step::Ready, _) => Phase::Waiting,
             (Step::Pasting | Step::Pasted | Step::Echoed | Step::Entering, _) => {
-                Phase::Unsure { since: None }
+                Phase::Unsure { since: None, doubt: Doubt::Restart }
             }
         };
-        Self { delivery, phase, was_idle: false }
+        Self { delivery, phase, was_idle: false, has_worked: false, n_drawn: 0 }
     }
 
     pub fn delivery(&self) -> &Delivery {
@@ -146,8 +188,28 @@ impl Machine {
 
     /// Text of ours may be in the box or on its way there.
     pub fn is_in_flight(&self) -> bool {
-        !matches!(self.phase, Phase::Waiting | Phase::Interrupting { .. } | Phase::Over)
-            && self.delivery.mode == DeliveryMode::Ready
+        match self.phase {
+            Phase::Waiting | Phase::Interrupting { .. } | Phase::Argument(_) | Phase::Over => false,
+            Phase::Pasting
+            | Phase::Pasted { .. }
+            | Phase::Entering { .. }
+            | Phase::Entered { .. }
+            | Phase::Unsure { .. } => true,
+        }
+    }
+
+    /// Another one may go before it: nothing of it has reached the agent.
+    pub fn can_wait(&self) -> bool {
+        self.phase == Phase::Waiting && !self.delivery.interrupt
+    }
+
+    /// Says that earlier ones are, or are not, in its way.
+    pub fn set_behind(&mut self, others: bool) -> Vec<Do> {
+        match (others, &self.delivery.held) {
+            (true, _) => self.hold(Some(Hold::Earlier)),
+            (false, Some(Hold::Earlier)) => self.hold(None),
+            (false, _) => Vec::new(),
+        }
     }
 
     /// Takes one input and says what to do about it.
@@ -158,27 +220,38 @@ impl Machine {
         match input {
             Input::Look(look) => self.handle_look(now, &look),
             Input::Done => self.handle_done(now),
-            Input::Refused(hold) => self.handle_refused(hold),
-            Input::Unknown => {
-                self.phase = Phase::Unsure { since: None };
-                vec![Do::Look(SETTLE)]
-            }
+            Input::Refused(hold) => self.handle_refused(now, hold),
+            Input::Unknown => self.handle_unknown(now),
             Input::Told(evidence) if self.may_be_accepted() => self.accept(now, evidence),
             Input::Told(_) | Input::Tick => Vec::new(),
             Input::Gone(why) => self.fail(now, why),
-            Input::Cancel if self.is_in_flight() => Vec::new(),
-            Input::Cancel => self.end(now, Step::Cancelled, "cancelled"),
+            Input::Cancel => self.cancel(now),
         }
     }
 
     fn handle_look(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
+        let mut todo = self.take_look(now, look);
+        let program = match self.delivery.held {
+            Some(Hold::Foreground) => look.program,
+            Some(_) | None => "",
+        };
+        if !self.is_over() && self.delivery.evidence != program {
+            program.clone_into(&mut self.delivery.evidence);
+            if !todo.contains(&Do::Record) {
+                todo.insert(0, Do::Record);
+            }
+        }
+        todo
+    }
+
+    fn take_look(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
         match self.phase {
             Phase::Waiting => self.wait(now, look),
             Phase::Interrupting { since } => self.interrupted(now, look, since),
-            Phase::Pasted { since, looks } => self.expect_echo(now, look, since, looks),
-            Phase::Entered { since, n, looks } => self.expect_turn(now, look, since, (n, looks)),
-            Phase::Argument { ours_since } => self.expect_argument(now, look, ours_since),
-            Phase::Unsure { since } => self.judge(now, look, since),
+            Phase::Pasted { watch, shown } => self.expect_echo(now, look, watch, shown),
+            Phase::Entered { watch, n } => self.expect_turn(now, look, watch, n),
+            Phase::Argument(passed) => self.expect_argument(now, look, passed),
+            Phase::Unsure { since, doubt } => self.judge(now, look, since, doubt),
             Phase::Pasting | Phase::Entering { .. } | Phase::Over => Vec::new(),
         }
     }
@@ -197,6 +270,7 @@ impl Machine {
             return self.hold(Some(hold));
         }
         self.was_idle = matches!(look.seen, Turn::Idle | Turn::Failed);
+        self.delivery.shown_before = Some(look.n_shown);
         self.hold_silently(None);
         self.step(now, Step::Ready);
         self.step(now, Step::Pasting);
@@ -241,155 +315,6 @@ impl Machine {
         vec![Do::Look(SETTLE)]
     }
 
-    /// Pasted: the text has to show in the box alone, and stay past the paste burst.
-    fn expect_echo(&mut self, now: Now, look: &Look<'_>, since: Instant, looks: u32) -> Vec<Do> {
-        let age = now.steady.duration_since(since);
-        if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
-            // While something else has the keys, the clock of the echo stands still.
-            self.phase = Phase::Pasted { since: now.steady, looks };
-            return self.hold(Some(hold));
-        }
-        match look.content {
-            Content::Ours if age < SETTLE => vec![Do::Look(SETTLE.saturating_sub(age))],
-            Content::Ours => self.echoed(now),
-            // What comes as keys shows bit by bit.
-            Content::Other if age < PARTIAL => vec![Do::Look(pace(looks))],
-            Content::Other => {
-                self.phase = Phase::Pasted { since: now.steady, looks };
-                self.hold(Some(Hold::Turn(Turn::Draft)))
-            }
-            Content::Empty | Content::Unseen if look.seen.is_busy() && look.in_transcript => {
-                self.accept(now, "the turn started; somebody else pressed Enter")
-            }
-            Content::Empty | Content::Unseen if age > ECHO_LIMIT => {
-                self.fail(now, "the text was pasted and did not show in the box")
-            }
-            Content::Empty | Content::Unseen => {
-                self.phase = Phase::Pasted { since, looks: looks + 1 };
-                vec![Do::Look(pace(looks))]
-            }
-        }
-    }
-
-    fn echoed(&mut self, now: Now) -> Vec<Do> {
-        self.hold_silently(None);
-        self.step(now, Step::Echoed);
-        if !self.delivery.submit {
-            return self.accept(now, "left in the box as asked");
-        }
-        self.enter(now, 1)
-    }
-
-    fn enter(&mut self, now: Now, n: u8) -> Vec<Do> {
-        self.step(now, Step::Entering);
-        self.phase = Phase::Entering { n };
-        vec![Do::Record, Do::Enter]
-    }
-
-    /// Enter was sent: the turn has to start, or the box to empty into the transcript.
-    fn expect_turn(
-        &mut self,
-        now: Now,
-        look: &Look<'_>,
-        since: Instant,
-        (n, looks): (u8, u32),
-    ) -> Vec<Do> {
-        let age = now.steady.duration_since(since);
-        if let Some(evidence) = self.evidence(look) {
-            return self.accept(now, evidence);
-        }
-        if let Some(hold) = Self::dialog(look) {
-            self.phase = Phase::Entered { since: now.steady, n, looks };
-            return self.hold(Some(hold));
-        }
-        if look.content == Content::Ours && n == 1 && age > ENTER_AGAIN && look.obstacle.is_none() {
-            return self.enter(now, 2);
-        }
-        if age > ACCEPT_LIMIT {
-            return self.fail(
-                now,
-                match look.content {
-                    Content::Ours => "the text is still in the box after two Enters",
-                    Content::Other => "the box changed under the delivery",
-                    Content::Empty | Content::Unseen => "the box emptied, but no turn was seen",
-                },
-            );
-        }
-        self.phase = Phase::Entered { since, n, looks: looks + 1 };
-        vec![Do::Look(pace(looks))]
-    }
-
-    /// What a look after Enter proves, if anything.
-    fn evidence(&self, look: &Look<'_>) -> Option<&'static str> {
-        if look.seen.is_busy() && look.content != Content::Ours {
-            return Some("the turn started");
-        }
-        if matches!(look.seen, Turn::Waiting(_)) && look.content != Content::Ours {
-            return Some("the turn started and asks something");
-        }
-        if look.content == Content::Empty && look.in_transcript {
-            return Some("the box emptied and the transcript has the text");
-        }
-        let ended = matches!(look.seen, Turn::Idle | Turn::Failed) && !self.was_idle;
-        (ended && look.content != Content::Ours).then_some("a turn ended")
-    }
-
-    /// Passed on the command line: the same proof, without an act of ours.
-    fn expect_argument(
-        &mut self,
-        now: Now,
-        look: &Look<'_>,
-        ours_since: Option<Instant>,
-    ) -> Vec<Do> {
-        // Before the first turn a question that reads like one of a turn is the start-up's.
-        let is_before = matches!(look.seen, Turn::Waiting(_)) && !look.in_transcript;
-        if look.obstacle != Some(&Hold::Foreground)
-            && !is_before
-            && let Some(evidence) = self.evidence(look)
-        {
-            return self.accept(now, evidence);
-        }
-        if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
-            return self.hold(Some(hold));
-        }
-        if look.content != Content::Ours {
-            self.phase = Phase::Argument { ours_since: None };
-            return self.hold(Some(Hold::Turn(look.settled.clone())));
-        }
-        // Some agents put the argument into the box and leave it there.
-        let since = ours_since.unwrap_or(now.steady);
-        self.phase = Phase::Argument { ours_since: Some(since) };
-        if now.steady.duration_since(since) < ENTER_AGAIN {
-            return vec![Do::Look(SETTLE)];
-        }
-        self.hold_silently(None);
-        self.step(now, Step::Echoed);
-        self.enter(now, 1)
-    }
-
-    /// An act was under way when its hub or connection died: the screen has to tell what became
-    /// of it, and where it cannot, nobody sends anything twice.
-    fn judge(&mut self, now: Now, look: &Look<'_>, since: Option<Instant>) -> Vec<Do> {
-        let since = since.unwrap_or(now.steady);
-        self.phase = Phase::Unsure { since: Some(since) };
-        if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
-            self.phase = Phase::Unsure { since: None };
-            return self.hold(Some(hold));
-        }
-        if look.content == Content::Ours {
-            self.step(now, Step::Pasted);
-            self.phase = Phase::Pasted { since: now.steady, looks: 0 };
-            return vec![Do::Record, Do::Look(SETTLE)];
-        }
-        if look.seen.is_busy() || look.in_transcript {
-            return self.accept(now, "the turn had started when the hub came back");
-        }
-        if now.steady.duration_since(since) < RESUME_SETTLE {
-            return vec![Do::Look(SETTLE)];
-        }
-        self.fail(now, "outcome unknown after restart")
-    }
-
     fn handle_done(&mut self, now: Now) -> Vec<Do> {
         match self.phase {
             Phase::Interrupting { .. } => {
@@ -398,50 +323,90 @@ impl Machine {
             }
             Phase::Pasting => {
                 self.step(now, Step::Pasted);
-                self.phase = Phase::Pasted { since: now.steady, looks: 0 };
+                self.phase = Phase::Pasted { watch: Watch::from(now), shown: false };
                 vec![Do::Record, Do::Look(pace(0))]
             }
             Phase::Entering { n } => {
-                self.phase = Phase::Entered { since: now.steady, n, looks: 0 };
+                self.phase = Phase::Entered { watch: Watch::from(now), n };
                 vec![Do::Look(pace(0))]
             }
             Phase::Waiting
             | Phase::Pasted { .. }
             | Phase::Entered { .. }
-            | Phase::Argument { .. }
+            | Phase::Argument(_)
             | Phase::Unsure { .. }
             | Phase::Over => Vec::new(),
         }
     }
 
     /// The guard in tmux saw something in the way: nothing was sent, so the step is taken back.
-    fn handle_refused(&mut self, hold: Hold) -> Vec<Do> {
+    fn handle_refused(&mut self, now: Now, hold: Hold) -> Vec<Do> {
+        let watch = Watch { held: true, ..Watch::from(now) };
         match self.phase {
             Phase::Interrupting { .. } | Phase::Pasting => {
                 self.phase = Phase::Waiting;
                 self.delivery.step = Step::Queued;
             }
-            Phase::Entering { .. } => {
-                self.phase = Phase::Unsure { since: None };
+            Phase::Entering { n: 0 | 1 } => {
+                self.phase = Phase::Pasted { watch, shown: true };
                 self.delivery.step = Step::Echoed;
             }
+            Phase::Entering { n } => self.phase = Phase::Entered { watch, n: n - 1 },
             Phase::Waiting
             | Phase::Pasted { .. }
             | Phase::Entered { .. }
-            | Phase::Argument { .. }
+            | Phase::Argument(_)
             | Phase::Unsure { .. }
             | Phase::Over => return Vec::new(),
         }
+        let again = if hold == Hold::Synchronized { SYNCHRONIZED } else { ECHO_PACE };
         self.hold_silently(Some(hold));
-        vec![Do::Record, Do::Look(ECHO_PACE)]
+        vec![Do::Record, Do::Look(again)]
+    }
+
+    /// The reply to an act was lost. An interrupt key that may have been pressed is not pressed
+    /// again: some agents take a second one for something else.
+    fn handle_unknown(&mut self, now: Now) -> Vec<Do> {
+        self.phase = match self.phase {
+            Phase::Waiting => Phase::Waiting,
+            Phase::Interrupting { since } => {
+                Phase::Interrupting { since: since.or(Some(now.steady)) }
+            }
+            Phase::Argument(passed) => Phase::Argument(passed),
+            Phase::Pasting
+            | Phase::Pasted { .. }
+            | Phase::Entering { .. }
+            | Phase::Entered { .. }
+            | Phase::Unsure { .. }
+            | Phase::Over => Phase::Unsure { since: None, doubt: Doubt::NoReply },
+        };
+        vec![Do::Look(SETTLE)]
+    }
+
+    /// Before Enter it can be taken back, but no key is pressed to take the text out of the box.
+    fn cancel(&mut self, now: Now) -> Vec<Do> {
+        let may_be_sent = self.delivery.step == Step::Entering;
+        match self.phase {
+            Phase::Waiting | Phase::Interrupting { .. } | Phase::Argument(_) => {
+                self.end(now, Step::Cancelled, "cancelled")
+            }
+            Phase::Pasted { shown: true, .. } => {
+                self.end(now, Step::Cancelled, "cancelled; its text was left in the input box")
+            }
+            Phase::Pasted { .. } | Phase::Unsure { .. } if !may_be_sent => {
+                self.end(now, Step::Cancelled, "cancelled; its text may be in the input box")
+            }
+            Phase::Pasting
+            | Phase::Pasted { .. }
+            | Phase::Entering { .. }
+            | Phase::Entered { .. }
+            | Phase::Unsure { .. }
+            | Phase::Over => Vec::new(),
+        }
     }
 
     fn may_be_accepted(&self) -> bool {
         !matches!(self.phase, Phase::Waiting | Phase::Interrupting { .. })
-    }
-
-    fn dialog(look: &Look<'_>) -> Option<Hold> {
-        Self::is_dialog(look.seen).then(|| Hold::Turn(look.seen.clone()))
     }
 
     fn is_dialog(turn: &Turn) -> bool {
@@ -493,6 +458,8 @@ fn pace(looks: u32) -> Duration {
         _ => ECHO_PACE,
     }
 }
+
+mod watching;
 
 #[cfg(test)]
 mod tests;

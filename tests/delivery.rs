@@ -123,6 +123,22 @@ fn texts_arrive_in_order_however_quickly_they_are_sent() {
 }
 
 #[test]
+fn texts_that_read_like_a_dialog_or_a_turn_arrive() {
+    let (yard, worker, _) = settled(Hand::new("calm", &["--set", "turn.max_ms=800"]));
+    let texts = [
+        "Users cannot sign in with their API key",
+        "Print 'Press Enter to continue' at the end",
+        "Why does it ask `Trust this folder?` twice (y/n)?",
+        "Show `esc to interrupt` only while it works",
+        "proceed?",
+    ];
+    for text in texts {
+        send(&yard, &worker, text);
+    }
+    wait_for_turns(&yard, &worker, &[&[BOOTSTRAP], &texts[..]].concat());
+}
+
+#[test]
 fn long_texts_and_many_lines_arrive_byte_for_byte() {
     let long: String = (0..2000).map(|n| format!("line {n} of a long text, ünïcödé\n")).collect();
     assert!(long.len() > 64 << 10);

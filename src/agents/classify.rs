@@ -6,10 +6,13 @@
 //! The order of belief: a dialog (the lowest one; one above the input box is old text, unless it is
 //! an overlay), then a running turn, then the box. Never one signal alone: `ready` needs the box,
 //! the agent in the foreground, the profile's `ready` rules, and nothing that contradicts.
+use std::collections::BTreeSet;
+
 use super::{
     generic,
     input_box::{self, Found},
     profile::{Pattern, Profile, Region, Rule},
+    typed,
 };
 use crate::model::{Blocker, FactSource, InputBox, RuleSaid, Said, Sample, Turn, Verdict};
 
@@ -41,18 +44,20 @@ pub fn classify(profile: &Profile, sample: &Sample) -> Verdict {
     explain(profile, sample, &[]).verdict
 }
 
-/// The same, and why. `sent` are texts that we delivered: where they show, they are not a menu.
+/// The same, and why. `sent` are texts that we delivered: where they show, they are evidence of
+/// nothing else.
 pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanation {
     let mut found = profile.input.as_ref().and_then(|spec| input_box::find(spec, sample));
-    let structure = profile.structural.then(|| generic::look(sample, sent));
-    if found.is_none()
-        && let Some(structure) = &structure
-    {
-        found.clone_from(&structure.found);
+    if found.is_none() && profile.structural {
+        found = generic::find_box(sample);
     }
-    let screen = Screen { sample, found: found.as_ref() };
+    let typed = typed::rows(profile, sample, found.as_ref(), sent);
+    let screen = Screen { sample, found: found.as_ref(), typed: &typed };
     let mut hits: Vec<Hit> = profile.rules.iter().map(|rule| screen.judge(rule)).collect();
-    hits.extend(structure.into_iter().flat_map(|it| it.dialogs).map(Hit::from));
+    if profile.structural {
+        let dialogs = generic::dialogs(sample, found.as_ref(), &typed);
+        hits.extend(dialogs.into_iter().map(Hit::from));
+    }
     let verdict = screen.decide(profile, &hits);
     let rules = hits.into_iter().map(|hit| hit.word).collect();
     Explanation { verdict, found, rules }
@@ -111,6 +116,8 @@ impl Hit {
 struct Screen<'a> {
     sample: &'a Sample,
     found: Option<&'a Found>,
+    /// Rows that show what was typed: only a rule for the box reads them.
+    typed: &'a BTreeSet<usize>,
 }
 
 impl<'a> Screen<'a> {
@@ -127,6 +134,10 @@ impl<'a> Screen<'a> {
         let known = lowest(|turn| is_dialog(turn) && *turn != Turn::Blocked(Blocker::Other));
         let dialog = known.or_else(|| lowest(is_dialog));
         let busy = lowest(|turn| *turn == Turn::Retrying).or_else(|| lowest(Turn::is_busy));
+        let ended = self.ended(hits);
+        // Words of work above the end of the turn are what it said.
+        let is_over = |busy: &&Hit| ended.is_some_and(|it| !it.fixed && self.is_below(it, busy));
+        let busy = busy.filter(|busy| !is_over(busy));
         let first = match (dialog, busy) {
             (Some(dialog), Some(busy)) if self.is_below(busy, dialog) => Some(busy),
             (dialog, busy) => dialog.or(busy),
@@ -137,13 +148,17 @@ impl<'a> Screen<'a> {
         let Some(found) = self.found else {
             return Verdict::default();
         };
-        let ended = hits.iter().rev().filter(|hit| {
-            matches!(hit.word.turn, Turn::Idle | Turn::Failed) && hit.matched().is_some()
-        });
-        let ended = ended.max_by_key(|hit| if hit.fixed { 0 } else { self.place(hit) });
         let ready = lowest(|turn| *turn == Turn::Ready);
         let wants_ready = profile.rules.iter().any(|rule| rule.turn == Turn::Ready);
         self.at_the_box(found, ended, ready, wants_ready)
+    }
+
+    /// The lowest sign that a turn is over.
+    fn ended<'h>(&self, hits: &'h [Hit]) -> Option<&'h Hit> {
+        let ended = hits.iter().rev().filter(|hit| {
+            matches!(hit.word.turn, Turn::Idle | Turn::Failed) && hit.matched().is_some()
+        });
+        ended.max_by_key(|hit| if hit.fixed { 0 } else { self.place(hit) })
     }
 
     /// The box shows, and nothing else speaks.
@@ -215,7 +230,7 @@ impl<'a> Screen<'a> {
     }
 
     fn word_of(&self, rule: &Rule) -> Said {
-        let Some(text) = self.region(rule.region) else { return Said::NoRegion };
+        let Some(text) = self.region(rule) else { return Said::NoRegion };
         if rule.cursor_in_box && !self.found.is_some_and(|it| it.has_cursor(self.sample)) {
             return Said::NoRegion;
         }
@@ -253,15 +268,19 @@ impl<'a> Screen<'a> {
             && self.found.is_some_and(|it| row < it.first)
     }
 
-    /// The rows of a region; none when it is not on this screen.
-    fn region(&self, region: Region) -> Option<Rows<'a>> {
+    /// The rows of a rule's region; none when it is not on this screen. Rows that show what was typed
+    /// are no news, but of a box that listens, which is empty then.
+    fn region(&self, rule: &Rule) -> Option<Rows<'a>> {
+        let reads_all = rule.region == Region::Box || rule.turn == Turn::Ready;
         let used = self.sample.used_rows();
         let filled = |rows: &'a [String], from: usize, n: usize| {
             let numbered = rows.iter().enumerate().map(|(at, row)| (Some(from + at), row.as_str()));
             let filled: Vec<_> = numbered.filter(|(_, row)| !row.trim().is_empty()).collect();
-            Rows(filled.into_iter().rev().take(n).rev().collect())
+            let last = filled.into_iter().rev().take(n).rev();
+            let is_typed = |at: Option<usize>| at.is_some_and(|at| self.typed.contains(&at));
+            Rows(last.filter(|(at, _)| reads_all || !is_typed(*at)).collect())
         };
-        match region {
+        match rule.region {
             Region::Screen => Some(filled(used, 0, usize::MAX)),
             Region::Bottom(n) => Some(filled(used, 0, n)),
             Region::Footer => Some(filled(used, 0, 1)),
@@ -449,6 +468,8 @@ all = ['help']
 
     #[test]
     fn words_in_the_conversation_are_not_signs() {
+        check(&format!("it said: again in 3 s\ndone\n{BOX}"), "idle", "idle");
+        check(&format!("done\nagain in 3 s\n{BOX}"), "retrying", "retrying");
         check(&format!("esc stops\nhelp\n{BOX}"), "ready", "footer");
         check(&format!("again in 3 s\na\nb\n{BOX}"), "ready", "footer");
     }

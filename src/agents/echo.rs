@@ -2,7 +2,9 @@
 //!
 //! Knows rows of text and what a box holds. Programs wrap, indent and frame what is typed, so texts
 //! are compared without white space and line drawing.
-use super::profile::Profile;
+use unicode_width::UnicodeWidthChar as _;
+
+use super::{generic::split_column, profile::Profile};
 use crate::model::{InputBox, Sample};
 
 /// Where a text of ours appeared.
@@ -34,6 +36,8 @@ pub enum Holding {
 const SAMPLE_CHARS: usize = 60;
 /// A box that shows less of a text than this may show anything.
 const MIN_PART: usize = 20;
+/// A name before what somebody said in a conversation.
+const MAX_SPEAKER: usize = 12;
 
 /// What the box holds, compared with `text`.
 pub fn holding(profile: &Profile, input: &InputBox, text: &str) -> Holding {
@@ -90,21 +94,51 @@ pub fn same_text(one: &str, other: &str) -> bool {
     squeeze(one) == squeeze(other)
 }
 
-/// Whether `text` shows above the box: the conversation has it.
-pub fn in_transcript(profile: &Profile, sample: &Sample, text: &str) -> bool {
+/// How often `text` shows above the box: the conversation has it. A short one may be part of any
+/// sentence, and counts only where it stands alone.
+pub fn n_in_transcript(profile: &Profile, sample: &Sample, text: &str) -> usize {
     let found = super::explain(profile, sample, &[text.to_owned()]).found;
     let end = found.map_or(usize::MAX, |it| it.first);
-    places(sample.used_rows(), text).iter().any(|it| it.rows.1 < end)
+    let rows = sample.used_rows();
+    let is_short = text.chars().filter(|c| counts(*c)).count() < MIN_PART;
+    let shown = match is_short {
+        true => rows_of(rows, text),
+        false => places(rows, text).iter().map(|it| it.rows).collect(),
+    };
+    shown.iter().filter(|(_, last)| *last < end).count()
 }
 
-/// Every row that shows a part of `text`.
-pub(crate) fn rows_with(rows: &[String], text: &str) -> Vec<usize> {
-    places(rows, text).iter().flat_map(|it| it.rows.0..=it.rows.1).collect()
+/// First and last row of every place that shows `text` and nothing else but a prompt before it.
+pub(crate) fn rows_of(rows: &[String], text: &str) -> Vec<(usize, usize)> {
+    let n_chars = text.chars().filter(|c| counts(*c)).count();
+    let is_alone = |it: &Place| {
+        let before = rows.get(it.rows.0).map(|row| split_column(row, it.start).0);
+        let behind = rows.get(it.rows.1).map(|row| split_column(row, it.end).1);
+        before.is_some_and(|it| is_prompt(it, n_chars))
+            && behind.is_some_and(|it| is_margin(it, n_chars))
+    };
+    places(rows, text).iter().filter(|it| is_alone(it)).map(|it| it.rows).collect()
 }
 
-/// An occurrence: its rows, and the column behind its last character.
+/// What a conversation has before a text: a glyph, or who said it.
+fn is_prompt(before: &str, n_chars: usize) -> bool {
+    let before: String = before.chars().filter(|c| counts(*c)).collect();
+    let n_before = before.chars().count();
+    let is_glyph = n_before <= 3 && !before.chars().any(char::is_alphanumeric);
+    let is_speaker = n_before <= MAX_SPEAKER && before.ends_with([':', '>']);
+    is_glyph || is_speaker && n_chars >= MIN_PART
+}
+
+/// What stands behind it: nothing, or a column of its own beside a long text.
+fn is_margin(behind: &str, n_chars: usize) -> bool {
+    let is_bare = !behind.chars().any(char::is_alphanumeric);
+    is_bare || behind.starts_with("   ") && n_chars >= MIN_PART
+}
+
+/// An occurrence: its rows, the column of its first character and the one behind its last.
 struct Place {
     rows: (usize, usize),
+    start: usize,
     end: usize,
 }
 
@@ -117,8 +151,8 @@ fn cursor_behind(sample: &Sample, place: &Place) -> bool {
 /// Every occurrence, top to bottom.
 fn places(rows: &[String], text: &str) -> Vec<Place> {
     let wanted: Vec<char> = squeeze(text).chars().collect();
-    let screen: Vec<(char, usize, usize)> = rows.iter().enumerate().flat_map(row_chars).collect();
-    let shown: Vec<char> = screen.iter().map(|(c, _, _)| *c).collect();
+    let screen: Vec<Shown> = rows.iter().enumerate().flat_map(row_chars).collect();
+    let shown: Vec<char> = screen.iter().map(|it| it.c).collect();
     let n_head = wanted.len().min(SAMPLE_CHARS);
     let Some(head) = wanted.get(..n_head).filter(|it| !it.is_empty()) else { return Vec::new() };
     let mut found = Vec::new();
@@ -128,8 +162,8 @@ fn places(rows: &[String], text: &str) -> Vec<Place> {
         let rest = shown.get(start..).unwrap_or_default();
         let n_same = rest.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
         let (first, last) = (screen.get(start), screen.get(start + n_same.saturating_sub(1)));
-        if let (Some((_, top, _)), Some((_, bottom, end))) = (first, last) {
-            found.push(Place { rows: (*top, *bottom), end: *end });
+        if let (Some(first), Some(last)) = (first, last) {
+            found.push(Place { rows: (first.row, last.row), start: first.from, end: last.to });
         }
         from = start + n_same.max(1);
     }
@@ -140,15 +174,23 @@ fn find(text: &[char], wanted: &[char]) -> Option<usize> {
     text.windows(wanted.len()).position(|it| it == wanted)
 }
 
-/// The characters of a row that count, with the row and the column behind each.
-fn row_chars((at, row): (usize, &String)) -> Vec<(char, usize, usize)> {
-    use unicode_width::UnicodeWidthChar as _;
-    let mut column = 0;
+/// A character on the screen, its row and the columns it takes.
+struct Shown {
+    c: char,
+    row: usize,
+    from: usize,
+    to: usize,
+}
+
+/// The characters of a row that count.
+fn row_chars((row, text): (usize, &String)) -> Vec<Shown> {
+    let mut to = 0;
     let mut chars = Vec::new();
-    for c in row.chars() {
-        column += c.width().unwrap_or(0);
+    for c in text.chars() {
+        let from = to;
+        to += c.width().unwrap_or(0);
         if counts(c) {
-            chars.push((c, at, column));
+            chars.push(Shown { c, row, from, to });
         }
     }
     chars
@@ -207,6 +249,16 @@ mod tests {
         assert!(!gone(&echo, &pasted, "hello"));
         assert!(gone(&echo, &screen(&["", "hello", "", "──", "", "──"], (0, 4)), "hello"));
         assert!(gone(&echo, &screen(&["──", "", "──"], (0, 1)), "hello"));
+    }
+
+    #[test]
+    fn a_short_text_counts_only_where_it_stands_alone() {
+        let profile = Profile::parse("test", "name = 'test'\n[box]\nprompt = '^> '").unwrap();
+        let rows = ["* go", "It goes on, or so I go.", "* go on", "│ go │", "> go"];
+        assert_eq!(n_in_transcript(&profile, &screen(&rows, (4, 4)), "go"), 2);
+        let long = "go on with what you did before";
+        let rows = ["> old", &format!("You told me to {long}, didn't you?"), "> "];
+        assert_eq!(n_in_transcript(&profile, &screen(&rows, (2, 2)), long), 1);
     }
 
     #[test]

@@ -18,7 +18,8 @@ use std::{
 
 use super::{
     echo::{self, Holding},
-    hooks::{self, Event, Report},
+    hooks::{self, Report},
+    input_box,
     profile::Profile,
 };
 use crate::model::{
@@ -30,6 +31,11 @@ use crate::model::{
 const HOOK_LAG: Duration = Duration::from_secs(2);
 /// How long nothing may match before a known state is given up.
 const UNKNOWN_AFTER: Duration = Duration::from_secs(1);
+/// Words of work by whose shape alone a program is taken to work, and that have stood for so long in
+/// silence above an empty box, are words of the conversation: one that works moves.
+const SILENCE: Duration = Duration::from_secs(15);
+/// The same where the cursor is hidden, as many programs do while they work.
+const HIDDEN_SILENCE: Duration = Duration::from_secs(60);
 /// Our own texts, kept to know them again on the screen.
 const MAX_SENT: usize = 4;
 
@@ -95,6 +101,10 @@ pub struct Tracker {
     looked: Option<Instant>,
     /// The last sample was quiet since.
     quiet_since: Option<Instant>,
+    /// When silence will have outlasted the words of work that show.
+    outlasted: Option<Instant>,
+    /// What the box held, while it has not been seen empty since.
+    typed: Option<String>,
     sent: Vec<String>,
     /// The last of `sent` may be in the box.
     sending: bool,
@@ -141,6 +151,8 @@ impl Tracker {
             noisy_since: None,
             looked: None,
             quiet_since: None,
+            outlasted: None,
+            typed: None,
             sent: Vec::new(),
             sending: false,
             thread: None,
@@ -159,7 +171,13 @@ impl Tracker {
     pub fn next_look(&self) -> Option<Instant> {
         // Noise that ends rings no more: somebody has to look whether it did.
         let noise_over = self.noisy_since.and(self.looked).map(|at| at + self.profile.timing.noise);
-        self.candidate.as_ref().map(|it| it.due).into_iter().chain(noise_over).min()
+        let candidate = self.candidate.as_ref().map(|it| it.due);
+        candidate.into_iter().chain(noise_over).chain(self.outlasted).min()
+    }
+
+    /// What the last look says, in the light of what came before it.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
     }
 
     /// What a hook's payload says about this worker; none when it is about something else.
@@ -264,7 +282,8 @@ impl Tracker {
         }
         self.quiet_since = quiet;
         self.looked = Some(now.steady);
-        self.verdict = verdict.clone();
+        self.verdict = self.outlast(now, sample, verdict);
+        self.tell_drafts(sample);
         if self.process != Process::Running {
             return changed;
         }
@@ -279,6 +298,47 @@ impl Tracker {
         let weighed = self.weigh(now, seen, evidence);
         changed.turn = weighed.turn.or(changed.turn);
         changed
+    }
+
+    /// Takes words of work for what they are after a long silence.
+    fn outlast(&mut self, now: Now, sample: &Sample, verdict: &Verdict) -> Verdict {
+        self.outlasted = None;
+        let may_be_words = self.profile.structural
+            && verdict.turn.is_busy()
+            && verdict.input == InputBox::Empty
+            && verdict.source == Some(FactSource::Screen);
+        let Some(since) = self.quiet_since.filter(|_| may_be_words) else {
+            return verdict.clone();
+        };
+        let end = since + if sample.cursor_visible { SILENCE } else { HIDDEN_SILENCE };
+        if now.steady < end {
+            self.outlasted = Some(end);
+            return verdict.clone();
+        }
+        let evidence = format!("silent for long with an empty box, under `{}`", verdict.evidence);
+        Verdict { turn: Turn::Ready, rule: "silence".to_owned(), evidence, ..verdict.clone() }
+    }
+
+    /// A text that was seen while it was typed is a draft, also with the cursor before it.
+    fn tell_drafts(&mut self, sample: &Sample) {
+        let suggested =
+            match &self.verdict.input {
+                InputBox::Unseen => return,
+                InputBox::Holds(text) => return self.typed = Some(text.clone()),
+                InputBox::Empty => self.profile.input.as_ref().and_then(|spec| {
+                    input_box::find(spec, sample).and_then(|found| found.suggested)
+                }),
+            };
+        let Some(text) = suggested else { return self.typed = None };
+        if self.typed.as_ref().is_none_or(|typed| !typed.ends_with(&text)) {
+            return;
+        }
+        if self.verdict.turn.listens() {
+            self.verdict.turn = Turn::Draft;
+            "typed".clone_into(&mut self.verdict.rule);
+            self.verdict.evidence.clone_from(&text);
+        }
+        self.verdict.input = InputBox::Holds(text);
     }
 
     /// What the last verdict means with what came before it.
@@ -410,76 +470,9 @@ impl Tracker {
         let fact = Fact { value, since: now.wall, source, evidence };
         Changed { turn: Some(fact), ..Changed::default() }
     }
-
-    // ----- hooks
-
-    fn hear(&mut self, now: Now, report: &Report) -> Changed {
-        let mut changed = self.start(now, FactSource::Hook, "a hook spoke");
-        if let Some(session) = &report.session
-            && self.thread.as_ref() != Some(session)
-        {
-            self.thread = Some(session.clone());
-            changed.told.push(("session".to_owned(), session.clone()));
-        }
-        if let Event::PromptAccepted { text } = &report.event {
-            changed.accepted = Some(text.clone());
-        }
-        if let Event::TurnEnded { message }
-        | Event::TurnFailed { message, .. }
-        | Event::Background { message, .. } = &report.event
-        {
-            changed.told.extend(message.iter().map(|it| ("message".to_owned(), it.clone())));
-        }
-        if let Some((turn, evidence)) = self.turn_of(&report.event) {
-            self.hooked =
-                Some(Hooked { turn: turn.clone(), at: now.steady, seen: false, concluded: false });
-            let believed = self.believe(now, turn, FactSource::Hook, evidence);
-            changed.turn = believed.turn.or(changed.turn);
-        }
-        changed
-    }
-
-    /// The turn that an event is news of.
-    fn turn_of(&self, event: &Event) -> Option<(Turn, String)> {
-        let working = |what: String| Some((Turn::Working, what));
-        let asks = |question, what: &String| Some((Turn::Waiting(question), what.clone()));
-        match event {
-            Event::Started | Event::Ended { .. } => None,
-            Event::PromptAccepted { .. } => working("the agent took a prompt".to_owned()),
-            // A retry begins to work, too, and says less than we may know.
-            Event::Busy if self.turn.is_busy() => None,
-            Event::Busy => working("the agent began to work".to_owned()),
-            Event::Answered => {
-                // Also said after every tool call: no news unless something was asked.
-                let asked = matches!(self.turn, Turn::Waiting(_));
-                working("the question was answered".to_owned()).filter(|_| asked)
-            }
-            // Some ask twice for one thing, the second time in general words.
-            Event::Permission { .. } | Event::Question { .. }
-                if matches!(self.turn, Turn::Waiting(_)) =>
-            {
-                None
-            }
-            Event::Permission { what } => asks(Question::Permission, what),
-            Event::Question { what } => asks(Question::Question, what),
-            Event::Retrying { error } => Some((Turn::Retrying, error.clone())),
-            Event::TurnEnded { .. } => Some((Turn::Idle, "the agent ended its turn".to_owned())),
-            Event::TurnFailed { error, .. } => Some((Turn::Failed, error.clone())),
-            Event::Background { what, .. } => working(format!("a background task runs: {what}")),
-        }
-    }
-
-    /// Some agents' helpers have turns of their own, and report them as if they were the worker's.
-    fn is_about_us(&self, report: &Report) -> bool {
-        let Some(prompt) = &report.prompt else { return true };
-        let mut ignored = self.profile.hooks.iter().flat_map(|it| &it.ignore);
-        if ignored.any(|it| it.0.is_match(prompt)) {
-            return false;
-        }
-        let same_thread = self.thread.is_none() || self.thread == report.session;
-        same_thread || self.sent.iter().any(|text| echo::same_text(text, prompt))
-    }
 }
+
+mod hearing;
 
 #[cfg(test)]
 mod tests;

@@ -1,23 +1,16 @@
 //! Boxes and dialogs by their shape, for programs whose words are not known.
 //!
-//! Knows one [`Sample`] and the texts that we sent. Errs on the side of a dialog: what may be one is
+//! Knows one [`Sample`]. Errs on the side of a dialog: what may be one is
 //! never taken for an input box. An input box needs the cursor in a frame or behind a prompt glyph,
 //! or an empty prompt between two rules; where its text cannot be told from a hint, its content is
 //! [`InputBox::Unseen`].
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use regex::Regex;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::{echo, input_box::Found, menu};
+use super::{input_box::Found, menu};
 use crate::model::{Blocker, InputBox, Question, Sample, Turn};
-
-/// What the shape of a screen says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Structure {
-    pub(crate) found: Option<Found>,
-    pub(crate) dialogs: Vec<Dialog>,
-}
 
 /// Something that waits for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,18 +27,6 @@ const OPEN_ROWS: usize = 10;
 const MAX_BOX: usize = 12;
 /// A box ends among the last rows that are not blank.
 const BOX_ROWS: usize = 8;
-
-pub(crate) fn look(sample: &Sample, sent: &[String]) -> Structure {
-    let mut rows = sample.used_rows().to_vec();
-    for row in sent.iter().flat_map(|text| echo::rows_with(sample.used_rows(), text)) {
-        if let Some(row) = rows.get_mut(row) {
-            row.clear();
-        }
-    }
-    let found = find_box(sample);
-    let dialogs = dialogs(&rows, found.as_ref());
-    Structure { found, dialogs }
-}
 
 // ----- dialogs
 
@@ -102,7 +83,18 @@ static PATTERNS: LazyLock<Vec<(Option<Regex>, Option<Regex>)>> = LazyLock::new(|
     SHAPES.iter().map(|it| (compile(it.pattern), compile(it.unless))).collect()
 });
 
-fn dialogs(rows: &[String], found: Option<&Found>) -> Vec<Dialog> {
+/// What waits for a key, but for the rows that show what was `typed`.
+pub(super) fn dialogs(
+    sample: &Sample,
+    found: Option<&Found>,
+    typed: &BTreeSet<usize>,
+) -> Vec<Dialog> {
+    let mut rows = sample.used_rows().to_vec();
+    for row in typed {
+        if let Some(row) = rows.get_mut(*row) {
+            row.clear();
+        }
+    }
     let filled = rows.iter().enumerate().rev().filter(|(_, row)| !row.trim().is_empty());
     let open: Vec<(usize, String)> =
         filled.take(OPEN_ROWS).map(|(at, row)| (at, unframed(row).to_owned())).collect();
@@ -117,8 +109,8 @@ fn dialogs(rows: &[String], found: Option<&Found>) -> Vec<Dialog> {
             dialogs.push(Dialog { shape: shape.name, turn, row: *row, evidence });
         }
     }
-    dialogs.extend(menu(rows, found));
-    dialogs.extend(radio(rows));
+    dialogs.extend(menu(&rows, found));
+    dialogs.extend(radio(&rows));
     dialogs
 }
 
@@ -179,7 +171,7 @@ pub(super) fn is_edge(row: &str) -> bool {
     n_line >= 6 && n_line * 10 >= n_all * 6
 }
 
-fn find_box(sample: &Sample) -> Option<Found> {
+pub(super) fn find_box(sample: &Sample) -> Option<Found> {
     let at_cursor = at_cursor(sample);
     if sample.cursor_visible { at_cursor } else { at_cursor.or_else(|| between_edges(sample)) }
 }
@@ -215,7 +207,7 @@ fn at_cursor(sample: &Sample) -> Option<Found> {
     } else {
         InputBox::Holds(body(sample, first, last))
     };
-    Some(Found { first, last, column, input })
+    Some(Found { first, last, column, input, suggested: None })
 }
 
 /// The cursor is elsewhere: only a prompt between two edges is a box.
@@ -238,7 +230,7 @@ fn between_edges(sample: &Sample) -> Option<Found> {
         [_] => InputBox::Unseen,
         _ => return None,
     };
-    Some(Found { first, last, column: usize::from(sample.cursor.0), input })
+    Some(Found { first, last, column: usize::from(sample.cursor.0), input, suggested: None })
 }
 
 /// First and last row between the edges around a row, when both are near.
@@ -282,8 +274,18 @@ fn body(sample: &Sample, first: usize, last: usize) -> String {
     after_prompt(text).unwrap_or(text).trim().to_owned()
 }
 
+/// A frame around rows of which the first one with text begins with a prompt.
+pub(super) fn is_framed_prompt(sample: &Sample, found: &Found) -> bool {
+    let row = |at: usize| sample.rows.get(at).map_or("", String::as_str);
+    let above = found.first.checked_sub(1).map_or("", row);
+    let framed = is_edge(above) && is_edge(row(found.last + 1))
+        || row(found.first).trim_start().starts_with(is_vertical);
+    let text = (found.first..=found.last).map(|at| unframed(row(at))).find(|it| !it.is_empty());
+    framed && text.is_some_and(|it| after_prompt(it).is_some())
+}
+
 /// Splits a row at a column.
-fn split_column(row: &str, column: usize) -> (&str, &str) {
+pub(super) fn split_column(row: &str, column: usize) -> (&str, &str) {
     let mut width = 0;
     let cut = row.char_indices().find(|(_, c)| {
         width += c.width().unwrap_or(0);
@@ -298,7 +300,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        agents::{Profile, classify, echo::Holding, explain},
+        agents::{Profile, classify, echo, echo::Holding, explain},
         model::Verdict,
     };
 

@@ -19,6 +19,8 @@ pub struct Found {
     /// Column where the text begins in the first row with text.
     pub column: usize,
     pub input: InputBox,
+    /// A text that counts for nothing because the cursor stands before it.
+    pub suggested: Option<String>,
 }
 
 impl Found {
@@ -140,11 +142,13 @@ fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<F
     let text_row = first + begin.unwrap_or(0);
     let at_start =
         (usize::from(sample.cursor.0), usize::from(sample.cursor.1)) == (column, text_row);
-    let stands_for_nothing = text.is_empty()
-        || spec.placeholder.iter().any(|it| it.0.is_match(text.trim()))
-        || (spec.ghost && at_start);
-    let input = if stands_for_nothing { InputBox::Empty } else { InputBox::Holds(text) };
-    Some(Found { first, last: first + body.len().saturating_sub(1), column, input })
+    let is_empty = text.is_empty() || spec.placeholder.iter().any(|it| it.0.is_match(text.trim()));
+    let (input, suggested) = match text {
+        _ if is_empty => (InputBox::Empty, None),
+        text if spec.ghost && at_start => (InputBox::Empty, Some(text)),
+        text => (InputBox::Holds(text), None),
+    };
+    Some(Found { first, last: first + body.len().saturating_sub(1), column, input, suggested })
 }
 
 /// Splits at a byte that a match ended on.

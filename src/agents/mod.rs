@@ -50,6 +50,8 @@
 //! region. `in` names the region: `bottom N` (the last N rows that are not blank; 25 if nothing is
 //! said), `screen`, `footer` (the last such row), `above N` (those directly above the box), `below`
 //! (under the box), `box`, `title`, `command`. `cursor_in_box = true` also wants the cursor there.
+//! What somebody types into the box, and what we sent, may say anything: those rows are read by rules
+//! for `box` alone.
 //!
 //! **Which rule wins**: a dialog (`waiting`, `blocked`), the lowest on the screen; text of a dialog
 //! above the box is old and does not count, unless the rule says `overlay = true`. Then `working`.
@@ -84,6 +86,7 @@ pub mod launch;
 pub mod menu;
 pub mod profile;
 pub mod replay;
+mod typed;
 
 pub use classify::{Explanation, classify, explain};
 pub use fold::{Changed, Seen, Tracker};

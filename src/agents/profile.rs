@@ -87,7 +87,8 @@ pub struct Timing {
 pub struct Paste {
     /// Longer texts are better written to a file and announced by one line.
     pub comfortable_bytes: usize,
-    /// The same for the number of lines.
+    /// The same for the number of lines. One, unless the profile says otherwise: an agent that asks
+    /// for no brackets around what is pasted takes every line for a prompt of its own.
     pub comfortable_lines: usize,
     /// What stands for a long paste in a box that is found by its shape.
     pub folded: Vec<Pattern>,
@@ -259,7 +260,10 @@ impl Profile {
     /// Reads a profile. `path` is for the error message.
     pub fn parse(path: &str, text: &str) -> Result<Self, Error> {
         let fail = |source| Error { path: path.to_owned(), source: Box::new(source) };
-        let profile: Self = toml::from_str(text).map_err(fail)?;
+        let profile: Self = toml::from_str(text).map_err(|source| match bad_rule(text) {
+            Some(message) => fail(de::Error::custom(message)),
+            None => fail(source),
+        })?;
         profile.check().map_err(|message| fail(de::Error::custom(message)))?;
         Ok(profile)
     }
@@ -295,6 +299,13 @@ impl Profile {
         {
             return Err("[box] needs `top`, `frame` or `prompt`".to_owned());
         }
+        let mut keys = self.keys.interrupt.iter().chain(&self.keys.quit);
+        if let Some(key) = keys.find(|it| !is_key(it)) {
+            return Err(format!(
+                "[keys] has `{key}`, which tmux has no key for and would type; its names are Escape, \
+                 Enter, Tab, Space, BSpace, Up, F1, a, with C-, M- or S- before them"
+            ));
+        }
         Ok(())
     }
 
@@ -320,7 +331,7 @@ impl Default for Timing {
 
 impl Default for Paste {
     fn default() -> Self {
-        Self { comfortable_bytes: 16 * 1024, comfortable_lines: 200, folded: Vec::new() }
+        Self { comfortable_bytes: 16 * 1024, comfortable_lines: 1, folded: Vec::new() }
     }
 }
 
@@ -424,6 +435,45 @@ fn region(text: &str) -> Result<Region, String> {
     }
 }
 
+/// tmux's names for keys, in the lower case that it compares.
+const KEYS: [&str; 23] = [
+    "bspace", "btab", "dc", "delete", "down", "end", "enter", "escape", "home", "ic", "insert",
+    "kpenter", "left", "npage", "pagedown", "pageup", "pgdn", "pgup", "ppage", "right", "space",
+    "tab", "up",
+];
+
+/// Whether `send-keys` takes it for a key: what it does not know, it types.
+fn is_key(name: &str) -> bool {
+    let mut bare = name.strip_prefix('^').filter(|it| !it.is_empty()).unwrap_or(name);
+    while let Some((modifier, rest)) = bare.split_at_checked(2)
+        && ["c-", "m-", "s-"].contains(&modifier.to_ascii_lowercase().as_str())
+        && !rest.is_empty()
+    {
+        bare = rest;
+    }
+    let word = bare.to_ascii_lowercase();
+    let is_function = |n: &str| n.parse().is_ok_and(|n: u8| (1..=12).contains(&n));
+    bare.chars().count() == 1
+        || KEYS.contains(&word.as_str())
+        || word.strip_prefix('f').is_some_and(is_function)
+}
+
+/// The first rule that means nothing, by its line: an error about a whole rule has no place of its
+/// own in the text.
+fn bad_rule(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Rules {
+        rule: Vec<toml::Spanned<RawRule>>,
+    }
+    let rules = toml::from_str::<Rules>(text).ok()?.rule;
+    rules.into_iter().find_map(|rule| {
+        let before = text.get(..rule.span().start)?;
+        let line = before.matches('\n').count() + 1;
+        let error = Rule::try_from(rule.into_inner()).err()?;
+        Some(format!("in the rule at line {line}: {error}"))
+    })
+}
+
 fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u64::deserialize(from).map(Duration::from_millis)
 }
@@ -457,6 +507,11 @@ mod tests {
             &["line 2", "unknown state `busy`", "working"],
         );
         refused(
+            "name = 'x'\n[[rule]]\nstate = 'idle'\nall = ['x']\n\n[[rule]]\nall = ['x']\nstate = 'busy'",
+            &["rule at line 6", "unknown state `busy`"],
+        );
+        refused("name = 'x'\n[[rule]]\nstate = 'idle'\nall = ['(']", &["line 4", "unclosed group"]);
+        refused(
             "name = 'x'\n[[rule]]\nstate = 'idle'\nin = 'top 3'\nall = ['x']",
             &["unknown region `top 3`", "bottom N"],
         );
@@ -466,6 +521,28 @@ mod tests {
             &["rule `idle` looks near the box, but there is no [box]"],
         );
         refused("name = 'x'\n[box]\nbottom = '^-'", &["[box] needs `top`, `frame` or `prompt`"]);
+    }
+
+    #[test]
+    fn a_key_that_tmux_would_type_is_refused() {
+        for key in ["Esc", "Ctrl-C", "Return", "F13", "", "C-", "q!"] {
+            refused(&format!("name = 'x'\nkeys = {{ interrupt = ['{key}'] }}"), &["[keys]", key]);
+        }
+        for key in ["Escape", "C-c", "^C", "M-S-Up", "f12", "q", "é", "S-Tab", "BSpace", "C-Space"]
+        {
+            let text = format!("name = 'x'\nkeys = {{ quit = ['{key}'] }}");
+            assert!(Profile::parse("x", &text).is_ok(), "{key}");
+        }
+    }
+
+    #[test]
+    fn only_a_profile_that_says_so_takes_several_lines_into_its_box() {
+        let lines = |profile: &Profile| profile.paste.comfortable_lines;
+        assert_eq!(lines(&Profile::parse("x", "name = 'x'").unwrap()), 1);
+        assert_eq!(lines(&Profile::shared("generic").unwrap()), 1);
+        for name in ["claude", "codex", "opencode", "pi"] {
+            assert_eq!(lines(&Profile::shared(name).unwrap()), 200, "{name}");
+        }
     }
 
     #[test]

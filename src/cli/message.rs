@@ -8,15 +8,19 @@ use crate::{
 
 /// What the hub is to deliver for `text`. One that is longer than the agent's box takes well is
 /// written into the worktree first.
+///
+/// Line ends around it are not part of it: `echo` writes one, and an agent that asks for no brackets
+/// around what is pasted takes it for Enter.
 pub(super) fn compose(worker: &Worker, text: &str, paste: bool) -> Result<NewDelivery, Failure> {
+    let bare = text.trim_matches(['\n', '\r']);
     let mut new = NewDelivery {
         worker: worker.id.clone(),
-        text: text.to_owned(),
+        text: bare.to_owned(),
         submit: true,
         interrupt: false,
         file: None,
     };
-    if paste || !worker.is_live() || is_comfortable(&limits(worker)?, text) {
+    if paste || !worker.is_live() || is_comfortable(&limits(worker)?, bare) {
         return Ok(new);
     }
     let file = git::exclude::write_message(&worker.worktree, text).map_err(|error| {
@@ -72,6 +76,15 @@ mod tests {
         check("claude", "two\nlines", None);
         check("claude", &"long ".repeat(4000), file);
         check("a profile of a later version", "two\nlines", file);
+    }
+
+    #[test]
+    fn line_ends_around_a_text_are_not_part_of_it() {
+        let worker = samples::worker("a");
+        for text in ["hello", "hello\n", "\r\nhello\r\n\n"] {
+            assert_eq!(compose(&worker, text, false).unwrap().text, "hello");
+        }
+        assert_eq!(compose(&worker, "a\n  b", true).unwrap().text, "a\n  b");
     }
 
     #[test]

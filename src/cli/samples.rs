@@ -78,5 +78,6 @@ pub(crate) fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         held: None,
         evidence: if step == Step::Accepted { "the turn started".into() } else { String::new() },
         steps: taken.into_iter().filter(|it| it.step <= step).collect(),
+        shown_before: None,
     }
 }

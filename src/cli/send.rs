@@ -22,7 +22,7 @@ use super::{
 use crate::{
     client::{self, Hub},
     model::{Answer, Ask, Delivery, DeliveryId, NewDelivery, Refusal, Worker, WorkerId},
-    sources::prompt,
+    sources::{self, prompt},
 };
 
 /// Tell agents something, with a receipt for it
@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// To every worker whose agent runs
     #[arg(long)]
     all: bool,
-    /// Interrupt a running turn first
+    /// Interrupt a running turn first, and go before texts that still wait
     #[arg(long)]
     now: bool,
     /// Leave the text in the input box
@@ -71,7 +71,8 @@ pub(crate) struct Args {
     /// Longest wait: `90`, `90s`, `5m`
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
     timeout: Option<Duration>,
-    /// Withdraw a delivery that is not on its way yet, by its number in `wtmag receipts`
+    /// Withdraw a delivery before Enter is pressed, by its number in `wtmag receipts`; what is pasted
+    /// already stays in the box
     #[arg(long, value_name = "N")]
     cancel: Option<u64>,
 }
@@ -152,8 +153,14 @@ impl Args {
             })?,
             None => names.pop().unwrap_or_default(),
         };
-        let text = if self.file.is_some() { text } else { prompt::read(&text, stdin)? };
-        if text.trim().is_empty() {
+        let is_piped = self.file.is_none() && text == "-";
+        let text = match is_piped.then(|| prompt::read(&text, stdin)) {
+            Some(Err(sources::Error::EmptyPrompt)) => String::new(),
+            Some(read) => read?,
+            None => text,
+        };
+        // Control characters are left out when it is typed.
+        if text.chars().all(|it| it.is_whitespace() || it.is_control()) && !text.contains('\0') {
             return Err(Failure::user("the text is empty"));
         }
         if text.contains('\0') {
@@ -207,6 +214,10 @@ async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusa
         Ok(Answer::Queued { delivery, .. }) => Ok(Ok(delivery)),
         Ok(other) => Err(unexpected(&other)),
         Err(client::Error::Refused(refusal)) => Ok(Err(refusal)),
+        // Recorded before it is answered: nobody here knows how far that came.
+        Err(error) if error.is_gone() => Err(Failure::from(error).hint(
+            "it may be queued all the same: look at `wtmag receipts` before you send it again",
+        )),
         Err(error) => Err(error.into()),
     }
 }
@@ -214,7 +225,12 @@ async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusa
 async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> {
     let answer = context.ask(Ask::Cancel { delivery: id }).await?;
     let Answer::Done = answer else { return Err(unexpected(&answer)) };
-    context.say(&format!("delivery {id} is withdrawn"));
+    let answer = context.ask(Ask::Receipts { worker: None }).await?;
+    let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
+    let receipt = deliveries.iter().find(|it| it.id == id);
+    // Of a text that was pasted already it says where that is now.
+    let where_to = receipt.and_then(|it| it.evidence.strip_prefix("cancelled")).unwrap_or_default();
+    context.say(&format!("delivery {id} is withdrawn{where_to}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -279,7 +295,10 @@ mod tests {
     fn a_text_without_a_worker_is_refused() {
         assert!(split(&["do it"]).unwrap_err().contains("no worker is named"));
         assert!(split(&["--all", "do", "it"]).unwrap_err().contains("needs quotes"));
-        assert!(split(&["a", " "]).unwrap_err().contains("empty"));
+        for nothing in ["", " ", "\u{1b}\u{7}", "\n\r\t"] {
+            let error = split(&["a", nothing]).unwrap_err();
+            assert!(error.contains("the text is empty"), "{nothing:?}: {error}");
+        }
         assert!(split(&[]).unwrap_err().contains("required"));
         assert!(split(&["--cancel", "3", "a"]).unwrap_err().contains("cannot be used with"));
     }

@@ -1,4 +1,7 @@
 //! Scenarios on a virtual clock: each line is what happens and what comes of it.
+mod argument;
+mod restart;
+
 use super::*;
 use crate::model::{Blocker, DeliveryId, Question, Timestamp};
 
@@ -22,6 +25,7 @@ impl Scene {
             held: None,
             evidence: String::new(),
             steps: Vec::new(),
+            shown_before: None,
         };
         Self { machine: Machine::new(delivery), start: Instant::now(), ms: 0 }
     }
@@ -46,8 +50,9 @@ impl Scene {
     }
 
     fn look_at(&mut self, turn: &Turn, content: Content, in_transcript: bool) -> Vec<Do> {
-        let look = Look { settled: turn, seen: turn, content, in_transcript, obstacle: None };
-        self.give(Input::Look(look))
+        let n_shown = usize::from(in_transcript);
+        // Every look has something new to show.
+        self.give(Input::Look(Look { n_shown, n_drawn: self.ms, ..look(turn, turn, content) }))
     }
 
     fn pasted() -> Self {
@@ -77,6 +82,10 @@ impl Scene {
     }
 }
 
+fn look<'a>(settled: &'a Turn, seen: &'a Turn, content: Content) -> Look<'a> {
+    Look { settled, seen, content, n_shown: 0, n_drawn: 0, obstacle: None, program: "`vim`" }
+}
+
 const TRUST: Turn = Turn::Blocked(Blocker::Trust);
 
 #[test]
@@ -103,15 +112,7 @@ fn nothing_is_sent_while_a_dialog_a_draft_or_a_turn_is_in_the_way() {
 #[test]
 fn both_this_look_and_the_settled_turn_must_listen() {
     let mut scene = Scene::new(DeliveryMode::Ready);
-    let look = |settled, seen| {
-        Input::Look(Look {
-            settled,
-            seen,
-            content: Content::Empty,
-            in_transcript: false,
-            obstacle: None,
-        })
-    };
+    let look = |settled, seen| Input::Look(look(settled, seen, Content::Empty));
     assert_eq!(scene.give(look(&Turn::Ready, &TRUST)), [Do::Record]);
     assert_eq!(scene.give(look(&Turn::Unknown, &Turn::Ready)), [Do::Record]);
     assert_eq!(scene.give(look(&Turn::Ready, &Turn::Ready)), [Do::Record, Do::Paste]);
@@ -142,7 +143,65 @@ fn a_dialog_between_paste_and_enter_holds_it() {
     assert_eq!(scene.after(200).look(&TRUST, Content::Ours), [Do::Record]);
     assert_eq!(scene.after(60_000).look(&TRUST, Content::Unseen), []);
     let done = scene.after(1_000).look(&Turn::Ready, Content::Ours);
+    assert_eq!(done, [Do::Look(SETTLE)], "its frame may be left over, or belong to the next one");
+    assert_eq!(scene.after(100).look(&TRUST, Content::Unseen), []);
+    assert_eq!(scene.after(60_000).look(&Turn::Ready, Content::Ours), [Do::Look(SETTLE)]);
+    let done = scene.after(150).look(&Turn::Ready, Content::Ours);
     assert_eq!(done, [Do::Record, Do::Enter]);
+}
+
+#[test]
+fn a_dialog_that_one_look_does_not_show_still_holds() {
+    let mut scene = Scene::pasted();
+    scene.after(200).look(&TRUST, Content::Ours);
+    for _ in 0..3 {
+        let half = look(&TRUST, &Turn::Draft, Content::Ours);
+        assert_eq!(scene.after(200).give(Input::Look(half)), []);
+    }
+}
+
+#[test]
+fn a_text_that_is_taken_out_of_the_box_is_said_to_be() {
+    let mut scene = Scene::pasted();
+    scene.after(2_000).look(&Turn::Draft, Content::Other);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Draft)));
+    scene.after(9_000).look(&Turn::Ready, Content::Empty);
+    assert_eq!(scene.machine.delivery().held, None, "there is no draft any more");
+    scene.after(3_100).look(&Turn::Ready, Content::Empty);
+    scene.ends(Step::Failed, "the text was taken out of the box");
+}
+
+#[test]
+fn a_text_that_somebody_else_submits_is_accepted() {
+    let mut scene = Scene::pasted();
+    scene.after(2_000).look(&TRUST, Content::Ours);
+    scene.after(2_000).look_at(&Turn::Ready, Content::Empty, true);
+    scene.ends(Step::Accepted, "somebody else pressed Enter: the conversation has the text");
+}
+
+#[test]
+fn what_the_conversation_had_before_proves_nothing() {
+    let seen_twice = |scene: &mut Scene, turn: &Turn| {
+        scene.after(100).look_at(turn, Content::Empty, true);
+        scene.after(100).look_at(turn, Content::Empty, true);
+    };
+    let old = || {
+        let mut scene = Scene::new(DeliveryMode::Ready);
+        assert_eq!(scene.look_at(&Turn::Idle, Content::Empty, true), [Do::Record, Do::Paste]);
+        scene.give(Input::Done);
+        scene
+    };
+    let mut pasted = old();
+    seen_twice(&mut pasted, &Turn::Working);
+    assert!(!pasted.machine.is_over());
+    let mut entered = old();
+    entered.after(200).look_at(&Turn::Idle, Content::Ours, true);
+    entered.give(Input::Done);
+    seen_twice(&mut entered, &Turn::Idle);
+    assert!(!entered.machine.is_over());
+    let twice = Look { n_shown: 2, ..look(&Turn::Idle, &Turn::Idle, Content::Empty) };
+    entered.after(100).give(Input::Look(twice));
+    entered.ends(Step::Accepted, "the box emptied and the transcript has the text");
 }
 
 #[test]
@@ -175,6 +234,42 @@ fn a_swallowed_enter_is_repeated_once() {
 }
 
 #[test]
+fn an_agent_that_draws_nothing_gets_no_second_enter() {
+    let mut scene = Scene::pasted();
+    let n_drawn = 7;
+    let ours = || Look { n_drawn, ..look(&Turn::Ready, &Turn::Ready, Content::Ours) };
+    scene.after(200).give(Input::Look(ours()));
+    scene.give(Input::Done);
+    for _ in 0..11 {
+        let todo = scene.after(5_000).give(Input::Look(ours()));
+        assert!(!todo.contains(&Do::Enter), "{todo:?}");
+    }
+    scene.after(6_000).give(Input::Look(ours()));
+    scene.ends(
+        Step::Failed,
+        "the text is still in the box: the agent draws nothing, and may take it later",
+    );
+}
+
+#[test]
+fn a_dialog_after_enter_restarts_the_clock_of_the_second_one() {
+    let mut scene = Scene::entered();
+    assert_eq!(scene.after(1_000).look(&TRUST, Content::Unseen), [Do::Record]);
+    assert_eq!(scene.after(60_000).look(&Turn::Ready, Content::Ours), [Do::Look(pace(0))]);
+    assert_eq!(scene.after(5_100).look(&Turn::Ready, Content::Ours), [Do::Record, Do::Enter]);
+}
+
+#[test]
+fn a_refused_enter_was_not_sent_and_waits_until_the_box_is_seen_again() {
+    let mut scene = Scene::pasted();
+    scene.after(200).look(&Turn::Ready, Content::Ours);
+    scene.give(Input::Refused(Hold::PaneMode));
+    assert_eq!(scene.machine.delivery().step, Step::Echoed);
+    assert_eq!(scene.after(30_000).look(&Turn::Ready, Content::Ours), [Do::Look(SETTLE)]);
+    assert_eq!(scene.after(150).look(&Turn::Ready, Content::Ours), [Do::Record, Do::Enter]);
+}
+
+#[test]
 fn an_empty_box_alone_proves_nothing() {
     let mut scene = Scene::entered();
     assert_eq!(scene.after(100).look(&Turn::Ready, Content::Empty), [Do::Look(pace(0))]);
@@ -184,9 +279,24 @@ fn an_empty_box_alone_proves_nothing() {
 
 #[test]
 fn a_turn_that_asks_at_once_has_started() {
+    let asks = Turn::Waiting(Question::Permission);
+    let mut shown = Scene::entered();
+    shown.after(100).look_at(&asks, Content::Unseen, true);
+    shown.ends(Step::Accepted, "the turn started and asks something");
+    let mut seen_to_work = Scene::entered();
+    seen_to_work.after(100).look(&Turn::Working, Content::Ours);
+    seen_to_work.after(100).look(&asks, Content::Unseen);
+    seen_to_work.ends(Step::Accepted, "the turn started and asks something");
+}
+
+#[test]
+fn a_question_that_may_have_swallowed_enter_proves_nothing() {
+    let asks = Turn::Waiting(Question::Question);
     let mut scene = Scene::entered();
-    scene.after(100).look(&Turn::Waiting(Question::Permission), Content::Unseen);
-    scene.ends(Step::Accepted, "the turn started and asks something");
+    assert_eq!(scene.after(100).look(&asks, Content::Unseen), [Do::Record]);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(asks)));
+    scene.after(100).look(&Turn::Working, Content::Empty);
+    scene.ends(Step::Accepted, "the turn started");
 }
 
 #[test]
@@ -199,60 +309,11 @@ fn a_hook_is_proof_once_something_was_sent() {
 }
 
 #[test]
-fn an_argument_is_proven_the_same_way_and_held_by_dialogs() {
-    let mut scene = Scene::new(DeliveryMode::Argument);
-    assert_eq!(scene.look(&TRUST, Content::Unseen), [Do::Record]);
-    scene.after(30_000).look(&Turn::Working, Content::Empty);
-    scene.ends(Step::Accepted, "the turn started");
-}
-
-#[test]
-fn a_question_before_the_first_turn_proves_no_argument() {
-    let mut scene = Scene::new(DeliveryMode::Argument);
-    let asks = Turn::Waiting(Question::Permission);
-    assert_eq!(scene.look(&asks, Content::Unseen), [Do::Record]);
-    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(asks.clone())));
-    scene.after(30_000).look_at(&asks, Content::Unseen, true);
-    scene.ends(Step::Accepted, "the turn started and asks something");
-}
-
-#[test]
-fn an_argument_left_in_the_box_is_submitted() {
-    let mut scene = Scene::new(DeliveryMode::Argument);
-    assert_eq!(scene.look(&Turn::Draft, Content::Ours), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(6_000).look(&Turn::Draft, Content::Ours), [Do::Record, Do::Enter]);
-}
-
-#[test]
-fn a_hub_that_comes_back_goes_on_where_the_screen_says() {
-    let mut box_has_it = Scene::pasted().reborn();
-    box_has_it.look(&Turn::Draft, Content::Ours);
-    let done = box_has_it.after(300).look(&Turn::Draft, Content::Ours);
-    assert_eq!(done, [Do::Record, Do::Enter]);
-
-    let mut turn_runs = Scene::entered().reborn();
-    turn_runs.look(&Turn::Working, Content::Empty);
-    turn_runs.ends(Step::Accepted, "the turn had started when the hub came back");
-
-    let mut nobody_knows = Scene::entered().reborn();
-    assert_eq!(nobody_knows.look(&Turn::Ready, Content::Empty), [Do::Look(SETTLE)]);
-    nobody_knows.after(3_000).look(&Turn::Ready, Content::Empty);
-    nobody_knows.ends(Step::Failed, "outcome unknown after restart");
-}
-
-#[test]
-fn a_lost_reply_is_judged_like_a_restart() {
-    let mut scene = Scene::new(DeliveryMode::Ready);
-    scene.look(&Turn::Ready, Content::Empty);
-    assert_eq!(scene.give(Input::Unknown), [Do::Look(SETTLE)]);
-    scene.after(100).look(&Turn::Ready, Content::Empty);
-    scene.after(3_000).look(&Turn::Ready, Content::Empty);
-    scene.ends(Step::Failed, "outcome unknown after restart");
-}
-
-#[test]
 fn only_what_was_not_sent_can_be_cancelled() {
-    let mut scene = Scene::pasted();
+    let mut scene = Scene::entered();
+    assert_eq!(scene.give(Input::Cancel), []);
+    assert!(!scene.machine.is_over());
+    let mut scene = scene.reborn();
     assert_eq!(scene.give(Input::Cancel), []);
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.give(Input::Cancel);
@@ -260,13 +321,35 @@ fn only_what_was_not_sent_can_be_cancelled() {
 }
 
 #[test]
+fn a_pasted_text_is_taken_back_by_leaving_it_where_it_is() {
+    let mut held = Scene::pasted();
+    held.after(2_000).look(&Turn::Draft, Content::Other);
+    assert_eq!(held.give(Input::Cancel), [Do::Record]);
+    held.ends(Step::Cancelled, "cancelled; its text was left in the input box");
+    let mut unsure = Scene::pasted().reborn();
+    unsure.give(Input::Cancel);
+    unsure.ends(Step::Cancelled, "cancelled; its text may be in the input box");
+}
+
+#[test]
+fn a_program_in_the_way_is_named() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    let hold = Hold::Foreground;
+    let vim =
+        || Look { obstacle: Some(&hold), ..look(&Turn::Unknown, &Turn::Unknown, Content::Unseen) };
+    assert_eq!(scene.give(Input::Look(vim())), [Do::Record]);
+    assert_eq!(scene.machine.delivery().evidence, "`vim`");
+    assert_eq!(scene.give(Input::Look(vim())), []);
+    assert_eq!(scene.look(&Turn::Ready, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.machine.delivery().evidence, "");
+}
+
+#[test]
 fn a_dialog_that_is_gone_is_no_reason_to_wait() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     let settled = Turn::Waiting(Question::Question);
     let seen = Turn::Idle;
-    let content = Content::Empty;
-    let look =
-        Look { settled: &settled, seen: &seen, content, in_transcript: false, obstacle: None };
+    let look = look(&settled, &seen, Content::Empty);
     assert_eq!(scene.give(Input::Look(look)), [Do::Record]);
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Unknown)));
 }
@@ -277,9 +360,7 @@ fn no_interrupt_key_is_pressed_into_a_dialog_or_an_empty_box() {
         let mut scene = Scene::new(DeliveryMode::Ready);
         scene.machine.delivery.interrupt = true;
         let settled = Turn::Working;
-        let content = Content::Empty;
-        let look =
-            Look { settled: &settled, seen: &seen, content, in_transcript: false, obstacle: None };
+        let look = look(&settled, &seen, Content::Empty);
         assert_eq!(scene.give(Input::Look(look)), [Do::Record], "{seen:?}");
     }
 }

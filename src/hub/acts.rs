@@ -200,6 +200,7 @@ async fn do_act(
         TmuxActed::Done => Acted::Done,
         TmuxActed::Refused(Refusal::InMode) => Acted::Refused(Hold::PaneMode),
         TmuxActed::Refused(Refusal::InputOff) => Acted::Refused(Hold::InputOff),
+        TmuxActed::Refused(Refusal::Synchronized) => Acted::Refused(Hold::Synchronized),
         TmuxActed::Refused(Refusal::Gone | Refusal::Dead | Refusal::Foreground(_)) => {
             Acted::Refused(Hold::Foreground)
         }

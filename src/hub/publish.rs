@@ -139,6 +139,7 @@ mod tests {
             step: Step::Queued,
             held: None,
             evidence: String::new(),
+            shown_before: None,
             steps: Vec::new(),
         };
         let answer = Answer::Receipts { deliveries: vec![delivery] };

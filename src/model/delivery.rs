@@ -37,6 +37,9 @@ pub struct Delivery {
     pub evidence: String,
     /// Every step with its time, oldest first.
     pub steps: Vec<StepAt>,
+    /// How often the conversation on the screen had the text before it was pasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_before: Option<usize>,
 }
 
 /// How a text reaches the agent.
@@ -84,6 +87,8 @@ pub enum Hold {
     PaneMode,
     /// `select-pane -d`.
     InputOff,
+    /// Keys would go to the user's other panes, too: `synchronize-panes`.
+    Synchronized,
     /// Another program is in the foreground.
     Foreground,
     /// An earlier delivery to this worker is not done.
@@ -146,6 +151,9 @@ impl fmt::Display for Hold {
             Self::Turn(_) => f.write_str("the agent has not been seen ready"),
             Self::PaneMode => f.write_str("the pane is in a tmux mode"),
             Self::InputOff => f.write_str("input to the pane is off"),
+            Self::Synchronized => {
+                f.write_str("keys to the pane go to others, too (synchronize-panes)")
+            }
             Self::Foreground => f.write_str("another program is in the foreground"),
             Self::Earlier => f.write_str("an earlier delivery is not done"),
             Self::Disconnected => f.write_str("tmux cannot be reached"),

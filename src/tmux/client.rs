@@ -143,9 +143,11 @@ impl Connection {
     pub async fn paste(&self, pane: PaneId, guard: &Guard, text: &str) -> Result<Acted, Error> {
         let text: String =
             text.chars().filter(|it| !it.is_control() || matches!(it, '\n' | '\t')).collect();
+        // A program that asked for no brackets would take one at an end for Enter.
+        let text = text.trim_matches('\n');
         let buffer = self.buffer_name();
         let act = if text.len() <= MAX_INLINE {
-            command::paste(pane, guard, &buffer, &text)
+            command::paste(pane, guard, &buffer, text)
         } else {
             start::load_buffer(&self.server, self.info.id, &buffer, text.as_bytes()).await?;
             command::paste_loaded(pane, guard, &buffer)

@@ -84,9 +84,19 @@ const SAMPLE_ROW: &str = concat!(
 
 const GLANCE_ROW: &str = "#{q:pane_title} #{history_size} #{window_activity}";
 
-/// [`NAK`] and why.
+/// Whether keys to the pane go to others, too.
+const MIRRORED: &str = "#{&&:#{pane_synchronized},#{!=:#{window_panes},1}}";
+
+/// [`NAK`] and why. What is pasted goes to one pane in any case.
 const REFUSAL_ROW: &str = concat!(
+    "wtmag:refused #{pane_id} #{pane_dead} #{pane_in_mode} #{pane_input_off} 0 ",
+    "#{q;s/\n/?/:pane_current_command}",
+);
+
+/// The same for keys.
+const KEYS_REFUSAL_ROW: &str = concat!(
     "wtmag:refused #{pane_id} #{pane_dead} #{pane_in_mode} #{pane_input_off} ",
+    "#{&&:#{pane_synchronized},#{!=:#{window_panes},1}} ",
     "#{q;s/\n/?/:pane_current_command}",
 );
 
@@ -399,10 +409,13 @@ pub fn enter(pane: PaneId, guard: &Guard, buffer: &str) -> Command {
     guarded(pane, guard, &set.then(&paste_buffer("-d", pane, buffer)), None)
 }
 
-/// Keys by tmux's names for them, if the guard holds.
+/// Keys by tmux's names for them, if the guard holds and they go to this pane alone: unlike what is
+/// pasted, they reach every pane of a window whose panes are synchronized.
 pub fn keys(pane: PaneId, guard: &Guard, keys: &[&str]) -> Command {
     let send = Command::new(Verb::SendKeys).opt("-t", pane.to_string()).flag("--");
-    guarded(pane, guard, &keys.iter().fold(send, Command::arg), None)
+    let holds = holds(pane, guard).and(&Format::equals(MIRRORED, "0"));
+    let nak = display(Some(pane), &Format::code(KEYS_REFUSAL_ROW));
+    only_if(pane, &holds, &keys.iter().fold(send, Command::arg), &nak)
 }
 
 fn paste_buffer(flags: &'static str, pane: PaneId, buffer: &str) -> Command {
@@ -413,24 +426,31 @@ pub fn delete_buffer(buffer: &str) -> Command {
     Command::new(Verb::DeleteBuffer).opt("-b", buffer)
 }
 
-/// Looks and acts with nothing in between. The last block is [`ACK`], or [`NAK`] and what was
-/// seen. (`if-shell` with a target that is gone looks at another pane instead: hence `pane_id`.)
 fn guarded(pane: PaneId, guard: &Guard, act: &Command, refused: Option<&Command>) -> Command {
-    let holds = Format::equals("#{pane_id}", pane.to_string())
-        .and(&Format::equals("#{pane_dead}#{pane_in_mode}#{pane_input_off}", "000"))
-        .and(&Format::equals(COMMAND, &guard.command));
-    let seen = Format::code(REFUSAL_ROW);
-    let nak = display(Some(pane), &seen);
+    let nak = display(Some(pane), &Format::code(REFUSAL_ROW));
     let nak = match refused {
         Some(first) => first.clone().then(&nak),
         None => nak,
     };
+    only_if(pane, &holds(pane, guard), act, &nak)
+}
+
+/// True where the guard holds. (`if-shell` with a target that is gone looks at another pane
+/// instead: hence `pane_id`.)
+fn holds(pane: PaneId, guard: &Guard) -> Format {
+    Format::equals("#{pane_id}", pane.to_string())
+        .and(&Format::equals("#{pane_dead}#{pane_in_mode}#{pane_input_off}", "000"))
+        .and(&Format::equals(COMMAND, &guard.command))
+}
+
+/// Looks and acts with nothing in between. The last block is [`ACK`], or [`NAK`] and what was seen.
+fn only_if(pane: PaneId, holds: &Format, act: &Command, nak: &Command) -> Command {
     Command::new(Verb::IfShell)
         .flag("-F")
         .opt("-t", pane.to_string())
-        .format(&holds)
+        .format(holds)
         .block(&act.clone().then(&display(None, &Format::code(ACK))))
-        .block(&nak)
+        .block(nak)
 }
 
 #[cfg(test)]

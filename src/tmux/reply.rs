@@ -109,6 +109,8 @@ pub enum Refusal {
     InMode,
     /// `select-pane -d`.
     InputOff,
+    /// Keys would go to other panes, too.
+    Synchronized,
     /// Another command is in the foreground: this one.
     Foreground(String),
 }
@@ -288,7 +290,7 @@ pub fn acted(body: &[u8], pane: PaneId) -> Option<Acted> {
         return Some(Acted::Done);
     }
     let row = fields(said.strip_prefix(NAK)?);
-    let [found, dead, in_mode, input_off, command] = row.try_into().ok()?;
+    let [found, dead, in_mode, input_off, mirrored, command] = row.try_into().ok()?;
     let why = if found.parse() != Ok(pane) {
         Refusal::Gone
     } else if is_on(&dead) {
@@ -297,6 +299,8 @@ pub fn acted(body: &[u8], pane: PaneId) -> Option<Acted> {
         Refusal::InMode
     } else if is_on(&input_off) {
         Refusal::InputOff
+    } else if is_on(&mirrored) {
+        Refusal::Synchronized
     } else {
         Refusal::Foreground(command)
     };
@@ -406,6 +410,7 @@ impl fmt::Display for Refusal {
             Self::Dead => f.write_str("the pane is dead"),
             Self::InMode => f.write_str("the pane is in a tmux mode"),
             Self::InputOff => f.write_str("input to the pane is off"),
+            Self::Synchronized => f.write_str("keys to the pane go to others, too"),
             Self::Foreground(command) => write!(f, "`{command}` is in the foreground"),
         }
     }
@@ -464,12 +469,13 @@ mod tests {
     #[test]
     fn a_refused_act_says_why() {
         check_acted("wtmag:done\n", Acted::Done);
-        check_acted("wtmag:refused %8 0 0 0 vim\n", Acted::Refused(Refusal::Gone));
-        check_acted("wtmag:refused %7 1 0 0 vim\n", Acted::Refused(Refusal::Dead));
-        check_acted("wtmag:refused %7 0 2 0 vim\n", Acted::Refused(Refusal::InMode));
-        check_acted("wtmag:refused %7 0 0 1 vim\n", Acted::Refused(Refusal::InputOff));
+        check_acted("wtmag:refused %8 0 0 0 0 vim\n", Acted::Refused(Refusal::Gone));
+        check_acted("wtmag:refused %7 1 0 0 0 vim\n", Acted::Refused(Refusal::Dead));
+        check_acted("wtmag:refused %7 0 2 0 0 vim\n", Acted::Refused(Refusal::InMode));
+        check_acted("wtmag:refused %7 0 0 1 1 vim\n", Acted::Refused(Refusal::InputOff));
+        check_acted("wtmag:refused %7 0 0 0 1 vim\n", Acted::Refused(Refusal::Synchronized));
         let vim = Refusal::Foreground("vim".to_owned());
-        check_acted("wtmag:refused %7 0 0 0 vim\n", Acted::Refused(vim));
+        check_acted("wtmag:refused %7 0 0 0 0 vim\n", Acted::Refused(vim));
         assert_eq!(acted(b"", PaneId(7)), None);
     }
 

@@ -47,7 +47,7 @@ fn a_text_too_long_for_the_box_is_announced_from_a_file() {
     assert!(said.contains("hint: `--paste`"), "{said}");
     assert!(!desk.sandbox.path("home/message-1.md").exists());
     desk.wtmag(&["send", &id, "--file", &file, "--paste", "--wait"]).success();
-    assert_eq!(desk.sandbox.agent_log().turns(Some(&id))[2], long);
+    assert_eq!(desk.sandbox.agent_log().turns(Some(&id))[2], long.trim_end());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn one_text_goes_to_many_at_once() {
     desk.wtmag(&["wait", &one, &other, "--until", "idle"]).success();
     let file = desk.sandbox.put("home/text", "line one\nline two\n");
     let file = file.display().to_string();
-    desk.wtmag(&["send", "--all", "--file", &file, "--wait=idle"]).success();
+    desk.wtmag(&["send", "--all", "--file", &file, "--paste", "--wait=idle"]).success();
     for id in [&one, &other] {
         let turns = desk.sandbox.agent_log().turns(Some(id));
         assert_eq!(turns.len(), 2);

@@ -104,3 +104,35 @@ async fn nothing_is_typed_where_it_would_go_elsewhere() {
     assert_eq!(fs::read(stage.dir.path().join("typed")).unwrap(), b"");
     connection.close().await;
 }
+
+#[tokio::test]
+async fn keys_are_not_mirrored_into_the_users_synchronized_panes() {
+    let stage = Stage::new();
+    let (connection, _events, made) = recorder(&stage).await;
+    let window = made.window.to_string();
+    let guard = cat();
+    let keys = || connection.keys(made.pane, &guard, &["x"]);
+    stage.tmux(&["set-option", "-w", "-t", &window, "synchronize-panes", "on"]);
+    assert_eq!(keys().await.unwrap(), Acted::Done, "there is no other pane");
+    let split = ["split-window", "-dP", "-F", "#{pane_id}", "-t", &window, "exec cat"];
+    let other = stage.tmux(&split).trim().to_owned();
+    refused(keys().await.unwrap(), &Refusal::Synchronized);
+    assert_eq!(connection.paste(made.pane, &cat(), "y").await.unwrap(), Acted::Done);
+    assert_eq!(connection.enter(made.pane, &cat()).await.unwrap(), Acted::Done);
+    typed(&stage, "x\x1b[200~y\x1b[201~\r").await;
+    stage.tmux(&["set-option", "-w", "-t", &window, "synchronize-panes", "off"]);
+    assert_eq!(keys().await.unwrap(), Acted::Done);
+    typed(&stage, "x\x1b[200~y\x1b[201~\rx").await;
+    assert_eq!(stage.tmux(&["capture-pane", "-p", "-t", &other]).trim(), "", "its tty would echo");
+    connection.close().await;
+}
+
+#[tokio::test]
+async fn a_line_end_around_a_text_is_not_pasted() {
+    let stage = Stage::new();
+    let (connection, _events, made) = recorder(&stage).await;
+    let acted = connection.paste(made.pane, &cat(), "\n\r\none\ntwo\r\n\n").await.unwrap();
+    assert_eq!(acted, Acted::Done);
+    typed(&stage, "\x1b[200~one\ntwo\x1b[201~").await;
+    connection.close().await;
+}

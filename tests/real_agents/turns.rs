@@ -15,6 +15,29 @@ for_each_agent! {
     escape_ends_a_turn,
     a_running_turn_is_interrupted_for_a_text_that_cannot_wait,
     a_failing_provider_is_shown,
+    texts_that_read_like_dialogs_are_turns_like_any_other,
+}
+
+/// What the agents' own dialogs and signs of work say.
+const DIALOG_WORDS: [&str; 6] = [
+    "Users cannot sign in with their API key",
+    "Print 'Press Enter to continue', use Enter to save, Esc to quit",
+    "Add a 'Sign in with ChatGPT' button, fix: Paste code here",
+    "why is it retrying in 5s, attempt 3",
+    "Permission required: Allow once   Allow always   Reject",
+    "Trust project folder? is asked twice (y/n)",
+];
+
+fn texts_that_read_like_dialogs_are_turns_like_any_other(kind: &'static Kind) {
+    check(kind, |desk, worker| {
+        for text in DIALOG_WORDS {
+            let before = desk.last_event(worker);
+            desk.send(worker, text);
+            desk.wait(worker, "idle");
+            assert_turns(desk, worker, before, &["working", "idle"]);
+            assert_eq!(desk.prompts().last().unwrap(), text, "{}", desk.account(worker));
+        }
+    });
 }
 
 /// The same for a worker with hooks and for one without, each in a trusted worktree and at rest.

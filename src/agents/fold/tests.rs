@@ -1,7 +1,7 @@
 //! What is believed when: scenarios on a clock that only the test moves.
 use super::*;
 use crate::{
-    agents::{explain, profile::HooksKind},
+    agents::{explain, hooks::Event, profile::HooksKind},
     model::Timestamp,
 };
 
@@ -386,4 +386,58 @@ fn what_was_known_before_a_restart_is_the_start() {
     case.tracker = Tracker::new(profile, &state, case.now());
     case.state = state;
     case.quiet_since(0).at(1000).see("> ").at(1300).see("> ").is("idle");
+}
+
+#[test]
+fn words_of_work_that_stand_in_silence_above_an_empty_box_are_the_conversations() {
+    let mut case = Case::of(
+        r"
+name = 'fake'
+foreground = ['fake']
+structural = true
+[box]
+prompt = '^> ?'
+[[rule]]
+state = 'working'
+in = 'bottom 10'
+any = ['ctrl\+c to stop']
+",
+    );
+    let screen = "Press ctrl+c to stop the server.\n> ";
+    case.quiet_since(1000).at(1200).see(screen).is("working");
+    case.at(60_900).see(screen).is("working");
+    assert_eq!(case.tracker.next_look(), Some(case.start + Duration::from_secs(61)));
+    case.at(61_000).see(screen).at(61_400).see(screen).is("idle");
+    assert!(case.tracker.may_type());
+    case.noisy().at(62_000).see(screen).is("working");
+    let drafted = "Press ctrl+c to stop the server.\n> draft";
+    case.quiet_since(63_000).at(200_000).see(drafted).see(drafted).is("working");
+}
+
+#[test]
+fn a_draft_with_the_cursor_before_it_is_no_suggestion() {
+    let profile = Profile::shared("claude").unwrap();
+    let now = Now { steady: Instant::now(), wall: Timestamp(0) };
+    let mut tracker = Tracker::new(profile, &State::starting(Timestamp(0)), now);
+    let mut look = |text: &str, column: u16| {
+        let rule = "─".repeat(20);
+        let sample = Sample {
+            rows: vec![rule.clone(), format!("❯ {text}"), rule],
+            cursor: (column, 1),
+            command: "claude".to_owned(),
+            ..Sample::default()
+        };
+        let verdict = explain(&tracker.profile, &sample, &[]).verdict;
+        let seen = Seen::Sample { sample: &sample, verdict: &verdict, quiet_since: None };
+        tracker.handle(now, seen);
+        tracker.verdict().input.clone()
+    };
+    let holds = |text: &str| InputBox::Holds(text.to_owned());
+    assert_eq!(look("run the tests", 2), InputBox::Empty, "a suggestion");
+    assert_eq!(look("fix it", 8), holds("fix it"));
+    assert_eq!(look("fix it", 2), holds("fix it"), "the same draft");
+    assert_eq!(look("ix it", 2), holds("ix it"), "cut at its start");
+    assert_eq!(look("run the tests", 2), InputBox::Empty, "it was sent");
+    assert_eq!(look("", 2), InputBox::Empty);
+    assert_eq!(look("fix it", 2), InputBox::Empty, "suggested after it was sent");
 }

@@ -295,6 +295,7 @@ impl State {
             held: None,
             evidence: String::new(),
             steps: vec![StepAt { step: Step::Queued, at: now.wall }],
+            shown_before: None,
         }
     }
 

@@ -1,4 +1,5 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
+mod giving;
 mod linking;
 mod moving;
 mod restart;
@@ -6,8 +7,8 @@ mod trusting;
 
 use super::*;
 use crate::model::{
-    Agent, DeliveryMode, Exit, Hook, Kind, NewDelivery, NewWorker, Placement, RefusalKind, Source,
-    Step, Word,
+    Agent, DeliveryMode, Exit, Hold, Hook, Kind, NewDelivery, NewWorker, Placement, RefusalKind,
+    Source, Step, Turn, Word,
 };
 use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
 

@@ -31,8 +31,13 @@ fn what_is_pasted_is_guarded_in_the_same_line() {
         keys(PaneId(3), &guard, &["C-c"]),
     ];
     for act in acts {
-        let head = "if-shel -F -t \"%3\" \"#{&&:#{&&:#{==:#{pane_id},%3},";
-        assert!(act.line().starts_with(head), "{}", act.line());
+        let line = act.line();
+        let line = line.strip_prefix("if-shel -F -t \"%3\" \"").unwrap();
+        let condition = line.trim_start_matches("#{&&:");
+        assert!(condition.starts_with("#{==:#{pane_id},%3},"), "{line}");
+        // Only keys are mirrored into synchronized panes.
+        let (guard, _) = line.split_once(" { ").unwrap();
+        assert_eq!(guard.contains("synchronized"), line.contains("send-key"), "{line}");
         assert!(act.line().contains("current_command},a#,b#}##(x)}"), "{}", act.line());
         assert_eq!(act.line().matches(" } { ").count(), 1, "{}", act.line());
     }

@@ -19,14 +19,35 @@ const MAX_OPEN: usize = 100;
 impl Slot {
     pub(in crate::hub::state) fn queue(&mut self, now: Now, delivery: Delivery) {
         self.remember_sent(&delivery.text);
-        let mut delivery = delivery;
-        delivery.held = (!self.queue.is_empty()).then_some(Hold::Earlier);
-        self.note_delivery(&delivery);
         if delivery.mode == DeliveryMode::Argument {
             self.track(now, Seen::Sent(&delivery.text), &mut Vec::new());
         }
-        self.queue.push_back(Machine::new(delivery));
+        let at = self.place_of(&delivery);
+        let held = (at > 0).then_some(Hold::Earlier);
+        let delivery = Delivery { held, ..delivery };
+        self.note_delivery(&delivery);
+        self.queue.insert(at, Machine::new(delivery));
+        self.line_up();
         self.want_look(now.steady);
+    }
+
+    /// At the end; an interrupt goes before all of which nothing has reached the agent.
+    pub(super) fn place_of(&self, delivery: &Delivery) -> usize {
+        let n_waiting = self.queue.iter().rev().take_while(|it| it.can_wait()).count();
+        self.queue.len() - if delivery.interrupt { n_waiting } else { 0 }
+    }
+
+    /// The first one is behind nobody any more, and the others are behind it.
+    fn line_up(&mut self) {
+        let mut moved = Vec::new();
+        for (at, machine) in self.queue.iter_mut().enumerate() {
+            if machine.set_behind(at > 0).contains(&Do::Record) {
+                moved.push(machine.delivery().clone());
+            }
+        }
+        for delivery in moved {
+            self.note_delivery(&delivery);
+        }
     }
 
     /// No more may wait until one of them is over.
@@ -56,6 +77,10 @@ impl Slot {
         let delivery = machine.delivery().clone();
         self.queue.remove(at);
         self.finished(delivery);
+        if at == 0 {
+            self.go_on(now, Seen::SentDone, &mut Vec::new());
+            self.want_look(now.steady);
+        }
         Some(true)
     }
 
@@ -104,12 +129,15 @@ impl Slot {
         };
         let obstacle = obstacle(&self.profile, sample);
         let settled = self.worker.state.turn.value.clone();
+        let program = program(&self.profile, sample);
         let look = Look {
             settled: &settled,
             seen: &self.verdict.turn.clone(),
             content,
-            in_transcript: echo::in_transcript(&self.profile, sample, &text),
+            n_shown: echo::n_in_transcript(&self.profile, sample, &text),
+            n_drawn: self.n_drawn,
             obstacle: obstacle.as_ref(),
+            program: &program,
         };
         let Some(machine) = self.queue.front_mut() else { return };
         let todo = machine.handle(now, Input::Look(look));
@@ -141,13 +169,19 @@ impl Slot {
         let over = self.queue.front().filter(|it| it.is_over());
         if let Some(delivery) = over.map(|it| it.delivery().clone()) {
             self.queue.pop_front();
-            self.before = None;
-            self.echo = None;
             let began = delivery.step == Step::Accepted && delivery.submit;
             self.receipt = Some(delivery);
-            self.track(now, if began { Seen::Accepted } else { Seen::SentDone }, out);
+            self.go_on(now, if began { Seen::Accepted } else { Seen::SentDone }, out);
             self.want_look(now.steady + SETTLE);
         }
+    }
+
+    /// The first delivery has left the queue.
+    fn go_on(&mut self, now: Now, seen: Seen<'_>, out: &mut Vec<Effect>) {
+        self.before = None;
+        self.echo = None;
+        self.track(now, seen, out);
+        self.line_up();
     }
 
     /// A delivery waits, and the last look showed what keeps keys from the agent.
@@ -198,6 +232,20 @@ fn content(
         (Holding::Unseen, None) => Content::Unseen,
         (Holding::Unseen, Some(echo)) if echo::gone(echo, sample, text) => Content::Empty,
         (Holding::Unseen, Some(_)) => Content::Ours,
+    }
+}
+
+/// What has the terminal, in words for a user whose agent it may be.
+fn program(profile: &Profile, sample: &Sample) -> String {
+    let command = &sample.command;
+    match classify::foreground(profile, command) {
+        _ if sample.dead => "the pane's process has ended".to_owned(),
+        classify::Foreground::Other => format!(
+            "`{command}`; if that is the agent, its name is missing in `foreground` of the profile \
+             `{}`",
+            profile.name
+        ),
+        classify::Foreground::Agent | classify::Foreground::Shell => format!("`{command}`"),
     }
 }
 

@@ -81,6 +81,7 @@ impl Slot {
 
     pub(in crate::hub::state) fn rang(&mut self, now: Now) {
         self.watch.rang = true;
+        self.n_drawn += 1;
         self.watch.quiet_since = None;
         let next = self.watch.last.map(|last| last + self.pace());
         if next.is_some_and(|next| next + self.pace() < now.steady) {
@@ -96,6 +97,7 @@ impl Slot {
     /// What a new look tells of the bell, and when the next one is due for it.
     fn heed(&mut self, now: Now, sample: &Sample) {
         let is_new = self.last.as_ref().is_none_or(|last| last.rows != sample.rows);
+        self.n_drawn += u64::from(is_new);
         let was_moving = self.watch.n_new >= MOVING;
         if !self.watch.rang {
             self.watch.quiet_since.get_or_insert(now.steady);
@@ -156,7 +158,7 @@ impl Slot {
         let seen = Seen::Sample { sample: &sample, verdict: &verdict, quiet_since };
         self.track(now, seen, out);
         self.keep(&sample);
-        (self.last, self.verdict) = (Some(sample), verdict);
+        (self.last, self.verdict) = (Some(sample), self.tracker.verdict().clone());
         self.step_delivery(now, out);
         self.answer_trust(now, out);
         if self.is_obstructed() {

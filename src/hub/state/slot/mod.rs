@@ -43,6 +43,8 @@ pub(super) struct Slot {
     /// The screen before the paste under way, for boxes that cannot be read.
     before: Option<Sample>,
     echo: Option<Echo>,
+    /// Grows with every ring and every new screen.
+    n_drawn: u64,
     /// The last samples, not yet in the screen log.
     recent: VecDeque<Sample>,
     /// The state changed since the last sample of the screen log.
@@ -140,7 +142,8 @@ impl Slot {
             if delivery.step.is_final() {
                 slot.receipt = Some(delivery);
             } else {
-                slot.queue.push_back(Machine::new(delivery));
+                let at = slot.place_of(&delivery);
+                slot.queue.insert(at, Machine::new(delivery));
             }
         }
         Ok(slot)
@@ -162,6 +165,7 @@ impl Slot {
             receipt: None,
             before: None,
             echo: None,
+            n_drawn: 0,
             recent: VecDeque::new(),
             has_changed: false,
             sent: Vec::new(),
@@ -201,12 +205,12 @@ impl Slot {
     pub(super) fn explain(&self, now: Now) -> Explained {
         let look = |sample| classify::explain(&self.profile, sample, &self.sent);
         let why = self.last.as_ref().map(look);
-        let (verdict, rules) = why.map(|it| (it.verdict, it.rules)).unwrap_or_default();
+        let rules = why.map(|it| it.rules).unwrap_or_default();
         let silence = |since| now.steady.saturating_duration_since(since).as_millis();
         Explained {
             worker: self.worker.clone(),
             sample: self.last.clone(),
-            verdict,
+            verdict: self.verdict.clone(),
             rules,
             quiet_ms: self.watch.quiet_since.and_then(|it| u64::try_from(silence(it)).ok()),
             hook: self.heard.clone(),

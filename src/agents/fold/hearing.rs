@@ -1,0 +1,78 @@
+//! What hooks tell, and of whom.
+use super::{Changed, Hooked, Tracker};
+use crate::{
+    agents::{
+        echo,
+        hooks::{Event, Report},
+    },
+    model::{FactSource, Now, Question, Turn},
+};
+
+impl Tracker {
+    pub(super) fn hear(&mut self, now: Now, report: &Report) -> Changed {
+        let mut changed = self.start(now, FactSource::Hook, "a hook spoke");
+        if let Some(session) = &report.session
+            && self.thread.as_ref() != Some(session)
+        {
+            self.thread = Some(session.clone());
+            changed.told.push(("session".to_owned(), session.clone()));
+        }
+        if let Event::PromptAccepted { text } = &report.event {
+            changed.accepted = Some(text.clone());
+        }
+        if let Event::TurnEnded { message }
+        | Event::TurnFailed { message, .. }
+        | Event::Background { message, .. } = &report.event
+        {
+            changed.told.extend(message.iter().map(|it| ("message".to_owned(), it.clone())));
+        }
+        if let Some((turn, evidence)) = self.turn_of(&report.event) {
+            self.hooked =
+                Some(Hooked { turn: turn.clone(), at: now.steady, seen: false, concluded: false });
+            let believed = self.believe(now, turn, FactSource::Hook, evidence);
+            changed.turn = believed.turn.or(changed.turn);
+        }
+        changed
+    }
+
+    /// The turn that an event is news of.
+    fn turn_of(&self, event: &Event) -> Option<(Turn, String)> {
+        let working = |what: String| Some((Turn::Working, what));
+        let asks = |question, what: &String| Some((Turn::Waiting(question), what.clone()));
+        match event {
+            Event::Started | Event::Ended { .. } => None,
+            Event::PromptAccepted { .. } => working("the agent took a prompt".to_owned()),
+            // A retry begins to work, too, and says less than we may know.
+            Event::Busy if self.turn.is_busy() => None,
+            Event::Busy => working("the agent began to work".to_owned()),
+            Event::Answered => {
+                // Also said after every tool call: no news unless something was asked.
+                let asked = matches!(self.turn, Turn::Waiting(_));
+                working("the question was answered".to_owned()).filter(|_| asked)
+            }
+            // Some ask twice for one thing, the second time in general words.
+            Event::Permission { .. } | Event::Question { .. }
+                if matches!(self.turn, Turn::Waiting(_)) =>
+            {
+                None
+            }
+            Event::Permission { what } => asks(Question::Permission, what),
+            Event::Question { what } => asks(Question::Question, what),
+            Event::Retrying { error } => Some((Turn::Retrying, error.clone())),
+            Event::TurnEnded { .. } => Some((Turn::Idle, "the agent ended its turn".to_owned())),
+            Event::TurnFailed { error, .. } => Some((Turn::Failed, error.clone())),
+            Event::Background { what, .. } => working(format!("a background task runs: {what}")),
+        }
+    }
+
+    /// Some agents' helpers have turns of their own, and report them as if they were the worker's.
+    pub(super) fn is_about_us(&self, report: &Report) -> bool {
+        let Some(prompt) = &report.prompt else { return true };
+        let mut ignored = self.profile.hooks.iter().flat_map(|it| &it.ignore);
+        if ignored.any(|it| it.0.is_match(prompt)) {
+            return false;
+        }
+        let same_thread = self.thread.is_none() || self.thread == report.session;
+        same_thread || self.sent.iter().any(|text| echo::same_text(text, prompt))
+    }
+}

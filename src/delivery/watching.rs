@@ -1,0 +1,293 @@
+//! What the looks after an act prove: that a text is in the box, that a turn has started.
+//!
+//! What stood on the screen before proves nothing: texts are counted before they are pasted.
+use std::time::{Duration, Instant};
+
+use super::{
+    ACCEPT_LIMIT, ARGUMENT_LIMIT, Content, Do, Doubt, ECHO_LIMIT, ENTER_AGAIN, Look, Machine,
+    PARTIAL, Passed, Phase, RESUME_SETTLE, SETTLE, STALL_LIMIT, TAKEN_LIMIT, Watch, pace,
+};
+use crate::model::{DeliveryMode, Hold, Now, Step, Turn};
+
+impl Watch {
+    pub(super) fn from(now: Now) -> Self {
+        Self { since: now.steady, looks: 0, held: false }
+    }
+
+    /// What was in the way has gone, and may have left its frame on the screen, or another one
+    /// comes: all is seen afresh.
+    fn resumed(self, now: Now) -> Self {
+        if self.held { Self::from(now) } else { self }
+    }
+
+    fn held(now: Now) -> Self {
+        Self { held: true, ..Self::from(now) }
+    }
+
+    fn age(&self, now: Now) -> Duration {
+        now.steady.duration_since(self.since)
+    }
+
+    fn next(self) -> Self {
+        Self { looks: self.looks + 1, ..self }
+    }
+}
+
+impl Machine {
+    /// Pasted: the text has to show in the box alone, and stay past the paste burst.
+    pub(super) fn expect_echo(
+        &mut self,
+        now: Now,
+        look: &Look<'_>,
+        watch: Watch,
+        shown: bool,
+    ) -> Vec<Do> {
+        let shown = shown || matches!(look.content, Content::Ours | Content::Other);
+        if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
+            self.phase = Phase::Pasted { watch: Watch::held(now), shown };
+            return self.hold(Some(hold));
+        }
+        if look.content == Content::Other && (watch.held || watch.age(now) >= PARTIAL) {
+            self.phase = Phase::Pasted { watch: Watch::held(now), shown };
+            return self.hold(Some(Hold::Turn(Turn::Draft)));
+        }
+        let watch = watch.resumed(now);
+        let age = watch.age(now);
+        self.phase = Phase::Pasted { watch: watch.next(), shown };
+        match look.content {
+            Content::Ours if age < SETTLE => vec![Do::Look(SETTLE.saturating_sub(age))],
+            Content::Ours => self.echoed(now, look),
+            // What comes as keys shows bit by bit.
+            Content::Other => vec![Do::Look(pace(watch.looks))],
+            Content::Empty | Content::Unseen => self.expect_more(now, look, watch, shown),
+        }
+    }
+
+    /// The text is not in the box: not yet, not any more, or somebody else has sent it.
+    fn expect_more(&mut self, now: Now, look: &Look<'_>, watch: Watch, shown: bool) -> Vec<Do> {
+        let is_empty = look.content == Content::Empty;
+        if is_empty && self.is_new(look) && (look.seen.is_busy() || shown) {
+            return self.accept(now, "somebody else pressed Enter: the conversation has the text");
+        }
+        if is_empty && shown && watch.age(now) > TAKEN_LIMIT {
+            return self.fail(now, "the text was taken out of the box");
+        }
+        if watch.age(now) > ECHO_LIMIT {
+            return self.fail(now, "the text was pasted and did not show in the box");
+        }
+        let mut todo = self.hold(None);
+        todo.push(Do::Look(pace(watch.looks)));
+        todo
+    }
+
+    fn echoed(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
+        self.hold_silently(None);
+        self.step(now, Step::Echoed);
+        if !self.delivery.submit {
+            return self.accept(now, "left in the box as asked");
+        }
+        self.has_worked = false;
+        self.enter(now, look, 1)
+    }
+
+    fn enter(&mut self, now: Now, look: &Look<'_>, n: u8) -> Vec<Do> {
+        self.n_drawn = look.n_drawn;
+        self.step(now, Step::Entering);
+        self.phase = Phase::Entering { n };
+        vec![Do::Record, Do::Enter]
+    }
+
+    /// Enter was sent: the turn has to start, or the box to empty into the transcript.
+    pub(super) fn expect_turn(
+        &mut self,
+        now: Now,
+        look: &Look<'_>,
+        watch: Watch,
+        n: u8,
+    ) -> Vec<Do> {
+        self.has_worked |= look.seen.is_busy() || look.settled.is_busy();
+        if let Some(evidence) = self.evidence(look) {
+            return self.accept(now, evidence);
+        }
+        if let Some(hold) = Self::dialog(look) {
+            self.phase = Phase::Entered { watch: Watch::held(now), n };
+            return self.hold(Some(hold));
+        }
+        let watch = watch.resumed(now);
+        let age = watch.age(now);
+        let is_ours = look.content == Content::Ours;
+        // One that draws nothing has not read the first: it would find both at once, and take the
+        // second for an answer to what it asks then.
+        let has_drawn = look.n_drawn > self.n_drawn;
+        if is_ours && has_drawn && n == 1 && age > ENTER_AGAIN && look.obstacle.is_none() {
+            return self.enter(now, look, 2);
+        }
+        let is_stalled = is_ours && !has_drawn;
+        if age > if is_stalled { STALL_LIMIT } else { ACCEPT_LIMIT } {
+            let why = match look.content {
+                Content::Ours if is_stalled => {
+                    "the text is still in the box: the agent draws nothing, and may take it later"
+                }
+                Content::Ours if n == 1 => "the text is still in the box after Enter",
+                Content::Ours => "the text is still in the box after two Enters",
+                Content::Other => "the box changed under the delivery",
+                Content::Empty | Content::Unseen => "the box emptied, but no turn was seen",
+            };
+            return self.fail(now, why);
+        }
+        self.phase = Phase::Entered { watch: watch.next(), n };
+        vec![Do::Look(pace(watch.looks))]
+    }
+
+    /// What a look after Enter proves, if anything.
+    fn evidence(&self, look: &Look<'_>) -> Option<&'static str> {
+        if look.content == Content::Ours {
+            return None;
+        }
+        let is_new = self.is_new(look);
+        match look.seen {
+            Turn::Working | Turn::Retrying => Some("the turn started"),
+            // A dialog that came in between has taken our Enter, and hides the box.
+            Turn::Waiting(_) if is_new || self.has_worked => {
+                Some("the turn started and asks something")
+            }
+            Turn::Idle | Turn::Failed if !self.was_idle => Some("a turn ended"),
+            Turn::Unknown
+            | Turn::Blocked(_)
+            | Turn::Ready
+            | Turn::Waiting(_)
+            | Turn::Idle
+            | Turn::Failed
+            | Turn::Draft => (is_new && look.content == Content::Empty)
+                .then_some("the box emptied and the transcript has the text"),
+        }
+    }
+
+    /// The conversation has the text once more than before it was pasted.
+    fn is_new(&self, look: &Look<'_>) -> bool {
+        match (self.delivery.shown_before, self.delivery.mode) {
+            (Some(before), _) => look.n_shown > before,
+            (None, DeliveryMode::Argument) => look.n_shown > 0,
+            // Recorded by a hub that did not count.
+            (None, DeliveryMode::Ready) => false,
+        }
+    }
+
+    /// Passed on the command line: the same proof, without an act of ours.
+    pub(super) fn expect_argument(&mut self, now: Now, look: &Look<'_>, passed: Passed) -> Vec<Do> {
+        if let Some(evidence) = self.argument_evidence(look, passed) {
+            return self.accept(now, evidence);
+        }
+        self.has_worked |= look.seen.is_busy();
+        if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
+            self.phase = Phase::Argument(Passed { idle_since: None, ours_since: None, ..passed });
+            return self.hold(Some(hold));
+        }
+        if look.content != Content::Ours {
+            return self.expect_no_argument(now, look, passed);
+        }
+        // Some agents put the argument into the box and leave it there.
+        let since = passed.ours_since.unwrap_or(now.steady);
+        self.phase = Phase::Argument(Passed { ours_since: Some(since), ..passed });
+        if now.steady.duration_since(since) < ENTER_AGAIN {
+            return vec![Do::Look(SETTLE)];
+        }
+        self.echoed(now, look)
+    }
+
+    /// What a look at an agent that was started with the text proves. One that only starts up
+    /// shows spinners and asks questions, too.
+    fn argument_evidence(&self, look: &Look<'_>, passed: Passed) -> Option<&'static str> {
+        if look.obstacle == Some(&Hold::Foreground) || look.content == Content::Ours {
+            return None;
+        }
+        let is_new = self.is_new(look);
+        match look.seen {
+            Turn::Working | Turn::Retrying if is_new || passed.was_up => Some("the turn started"),
+            Turn::Waiting(_) if is_new => Some("the turn started and asks something"),
+            Turn::Idle | Turn::Failed if is_new || self.has_worked => Some("a turn ended"),
+            Turn::Unknown
+            | Turn::Blocked(_)
+            | Turn::Ready
+            | Turn::Working
+            | Turn::Retrying
+            | Turn::Waiting(_)
+            | Turn::Idle
+            | Turn::Failed
+            | Turn::Draft => (is_new && look.content == Content::Empty)
+                .then_some("the box emptied and the transcript has the text"),
+        }
+    }
+
+    /// Nothing of the argument is to be seen: the agent still starts, or has not taken it.
+    fn expect_no_argument(&mut self, now: Now, look: &Look<'_>, passed: Passed) -> Vec<Do> {
+        let listens = look.settled.listens() && look.seen.listens();
+        let is_up = listens && look.content != Content::Other;
+        let idle_since = is_up.then(|| passed.idle_since.unwrap_or(now.steady));
+        let was_up = passed.was_up || is_up;
+        self.phase = Phase::Argument(Passed { ours_since: None, idle_since, was_up });
+        let Some(since) = idle_since else {
+            return self.hold(Some(Hold::Turn(look.settled.clone())));
+        };
+        let age = now.steady.duration_since(since);
+        if age >= ARGUMENT_LIMIT {
+            return self.fail(
+                now,
+                "the agent came up and did not take its argument; with `delivery = \"ready\"` it is \
+                 pasted",
+            );
+        }
+        let mut todo = self.hold(None);
+        todo.push(Do::Look(ARGUMENT_LIMIT.saturating_sub(age)));
+        todo
+    }
+
+    /// An act was under way when its hub or connection died: the screen has to tell what became
+    /// of it, and where it cannot, nobody sends anything twice.
+    pub(super) fn judge(
+        &mut self,
+        now: Now,
+        look: &Look<'_>,
+        since: Option<Instant>,
+        doubt: Doubt,
+    ) -> Vec<Do> {
+        let since = since.unwrap_or(now.steady);
+        self.phase = Phase::Unsure { since: Some(since), doubt };
+        if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
+            self.phase = Phase::Unsure { since: None, doubt };
+            return self.hold(Some(hold));
+        }
+        if look.content == Content::Ours {
+            self.step(now, Step::Pasted);
+            self.phase = Phase::Pasted { watch: Watch::from(now), shown: true };
+            return vec![Do::Record, Do::Look(SETTLE)];
+        }
+        let is_taken = look.content == Content::Empty && self.is_new(look);
+        let has_started = match self.delivery.step == Step::Entering {
+            true => look.seen.is_busy() || is_taken,
+            // Without an Enter of ours a turn may be anybody's.
+            false => look.seen.is_busy() && is_taken,
+        };
+        if has_started {
+            let evidence = match doubt {
+                Doubt::Restart => "the turn had started when the hub came back",
+                Doubt::NoReply => "the turn had started when tmux was heard again",
+            };
+            return self.accept(now, evidence);
+        }
+        if now.steady.duration_since(since) < RESUME_SETTLE {
+            return vec![Do::Look(SETTLE)];
+        }
+        let why = match doubt {
+            Doubt::Restart => "outcome unknown after restart",
+            Doubt::NoReply => "outcome unknown: tmux did not say what became of it",
+        };
+        self.fail(now, why)
+    }
+
+    /// A dialog that shows, or that has gone only in this one look.
+    fn dialog(look: &Look<'_>) -> Option<Hold> {
+        let shown = [look.seen, look.settled].into_iter().find(|turn| Self::is_dialog(turn));
+        shown.map(|turn| Hold::Turn(turn.clone()))
+    }
+}

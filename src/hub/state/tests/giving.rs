@@ -1,0 +1,83 @@
+//! Several texts for one worker: their order, and what is taken back.
+use super::*;
+
+fn send(hub: &mut Hub, id: &WorkerId, text: &str, interrupt: bool) {
+    hub.ask(Ask::Send(NewDelivery { interrupt, ..new_text(id, text) }));
+}
+
+/// Looks at a screen that stands still, as long as the hub wants to.
+fn look_until_quiet(hub: &mut Hub, id: &WorkerId, screen: &Sample) {
+    for _ in 0..40 {
+        if hub.state.next_deadline().is_none() {
+            return;
+        }
+        let out = hub.look(id, screen);
+        assert!(!out.iter().any(|it| matches!(it, Effect::Act { .. })), "{out:?}");
+    }
+    panic!("never quiet: {:?}", hub.state.slots[id].newest_delivery());
+}
+
+/// Texts in the order in which they wait, and whether they wait for an earlier one.
+fn waiting(hub: &Hub, id: &WorkerId) -> Vec<(String, bool)> {
+    let deliveries = hub.state.slots[id].deliveries().into_iter();
+    let open = deliveries.filter(|it| !it.step.is_final());
+    open.map(|it| (it.text, it.held == Some(Hold::Earlier))).collect()
+}
+
+fn order(texts: &[&str]) -> Vec<(String, bool)> {
+    texts.iter().enumerate().map(|(at, text)| ((*text).to_owned(), at > 0)).collect()
+}
+
+#[test]
+fn an_interrupt_goes_before_the_texts_that_wait() {
+    let (mut hub, id) = Hub::with_agent();
+    send(&mut hub, &id, "later", false);
+    send(&mut hub, &id, "Stop.", true);
+    send(&mut hub, &id, "And then?", true);
+    let want = order(&["Stop.", "And then?", "Read it.", "later"]);
+    assert_eq!(waiting(&hub, &id), want);
+    let mut found = restart::remembered(&hub, &id);
+    found.deliveries.sort_by_key(|it| it.id);
+    let (hub, _) = Hub::with(found);
+    assert_eq!(waiting(&hub, &id), want, "also for the next hub");
+}
+
+#[test]
+fn an_interrupt_does_not_go_before_a_text_that_is_on_its_way() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look_until_act(&id, &ready_screen());
+    send(&mut hub, &id, "later", false);
+    send(&mut hub, &id, "Stop.", true);
+    assert_eq!(waiting(&hub, &id), order(&["Read it.", "Stop.", "later"]));
+}
+
+#[test]
+fn the_next_text_goes_out_when_the_first_is_withdrawn_on_a_quiet_pane() {
+    let (mut hub, id) = Hub::with_agent();
+    look_until_quiet(&mut hub, &id, &screen_with("my draft"));
+    send(&mut hub, &id, "later", false);
+    look_until_quiet(&mut hub, &id, &screen_with("my draft"));
+    hub.ask(Ask::Cancel { delivery: DeliveryId(1) });
+    assert_eq!(waiting(&hub, &id), order(&["later"]));
+    let now = hub.start + Duration::from_millis(hub.ms);
+    assert!(hub.state.next_deadline().is_some_and(|at| at <= now), "no bell tells of it");
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("later".into()));
+}
+
+#[test]
+fn a_pasted_text_that_is_withdrawn_stays_in_the_box_as_a_draft() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look_until_act(&id, &ready_screen());
+    let (delivery, acted) = (DeliveryId(1), Ok(Acted::Done));
+    hub.give(Input::Acted { worker: id.clone(), delivery, acted });
+    hub.look(&id, &screen_with("Read it. and more"));
+    send(&mut hub, &id, "later", false);
+    let (ticket, out) = hub.ask(Ask::Cancel { delivery });
+    assert!(matches!(answer_to(&out, ticket), Some(Answer::Done)), "{out:?}");
+    look_until_quiet(&mut hub, &id, &screen_with("Read it. and more"));
+    assert_eq!(hub.word(&id), Word::Turn(Turn::Draft));
+    let later = hub.state.slots[&id].newest_delivery().unwrap();
+    assert_eq!((later.text.as_str(), later.held), ("later", Some(Hold::Turn(Turn::Draft))));
+    hub.give(Input::Rang(PANE));
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("later".into()));
+}
