@@ -32,9 +32,18 @@ pub(super) fn rows(
     }
     let is_menu = |it: &Found| (it.first..=it.last).any(is_entry);
     if let Some(found) = found.filter(|it| holds_a_draft(profile, sample, it) && !is_menu(it)) {
-        typed.extend(found.first..=found.last);
+        typed.extend(found.first..=last_of(profile, found));
     }
     typed
+}
+
+/// Where nothing tells the end of the box, what stands below its first row may be the agent's.
+fn last_of(profile: &Profile, found: &Found) -> usize {
+    let is_open = profile
+        .input
+        .as_ref()
+        .is_some_and(|it| it.bottom.is_none() && it.footer_rows == 0 && !it.footer_block);
+    if is_open { found.first } else { found.last }
 }
 
 /// The box holds what somebody types: our cursor is in it, and nothing in it is there to be chosen
