@@ -16,9 +16,6 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(200);
 /// The same while its agent animates a turn.
 const ANIMATED: Duration = Duration::from_millis(400);
-/// Panes that move are looked at together, at every full step of the clock: each time that tmux wakes
-/// costs it more than a look.
-const STEP_MS: u64 = 100;
 /// Looks in a row, each with a new screen and a ring since the one before, that make a pane one
 /// that moves.
 const MOVING: u8 = 3;
@@ -111,9 +108,7 @@ impl Slot {
             // One that stands still now may have drawn its last: the bell alone can tell.
             let stopped = was_moving && !is_new;
             let wait = if stopped { Duration::ZERO } else { self.pace() };
-            let is_moving = self.watch.n_new >= MOVING;
-            let early = if is_moving { now.wall.0 % STEP_MS } else { 0 };
-            self.want_look(now.steady + wait.saturating_sub(Duration::from_millis(early)));
+            self.want_look(now.steady + wait);
         }
     }
 

@@ -57,12 +57,3 @@ fn a_pane_that_draws_now_and_then_keeps_its_bell() {
         assert_eq!(opened, [true], "{n}");
     }
 }
-
-#[test]
-fn panes_that_move_are_looked_at_together() {
-    let (mut hub, id) = Hub::with_agent();
-    hub.after(37).give(Input::Rang(PANE));
-    looks(&mut hub, &id, 10, |n| (format!("frame {n}"), true));
-    let next = hub.state.next_deadline().unwrap();
-    assert_eq!(next.duration_since(hub.start).as_millis() % 100, 0);
-}
