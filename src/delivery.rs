@@ -77,7 +77,6 @@ pub enum Input<'a> {
     /// The agent or its pane is gone.
     Gone(&'a str),
     Cancel,
-    Tick,
 }
 
 /// What the hub is to do. Records come before the act they announce.
@@ -223,7 +222,7 @@ impl Machine {
             Input::Refused(hold) => self.handle_refused(now, hold),
             Input::Unknown => self.handle_unknown(now),
             Input::Told(evidence) if self.may_be_accepted() => self.accept(now, evidence),
-            Input::Told(_) | Input::Tick => Vec::new(),
+            Input::Told(_) => Vec::new(),
             Input::Gone(why) => self.fail(now, why),
             Input::Cancel => self.cancel(now),
         }

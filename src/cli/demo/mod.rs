@@ -207,7 +207,7 @@ Everything goes on. To look at it, and to use the commands above in a shell:
 
 To end it:
 
-  tmux -S {dir}/tmux kill-server; rm -r {dir}
+  (. {dir}/env; wtmag hub stop; tmux -S {dir}/tmux kill-server); rm -r {dir}
 "
     )
 }
