@@ -2,7 +2,10 @@
 //!
 //! Knows the tmux client; decides nothing. Each act has a deadline below it, and an answer, also when
 //! there is no connection.
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::time;
 
@@ -115,9 +118,10 @@ pub(super) fn not_connected(effect: Effect) -> Option<Input> {
 }
 
 async fn list(tmux: &Connection) -> Result<Listed, Error> {
+    let asked = Instant::now();
     let panes = panes_seen(tmux.panes().await?, tmux.info().fleet);
     let sessions = tmux.sessions().await?.into_iter().map(|it| it.session).collect();
-    Ok(Listed { panes, sessions })
+    Ok(Listed { asked, panes, sessions })
 }
 
 /// A window that is gone is closed.

@@ -54,7 +54,11 @@ impl Performer {
     pub(super) fn new(setup: &Setup, options: &Options, wakes: mpsc::Sender<Wake>) -> Self {
         let placeholder =
             vec![setup.program.display().to_string(), "pane".into(), "--placeholder".into()];
-        let server = Server { tmux: "tmux".into(), socket: options.tmux_socket.clone() };
+        let server = Server {
+            tmux: "tmux".into(),
+            socket: options.tmux_socket.clone(),
+            relay: setup.hub_socket.with_extension("tmux"),
+        };
         Self {
             server: Arc::new(server),
             placeholder: Arc::new(placeholder),

@@ -26,12 +26,13 @@ use super::{
     error::Error,
     events::{Events, Mailbox},
     pty::{self, Server},
+    relay::Relay,
     reply::{self, Acted, ServerInfo},
     session::{Reply, Session},
-    start::{self, Absent},
+    start::{self, Absent, Fleet},
     watch::{Shared, Watch},
 };
-use crate::model::{PaneId, Sample, SessionId, WindowId};
+use crate::model::{PaneId, Sample, WindowId};
 
 /// How often the server is asked for a sign of life.
 const WATCHDOG: Duration = Duration::from_secs(5);
@@ -72,11 +73,12 @@ impl Connection {
         placeholder: &[String],
         absent: Absent,
     ) -> Result<(Self, Events), Error> {
-        let fleet = start::require_fleet(server, placeholder, absent).await?;
+        let found = start::require_fleet(server, placeholder, absent).await?;
+        let fleet = found.session;
         let mailbox = Mailbox::default();
         let mut tasks = JoinSet::new();
         let role = Role::Command { fleet, activity: Activity::new() };
-        let command = attach(server, fleet, COMMAND_FLAGS, role, &mailbox, &mut tasks).await?;
+        let command = attach(server, &found, COMMAND_FLAGS, role, &mailbox, &mut tasks).await?;
         let info = fetch_info(&command).await?;
         if !info.version.is_at_least(3, 2) {
             return Err(Error::TooOld { found: info.version });
@@ -85,7 +87,7 @@ impl Connection {
         // In 3.2 a pane that dies under a client that hears it can take the server with it.
         let hearing = if info.version.is_at_least(3, 3) {
             let role = Role::Watch(shared.clone());
-            Some(attach(server, fleet, WATCH_FLAGS, role, &mailbox, &mut tasks).await?)
+            Some(attach(server, &found, WATCH_FLAGS, role, &mailbox, &mut tasks).await?)
         } else {
             None
         };
@@ -224,13 +226,20 @@ impl Connection {
 /// Starts a client and waits until it is attached.
 async fn attach(
     server: &Server,
-    fleet: SessionId,
+    fleet: &Fleet,
     flags: &str,
     role: Role,
     mailbox: &Mailbox,
     tasks: &mut JoinSet<()>,
 ) -> Result<Handle, Error> {
-    let (pty, child) = pty::attach(server, fleet, flags)?;
+    let relay = fleet.version.as_ref().filter(|it| Relay::is_needed(it));
+    let relay = relay.map(|_| Relay::bind(&server.relay)).transpose();
+    let relay = relay.map_err(|source| Error::Listen { path: server.relay.clone(), source })?;
+    let socket = relay.as_ref().map_or(&*server.socket, Relay::path);
+    let (pty, child) = pty::attach(&server.tmux, socket, fleet.session, flags)?;
+    if let Some(relay) = relay {
+        tasks.spawn(relay.run(server.socket.clone()));
+    }
     let (driver, handle, attached) = Driver::new(Session::new(nonce()), role, mailbox.clone());
     tasks.spawn(driver.run(pty, child));
     let verb = "attach-session";

@@ -29,6 +29,8 @@ pub enum Error {
     Unreadable { verb: &'static str },
     #[error("could not start `{}`", program.display())]
     Start { program: PathBuf, source: io::Error },
+    #[error("could not listen at `{}`", path.display())]
+    Listen { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Process(#[from] proc::Error),
 }

@@ -1,7 +1,7 @@
 //! tmux, over one held control-mode connection per server.
 //!
 //! `parse`, `quote`, `verb`, `command`, `reply`, `session` and `doorbell` decide and are pure; `pty`,
-//! `driver`, `watch`, `start`, `client` and `windows` do. Knows nothing of workers but their ids.
+//! `relay`, `driver`, `watch`, `start`, `client` and `windows` do. Knows nothing of workers but their ids.
 pub mod command;
 pub mod doorbell;
 pub mod parse;
@@ -15,6 +15,7 @@ mod driver;
 mod error;
 mod events;
 mod pty;
+mod relay;
 mod start;
 mod watch;
 mod windows;

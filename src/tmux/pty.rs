@@ -2,7 +2,10 @@
 //!
 //! Knows how the client is started; not what is said to it. Pipes instead of a terminal would do
 //! with `-C` for `-CC`: then this is the file to change.
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use pty_process::Pty;
 use tokio::process::Child;
@@ -16,30 +19,34 @@ pub struct Server {
     /// The tmux program.
     pub tmux: PathBuf,
     pub socket: PathBuf,
+    /// Where clients of ours are let in, if they cannot go to the server by themselves: a path in a
+    /// directory that is the user's alone.
+    pub relay: PathBuf,
 }
 
-/// Starts a client that attaches to `session`. It is never killed: it leaves when it is told to,
+/// Starts a client that attaches to `session` of the server at `socket`. It is never killed: it leaves when it is told to,
 /// or when the terminal is dropped.
 pub(super) fn attach(
-    server: &Server,
+    tmux: &Path,
+    socket: &Path,
     session: SessionId,
     flags: &str,
 ) -> Result<(Pty, Child), Error> {
     let start = || {
         let (pty, pts) = pty_process::open()?;
-        let mut command = pty_process::Command::new(&server.tmux).current_dir("/");
+        let mut command = pty_process::Command::new(tmux).current_dir("/");
         for name in proc::MISLEADING {
             command = command.env_remove(name);
         }
         let command = command
             .args(["-u", "-N", "-CC", "-S"])
-            .arg(&server.socket)
+            .arg(socket)
             // `-E`: our environment is none of the session's business.
             .args(["attach-sessio", "-E", "-f", flags, "-t", &session.to_string()]);
         Ok((pty, command.spawn(pts)?))
     };
     start().map_err(|source: pty_process::Error| Error::Start {
-        program: server.tmux.clone(),
+        program: tmux.to_owned(),
         source: io::Error::other(source),
     })
 }

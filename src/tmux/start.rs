@@ -10,7 +10,7 @@ use nix::{
 };
 use tokio::time;
 
-use super::{command::FLEET_OPTION, error::Error, pty::Server};
+use super::{command::FLEET_OPTION, error::Error, pty::Server, reply::Version};
 use crate::{
     model::{ServerId, SessionId},
     proc::{self, Cmd, Output},
@@ -35,6 +35,25 @@ pub enum Absent {
     Start,
     Fail,
 }
+
+/// The session that shows every worker, and what its server is.
+#[derive(Clone, Debug)]
+pub(super) struct Fleet {
+    pub(super) session: SessionId,
+    /// `None` for what is no release.
+    pub(super) version: Option<Version>,
+}
+
+impl Fleet {
+    /// Reads `session version`.
+    fn parse(text: &str) -> Option<Self> {
+        let (session, version) = text.trim_end().split_once(' ')?;
+        Some(Self { session: session.parse().ok()?, version: Version::parse(version) })
+    }
+}
+
+/// What [`Fleet::parse`] reads.
+const FLEET_FORMAT: &str = "#{session_id} #{version}";
 
 /// Waits that grow: 50 ms, doubled up to 2 s.
 #[derive(Clone, Debug)]
@@ -71,7 +90,7 @@ pub(super) async fn require_fleet(
     server: &Server,
     placeholder: &[String],
     absent: Absent,
-) -> Result<SessionId, Error> {
+) -> Result<Fleet, Error> {
     let mut waits = Backoff::default();
     let mut knocks = 0..KNOCKS;
     loop {
@@ -92,12 +111,12 @@ pub(super) async fn require_fleet(
     }
 }
 
-async fn fetch_fleet(server: &Server) -> Result<Option<SessionId>, Error> {
-    let format = format!("#{{session_id}} #{{{FLEET_OPTION}}}");
+async fn fetch_fleet(server: &Server) -> Result<Option<Fleet>, Error> {
+    let format = format!("{FLEET_FORMAT} #{{{FLEET_OPTION}}}");
     let output = run(server, &["list-session", "-F", &format], Absent::Fail).await?;
     let text = output.stdout_text();
-    let mut rows = text.lines().filter_map(|row| row.split_once(' '));
-    Ok(rows.find(|(_, mark)| !mark.is_empty()).and_then(|(id, _)| id.parse().ok()))
+    let mut rows = text.lines().filter_map(|row| row.rsplit_once(' '));
+    Ok(rows.find(|(_, mark)| !mark.is_empty()).and_then(|(fleet, _)| Fleet::parse(fleet)))
 }
 
 /// The mark and what keeps the session alive are set before anything else can happen to it.
@@ -105,7 +124,7 @@ async fn make_fleet(
     server: &Server,
     placeholder: &[String],
     absent: Absent,
-) -> Result<SessionId, Error> {
+) -> Result<Fleet, Error> {
     if absent == Absent::Start {
         make_socket_dir(server)?;
     }
@@ -113,7 +132,7 @@ async fn make_fleet(
     for name in FLEET_NAMES {
         let target = format!("={name}:");
         let mut args =
-            vec!["new-sessio", "-dPE", "-F", "#{session_id}", "-s", name, "-n", name, "-c", "/"];
+            vec!["new-sessio", "-dPE", "-F", FLEET_FORMAT, "-s", name, "-n", name, "-c", "/"];
         args.extend(SIZE);
         args.push("--");
         let words: Vec<String> = placeholder.iter().map(|it| unsplit(it)).collect();
@@ -123,9 +142,8 @@ async fn make_fleet(
         }
         refused = match run(server, &args, absent).await {
             Ok(output) => {
-                let id = output.stdout_text();
                 let verb = "new-session";
-                return id.trim().parse().map_err(|_| Error::Unreadable { verb });
+                return Fleet::parse(&output.stdout_text()).ok_or(Error::Unreadable { verb });
             }
             Err(error @ Error::SessionExists { .. }) => Err(error),
             Err(error) => return Err(error),

@@ -75,7 +75,11 @@ struct Stage {
 impl Stage {
     fn new(n_windows: usize) -> Self {
         let dir = tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap();
-        let server = Server { tmux: "tmux".into(), socket: dir.path().join("s") };
+        let server = Server {
+            tmux: "tmux".into(),
+            socket: dir.path().join("s"),
+            relay: dir.path().join("r"),
+        };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let stay = ["sleep", "1000"].map(str::to_owned);
         let opened = Connection::open(&server, &stay, Absent::Start);

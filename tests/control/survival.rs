@@ -1,13 +1,21 @@
 //! What tmux's server did not always live through.
-use std::time::Duration;
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tokio::time;
+use tokio::{runtime::Runtime, time};
+use wtmag::tmux::{Absent, Connection};
 
-use super::{SOON, Stage, eventually};
+use super::{SOON, Stage, eventually, placeholder};
+use crate::support::is_full;
 
 /// tmux evaluates subscriptions once a second.
 const TWO_TICKS: Duration = Duration::from_millis(2500);
@@ -75,4 +83,54 @@ async fn the_first_window_of_the_fleet_may_be_closed() {
     let told = time::timeout(SOON, events.recv()).await.unwrap();
     assert_eq!(told, Some(wtmag::tmux::Event::Structure));
     connection.close().await;
+}
+
+/// Renames the user's session as fast as tmux does it, which every control-mode client is told.
+fn rename_all_the_time(stage: &Stage, stop: &AtomicBool) -> usize {
+    let mut client = stage.command();
+    client.args(["-C", "attach", "-t", "=user"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = client.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut n_renamed = 0;
+    while !stop.load(Ordering::Relaxed) && said.any(|line| line.starts_with("%end")) {
+        let name = ["users", "user"][n_renamed % 2];
+        writeln!(stdin, "rename-session {name}").unwrap();
+        n_renamed += 1;
+    }
+    drop(stdin);
+    said.for_each(drop);
+    child.wait().unwrap();
+    n_renamed
+}
+
+/// A client that is known to the server and has not said everything is told nothing, and may go.
+#[test]
+fn clients_come_and_go_while_there_is_something_to_tell() {
+    let n_connections = if is_full() { 300 } else { 20 };
+    let stage = Stage::new();
+    let server = stage.tmux(&["display-message", "-p", "#{pid}"]);
+    let stop = AtomicBool::new(false);
+    let placeholder = placeholder();
+    let runtime = Runtime::new().unwrap();
+    let n_renamed = thread::scope(|scope| {
+        let renames = scope.spawn(|| rename_all_the_time(&stage, &stop));
+        for at in 0..n_connections {
+            let open = Connection::open(&stage.server, &placeholder, Absent::Start);
+            if at % 2 == 0 {
+                let (connection, _events) = runtime.block_on(open).unwrap();
+                runtime.block_on(connection.close());
+            } else {
+                // Given up at any time, as when we are killed.
+                let limit = Duration::from_micros(3000 + 97 * at);
+                drop(runtime.block_on(async { time::timeout(limit, open).await }));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        renames.join().unwrap()
+    });
+    println!("{n_connections} connections, {n_renamed} renames");
+    assert_eq!(stage.tmux(&["display-message", "-p", "#{pid}"]), server);
+    let no_clients = || stage.tmux(&["list-clients"]).is_empty().then_some(());
+    runtime.block_on(eventually(no_clients));
 }

@@ -1,8 +1,12 @@
 //! How a worker comes to be: an id and a place are kept, its window is made, and it exists.
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::{
-    Effect, Link, Made, NotMade, PaneSeen, Reservation, SessionId, Show, State, Ticket, WindowSpec,
+    Effect, Link, Made, NotMade, PaneSeen, Reservation, SessionId, Show, State, Ticket, Unsure,
+    WindowSpec,
     asks::{answer, refuse},
     slot::Slot,
 };
@@ -189,7 +193,7 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         if let (Err(NotMade::Unknown(error)), Some(kept)) = (&made, self.reserved.get_mut(id)) {
-            kept.unsure = Some(error.clone());
+            kept.unsure = Some(Unsure { error: error.clone(), since: now.steady });
             return self.list_panes(Duration::ZERO, out);
         }
         let Some(kept) = self.reserved.remove(id) else { return };
@@ -215,7 +219,7 @@ impl State {
         self.supersede(now, &worker, out);
         let seq = self.seq;
         let (first, copy) = (delivery.id, worker.clone());
-        match Slot::made(worker, delivery, &mut self.profiles, (now, self.list_due)) {
+        match Slot::made(worker, delivery, &mut self.profiles, now) {
             Ok(slot) => self.slots.insert(copy.id.clone(), slot),
             Err(error) => {
                 let Made { pane, window, .. } = made;
@@ -237,11 +241,11 @@ impl State {
     pub(super) fn settle_unsure(
         &mut self,
         now: Now,
-        by_tag: &BTreeMap<String, Vec<PaneSeen>>,
+        (asked, by_tag): (Instant, &BTreeMap<String, Vec<PaneSeen>>),
         out: &mut Vec<Effect>,
     ) {
         let Some(server) = self.server() else { return };
-        for (id, error) in self.unsure() {
+        for (id, Unsure { error, .. }) in self.unsure().filter(|(_, it)| it.since < asked) {
             let row = by_tag.get(id.as_str()).and_then(|rows| rows.first());
             let made = row.map(|row| Made {
                 server,
@@ -255,14 +259,15 @@ impl State {
 
     /// The server is gone, and with it every window.
     pub(super) fn refuse_unsure(&mut self, now: Now, out: &mut Vec<Effect>) {
-        for (id, error) in self.unsure() {
+        for (id, Unsure { error, .. }) in self.unsure() {
             self.window_made(now, &id, Err(NotMade::Refused(error)), out);
         }
     }
 
-    fn unsure(&self) -> Vec<(WorkerId, String)> {
+    fn unsure(&self) -> impl Iterator<Item = (WorkerId, Unsure)> + use<> {
         let all = self.reserved.iter();
-        all.filter_map(|(id, it)| Some((id.clone(), it.unsure.clone()?))).collect()
+        let unsure = all.filter_map(|(id, it)| Some((id.clone(), it.unsure.clone()?)));
+        unsure.collect::<Vec<_>>().into_iter()
     }
 
     /// A worker that is gone from tmux gives way to a new one in its worktree.

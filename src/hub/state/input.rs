@@ -1,5 +1,5 @@
 //! What wakes the hub: requests, what tmux tells, and what came of its own acts.
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use super::Ticket;
 use crate::model::{
@@ -26,8 +26,10 @@ pub struct PaneSeen {
 }
 
 /// What the server has at one time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
+    /// Before it was asked: what happened later may not be in it.
+    pub asked: Instant,
     pub panes: Vec<PaneSeen>,
     pub sessions: BTreeSet<SessionId>,
 }

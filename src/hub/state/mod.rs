@@ -87,10 +87,17 @@ struct Reservation {
     session: Option<(SessionId, String)>,
     /// Its window is being made: too late to abandon.
     creating: Option<(Ticket, Box<crate::model::NewWorker>)>,
-    /// Why it is not known whether the window was made.
-    unsure: Option<String>,
+    /// It is not known whether the window was made.
+    unsure: Option<Unsure>,
     /// What its pane told before its window was known.
     early: Vec<HookReport>,
+}
+
+/// Why something is not known, and since when.
+#[derive(Clone, Debug)]
+struct Unsure {
+    error: String,
+    since: Instant,
 }
 
 /// The hub's belief. One owner: [`super::run`].
@@ -116,6 +123,8 @@ pub struct State {
     clients: usize,
     idle_since: Option<Instant>,
     list_due: bool,
+    /// When a structural event came last.
+    restructured_at: Option<Instant>,
     seq: u64,
     last_delivery: u64,
 }
@@ -139,6 +148,7 @@ impl State {
             clients: 0,
             idle_since: Some(now.steady),
             list_due: false,
+            restructured_at: None,
             seq: found.last_seq,
             last_delivery: found.last_delivery,
         };
@@ -181,7 +191,7 @@ impl State {
             Input::LinkLost { why } => self.link_lost(now, &why, &mut out),
             Input::Wedged(wedged) => self.wedged(now, wedged, &mut out),
             Input::Rang(pane) => self.rang(now, pane),
-            Input::Restructured => self.restructured(&mut out),
+            Input::Restructured => self.restructured(now, &mut out),
             Input::Panes(rows) => self.panes(now, rows, &mut out),
             Input::SessionFound { ticket, found } => self.session_found(ticket, found, &mut out),
             Input::WindowMade { worker, made } => self.window_made(now, &worker, made, &mut out),

@@ -168,7 +168,8 @@ impl State {
         }
     }
 
-    pub(super) fn restructured(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn restructured(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.restructured_at = Some(now.steady);
         if !self.list_due {
             self.list_panes(LIST_DELAY, out);
         }
@@ -182,7 +183,7 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         self.list_due = false;
-        let Ok(Listed { panes: rows, sessions }) = listed else {
+        let Ok(Listed { asked, panes: rows, sessions }) = listed else {
             return self.list_panes(LIST_RETRY, out);
         };
         let mut by_tag: BTreeMap<String, Vec<PaneSeen>> = BTreeMap::new();
@@ -190,12 +191,11 @@ impl State {
             by_tag.entry(row.tag.clone()).or_default().push(row);
         }
         let mut announce = Vec::new();
-        let mut is_too_old = false;
+        let mut is_too_old = self.restructured_at.is_some_and(|it| it >= asked);
         for slot in self.slots.values_mut().filter(|slot| slot.has_window()) {
             let rows = by_tag.remove(slot.worker.id.as_str()).unwrap_or_default();
-            let is_young = slot.take_youth();
             let Some(row) = rows.into_iter().find(|row| row.pane == slot.worker.place.pane) else {
-                if is_young {
+                if slot.is_made_since(asked) {
                     is_too_old = true;
                     continue;
                 }
@@ -208,9 +208,9 @@ impl State {
             }
         }
         if is_too_old {
-            self.list_panes(Duration::ZERO, out);
+            self.list_panes(LIST_DELAY, out);
         }
-        self.settle_unsure(now, &by_tag, out);
+        self.settle_unsure(now, (asked, &by_tag), out);
         self.orphans = by_tag
             .into_iter()
             .filter(|(tag, _)| !tag.is_empty() && !self.is_being_made(tag))

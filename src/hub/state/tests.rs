@@ -115,8 +115,12 @@ impl Hub {
         (Self { state, start, ms: 0, requests: 0 }, effects)
     }
 
+    fn now(&self) -> Instant {
+        self.start + Duration::from_millis(self.ms)
+    }
+
     fn give(&mut self, input: Input) -> Vec<Effect> {
-        let steady = self.start + Duration::from_millis(self.ms);
+        let steady = self.now();
         self.state.handle(Now { steady, wall: Timestamp(self.ms) }, input)
     }
 
@@ -216,10 +220,14 @@ impl Hub {
     }
 }
 
-/// The server has these panes, and the sessions that show them.
+/// The server has these panes, and the sessions that show them, after all that was told.
 fn listed(panes: Vec<PaneSeen>) -> Input {
+    listed_at(Instant::now() + Duration::from_secs(86_400), panes)
+}
+
+fn listed_at(asked: Instant, panes: Vec<PaneSeen>) -> Input {
     let sessions = panes.iter().flat_map(|it| &it.sessions).map(|it| it.0).collect();
-    Input::Panes(Ok(Listed { panes, sessions }))
+    Input::Panes(Ok(Listed { asked, panes, sessions }))
 }
 
 fn answer_to(out: &[Effect], to: Ticket) -> Option<Answer> {

@@ -54,8 +54,8 @@ pub(super) struct Slot {
     /// The last hook, for those who ask why.
     heard: Option<Heard>,
     gone: bool,
-    /// Its window was made while the panes were being listed: that list may not have it yet.
-    is_younger_than_list: bool,
+    /// When it was heard that its window was made.
+    made_at: Instant,
     /// When a shell that has not come to the agent is called stuck.
     start_limit: Option<Instant>,
     answer: trusting::Answer,
@@ -114,15 +114,14 @@ impl Profiles {
 }
 
 impl Slot {
-    /// A worker whose window was just made, while the panes are being listed or not.
+    /// A worker whose window was just made.
     pub(super) fn made(
         worker: Worker,
         first: Delivery,
         profiles: &mut Profiles,
-        (now, is_listing): (Now, bool),
+        now: Now,
     ) -> Result<Self, String> {
         let mut slot = Self::new(worker, profiles, now)?;
-        slot.is_younger_than_list = is_listing;
         slot.notes.worker = true;
         slot.queue(now, first);
         Ok(slot)
@@ -171,7 +170,7 @@ impl Slot {
             sent: Vec::new(),
             heard: None,
             gone: false,
-            is_younger_than_list: false,
+            made_at: now.steady,
             start_limit,
             answer: trusting::Answer::default(),
             notes: Notes::default(),
@@ -281,9 +280,9 @@ impl Slot {
         &self.worker.place.boot
     }
 
-    /// A new list has come. True if it may be too old to have this worker's pane.
-    pub(super) fn take_youth(&mut self) -> bool {
-        std::mem::take(&mut self.is_younger_than_list)
+    /// True if a list that was asked for then may not have this worker's pane.
+    pub(super) fn is_made_since(&self, then: Instant) -> bool {
+        self.made_at >= then
     }
 
     /// Why a pane that should be there is not.

@@ -157,14 +157,27 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
 fn a_list_that_is_older_than_a_window_does_not_lose_it() {
     let mut hub = Hub::new();
     let (ticket, id) = creating(&mut hub);
-    hub.give(Input::Restructured);
+    let asked = hub.now();
     let session = Some((SESSION, id.to_string()));
     let made = Made { server: linked().server, pane: PANE, window: WINDOW, session };
     let out = hub.give(Input::WindowMade { worker: id.clone(), made: Ok(made) });
     assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
-    let out = hub.give(listed(Vec::new()));
+    let out = hub.give(listed_at(asked, Vec::new()));
     assert!(hub.state.slots[&id].worker.is_live());
-    assert!(out.contains(&Effect::ListPanes { after: Duration::ZERO }), "{out:?}");
+    assert!(matches!(out.as_slice(), [.., Effect::ListPanes { .. }]), "{out:?}");
+    hub.give(listed(Vec::new()));
+    assert!(!hub.state.slots[&id].worker.is_live());
+}
+
+#[test]
+fn what_changes_while_the_panes_are_listed_is_listed_after() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.give(Input::Restructured);
+    let asked = hub.after(20).now();
+    hub.after(1).give(Input::Restructured);
+    let row = hub.seen(&id, &[(SESSION, id.as_str())]);
+    let out = hub.give(listed_at(asked, vec![row]));
+    assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
     hub.give(listed(Vec::new()));
     assert!(!hub.state.slots[&id].worker.is_live());
 }

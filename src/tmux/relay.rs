@@ -1,0 +1,228 @@
+//! Introducing a client to the server in one piece.
+//!
+//! A client says what it is in several messages. A tmux before 3.7 dies when, in the middle of
+//! them, it has something to tell to all its control-mode clients, or loses this one (tmux#4980,
+//! tmux#5004). So there a client of ours comes by a socket of ours, and is handed on when it has
+//! said everything. Knows the messages that a client begins with; what comes later passes as it is.
+use std::{
+    fs, io,
+    io::{IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::fd::{AsFd as _, OwnedFd},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::{
+    cmsg_space,
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+        SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    },
+};
+use tokio::{
+    io::{AsyncWriteExt as _, Interest, copy_bidirectional},
+    net::{UnixListener, UnixStream},
+    time,
+};
+
+use super::reply::Version;
+
+/// How long a client may take to come and say what it is.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A server reads no more than this at a time.
+const READ_SIZE: usize = 64 << 10;
+
+/// A message and its header; tmux has no longer ones.
+const MAX_MESSAGE: usize = 16 << 10;
+const HEADER: usize = 16;
+
+/// The message that hands over the standard output.
+const IDENTIFY_STDOUT: u32 = 110;
+/// The last message of an introduction.
+const IDENTIFY_DONE: u32 = 106;
+
+/// A client hands over its standard input and output, each with a message of its own.
+const MAX_FDS: usize = 2;
+
+#[cfg(target_vendor = "apple")]
+const RECEIVE: RecvFlags = RecvFlags::empty();
+#[cfg(not(target_vendor = "apple"))]
+const RECEIVE: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+
+/// A socket at which one client is let in. Its directory must be the user's alone.
+pub(super) struct Relay {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Relay {
+    /// True if a server of this release does not survive every introduction.
+    pub(super) fn is_needed(version: &Version) -> bool {
+        !version.is_at_least(3, 7)
+    }
+
+    /// Takes the place of a socket that was left there.
+    pub(super) fn bind(path: &Path) -> io::Result<Self> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        Ok(Self { listener: UnixListener::bind(path)?, path: path.to_owned() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Lets one client in, introduces it to the server, and carries what they say to each other
+    /// until one of them ends.
+    pub(super) async fn run(self, server: PathBuf) {
+        let introduced = time::timeout(LIMIT, self.introduce(&server)).await;
+        match introduced.unwrap_or_else(|late| Err(late.into())) {
+            Ok((mut client, mut server)) => {
+                if let Err(error) = copy_bidirectional(&mut client, &mut server).await {
+                    tracing::debug!(%error, "a client of tmux is not heard any more");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "a client of tmux could not be introduced"),
+        }
+    }
+
+    async fn introduce(self, server: &Path) -> io::Result<(UnixStream, UnixStream)> {
+        let (client, _) = self.listener.accept().await?;
+        drop(self);
+        let (mut said, mut handed) = (Vec::new(), Vec::new());
+        let introduction = loop {
+            if receive(&client, &mut said, &mut handed).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(introduction) = introduction(&said)? {
+                break introduction;
+            }
+        };
+        // A client on a terminal needs no second one, and only one can come with a piece.
+        let input = handed.into_iter().next();
+        let mut server = UnixStream::connect(server).await?;
+        let n_sent = send(&server, &introduction, input.as_ref()).await?;
+        server.write_all(introduction.get(n_sent..).unwrap_or_default()).await?;
+        Ok((client, server))
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // Gone already is what was wanted.
+        fs::remove_file(&self.path).unwrap_or_default();
+    }
+}
+
+/// What the client has `said`, but for the message that hands over its standard output, if the
+/// introduction is complete.
+fn introduction(said: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let (mut rest, mut kept) = (said, Vec::with_capacity(said.len()));
+    while let Some((kind, len)) = header(rest) {
+        if !(HEADER..=MAX_MESSAGE).contains(&len) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let Some((message, later)) = rest.split_at_checked(len) else { break };
+        rest = later;
+        if kind != IDENTIFY_STDOUT {
+            kept.extend_from_slice(message);
+        }
+        if kind == IDENTIFY_DONE {
+            kept.extend_from_slice(rest);
+            return Ok(Some(kept));
+        }
+    }
+    Ok(None)
+}
+
+/// What kind of message begins here, and how long it is with its header.
+fn header(bytes: &[u8]) -> Option<(u32, usize)> {
+    let (kind, rest) = bytes.split_first_chunk()?;
+    let (len, _) = rest.split_first_chunk()?;
+    Some((u32::from_ne_bytes(*kind), u16::from_ne_bytes(*len).into()))
+}
+
+/// Appends the next bytes and the descriptors that came with them; how many bytes, 0 at the end.
+async fn receive(
+    from: &UnixStream,
+    said: &mut Vec<u8>,
+    handed: &mut Vec<OwnedFd>,
+) -> io::Result<usize> {
+    let mut buffer = vec![0; READ_SIZE];
+    let mut receive = || {
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MAX_FDS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let got = recvmsg(from, &mut [IoSliceMut::new(&mut buffer)], &mut control, RECEIVE)?;
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(fds) = message {
+                handed.extend(fds);
+            }
+        }
+        Ok(got.bytes)
+    };
+    let n_bytes = from.async_io(Interest::READABLE, &mut receive).await?;
+    said.extend_from_slice(buffer.get(..n_bytes).unwrap_or_default());
+    Ok(n_bytes)
+}
+
+/// Sends what fits of `bytes`, and the descriptor with them, at one go.
+async fn send(to: &UnixStream, bytes: &[u8], handed: Option<&OwnedFd>) -> io::Result<usize> {
+    let send = || {
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let fds = handed.map(|it| [it.as_fd()]);
+        if let Some(fds) = &fds {
+            control.push(SendAncillaryMessage::ScmRights(fds));
+        }
+        Ok(sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::empty())?)
+    };
+    to.async_io(Interest::WRITABLE, send).await
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(kind: u32, body: &[u8]) -> Vec<u8> {
+        let len = u16::try_from(HEADER + body.len()).unwrap();
+        let mut message = [&kind.to_ne_bytes()[..], &len.to_ne_bytes()].concat();
+        message.resize(HEADER, 0);
+        message.extend_from_slice(body);
+        message
+    }
+
+    #[test]
+    fn an_introduction_is_held_back_until_it_is_complete() {
+        let flags = message(111, &[0; 8]);
+        let (output, done) = (message(IDENTIFY_STDOUT, b""), message(IDENTIFY_DONE, b""));
+        let command = message(200, b"attach-session");
+        let said = [&flags[..], &output, &done, &command[..5]].concat();
+        let is_complete_at = flags.len() + output.len() + done.len();
+        for end in 0..is_complete_at {
+            assert_eq!(introduction(&said[..end]).unwrap(), None, "{end}");
+        }
+        let kept = [&flags[..], &done, &command[..5]].concat();
+        assert_eq!(introduction(&said).unwrap(), Some(kept));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        for len in [0_u16, 15, u16::MAX] {
+            let said = [&111_u32.to_ne_bytes()[..], &len.to_ne_bytes()].concat();
+            assert!(introduction(&said).is_err(), "{len}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(said: Vec<u8>) {
+            drop(introduction(&said));
+        }
+    }
+}
