@@ -20,7 +20,7 @@ use super::{
     run::{Options, Wake},
     screens::ScreenLog,
     start::words,
-    state::{CleanedUp, Effect, Input, Linked, Setup},
+    state::{CleanedUp, Effect, Input, Linked, Missing, Setup},
     visitors::{Visitors, WayOut},
 };
 use crate::{
@@ -115,7 +115,7 @@ impl Performer {
 
     pub(super) fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Link { may_start, after, known } => self.link(may_start, after, known),
+            Effect::Link { missing, after, known } => self.link(missing, after, known),
             Effect::Unlink => self.unlink(),
             Effect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
             Effect::Keep { worker, samples } => self.screens.append(&worker, &samples),
@@ -155,7 +155,7 @@ impl Performer {
 
 /// The connection: made, left.
 impl Performer {
-    fn link(&mut self, may_start: bool, after: Duration, known: Option<ServerId>) {
+    fn link(&mut self, missing: Missing, after: Duration, known: Option<ServerId>) {
         self.connection = None;
         self.events.abort_all();
         let (server, wakes) = (Arc::clone(&self.server), self.wakes.clone());
@@ -164,7 +164,11 @@ impl Performer {
         self.tasks.spawn(async move {
             time::sleep(after).await;
             let _alone = turn.lock().await;
-            let absent = if may_start { Absent::Start } else { Absent::Fail };
+            let absent = match missing {
+                Missing::Leave => Absent::Leave,
+                Missing::MakeFleet => Absent::Fail,
+                Missing::StartServer => Absent::Start,
+            };
             let opened = async {
                 let (connection, events) = Connection::open(&server, &placeholder, absent).await?;
                 let fleet = connection.info().fleet;

@@ -8,6 +8,8 @@ use crate::proc;
 pub enum Error {
     #[error("no tmux server at `{}`", socket.display())]
     NoServer { socket: PathBuf },
+    #[error("nothing of wtmag's is there")]
+    NoFleet,
     #[error("tmux {found} is too old")]
     TooOld { found: Version },
     #[error("could not attach to tmux: {said}")]

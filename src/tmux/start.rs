@@ -28,12 +28,15 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// A server that is just ending lets nobody in; how often and how soon to knock again.
 const KNOCKS: u32 = 6;
 
-/// What to do when there is no server.
+/// What to do when there is no server, or no fleet in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
-    /// Start one.
+    /// Start the one, make the other.
     Start,
+    /// Make a fleet, but no server.
     Fail,
+    /// Make nothing.
+    Leave,
 }
 
 /// The session that shows every worker, and what its server is.
@@ -96,6 +99,7 @@ pub(super) async fn require_fleet(
     loop {
         let found = match fetch_fleet(server).await {
             Ok(Some(fleet)) => return Ok(fleet),
+            Ok(None) if absent == Absent::Leave => Err(Error::NoFleet),
             Ok(None) => make_fleet(server, placeholder, absent).await,
             Err(Error::NoServer { .. }) if absent == Absent::Start => {
                 make_fleet(server, placeholder, absent).await
@@ -198,7 +202,7 @@ async fn run(server: &Server, args: &[&str], absent: Absent) -> Result<Output, E
 
 fn command(server: &Server, args: &[&str], absent: Absent) -> Cmd<'static> {
     let mut cmd = Cmd::new(&server.tmux, Path::new("/")).args(["-u"]);
-    if absent == Absent::Fail {
+    if absent != Absent::Start {
         cmd = cmd.args(["-N"]);
     }
     // What is started by the new server must not take it for its own.

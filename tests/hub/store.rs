@@ -60,6 +60,30 @@ fn a_database_of_a_newer_wtmag_is_refused_and_left_alone() {
 }
 
 #[test]
+fn windows_of_a_store_that_is_gone_are_named() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("cat", Seen::Alone, &["cat"]);
+    drop(crew);
+    stop(&sandbox);
+    for name in ["hub.db", "hub.db-wal", "hub.db-shm"] {
+        let path = state_dir(&sandbox).join(name);
+        if path.exists() {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let want = format!("a window of `{}` belongs to no worker known here", worker.id);
+    eventually(SOON, "the window to be named", || {
+        sandbox.wtmag(["list"]).run().success().contains(&want).then_some(())
+    });
+    assert_eq!(tmux.show(&worker.place.pane.to_string(), "#{pane_dead}"), "0");
+    tmux.run(["kill-window", "-t", &worker.place.window.to_string()]);
+    eventually(SOON, "the hub to let go", || tmux.run(["list-clients"]).is_empty().then_some(()));
+    assert_eq!(tmux.run(["list-sessions", "-F", "#{session_name}"]), "main");
+}
+
+#[test]
 fn reports_that_waited_are_read_when_a_hub_starts() {
     let sandbox = world();
     let mut crew = Crew::new(&sandbox);

@@ -106,7 +106,7 @@ fn ill(path: &Path, text: String) -> Finding {
     let files = files.collect::<Vec<_>>().join(" ");
     Finding::problem(text)
         .advice("wtmag never writes over a store it cannot read. To start anew, move all its files away;")
-        .advice("workers are found again by their windows:")
+        .advice("agents go on in their windows, which `wtmag list` will name:")
         .advice(format!("mkdir -p ~/hub.bad && mv {files} ~/hub.bad/"))
 }
 

@@ -1,5 +1,5 @@
 //! What clients ask: looking up, going there, sending. Creation and cleanup have files of their own.
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{Effect, Input, Link, PromotedTo, Record, State, Ticket, slot::Slot};
 use crate::model::{
@@ -215,7 +215,7 @@ impl State {
     fn status(&self, ticket: Ticket, out: &mut Vec<Effect>) {
         let (tmux, fleet) = match &self.link {
             Link::Up(it) => (Some((it.version.clone(), it.server.pid)), Some(it.fleet.clone())),
-            Link::Down | Link::Connecting | Link::Retrying { .. } => (None, None),
+            Link::Down | Link::Looking | Link::Connecting | Link::Retrying { .. } => (None, None),
         };
         let mut problems = self.problems.clone();
         if let Link::Retrying { error, tries } = &self.link {
@@ -241,8 +241,8 @@ impl State {
     pub(super) fn want_link(&mut self, out: &mut Vec<Effect>) {
         if matches!(self.link, Link::Down) {
             self.link = Link::Connecting;
-            let after = std::time::Duration::ZERO;
-            out.push(Effect::Link { may_start: true, after, known: None });
+            let (missing, known) = (self.missing(), self.known_server());
+            out.push(Effect::Link { missing, after: Duration::ZERO, known });
         }
     }
 

@@ -45,6 +45,17 @@ pub enum Act {
     Keys(Vec<String>, Duration),
 }
 
+/// What to do when there is nothing to connect to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Without the fleet nothing of ours is there.
+    Leave,
+    /// On a server that runs, make the fleet.
+    MakeFleet,
+    /// Start a server, too.
+    StartServer,
+}
+
 /// What the hub does to the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -52,10 +63,10 @@ pub enum Effect {
     Answer(Ticket, Result<Box<Answer>, Refusal>),
     /// Send this ticket every event from now on; none named means every worker's.
     Subscribe(Ticket, BTreeSet<WorkerId>),
-    /// Connect to the server, starting it if need be when `may_start`. If nobody is at its socket,
-    /// but the server `known` lives, the socket was removed and is made again.
+    /// Connect to the server. If nobody is at its socket, but the server `known` lives, the socket
+    /// was removed and is made again.
     Link {
-        may_start: bool,
+        missing: Missing,
         after: Duration,
         known: Option<ServerId>,
     },

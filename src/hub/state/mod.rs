@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use effect::{Act, Effect, Record, Show, WindowSpec};
+pub use effect::{Act, Effect, Missing, Record, Show, WindowSpec};
 pub use input::{Acted, CleanedUp, Input, Linked, Listed, Made, NotMade, PaneSeen, PromotedTo};
 use slot::{Noted, Profiles, Slot};
 
@@ -70,6 +70,8 @@ pub struct Remembered {
 enum Link {
     /// Not connected and nothing wants it.
     Down,
+    /// Nobody is known; whether windows of ours are there all the same, the first connection tells.
+    Looking,
     Connecting,
     Up(Linked),
     /// Lost or refused; the next try is under way.
@@ -169,9 +171,11 @@ impl State {
             state.resume_cleanup(cleanup, &mut out);
         }
         if state.wants_link() {
-            state.link = Link::Connecting;
-            let known = state.known_server();
-            out.push(Effect::Link { may_start: false, after: Duration::ZERO, known });
+            state.want_link(&mut out);
+        } else {
+            state.link = Link::Looking;
+            let (missing, after) = (Missing::Leave, Duration::ZERO);
+            out.push(Effect::Link { missing, after, known: None });
         }
         (state, out)
     }
@@ -243,7 +247,6 @@ impl State {
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
         if is_done && matches!(self.link, Link::Up(_)) {
             self.link = Link::Down;
-            self.orphans.clear();
             out.push(Effect::Unlink);
         }
         let is_idle = self.clients == 0 && !self.wants_link() && self.cleanups.is_empty();
@@ -253,7 +256,8 @@ impl State {
     /// Something lives in tmux or is about to.
     fn wants_link(&self) -> bool {
         let has_window = self.slots.values().any(Slot::has_window) || !self.closing.is_empty();
-        has_window || !self.reserved.is_empty() || !self.pending.is_empty()
+        let has_orphan = !self.orphans.is_empty();
+        has_window || has_orphan || !self.reserved.is_empty() || !self.pending.is_empty()
     }
 
     fn log(&mut self, now: Now, out: &mut Vec<Effect>, worker: Option<&WorkerId>, what: Happened) {

@@ -2,7 +2,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Effect, Link, Linked, Listed, PaneSeen, State, Ticket,
+    Effect, Link, Linked, Listed, Missing, PaneSeen, State, Ticket,
     asks::{answer, refuse},
     slot::Slot,
 };
@@ -47,7 +47,7 @@ impl State {
     pub(super) fn server(&self) -> Option<ServerId> {
         match &self.link {
             Link::Up(linked) => Some(linked.server),
-            Link::Down | Link::Connecting | Link::Retrying { .. } => None,
+            Link::Down | Link::Looking | Link::Connecting | Link::Retrying { .. } => None,
         }
     }
 
@@ -97,9 +97,16 @@ impl State {
         if no_server {
             self.server_gone(now, out);
         }
+        if matches!(self.link, Link::Looking) {
+            self.link = Link::Down;
+            if self.wants_link() {
+                self.want_link(out);
+            }
+            return;
+        }
         let tries = match &self.link {
             Link::Retrying { tries, .. } => tries + 1,
-            Link::Down | Link::Connecting | Link::Up(_) => 1,
+            Link::Down | Link::Looking | Link::Connecting | Link::Up(_) => 1,
         };
         if tries >= TRIES_TOLD {
             self.give_up_cleanups(now, &error, out);
@@ -125,9 +132,14 @@ impl State {
         }
         self.link = Link::Retrying { error, tries };
         let known = self.known_server().filter(|_| tries < TRIES_REVIVED);
-        // Somebody came to make a worker since.
-        let may_start = self.pending.iter().any(|(_, ask)| matches!(ask, Ask::Prepare(_)));
-        out.push(Effect::Link { may_start, after: retry_delay(tries), known });
+        let missing = self.missing();
+        out.push(Effect::Link { missing, after: retry_delay(tries), known });
+    }
+
+    /// A server is started for who comes to make a worker, not for one that was there.
+    pub(super) fn missing(&self) -> Missing {
+        let is_wanted = self.pending.iter().any(|(_, ask)| matches!(ask, Ask::Prepare(_)));
+        if is_wanted { Missing::StartServer } else { Missing::MakeFleet }
     }
 
     /// Nobody answers at the socket: every window is gone with its server.
@@ -136,6 +148,7 @@ impl State {
         for slot in self.slots.values_mut().filter(|slot| slot.has_window()) {
             slot.lost(now, cause_of_other_server(&boot, slot.boot()));
         }
+        self.orphans.clear();
         self.flush_slots(now, out);
         self.refuse_unsure(now, out);
         self.go_on_with_cleanups(out);
@@ -162,7 +175,7 @@ impl State {
         if self.wants_link() {
             self.link = Link::Retrying { error: why.to_owned(), tries: 0 };
             let known = self.known_server();
-            out.push(Effect::Link { may_start: false, after: FIRST_RETRY, known });
+            out.push(Effect::Link { missing: Missing::MakeFleet, after: FIRST_RETRY, known });
         } else {
             self.link = Link::Down;
         }
@@ -232,12 +245,7 @@ impl State {
         let is_listed = matches!(self.link, Link::Up(_)) && !self.list_due;
         if !exists && !is_listed {
             self.pending.push((ticket, Ask::Exists { id }));
-            if matches!(self.link, Link::Down) {
-                self.link = Link::Connecting;
-                let known = self.known_server();
-                out.push(Effect::Link { may_start: false, after: Duration::ZERO, known });
-            }
-            return;
+            return self.want_link(out);
         }
         if let Some(orphan) = self.orphans.get(id.as_str()).filter(|_| !exists) {
             let (pane, window) = (orphan.pane, orphan.window);

@@ -1,6 +1,7 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
 mod giving;
 mod linking;
+mod listing;
 mod moving;
 mod restart;
 mod trusting;
@@ -105,7 +106,11 @@ fn screen_with(text: &str) -> Sample {
 
 impl Hub {
     fn new() -> Self {
-        Self::with(Remembered::default()).0
+        let (mut hub, out) = Self::with(Remembered::default());
+        let (missing, after) = (Missing::Leave, Duration::ZERO);
+        assert!(out.contains(&Effect::Link { missing, after, known: None }));
+        assert_eq!(hub.give(nothing_there()), []);
+        hub
     }
 
     fn with(found: Remembered) -> (Self, Vec<Effect>) {
@@ -144,7 +149,7 @@ impl Hub {
         let mut hub = Self::new();
         let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
         assert!(out.contains(&Effect::Link {
-            may_start: true,
+            missing: Missing::StartServer,
             after: Duration::ZERO,
             known: None
         }));
@@ -223,6 +228,11 @@ impl Hub {
 /// The server has these panes, and the sessions that show them, after all that was told.
 fn listed(panes: Vec<PaneSeen>) -> Input {
     listed_at(Instant::now() + Duration::from_secs(86_400), panes)
+}
+
+/// A first look that finds nothing of ours.
+fn nothing_there() -> Input {
+    Input::LinkFailed { error: "nothing of wtmag's is there".into(), no_server: false }
 }
 
 fn listed_at(asked: Instant, panes: Vec<PaneSeen>) -> Input {
@@ -413,15 +423,6 @@ fn a_report_counts_once_and_only_from_the_workers_pane() {
 }
 
 #[test]
-fn a_pane_that_is_gone_is_lost() {
-    let (mut hub, id) = Hub::with_agent();
-    hub.give(Input::Restructured);
-    hub.give(listed(Vec::new()));
-    assert_eq!(hub.word(&id).to_string(), "lost: window closed");
-    assert!(hub.state.slots.contains_key(&id), "its worktree is still there");
-}
-
-#[test]
 fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
     let (mut hub, id) = Hub::with_agent();
     let row = hub.seen(&id, &[]);
@@ -430,28 +431,6 @@ fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
     let out = hub.give(listed(vec![row]));
     assert!(!out.iter().any(|it| matches!(it, Effect::Announce(_))), "announced once");
     assert_eq!(hub.state.slots[&id].worker.placement, Placement::Fleet);
-}
-
-#[test]
-fn structural_events_ask_for_one_list() {
-    let (mut hub, _) = Hub::with_agent();
-    let out = hub.give(Input::Restructured);
-    assert!(matches!(out.as_slice(), [Effect::ListPanes { .. }]), "{out:?}");
-    assert_eq!(hub.give(Input::Restructured), []);
-}
-
-#[test]
-fn windows_of_nobody_are_reported_and_left_alone() {
-    let (mut hub, id) = Hub::with_agent();
-    let mut stranger = hub.seen(&id, &[]);
-    stranger.tag = "old-worker".into();
-    stranger.pane = PaneId(50);
-    let mine = hub.seen(&id, &[(SESSION, "work")]);
-    let out = hub.give(listed(vec![mine, stranger]));
-    assert!(!out.iter().any(|it| matches!(it, Effect::CloseWindow { .. })));
-    let (ticket, out) = hub.ask(Ask::Status);
-    let Some(Answer::Status(status)) = answer_to(&out, ticket) else { panic!("{out:?}") };
-    assert_eq!(status.orphans, ["old-worker"]);
 }
 
 #[test]

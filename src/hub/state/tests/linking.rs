@@ -5,7 +5,7 @@ fn cleanup_of(id: &WorkerId) -> Cleanup {
     Cleanup { id: id.clone(), force: false, keep_branch: false, env: Vec::new() }
 }
 
-fn n_of(out: &[Effect], is_it: impl Fn(&Effect) -> bool) -> usize {
+pub(super) fn n_of(out: &[Effect], is_it: impl Fn(&Effect) -> bool) -> usize {
     out.iter().filter(|it| is_it(it)).count()
 }
 
@@ -92,15 +92,6 @@ fn what_a_lost_connection_shows_is_not_acted_on() {
 }
 
 #[test]
-fn a_list_that_failed_is_asked_for_again() {
-    let (mut hub, _) = Hub::with_agent();
-    let lists = |out: &[Effect]| n_of(out, |it| matches!(it, Effect::ListPanes { .. }));
-    assert_eq!(lists(&hub.give(Input::Panes(Err("no answer".into())))), 1);
-    hub.give(Input::LinkLost { why: "x".into() });
-    assert_eq!(lists(&hub.give(Input::Panes(Err("no answer".into())))), 0);
-}
-
-#[test]
 fn workers_of_a_server_whose_socket_was_removed_are_not_lost() {
     let (mut hub, id) = Hub::with_agent();
     let known = |out: &[Effect]| {
@@ -121,7 +112,7 @@ fn workers_of_a_server_whose_socket_was_removed_are_not_lost() {
 }
 
 /// A `create` whose window was asked for.
-fn creating(hub: &mut Hub) -> (Ticket, WorkerId) {
+pub(super) fn creating(hub: &mut Hub) -> (Ticket, WorkerId) {
     let own = Prepare { placement: Placement::Session, ..prepare() };
     let (ticket, _) = hub.ask(Ask::Prepare(own));
     let out = hub.give(Input::Linked(linked()));
@@ -151,35 +142,6 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
             assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux), "{out:?}");
         }
     }
-}
-
-#[test]
-fn a_list_that_is_older_than_a_window_does_not_lose_it() {
-    let mut hub = Hub::new();
-    let (ticket, id) = creating(&mut hub);
-    let asked = hub.now();
-    let session = Some((SESSION, id.to_string()));
-    let made = Made { server: linked().server, pane: PANE, window: WINDOW, session };
-    let out = hub.give(Input::WindowMade { worker: id.clone(), made: Ok(made) });
-    assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
-    let out = hub.give(listed_at(asked, Vec::new()));
-    assert!(hub.state.slots[&id].worker.is_live());
-    assert!(matches!(out.as_slice(), [.., Effect::ListPanes { .. }]), "{out:?}");
-    hub.give(listed(Vec::new()));
-    assert!(!hub.state.slots[&id].worker.is_live());
-}
-
-#[test]
-fn what_changes_while_the_panes_are_listed_is_listed_after() {
-    let (mut hub, id) = Hub::with_agent();
-    hub.give(Input::Restructured);
-    let asked = hub.after(20).now();
-    hub.after(1).give(Input::Restructured);
-    let row = hub.seen(&id, &[(SESSION, id.as_str())]);
-    let out = hub.give(listed_at(asked, vec![row]));
-    assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
-    hub.give(listed(Vec::new()));
-    assert!(!hub.state.slots[&id].worker.is_live());
 }
 
 #[test]

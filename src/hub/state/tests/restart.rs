@@ -17,7 +17,11 @@ fn a_new_hub_finds_its_workers_again() {
     let (hub, id) = Hub::with_agent();
     let (mut hub, out) = Hub::with(remembered(&hub, &id));
     let known = Some(linked().server);
-    assert!(out.contains(&Effect::Link { may_start: false, after: Duration::ZERO, known }));
+    assert!(out.contains(&Effect::Link {
+        missing: Missing::MakeFleet,
+        after: Duration::ZERO,
+        known
+    }));
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[(SESSION, "work")]);
     hub.give(listed(vec![row]));
@@ -78,4 +82,32 @@ fn a_reboot_is_told_from_a_dead_server() {
     let server = ServerId { pid: 11, started: 99 };
     hub.give(Input::Linked(Linked { server, ..linked() }));
     assert_eq!(hub.word(&id).to_string(), "lost: machine rebooted");
+}
+
+#[test]
+fn a_hub_that_knows_nobody_looks_for_windows_of_ours() {
+    let (hub, id) = Hub::with_agent();
+    let row = hub.seen(&id, &[(SESSION, "work")]);
+    let (mut hub, _) = Hub::with(Remembered::default());
+    hub.give(Input::Linked(linked()));
+    let out = hub.give(listed(vec![row]));
+    assert!(!out.contains(&Effect::Unlink), "{out:?}");
+    let (ticket, out) = hub.ask(Ask::Status);
+    let Some(Answer::Status(status)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    assert_eq!(status.orphans, [id.as_str()]);
+    let out = hub.give(listed(Vec::new()));
+    assert!(out.contains(&Effect::Unlink), "{out:?}");
+}
+
+#[test]
+fn who_comes_while_a_hub_looks_is_not_refused_for_what_it_does_not_find() {
+    let (mut hub, _) = Hub::with(Remembered::default());
+    let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
+    assert_eq!(out, []);
+    let out = hub.give(nothing_there());
+    let (missing, after) = (Missing::StartServer, Duration::ZERO);
+    assert_eq!(out, [Effect::Link { missing, after, known: None }]);
+    let out = hub.give(Input::Linked(linked()));
+    let caller = prepare().caller;
+    assert!(out.contains(&Effect::FindSession { ticket, caller }), "{out:?}");
 }

@@ -1,0 +1,74 @@
+//! The list of panes: when it is asked for, and what it says of workers and of others.
+use super::{
+    linking::{creating, n_of},
+    *,
+};
+
+#[test]
+fn a_pane_that_is_gone_is_lost() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.give(Input::Restructured);
+    hub.give(listed(Vec::new()));
+    assert_eq!(hub.word(&id).to_string(), "lost: window closed");
+    assert!(hub.state.slots.contains_key(&id), "its worktree is still there");
+}
+
+#[test]
+fn structural_events_ask_for_one_list() {
+    let (mut hub, _) = Hub::with_agent();
+    let out = hub.give(Input::Restructured);
+    assert!(matches!(out.as_slice(), [Effect::ListPanes { .. }]), "{out:?}");
+    assert_eq!(hub.give(Input::Restructured), []);
+}
+
+#[test]
+fn windows_of_nobody_are_reported_and_left_alone() {
+    let (mut hub, id) = Hub::with_agent();
+    let mut stranger = hub.seen(&id, &[]);
+    stranger.tag = "old-worker".into();
+    stranger.pane = PaneId(50);
+    let mine = hub.seen(&id, &[(SESSION, "work")]);
+    let out = hub.give(listed(vec![mine, stranger]));
+    assert!(!out.iter().any(|it| matches!(it, Effect::CloseWindow { .. })));
+    let (ticket, out) = hub.ask(Ask::Status);
+    let Some(Answer::Status(status)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    assert_eq!(status.orphans, ["old-worker"]);
+}
+
+#[test]
+fn a_list_that_failed_is_asked_for_again() {
+    let (mut hub, _) = Hub::with_agent();
+    let lists = |out: &[Effect]| n_of(out, |it| matches!(it, Effect::ListPanes { .. }));
+    assert_eq!(lists(&hub.give(Input::Panes(Err("no answer".into())))), 1);
+    hub.give(Input::LinkLost { why: "x".into() });
+    assert_eq!(lists(&hub.give(Input::Panes(Err("no answer".into())))), 0);
+}
+
+#[test]
+fn a_list_that_is_older_than_a_window_does_not_lose_it() {
+    let mut hub = Hub::new();
+    let (ticket, id) = creating(&mut hub);
+    let asked = hub.now();
+    let session = Some((SESSION, id.to_string()));
+    let made = Made { server: linked().server, pane: PANE, window: WINDOW, session };
+    let out = hub.give(Input::WindowMade { worker: id.clone(), made: Ok(made) });
+    assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+    let out = hub.give(listed_at(asked, Vec::new()));
+    assert!(hub.state.slots[&id].worker.is_live());
+    assert!(matches!(out.as_slice(), [.., Effect::ListPanes { .. }]), "{out:?}");
+    hub.give(listed(Vec::new()));
+    assert!(!hub.state.slots[&id].worker.is_live());
+}
+
+#[test]
+fn what_changes_while_the_panes_are_listed_is_listed_after() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.give(Input::Restructured);
+    let asked = hub.after(20).now();
+    hub.after(1).give(Input::Restructured);
+    let row = hub.seen(&id, &[(SESSION, id.as_str())]);
+    let out = hub.give(listed_at(asked, vec![row]));
+    assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
+    hub.give(listed(Vec::new()));
+    assert!(!hub.state.slots[&id].worker.is_live());
+}
