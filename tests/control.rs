@@ -49,8 +49,11 @@ impl Stage {
     fn empty() -> Self {
         let dir = tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap();
         let tmux = std::env::var_os("WTMAG_TEST_TMUX").unwrap_or_else(|| "tmux".into());
-        let server =
-            Server { tmux: tmux.into(), socket: dir.path().join("s"), relay: dir.path().join("r") };
+        let server = Server {
+            tmux: tmux.into(),
+            socket: dir.path().join("s"),
+            relays: vec![dir.path().join("r")],
+        };
         Self { dir, server, user: SessionId(0) }
     }
 

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use nix::unistd;
 use serde_json::json;
 use tokio::{
     sync::{Mutex, mpsc},
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     git,
     model::{Cleanup, ServerId, SessionId, Worker, WorkerId},
+    paths,
     proc::{self, Cmd},
     tmux::{self, Absent, Connection, Error, Event, Events, Server},
 };
@@ -37,7 +39,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The hub's hands.
 pub(super) struct Performer {
-    server: Arc<Server>,
+    server: Server,
     placeholder: Arc<Vec<String>>,
     program: PathBuf,
     screens: ScreenLog,
@@ -57,10 +59,13 @@ impl Performer {
         let server = Server {
             tmux: "tmux".into(),
             socket: options.tmux_socket.clone(),
-            relay: setup.hub_socket.with_extension("tmux"),
+            relays: vec![
+                setup.hub_socket.with_extension("tmux"),
+                options.state.root().join("tmux"),
+            ],
         };
         Self {
-            server: Arc::new(server),
+            server,
             placeholder: Arc::new(placeholder),
             program: setup.program.clone(),
             screens: ScreenLog::new(options.state.screens()),
@@ -158,12 +163,13 @@ impl Performer {
     fn link(&mut self, missing: Missing, after: Duration, known: Option<ServerId>) {
         self.connection = None;
         self.events.abort_all();
-        let (server, wakes) = (Arc::clone(&self.server), self.wakes.clone());
+        let (mut server, wakes) = (self.server.clone(), self.wakes.clone());
         let placeholder = Arc::clone(&self.placeholder);
         let turn = Arc::clone(&self.server_turn);
         self.tasks.spawn(async move {
             time::sleep(after).await;
             let _alone = turn.lock().await;
+            server.relays.retain(|place| is_private(place));
             let absent = match missing {
                 Missing::Leave => Absent::Leave,
                 Missing::MakeFleet => Absent::Fail,
@@ -180,7 +186,7 @@ impl Performer {
                     Wake::Connected(Box::new(connection), events, names)
                 }
                 Err(error) => {
-                    let no_server = matches!(error, Error::NoServer { .. })
+                    let no_server = matches!(error, Error::NoServer { .. } | Error::NoFleet)
                         && !known.is_some_and(tmux::revive_socket);
                     Wake::Input(Input::LinkFailed { error: words(&error), no_server })
                 }
@@ -205,6 +211,16 @@ impl Performer {
             }
         });
     }
+}
+
+/// Whether a socket can be there that nobody else can put another one in the place of.
+fn is_private(socket: &Path) -> bool {
+    let Some(dir) = socket.parent() else { return false };
+    let made = paths::private_dir(dir, unistd::getuid().as_raw());
+    if let Err(error) = &made {
+        tracing::warn!(%error, "no place for a socket");
+    }
+    made.is_ok()
 }
 
 /// Turns what tmux tells into what the state understands, until the connection ends. Holds the

@@ -233,8 +233,7 @@ async fn attach(
     tasks: &mut JoinSet<()>,
 ) -> Result<Handle, Error> {
     let relay = fleet.version.as_ref().filter(|it| Relay::is_needed(it));
-    let relay = relay.map(|_| Relay::bind(&server.relay)).transpose();
-    let relay = relay.map_err(|source| Error::Listen { path: server.relay.clone(), source })?;
+    let relay = relay.map(|_| Relay::bind(&server.relays)).transpose().map_err(Error::Relay)?;
     let socket = relay.as_ref().map_or(&*server.socket, Relay::path);
     let (pty, child) = pty::attach(&server.tmux, socket, fleet.session, flags)?;
     if let Some(relay) = relay {

@@ -31,8 +31,8 @@ pub enum Error {
     Unreadable { verb: &'static str },
     #[error("could not start `{}`", program.display())]
     Start { program: PathBuf, source: io::Error },
-    #[error("could not listen at `{}`", path.display())]
-    Listen { path: PathBuf, source: io::Error },
+    #[error("there is no place for a socket of ours")]
+    Relay(#[source] io::Error),
     #[error(transparent)]
     Process(#[from] proc::Error),
 }

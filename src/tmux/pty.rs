@@ -19,9 +19,9 @@ pub struct Server {
     /// The tmux program.
     pub tmux: PathBuf,
     pub socket: PathBuf,
-    /// Where clients of ours are let in, if they cannot go to the server by themselves: a path in a
-    /// directory that is the user's alone.
-    pub relay: PathBuf,
+    /// Where clients of ours are let in, if they cannot go to the server by themselves: paths, best
+    /// first, in directories that are the user's alone.
+    pub relays: Vec<PathBuf>,
 }
 
 /// Starts a client that attaches to `session` of the server at `socket`. It is never killed: it leaves when it is told to,

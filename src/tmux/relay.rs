@@ -10,6 +10,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -34,12 +35,18 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// A server reads no more than this at a time.
 const READ_SIZE: usize = 64 << 10;
 
+/// What the kernel keeps in one piece. A longer introduction goes without the client's environment,
+/// which matters to nobody who is attached with `-E`.
+const MAX_PIECE: usize = 32 << 10;
+
 /// A message and its header; tmux has no longer ones.
 const MAX_MESSAGE: usize = 16 << 10;
 const HEADER: usize = 16;
 
 /// The message that hands over the standard output.
 const IDENTIFY_STDOUT: u32 = 110;
+/// The messages with a variable each.
+const IDENTIFY_ENVIRON: u32 = 105;
 /// The last message of an introduction.
 const IDENTIFY_DONE: u32 = 106;
 
@@ -63,13 +70,28 @@ impl Relay {
         !version.is_at_least(3, 7)
     }
 
+    /// A socket beside the first of `places` where one can be: each relay has a name of its own, so
+    /// that one which is given up does not take the next one's away.
+    pub(super) fn bind(places: &[PathBuf]) -> io::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut failed = io::Error::from(io::ErrorKind::NotFound);
+        for place in places {
+            match Self::bind_at(place.with_extension(format!("t{number}"))) {
+                Err(error) => failed = error,
+                bound => return bound,
+            }
+        }
+        Err(failed)
+    }
+
     /// Takes the place of a socket that was left there.
-    pub(super) fn bind(path: &Path) -> io::Result<Self> {
-        match fs::remove_file(path) {
+    fn bind_at(path: PathBuf) -> io::Result<Self> {
+        match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        Ok(Self { listener: UnixListener::bind(path)?, path: path.to_owned() })
+        Ok(Self { listener: UnixListener::bind(&path)?, path })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -103,9 +125,12 @@ impl Relay {
             }
         };
         // A client on a terminal needs no second one, and only one can come with a piece.
-        let input = handed.into_iter().next();
+        let input = handed.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
         let mut server = UnixStream::connect(server).await?;
-        let n_sent = send(&server, &introduction, input.as_ref()).await?;
+        let n_sent = send(&server, &introduction, &input).await?;
+        if n_sent < introduction.len() {
+            tracing::warn!(n_sent, "a client of tmux was not introduced in one piece");
+        }
         server.write_all(introduction.get(n_sent..).unwrap_or_default()).await?;
         Ok((client, server))
     }
@@ -118,22 +143,24 @@ impl Drop for Relay {
     }
 }
 
-/// What the client has `said`, but for the message that hands over its standard output, if the
+/// What the client has `said`, without the message that hands over its standard output, if the
 /// introduction is complete.
 fn introduction(said: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let (mut rest, mut kept) = (said, Vec::with_capacity(said.len()));
+    let (mut rest, mut messages) = (said, Vec::new());
     while let Some((kind, len)) = header(rest) {
         if !(HEADER..=MAX_MESSAGE).contains(&len) {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let Some((message, later)) = rest.split_at_checked(len) else { break };
         rest = later;
-        if kind != IDENTIFY_STDOUT {
-            kept.extend_from_slice(message);
-        }
+        messages.push((kind, message));
         if kind == IDENTIFY_DONE {
-            kept.extend_from_slice(rest);
-            return Ok(Some(kept));
+            let is_long = said.len() > MAX_PIECE;
+            messages.retain(|(kind, _)| {
+                *kind != IDENTIFY_STDOUT && !(is_long && *kind == IDENTIFY_ENVIRON)
+            });
+            let messages = messages.into_iter().map(|(_, message)| message);
+            return Ok(Some(messages.chain([rest]).collect::<Vec<_>>().concat()));
         }
     }
     Ok(None)
@@ -170,14 +197,12 @@ async fn receive(
 }
 
 /// Sends what fits of `bytes`, and the descriptor with them, at one go.
-async fn send(to: &UnixStream, bytes: &[u8], handed: Option<&OwnedFd>) -> io::Result<usize> {
+async fn send(to: &UnixStream, bytes: &[u8], handed: &OwnedFd) -> io::Result<usize> {
     let send = || {
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        let fds = handed.map(|it| [it.as_fd()]);
-        if let Some(fds) = &fds {
-            control.push(SendAncillaryMessage::ScmRights(fds));
-        }
+        let fds = [handed.as_fd()];
+        control.push(SendAncillaryMessage::ScmRights(&fds));
         Ok(sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::empty())?)
     };
     to.async_io(Interest::WRITABLE, send).await
@@ -209,6 +234,15 @@ mod tests {
         }
         let kept = [&flags[..], &done, &command[..5]].concat();
         assert_eq!(introduction(&said).unwrap(), Some(kept));
+    }
+
+    #[test]
+    fn what_is_too_long_for_one_piece_goes_without_the_environment() {
+        let (flags, done) = (message(111, &[0; 8]), message(IDENTIFY_DONE, b""));
+        let variable = message(IDENTIFY_ENVIRON, &[b'x'; 1000]);
+        let said = |n| [&flags[..], &variable.repeat(n), &done].concat();
+        assert_eq!(introduction(&said(30)).unwrap(), Some(said(30)));
+        assert_eq!(introduction(&said(40)).unwrap(), Some(said(0)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use nix::{
 };
 use tokio::time;
 
-use super::{command::FLEET_OPTION, error::Error, pty::Server, reply::Version};
+use super::{command::FLEET_OPTION, driver::LIMIT, error::Error, pty::Server, reply::Version};
 use crate::{
     model::{ServerId, SessionId},
     proc::{self, Cmd, Output},
@@ -211,7 +211,8 @@ fn command(server: &Server, args: &[&str], absent: Absent) -> Cmd<'static> {
             cmd = cmd.env_remove(name);
         }
     }
-    cmd.args(["-S"]).args([&server.socket]).args(args).limit(START_LIMIT)
+    let limit = if absent == Absent::Start { START_LIMIT } else { LIMIT };
+    cmd.args(["-S"]).args([&server.socket]).args(args).limit(limit)
 }
 
 async fn finish(server: &Server, cmd: Cmd<'_>) -> Result<Output, Error> {

@@ -78,7 +78,7 @@ impl Stage {
         let server = Server {
             tmux: "tmux".into(),
             socket: dir.path().join("s"),
-            relay: dir.path().join("r"),
+            relays: vec![dir.path().join("r")],
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let stay = ["sleep", "1000"].map(str::to_owned);

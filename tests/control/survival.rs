@@ -104,6 +104,15 @@ fn rename_all_the_time(stage: &Stage, stop: &AtomicBool) -> usize {
     n_renamed
 }
 
+/// Ends the renames, also when a check fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A client that is known to the server and has not said everything is told nothing, and may go.
 #[test]
 fn clients_come_and_go_while_there_is_something_to_tell() {
@@ -115,6 +124,7 @@ fn clients_come_and_go_while_there_is_something_to_tell() {
     let runtime = Runtime::new().unwrap();
     let n_renamed = thread::scope(|scope| {
         let renames = scope.spawn(|| rename_all_the_time(&stage, &stop));
+        let stop = Stop(&stop);
         for at in 0..n_connections {
             let open = Connection::open(&stage.server, &placeholder, Absent::Start);
             if at % 2 == 0 {
@@ -126,7 +136,7 @@ fn clients_come_and_go_while_there_is_something_to_tell() {
                 drop(runtime.block_on(async { time::timeout(limit, open).await }));
             }
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stop);
         renames.join().unwrap()
     });
     println!("{n_connections} connections, {n_renamed} renames");

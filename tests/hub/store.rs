@@ -74,9 +74,8 @@ fn windows_of_a_store_that_is_gone_are_named() {
         }
     }
     let want = format!("a window of `{}` belongs to no worker known here", worker.id);
-    eventually(SOON, "the window to be named", || {
-        sandbox.wtmag(["list"]).run().success().contains(&want).then_some(())
-    });
+    let list = sandbox.wtmag(["list"]).run().success();
+    assert!(list.contains(&want), "{list}");
     assert_eq!(tmux.show(&worker.place.pane.to_string(), "#{pane_dead}"), "0");
     tmux.run(["kill-window", "-t", &worker.place.window.to_string()]);
     eventually(SOON, "the hub to let go", || tmux.run(["list-clients"]).is_empty().then_some(()));

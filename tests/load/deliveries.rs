@@ -25,6 +25,9 @@ pub(super) struct Trial<'a> {
     draw: Draw,
     /// Every text, in order: the first prompt and those that were sent.
     pub texts: Vec<String>,
+    /// Those that were sent with `--now`, which go before others that wait: the index of each, and
+    /// how many had been accepted when it was sent.
+    pub urgent: Vec<(usize, usize)>,
     /// What the test itself put in the way, and from when to when in Unix milliseconds.
     pub obstacles: Vec<(&'static str, u64, u64)>,
     /// What went wrong on the way.
@@ -63,6 +66,7 @@ impl<'a> Trial<'a> {
             pane: text(&made["worker"]["pane"]),
             draw: Draw::new(seed),
             texts: vec![BOOTSTRAP.to_owned()],
+            urgent: Vec::new(),
             obstacles: Vec::new(),
             faults: Vec::new(),
         })
@@ -97,7 +101,7 @@ impl<'a> Trial<'a> {
                 Twist::InputOff => self.behind_input_off(),
                 Twist::Draft => self.behind_draft(),
                 // Each fourth turn may ask at any moment, and Escape would be an answer.
-                Twist::Now if self.texts.len() % 4 != 1 => self.send(&["--now"]),
+                Twist::Now if self.texts.len() % 4 != 1 => self.send_now(),
                 Twist::Now => self.send(&[]),
             }
         }
@@ -136,6 +140,29 @@ impl<'a> Trial<'a> {
         if ran.code != 0 {
             self.faults.push(format!("send: {ran}"));
         }
+    }
+
+    fn send_now(&mut self) {
+        let receipts = self.yard.receipts(&self.worker);
+        let n_accepted = receipts.iter().filter(|it| it["step"] == "accepted").count();
+        self.urgent.push((self.texts.len(), n_accepted));
+        self.send(&["--now"]);
+    }
+
+    /// The order in which the texts should have come, given how they came.
+    fn expected(&self, came: &[String]) -> Vec<&str> {
+        let sent: Vec<&str> = self.texts.iter().map(String::as_str).collect();
+        let is_urgent = |text: &&str| self.urgent.iter().any(|(at, _)| sent[*at] == *text);
+        let in_turn = sent.iter().copied().filter(|it| !is_urgent(it));
+        let mut expected: Vec<&str> = in_turn.collect();
+        for (sent_at, n_accepted) in &self.urgent {
+            let text = sent[*sent_at];
+            // Before none that it came too late for, and before all that were sent after it.
+            let came_at = came.iter().position(|it| it == text).unwrap_or(*sent_at);
+            let at = came_at.clamp(*n_accepted, *sent_at).min(expected.len());
+            expected.insert(at, text);
+        }
+        expected
     }
 
     fn queue(&mut self) {
@@ -278,8 +305,9 @@ fn check_batch(
         if let Some(pid) = pid.filter(|_| trial.draw.below(4) == 0 && trial.faults.is_empty()) {
             trial.die(&pid["pid"].to_string());
         }
-        let texts: Vec<&str> = trial.texts.iter().map(String::as_str).collect();
-        trial.faults.extend(yard.faults(&trial.worker, &texts));
+        let came = yard.sandbox.agent_log().turns(Some(&trial.worker));
+        let wrong = yard.faults(&trial.worker, &trial.expected(&came));
+        trial.faults.extend(wrong);
         if !trial.faults.is_empty() {
             let account = yard.account(&trial.worker);
             let what = format!("{}: {}", trial.worker, trial.faults.join("; "));

@@ -1,5 +1,8 @@
 //! Whether what held a text was on the agent's screen when it was said, by the agent's own log.
-use std::{collections::BTreeMap, str::FromStr as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr as _,
+};
 
 use serde_json::Value;
 use wtmag::model::Timestamp;
@@ -54,9 +57,12 @@ impl<'a> Account<'a> {
     /// What was said and not so, or not said.
     pub(super) fn check(&self, receipts: &[Value], reasons: &mut Reasons) -> Vec<String> {
         let mut faults = Vec::new();
+        let ids: BTreeSet<u64> = receipts.iter().map(|it| it["id"].as_u64().unwrap()).collect();
+        let urgent = self.trial.urgent.iter().filter_map(|(at, _)| ids.iter().nth(*at).copied());
+        let urgent: BTreeSet<u64> = urgent.collect();
         for said in self.said.iter().filter(|it| !it.held.is_null()) {
             *reasons.counts.entry(name(&said.held)).or_default() += 1;
-            if !self.was_so(said) {
+            if !self.was_so(said, &urgent) {
                 faults.push(format!("delivery {} was held at {}: {}", said.id, said.at, said.held));
             }
         }
@@ -76,7 +82,7 @@ impl<'a> Account<'a> {
         faults
     }
 
-    fn was_so(&self, said: &Said) -> bool {
+    fn was_so(&self, said: &Said, urgent: &BTreeSet<u64>) -> bool {
         let why = said.held["why"].as_str().unwrap();
         let turn = name(&said.held["turn"]);
         match (why, turn.as_str()) {
@@ -91,13 +97,19 @@ impl<'a> Account<'a> {
             ("pane-mode" | "input-off", _) => self.was_done(why, said.at),
             ("foreground", _) => self.was(&["cooked"], said.at, LATE_MS),
             ("earlier", _) => {
-                let before = self.said.iter().filter(|it| it.at <= said.at && it.id < said.id);
-                let earlier = before.max_by_key(|it| it.id);
-                earlier.is_some_and(|it| it.step != "accepted")
-                    || self.said.iter().any(|it| it.id < said.id && it.at >= said.at)
+                let goes_before = |id: u64| id < said.id || id > said.id && urgent.contains(&id);
+                let mut others = self.said.iter().filter(|it| goes_before(it.id));
+                others.any(|it| self.is_open(it.id, said.at))
             }
             _ => false,
         }
+    }
+
+    /// The delivery was there at that time, and not over before it.
+    fn is_open(&self, id: u64, at: u64) -> bool {
+        let mut own = self.said.iter().filter(|it| it.id == id);
+        let over = |it: &Said| matches!(it.step.as_str(), "accepted" | "failed") && it.at < at;
+        own.clone().any(|it| it.at <= at) && !own.any(over)
     }
 
     /// The agent was in one of these phases at this time, or so long before. Before its first one it was starting.

@@ -17,6 +17,8 @@ impl State {
             Ask::Create(new) => self.create(now, ticket, new, out),
             Ask::Abandon { id } => self.abandon(ticket, &id, out),
             Ask::Exists { id } => self.exists(ticket, id, out),
+            // What it looks for may be all there is to tell.
+            Ask::List { .. } if self.is_looking() => self.pending.push((ticket, ask)),
             Ask::List { .. } => {
                 let (workers, deliveries) = self.snapshot(&BTreeSet::new());
                 let orphans = self.orphans.keys().cloned().collect();
@@ -215,10 +217,10 @@ impl State {
     fn status(&self, ticket: Ticket, out: &mut Vec<Effect>) {
         let (tmux, fleet) = match &self.link {
             Link::Up(it) => (Some((it.version.clone(), it.server.pid)), Some(it.fleet.clone())),
-            Link::Down | Link::Looking | Link::Connecting | Link::Retrying { .. } => (None, None),
+            Link::Down | Link::Connecting(_) | Link::Retrying { .. } => (None, None),
         };
         let mut problems = self.problems.clone();
-        if let Link::Retrying { error, tries } = &self.link {
+        if let Link::Retrying { error, tries, .. } = &self.link {
             problems.push(format!("tmux cannot be reached ({tries} tries): {error}"));
         }
         let status = HubStatus {
@@ -240,8 +242,8 @@ impl State {
     /// Starts to connect, unless that is under way.
     pub(super) fn want_link(&mut self, out: &mut Vec<Effect>) {
         if matches!(self.link, Link::Down) {
-            self.link = Link::Connecting;
             let (missing, known) = (self.missing(), self.known_server());
+            self.link = Link::Connecting(missing);
             out.push(Effect::Link { missing, after: Duration::ZERO, known });
         }
     }

@@ -71,8 +71,10 @@ impl State {
 
     fn free_id(&self, prepare: &Prepare) -> WorkerId {
         let first = WorkerId::for_branch(&prepare.project, &prepare.branch);
-        let is_free =
-            |id: &WorkerId| !self.slots.contains_key(id) && !self.reserved.contains_key(id);
+        let is_free = |id: &WorkerId| {
+            let is_worker = self.slots.contains_key(id) || self.reserved.contains_key(id);
+            !is_worker && !self.orphans.contains_key(id.as_str())
+        };
         let superseded = self.slots.get(&first).is_some_and(|slot| {
             let worker = &slot.worker;
             worker.repo == prepare.repo && worker.branch == prepare.branch && !slot.has_window()

@@ -46,7 +46,7 @@ pub enum Act {
 }
 
 /// What to do when there is nothing to connect to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Missing {
     /// Without the fleet nothing of ours is there.
     Leave,

@@ -70,14 +70,13 @@ pub struct Remembered {
 enum Link {
     /// Not connected and nothing wants it.
     Down,
-    /// Nobody is known; whether windows of ours are there all the same, the first connection tells.
-    Looking,
-    Connecting,
+    Connecting(Missing),
     Up(Linked),
     /// Lost or refused; the next try is under way.
     Retrying {
         error: String,
         tries: u32,
+        missing: Missing,
     },
 }
 
@@ -170,13 +169,8 @@ impl State {
         for cleanup in found.cleanups {
             state.resume_cleanup(cleanup, &mut out);
         }
-        if state.wants_link() {
-            state.want_link(&mut out);
-        } else {
-            state.link = Link::Looking;
-            let (missing, after) = (Missing::Leave, Duration::ZERO);
-            out.push(Effect::Link { missing, after, known: None });
-        }
+        // Also when nobody is known: windows of ours may be there all the same.
+        state.want_link(&mut out);
         (state, out)
     }
 
@@ -253,11 +247,21 @@ impl State {
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now.steady));
     }
 
-    /// Something lives in tmux or is about to.
+    /// Nobody is known, and whether windows of ours are there is not known yet.
+    fn is_looking(&self) -> bool {
+        let is_first_try = matches!(self.link, Link::Connecting(Missing::Leave));
+        self.slots.is_empty() && (is_first_try || self.list_due)
+    }
+
+    /// Something is in tmux, or somebody waits for what is.
     fn wants_link(&self) -> bool {
-        let has_window = self.slots.values().any(Slot::has_window) || !self.closing.is_empty();
-        let has_orphan = !self.orphans.is_empty();
-        has_window || has_orphan || !self.reserved.is_empty() || !self.pending.is_empty()
+        self.has_place() || !self.orphans.is_empty() || !self.pending.is_empty()
+    }
+
+    /// A worker lives in tmux, or is about to.
+    fn has_place(&self) -> bool {
+        let has_window = self.slots.values().any(Slot::has_window);
+        has_window || !self.closing.is_empty() || !self.reserved.is_empty()
     }
 
     fn log(&mut self, now: Now, out: &mut Vec<Effect>, worker: Option<&WorkerId>, what: Happened) {

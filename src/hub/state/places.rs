@@ -47,7 +47,7 @@ impl State {
     pub(super) fn server(&self) -> Option<ServerId> {
         match &self.link {
             Link::Up(linked) => Some(linked.server),
-            Link::Down | Link::Looking | Link::Connecting | Link::Retrying { .. } => None,
+            Link::Down | Link::Connecting(_) | Link::Retrying { .. } => None,
         }
     }
 
@@ -97,49 +97,77 @@ impl State {
         if no_server {
             self.server_gone(now, out);
         }
-        if matches!(self.link, Link::Looking) {
-            self.link = Link::Down;
-            if self.wants_link() {
-                self.want_link(out);
-            }
-            return;
-        }
-        let tries = match &self.link {
-            Link::Retrying { tries, .. } => tries + 1,
-            Link::Down | Link::Looking | Link::Connecting | Link::Up(_) => 1,
+        let (tries, tried) = match &self.link {
+            Link::Retrying { tries, missing, .. } => (tries + 1, *missing),
+            Link::Connecting(missing) => (1, *missing),
+            Link::Down | Link::Up(_) => (1, Missing::MakeFleet),
         };
+        if (no_server || tried == Missing::Leave) && self.missing() > tried {
+            // Somebody came who wants more than what was there.
+            self.link = Link::Down;
+            return self.ask_pending(now, out);
+        }
         if tries >= TRIES_TOLD {
             self.give_up_cleanups(now, &error, out);
         }
-        if tries >= TRIES_TOLD || self.slots.values().all(|slot| !slot.has_window()) {
-            for (ticket, ask) in std::mem::take(&mut self.pending) {
-                if no_server && matches!(ask, Ask::Exists { .. }) {
-                    answer(out, ticket, Answer::Exists { exists: false });
-                    continue;
-                }
-                let refusal =
-                    Refusal::new(RefusalKind::Tmux, error.clone()).hint("`wtmag doctor` says more");
-                refuse(out, ticket, refusal);
-            }
+        let is_told = tries >= TRIES_TOLD || self.slots.values().all(|slot| !slot.has_window());
+        let told = if is_told { std::mem::take(&mut self.pending) } else { Vec::new() };
+        self.try_again(now, (tries, &error, no_server), out);
+        for (ticket, ask) in told {
+            self.link_refused(now, (ticket, ask), (&error, no_server), out);
         }
-        if !self.wants_link() {
+    }
+
+    fn try_again(
+        &mut self,
+        now: Now,
+        (tries, error, no_server): (u32, &str, bool),
+        out: &mut Vec<Effect>,
+    ) {
+        let missing = self.missing();
+        if missing == Missing::Leave && (no_server || tries >= TRIES_TOLD) {
             self.link = Link::Down;
+            self.orphans.clear();
             return;
         }
         if tries == 1 {
             let what = format!("tmux cannot be reached: {error}");
             self.log(now, out, None, Happened::Hub { what });
         }
-        self.link = Link::Retrying { error, tries };
+        self.link = Link::Retrying { error: error.to_owned(), tries, missing };
         let known = self.known_server().filter(|_| tries < TRIES_REVIVED);
-        let missing = self.missing();
         out.push(Effect::Link { missing, after: retry_delay(tries), known });
     }
 
-    /// A server is started for who comes to make a worker, not for one that was there.
+    /// What somebody waited for that cannot be had.
+    fn link_refused(
+        &mut self,
+        now: Now,
+        (ticket, ask): (Ticket, Ask),
+        (error, no_server): (&str, bool),
+        out: &mut Vec<Effect>,
+    ) {
+        if matches!(ask, Ask::List { .. }) {
+            self.asked(now, ticket, ask, out);
+        } else if no_server && matches!(ask, Ask::Exists { .. }) {
+            answer(out, ticket, Answer::Exists { exists: false });
+        } else {
+            let refusal = Refusal::new(RefusalKind::Tmux, error);
+            refuse(out, ticket, refusal.hint("`wtmag doctor` says more"));
+        }
+    }
+
+    /// A server is started for who comes to make a worker, and a fleet made for those who live.
+    /// Else only what is there is of interest.
     pub(super) fn missing(&self) -> Missing {
-        let is_wanted = self.pending.iter().any(|(_, ask)| matches!(ask, Ask::Prepare(_)));
-        if is_wanted { Missing::StartServer } else { Missing::MakeFleet }
+        let wants = |is_it: fn(&Ask) -> bool| self.pending.iter().any(|(_, ask)| is_it(ask));
+        if wants(|ask| matches!(ask, Ask::Prepare(_))) {
+            Missing::StartServer
+        } else if self.has_place() || wants(|ask| !matches!(ask, Ask::List { .. })) {
+            Missing::MakeFleet
+        } else {
+            Missing::Leave
+        }
     }
 
     /// Nobody answers at the socket: every window is gone with its server.
@@ -172,13 +200,9 @@ impl State {
             slot.disconnected(now);
         }
         self.flush_slots(now, out);
-        if self.wants_link() {
-            self.link = Link::Retrying { error: why.to_owned(), tries: 0 };
-            let known = self.known_server();
-            out.push(Effect::Link { missing: Missing::MakeFleet, after: FIRST_RETRY, known });
-        } else {
-            self.link = Link::Down;
-        }
+        let (missing, known) = (self.missing(), self.known_server());
+        self.link = Link::Retrying { error: why.to_owned(), tries: 0, missing };
+        out.push(Effect::Link { missing, after: FIRST_RETRY, known });
     }
 
     pub(super) fn restructured(&mut self, now: Now, out: &mut Vec<Effect>) {

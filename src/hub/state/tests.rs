@@ -232,7 +232,7 @@ fn listed(panes: Vec<PaneSeen>) -> Input {
 
 /// A first look that finds nothing of ours.
 fn nothing_there() -> Input {
-    Input::LinkFailed { error: "nothing of wtmag's is there".into(), no_server: false }
+    Input::LinkFailed { error: "nothing of wtmag's is there".into(), no_server: true }
 }
 
 fn listed_at(asked: Instant, panes: Vec<PaneSeen>) -> Input {
