@@ -352,6 +352,7 @@ impl Tracker {
                 Turn::Waiting(Question::Question)
             }
             Turn::Draft if self.is_ours() => self.turn.clone(),
+            Turn::Draft if self.is_half_drawn() => Turn::Unknown,
             Turn::Unknown
             | Turn::Blocked(_)
             | Turn::Ready
@@ -369,6 +370,15 @@ impl Tracker {
         let Some(text) = self.sent.last().filter(|_| self.sending) else { return false };
         let holding = echo::holding(&self.profile, &self.verdict.input, text);
         matches!(holding, Holding::Ours | Holding::Folded) && self.turn.listens()
+    }
+
+    /// An agent that nobody knows is drawing what we told it last, as part of the conversation, and
+    /// stopped in the middle.
+    fn is_half_drawn(&self) -> bool {
+        let (true, Some(text)) = (self.profile.structural, self.sent.last()) else { return false };
+        let InputBox::Holds(held) = &self.verdict.input else { return false };
+        let holding = echo::holding(&self.profile, &self.verdict.input, text);
+        holding == Holding::Ours && !echo::same_text(held, text)
     }
 
     /// For programs whose signs of work are not known: endless output is one.

@@ -1,12 +1,7 @@
 //! `wtmag events`.
 use std::process::ExitCode;
 
-use super::{
-    Context, Failure,
-    outcome::interrupt,
-    resolve::{self, Enough},
-    unexpected,
-};
+use super::{Context, Failure, outcome::interrupt, resolve, unexpected};
 use crate::{
     client::Hub,
     model::{Answer, Ask, Event, WorkerId},
@@ -20,7 +15,7 @@ use crate::{
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Only those of this worker
+    /// Only those of this worker; in full if it was cleaned up
     #[arg(long, value_name = "ID")]
     worker: Option<String>,
     /// Only those after this number
@@ -43,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let cancel = context.cancel()?;
     let mut hub = context.hub().await?;
     let worker = match &args.worker {
-        Some(text) => Some(resolve::worker(&mut hub, text, Enough::Part).await?.id),
+        Some(text) => Some(resolve::worker_or_ended(&mut hub, text).await?.id),
         None => None,
     };
     let mut log = Log { context, worker, last: args.since };

@@ -1,6 +1,8 @@
 //! `wtmag hub`: the background process itself, and how it does.
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
+use serde_json::json;
+
 use super::{
     Context, Failure,
     output::{age, fields},
@@ -32,8 +34,12 @@ enum Verb {
     /// "fleet", "live_workers", "open_deliveries", "clients", "orphans", "problems"}.
     Status,
     /// Start the hub if none runs; every verb that needs one does so by itself
+    ///
+    /// With --json: {"pid"}, of the one that runs.
     Start,
     /// Stop the hub; agents run on
+    ///
+    /// With --json: {"pid"}, of the one that ran, or null.
     Stop,
     /// Show the end of the hub's log
     ///
@@ -60,7 +66,7 @@ enum Verb {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
         Verb::Status => status(context).await,
-        Verb::Start => context.hub().await.map(|_| ExitCode::SUCCESS),
+        Verb::Start => start(context).await,
         Verb::Stop => stop(context).await,
         Verb::Logs { follow } => logs(context, follow),
         Verb::Run { tmux_socket, state, ready } => {
@@ -102,11 +108,23 @@ fn describe(context: &Context, status: HubStatus) -> String {
     fields(context.style(), &lines)
 }
 
+async fn start(context: &Context) -> Result<ExitCode, Failure> {
+    let pid = context.hub().await?.hello.pid;
+    if context.json() {
+        context.print_json(&json!({ "pid": pid }))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn stop(context: &Context) -> Result<ExitCode, Failure> {
     let mut hub = match Hub::connect(&context.whereabouts()?).await {
         Ok(hub) => hub,
         Err(error @ client::Error::NotRunning) => {
-            context.say(&format!("note: {error}"));
+            if context.json() {
+                context.print_json(&json!({ "pid": null }))?;
+            } else {
+                context.say(&format!("note: {error}"));
+            }
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) => return Err(error.into()),
@@ -114,7 +132,11 @@ async fn stop(context: &Context) -> Result<ExitCode, Failure> {
     let pid = hub.hello.pid;
     hub.ask(Ask::Stop { reason: "told to by `wtmag hub stop`".to_owned() }).await?;
     hub.closed().await?;
-    context.print(&format!("hub {pid} stopped; agents run on\n"))?;
+    if context.json() {
+        context.print_json(&json!({ "pid": pid }))?;
+    } else {
+        context.print(&format!("hub {pid} stopped; agents run on\n"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,7 +5,7 @@ use super::{
     Context, Failure,
     output::{Cell, Paint, Style, Table, age},
     receipt,
-    resolve::{self, Enough, Target},
+    resolve::{self, Target},
     unexpected,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub().await?;
     let worker = match args.target.given()? {
-        Some(text) => Some(resolve::worker(&mut hub, text, Enough::Part).await?.id),
+        Some(text) => Some(resolve::worker_or_ended(&mut hub, text).await?.id),
         None => None,
     };
     let answer = hub.ask_any(Ask::Receipts { worker }).await?;

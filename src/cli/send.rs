@@ -228,6 +228,10 @@ async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> 
     let answer = context.ask(Ask::Receipts { worker: None }).await?;
     let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
     let receipt = deliveries.iter().find(|it| it.id == id);
+    if context.json() {
+        receipts::print(context, receipt.map_or(&[], std::slice::from_ref))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // Of a text that was pasted already it says where that is now.
     let where_to = receipt.and_then(|it| it.evidence.strip_prefix("cancelled")).unwrap_or_default();
     context.say(&format!("delivery {id} is withdrawn{where_to}"));

@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let mut hub = context.hub().await?;
     let worker = resolve::worker_or_ended(&mut hub, text).await?;
     let shown = match worker.ended {
-        Some(_) => Shown { worker, deliveries: Vec::new(), screen: None },
+        Some(_) => ended(&mut hub, worker).await?,
         None => present(&mut hub, worker).await?,
     };
     if context.json() {
@@ -60,6 +60,12 @@ async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
         return Err(unexpected(&answer));
     };
     Ok(Shown { worker: *worker, deliveries, screen })
+}
+
+async fn ended(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
+    let answer = hub.ask_any(Ask::Receipts { worker: Some(worker.id.clone()) }).await?;
+    let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
+    Ok(Shown { worker, deliveries, screen: None })
 }
 
 fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {

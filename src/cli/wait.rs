@@ -25,8 +25,8 @@ use crate::{
 /// A state that holds already counts. Prints which worker, when and why. Without --until: until it
 /// is over or wants somebody: idle, failed, waiting, blocked, draft, exited or lost.
 ///
-/// With --json: an array of {"id", "state", "text", "since", "source", "evidence", …}, the state as
-/// in `wtmag list --json`.
+/// With --json: an array of {"id", "state": {"state", "text", "since", "source", "evidence", …}}, the
+/// state as in `wtmag list --json`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -59,6 +59,21 @@ impl Source {
         }
     }
 
+    /// The pull request that `text` names, if it names one alone of the repository that the issue
+    /// is in.
+    pub fn pull_request_in(&self, text: &str) -> Option<String> {
+        let Self::GithubIssue { url, .. } = self else { return None };
+        let base = format!("{}/pull/", url.rsplit_once("/issues/")?.0);
+        let numbers = text
+            .split(base.as_str())
+            .skip(1)
+            .map(|rest| rest.split(|it: char| !it.is_ascii_digit()).next().unwrap_or_default());
+        let mut numbers: Vec<&str> = numbers.filter(|it| !it.is_empty()).collect();
+        numbers.dedup();
+        let [number] = numbers.as_slice() else { return None };
+        Some(format!("{base}{number}"))
+    }
+
     pub fn title(&self) -> &str {
         match self {
             Self::GithubIssue { title, .. }
@@ -111,6 +126,23 @@ fn slug(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pull_request_is_one_of_the_issues_repository() {
+        let url = "https://github.com/acme/blog/issues/4".to_owned();
+        let issue = Source::GithubIssue { number: 4, url, title: String::new() };
+        let check = |text: &str, want: Option<&str>| {
+            assert_eq!(issue.pull_request_in(text).as_deref(), want, "{text}");
+        };
+        let own = "https://github.com/acme/blog/pull/7";
+        check("Opened https://github.com/acme/blog/pull/7.", Some(own));
+        check(&format!("{own} ({own}/files)"), Some(own));
+        check("https://github.com/acme/blog/pull/7 or https://github.com/acme/blog/pull/8", None);
+        check("https://github.com/acme/other/pull/7", None);
+        check("https://github.com/acme/blog/pull/new", None);
+        let prompt = Source::Prompt { title: String::new() };
+        assert_eq!(prompt.pull_request_in(own), None);
+    }
 
     #[test]
     fn a_prompt_names_its_branch() {

@@ -77,11 +77,11 @@ pub async fn run(options: &Options) -> ExitCode {
     terminal.forget_input();
     let (shell, arg0) = match (started, exit) {
         (true, Exit::Code(0)) => {
-            say("agent ended; this is a shell in the worktree");
+            say("agent ended; this is a shell, started in the worktree");
             login(&options.shell)
         }
         (true, _) => {
-            say(&format!("agent exited ({exit}); this is a shell in the worktree"));
+            say(&format!("agent exited ({exit}); this is a shell, started in the worktree"));
             login(&options.shell)
         }
         // The start-up files put another shell in the place of this one, and the user left that.

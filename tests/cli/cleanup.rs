@@ -279,6 +279,12 @@ fn the_wait_is_given_up_by_ctrl_c_and_the_hub_goes_on() {
     desk.sandbox.put(&gate, "");
     eventually(SOON, "the worker to go", || desk.list(&["--all"]).is_empty().then_some(()));
     assert_eq!(desk.traces(), before);
+    // What came of it, and what it was told, is known by its id.
+    let events = desk.wtmag(&["events", "--worker", &id]).success();
+    assert!(events.lines().last().unwrap().contains("\"ended\""), "{events}");
+    assert_eq!(desk.wtmag(&["receipts", &id, "--json"]).json()[0]["step"], "accepted");
+    let shown = desk.wtmag(&["show", &id, "--json"]).json();
+    assert_eq!(shown["deliveries"][0]["step"], "accepted");
 }
 
 /// As when the hub was killed in the middle and somebody was quicker than its successor.

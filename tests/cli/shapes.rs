@@ -46,6 +46,8 @@ fn what_programs_read_stays_as_it_is() {
         "explain": json(&["explain", "234"])["verdict"],
         "promote": json(&["promote", "blog-github-pr-234"]),
         "cleanup": json(&["cleanup", "blog-github-pr-234", "--force"]),
+        "hub stop": json(&["hub", "stop"]),
+        "hub start": json(&["hub", "start"]),
         "config": json(&["config"]),
         "config path": json(&["config", "path"]),
     });

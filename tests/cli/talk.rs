@@ -1,6 +1,8 @@
 //! Talking to agents: `send`, `receipts`, `wait`, `events`, and the hooks by which agents talk back.
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::desk::{BOOTSTRAP, Desk, SOON};
 use crate::support::eventually;
 
@@ -62,7 +64,8 @@ fn a_text_for_a_busy_agent_is_held_and_can_be_withdrawn() {
     let waited = desk.wtmag(&["send", &id, "never", "--wait", "--timeout", "1"]);
     assert!(waited.stdout.contains("queued, held: an earlier delivery is not done"), "{waited}");
     assert_eq!(waited.code, 4, "{waited}");
-    desk.wtmag(&["send", "--cancel", &held[0]["id"].to_string()]).success();
+    let cancelled = desk.wtmag(&["send", "--cancel", &held[0]["id"].to_string(), "--json"]).json();
+    assert_eq!((&cancelled[0]["id"], &cancelled[0]["step"]), (&held[0]["id"], &"cancelled".into()));
     let said = desk.wtmag(&["send", "--cancel", "99"]).failure(1);
     assert!(said.contains("no open delivery 99"), "{said}");
     assert_eq!(desk.sandbox.agent_log().turns(Some(&id)), [BOOTSTRAP]);
@@ -169,7 +172,7 @@ fn events_can_be_read_on_from_any_number() {
 
 #[test]
 fn a_hook_of_an_agent_reaches_the_hub_and_never_fails() {
-    let desk = Desk::new();
+    let mut desk = Desk::new();
     desk.sandbox
         .run(env!("CARGO_BIN_EXE_wtmag"))
         .args(["hook", "claude"])
@@ -194,8 +197,13 @@ fn a_hook_of_an_agent_reaches_the_hub_and_never_fails() {
         std::fs::read_to_string(desk.sandbox.path("config/wtmag/agents/fake.toml")).unwrap();
     let profile = profile.replace("[timing]", "[hooks]\nkind = \"claude\"\n[timing]");
     desk.sandbox.put("config/wtmag/agents/hooked.toml", profile);
-    let id = desk.worker_of("claude", "topic");
-    let pane = desk.list(&[])[0]["pane"].as_str().unwrap().to_owned();
+    let sha = desk.pull_request();
+    desk.github(&sha);
+    let create = ["create", "--github", "456", "-t", "issue", "--agent", "claude", "--json"];
+    let worker = desk.wtmag(&create).json()["worker"].clone();
+    let text = |it: &serde_json::Value| it.as_str().unwrap().to_owned();
+    let (id, pane) = (text(&worker["id"]), text(&worker["pane"]));
+    let pull_request = text(&worker["source"]["url"]).replace("issues/456", "pull/457");
     let pid = desk.sandbox.tmux().show(&pane, "#{pane_pid}");
     let environ = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
     let own: Vec<&str> = environ.split('\0').filter(|it| it.starts_with("WTMAG_")).collect();
@@ -204,13 +212,17 @@ fn a_hook_of_an_agent_reaches_the_hub_and_never_fails() {
         let (name, value) = var.split_once('=').unwrap();
         run = run.env(name, value);
     }
-    let payload =
-        r#"{"hook_event_name":"Stop","session_id":"s1","last_assistant_message":"All done."}"#;
-    run.input(payload).run().success();
+    let said = format!("All done: {pull_request}.");
+    let payload = json!({
+        "hook_event_name": "Stop", "session_id": "s1", "last_assistant_message": said,
+    });
+    run.input(payload.to_string()).run().success();
     eventually(SOON, "the message", || {
         let shown = desk.wtmag(&["show", &id, "--json"]).json();
-        (shown["worker"]["last_message"] == "All done.").then_some(())
+        (shown["worker"]["last_message"] == said.as_str()).then_some(())
     });
+    // It is asked to say where its pull request is.
+    assert_eq!(desk.list(&[])[0]["pr"], pull_request.as_str());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::{
-    agent::{Kind, for_each_agent},
+    agent::{CLAUDE, Kind, OPENCODE, for_each_agent},
     desk::{Desk, SOON, Setup, Worker, unix_ms},
 };
 use crate::support::eventually;
@@ -69,6 +69,45 @@ fn a_question_for_leave_is_waiting_until_it_is_answered(kind: &'static Kind) {
             None => &["working", "idle"],
         };
         assert_turns(desk, worker, before, want);
+    });
+}
+
+#[test]
+fn a_question_of_claude_is_waiting_until_it_is_answered() {
+    a_question_is_waiting_until_it_is_answered(&CLAUDE);
+}
+
+#[test]
+fn a_question_of_opencode_is_waiting_until_it_is_answered() {
+    a_question_is_waiting_until_it_is_answered(&OPENCODE);
+}
+
+fn a_question_is_waiting_until_it_is_answered(kind: &'static Kind) {
+    check(kind, |desk, worker| {
+        let before = desk.last_event(worker);
+        desk.send(worker, "TOOLASK please");
+        desk.wait(worker, "waiting");
+        eventually(SOON, "a choice", || desk.capture(worker).contains("Red").then_some(()));
+        desk.press(worker, &["Enter"]);
+        desk.wait(worker, "idle");
+        assert_turns(desk, worker, before, &["working", "waiting: question", "working", "idle"]);
+    });
+}
+
+/// It listens meanwhile, and goes on by itself when the task has ended.
+#[test]
+fn a_claude_whose_task_runs_in_the_background_is_working() {
+    check(&CLAUDE, |desk, worker| {
+        let before = desk.last_event(worker);
+        desk.send(worker, "TOOLBACK please");
+        let shows = || desk.capture(worker).contains("1 shell still running").then_some(());
+        eventually(SOON, "the end of the turn", shows);
+        let until = ["wait", &worker.id, "--until", "idle,ready", "--timeout", "5s"];
+        let waited = desk.wtmag(&until).run();
+        assert_eq!(waited.code, 4, "{waited}\n{}", desk.account(worker));
+        desk.sandbox.run("pkill").args(["-f", "^sleep 617$"]).run().success();
+        desk.wait(worker, "idle");
+        assert_turns(desk, worker, before, &["working", "idle"]);
     });
 }
 

@@ -415,6 +415,23 @@ any = ['ctrl\+c to stop']
 }
 
 #[test]
+fn our_text_that_an_unknown_agent_has_half_drawn_is_no_draft() {
+    let mut case = Case::of("name = 'any'\nstructural = true\n[box]\nprompt = '^> ?'");
+    case.handle(Seen::Started).quiet_since(0);
+    case.at(1000).see("> ").at(1400).see("> ").is("ready");
+    let text = "fix the title of the page and of the book";
+    case.handle(Seen::Sent(text)).handle(Seen::Accepted).is("working");
+    let mut shows = |ms: u64, text: &str, word: &str| {
+        let screen = format!("> {text}");
+        case.at(ms).see(&screen).at(ms + 1100).see(&screen).is(word);
+    };
+    shows(5000, "fix the title of the page and o", "unknown");
+    // A program may put back what was not answered.
+    shows(7000, text, "draft");
+    shows(9000, "fix the titles", "draft");
+}
+
+#[test]
 fn a_draft_with_the_cursor_before_it_is_no_suggestion() {
     let profile = Profile::shared("claude").unwrap();
     let now = Now { steady: Instant::now(), wall: Timestamp(0) };

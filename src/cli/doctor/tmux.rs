@@ -28,6 +28,21 @@ const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         since: (3, 2, 0),
+        fixed: (3, 7, 0),
+        text: "tmux before 3.7 can crash when anything happens while a control-mode client is let in",
+        advice: &[
+            "wtmag's own are let in at one go, which is safe; those of iTerm2 and others are not",
+        ],
+    },
+    Hazard {
+        since: (3, 2, 0),
+        fixed: (3, 8, 0),
+        text: "tmux before 3.8 can crash when one command line ends a session's current window and \
+               then the session, while a control-mode client is attached",
+        advice: &["wtmag ends one thing at a time; your own `kill-window ; kill-session` does not"],
+    },
+    Hazard {
+        since: (3, 2, 0),
         fixed: (3, 4, 0),
         text: "tmux before 3.4 crashes when a buffer is pasted into a dead pane",
         advice: &[
@@ -182,9 +197,10 @@ mod tests {
     #[test]
     fn the_residual_risk_is_named_until_tmux_3_8() {
         check("tmux 3.1c", &[Mark::Problem]);
-        check("tmux 3.2a", &[Mark::Ok, Mark::Note, Mark::Note]);
-        check("tmux 3.3a", &[Mark::Ok, Mark::Note, Mark::Note]);
-        check("tmux 3.7c", &[Mark::Ok, Mark::Note]);
+        check("tmux 3.2a", &[Mark::Ok, Mark::Note, Mark::Note, Mark::Note, Mark::Note]);
+        check("tmux 3.3a", &[Mark::Ok, Mark::Note, Mark::Note, Mark::Note, Mark::Note]);
+        check("tmux 3.6b", &[Mark::Ok, Mark::Note, Mark::Note, Mark::Note]);
+        check("tmux 3.7c", &[Mark::Ok, Mark::Note, Mark::Note]);
         check("tmux next-3.8", &[Mark::Ok]);
         check("tmux master", &[Mark::Note]);
     }

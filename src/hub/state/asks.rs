@@ -177,21 +177,24 @@ impl State {
     }
 
     fn cancel(&mut self, now: Now, ticket: Ticket, id: DeliveryId, out: &mut Vec<Effect>) {
-        let mut cancelled = None;
-        for slot in self.slots.values_mut() {
-            cancelled = cancelled.or_else(|| slot.cancel(now, id));
+        let slots = self.slots.values_mut();
+        let mut found =
+            slots.filter_map(|slot| Some((slot.worker.id.clone(), slot.cancel(now, id)?)));
+        let found = found.next();
+        if let Some((worker, true)) = &found {
+            self.log(now, out, Some(worker), Happened::Command { verb: "cancel".into() });
         }
         self.flush_slots(now, out);
-        match cancelled {
+        match found {
             None => {
                 let message = format!("there is no open delivery {id}");
                 refuse(out, ticket, Refusal::new(RefusalKind::NotFound, message));
             }
-            Some(false) => {
+            Some((_, false)) => {
                 let message = format!("delivery {id} is on its way already");
                 refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message));
             }
-            Some(true) => answer(out, ticket, Answer::Done),
+            Some((_, true)) => answer(out, ticket, Answer::Done),
         }
     }
 

@@ -224,7 +224,10 @@ impl Slot {
             text.truncate(end.unwrap_or(text.len()));
             match about.as_str() {
                 "session" => self.worker.agent_session = Some(text.clone()),
-                "message" => self.worker.last_message = Some(text.clone()),
+                "message" => {
+                    self.worker.last_message = Some(text.clone());
+                    self.note_pull_request(&text);
+                }
                 _ => {}
             }
             self.notes.happened.push(Happened::Told { about, text });
@@ -233,6 +236,14 @@ impl Slot {
         if let Some(text) = accepted {
             self.prompt_accepted(now, &text, out);
         }
+    }
+
+    /// What an agent says at the end of its turn names the pull request that it was to open.
+    fn note_pull_request(&mut self, message: &str) {
+        let found = self.worker.source.pull_request_in(message);
+        let Some(url) = found.filter(|it| self.worker.pr.as_ref() != Some(it)) else { return };
+        self.worker.pr = Some(url.clone());
+        self.notes.happened.push(Happened::Told { about: "pull-request".to_owned(), text: url });
     }
 
     /// A hook says that the agent took a prompt: ours, unless its text is another.
