@@ -3,6 +3,7 @@
 mod cleanup;
 mod create;
 mod desk;
+mod environment;
 mod forms;
 mod hostile;
 mod places;
