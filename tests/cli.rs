@@ -1,5 +1,6 @@
 //! The commands, as people and programs use them: real tmux, real git and WorkTrunk, real `gh` against a stand-in.
 #![expect(clippy::indexing_slicing, reason = "what is not in the JSON is null")]
+mod asking;
 mod cleanup;
 mod create;
 mod desk;
