@@ -8,6 +8,7 @@ mod environment;
 mod forms;
 mod hostile;
 mod places;
+mod settings;
 mod shapes;
 mod talk;
 mod undo;
