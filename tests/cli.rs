@@ -1,11 +1,14 @@
 //! The commands, as people and programs use them: real tmux, real git and WorkTrunk, real `gh` against a stand-in.
 #![expect(clippy::indexing_slicing, reason = "what is not in the JSON is null")]
+mod asking;
 mod cleanup;
 mod create;
 mod desk;
+mod environment;
 mod forms;
 mod hostile;
 mod places;
+mod settings;
 mod shapes;
 mod talk;
 mod undo;

@@ -1,4 +1,6 @@
 //! `wtmag doctor`: what it finds, and that looking changes nothing.
+mod leftovers;
+
 use serde_json::Value;
 
 use crate::support::Sandbox;
