@@ -119,7 +119,9 @@ fn status_findings(status: &HubStatus) -> Vec<Finding> {
 /// Workers' windows on a server whose hub does not run.
 async fn unwatched(doctor: &Doctor<'_>, at: &Whereabouts) -> Option<Finding> {
     let socket = at.tmux_socket.to_str()?;
-    let args = ["-N", "-S", socket, "list-windows", "-a", "-F", "#{@wtmag_id}"];
+    // A pane that was moved keeps its worker.
+    let id = "#{?@wtmag_pane,#{@wtmag_pane},#{@wtmag_id}}";
+    let args = ["-N", "-S", socket, "list-panes", "-a", "-F", id];
     let output = doctor.ask("tmux", &args).await.ok().filter(crate::proc::Output::is_success)?;
     let text = output.stdout_text();
     let mut ids: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
@@ -169,7 +171,10 @@ fn spooled(dir: &Path, is_running: bool) -> usize {
         let modified = it.metadata().and_then(|it| it.modified());
         modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > STALE))
     };
-    entries.flatten().filter(|it| !is_running || is_old(it)).count()
+    // What a hub could not read it has set aside.
+    let is_waiting = |it: &fs::DirEntry| it.path().extension().is_some_and(|it| it == "json");
+    let is_meant = |it: &fs::DirEntry| if is_running { is_old(it) } else { is_waiting(it) };
+    entries.flatten().filter(is_meant).count()
 }
 
 fn size(dir: &Path) -> u64 {
