@@ -246,9 +246,10 @@ fn edges_around(sample: &Sample, row: usize) -> Option<(usize, usize)> {
 /// the rows above must be nearly full.
 fn first_of_wrapped(sample: &Sample, row: usize, framed: bool) -> usize {
     let row_at = |at: usize| sample.rows.get(at).map_or("", String::as_str);
+    // A bar behind the frame is a prompt.
     let lead = |at: usize| {
-        let outside = |c: &char| c.is_whitespace() || is_vertical(*c);
-        row_at(at).chars().take_while(outside).count()
+        let inside = row_at(at).trim_start().trim_start_matches(is_vertical).trim_start();
+        row_at(at).chars().count() - inside.chars().count()
     };
     let has_prompt = |at: usize| after_prompt(unframed(row_at(at))).is_some();
     let belongs = |at: &usize| match framed {
@@ -460,10 +461,10 @@ mod tests {
     fn a_text_that_wraps_without_a_frame_is_read_whole() {
         let profile = Profile::shared("generic").unwrap();
         let long = "Read ./.wtmag/prompt.md and use it all day and all of the nigh";
-        for lead in ["┃ :: ", "┃ ", ":: "] {
-            for cut in ["it as the task", "} k", "é", "}"] {
+        let leads = [("┃ :: ", "┃    "), ("┃ ", "┃    "), (":: ", "   "), ("┃ ▌ ", "┃   ")];
+        for (lead, indent) in leads {
+            for cut in ["it as the task", "} k", "é", "}", "_id} fix"] {
                 let text = format!("{long}{cut}");
-                let indent = if lead.starts_with(':') { "   " } else { "┃    " };
                 let rows = [
                     "│ said before".to_owned(),
                     String::new(),
