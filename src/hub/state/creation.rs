@@ -247,7 +247,8 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         let Some(server) = self.server() else { return };
-        for (id, Unsure { error, .. }) in self.unsure().filter(|(_, it)| it.since < asked) {
+        let unsure = self.unsure().into_iter().filter(|(_, it)| it.since < asked);
+        for (id, Unsure { error, .. }) in unsure {
             let row = by_tag.get(id.as_str()).and_then(|rows| rows.first());
             let made = row.map(|row| Made {
                 server,
@@ -266,10 +267,9 @@ impl State {
         }
     }
 
-    fn unsure(&self) -> impl Iterator<Item = (WorkerId, Unsure)> + use<> {
+    fn unsure(&self) -> Vec<(WorkerId, Unsure)> {
         let all = self.reserved.iter();
-        let unsure = all.filter_map(|(id, it)| Some((id.clone(), it.unsure.clone()?)));
-        unsure.collect::<Vec<_>>().into_iter()
+        all.filter_map(|(id, it)| Some((id.clone(), it.unsure.clone()?))).collect()
     }
 
     /// A worker that is gone from tmux gives way to a new one in its worktree.
