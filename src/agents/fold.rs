@@ -159,14 +159,6 @@ impl Tracker {
         }
     }
 
-    /// The last look agrees with a belief that lets us type, and the box is not in use.
-    pub fn may_type(&self) -> bool {
-        self.process == Process::Running
-            && self.turn.listens()
-            && self.verdict.turn.listens()
-            && !matches!(self.verdict.input, InputBox::Holds(_))
-    }
-
     /// When to look at the screen again even if nothing is printed.
     pub fn next_look(&self) -> Option<Instant> {
         // Noise that ends rings no more: somebody has to look whether it did.

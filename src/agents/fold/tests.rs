@@ -152,14 +152,14 @@ fn one_look_at_a_box_is_not_enough_and_neither_is_noise() {
     case.at(100).see("> ").is("unknown").looks_again_at(Some(600));
     case.quiet_since(150).at(300).see("> ").is("unknown").looks_again_at(Some(650));
     case.at(650).see("> ").is("ready").looks_again_at(None);
-    assert!(case.tracker.may_type());
+    assert!(case.tracker.verdict().turn.listens());
 }
 
 #[test]
 fn a_dialog_needs_two_looks_but_forbids_typing_at_the_first() {
     let mut case = Case::ready();
     case.at(2000).see("trust this?").is("ready");
-    assert!(!case.tracker.may_type());
+    assert!(!case.tracker.verdict().turn.listens());
     case.at(2150).see("trust this?").is("blocked: trust");
 }
 
@@ -176,7 +176,7 @@ fn a_title_that_moves_for_a_moment_is_no_turn() {
     case.quiet_since(0).at(1000).see_titled("* x", "fake", "> ").is("unknown");
     case.looks_again_at(Some(1150)).at(1100).see("> ").at(1300).see("> ").is("ready");
     case.at(2000).see_titled("* x", "fake", "> ").is("ready");
-    assert!(!case.tracker.may_type());
+    assert!(!case.tracker.verdict().turn.listens());
     case.at(2150).see_titled("* x", "fake", "> ").is("working");
 }
 
@@ -408,7 +408,7 @@ any = ['ctrl\+c to stop']
     case.at(60_900).see(screen).is("working");
     assert_eq!(case.tracker.next_look(), Some(case.start + Duration::from_secs(61)));
     case.at(61_000).see(screen).at(61_400).see(screen).is("idle");
-    assert!(case.tracker.may_type());
+    assert!(case.tracker.verdict().turn.listens());
     case.noisy().at(62_000).see(screen).is("working");
     let drafted = "Press ctrl+c to stop the server.\n> draft";
     case.quiet_since(63_000).at(200_000).see(drafted).see(drafted).is("working");
