@@ -94,6 +94,11 @@ pub fn same_text(one: &str, other: &str) -> bool {
     squeeze(one) == squeeze(other)
 }
 
+/// Whether `text` begins with `start` and goes on.
+pub fn begins(text: &str, start: &str) -> bool {
+    squeeze(text).strip_prefix(&squeeze(start)).is_some_and(|rest| !rest.is_empty())
+}
+
 /// How often `text` shows above the box: the conversation has it. A short one may be part of any
 /// sentence, and counts only where it stands alone.
 pub fn n_in_transcript(profile: &Profile, sample: &Sample, text: &str) -> usize {

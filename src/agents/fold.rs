@@ -370,7 +370,10 @@ impl Tracker {
         let (true, Some(text)) = (self.profile.structural, self.sent.last()) else { return false };
         let InputBox::Holds(held) = &self.verdict.input else { return false };
         let holding = echo::holding(&self.profile, &self.verdict.input, text);
-        holding == Holding::Ours && !echo::same_text(held, text)
+        let is_part = holding == Holding::Ours && !echo::same_text(held, text);
+        // A few letters may be anybody's, but an agent that has not come to rest is drawing.
+        let may_be_a_human = self.turn.listens() || self.turn == Turn::Draft;
+        is_part || !may_be_a_human && echo::begins(text, held)
     }
 
     /// For programs whose signs of work are not known: endless output is one.

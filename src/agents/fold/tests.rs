@@ -429,6 +429,13 @@ fn our_text_that_an_unknown_agent_has_half_drawn_is_no_draft() {
     // A program may put back what was not answered.
     shows(7000, text, "draft");
     shows(9000, "fix the titles", "draft");
+    // A human may begin a text with the same words.
+    shows(11_000, "fix the title", "draft");
+    case.handle(Seen::Sent(text)).at(14_000).see("> ").at(14_800).see("> ").is("idle");
+    case.handle(Seen::Accepted).is("working");
+    let begun = "> fix the title";
+    case.at(16_000).see(begun).at(17_100).see(begun).is("unknown");
+    case.at(18_000).see(begun).at(19_100).see(begun).is("unknown");
 }
 
 #[test]

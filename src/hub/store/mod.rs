@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OpenFlags, Transaction, params};
 
 use super::state::{Record, Remembered};
 use crate::{
@@ -20,6 +20,10 @@ use crate::{
 
 /// Bytes of documents in one answer, whose frame has to hold them.
 const MAX_ANSWER: usize = wire::MAX_FRAME / 2;
+
+/// How long SQLite's log may be, 32 MB or about 2,500 events, until it is carried over into the
+/// database. That syncs the disk, and everything waits: for a second when agents build meanwhile.
+const MAX_LOG_PAGES: u32 = 8_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -53,6 +57,7 @@ impl Store {
         db.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(open)?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(open)?;
+        db.pragma_update(None, "wal_autocheckpoint", MAX_LOG_PAGES).map_err(open)?;
         let found = schema::version(&db).map_err(open)?;
         if found > schema::KNOWN {
             return Err(Error::Newer { path: path.to_owned(), found, known: schema::KNOWN });
@@ -213,16 +218,6 @@ fn write_one(batch: &Transaction<'_>, record: &Record) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Checks a database without taking it from the hub that may own it: `doctor`'s question.
-pub fn schema_of(path: &Path) -> Result<Option<u32>, Error> {
-    let open = |source| Error::Open { path: path.to_owned(), source };
-    if !path.exists() {
-        return Ok(None);
-    }
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;
-    db.query_row("PRAGMA user_version", [], |row| row.get(0)).optional().map_err(open)
 }
 
 #[cfg(test)]
