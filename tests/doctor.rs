@@ -95,6 +95,28 @@ fn a_program_that_is_not_worktrunk_is_told_from_it() {
 }
 
 #[test]
+fn a_git_that_is_too_old_for_worktrunk_is_told_and_nothing_is_made() {
+    let sandbox = Sandbox::new();
+    configure(&sandbox);
+    let repo = sandbox.repo("blog");
+    let git = sandbox.run("sh").args(["-c", "command -v git"]).run().success();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" != --version ] || exec echo git version 2.39.5\nexec '{}' \"$@\"\n",
+        git.trim()
+    );
+    sandbox.put_program("git", &script);
+    let report = report(&sandbox, repo.dir.to_str().unwrap());
+    has(&found(&report, "problem"), "requires Git 2.43.0 or newer");
+    has(&found(&report, "problem"), "backend = \"git\"");
+    let create = ["create", "--prompt", "x", "--agent", "robot", "-s"];
+    let ran = sandbox.wtmag(create).cwd(&repo.dir).run();
+    assert_eq!(ran.code, 1, "{ran}");
+    assert!(ran.stderr.contains("does not work with this git"), "{ran}");
+    assert!(ran.stderr.contains("hint: install a newer git"), "{ran}");
+    assert_eq!(repo.git(["branch", "--list"]).trim(), "* main");
+}
+
+#[test]
 fn the_traps_of_a_bare_layout_are_explained_with_their_fix() {
     let sandbox = Sandbox::new();
     configure(&sandbox);

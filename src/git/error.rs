@@ -62,6 +62,8 @@ pub enum Error {
     NotWorktrunk { program: String, why: String },
     #[error("WorkTrunk {found} is too old, {needed} or later is needed")]
     OldWorktrunk { found: String, needed: String },
+    #[error("WorkTrunk does not work with this git: {why}")]
+    OldGit { why: String },
     #[error("{program} could not {act}: {text}")]
     Failed { program: &'static str, act: String, text: String, said: String },
     #[error("{program} gave no usable answer: {why}")]
@@ -96,6 +98,7 @@ impl Error {
             Self::NotWorktrunk { .. } | Self::OldWorktrunk { .. } => {
                 "cargo install worktrunk, or set [worktree] backend = \"git\""
             }
+            Self::OldGit { .. } => "install a newer git, or set [worktree] backend = \"git\"",
             Self::Unapproved { .. } => {
                 "look at the commands; then --yes runs them once, `wt config approvals add` for \
                  good, and --no-hooks leaves them out"

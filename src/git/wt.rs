@@ -137,6 +137,14 @@ impl Wt {
         Ok(Self { program: program.to_owned(), version })
     }
 
+    /// Whether it works with the git that is here.
+    pub async fn check_git(&self, run: &mut Run<'_>) -> Result<(), Error> {
+        // In no repository: there is nothing to list, and git is looked at first.
+        let cmd = self.cmd(Path::new("/")).args(["list"]).limit(Duration::from_secs(10));
+        let why = reason(&cmd.run(run.cancel).await?);
+        if is_about_git(&why) { Err(Error::OldGit { why }) } else { Ok(()) }
+    }
+
     /// `wt` with what every call needs; prose goes to standard error.
     fn cmd(&self, dir: &Path) -> Cmd<'static> {
         let cmd = Cmd::new(&self.program, dir).env("NO_COLOR", "1").env("GIT_TERMINAL_PROMPT", "0");
@@ -222,7 +230,16 @@ pub(super) fn failed(program: &'static str, act: String, output: &Output) -> Err
     // One line is the reason itself.
     let last = if lines.len() > 1 { lines.len().saturating_sub(N) } else { lines.len() };
     let said = lines.get(last..).unwrap_or_default().join("\n");
-    Error::Failed { program, act, text: reason(output), said }
+    let text = reason(output);
+    if program == "wt" && is_about_git(&text) {
+        return Error::OldGit { why: text };
+    }
+    Error::Failed { program, act, text, said }
+}
+
+/// WorkTrunk looks at git before anything else, and may want a newer one.
+fn is_about_git(reason: &str) -> bool {
+    reason.contains("requires Git")
 }
 
 /// What it says went wrong, without the marks in front.

@@ -44,7 +44,13 @@ async fn worktrunk(doctor: &Doctor<'_>) -> Vec<Finding> {
             );
             vec![Finding::note(text).advice("cargo install worktrunk --locked")]
         }
-        Ok(Tool::Wt(wt)) => vec![Finding::ok(format!("wt {}", wt.version))],
+        Ok(Tool::Wt(wt)) => match wt.check_git(&mut run).await {
+            Ok(()) => vec![Finding::ok(format!("wt {}", wt.version))],
+            Err(error) => {
+                let finding = Finding::problem(error.to_string());
+                vec![error.hint().into_iter().fold(finding, Finding::advice)]
+            }
+        },
         Ok(Tool::Git { .. }) => Vec::new(),
         Err(error) => {
             let text = error.to_string();
