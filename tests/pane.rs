@@ -20,12 +20,13 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use tempfile::TempDir;
 use wtmag::{
     model::{Answer, Ask, Exit, Hook, HookReport, PaneId},
     pane::{Parts, Reached, launch, report},
     wire::{self, Frame, Hello, Request},
 };
+
+use super::support::Scratch;
 
 const SHELLS: [&str; 4] = ["bash", "zsh", "fish", "sh"];
 
@@ -61,7 +62,7 @@ exec sleep 1000
 
 /// A tmux server, a home directory and a stand-in for the hub.
 struct World {
-    root: TempDir,
+    root: Scratch,
     shell: PathBuf,
     reports: Receiver<HookReport>,
     /// Reports that nobody asked for yet, by id, and those that somebody did.
@@ -76,8 +77,7 @@ struct Pane<'w> {
 
 impl World {
     fn new(shell: &str) -> Self {
-        // Under `/tmp`: a socket's path must be short.
-        let root = tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap();
+        let root = Scratch::new();
         for dir in ["bin", "home/.config/fish", "spool", "work tree's $x"] {
             fs::create_dir_all(root.path().join(dir)).unwrap();
         }
@@ -135,7 +135,7 @@ impl World {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().current_dir(&self.root).env("HOME", self.path("home"));
+        command.env_clear().current_dir(self.root.path()).env("HOME", self.path("home"));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("LC_ALL", "C.UTF-8").env("SHELL", &self.shell);
         command

@@ -1,7 +1,7 @@
 //! A world of its own for each test: directories, a repository, a tmux server, agents that keep a log.
 //!
 //! Knows programs and files, and `wtmag` only as a program. Everything of a test lives in one directory under `/tmp`, and every
-//! process of it has its `HOME` there: when the [`Sandbox`] is dropped, both must be gone.
+//! process of it has its `HOME` there: when the [`Scratch`] is dropped, both must be gone.
 #![expect(clippy::disallowed_methods, reason = "tests start programs as a user does, not as wtmag")]
 #![expect(clippy::indexing_slicing, reason = "what is not in a log is null")]
 #![expect(clippy::panic, reason = "a test that cannot go on stops here, with what it knows")]
@@ -13,6 +13,7 @@ mod programs;
 mod repo;
 mod run;
 mod sandbox;
+mod scratch;
 mod seat;
 mod timing;
 mod tmux;
@@ -24,6 +25,7 @@ pub(crate) use crew::{Crew, Seen, hook, state_dir};
 pub(crate) use player::{Moment, Played, Player, Timeline, recordings};
 pub(crate) use run::{Ran, Run};
 pub(crate) use sandbox::Sandbox;
+pub(crate) use scratch::Scratch;
 pub(crate) use seat::Seat;
 pub(crate) use timing::{now_ms, processor_us, resident_kb, state_delays};
 pub(crate) use tmux::Tmux;

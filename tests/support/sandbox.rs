@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tempfile::TempDir;
-
-use super::{AgentLog, Run, Seat, programs, repo::Repo, tmux::Tmux, wait::poll};
+use super::{AgentLog, Run, Scratch, Seat, programs, repo::Repo, tmux::Tmux};
 
 /// Variables of the caller that a sandbox keeps: none of them leads out of it.
 const KEPT: &[&str] = &["LANG", "LC_ALL", "USER", "LOGNAME", "RUST_BACKTRACE"];
@@ -27,7 +25,7 @@ const KEPT: &[&str] = &["LANG", "LC_ALL", "USER", "LOGNAME", "RUST_BACKTRACE"];
 /// | `tmux/` | `TMUX_TMPDIR`: the sandbox's server is the default one |
 /// | `seats/` | `TMUX_TMPDIR` of the server that plays the user's terminals |
 pub(crate) struct Sandbox {
-    dir: TempDir,
+    dir: Scratch,
     /// Where programs are looked for after `bin/`.
     path: String,
     services: Vec<Service>,
@@ -38,9 +36,7 @@ struct Service(Child);
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        // `/tmp` itself and a short name: a socket's path has room for 103 bytes.
-        let dir = tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap();
-        let sandbox = Self { dir, path: programs::path(), services: Vec::new() };
+        let sandbox = Self { dir: Scratch::new(), path: programs::path(), services: Vec::new() };
         for name in [
             "home", "bin", "config", "state", "data", "cache", "run", "src", "remotes", "tmux",
             "seats",
@@ -188,31 +184,16 @@ impl Sandbox {
     pub(crate) fn agent_log(&self) -> AgentLog {
         AgentLog::new(self.path("agents.jsonl"))
     }
+}
 
-    /// Ends everything; what is still there after five seconds is returned and killed.
-    fn end(&mut self) -> Vec<String> {
+impl Drop for Sandbox {
+    fn drop(&mut self) {
         if self.path("state/wtmag").exists() {
             drop(self.wtmag(["hub", "stop"]).limit(Duration::from_secs(10)).run());
         }
         self.services.clear();
         self.tmux().kill();
         Tmux::new(self, "seats").kill();
-        let dir = self.dir.path();
-        let is_empty = || programs::inside(dir).is_empty().then_some(());
-        poll(Duration::from_secs(5), is_empty);
-        let left = programs::inside(dir);
-        left.iter().for_each(|(pid, _)| programs::kill(*pid));
-        left.into_iter().map(|(pid, what)| format!("{pid} {what}")).collect()
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        let left = self.end();
-        // A second panic would hide the first.
-        if !std::thread::panicking() {
-            assert!(left.is_empty(), "processes outlived their sandbox: {left:#?}");
-        }
     }
 }
 

@@ -21,7 +21,7 @@ use wtmag::{
     proc,
 };
 
-use crate::support::FULL;
+use crate::support::{FULL, Scratch};
 
 /// Set for the process that is the test.
 const ALONE: &str = "WTMAG_TEST_LAB";
@@ -44,7 +44,7 @@ pub(crate) fn alone<F: AsyncFnOnce(Lab)>(body: F) {
         return;
     }
     let name = type_name::<F>().trim_start_matches("suite::").trim_end_matches("::{{closure}}");
-    let temp = tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap();
+    let temp = Scratch::new();
     let root = fs::canonicalize(temp.path()).unwrap();
     let output = again(&root, name, &[]).output().unwrap();
     let (out, err) =

@@ -21,7 +21,7 @@ use crate::{
 /// Bytes of documents in one answer, whose frame has to hold them.
 const MAX_ANSWER: usize = wire::MAX_FRAME / 2;
 
-/// How long SQLite's log may be, 32 MB or about 2,500 events, until it is carried over into the
+/// How long SQLite's log may be, 32 MB or about 2,000 events, until it is carried over into the
 /// database. That syncs the disk, and everything waits: for a second when agents build meanwhile.
 const MAX_LOG_PAGES: u32 = 8_000;
 
