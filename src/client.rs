@@ -20,10 +20,10 @@ use tokio::{
 };
 
 use crate::{
-    model::{Answer, Ask, Event, Refusal},
+    model::{Answer, Event, Refusal, Request},
     paths::{self, Env, StateDir},
     proc::{self, Cmd},
-    wire::{self, Frame, Hello, HubFile, Request},
+    wire::{self, Envelope, Frame, Hello, HubFile},
 };
 
 /// How long a hub may take to say hello.
@@ -177,16 +177,16 @@ impl Hub {
     }
 
     /// Asks and waits for the answer; events that come meanwhile are dropped.
-    pub async fn ask(&mut self, ask: Ask) -> Result<Answer, Error> {
-        self.ask_within(ask, ANSWER_LIMIT).await
+    pub async fn ask(&mut self, request: Request) -> Result<Answer, Error> {
+        self.ask_within(request, ANSWER_LIMIT).await
     }
 
     /// Asks what may be asked twice: when this hub goes away before it answers, its successor,
     /// which from then on is this one.
-    pub async fn ask_any(&mut self, ask: Ask) -> Result<Answer, Error> {
+    pub async fn ask_any(&mut self, request: Request) -> Result<Answer, Error> {
         let deadline = Instant::now() + SUCCESSION_LIMIT;
         loop {
-            match self.ask(ask.clone()).await {
+            match self.ask(request.clone()).await {
                 Err(error) if error.is_gone() && Instant::now() < deadline => {}
                 other => return other,
             }
@@ -199,8 +199,8 @@ impl Hub {
     }
 
     /// As [`Hub::ask`], with a limit of its own.
-    pub async fn ask_within(&mut self, ask: Ask, limit: Duration) -> Result<Answer, Error> {
-        let id = self.send(ask).await?;
+    pub async fn ask_within(&mut self, request: Request, limit: Duration) -> Result<Answer, Error> {
+        let id = self.send(request).await?;
         let answered = async {
             loop {
                 match self.frame().await? {
@@ -228,9 +228,9 @@ impl Hub {
     }
 
     /// Sends a request without waiting for its answer; returns its number.
-    pub async fn send(&mut self, ask: Ask) -> Result<u64, Error> {
+    pub async fn send(&mut self, request: Request) -> Result<u64, Error> {
         self.last_id += 1;
-        let request = Request { id: self.last_id, ask };
+        let request = Envelope { id: self.last_id, request };
         self.writer.write_all(&wire::encode(&request)?).await?;
         Ok(self.last_id)
     }
@@ -263,7 +263,7 @@ impl Hub {
     /// Asks an older hub to finish the step in hand and leave, and waits until it has.
     async fn replace(mut self) -> Result<(), Error> {
         let reason = format!("replaced by wtmag {}", env!("CARGO_PKG_VERSION"));
-        match self.ask(Ask::Stop { reason }).await {
+        match self.ask(Request::Stop { reason }).await {
             // It left before it said so.
             Err(Error::Closed | Error::Io(_)) => Ok(()),
             Err(error) => Err(error),

@@ -21,9 +21,9 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use wtmag::{
-    model::{Answer, Ask, Exit, Hook, HookReport, PaneId},
+    model::{Answer, Exit, Hook, HookReport, PaneId, Request},
     pane::{Parts, Reached, launch, report},
-    wire::{self, Frame, Hello, Request},
+    wire::{self, Envelope, Frame, Hello},
 };
 
 use super::support::Scratch;
@@ -296,8 +296,8 @@ fn hub(socket: &Path) -> Receiver<HookReport> {
             let mut lines = BufReader::new(stream.try_clone().unwrap()).split(b'\n');
             let hello: Hello = wire::decode(&lines.next().unwrap().unwrap()).unwrap();
             assert!(hello.is_understood());
-            let request: Request = wire::decode(&lines.next().unwrap().unwrap()).unwrap();
-            let Ask::Hook(report) = request.ask else { unreachable!("{request:?}") };
+            let request: Envelope = wire::decode(&lines.next().unwrap().unwrap()).unwrap();
+            let Request::Hook(report) = request.request else { unreachable!("{request:?}") };
             let answer = Frame::Answer { id: request.id, answer: Answer::Done };
             let mut answers = wire::encode(&Hello::new(1)).unwrap();
             answers.extend(wire::encode(&answer).unwrap());

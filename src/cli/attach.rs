@@ -12,7 +12,7 @@ use super::{
     unexpected,
 };
 use crate::{
-    model::{Answer, Ask, WorkerId},
+    model::{Answer, Request, WorkerId},
     picker::{self, Theme},
     proc::{self, Cmd},
 };
@@ -42,7 +42,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
             None => return Ok(ExitCode::SUCCESS),
         },
     };
-    let answer = context.ask(Ask::Locate { id }).await?;
+    let answer = context.ask(Request::Locate { id }).await?;
     let Answer::Located { session, window, .. } = answer else { return Err(unexpected(&answer)) };
     let target = format!("{session}:{window}");
     let socket = context.whereabouts()?.tmux_socket;

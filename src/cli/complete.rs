@@ -13,7 +13,7 @@ use crate::{
     client::{Hub, Whereabouts},
     config,
     git::Repo,
-    model::{Answer, Ask, Word, Worker},
+    model::{Answer, Request, Word, Worker},
     paths::Env,
 };
 
@@ -77,7 +77,7 @@ fn ask_for_workers() -> Option<Vec<Worker>> {
     let at = Whereabouts::find(&env, path.as_deref(), flag(&words, "-L").as_ref()).ok()?;
     let asked = async {
         let mut hub = Hub::connect(&at).await.ok()?;
-        let answer = hub.ask(Ask::List { ended: false }).await.ok()?;
+        let answer = hub.ask(Request::List { ended: false }).await.ok()?;
         if let Answer::Workers { workers, .. } = answer { Some(workers) } else { None }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;

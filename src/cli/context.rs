@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{Failure, Server, outcome::interrupt, output::Style};
 use crate::{
     client::{Hub, Whereabouts},
-    model::{Answer, Ask, Caller, Timestamp},
+    model::{Answer, Caller, Request, Timestamp},
     paths::Env,
     proc::Cancel,
 };
@@ -54,12 +54,12 @@ impl Context {
     }
 
     /// Starts the hub if need be, asks one thing that may be asked twice, and returns the answer.
-    pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, Failure> {
+    pub(crate) async fn ask(&self, ask: Request) -> Result<Answer, Failure> {
         Ok(self.hub_that_answers(ask).await?.1)
     }
 
     /// The same, with the hub that answered: one that ends before it does is started again.
-    pub(crate) async fn hub_that_answers(&self, ask: Ask) -> Result<(Hub, Answer), Failure> {
+    pub(crate) async fn hub_that_answers(&self, ask: Request) -> Result<(Hub, Answer), Failure> {
         let at = self.whereabouts()?;
         let mut hub = Hub::connect_or_start(&at).await?;
         let answer = hub.ask_any(ask).await?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use super::{Context, Failure, outcome::interrupt, resolve, unexpected};
 use crate::{
     client::Hub,
-    model::{Answer, Ask, Event, WorkerId},
+    model::{Answer, Event, Request, WorkerId},
     wire::EventView,
 };
 
@@ -58,7 +58,7 @@ pub(super) async fn load_all(hub: &mut Hub, worker: &WorkerId) -> Result<Vec<Eve
     let mut all: Vec<Event> = Vec::new();
     loop {
         let since = all.last().map_or(0, |event| event.seq);
-        let ask = Ask::Events { worker: Some(worker.clone()), since, limit: PAGE };
+        let ask = Request::Events { worker: Some(worker.clone()), since, limit: PAGE };
         let answer = hub.ask_any(ask).await?;
         let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
         if events.is_empty() {
@@ -81,7 +81,8 @@ impl Log<'_> {
     /// Prints all there is.
     async fn catch_up(&mut self, hub: &mut Hub) -> Result<(), Failure> {
         loop {
-            let ask = Ask::Events { worker: self.worker.clone(), since: self.last, limit: PAGE };
+            let ask =
+                Request::Events { worker: self.worker.clone(), since: self.last, limit: PAGE };
             let answer = hub.ask_any(ask).await?;
             let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
             if events.is_empty() {
@@ -96,7 +97,8 @@ impl Log<'_> {
     async fn follow(&mut self) -> Result<Never, Failure> {
         loop {
             let workers = self.worker.iter().cloned().collect();
-            let (mut live, _) = self.context.hub_that_answers(Ask::Subscribe { workers }).await?;
+            let (mut live, _) =
+                self.context.hub_that_answers(Request::Subscribe { workers }).await?;
             self.catch_up(&mut self.context.hub().await?).await?;
             loop {
                 match live.event().await {

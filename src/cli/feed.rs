@@ -5,7 +5,7 @@ use super::{Context, Failure, unexpected};
 use crate::{
     client::Hub,
     model::{
-        Answer, Ask, Delivery, DeliveryId, Event, Happened, StepAt, Timestamp, Worker, WorkerId,
+        Answer, Delivery, DeliveryId, Event, Happened, Request, StepAt, Timestamp, Worker, WorkerId,
     },
 };
 
@@ -74,8 +74,8 @@ impl<'a> Feed<'a> {
         }
     }
 
-    fn subscription(&self) -> Ask {
-        Ask::Subscribe { workers: self.ids.clone() }
+    fn subscription(&self) -> Request {
+        Request::Subscribe { workers: self.ids.clone() }
     }
 
     /// Goes on with the next hub.
@@ -104,7 +104,7 @@ impl<'a> Feed<'a> {
 
     /// By a connection of its own: an answer on ours would have to be told from events.
     async fn fetch(&mut self, worker: WorkerId, id: DeliveryId) -> Result<(), Failure> {
-        let answer = self.context.ask(Ask::Receipts { worker: Some(worker) }).await?;
+        let answer = self.context.ask(Request::Receipts { worker: Some(worker) }).await?;
         let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
         let found = deliveries.into_iter().find(|it| it.id == id);
         self.known.deliveries.extend(found.map(|it| (id, it)));

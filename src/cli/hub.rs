@@ -11,7 +11,7 @@ use super::{
 use crate::{
     client::{self, Hub},
     hub::{self, run::Options},
-    model::{Answer, Ask, HubStatus},
+    model::{Answer, HubStatus, Request},
     paths::StateDir,
     proc,
 };
@@ -79,7 +79,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 
 async fn status(context: &Context) -> Result<ExitCode, Failure> {
     let mut hub = Hub::connect(&context.whereabouts()?).await?;
-    let answer = hub.ask(Ask::Status).await?;
+    let answer = hub.ask(Request::Status).await?;
     let Answer::Status(status) = answer else { return Err(unexpected(&answer)) };
     let status = *status;
     if context.json() {
@@ -130,7 +130,7 @@ async fn stop(context: &Context) -> Result<ExitCode, Failure> {
         Err(error) => return Err(error.into()),
     };
     let pid = hub.hello.pid;
-    hub.ask(Ask::Stop { reason: "told to by `wtmag hub stop`".to_owned() }).await?;
+    hub.ask(Request::Stop { reason: "told to by `wtmag hub stop`".to_owned() }).await?;
     hub.closed().await?;
     if context.json() {
         context.print_json(&json!({ "pid": pid }))?;

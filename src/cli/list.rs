@@ -11,7 +11,7 @@ use super::{
 use crate::{
     client::Hub,
     git::{News, Run},
-    model::{Answer, Ask, Delivery, Placement, Reported, Step, Timestamp, Worker, WorkerId},
+    model::{Answer, Delivery, Placement, Reported, Request, Step, Timestamp, Worker, WorkerId},
     wire::WorkerView,
 };
 
@@ -40,14 +40,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub().await?;
-    let found = Found::of(hub.ask(Ask::List { ended: false }).await?)?;
+    let found = Found::of(hub.ask(Request::List { ended: false }).await?)?;
     let (shown, hidden): (Vec<Worker>, Vec<Worker>) = found
         .workers
         .into_iter()
         .partition(|it| args.all || wants_to_be_seen(it, &found.deliveries));
     let mut shown = shown;
     if args.ended {
-        shown.extend(Found::of(hub.ask(Ask::List { ended: true }).await?)?.workers);
+        shown.extend(Found::of(hub.ask(Request::List { ended: true }).await?)?.workers);
     }
     shown.sort_by(|a, b| (&a.project, a.created, &a.id).cmp(&(&b.project, b.created, &b.id)));
     if context.json() {

@@ -8,7 +8,7 @@ use super::{
     resolve::{Enough, Target},
     unexpected,
 };
-use crate::model::{Answer, Ask};
+use crate::model::{Answer, Request};
 
 /// Give a worker's window a session of its own
 ///
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub().await?;
     let id = args.target.worker_or_own(context, &mut hub, Enough::Prefix).await?.id;
-    let answer = hub.ask(Ask::Promote { id: id.clone() }).await?;
+    let answer = hub.ask(Request::Promote { id: id.clone() }).await?;
     let Answer::Promoted { session, ended_sessions } = answer else {
         return Err(unexpected(&answer));
     };

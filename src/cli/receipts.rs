@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     brief::text::one_line,
-    model::{Answer, Ask, Delivery, Step, Timestamp},
+    model::{Answer, Delivery, Request, Step, Timestamp},
     wire::DeliveryView,
 };
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Some(text) => Some(resolve::worker_or_ended(&mut hub, text).await?.id),
         None => None,
     };
-    let answer = hub.ask_any(Ask::Receipts { worker }).await?;
+    let answer = hub.ask_any(Request::Receipts { worker }).await?;
     let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
     print(context, &deliveries)?;
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::{Context, Failure, unexpected};
 use crate::{
     client::Hub,
-    model::{Answer, Ask, Caller, PaneId, Worker, WorkerId},
+    model::{Answer, Caller, PaneId, Request, Worker, WorkerId},
     paths::Env,
 };
 
@@ -82,7 +82,7 @@ pub(crate) async fn worker_or_ended(hub: &mut Hub, text: &str) -> Result<Worker,
         Ok(worker) => return Ok(worker),
         Err(failure) => failure,
     };
-    let answer = hub.ask_any(Ask::List { ended: true }).await?;
+    let answer = hub.ask_any(Request::List { ended: true }).await?;
     let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
     let mut found = workers.into_iter().filter(|it| it.id.as_str() == text);
     found.next_back().ok_or(failure)
@@ -107,7 +107,7 @@ pub(crate) async fn workers(
 
 /// All workers that were not cleaned up.
 pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    listed(hub.ask_any(Ask::List { ended: false }).await?)
+    listed(hub.ask_any(Request::List { ended: false }).await?)
 }
 
 fn listed(answer: Answer) -> Result<Vec<Worker>, Failure> {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     client::{self, Hub},
-    model::{Answer, Ask, Delivery, DeliveryId, NewDelivery, Refusal, Worker, WorkerId},
+    model::{Answer, Delivery, DeliveryId, NewDelivery, Refusal, Request, Worker, WorkerId},
     sources::{self, prompt},
 };
 
@@ -210,7 +210,7 @@ async fn recipients(hub: &mut Hub, names: &[String], all: bool) -> Result<Vec<Wo
 
 /// The queued delivery, or why the hub takes none.
 async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusal>, Failure> {
-    match hub.ask(Ask::Send(new)).await {
+    match hub.ask(Request::Send(new)).await {
         Ok(Answer::Queued { delivery, .. }) => Ok(Ok(delivery)),
         Ok(other) => Err(unexpected(&other)),
         Err(client::Error::Refused(refusal)) => Ok(Err(refusal)),
@@ -223,9 +223,9 @@ async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusa
 }
 
 async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> {
-    let answer = context.ask(Ask::Cancel { delivery: id }).await?;
+    let answer = context.ask(Request::Cancel { delivery: id }).await?;
     let Answer::Done = answer else { return Err(unexpected(&answer)) };
-    let answer = context.ask(Ask::Receipts { worker: None }).await?;
+    let answer = context.ask(Request::Receipts { worker: None }).await?;
     let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
     let receipt = deliveries.iter().find(|it| it.id == id);
     if context.json() {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     brief::text::clean,
     client::Hub,
-    model::{Answer, Ask, Delivery, Fact, Sample, Timestamp, Word, Worker},
+    model::{Answer, Delivery, Fact, Request, Sample, Timestamp, Word, Worker},
     wire::{DeliveryView, WorkerView},
 };
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 }
 
 async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
-    let answer = hub.ask_any(Ask::Show { id: worker.id }).await?;
+    let answer = hub.ask_any(Request::Show { id: worker.id }).await?;
     let Answer::Shown { worker, screen, deliveries } = answer else {
         return Err(unexpected(&answer));
     };
@@ -63,7 +63,7 @@ async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
 }
 
 async fn ended(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
-    let answer = hub.ask_any(Ask::Receipts { worker: Some(worker.id.clone()) }).await?;
+    let answer = hub.ask_any(Request::Receipts { worker: Some(worker.id.clone()) }).await?;
     let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
     Ok(Shown { worker, deliveries, screen: None })
 }

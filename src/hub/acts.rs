@@ -31,10 +31,10 @@ pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> 
             time::sleep(after).await;
             Input::Panes(list(&tmux).await.map_err(|error| words(&error)))
         }
-        Effect::FindSession { ticket, caller } => {
+        Effect::FindSession { request_id, caller } => {
             let found = tmux.caller_session(caller.pane, caller.session).await;
             let found = found.map(|link| link.map(|it| (it.session, it.session_name)));
-            Input::SessionFound { ticket, found: found.map_err(|error| words(&error)) }
+            Input::SessionFound { request_id, found: found.map_err(|error| words(&error)) }
         }
         Effect::MakeWindow(spec) => {
             let worker = spec.worker.clone();
@@ -54,11 +54,11 @@ pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> 
             ignore("press", do_act(tmux, pane, &Guard { command }, act).await.map(drop));
             return None;
         }
-        Effect::Promote { ticket, worker, window, name, cwd } => {
+        Effect::Promote { request_id, worker, window, name, cwd } => {
             let done = tmux.promote(window, &name, &cwd).await.map_err(|error| words(&error));
             let to =
                 |it: Promoted| PromotedTo { session: it.session, name, ended_sessions: it.ended };
-            Input::Promoted { ticket, worker, done: done.map(to) }
+            Input::Promoted { request_id, worker, done: done.map(to) }
         }
         Effect::CloseWindow { worker, pane, window } => {
             let done = close_window(&tmux, &worker, (pane, window)).await;
@@ -90,7 +90,9 @@ pub(super) fn not_connected(effect: Effect) -> Option<Input> {
     let error = || words(&Error::Closed);
     Some(match effect {
         Effect::ListPanes { .. } => Input::Panes(Err(error())),
-        Effect::FindSession { ticket, .. } => Input::SessionFound { ticket, found: Err(error()) },
+        Effect::FindSession { request_id, .. } => {
+            Input::SessionFound { request_id, found: Err(error()) }
+        }
         Effect::MakeWindow(spec) => {
             Input::WindowMade { worker: spec.worker, made: Err(NotMade::Refused(error())) }
         }
@@ -98,8 +100,8 @@ pub(super) fn not_connected(effect: Effect) -> Option<Input> {
         Effect::Act { worker, delivery, .. } => {
             Input::Acted { worker, delivery, acted: Err(error()) }
         }
-        Effect::Promote { ticket, worker, .. } => {
-            Input::Promoted { ticket, worker, done: Err(error()) }
+        Effect::Promote { request_id, worker, .. } => {
+            Input::Promoted { request_id, worker, done: Err(error()) }
         }
         Effect::CloseWindow { worker, .. } => Input::WindowClosed { worker, done: Err(error()) },
         Effect::Press { .. }

@@ -22,11 +22,11 @@ use tokio::{
 
 use super::{
     run::Wake,
-    state::{Input, Ticket},
+    state::{Input, RequestId},
 };
 use crate::{
     model::{Refusal, RefusalKind},
-    wire::{self, Frame, Hello, Request},
+    wire::{self, Envelope, Frame, Hello},
 };
 
 /// Lines that may wait for a client that reads slowly.
@@ -160,10 +160,10 @@ async fn requests(
     lines: &mpsc::Sender<Outgoing>,
 ) -> io::Result<()> {
     while let Some(line) = line(reader).await? {
-        match wire::decode::<Request>(&line) {
-            Ok(Request { id, ask }) => {
-                let ticket = Ticket { client, request: id };
-                let asked = Wake::Input(Input::Asked { ticket, ask });
+        match wire::decode::<Envelope>(&line) {
+            Ok(Envelope { id, request }) => {
+                let request_id = RequestId { client, number: id };
+                let asked = Wake::Input(Input::Requested { request_id, request });
                 if wakes.send(asked).await.is_err() {
                     return Ok(());
                 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc;
 
-use super::{listen::Outgoing, state::Ticket};
+use super::{listen::Outgoing, state::RequestId};
 use crate::{
     model::{Answer, Event, Refusal, RefusalKind, WorkerId},
     wire::{self, Frame},
@@ -49,13 +49,13 @@ impl Clients {
         self.clients.remove(&client);
     }
 
-    pub(super) fn answer(&mut self, ticket: Ticket, answer: Result<Box<Answer>, Refusal>) {
-        let id = ticket.request;
+    pub(super) fn answer(&mut self, request_id: RequestId, answer: Result<Box<Answer>, Refusal>) {
+        let id = request_id.number;
         let frame = match answer {
             Ok(answer) => Frame::Answer { id, answer: *answer },
             Err(refusal) => Frame::Refused { id, refusal },
         };
-        let Some(client) = self.clients.get(&ticket.client) else { return };
+        let Some(client) = self.clients.get(&request_id.client) else { return };
         let line = wire::encode(&frame).or_else(|error| {
             tracing::error!(%error, "an answer that cannot be sent");
             let refusal = Refusal::new(RefusalKind::BadRequest, format!("the answer is {error}"));
@@ -63,14 +63,19 @@ impl Clients {
         });
         // Gone, or a queue full of unread answers: it is not reading at all.
         if !line.is_ok_and(|line| client.lines.try_send(Outgoing::Line(line)).is_ok()) {
-            tracing::debug!(client = ticket.client, "dropped a client that does not read");
-            self.clients.remove(&ticket.client);
+            tracing::debug!(client = request_id.client, "dropped a client that does not read");
+            self.clients.remove(&request_id.client);
         }
     }
 
-    pub(super) fn subscribe(&mut self, ticket: Ticket, workers: BTreeSet<WorkerId>, last: u64) {
-        if let Some(client) = self.clients.get_mut(&ticket.client) {
-            let subscription = Subscription { request: ticket.request, workers, last };
+    pub(super) fn subscribe(
+        &mut self,
+        request_id: RequestId,
+        workers: BTreeSet<WorkerId>,
+        last: u64,
+    ) {
+        if let Some(client) = self.clients.get_mut(&request_id.client) {
+            let subscription = Subscription { request: request_id.number, workers, last };
             client.subscriptions.push(subscription);
         }
     }
@@ -143,7 +148,7 @@ mod tests {
             steps: Vec::new(),
         };
         let answer = Answer::Receipts { deliveries: vec![delivery] };
-        clients.answer(Ticket { client: 1, request: 7 }, Ok(Box::new(answer)));
+        clients.answer(RequestId { client: 1, number: 7 }, Ok(Box::new(answer)));
         let Ok(Outgoing::Line(line)) = queue.try_recv() else { panic!("nothing") };
         let frame = wire::decode::<Frame>(&line).unwrap();
         assert!(matches!(frame, Frame::Refused { id: 7, .. }), "{frame:?}");
@@ -154,8 +159,8 @@ mod tests {
         let (lines, mut queue) = mpsc::channel(3);
         let mut clients = Clients::default();
         clients.add(1, lines);
-        let ticket = Ticket { client: 1, request: 7 };
-        clients.subscribe(ticket, BTreeSet::from(["a".parse().unwrap()]), 0);
+        let request_id = RequestId { client: 1, number: 7 };
+        clients.subscribe(request_id, BTreeSet::from(["a".parse().unwrap()]), 0);
         for (seq, worker) in [(1, "a"), (2, "b"), (3, "a"), (4, "a"), (5, "a")] {
             clients.publish(&event(seq, worker));
         }

@@ -15,11 +15,11 @@ use super::{
     perform::Performer,
     publish::Clients,
     start::{self, Started, Starter},
-    state::{Effect, Input, Record, Setup, State, Ticket},
+    state::{Effect, Input, Record, RequestId, Setup, State},
     store::{self, Store},
 };
 use crate::{
-    model::{Answer, Ask, Delivery, Now, Refusal, RefusalKind, Timestamp},
+    model::{Answer, Delivery, Now, Refusal, RefusalKind, Request, Timestamp},
     paths::StateDir,
     tmux::{Connection, Events},
 };
@@ -165,12 +165,14 @@ impl Hub {
 
     fn wake(&mut self, wake: Wake) {
         match wake {
-            Wake::Input(Input::Asked { ticket, ask: ask @ Ask::Hook(_) }) => {
-                self.input(Input::Asked { ticket, ask });
+            Wake::Input(Input::Requested { request_id, request: request @ Request::Hook(_) }) => {
+                self.input(Input::Requested { request_id, request });
                 // Whoever reports now may have found us silent before.
                 self.read_spool();
             }
-            Wake::Input(Input::Asked { ticket, ask }) => self.asked(ticket, ask),
+            Wake::Input(Input::Requested { request_id, request }) => {
+                self.asked(request_id, request)
+            }
             Wake::Input(Input::ClientGone { client }) => {
                 self.clients.remove(client);
                 self.input(Input::ClientGone { client });
@@ -197,46 +199,46 @@ impl Hub {
     }
 
     /// History is read from the store; everything else is the state's.
-    fn asked(&mut self, ticket: Ticket, ask: Ask) {
-        let answer = match &ask {
-            Ask::Receipts { worker } => {
+    fn asked(&mut self, request_id: RequestId, request: Request) {
+        let answer = match &request {
+            Request::Receipts { worker } => {
                 let deliveries = self.store.receipts(worker.as_ref());
                 let short = |it: Vec<Delivery>| it.into_iter().map(Delivery::shortened).collect();
                 deliveries.map(|it| Answer::Receipts { deliveries: short(it) })
             }
-            Ask::Events { worker, since, limit } => {
+            Request::Events { worker, since, limit } => {
                 let events = self.store.events(worker.as_ref(), *since, *limit);
                 events.map(|events| {
                     let last = events.last().map_or(*since, |event| event.seq);
                     Answer::Events { events, last }
                 })
             }
-            Ask::List { ended: true } => self.store.ended().map(|workers| Answer::Workers {
+            Request::List { ended: true } => self.store.ended().map(|workers| Answer::Workers {
                 workers,
                 deliveries: Vec::new(),
                 orphans: Vec::new(),
             }),
-            Ask::Prepare(_)
-            | Ask::Create(_)
-            | Ask::Abandon { .. }
-            | Ask::Exists { .. }
-            | Ask::List { ended: false }
-            | Ask::Show { .. }
-            | Ask::Locate { .. }
-            | Ask::Promote { .. }
-            | Ask::Cleanup(_)
-            | Ask::Send(_)
-            | Ask::Cancel { .. }
-            | Ask::Subscribe { .. }
-            | Ask::Explain { .. }
-            | Ask::Hook(_)
-            | Ask::Status
-            | Ask::Stop { .. } => return self.input(Input::Asked { ticket, ask }),
+            Request::Reserve(_)
+            | Request::Create(_)
+            | Request::Release { .. }
+            | Request::Recover { .. }
+            | Request::List { ended: false }
+            | Request::Show { .. }
+            | Request::Locate { .. }
+            | Request::Promote { .. }
+            | Request::Cleanup(_)
+            | Request::Send(_)
+            | Request::Cancel { .. }
+            | Request::Subscribe { .. }
+            | Request::Explain { .. }
+            | Request::Hook(_)
+            | Request::Status
+            | Request::Stop { .. } => return self.input(Input::Requested { request_id, request }),
         };
         let answer = answer
             .map(Box::new)
             .map_err(|error| Refusal::new(RefusalKind::Store, start::words(&error)));
-        self.clients.answer(ticket, answer);
+        self.clients.answer(request_id, answer);
     }
 
     fn read_spool(&mut self) {
@@ -281,9 +283,9 @@ impl Hub {
         }
         for act in acts {
             match act {
-                Effect::Answer(ticket, answer) => self.clients.answer(ticket, answer),
-                Effect::Subscribe(ticket, workers) => {
-                    self.clients.subscribe(ticket, workers, self.state.last_seq());
+                Effect::Answer(request_id, answer) => self.clients.answer(request_id, answer),
+                Effect::Subscribe(request_id, workers) => {
+                    self.clients.subscribe(request_id, workers, self.state.last_seq());
                 }
                 Effect::Leave { why } => {
                     tracing::info!(why, "leaving");
@@ -315,10 +317,10 @@ impl Hub {
         let error = start::words(error);
         tracing::error!(error, "cannot record");
         for act in acts {
-            if let Effect::Answer(ticket, _) = act {
+            if let Effect::Answer(request_id, _) = act {
                 let refusal = Refusal::new(RefusalKind::Store, error.clone())
                     .hint("is the disk full? the hub leaves, its agents run on");
-                self.clients.answer(ticket, Err(refusal));
+                self.clients.answer(request_id, Err(refusal));
             }
         }
         self.leaving = true;

@@ -2,23 +2,23 @@
 //!
 //! Knows nothing but how values look, compare and (de)serialise. No module of the crate, no IO, no
 //! clock, no environment.
-mod ask;
 mod delivery;
 mod event;
 mod id;
+mod request;
 mod sample;
 mod source;
 mod state;
 mod time;
 mod worker;
 
-pub use ask::{
-    Answer, Ask, Caller, Cleanup, Explained, Heard, Hook, HookReport, HubStatus, NewDelivery,
-    NewWorker, Prepare, Prepared, Refusal, RefusalKind,
-};
 pub use delivery::{Delivery, DeliveryId, DeliveryMode, Hold, Step, StepAt};
 pub use event::{Event, Happened};
 pub use id::{BadId, PaneId, SessionId, WindowId, WorkerId};
+pub use request::{
+    Answer, Caller, Cleanup, Explained, Heard, Hook, HookReport, HubStatus, NewDelivery, NewWorker,
+    Refusal, RefusalKind, Request, Reservation, Reserve,
+};
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source};
 pub use state::{

@@ -14,10 +14,10 @@ use std::{
 };
 
 use crate::{
-    model::{Ask, Hook, HookReport, PaneId, WorkerId},
+    model::{Hook, HookReport, PaneId, Request, WorkerId},
     paths::Env,
     proc,
-    wire::{self, Frame, Hello, Request},
+    wire::{self, Envelope, Frame, Hello},
 };
 
 /// Longest wait for the hub's answer: with all else that a report takes, 30 ms.
@@ -136,7 +136,7 @@ fn ask(socket: &Path, report: HookReport) -> Answered {
 }
 
 fn send(socket: &Path, report: HookReport) -> io::Result<UnixStream> {
-    let request = Request { id: 1, ask: Ask::Hook(report) };
+    let request = Envelope { id: 1, request: Request::Hook(report) };
     let mut lines = wire::encode(&Hello::new(process::id())).map_err(io::Error::other)?;
     lines.extend(wire::encode(&request).map_err(io::Error::other)?);
     let mut stream = UnixStream::connect(socket)?;

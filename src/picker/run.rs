@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     client::{self, Hub, Whereabouts},
-    model::{Answer, Ask, Timestamp, Worker},
+    model::{Answer, Request, Timestamp, Worker},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -94,13 +94,13 @@ fn show(terminal: &mut DefaultTerminal, list: &List, theme: Theme) -> io::Result
 
 async fn subscribe(at: &Whereabouts) -> Result<(Hub, Vec<Worker>), client::Error> {
     let mut hub = Hub::connect_or_start(at).await?;
-    let answer = hub.ask(Ask::Subscribe { workers: Vec::new() }).await?;
+    let answer = hub.ask(Request::Subscribe { workers: Vec::new() }).await?;
     let Answer::Subscribed { workers, .. } = answer else { return Err(client::Error::Closed) };
     Ok((hub, present(workers)))
 }
 
 async fn all(hub: &mut Hub) -> Result<Vec<Worker>, client::Error> {
-    let answer = hub.ask(Ask::List { ended: false }).await?;
+    let answer = hub.ask(Request::List { ended: false }).await?;
     let Answer::Workers { workers, .. } = answer else { return Err(client::Error::Closed) };
     Ok(present(workers))
 }

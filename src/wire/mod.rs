@@ -1,7 +1,7 @@
 //! The hub's protocol: JSON lines over a unix socket, and the shapes that `--json` prints.
 //!
 //! Knows [`crate::model`] and how its values look on the wire; no socket, no clock, no IO. A
-//! connection opens with [`Hello`] on both sides. Then the client sends [`Request`]s and the hub
+//! connection opens with [`Hello`] on both sides. Then the client sends [`Envelope`]s and the hub
 //! answers each with one [`Frame`] of the same number; a subscription's further frames carry events.
 mod view;
 
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Answer, Ask, Event, Refusal};
+use crate::model::{Answer, Event, Refusal, Request};
 
 pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerView};
 
@@ -48,9 +48,10 @@ pub struct HubFile {
 
 /// Client to hub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct Envelope {
     pub id: u64,
-    pub ask: Ask,
+    #[serde(rename = "ask")]
+    pub request: Request,
 }
 
 /// Hub to client.
@@ -110,10 +111,10 @@ mod tests {
 
     #[test]
     fn frames_are_lines() {
-        let request = Request { id: 7, ask: Ask::List { ended: false } };
+        let request = Envelope { id: 7, request: Request::List { ended: false } };
         let line = encode(&request).unwrap();
-        assert_eq!(line, b"{\"id\":7,\"ask\":{\"verb\":\"list\",\"ended\":false}}\n");
-        assert_eq!(decode::<Request>(&line).unwrap(), request);
+        assert_eq!(line, b"{\"id\":7,\"request\":{\"verb\":\"list\",\"ended\":false}}\n");
+        assert_eq!(decode::<Envelope>(&line).unwrap(), request);
     }
 
     /// What earlier versions sent stays readable: these lines are never edited.

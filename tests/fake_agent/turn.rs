@@ -27,7 +27,7 @@ pub(crate) enum Stage {
     /// The provider failed for the so-many-th time.
     Retry(u64),
     /// Waits for an answer, however long.
-    Ask(Box<Dialog>),
+    Request(Box<Dialog>),
     Over,
 }
 
@@ -42,7 +42,7 @@ impl Turn {
         }
         stages.extend((1..=plan.retries).map(|it| (Stage::Retry(it), millis(1000))));
         if let Some(dialog) = plan.permission.clone().filter(|_| n % ASKS == 1) {
-            stages.push_back((Stage::Ask(Box::new(dialog)), Duration::ZERO));
+            stages.push_back((Stage::Request(Box::new(dialog)), Duration::ZERO));
         }
         stages.extend([(Stage::Work, millis(whole / 2)), (Stage::Over, Duration::ZERO)]);
         let stage_ends = now + stages.front().map_or(Duration::ZERO, |stage| stage.1);
@@ -56,7 +56,7 @@ impl Turn {
     /// When the stage ends by itself; a question does not.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match self.stage() {
-            Stage::Ask(_) => None,
+            Stage::Request(_) => None,
             Stage::Work | Stage::Flood | Stage::Retry(_) | Stage::Over => Some(self.stage_ends),
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{SOON, Sandbox, Signal, eventually, kill_hub, pid_of, signal, status, world};
 use crate::support::{Crew, Seen};
-use wtmag::model::{Ask, Cleanup};
+use wtmag::model::{Cleanup, Request};
 
 /// The worker's word as a user reads it.
 #[track_caller]
@@ -178,7 +178,7 @@ fn a_worker_is_its_pane_wherever_the_user_moves_it() {
     wait_for_screen(&mut crew, &worker, "joined, still");
     // Its end is not that of the window it is in.
     let cleanup = Cleanup { id: worker.id, force: true, keep_branch: true, env: Vec::new() };
-    crew.ask(Ask::Cleanup(cleanup));
+    crew.ask(Request::Cleanup(cleanup));
     assert!(!tmux.run(["list-panes", "-a", "-F", "#{pane_id}"]).lines().any(|it| it == pane));
     tmux.show("=main:^", "#{pane_id}");
 }

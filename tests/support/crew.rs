@@ -7,8 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 use wtmag::{
     client::{Hub, Whereabouts},
     model::{
-        Agent, Answer, Ask, Caller, DeliveryId, DeliveryMode, Event, Hook, HookReport, HubStatus,
-        Kind, NewDelivery, NewWorker, PaneId, Placement, Prepare, Sample, SessionId, Source,
+        Agent, Answer, Caller, DeliveryId, DeliveryMode, Event, Hook, HookReport, HubStatus, Kind,
+        NewDelivery, NewWorker, PaneId, Placement, Request, Reserve, Sample, SessionId, Source,
         Worker,
     },
     paths::StateDir,
@@ -80,7 +80,7 @@ impl Crew {
     }
 
     #[track_caller]
-    pub(crate) fn ask(&mut self, ask: Ask) -> Answer {
+    pub(crate) fn ask(&mut self, ask: Request) -> Answer {
         self.runtime.block_on(self.hub.ask(ask)).unwrap()
     }
 
@@ -134,7 +134,7 @@ impl Crew {
             Seen::In(session) => (Placement::Window, Some(session.parse::<SessionId>().unwrap())),
             Seen::Alone => (Placement::Session, None),
         };
-        let prepare = Prepare {
+        let reserve = Reserve {
             project: "crew".into(),
             repo: self.worktrees.join(".git"),
             branch: name.into(),
@@ -142,8 +142,8 @@ impl Crew {
             placement,
             caller: Caller { pane: None, session },
         };
-        let Answer::Prepared(prepared) = self.ask(Ask::Prepare(prepare)) else {
-            panic!("`{name}` was not prepared");
+        let Answer::Reserved(reservation) = self.ask(Request::Reserve(reserve)) else {
+            panic!("`{name}` was not reservation");
         };
         let agent = Agent {
             name: "fake".into(),
@@ -157,7 +157,7 @@ impl Crew {
         let worktree = self.worktrees.join(name);
         std::fs::create_dir_all(&worktree).unwrap();
         let new = NewWorker {
-            id: prepared.id,
+            id: reservation.id,
             git_dir: worktree.join(".git"),
             worktree,
             branch_made: false,
@@ -173,7 +173,7 @@ impl Crew {
             bootstrap: "hello".into(),
             record: true,
         };
-        let answer = self.ask(Ask::Create(Box::new(new)));
+        let answer = self.ask(Request::Create(Box::new(new)));
         let Answer::Created { worker, delivery, .. } = answer else {
             panic!("`{name}` was not created: {answer:?}")
         };
@@ -190,13 +190,13 @@ impl Crew {
             interrupt: false,
             file: None,
         };
-        let answer = self.ask(Ask::Send(new));
+        let answer = self.ask(Request::Send(new));
         assert!(matches!(answer, Answer::Queued { .. }), "{answer:?}");
     }
 
     #[track_caller]
     pub(crate) fn status(&mut self) -> HubStatus {
-        let Answer::Status(status) = self.ask(Ask::Status) else { panic!("no status") };
+        let Answer::Status(status) = self.ask(Request::Status) else { panic!("no status") };
         *status
     }
 
@@ -210,7 +210,7 @@ impl Crew {
 
     #[track_caller]
     pub(crate) fn take_back(&mut self, delivery: DeliveryId) {
-        let Answer::Done = self.ask(Ask::Cancel { delivery }) else {
+        let Answer::Done = self.ask(Request::Cancel { delivery }) else {
             panic!("{delivery} went out")
         };
     }
@@ -219,7 +219,7 @@ impl Crew {
     #[track_caller]
     pub(crate) fn events(&mut self, worker: &Worker, since: u64) -> Vec<Event> {
         let worker = Some(worker.id.clone());
-        let answer = self.ask(Ask::Events { worker, since, limit: 10_000 });
+        let answer = self.ask(Request::Events { worker, since, limit: 10_000 });
         let Answer::Events { events, .. } = answer else { panic!("{answer:?}") };
         events
     }
@@ -231,7 +231,7 @@ impl Crew {
             let hook = Hook::Agent { payload: String::new() };
             let pane = Some(PaneId(99_999));
             let worker = worker.id.clone();
-            self.ask(Ask::Hook(HookReport { id: format!("fill {at}"), worker, pane, hook }));
+            self.ask(Request::Hook(HookReport { id: format!("fill {at}"), worker, pane, hook }));
         }
     }
 
@@ -240,7 +240,7 @@ impl Crew {
     pub(crate) fn last_event(&mut self) -> u64 {
         let mut newest = 0;
         loop {
-            let answer = self.ask(Ask::Events { worker: None, since: newest, limit: 1000 });
+            let answer = self.ask(Request::Events { worker: None, since: newest, limit: 1000 });
             let Answer::Events { last, .. } = answer else { panic!("{answer:?}") };
             if last == newest {
                 return newest;
@@ -252,7 +252,7 @@ impl Crew {
     /// The worker, and the last look at its screen.
     #[track_caller]
     pub(crate) fn show(&mut self, worker: &Worker) -> (Worker, Option<Sample>) {
-        let answer = self.ask(Ask::Show { id: worker.id.clone() });
+        let answer = self.ask(Request::Show { id: worker.id.clone() });
         let Answer::Shown { worker, screen, .. } = answer else { panic!("{answer:?}") };
         (*worker, screen)
     }

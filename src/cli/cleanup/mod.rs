@@ -20,7 +20,7 @@ use super::{
 use crate::{
     client::{self, Hub},
     git::{self, Loss, Losses, News, Repo, RepoLock, Run, Subject},
-    model::{Answer, Ask, Cleanup, RefusalKind, Turn, Worker},
+    model::{Answer, Cleanup, RefusalKind, Request, Turn, Worker},
     proc::Cancel,
 };
 
@@ -232,7 +232,7 @@ async fn ask(
     let progress = Progress::new(&context.env);
     progress.step(format!("dropping {id}"));
     // In the worker's own window this is where we end, with the window; the hub goes on.
-    let asked = hub.ask_within(Ask::Cleanup(cleanup), LIMIT);
+    let asked = hub.ask_within(Request::Cleanup(cleanup), LIMIT);
     let answer = tokio::select! {
         answer = asked => answer,
         () = interrupt(cancel) => {

@@ -14,7 +14,7 @@ use crate::{
         self, Journal, Made, News, Run, Tool,
         record::{self, Record},
     },
-    model::{Answer, Ask, DeliveryId, NewWorker, Source, Timestamp, Worker},
+    model::{Answer, DeliveryId, NewWorker, Request, Source, Timestamp, Worker},
     proc::Cancel,
     sources::templates,
 };
@@ -133,7 +133,7 @@ impl Job<'_> {
     ) -> Result<bool, Failure> {
         let ours = self.site.hub.state.root();
         let record = Record {
-            worker: self.reserved.prepared.id.clone(),
+            worker: self.reserved.reservation.id.clone(),
             hub: ours.to_owned(),
             created: self.context.now(),
             worktree_made: made.worktree_made,
@@ -173,7 +173,7 @@ impl Job<'_> {
             Source::GithubIssue { .. } | Source::Jira { .. } | Source::Prompt { .. } => None,
         };
         Ok(NewWorker {
-            id: self.reserved.prepared.id.clone(),
+            id: self.reserved.reservation.id.clone(),
             worktree: made.path.clone(),
             git_dir: made.git_dir.clone(),
             branch_made: made.branch_made,
@@ -184,7 +184,7 @@ impl Job<'_> {
             agent: site.agent.record(launch.argv),
             pr,
             parent: site.parent.clone(),
-            env: passed_on(context, &self.reserved.prepared.env_names),
+            env: passed_on(context, &self.reserved.reservation.env_names),
             launch_env: launch.env,
             bootstrap: BOOTSTRAP.to_owned(),
             record: site.loaded.config.record.enabled,
@@ -202,7 +202,7 @@ impl Job<'_> {
         let mut failure = None;
         for _ in 0..SUCCESSORS {
             reserve::renew(hub, self.site, self.order, &mut self.reserved).await?;
-            let error = match hub.ask(Ask::Create(new.clone())).await {
+            let error = match hub.ask(Request::Create(new.clone())).await {
                 Ok(Answer::Created { worker, delivery, .. }) => return Ok((*worker, delivery)),
                 Err(client::Error::Refused(refusal)) => return Err(Failure::from(refusal).into()),
                 Ok(other) => return Err(Broken::Unsure(unexpected(&other))),

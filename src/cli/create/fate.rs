@@ -1,7 +1,7 @@
 //! What became of a window whose making was asked for without an answer.
 use crate::{
     client::{self, Hub},
-    model::{Answer, Ask, DeliveryId, Timestamp, Worker, WorkerId},
+    model::{Answer, DeliveryId, Request, Timestamp, Worker, WorkerId},
 };
 
 /// What a hub says of it afterwards.
@@ -13,17 +13,17 @@ pub(super) enum Fate {
 
 /// Asks the hub, or the one that came after it. One of that name from before `since` is another.
 pub(super) async fn of(id: &WorkerId, hub: &mut Hub, since: Timestamp) -> Fate {
-    let is_same_hub = match hub.ask(Ask::Abandon { id: id.clone() }).await {
-        Ok(Answer::Abandoned { existed: false }) => return Fate::NotMade,
+    let is_same_hub = match hub.ask(Request::Release { id: id.clone() }).await {
+        Ok(Answer::Released { existed: false }) => return Fate::NotMade,
         Ok(_) => true,
         // The successor closes a window that was made and not recorded: it has been told nothing.
-        Err(_) => match hub.ask_any(Ask::Exists { id: id.clone() }).await {
-            Ok(Answer::Exists { exists: false }) => return Fate::NotMade,
+        Err(_) => match hub.ask_any(Request::Recover { id: id.clone() }).await {
+            Ok(Answer::Recovered { exists: false }) => return Fate::NotMade,
             Ok(_) => false,
             Err(_) => return Fate::Unknown,
         },
     };
-    match hub.ask_any(Ask::Show { id: id.clone() }).await {
+    match hub.ask_any(Request::Show { id: id.clone() }).await {
         Ok(Answer::Shown { worker, deliveries, .. }) if worker.created >= since => {
             let first = deliveries.first().map(|it| it.id);
             first.map_or(Fate::Unknown, |first| Fate::Made(worker, first))

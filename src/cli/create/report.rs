@@ -13,8 +13,8 @@ use crate::{
         receipt, unexpected,
     },
     model::{
-        Answer, Ask, Blocker, Delivery, DeliveryMode, Exit, Placement, Process, Sample, Step, Turn,
-        Worker,
+        Answer, Blocker, Delivery, DeliveryMode, Exit, Placement, Process, Request, Sample, Step,
+        Turn, Worker,
     },
     wire::{DeliveryView, WorkerView},
 };
@@ -52,7 +52,7 @@ impl<'a> Report<'a> {
                 tokio::time::sleep(GLANCE).await;
             }
             tries += 1;
-            match context.ask(Ask::Show { id: report.worker.id.clone() }).await {
+            match context.ask(Request::Show { id: report.worker.id.clone() }).await {
                 Ok(Answer::Shown { worker, screen, deliveries }) => {
                     report.delivery = deliveries.into_iter().find(|it| it.id == first);
                     report.screen = screen;

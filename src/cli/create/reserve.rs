@@ -7,13 +7,13 @@ use crate::{
     cli::{Failure, unexpected},
     client::{self, Hub},
     git,
-    model::{Answer, Ask, Prepare, Prepared, RefusalKind},
+    model::{Answer, RefusalKind, Request, Reservation, Reserve},
 };
 
 /// What the hub keeps for us.
 #[derive(Debug)]
 pub(super) struct Reserved {
-    pub(super) prepared: Prepared,
+    pub(super) reservation: Reservation,
     pub(super) branch: String,
     /// Pid of the hub that keeps it. It goes with that hub.
     keeper: u32,
@@ -44,11 +44,11 @@ pub(super) async fn reserve(
             }
             other => other?,
         };
-        let Answer::Prepared(prepared) = answer else { return Err(unexpected(&answer)) };
+        let Answer::Reserved(reservation) = answer else { return Err(unexpected(&answer)) };
         if tip.is_some() {
             check_reuse(site, order, &branch)?;
         }
-        return Ok(Reserved { prepared, branch, keeper: hub.hello.pid });
+        return Ok(Reserved { reservation, branch, keeper: hub.hello.pid });
     }
     Err(Failure::user("too many branches are named alike").hint("choose one with `--name`"))
 }
@@ -62,28 +62,28 @@ pub(super) async fn renew(
 ) -> Result<(), Failure> {
     for _ in 0..SUCCESSORS {
         // A window that a hub made and did not record is closed by the way.
-        hub.ask_any(Ask::Exists { id: reserved.prepared.id.clone() }).await?;
+        hub.ask_any(Request::Recover { id: reserved.reservation.id.clone() }).await?;
         if hub.hello.pid == reserved.keeper {
             return Ok(());
         }
         let keeper = hub.hello.pid;
         match hub.ask(preparation(site, order, &reserved.branch)).await {
-            Ok(Answer::Prepared(prepared)) if prepared.id == reserved.prepared.id => {
+            Ok(Answer::Reserved(reservation)) if reservation.id == reserved.reservation.id => {
                 reserved.keeper = keeper;
                 return Ok(());
             }
-            Ok(Answer::Prepared(_)) => break,
+            Ok(Answer::Reserved(_)) => break,
             Ok(other) => return Err(unexpected(&other)),
             Err(error) if error.is_gone() => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let id = &reserved.prepared.id;
+    let id = &reserved.reservation.id;
     Err(Failure::user(format!("another worker was named `{id}` meanwhile")).hint("try again"))
 }
 
-fn preparation(site: &Site, order: &Order, branch: &str) -> Ask {
-    Ask::Prepare(Prepare {
+fn preparation(site: &Site, order: &Order, branch: &str) -> Request {
+    Request::Reserve(Reserve {
         project: site.repo.project(),
         repo: site.repo.common_dir().to_owned(),
         branch: branch.to_owned(),

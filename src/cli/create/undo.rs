@@ -4,20 +4,20 @@ use crate::{
     cli::{Failure, progress::Progress},
     client::Hub,
     git::{Journal, News, Run},
-    model::Ask,
+    model::Request,
     proc,
 };
 
 /// The worker, or everything as it was before.
 pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
-    let id = job.reserved.prepared.id.clone();
+    let id = job.reserved.reservation.id.clone();
     let dir = job.site.hub.state.creates();
     let mut journal = Journal::start(&dir, &job.site.repo)?;
     let created = match job.build(hub, &mut journal).await {
         Ok(created) => created,
         Err(Broken::Before(failure)) => {
             // A hub that cannot be told has let go of it with the connection.
-            drop(hub.ask(Ask::Abandon { id }).await);
+            drop(hub.ask(Request::Release { id }).await);
             return Err(undo(job.progress, journal, failure).await);
         }
         // The journal stays: the next command knows more.

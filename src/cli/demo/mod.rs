@@ -15,7 +15,7 @@ use self::{
 use super::{Context, Failure, feed::Known, receipt};
 use crate::{
     client::Hub,
-    model::{Answer, Ask, Blocker, Happened, Step, Turn, Worker},
+    model::{Answer, Blocker, Happened, Request, Step, Turn, Worker},
     proc::{self, Cancel},
 };
 
@@ -110,7 +110,7 @@ impl Watch {
     async fn start(scratch: &Scratch) -> Result<Self, Failure> {
         let context = scratch.context();
         let mut hub = context.hub().await?;
-        hub.ask(Ask::Subscribe { workers: Vec::new() }).await?;
+        hub.ask(Request::Subscribe { workers: Vec::new() }).await?;
         Ok(Self { context, hub, known: Known::default() })
     }
 
@@ -122,7 +122,7 @@ impl Watch {
         }
         // By a connection of its own, so that no event is taken for the answer.
         if let Answer::Workers { workers, deliveries, .. } =
-            self.context.ask(Ask::List { ended: false }).await?
+            self.context.ask(Request::List { ended: false }).await?
         {
             self.known.workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
             self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
@@ -164,7 +164,7 @@ fn asks(worker: &Worker) -> bool {
 async fn answer(scratch: &Scratch, live: &mut Live<'_>, watch: &Watch) -> Result<(), Failure> {
     let Some(worker) = watch.known.workers.values().find(|it| asks(it)) else { return Ok(()) };
     let id = &worker.id;
-    let shown = watch.context.ask(Ask::Show { id: id.clone() }).await?;
+    let shown = watch.context.ask(Request::Show { id: id.clone() }).await?;
     let Answer::Shown { screen: Some(screen), .. } = shown else { return Ok(()) };
     let rows: Vec<String> =
         screen.last_lines(8).iter().map(|row| format!("    │ {row}\n")).collect();

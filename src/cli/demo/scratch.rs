@@ -10,7 +10,7 @@ use std::{
 use crate::{
     cli::{Context, Failure},
     client::Hub,
-    model::Ask,
+    model::Request,
     paths::Env,
     proc::{self, Cmd},
 };
@@ -78,7 +78,7 @@ impl Scratch {
     pub(super) async fn end(self) -> Result<(), Failure> {
         if let Ok(mut hub) = Hub::connect(&self.context().whereabouts()?).await {
             let reason = "the demo is over".to_owned();
-            if hub.ask(Ask::Stop { reason }).await.is_ok() {
+            if hub.ask(Request::Stop { reason }).await.is_ok() {
                 hub.closed().await?;
             }
         }

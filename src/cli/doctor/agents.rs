@@ -176,7 +176,7 @@ mod tests {
             delivery: DeliveryMode::Ready,
             prompt_flag: String::new(),
             profile: None,
-            trust: crate::config::Trust::Ask,
+            trust: crate::config::Trust::Request,
             hooks: true,
         };
         assert_eq!(judge("x", &agent, found, &profile, Path::new("/bin/sh")).mark, want);

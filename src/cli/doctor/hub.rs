@@ -9,7 +9,7 @@ use super::{Doctor, Finding, store};
 use crate::{
     client::{Error, Hub, Whereabouts},
     git,
-    model::{Answer, Ask, HubStatus, Worker, WorkerId},
+    model::{Answer, HubStatus, Request, Worker, WorkerId},
 };
 
 /// What was found, and the workers that a running hub knows.
@@ -80,10 +80,11 @@ async fn silent(doctor: &Doctor<'_>, error: &Error, pid: Option<u32>) -> Finding
 
 async fn ask(at: &Whereabouts) -> Result<(HubStatus, Vec<Worker>), Error> {
     let mut hub = Hub::connect(at).await?;
-    let Answer::Status(status) = hub.ask_within(Ask::Status, LIMIT).await? else {
+    let Answer::Status(status) = hub.ask_within(Request::Status, LIMIT).await? else {
         return Err(Error::Closed);
     };
-    let Answer::Workers { workers, .. } = hub.ask_within(Ask::List { ended: false }, LIMIT).await?
+    let Answer::Workers { workers, .. } =
+        hub.ask_within(Request::List { ended: false }, LIMIT).await?
     else {
         return Err(Error::Closed);
     };

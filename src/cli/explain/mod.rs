@@ -16,7 +16,8 @@ use super::{
 use crate::{
     brief::text::{clean, one_line},
     model::{
-        Answer, Ask, Explained, Fact, InputBox, RuleSaid, Said, Sample, Timestamp, Verdict, Word,
+        Answer, Explained, Fact, InputBox, Request, RuleSaid, Said, Sample, Timestamp, Verdict,
+        Word,
     },
     wire::{RuleView, WorkerView},
 };
@@ -93,7 +94,7 @@ async fn worker(context: &Context, target: &Target) -> Result<(), Failure> {
     let text = target.require()?;
     let mut hub = context.hub().await?;
     let id = resolve::worker(&mut hub, text, Enough::Part).await?.id;
-    let answer = hub.ask_any(Ask::Explain { id }).await?;
+    let answer = hub.ask_any(Request::Explain { id }).await?;
     let Answer::Explained(explained) = answer else { return Err(unexpected(&answer)) };
     if !context.json() {
         return context.print(&describe(&explained, context.now(), context.style()));

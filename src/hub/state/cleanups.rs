@@ -1,7 +1,7 @@
 //! Dropping a worker: close its window, then remove worktree and branch, even across a crash.
 use super::{
-    CleanedUp, Effect, Link, Record, State, Ticket,
-    asks::{answer, not_found, record, refuse},
+    CleanedUp, Effect, Link, Record, RequestId, State,
+    requests::{answer, not_found, record, refuse},
 };
 use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerId};
 
@@ -11,7 +11,7 @@ pub(super) struct UnderWay {
     cleanup: Cleanup,
     phase: Phase,
     /// Whoever waits for the outcome.
-    tickets: Vec<Ticket>,
+    request_ids: Vec<RequestId>,
 }
 
 /// How far it has come. Each act is asked for once.
@@ -28,21 +28,21 @@ impl State {
     pub(super) fn cleanup(
         &mut self,
         now: Now,
-        ticket: Ticket,
+        request_id: RequestId,
         cleanup: Cleanup,
         out: &mut Vec<Effect>,
     ) {
         let id = cleanup.id.clone();
         if !self.slots.contains_key(&id) {
-            return not_found(out, ticket, &id);
+            return not_found(out, request_id, &id);
         }
         if let Some(under_way) = self.cleanups.get_mut(&id) {
-            under_way.tickets.push(ticket);
+            under_way.request_ids.push(request_id);
             return;
         }
         record(out, Record::Cleanup(cleanup.clone()));
         self.log(now, out, Some(&id), Happened::CleanupStarted);
-        let under_way = UnderWay { cleanup, phase: Phase::Waiting, tickets: vec![ticket] };
+        let under_way = UnderWay { cleanup, phase: Phase::Waiting, request_ids: vec![request_id] };
         self.cleanups.insert(id.clone(), under_way);
         self.go_on_with(&id, out);
     }
@@ -74,7 +74,7 @@ impl State {
         if !self.slots.contains_key(&id) {
             return record(out, Record::CleanupOver(id));
         }
-        let under_way = UnderWay { cleanup, phase: Phase::Waiting, tickets: Vec::new() };
+        let under_way = UnderWay { cleanup, phase: Phase::Waiting, request_ids: Vec::new() };
         self.cleanups.insert(id.clone(), under_way);
         self.go_on_with(&id, out);
     }
@@ -88,8 +88,9 @@ impl State {
 
     /// tmux cannot be reached: whoever waits for a window to be closed is told.
     pub(super) fn give_up_cleanups(&mut self, now: Now, error: &str, out: &mut Vec<Effect>) {
-        let waiting =
-            |(_, it): &(&WorkerId, &UnderWay)| it.phase == Phase::Waiting && !it.tickets.is_empty();
+        let waiting = |(_, it): &(&WorkerId, &UnderWay)| {
+            it.phase == Phase::Waiting && !it.request_ids.is_empty()
+        };
         let ids: Vec<_> = self.cleanups.iter().filter(waiting).map(|(id, _)| id.clone()).collect();
         for id in ids {
             self.cleanup_failed(now, &id, RefusalKind::Tmux, error, out);
@@ -137,12 +138,12 @@ impl State {
                 return self.cleanup_failed(now, id, RefusalKind::NotNow, &error, out);
             }
         };
-        let Some(UnderWay { tickets, .. }) = self.cleanups.remove(id) else { return };
+        let Some(UnderWay { request_ids, .. }) = self.cleanups.remove(id) else { return };
         record(out, Record::CleanupOver(id.clone()));
         self.end_worker(now, id, (done.worktree_removed, done.branch_deleted), out);
-        for ticket in tickets {
+        for request_id in request_ids {
             let CleanedUp { worktree_removed, branch_deleted, notes } = done.clone();
-            answer(out, ticket, Answer::CleanedUp { worktree_removed, branch_deleted, notes });
+            answer(out, request_id, Answer::CleanedUp { worktree_removed, branch_deleted, notes });
         }
     }
 
@@ -155,11 +156,11 @@ impl State {
         error: &str,
         out: &mut Vec<Effect>,
     ) {
-        let Some(UnderWay { tickets, .. }) = self.cleanups.remove(id) else { return };
+        let Some(UnderWay { request_ids, .. }) = self.cleanups.remove(id) else { return };
         record(out, Record::CleanupOver(id.clone()));
         self.log(now, out, Some(id), Happened::CleanupFailed { error: error.to_owned() });
-        for ticket in tickets {
-            refuse(out, ticket, Refusal::new(kind, error));
+        for request_id in request_ids {
+            refuse(out, request_id, Refusal::new(kind, error));
         }
     }
 

@@ -5,34 +5,39 @@ use std::{
 };
 
 use super::{
-    Effect, Link, Made, NotMade, PaneSeen, Reservation, SessionId, Show, State, Ticket, Unsure,
-    WindowSpec,
-    asks::{answer, refuse},
+    Effect, Link, Made, NotMade, PaneSeen, PendingWorker, RequestId, SessionId, Show, State,
+    Unsure, WindowSpec,
+    requests::{answer, refuse},
     slot::Slot,
 };
 use crate::model::{
-    Agent, Answer, Ask, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now, Place,
-    Placement, Prepare, Prepared, Refusal, RefusalKind, State as Believed, Step, StepAt, Worker,
+    Agent, Answer, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now, Place, Placement,
+    Refusal, RefusalKind, Request, Reservation, Reserve, State as Believed, Step, StepAt, Worker,
     WorkerId,
 };
 
 impl State {
     /// Keeps an id and finds the place, so that nothing is made for a worker that cannot be.
-    pub(super) fn prepare(&mut self, ticket: Ticket, prepare: Prepare, out: &mut Vec<Effect>) {
-        if let Some(refusal) = self.conflict(&prepare) {
-            return refuse(out, ticket, refusal);
+    pub(super) fn reserve(
+        &mut self,
+        request_id: RequestId,
+        reserve: Reserve,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(refusal) = self.conflict(&reserve) {
+            return refuse(out, request_id, refusal);
         }
         let Link::Up(linked) = &self.link else {
-            self.pending.push((ticket, Ask::Prepare(prepare)));
+            self.pending.push((request_id, Request::Reserve(reserve)));
             return self.want_link(out);
         };
-        let id = self.free_id(&prepare);
-        let prepared = Prepared { id: id.clone(), env_names: linked.env_names.clone() };
-        let caller = prepare.caller.clone();
-        let wants_session = prepare.placement == Placement::Window;
-        let kept = Reservation {
-            client: ticket.client,
-            prepare,
+        let id = self.free_id(&reserve);
+        let reservation = Reservation { id: id.clone(), env_names: linked.env_names.clone() };
+        let caller = reserve.caller.clone();
+        let wants_session = reserve.placement == Placement::Window;
+        let kept = PendingWorker {
+            client: request_id.client,
+            reserve,
             session: None,
             creating: None,
             unsure: None,
@@ -40,18 +45,18 @@ impl State {
         };
         self.reserved.insert(id, kept);
         if wants_session {
-            out.push(Effect::FindSession { ticket, caller });
-            self.finding.insert(ticket, prepared);
+            out.push(Effect::FindSession { request_id, caller });
+            self.finding.insert(request_id, reservation);
         } else {
-            answer(out, ticket, Answer::Prepared(prepared));
+            answer(out, request_id, Answer::Reserved(reservation));
         }
     }
 
     /// A live worker for the same thing, or on the same branch.
-    fn conflict(&self, prepare: &Prepare) -> Option<Refusal> {
+    fn conflict(&self, reserve: &Reserve) -> Option<Refusal> {
         let same = |repo, branch: &str, key: Option<String>| {
-            repo == &prepare.repo
-                && (branch == prepare.branch || (key.is_some() && key == prepare.source_key))
+            repo == &reserve.repo
+                && (branch == reserve.branch || (key.is_some() && key == reserve.source_key))
         };
         let live = self.slots.values().map(|slot| &slot.worker);
         let live =
@@ -63,21 +68,21 @@ impl State {
         }
         let mut making = self.reserved.iter();
         let (id, _) = making.find(|(_, it)| {
-            same(&it.prepare.repo, &it.prepare.branch, it.prepare.source_key.clone())
+            same(&it.reserve.repo, &it.reserve.branch, it.reserve.source_key.clone())
         })?;
         let message = format!("worker `{id}` is just being created for it");
         Some(Refusal::new(RefusalKind::Exists, message))
     }
 
-    fn free_id(&self, prepare: &Prepare) -> WorkerId {
-        let first = WorkerId::for_branch(&prepare.project, &prepare.branch);
+    fn free_id(&self, reserve: &Reserve) -> WorkerId {
+        let first = WorkerId::for_branch(&reserve.project, &reserve.branch);
         let is_free = |id: &WorkerId| {
             let is_worker = self.slots.contains_key(id) || self.reserved.contains_key(id);
             !is_worker && !self.orphans.contains_key(id.as_str())
         };
         let superseded = self.slots.get(&first).is_some_and(|slot| {
             let worker = &slot.worker;
-            worker.repo == prepare.repo && worker.branch == prepare.branch && !slot.has_window()
+            worker.repo == reserve.repo && worker.branch == reserve.branch && !slot.has_window()
         });
         if is_free(&first) || superseded && !self.reserved.contains_key(&first) {
             return first;
@@ -88,57 +93,57 @@ impl State {
 
     pub(super) fn session_found(
         &mut self,
-        ticket: Ticket,
+        request_id: RequestId,
         found: Result<Option<(SessionId, String)>, String>,
         out: &mut Vec<Effect>,
     ) {
-        let Some(prepared) = self.finding.remove(&ticket) else { return };
+        let Some(reservation) = self.finding.remove(&request_id) else { return };
         // Its asker may have gone, and another may have the id now.
-        let is_kept = |it: &Reservation| it.client == ticket.client;
-        if !self.reserved.get(&prepared.id).is_some_and(is_kept) {
+        let is_kept = |it: &PendingWorker| it.client == request_id.client;
+        if !self.reserved.get(&reservation.id).is_some_and(is_kept) {
             return;
         }
         let session = match found {
             Ok(Some(session)) => session,
             Ok(None) => {
-                self.reserved.remove(&prepared.id);
+                self.reserved.remove(&reservation.id);
                 let message = "no session of yours shows the window this was called from";
                 let refusal = Refusal::new(RefusalKind::NotNow, message)
                     .hint("pass `-s` for a session of its own");
-                return refuse(out, ticket, refusal);
+                return refuse(out, request_id, refusal);
             }
             Err(error) => {
-                self.reserved.remove(&prepared.id);
-                return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, error));
+                self.reserved.remove(&reservation.id);
+                return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, error));
             }
         };
-        if let Some(kept) = self.reserved.get_mut(&prepared.id) {
+        if let Some(kept) = self.reserved.get_mut(&reservation.id) {
             kept.session = Some(session);
-            answer(out, ticket, Answer::Prepared(prepared));
+            answer(out, request_id, Answer::Reserved(reservation));
         }
     }
 
     pub(super) fn create(
         &mut self,
         now: Now,
-        ticket: Ticket,
+        request_id: RequestId,
         new: Box<NewWorker>,
         out: &mut Vec<Effect>,
     ) {
         let program = self.setup.program.display().to_string();
         let env = self.worker_env(&new);
-        let Some(kept) = self.reserved.get_mut(&new.id).filter(|it| it.client == ticket.client)
+        let Some(kept) = self.reserved.get_mut(&new.id).filter(|it| it.client == request_id.client)
         else {
             let message = format!("`{}` was not reserved by this connection", new.id);
-            return refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, message));
+            return refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, message));
         };
         if kept.creating.is_some() {
             let message = format!("`{}` is being created already", new.id);
-            return refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, message));
+            return refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, message));
         }
         if !matches!(self.link, Link::Up(_)) {
             let message = "the connection to tmux was lost";
-            return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, message));
+            return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, message));
         }
         let show = match &kept.session {
             Some((session, _)) => Show::In(*session),
@@ -156,7 +161,7 @@ impl State {
         }
         let spec = WindowSpec {
             worker: new.id.clone(),
-            title: kept.prepare.branch.clone(),
+            title: kept.reserve.branch.clone(),
             cwd: new.worktree.clone(),
             pane,
             agent: new.agent.argv.clone(),
@@ -166,7 +171,7 @@ impl State {
             session_name: kept.session.as_ref().map(|(_, name)| name.clone()),
         };
         let id = new.id.clone();
-        kept.creating = Some((ticket, new));
+        kept.creating = Some((request_id, new));
         // Written before the window is made: a store that cannot be written refuses here.
         self.log(now, out, Some(&id), Happened::Command { verb: "create".into() });
         out.push(Effect::MakeWindow(Box::new(spec)));
@@ -199,11 +204,11 @@ impl State {
             return self.list_panes(Duration::ZERO, out);
         }
         let Some(kept) = self.reserved.remove(id) else { return };
-        let Some((ticket, new)) = kept.creating else { return };
+        let Some((request_id, new)) = kept.creating else { return };
         let made = match made {
             Ok(made) => made,
             Err(NotMade::Refused(error) | NotMade::Unknown(error)) => {
-                return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, error));
+                return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, error));
             }
         };
         let place = Place {
@@ -216,7 +221,7 @@ impl State {
             gone: false,
         };
         let bootstrap = new.bootstrap.clone();
-        let worker = worker_of(now, &kept.prepare, *new, place);
+        let worker = worker_of(now, &kept.reserve, *new, place);
         let delivery = self.new_delivery(now, &worker.id, bootstrap, worker.agent.delivery);
         self.supersede(now, &worker, out);
         let seq = self.seq;
@@ -226,7 +231,7 @@ impl State {
             Err(error) => {
                 let Made { pane, window, .. } = made;
                 out.push(Effect::CloseWindow { worker: copy.id, pane, window });
-                return refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, error));
+                return refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, error));
             }
         };
         self.log(now, out, Some(&copy.id), Happened::Created);
@@ -236,7 +241,7 @@ impl State {
             self.hook(now, &report, out);
         }
         let created = Answer::Created { worker: Box::new(copy), delivery: first, seq };
-        answer(out, ticket, created);
+        answer(out, request_id, created);
     }
 
     /// Windows of which it is not known whether they were made, decided by what is there.
@@ -306,34 +311,34 @@ impl State {
         }
     }
 
-    pub(super) fn abandon(&mut self, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
-        let is_mine = |it: &Reservation| it.client == ticket.client && it.creating.is_none();
+    pub(super) fn release(&mut self, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
+        let is_mine = |it: &PendingWorker| it.client == request_id.client && it.creating.is_none();
         if self.reserved.get(id).is_some_and(is_mine) {
             self.reserved.remove(id);
-            return answer(out, ticket, Answer::Abandoned { existed: false });
+            return answer(out, request_id, Answer::Released { existed: false });
         }
         let existed = self.slots.contains_key(id) || self.reserved.contains_key(id);
-        answer(out, ticket, Answer::Abandoned { existed });
+        answer(out, request_id, Answer::Released { existed });
     }
 }
 
-fn worker_of(now: Now, prepare: &Prepare, new: NewWorker, place: Place) -> Worker {
+fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worker {
     let agent: Agent = new.agent;
     Worker {
         id: new.id,
-        project: prepare.project.clone(),
-        repo: prepare.repo.clone(),
+        project: reserve.project.clone(),
+        repo: reserve.repo.clone(),
         worktree: new.worktree,
         worktree_gone: false,
         git_dir: new.git_dir,
-        branch: prepare.branch.clone(),
+        branch: reserve.branch.clone(),
         branch_made: new.branch_made,
         worktree_made: new.worktree_made,
         base: new.base,
         source: new.source,
         kind: new.kind,
         agent,
-        placement: prepare.placement,
+        placement: reserve.placement,
         place,
         pr: new.pr,
         parent: new.parent,

@@ -1,7 +1,7 @@
 //! What the hub does to the world; what comes of it comes back as an input.
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use super::Ticket;
+use super::RequestId;
 use crate::model::{
     Answer, Caller, Cleanup, Delivery, DeliveryId, Event, PaneId, Refusal, Sample, ServerId,
     SessionId, WindowId, Worker, WorkerId,
@@ -60,9 +60,9 @@ pub enum Missing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     Record(Record),
-    Answer(Ticket, Result<Box<Answer>, Refusal>),
-    /// Send this ticket every event from now on; none named means every worker's.
-    Subscribe(Ticket, BTreeSet<WorkerId>),
+    Answer(RequestId, Result<Box<Answer>, Refusal>),
+    /// Send this request_id every event from now on; none named means every worker's.
+    Subscribe(RequestId, BTreeSet<WorkerId>),
     /// Connect to the server. If nobody is at its socket, but the server `known` lives, the socket
     /// was removed and is made again.
     Link {
@@ -76,7 +76,7 @@ pub enum Effect {
         after: Duration,
     },
     FindSession {
-        ticket: Ticket,
+        request_id: RequestId,
         caller: Caller,
     },
     MakeWindow(Box<WindowSpec>),
@@ -100,7 +100,7 @@ pub enum Effect {
         key: String,
     },
     Promote {
-        ticket: Ticket,
+        request_id: RequestId,
         worker: WorkerId,
         window: WindowId,
         name: String,

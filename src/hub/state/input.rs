@@ -1,9 +1,9 @@
 //! What wakes the hub: requests, what tmux tells, and what came of its own acts.
 use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
-use super::Ticket;
+use super::RequestId;
 use crate::model::{
-    Ask, DeliveryId, Hold, HookReport, PaneId, Sample, ServerId, SessionId, WindowId, WorkerId,
+    DeliveryId, Hold, HookReport, PaneId, Request, Sample, ServerId, SessionId, WindowId, WorkerId,
 };
 
 /// What became of a guarded act.
@@ -47,9 +47,9 @@ pub struct Linked {
 #[derive(Debug)]
 pub enum Input {
     Tick,
-    Asked {
-        ticket: Ticket,
-        ask: Ask,
+    Requested {
+        request_id: RequestId,
+        request: Request,
     },
     ClientCame,
     ClientGone {
@@ -71,7 +71,7 @@ pub enum Input {
     Restructured,
     Panes(Result<Listed, String>),
     SessionFound {
-        ticket: Ticket,
+        request_id: RequestId,
         found: Result<Option<(SessionId, String)>, String>,
     },
     WindowMade {
@@ -88,7 +88,7 @@ pub enum Input {
         acted: Result<Acted, String>,
     },
     Promoted {
-        ticket: Ticket,
+        request_id: RequestId,
         worker: WorkerId,
         done: Result<PromotedTo, String>,
     },

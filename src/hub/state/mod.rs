@@ -3,12 +3,12 @@
 //! Knows [`crate::model`], the agents' profiles and the delivery machine; time is an argument. No
 //! tmux, no wire, no store, no task: what has to be done comes out as [`Effect`]s, and whatever
 //! comes of them comes back as an [`Input`].
-mod asks;
 mod cleanups;
 mod creation;
 mod effect;
 mod input;
 mod places;
+mod requests;
 mod slot;
 mod watching;
 
@@ -23,7 +23,7 @@ pub use input::{Acted, CleanedUp, Input, Linked, Listed, Made, NotMade, PaneSeen
 use slot::{Noted, Profiles, Slot};
 
 use crate::model::{
-    Ask, Cleanup, Delivery, Event, Happened, HookReport, Now, Prepare, SessionId, Timestamp,
+    Cleanup, Delivery, Event, Happened, HookReport, Now, Request, Reserve, SessionId, Timestamp,
     Worker, WorkerId,
 };
 
@@ -48,9 +48,9 @@ pub struct Setup {
 
 /// One request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket {
+pub struct RequestId {
     pub client: u64,
-    pub request: u64,
+    pub number: u64,
 }
 
 /// What a hub finds in its store when it starts.
@@ -82,12 +82,12 @@ enum Link {
 
 /// A place kept for a worker that is being made.
 #[derive(Debug)]
-struct Reservation {
+struct PendingWorker {
     client: u64,
-    prepare: Prepare,
+    reserve: Reserve,
     session: Option<(SessionId, String)>,
     /// Its window is being made: too late to abandon.
-    creating: Option<(Ticket, Box<crate::model::NewWorker>)>,
+    creating: Option<(RequestId, Box<crate::model::NewWorker>)>,
     /// It is not known whether the window was made.
     unsure: Option<Unsure>,
     /// What its pane told before its window was known.
@@ -108,15 +108,15 @@ pub struct State {
     link: Link,
     slots: BTreeMap<WorkerId, Slot>,
     profiles: Profiles,
-    reserved: BTreeMap<WorkerId, Reservation>,
+    reserved: BTreeMap<WorkerId, PendingWorker>,
     /// Requests that wait for the connection.
-    pending: Vec<(Ticket, Ask)>,
+    pending: Vec<(RequestId, Request)>,
     /// Tagged windows that belong to no worker known here.
     orphans: BTreeMap<String, PaneSeen>,
     /// Windows without a worker that are being closed.
     closing: BTreeSet<WorkerId>,
     /// Reservations whose session is being looked for.
-    finding: BTreeMap<Ticket, crate::model::Prepared>,
+    finding: BTreeMap<RequestId, crate::model::Reservation>,
     /// Cleanups whose second half runs or waits, with whoever asked.
     cleanups: BTreeMap<WorkerId, cleanups::UnderWay>,
     seen_reports: VecDeque<String>,
@@ -179,7 +179,9 @@ impl State {
         let mut out = Vec::new();
         match input {
             Input::Tick => self.tick(now, &mut out),
-            Input::Asked { ticket, ask } => self.asked(now, ticket, ask, &mut out),
+            Input::Requested { request_id, request } => {
+                self.asked(now, request_id, request, &mut out)
+            }
             Input::ClientCame => self.clients += 1,
             Input::ClientGone { client } => self.client_gone(client),
             Input::Linked(linked) => self.linked(now, linked, &mut out),
@@ -191,14 +193,16 @@ impl State {
             Input::Rang(pane) => self.rang(now, pane),
             Input::Restructured => self.restructured(now, &mut out),
             Input::Panes(rows) => self.panes(now, rows, &mut out),
-            Input::SessionFound { ticket, found } => self.session_found(ticket, found, &mut out),
+            Input::SessionFound { request_id, found } => {
+                self.session_found(request_id, found, &mut out)
+            }
             Input::WindowMade { worker, made } => self.window_made(now, &worker, made, &mut out),
             Input::Sampled { worker, sample } => self.sampled(now, &worker, sample, &mut out),
             Input::Acted { worker, delivery, acted } => {
                 self.acted(now, &worker, delivery, acted, &mut out);
             }
-            Input::Promoted { ticket, worker, done } => {
-                self.promoted(now, ticket, &worker, done, &mut out);
+            Input::Promoted { request_id, worker, done } => {
+                self.promoted(now, request_id, &worker, done, &mut out);
             }
             Input::WindowClosed { worker, done } => {
                 self.window_closed(now, &worker, done, &mut out);

@@ -2,12 +2,12 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Effect, Link, Linked, Listed, Missing, PaneSeen, State, Ticket,
-    asks::{answer, refuse},
+    Effect, Link, Linked, Listed, Missing, PaneSeen, RequestId, State,
+    requests::{answer, refuse},
     slot::Slot,
 };
 use crate::model::{
-    Answer, Ask, EndCause, Happened, Now, Placement, Refusal, RefusalKind, ServerId, WorkerId,
+    Answer, EndCause, Happened, Now, Placement, Refusal, RefusalKind, Request, ServerId, WorkerId,
 };
 
 /// Structural events within this time are answered by one list.
@@ -113,8 +113,8 @@ impl State {
         let is_told = tries >= TRIES_TOLD || self.slots.values().all(|slot| !slot.has_window());
         let told = if is_told { std::mem::take(&mut self.pending) } else { Vec::new() };
         self.try_again(now, (tries, &error, no_server), out);
-        for (ticket, ask) in told {
-            self.link_refused(now, (ticket, ask), (&error, no_server), out);
+        for (request_id, request) in told {
+            self.link_refused(now, (request_id, request), (&error, no_server), out);
         }
     }
 
@@ -143,27 +143,28 @@ impl State {
     fn link_refused(
         &mut self,
         now: Now,
-        (ticket, ask): (Ticket, Ask),
+        (request_id, request): (RequestId, Request),
         (error, no_server): (&str, bool),
         out: &mut Vec<Effect>,
     ) {
-        if matches!(ask, Ask::List { .. }) {
-            self.asked(now, ticket, ask, out);
-        } else if no_server && matches!(ask, Ask::Exists { .. }) {
-            answer(out, ticket, Answer::Exists { exists: false });
+        if matches!(request, Request::List { .. }) {
+            self.asked(now, request_id, request, out);
+        } else if no_server && matches!(request, Request::Recover { .. }) {
+            answer(out, request_id, Answer::Recovered { exists: false });
         } else {
             let refusal = Refusal::new(RefusalKind::Tmux, error);
-            refuse(out, ticket, refusal.hint("`wtmag doctor` says more"));
+            refuse(out, request_id, refusal.hint("`wtmag doctor` says more"));
         }
     }
 
     /// A server is started for who comes to make a worker, and a fleet made for those who live.
     /// Else only what is there is of interest.
     pub(super) fn missing(&self) -> Missing {
-        let wants = |is_it: fn(&Ask) -> bool| self.pending.iter().any(|(_, ask)| is_it(ask));
-        if wants(|ask| matches!(ask, Ask::Prepare(_))) {
+        let wants =
+            |is_it: fn(&Request) -> bool| self.pending.iter().any(|(_, request)| is_it(request));
+        if wants(|request| matches!(request, Request::Reserve(_))) {
             Missing::StartServer
-        } else if self.has_place() || wants(|ask| !matches!(ask, Ask::List { .. })) {
+        } else if self.has_place() || wants(|request| !matches!(request, Request::List { .. })) {
             Missing::MakeFleet
         } else {
             Missing::Leave
@@ -262,13 +263,13 @@ impl State {
         self.ask_pending(now, out);
     }
 
-    /// Asked by a `create` whose hub died on it. A window that was made and never recorded has been
+    /// Sent by a `create` whose hub died on it. A window that was made and never recorded has been
     /// told nothing: it is closed, and the `create` undoes the rest.
-    pub(super) fn exists(&mut self, ticket: Ticket, id: WorkerId, out: &mut Vec<Effect>) {
+    pub(super) fn recover(&mut self, request_id: RequestId, id: WorkerId, out: &mut Vec<Effect>) {
         let exists = self.slots.contains_key(&id);
         let is_listed = matches!(self.link, Link::Up(_)) && !self.list_due;
         if !exists && !is_listed {
-            self.pending.push((ticket, Ask::Exists { id }));
+            self.pending.push((request_id, Request::Recover { id }));
             return self.want_link(out);
         }
         if let Some(orphan) = self.orphans.get(id.as_str()).filter(|_| !exists) {
@@ -276,7 +277,7 @@ impl State {
             out.push(Effect::CloseWindow { worker: id.clone(), pane, window });
             self.closing.insert(id);
         }
-        answer(out, ticket, Answer::Exists { exists });
+        answer(out, request_id, Answer::Recovered { exists });
     }
 
     fn is_being_made(&self, tag: &str) -> bool {

@@ -45,8 +45,8 @@ fn linked() -> Linked {
     }
 }
 
-fn prepare() -> Prepare {
-    Prepare {
+fn reserve() -> Reserve {
+    Reserve {
         project: "blog".into(),
         repo: "/r/.git".into(),
         branch: "github-issue-456".into(),
@@ -129,10 +129,10 @@ impl Hub {
         self.state.handle(Now { steady, wall: Timestamp(self.ms) }, input)
     }
 
-    fn ask(&mut self, ask: Ask) -> (Ticket, Vec<Effect>) {
+    fn ask(&mut self, request: Request) -> (RequestId, Vec<Effect>) {
         self.requests += 1;
-        let ticket = Ticket { client: 1, request: self.requests };
-        (ticket, self.give(Input::Asked { ticket, ask }))
+        let request_id = RequestId { client: 1, number: self.requests };
+        (request_id, self.give(Input::Requested { request_id, request }))
     }
 
     fn after(&mut self, ms: u64) -> &mut Self {
@@ -147,30 +147,32 @@ impl Hub {
 
     fn with_worker_of(profile: &str) -> (Self, WorkerId) {
         let mut hub = Self::new();
-        let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
+        let (request_id, out) = hub.ask(Request::Reserve(reserve()));
         assert!(out.contains(&Effect::Link {
             missing: Missing::StartServer,
             after: Duration::ZERO,
             known: None
         }));
         let out = hub.give(Input::Linked(linked()));
-        let caller = prepare().caller;
-        assert!(out.contains(&Effect::FindSession { ticket, caller }), "{out:?}");
+        let caller = reserve().caller;
+        assert!(out.contains(&Effect::FindSession { request_id, caller }), "{out:?}");
         let found = Ok(Some((SESSION, "work".to_owned())));
-        let out = hub.give(Input::SessionFound { ticket, found });
-        let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
-        let id = prepared.id;
+        let out = hub.give(Input::SessionFound { request_id, found });
+        let Some(Answer::Reserved(reservation)) = answer_to(&out, request_id) else {
+            panic!("{out:?}")
+        };
+        let id = reservation.id;
         assert_eq!(id.as_str(), "blog-github-issue-456");
         hub.give(listed(Vec::new()));
         let mut new = new_worker(&id);
         new.agent.profile = profile.into();
-        let (ticket, out) = hub.ask(Ask::Create(Box::new(new)));
+        let (request_id, out) = hub.ask(Request::Create(Box::new(new)));
         let Some(Effect::MakeWindow(spec)) = out.last() else { panic!("{out:?}") };
         assert_eq!(spec.show, Show::In(SESSION));
         let session = Some((SESSION, "work".to_owned()));
         let made = Ok(Made { server: linked().server, pane: PANE, window: WINDOW, session });
         let out = hub.give(Input::WindowMade { worker: id.clone(), made });
-        assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+        assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
         (hub, id)
     }
 
@@ -190,7 +192,7 @@ impl Hub {
             pane: Some(PANE),
             hook,
         };
-        self.ask(Ask::Hook(report)).1
+        self.ask(Request::Hook(report)).1
     }
 
     /// Lets the clock run to the next deadline; what the hub then wants to look at is answered.
@@ -240,17 +242,17 @@ fn listed_at(asked: Instant, panes: Vec<PaneSeen>) -> Input {
     Input::Panes(Ok(Listed { asked, panes, sessions }))
 }
 
-fn answer_to(out: &[Effect], to: Ticket) -> Option<Answer> {
+fn answer_to(out: &[Effect], to: RequestId) -> Option<Answer> {
     out.iter().find_map(|effect| {
-        let Effect::Answer(ticket, Ok(answer)) = effect else { return None };
-        (*ticket == to).then(|| (**answer).clone())
+        let Effect::Answer(request_id, Ok(answer)) = effect else { return None };
+        (*request_id == to).then(|| (**answer).clone())
     })
 }
 
-fn refusal_to(out: &[Effect], to: Ticket) -> Option<RefusalKind> {
+fn refusal_to(out: &[Effect], to: RequestId) -> Option<RefusalKind> {
     out.iter().find_map(|effect| {
-        let Effect::Answer(ticket, Err(refusal)) = effect else { return None };
-        (*ticket == to).then_some(refusal.kind)
+        let Effect::Answer(request_id, Err(refusal)) = effect else { return None };
+        (*request_id == to).then_some(refusal.kind)
     })
 }
 
@@ -315,8 +317,8 @@ fn an_agent_is_interrupted_only_by_a_key_that_is_known() {
     for (profile, want) in [("claude", None), ("generic", Some(RefusalKind::NotNow))] {
         let (mut hub, id) = Hub::with_worker_of(profile);
         let new = NewDelivery { interrupt: true, ..new_text(&id, "Stop.") };
-        let (ticket, out) = hub.ask(Ask::Send(new));
-        assert_eq!(refusal_to(&out, ticket), want, "{profile}: {out:?}");
+        let (request_id, out) = hub.ask(Request::Send(new));
+        assert_eq!(refusal_to(&out, request_id), want, "{profile}: {out:?}");
     }
 }
 
@@ -325,15 +327,15 @@ fn texts_that_wait_for_one_worker_have_a_bound() {
     let (mut hub, id) = Hub::with_worker();
     let mut refused = Vec::new();
     for n in 0..103 {
-        let (ticket, out) = hub.ask(Ask::Send(new_text(&id, &format!("text {n}"))));
-        refused.extend(refusal_to(&out, ticket));
+        let (request_id, out) = hub.ask(Request::Send(new_text(&id, &format!("text {n}"))));
+        refused.extend(refusal_to(&out, request_id));
     }
     // The bootstrap is one of them.
     assert_eq!(refused, [RefusalKind::NotNow; 4]);
     assert_eq!(hub.state.slots[&id].open_deliveries(), 100);
-    hub.ask(Ask::Cancel { delivery: DeliveryId(50) });
-    let (ticket, out) = hub.ask(Ask::Send(new_text(&id, "one more")));
-    assert_eq!(refusal_to(&out, ticket), None);
+    hub.ask(Request::Cancel { delivery: DeliveryId(50) });
+    let (request_id, out) = hub.ask(Request::Send(new_text(&id, "one more")));
+    assert_eq!(refusal_to(&out, request_id), None);
 }
 
 #[test]
@@ -349,8 +351,8 @@ fn the_bell_is_answered_once_per_interval() {
 #[test]
 fn a_live_worker_for_the_same_issue_is_refused_with_its_id() {
     let (mut hub, id) = Hub::with_worker();
-    let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
-    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Exists));
+    let (request_id, out) = hub.ask(Request::Reserve(reserve()));
+    assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::Exists));
     assert!(format!("{out:?}").contains(id.as_str()));
 }
 
@@ -358,17 +360,19 @@ fn a_live_worker_for_the_same_issue_is_refused_with_its_id() {
 fn ids_are_numbered_when_two_projects_have_one_name() {
     let (mut hub, _) = Hub::with_worker();
     let other =
-        Prepare { repo: "/elsewhere/.git".into(), placement: Placement::Session, ..prepare() };
-    let (ticket, out) = hub.ask(Ask::Prepare(other));
-    let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
-    assert_eq!(prepared.id.as_str(), "blog-github-issue-456-2");
+        Reserve { repo: "/elsewhere/.git".into(), placement: Placement::Session, ..reserve() };
+    let (request_id, out) = hub.ask(Request::Reserve(other));
+    let Some(Answer::Reserved(reservation)) = answer_to(&out, request_id) else {
+        panic!("{out:?}")
+    };
+    assert_eq!(reservation.id.as_str(), "blog-github-issue-456-2");
 }
 
 #[test]
 fn a_reservation_goes_with_its_client() {
     let mut hub = Hub::new();
-    let own = Prepare { placement: Placement::Session, ..prepare() };
-    hub.ask(Ask::Prepare(own));
+    let own = Reserve { placement: Placement::Session, ..reserve() };
+    hub.ask(Request::Reserve(own));
     hub.give(Input::Linked(linked()));
     hub.give(listed(Vec::new()));
     let out = hub.give(Input::ClientGone { client: 1 });
@@ -378,25 +382,27 @@ fn a_reservation_goes_with_its_client() {
 #[test]
 fn a_caller_outside_of_every_session_is_told_what_to_do() {
     let mut hub = Hub::new();
-    let (ticket, _) = hub.ask(Ask::Prepare(prepare()));
+    let (request_id, _) = hub.ask(Request::Reserve(reserve()));
     hub.give(Input::Linked(linked()));
-    let out = hub.give(Input::SessionFound { ticket, found: Ok(None) });
-    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::NotNow));
+    let out = hub.give(Input::SessionFound { request_id, found: Ok(None) });
+    assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::NotNow));
 }
 
 #[test]
 fn a_window_that_cannot_be_made_makes_no_worker() {
     let mut hub = Hub::new();
-    let own = Prepare { placement: Placement::Session, ..prepare() };
-    let (ticket, _) = hub.ask(Ask::Prepare(own));
+    let own = Reserve { placement: Placement::Session, ..reserve() };
+    let (request_id, _) = hub.ask(Request::Reserve(own));
     let out = hub.give(Input::Linked(linked()));
-    let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
-    let (ticket, _) = hub.ask(Ask::Create(Box::new(new_worker(&prepared.id))));
+    let Some(Answer::Reserved(reservation)) = answer_to(&out, request_id) else {
+        panic!("{out:?}")
+    };
+    let (request_id, _) = hub.ask(Request::Create(Box::new(new_worker(&reservation.id))));
     let made = Err(NotMade::Refused("duplicate session".to_owned()));
-    let out = hub.give(Input::WindowMade { worker: prepared.id.clone(), made });
-    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux));
-    let (ticket, out) = hub.ask(Ask::Abandon { id: prepared.id });
-    assert_eq!(answer_to(&out, ticket), Some(Answer::Abandoned { existed: false }));
+    let out = hub.give(Input::WindowMade { worker: reservation.id.clone(), made });
+    assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::Tmux));
+    let (request_id, out) = hub.ask(Request::Release { id: reservation.id });
+    assert_eq!(answer_to(&out, request_id), Some(Answer::Released { existed: false }));
 }
 
 #[test]
@@ -414,11 +420,11 @@ fn a_report_counts_once_and_only_from_the_workers_pane() {
     let hook = Hook::Exited { exit: Exit::Code(3) };
     let mut report =
         HookReport { id: "x".into(), worker: id.clone(), pane: Some(PaneId(99)), hook };
-    hub.ask(Ask::Hook(report.clone()));
+    hub.ask(Request::Hook(report.clone()));
     assert_eq!(hub.word(&id), Word::Starting);
     report.pane = Some(PANE);
     report.id = "y".into();
-    assert!(!happened(&hub.ask(Ask::Hook(report.clone())).1).is_empty());
+    assert!(!happened(&hub.ask(Request::Hook(report.clone())).1).is_empty());
     assert_eq!(happened(&hub.give(Input::Spooled(report))), []);
 }
 
@@ -437,7 +443,7 @@ fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
 fn cleanup_closes_the_window_first_and_survives_a_crash() {
     let (mut hub, id) = Hub::with_agent();
     let cleanup = Cleanup { id: id.clone(), force: false, keep_branch: false, env: Vec::new() };
-    let (ticket, out) = hub.ask(Ask::Cleanup(cleanup.clone()));
+    let (request_id, out) = hub.ask(Request::Cleanup(cleanup.clone()));
     assert!(out.contains(&Effect::Record(Record::Cleanup(cleanup.clone()))));
     assert!(out.contains(&Effect::CloseWindow { worker: id.clone(), pane: PANE, window: WINDOW }));
 
@@ -456,7 +462,7 @@ fn cleanup_closes_the_window_first_and_survives_a_crash() {
     assert!(out.iter().any(|it| matches!(it, Effect::Cleanup { .. })), "{out:?}");
     let done = CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() };
     let out = hub.give(Input::CleanupOver { worker: id.clone(), outcome: Ok(done) });
-    assert!(matches!(answer_to(&out, ticket), Some(Answer::CleanedUp { .. })), "{out:?}");
+    assert!(matches!(answer_to(&out, request_id), Some(Answer::CleanedUp { .. })), "{out:?}");
     assert!(out.contains(&Effect::Record(Record::CleanupOver(id))));
     assert!(out.contains(&Effect::Unlink), "the last worker takes the fleet along: {out:?}");
 }

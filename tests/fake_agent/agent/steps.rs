@@ -182,7 +182,7 @@ impl Agent {
                 effects.push(Effect::Note("retry", json!({ "n": n })));
                 self.frame_at = Some(now);
             }
-            Stage::Ask(dialog) => {
+            Stage::Request(dialog) => {
                 self.frame_at = None;
                 self.ask(now, *dialog, Then::Turn, effects);
             }

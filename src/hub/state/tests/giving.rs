@@ -2,7 +2,7 @@
 use super::*;
 
 fn send(hub: &mut Hub, id: &WorkerId, text: &str, interrupt: bool) {
-    hub.ask(Ask::Send(NewDelivery { interrupt, ..new_text(id, text) }));
+    hub.ask(Request::Send(NewDelivery { interrupt, ..new_text(id, text) }));
 }
 
 /// Looks at a screen that stands still, as long as the hub wants to.
@@ -57,7 +57,7 @@ fn the_next_text_goes_out_when_the_first_is_withdrawn_on_a_quiet_pane() {
     look_until_quiet(&mut hub, &id, &screen_with("my draft"));
     send(&mut hub, &id, "later", false);
     look_until_quiet(&mut hub, &id, &screen_with("my draft"));
-    hub.ask(Ask::Cancel { delivery: DeliveryId(1) });
+    hub.ask(Request::Cancel { delivery: DeliveryId(1) });
     assert_eq!(waiting(&hub, &id), order(&["later"]));
     let now = hub.start + Duration::from_millis(hub.ms);
     assert!(hub.state.next_deadline().is_some_and(|at| at <= now), "no bell tells of it");
@@ -72,8 +72,8 @@ fn a_pasted_text_that_is_withdrawn_stays_in_the_box_as_a_draft() {
     hub.give(Input::Acted { worker: id.clone(), delivery, acted });
     hub.look(&id, &screen_with("Read it. and more"));
     send(&mut hub, &id, "later", false);
-    let (ticket, out) = hub.ask(Ask::Cancel { delivery });
-    assert!(matches!(answer_to(&out, ticket), Some(Answer::Done)), "{out:?}");
+    let (request_id, out) = hub.ask(Request::Cancel { delivery });
+    assert!(matches!(answer_to(&out, request_id), Some(Answer::Done)), "{out:?}");
     look_until_quiet(&mut hub, &id, &screen_with("Read it. and more"));
     assert_eq!(hub.word(&id), Word::Turn(Turn::Draft));
     let later = hub.state.slots[&id].newest_delivery().unwrap();

@@ -22,7 +22,7 @@ fn a_cleanup_waits_for_the_connection_and_does_each_step_once() {
     let (mut hub, id) = Hub::with_agent();
     let lost = hub.give(Input::LinkLost { why: "x".into() });
     assert_eq!(n_of(&lost, |it| matches!(it, Effect::Link { .. })), 1);
-    let (ticket, out) = hub.ask(Ask::Cleanup(cleanup_of(&id)));
+    let (request_id, out) = hub.ask(Request::Cleanup(cleanup_of(&id)));
     assert_eq!(closes(&out), 0, "{out:?}");
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[]);
@@ -36,7 +36,7 @@ fn a_cleanup_waits_for_the_connection_and_does_each_step_once() {
     assert_eq!(removes(&out), 0, "{out:?}");
     let done = CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() };
     let out = hub.give(Input::CleanupOver { worker: id, outcome: Ok(done) });
-    assert!(matches!(answer_to(&out, ticket), Some(Answer::CleanedUp { .. })), "{out:?}");
+    assert!(matches!(answer_to(&out, request_id), Some(Answer::CleanedUp { .. })), "{out:?}");
 }
 
 #[test]
@@ -47,18 +47,18 @@ fn a_cleanup_that_a_former_hub_began_is_gone_on_with_once() {
     found.cleanups = vec![cleanup_of(&id)];
     let (mut hub, out) = Hub::with(found);
     assert_eq!(removes(&out), 1, "{out:?}");
-    let out = hub.ask(Ask::Cleanup(cleanup_of(&id))).1;
+    let out = hub.ask(Request::Cleanup(cleanup_of(&id))).1;
     assert_eq!(removes(&out), 0, "{out:?}");
 }
 
 #[test]
 fn a_window_that_could_not_be_closed_is_closed_on_the_next_connection() {
     let (mut hub, id) = Hub::with_agent();
-    let (ticket, out) = hub.ask(Ask::Cleanup(cleanup_of(&id)));
+    let (request_id, out) = hub.ask(Request::Cleanup(cleanup_of(&id)));
     assert_eq!(closes(&out), 1, "{out:?}");
     hub.give(Input::LinkLost { why: "x".into() });
     let out = hub.give(Input::WindowClosed { worker: id.clone(), done: Err("closed".into()) });
-    assert_eq!(refusal_to(&out, ticket), None, "{out:?}");
+    assert_eq!(refusal_to(&out, request_id), None, "{out:?}");
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[]);
     assert_eq!(closes(&hub.give(listed(vec![row]))), 1);
@@ -68,11 +68,11 @@ fn a_window_that_could_not_be_closed_is_closed_on_the_next_connection() {
 fn who_waits_for_a_cleanup_is_told_when_tmux_cannot_be_reached() {
     let (mut hub, id) = Hub::with_agent();
     hub.give(Input::LinkLost { why: "x".into() });
-    let (ticket, mut out) = hub.ask(Ask::Cleanup(cleanup_of(&id)));
+    let (request_id, mut out) = hub.ask(Request::Cleanup(cleanup_of(&id)));
     for _ in 0..6 {
         out.extend(hub.give(Input::LinkFailed { error: "no answer".into(), no_server: false }));
     }
-    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux), "{out:?}");
+    assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::Tmux), "{out:?}");
     assert!(hub.state.slots[&id].has_window());
 }
 
@@ -112,34 +112,36 @@ fn workers_of_a_server_whose_socket_was_removed_are_not_lost() {
 }
 
 /// A `create` whose window was asked for.
-pub(super) fn creating(hub: &mut Hub) -> (Ticket, WorkerId) {
-    let own = Prepare { placement: Placement::Session, ..prepare() };
-    let (ticket, _) = hub.ask(Ask::Prepare(own));
+pub(super) fn creating(hub: &mut Hub) -> (RequestId, WorkerId) {
+    let own = Reserve { placement: Placement::Session, ..reserve() };
+    let (request_id, _) = hub.ask(Request::Reserve(own));
     let out = hub.give(Input::Linked(linked()));
-    let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    let Some(Answer::Reserved(reservation)) = answer_to(&out, request_id) else {
+        panic!("{out:?}")
+    };
     hub.give(listed(Vec::new()));
-    let (ticket, _) = hub.ask(Ask::Create(Box::new(new_worker(&prepared.id))));
-    (ticket, prepared.id)
+    let (request_id, _) = hub.ask(Request::Create(Box::new(new_worker(&reservation.id))));
+    (request_id, reservation.id)
 }
 
 #[test]
 fn a_window_of_which_there_is_no_word_is_looked_for() {
     for is_there in [true, false] {
         let mut hub = Hub::new();
-        let (ticket, id) = creating(&mut hub);
+        let (request_id, id) = creating(&mut hub);
         let made = Err(NotMade::Unknown("no answer".into()));
         let out = hub.give(Input::WindowMade { worker: id.clone(), made });
-        assert_eq!(refusal_to(&out, ticket), None, "{out:?}");
+        assert_eq!(refusal_to(&out, request_id), None, "{out:?}");
         assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
         let tag = id.to_string();
         let sessions = vec![(SESSION, tag.clone())];
         let row = PaneSeen { pane: PANE, window: WINDOW, tag, dead: false, sessions };
         let out = hub.give(listed(is_there.then_some(row).into_iter().collect()));
         if is_there {
-            assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+            assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
             assert_eq!(hub.state.slots[&id].worker.place.pane, PANE);
         } else {
-            assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux), "{out:?}");
+            assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::Tmux), "{out:?}");
         }
     }
 }
@@ -147,25 +149,25 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
 #[test]
 fn a_window_made_on_a_connection_that_is_lost_is_a_worker() {
     let mut hub = Hub::new();
-    let (ticket, id) = creating(&mut hub);
+    let (request_id, id) = creating(&mut hub);
     hub.give(Input::LinkLost { why: "x".into() });
     let made = Made { server: linked().server, pane: PANE, window: WINDOW, session: None };
     let out = hub.give(Input::WindowMade { worker: id, made: Ok(made) });
-    assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+    assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
 }
 
 #[test]
 fn a_session_that_is_found_too_late_takes_nothing_from_the_next_one() {
     let mut hub = Hub::new();
-    hub.ask(Ask::Prepare(prepare()));
-    let first = Ticket { client: 1, request: 1 };
+    hub.ask(Request::Reserve(reserve()));
+    let first = RequestId { client: 1, number: 1 };
     hub.give(Input::Linked(linked()));
     hub.give(Input::ClientGone { client: 1 });
-    let second = Ticket { client: 2, request: 1 };
-    hub.give(Input::Asked { ticket: second, ask: Ask::Prepare(prepare()) });
-    let out = hub.give(Input::SessionFound { ticket: first, found: Ok(None) });
+    let second = RequestId { client: 2, number: 1 };
+    hub.give(Input::Requested { request_id: second, request: Request::Reserve(reserve()) });
+    let out = hub.give(Input::SessionFound { request_id: first, found: Ok(None) });
     assert_eq!(refusal_to(&out, first), None);
     let found = Ok(Some((SESSION, "work".to_owned())));
-    let out = hub.give(Input::SessionFound { ticket: second, found });
-    assert!(matches!(answer_to(&out, second), Some(Answer::Prepared(_))), "{out:?}");
+    let out = hub.give(Input::SessionFound { request_id: second, found });
+    assert!(matches!(answer_to(&out, second), Some(Answer::Reserved(_))), "{out:?}");
 }

@@ -30,8 +30,8 @@ fn windows_of_nobody_are_reported_and_left_alone() {
     let mine = hub.seen(&id, &[(SESSION, "work")]);
     let out = hub.give(listed(vec![mine, stranger]));
     assert!(!out.iter().any(|it| matches!(it, Effect::CloseWindow { .. })));
-    let (ticket, out) = hub.ask(Ask::Status);
-    let Some(Answer::Status(status)) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    let (request_id, out) = hub.ask(Request::Status);
+    let Some(Answer::Status(status)) = answer_to(&out, request_id) else { panic!("{out:?}") };
     assert_eq!(status.orphans, ["old-worker"]);
 }
 
@@ -47,12 +47,12 @@ fn a_list_that_failed_is_asked_for_again() {
 #[test]
 fn a_list_that_is_older_than_a_window_does_not_lose_it() {
     let mut hub = Hub::new();
-    let (ticket, id) = creating(&mut hub);
+    let (request_id, id) = creating(&mut hub);
     let asked = hub.now();
     let session = Some((SESSION, id.to_string()));
     let made = Made { server: linked().server, pane: PANE, window: WINDOW, session };
     let out = hub.give(Input::WindowMade { worker: id.clone(), made: Ok(made) });
-    assert!(matches!(answer_to(&out, ticket), Some(Answer::Created { .. })), "{out:?}");
+    assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
     let out = hub.give(listed_at(asked, Vec::new()));
     assert!(hub.state.slots[&id].worker.is_live());
     assert!(matches!(out.as_slice(), [.., Effect::ListPanes { .. }]), "{out:?}");

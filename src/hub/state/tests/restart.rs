@@ -90,12 +90,14 @@ fn a_hub_that_knows_nobody_looks_for_windows_of_ours() {
     let row = hub.seen(&id, &[(SESSION, "work")]);
     let (mut hub, _) = Hub::with(Remembered::default());
     // Who asks before it has looked is answered after.
-    let (ticket, out) = hub.ask(Ask::List { ended: true });
+    let (request_id, out) = hub.ask(Request::List { ended: true });
     assert_eq!(out, []);
-    assert!(answer_to(&hub.give(Input::Linked(linked())), ticket).is_none());
+    assert!(answer_to(&hub.give(Input::Linked(linked())), request_id).is_none());
     let out = hub.give(listed(vec![row]));
     assert!(!out.contains(&Effect::Unlink), "{out:?}");
-    let Some(Answer::Workers { orphans, .. }) = answer_to(&out, ticket) else { panic!("{out:?}") };
+    let Some(Answer::Workers { orphans, .. }) = answer_to(&out, request_id) else {
+        panic!("{out:?}")
+    };
     assert_eq!(orphans, [id.as_str()]);
     let out = hub.give(listed(Vec::new()));
     assert!(out.contains(&Effect::Unlink), "{out:?}");
@@ -105,45 +107,45 @@ fn a_hub_that_knows_nobody_looks_for_windows_of_ours() {
 fn who_asks_while_a_hub_looks_is_answered_also_when_there_is_nothing() {
     for input in [nothing_there(), Input::LinkLost { why: "x".into() }] {
         let (mut hub, _) = Hub::with(Remembered::default());
-        let (ticket, _) = hub.ask(Ask::List { ended: true });
+        let (request_id, _) = hub.ask(Request::List { ended: true });
         if matches!(input, Input::LinkLost { .. }) {
             hub.give(Input::Linked(linked()));
         }
         let mut out = hub.give(input);
-        if answer_to(&out, ticket).is_none() {
+        if answer_to(&out, request_id).is_none() {
             out = hub.give(nothing_there());
         }
-        assert!(matches!(answer_to(&out, ticket), Some(Answer::Workers { .. })), "{out:?}");
+        assert!(matches!(answer_to(&out, request_id), Some(Answer::Workers { .. })), "{out:?}");
     }
 }
 
 #[test]
 fn who_comes_while_a_hub_looks_is_not_refused_for_what_it_does_not_find() {
     let (mut hub, _) = Hub::with(Remembered::default());
-    let (ticket, out) = hub.ask(Ask::Prepare(prepare()));
+    let (request_id, out) = hub.ask(Request::Reserve(reserve()));
     assert_eq!(out, []);
     let out = hub.give(nothing_there());
     let (missing, after) = (Missing::StartServer, Duration::ZERO);
     assert_eq!(out, [Effect::Link { missing, after, known: None }]);
     let out = hub.give(Input::Linked(linked()));
-    let caller = prepare().caller;
-    assert!(out.contains(&Effect::FindSession { ticket, caller }), "{out:?}");
+    let caller = reserve().caller;
+    assert!(out.contains(&Effect::FindSession { request_id, caller }), "{out:?}");
 }
 
 #[test]
 fn who_comes_while_a_lost_server_is_looked_for_has_one_started() {
     let (hub, id) = Hub::with_agent();
     let (mut hub, _) = Hub::with(remembered(&hub, &id));
-    let own = Prepare { branch: "other".into(), source_key: None, ..prepare() };
-    let (ticket, _) = hub.ask(Ask::Prepare(own));
+    let own = Reserve { branch: "other".into(), source_key: None, ..reserve() };
+    let (request_id, _) = hub.ask(Request::Reserve(own));
     let out = hub.give(nothing_there());
     assert_eq!(hub.word(&id).to_string(), "lost: tmux server gone");
     let (missing, after) = (Missing::StartServer, Duration::ZERO);
     assert!(out.contains(&Effect::Link { missing, after, known: None }), "{out:?}");
-    assert_eq!(refusal_to(&out, ticket), None);
+    assert_eq!(refusal_to(&out, request_id), None);
     // Who could not be served by that either is told.
     let out = hub.give(nothing_there());
-    assert_eq!(refusal_to(&out, ticket), Some(RefusalKind::Tmux));
+    assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::Tmux));
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn a_look_that_fails_is_repeated_and_given_up() {
     let is_look = |it: &Effect| matches!(it, Effect::Link { missing: Missing::Leave, after, .. } if !after.is_zero());
     let n_looks = (0..20).take_while(|_| hub.give(failed()).iter().any(is_look)).count();
     assert_eq!(n_looks, 5);
-    let (_, out) = hub.ask(Ask::Prepare(prepare()));
+    let (_, out) = hub.ask(Request::Reserve(reserve()));
     assert!(out.iter().any(|it| matches!(it, Effect::Link { .. })), "{out:?}");
 }
 
@@ -164,8 +166,10 @@ fn the_id_of_a_window_that_nobody_knows_is_not_given_away() {
     let (mut hub, _) = Hub::with(Remembered::default());
     hub.give(Input::Linked(linked()));
     hub.give(listed(vec![row]));
-    let own = Prepare { placement: Placement::Session, ..prepare() };
-    let (ticket, out) = hub.ask(Ask::Prepare(own));
-    let Some(Answer::Prepared(prepared)) = answer_to(&out, ticket) else { panic!("{out:?}") };
-    assert_eq!(prepared.id.as_str(), "blog-github-issue-456-2");
+    let own = Reserve { placement: Placement::Session, ..reserve() };
+    let (request_id, out) = hub.ask(Request::Reserve(own));
+    let Some(Answer::Reserved(reservation)) = answer_to(&out, request_id) else {
+        panic!("{out:?}")
+    };
+    assert_eq!(reservation.id.as_str(), "blog-github-issue-456-2");
 }

@@ -1,114 +1,120 @@
 //! What clients ask: looking up, going there, sending. Creation and cleanup have files of their own.
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Effect, Input, Link, PromotedTo, Record, State, Ticket, slot::Slot};
+use super::{Effect, Input, Link, PromotedTo, Record, RequestId, State, slot::Slot};
 use crate::model::{
-    Answer, Ask, Delivery, DeliveryId, DeliveryMode, Happened, HubStatus, NewDelivery, Now,
-    Placement, Refusal, RefusalKind, Worker, WorkerId,
+    Answer, Delivery, DeliveryId, DeliveryMode, Happened, HubStatus, NewDelivery, Now, Placement,
+    Refusal, RefusalKind, Request, Worker, WorkerId,
 };
 
 /// Longest text that is typed into an agent, in bytes.
 const MAX_TEXT: usize = 1 << 20;
 
 impl State {
-    pub(super) fn asked(&mut self, now: Now, ticket: Ticket, ask: Ask, out: &mut Vec<Effect>) {
-        match ask {
-            Ask::Prepare(prepare) => self.prepare(ticket, prepare, out),
-            Ask::Create(new) => self.create(now, ticket, new, out),
-            Ask::Abandon { id } => self.abandon(ticket, &id, out),
-            Ask::Exists { id } => self.exists(ticket, id, out),
+    pub(super) fn asked(
+        &mut self,
+        now: Now,
+        request_id: RequestId,
+        request: Request,
+        out: &mut Vec<Effect>,
+    ) {
+        match request {
+            Request::Reserve(reserve) => self.reserve(request_id, reserve, out),
+            Request::Create(new) => self.create(now, request_id, new, out),
+            Request::Release { id } => self.release(request_id, &id, out),
+            Request::Recover { id } => self.recover(request_id, id, out),
             // What it looks for may be all there is to tell.
-            Ask::List { .. } if self.is_looking() => self.pending.push((ticket, ask)),
-            Ask::List { .. } => {
+            Request::List { .. } if self.is_looking() => self.pending.push((request_id, request)),
+            Request::List { .. } => {
                 let (workers, deliveries) = self.snapshot(&BTreeSet::new());
                 let orphans = self.orphans.keys().cloned().collect();
-                answer(out, ticket, Answer::Workers { workers, deliveries, orphans });
+                answer(out, request_id, Answer::Workers { workers, deliveries, orphans });
             }
-            Ask::Show { id } => self.show(ticket, &id, out),
-            Ask::Explain { id } => self.explain(now, ticket, &id, out),
-            Ask::Locate { id } => self.locate(ticket, &id, out),
-            Ask::Promote { id } => self.promote(now, ticket, &id, out),
-            Ask::Cleanup(cleanup) => self.cleanup(now, ticket, cleanup, out),
-            Ask::Send(new) => self.send(now, ticket, new, out),
-            Ask::Cancel { delivery } => self.cancel(now, ticket, delivery, out),
-            Ask::Subscribe { workers } => self.subscribe(ticket, workers, out),
-            Ask::Hook(report) => {
+            Request::Show { id } => self.show(request_id, &id, out),
+            Request::Explain { id } => self.explain(now, request_id, &id, out),
+            Request::Locate { id } => self.locate(request_id, &id, out),
+            Request::Promote { id } => self.promote(now, request_id, &id, out),
+            Request::Cleanup(cleanup) => self.cleanup(now, request_id, cleanup, out),
+            Request::Send(new) => self.send(now, request_id, new, out),
+            Request::Cancel { delivery } => self.cancel(now, request_id, delivery, out),
+            Request::Subscribe { workers } => self.subscribe(request_id, workers, out),
+            Request::Hook(report) => {
                 self.hook(now, &report, out);
-                answer(out, ticket, Answer::Done);
+                answer(out, request_id, Answer::Done);
             }
-            Ask::Status => self.status(ticket, out),
-            Ask::Stop { reason } => {
+            Request::Status => self.status(request_id, out),
+            Request::Stop { reason } => {
                 self.log(
                     now,
                     out,
                     None,
                     Happened::Hub { what: format!("asked to stop: {reason}") },
                 );
-                answer(out, ticket, Answer::Done);
+                answer(out, request_id, Answer::Done);
                 out.push(Effect::Leave { why: reason });
             }
             // Answered from the store by the loop, before they get here.
-            Ask::Receipts { .. } | Ask::Events { .. } => {
+            Request::Receipts { .. } | Request::Events { .. } => {
                 let text = "this is answered elsewhere";
-                refuse(out, ticket, Refusal::new(RefusalKind::BadRequest, text));
+                refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, text));
             }
         }
     }
 
     pub(super) fn client_gone(&mut self, client: u64) {
         self.clients = self.clients.saturating_sub(1);
-        self.pending.retain(|(ticket, _)| ticket.client != client);
-        self.finding.retain(|ticket, _| ticket.client != client);
+        self.pending.retain(|(request_id, _)| request_id.client != client);
+        self.finding.retain(|request_id, _| request_id.client != client);
         // A worker whose window is being made exists as soon as it is made.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
     }
 
-    fn show(&mut self, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id) else { return not_found(out, ticket, id) };
+    fn show(&mut self, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
+        let Some(slot) = self.slots.get(id) else { return not_found(out, request_id, id) };
         let shown = Answer::Shown {
             worker: Box::new(slot.worker.clone()),
             screen: slot.last_sample().cloned(),
             deliveries: slot.deliveries().into_iter().map(Delivery::shortened).collect(),
         };
-        answer(out, ticket, shown);
+        answer(out, request_id, shown);
     }
 
-    fn explain(&mut self, now: Now, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id) else { return not_found(out, ticket, id) };
-        answer(out, ticket, Answer::Explained(Box::new(slot.explain(now))));
+    fn explain(&mut self, now: Now, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
+        let Some(slot) = self.slots.get(id) else { return not_found(out, request_id, id) };
+        answer(out, request_id, Answer::Explained(Box::new(slot.explain(now))));
     }
 
-    fn locate(&mut self, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id) else { return not_found(out, ticket, id) };
+    fn locate(&mut self, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
+        let Some(slot) = self.slots.get(id) else { return not_found(out, request_id, id) };
         let (Link::Up(linked), true) = (&self.link, slot.has_window()) else {
             let refusal =
                 Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
             let hint = format!("its worktree is `{}`", slot.worker.worktree.display());
-            return refuse(out, ticket, refusal.hint(hint));
+            return refuse(out, request_id, refusal.hint(hint));
         };
         let place = &slot.worker.place;
         let (session, fleet) = match place.session {
             Some(session) => (session.to_string(), false),
             None => (format!("={}", linked.fleet), true),
         };
-        answer(out, ticket, Answer::Located { session, window: place.window, fleet });
+        answer(out, request_id, Answer::Located { session, window: place.window, fleet });
     }
 
-    fn promote(&mut self, now: Now, ticket: Ticket, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id) else { return not_found(out, ticket, id) };
+    fn promote(&mut self, now: Now, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
+        let Some(slot) = self.slots.get(id) else { return not_found(out, request_id, id) };
         let worker = &slot.worker;
         if !slot.has_window() || !matches!(self.link, Link::Up(_)) {
             let refusal =
                 Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
-            return refuse(out, ticket, refusal);
+            return refuse(out, request_id, refusal);
         }
         if worker.placement == Placement::Session {
             let session = worker.place.session_name.clone().unwrap_or_default();
             let message = format!("`{id}` has a session of its own already, `{session}`");
-            return refuse(out, ticket, Refusal::new(RefusalKind::Exists, message));
+            return refuse(out, request_id, Refusal::new(RefusalKind::Exists, message));
         }
         out.push(Effect::Promote {
-            ticket,
+            request_id,
             worker: id.clone(),
             window: worker.place.window,
             name: id.to_string(),
@@ -120,31 +126,31 @@ impl State {
     pub(super) fn promoted(
         &mut self,
         now: Now,
-        ticket: Ticket,
+        request_id: RequestId,
         id: &WorkerId,
         done: Result<PromotedTo, String>,
         out: &mut Vec<Effect>,
     ) {
         let to = match done {
             Ok(to) => to,
-            Err(error) => return refuse(out, ticket, Refusal::new(RefusalKind::Tmux, error)),
+            Err(error) => return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, error)),
         };
         if let Some(slot) = self.slots.get_mut(id) {
             slot.placed(Placement::Session, Some((to.session, to.name.clone())));
         }
         self.flush_slots(now, out);
         let ended_sessions = to.ended_sessions;
-        answer(out, ticket, Answer::Promoted { session: to.name, ended_sessions });
+        answer(out, request_id, Answer::Promoted { session: to.name, ended_sessions });
     }
 
-    fn send(&mut self, now: Now, ticket: Ticket, new: NewDelivery, out: &mut Vec<Effect>) {
+    fn send(&mut self, now: Now, request_id: RequestId, new: NewDelivery, out: &mut Vec<Effect>) {
         if !self.slots.contains_key(&new.worker) {
-            return not_found(out, ticket, &new.worker);
+            return not_found(out, request_id, &new.worker);
         }
         if new.text.len() > MAX_TEXT {
             let message = format!("a text of {} bytes is too long to be typed", new.text.len());
             let hint = "without `--paste` it goes by a file in the worktree";
-            return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         let mut delivery = self.new_delivery(now, &new.worker, new.text, DeliveryMode::Ready);
         delivery.file = new.file;
@@ -154,29 +160,29 @@ impl State {
         let Some(slot) = self.slots.get_mut(&new.worker) else { return };
         if !slot.worker.is_live() {
             let message = format!("the agent of `{}` is gone", new.worker);
-            return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message));
+            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
         }
         if delivery.interrupt && !slot.can_interrupt() {
             let message = format!("no key is known that interrupts `{}`", slot.worker.agent.name);
             let hint = "set `interrupt` under `[keys]` in its profile; without `--now` the text \
                         waits for the end of the turn";
-            return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         if slot.is_full() {
             let n_open = slot.open_deliveries();
             let message = format!("{n_open} texts wait for `{}` already", new.worker);
             let hint =
                 "`wtmag receipts` shows what holds them, `wtmag send --cancel N` takes one back";
-            return refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         slot.queue(now, delivery.clone());
         let delivery = delivery.shortened();
         self.log(now, out, Some(&new.worker), Happened::Command { verb: "send".into() });
         self.flush_slots(now, out);
-        answer(out, ticket, Answer::Queued { delivery, seq });
+        answer(out, request_id, Answer::Queued { delivery, seq });
     }
 
-    fn cancel(&mut self, now: Now, ticket: Ticket, id: DeliveryId, out: &mut Vec<Effect>) {
+    fn cancel(&mut self, now: Now, request_id: RequestId, id: DeliveryId, out: &mut Vec<Effect>) {
         let slots = self.slots.values_mut();
         let mut found =
             slots.filter_map(|slot| Some((slot.worker.id.clone(), slot.cancel(now, id)?)));
@@ -188,24 +194,24 @@ impl State {
         match found {
             None => {
                 let message = format!("there is no open delivery {id}");
-                refuse(out, ticket, Refusal::new(RefusalKind::NotFound, message));
+                refuse(out, request_id, Refusal::new(RefusalKind::NotFound, message));
             }
             Some((_, false)) => {
                 let message = format!("delivery {id} is on its way already");
-                refuse(out, ticket, Refusal::new(RefusalKind::NotNow, message));
+                refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
             }
-            Some((_, true)) => answer(out, ticket, Answer::Done),
+            Some((_, true)) => answer(out, request_id, Answer::Done),
         }
     }
 
-    fn subscribe(&mut self, ticket: Ticket, workers: Vec<WorkerId>, out: &mut Vec<Effect>) {
+    fn subscribe(&mut self, request_id: RequestId, workers: Vec<WorkerId>, out: &mut Vec<Effect>) {
         let wanted: BTreeSet<_> = workers.into_iter().collect();
         if let Some(id) = wanted.iter().find(|id| !self.slots.contains_key(id)) {
-            return not_found(out, ticket, id);
+            return not_found(out, request_id, id);
         }
         let (workers, deliveries) = self.snapshot(&wanted);
-        answer(out, ticket, Answer::Subscribed { workers, deliveries, seq: self.seq });
-        out.push(Effect::Subscribe(ticket, wanted));
+        answer(out, request_id, Answer::Subscribed { workers, deliveries, seq: self.seq });
+        out.push(Effect::Subscribe(request_id, wanted));
     }
 
     fn snapshot(&self, wanted: &BTreeSet<WorkerId>) -> (Vec<Worker>, Vec<Delivery>) {
@@ -217,7 +223,7 @@ impl State {
         (workers, newest.map(Delivery::shortened).collect())
     }
 
-    fn status(&self, ticket: Ticket, out: &mut Vec<Effect>) {
+    fn status(&self, request_id: RequestId, out: &mut Vec<Effect>) {
         let (tmux, fleet) = match &self.link {
             Link::Up(it) => (Some((it.version.clone(), it.server.pid)), Some(it.fleet.clone())),
             Link::Down | Link::Connecting(_) | Link::Retrying { .. } => (None, None),
@@ -239,7 +245,7 @@ impl State {
             orphans: self.orphans.keys().cloned().collect(),
             problems,
         };
-        answer(out, ticket, Answer::Status(Box::new(status)));
+        answer(out, request_id, Answer::Status(Box::new(status)));
     }
 
     /// Starts to connect, unless that is under way.
@@ -253,24 +259,24 @@ impl State {
 
     /// Handles again what waited for the connection.
     pub(super) fn ask_pending(&mut self, now: Now, out: &mut Vec<Effect>) {
-        for (ticket, ask) in std::mem::take(&mut self.pending) {
-            out.extend(self.handle(now, Input::Asked { ticket, ask }));
+        for (request_id, request) in std::mem::take(&mut self.pending) {
+            out.extend(self.handle(now, Input::Requested { request_id, request }));
         }
     }
 }
 
-pub(super) fn answer(out: &mut Vec<Effect>, ticket: Ticket, answer: Answer) {
-    out.push(Effect::Answer(ticket, Ok(Box::new(answer))));
+pub(super) fn answer(out: &mut Vec<Effect>, request_id: RequestId, answer: Answer) {
+    out.push(Effect::Answer(request_id, Ok(Box::new(answer))));
 }
 
-pub(super) fn refuse(out: &mut Vec<Effect>, ticket: Ticket, refusal: Refusal) {
-    out.push(Effect::Answer(ticket, Err(refusal)));
+pub(super) fn refuse(out: &mut Vec<Effect>, request_id: RequestId, refusal: Refusal) {
+    out.push(Effect::Answer(request_id, Err(refusal)));
 }
 
-pub(super) fn not_found(out: &mut Vec<Effect>, ticket: Ticket, id: &WorkerId) {
+pub(super) fn not_found(out: &mut Vec<Effect>, request_id: RequestId, id: &WorkerId) {
     let message = format!("there is no worker `{id}`");
     let refusal = Refusal::new(RefusalKind::NotFound, message).hint("`wtmag list --all` shows all");
-    refuse(out, ticket, refusal);
+    refuse(out, request_id, refusal);
 }
 
 /// A record that goes with an answer.

@@ -11,17 +11,21 @@ use super::{
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "verb")]
-pub enum Ask {
+pub enum Request {
     /// Reserve an id and a place before anything is made. Released when the connection closes.
-    Prepare(Prepare),
+    #[serde(rename = "prepare")]
+    Reserve(Reserve),
     /// Make the window and start the agent of a reserved worker.
     Create(Box<NewWorker>),
     /// Give a reservation back, unless its worker exists by now.
-    Abandon {
+    #[serde(rename = "abandon")]
+    Release {
         id: WorkerId,
     },
-    /// Whether a worker of this id exists. If a hub died while it made one, its window is closed.
-    Exists {
+    /// After a `create` whose hub died: whether the worker exists. The window of one that was not
+    /// recorded is closed.
+    #[serde(rename = "exists")]
+    Recover {
         id: WorkerId,
     },
     List {
@@ -67,7 +71,7 @@ pub enum Ask {
 
 /// A place wanted for a new worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prepare {
+pub struct Reserve {
     pub project: String,
     /// Common git dir, canonical: what two workers of one repository share.
     pub repo: PathBuf,
@@ -100,7 +104,7 @@ pub struct NewWorker {
     pub agent: Agent,
     pub pr: Option<String>,
     pub parent: Option<WorkerId>,
-    /// The caller's values of the names in [`Prepared::env_names`].
+    /// The caller's values of the names in [`Reservation::env_names`].
     pub env: Vec<(String, String)>,
     /// Variables that the launch itself needs; they win over everything else.
     pub launch_env: Vec<(String, String)>,
@@ -165,17 +169,20 @@ pub enum Hook {
 #[serde(rename_all = "kebab-case", tag = "answer")]
 pub enum Answer {
     Done,
-    Prepared(Prepared),
+    #[serde(rename = "prepared")]
+    Reserved(Reservation),
     /// `seq` is the number of the last event before the worker's own.
     Created {
         worker: Box<Worker>,
         delivery: DeliveryId,
         seq: u64,
     },
-    Abandoned {
+    #[serde(rename = "abandoned")]
+    Released {
         existed: bool,
     },
-    Exists {
+    #[serde(rename = "exists")]
+    Recovered {
         exists: bool,
     },
     Workers {
@@ -245,7 +252,7 @@ pub struct Heard {
 
 /// A reserved id, and what `create` has to bring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prepared {
+pub struct Reservation {
     pub id: WorkerId,
     /// Names in tmux's `update-environment`: the caller's values go to the worker.
     pub env_names: Vec<String>,
