@@ -80,7 +80,7 @@ impl Error {
 
 /// Which hub is meant, and how to start it.
 #[derive(Clone, Debug)]
-pub struct Whereabouts {
+pub struct HubLocation {
     pub tmux_socket: PathBuf,
     pub state: StateDir,
     /// Directory for short-lived sockets, ours alone.
@@ -89,7 +89,7 @@ pub struct Whereabouts {
     pub uid: u32,
 }
 
-impl Whereabouts {
+impl HubLocation {
     /// The hub of the tmux server that `-S`, `-L` or the environment mean.
     pub fn find(env: &Env, path: Option<&Path>, name: Option<&OsString>) -> Result<Self, Error> {
         let tmux_socket = env.tmux_socket(path, name.map(OsString::as_os_str))?;
@@ -116,7 +116,7 @@ impl Whereabouts {
 /// A connection to a hub.
 #[derive(Debug)]
 pub struct Hub {
-    at: Whereabouts,
+    at: HubLocation,
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
     pub hello: Hello,
@@ -126,7 +126,7 @@ pub struct Hub {
 
 impl Hub {
     /// Connects to the running hub, whatever its version; `NotRunning` when there is none.
-    pub async fn connect(at: &Whereabouts) -> Result<Self, Error> {
+    pub async fn connect(at: &HubLocation) -> Result<Self, Error> {
         let Some(file) = at.hub_file()? else { return Err(Error::NotRunning) };
         let stream = match UnixStream::connect(&file.socket).await {
             Ok(stream) => stream,
@@ -139,7 +139,7 @@ impl Hub {
 
     /// Connects to a hub that can be worked with: starts one when none runs, replaces an older one.
     /// One that dies on the way is started again.
-    pub async fn connect_or_start(at: &Whereabouts) -> Result<Self, Error> {
+    pub async fn connect_or_start(at: &HubLocation) -> Result<Self, Error> {
         const TRIES: usize = 3;
         for _ in 1..TRIES {
             match Self::try_to_reach(at).await {
@@ -150,7 +150,7 @@ impl Hub {
         Self::try_to_reach(at).await
     }
 
-    async fn try_to_reach(at: &Whereabouts) -> Result<Self, Error> {
+    async fn try_to_reach(at: &HubLocation) -> Result<Self, Error> {
         match Self::connect(at).await {
             Ok(hub) if hub.is_older() => {}
             Ok(hub) => return Ok(hub),
@@ -235,7 +235,7 @@ impl Hub {
         Ok(self.last_id)
     }
 
-    async fn greet(at: &Whereabouts, stream: UnixStream) -> Result<Self, Error> {
+    async fn greet(at: &HubLocation, stream: UnixStream) -> Result<Self, Error> {
         let (read, mut writer) = stream.into_split();
         let mut reader = BufReader::new(read);
         writer.write_all(&wire::encode(&Hello::new(std::process::id()))?).await?;
@@ -280,7 +280,7 @@ impl Hub {
 }
 
 /// Waits for the right to start a hub, which the kernel gives back if its holder dies.
-async fn start_turn(at: &Whereabouts) -> Result<File, Error> {
+async fn start_turn(at: &HubLocation) -> Result<File, Error> {
     let path = at.state.root().join("start.lock");
     let turn = tokio::task::spawn_blocking(move || {
         let file = File::options().create(true).append(true).open(&path)?;
@@ -294,7 +294,7 @@ async fn start_turn(at: &Whereabouts) -> Result<File, Error> {
 }
 
 /// Starts a hub and waits for its word that it is ready, or why it is not.
-async fn start(at: &Whereabouts) -> Result<(), Error> {
+async fn start(at: &HubLocation) -> Result<(), Error> {
     let word = at.runtime.join(format!("start-{}.sock", std::process::id()));
     drop(std::fs::remove_file(&word));
     let listener = UnixListener::bind(&word)?;
@@ -323,7 +323,7 @@ async fn start(at: &Whereabouts) -> Result<(), Error> {
 
 /// By the tmux server when there is one, so that the hub has its environment, scope and life;
 /// directly otherwise.
-async fn launch(at: &Whereabouts, word: &Path) -> Result<(), Error> {
+async fn launch(at: &HubLocation, word: &Path) -> Result<(), Error> {
     let failed = |error: proc::Error| Error::Start { why: error.to_string() };
     let args: [OsString; 8] = [
         "hub".into(),

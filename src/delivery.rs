@@ -6,7 +6,7 @@
 //! pressed only on a box that holds our text alone; what is about to be done is recorded first.
 use std::time::{Duration, Instant};
 
-use crate::model::{Delivery, DeliveryMode, Hold, Now, Step, StepAt, Turn};
+use crate::model::{AgentState, Delivery, DeliveryMode, Hold, Now, Step, StepAt};
 
 /// Codex takes an Enter within 120 ms of a paste for a line break.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -48,9 +48,9 @@ pub enum Content {
 #[derive(Clone, Copy, Debug)]
 pub struct Look<'a> {
     /// The turn as confirmed over time.
-    pub settled: &'a Turn,
+    pub settled: &'a AgentState,
     /// The turn as this look alone shows it.
-    pub seen: &'a Turn,
+    pub seen: &'a AgentState,
     pub content: Content,
     /// How often our text stands on the screen outside the box.
     pub n_shown: usize,
@@ -258,7 +258,8 @@ impl Machine {
     /// Nothing sent yet: go when the agent listens, its box is empty and nothing is in the way.
     fn wait(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
         // A dialog would take the key for an answer, and a turn that just ended needs none.
-        let runs = look.settled.is_busy() && (look.seen.is_busy() || *look.seen == Turn::Unknown);
+        let runs =
+            look.settled.is_busy() && (look.seen.is_busy() || *look.seen == AgentState::Unknown);
         if self.delivery.interrupt && runs && look.obstacle.is_none() {
             self.phase = Phase::Interrupting { since: None };
             let mut todo = self.hold(Some(Hold::Turn(look.settled.clone())));
@@ -268,7 +269,7 @@ impl Machine {
         if let Some(hold) = Self::reason_to_hold(look) {
             return self.hold(Some(hold));
         }
-        self.was_idle = matches!(look.seen, Turn::Idle | Turn::Failed);
+        self.was_idle = matches!(look.seen, AgentState::Idle | AgentState::Failed);
         self.delivery.shown_before = Some(look.n_shown);
         self.hold_silently(None);
         self.step(now, Step::Ready);
@@ -288,7 +289,7 @@ impl Machine {
             (false, false) if !settled.listens() => Some(settled.clone()),
             (false, _) if !seen.listens() => Some(seen.clone()),
             // It is gone, and what came after it has not stood long enough.
-            (false, true) => Some(Turn::Unknown),
+            (false, true) => Some(AgentState::Unknown),
             (false, false) => None,
         };
         if let Some(turn) = reason {
@@ -296,7 +297,7 @@ impl Machine {
         }
         match look.content {
             Content::Empty | Content::Unseen => None,
-            Content::Ours | Content::Other => Some(Hold::Turn(Turn::Draft)),
+            Content::Ours | Content::Other => Some(Hold::Turn(AgentState::Draft)),
         }
     }
 
@@ -408,8 +409,8 @@ impl Machine {
         !matches!(self.phase, Phase::Waiting | Phase::Interrupting { .. })
     }
 
-    fn is_dialog(turn: &Turn) -> bool {
-        matches!(turn, Turn::Blocked(_) | Turn::Waiting(_))
+    fn is_dialog(turn: &AgentState) -> bool {
+        matches!(turn, AgentState::Blocked(_) | AgentState::Waiting(_))
     }
 
     fn hold(&mut self, hold: Option<Hold>) -> Vec<Do> {

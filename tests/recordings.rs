@@ -13,7 +13,7 @@ use std::{
 use wtmag::{
     agents::{Profile, replay::replay},
     hub::screens,
-    model::{Fact, Happened, Turn, Word, Worker},
+    model::{AgentState, DisplayState, Fact, Happened, Worker},
 };
 
 use crate::support::{
@@ -149,8 +149,8 @@ fn look_back(sandbox: &Sandbox, crew: &mut Crew, agent: &str, worker: &Worker) -
     let samples = screens::load(&state_dir(sandbox).join("screens"), &worker.id).unwrap();
     let profile = Profile::shared(agent).unwrap();
     let again = replay(&profile, &samples, Instant::now()).into_iter().map(|it| it.word);
-    let was = turns(crew, worker, 0).into_iter().map(|it| Word::Turn(it.value));
-    let known = |word: &Word| !matches!(word.name(), "unknown" | "starting");
+    let was = turns(crew, worker, 0).into_iter().map(|it| DisplayState::Turn(it.value));
+    let known = |word: &DisplayState| !matches!(word.name(), "unknown" | "starting");
     let [mut again, mut was] =
         [again.filter(known).collect(), was.filter(known).collect::<Vec<_>>()];
     again.dedup();
@@ -213,7 +213,7 @@ fn last_event(crew: &mut Crew, worker: &Worker) -> u64 {
     crew.events(worker, 0).last().map_or(0, |it| it.seq)
 }
 
-fn turns(crew: &mut Crew, worker: &Worker, since: u64) -> Vec<Fact<Turn>> {
+fn turns(crew: &mut Crew, worker: &Worker, since: u64) -> Vec<Fact<AgentState>> {
     let turn = |what| if let Happened::Turn(fact) = what { Some(fact) } else { None };
     crew.events(worker, since).into_iter().filter_map(|event| turn(event.what)).collect()
 }

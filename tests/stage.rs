@@ -349,7 +349,7 @@ fn every_recording_has_a_timeline_in_the_words_of_the_model() {
     let blocked = ["trust", "login", "onboarding", "hooks-review", "update", "other"];
     let blocked = blocked.map(|it| format!("blocked: {it}"));
     let waiting = ["waiting: permission".to_owned(), "waiting: question".to_owned()];
-    let plain = wtmag::model::Word::NAMES.map(str::to_owned);
+    let plain = wtmag::model::DisplayState::NAMES.map(str::to_owned);
     let words: BTreeSet<_> = blocked.into_iter().chain(waiting).chain(plain).collect();
     for recording in AGENTS.into_iter().flat_map(recordings) {
         let timeline = Timeline::load(&recording);

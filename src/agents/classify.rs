@@ -14,7 +14,7 @@ use super::{
     profile::{Pattern, Profile, Region, Rule},
     typed,
 };
-use crate::model::{Blocker, FactSource, InputBox, RuleSaid, Said, Sample, Turn, Verdict};
+use crate::model::{AgentState, Blocker, FactSource, InputBox, RuleSaid, Said, Sample, Verdict};
 
 /// Programs that are where the agent should be when it is not there.
 const SHELLS: [&str; 15] = [
@@ -126,14 +126,15 @@ impl<'a> Screen<'a> {
         if let Some(verdict) = self.absent(profile) {
             return verdict;
         }
-        let lowest = |wanted: fn(&Turn) -> bool| {
+        let lowest = |wanted: fn(&AgentState) -> bool| {
             let matching = hits.iter().rev().filter(|hit| wanted(&hit.word.turn));
             matching.filter(|hit| hit.matched().is_some()).max_by_key(|hit| self.place(hit))
         };
         // A dialog that is known by name is not at the same time an unknown one.
-        let known = lowest(|turn| is_dialog(turn) && *turn != Turn::Blocked(Blocker::Other));
+        let known = lowest(|turn| is_dialog(turn) && *turn != AgentState::Blocked(Blocker::Other));
         let dialog = known.or_else(|| lowest(is_dialog));
-        let busy = lowest(|turn| *turn == Turn::Retrying).or_else(|| lowest(Turn::is_busy));
+        let busy =
+            lowest(|turn| *turn == AgentState::Retrying).or_else(|| lowest(AgentState::is_busy));
         let ended = self.ended(hits);
         // Words of work above the end of the turn are what it said.
         let is_over = |busy: &&Hit| ended.is_some_and(|it| !it.fixed && self.is_below(it, busy));
@@ -148,15 +149,16 @@ impl<'a> Screen<'a> {
         let Some(found) = self.found else {
             return Verdict::default();
         };
-        let ready = lowest(|turn| *turn == Turn::Ready);
-        let wants_ready = profile.rules.iter().any(|rule| rule.turn == Turn::Ready);
+        let ready = lowest(|turn| *turn == AgentState::Ready);
+        let wants_ready = profile.rules.iter().any(|rule| rule.turn == AgentState::Ready);
         self.at_the_box(found, ended, ready, wants_ready)
     }
 
     /// The lowest sign that a turn is over.
     fn ended<'h>(&self, hits: &'h [Hit]) -> Option<&'h Hit> {
         let ended = hits.iter().rev().filter(|hit| {
-            matches!(hit.word.turn, Turn::Idle | Turn::Failed) && hit.matched().is_some()
+            matches!(hit.word.turn, AgentState::Idle | AgentState::Failed)
+                && hit.matched().is_some()
         });
         ended.max_by_key(|hit| if hit.fixed { 0 } else { self.place(hit) })
     }
@@ -179,15 +181,15 @@ impl<'a> Screen<'a> {
             row,
         };
         if let InputBox::Holds(text) = &found.input {
-            return on_screen(Turn::Draft, "box", text.clone());
+            return on_screen(AgentState::Draft, "box", text.clone());
         }
         if wants_ready && ready.is_none() {
             let evidence = "the box shows, but nothing says that it is live".to_owned();
-            return on_screen(Turn::Unknown, "not-ready", evidence);
+            return on_screen(AgentState::Unknown, "not-ready", evidence);
         }
         let said = ended.or(ready).and_then(|hit| hit.verdict(found.input.clone()));
         let row_text = self.sample.rows.get(found.first).map(|row| row.trim().to_owned());
-        said.unwrap_or_else(|| on_screen(Turn::Ready, "box", row_text.unwrap_or_default()))
+        said.unwrap_or_else(|| on_screen(AgentState::Ready, "box", row_text.unwrap_or_default()))
     }
 
     /// The agent is not there to be judged.
@@ -271,7 +273,7 @@ impl<'a> Screen<'a> {
     /// The rows of a rule's region; none when it is not on this screen. Rows that show what was typed
     /// are no news, but of a box that listens, which is empty then.
     fn region(&self, rule: &Rule) -> Option<Rows<'a>> {
-        let reads_all = rule.region == Region::Box || rule.turn == Turn::Ready;
+        let reads_all = rule.region == Region::Box || rule.turn == AgentState::Ready;
         let used = self.sample.used_rows();
         let filled = |rows: &'a [String], from: usize, n: usize| {
             let numbered = rows.iter().enumerate().map(|(at, row)| (Some(from + at), row.as_str()));
@@ -310,8 +312,8 @@ impl<'a> Screen<'a> {
     }
 }
 
-fn is_dialog(turn: &Turn) -> bool {
-    matches!(turn, Turn::Blocked(_) | Turn::Waiting(_))
+fn is_dialog(turn: &AgentState) -> bool {
+    matches!(turn, AgentState::Blocked(_) | AgentState::Waiting(_))
 }
 
 /// The text of a region, with row numbers.
@@ -353,7 +355,7 @@ fn find_joined(rows: &[(Option<usize>, &str)], pattern: &Pattern) -> Option<Matc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Word;
+    use crate::model::DisplayState;
 
     const PROFILE: &str = r"
 name = 'fake'
@@ -412,7 +414,8 @@ all = ['help']
     fn check_sample(sample: &Sample, want: &str, rule: &str) {
         let profile = Profile::parse("test", PROFILE).unwrap();
         let why = explain(&profile, sample, &[]);
-        let found = (Word::Turn(why.verdict.turn.clone()).to_string(), why.verdict.rule.as_str());
+        let found =
+            (DisplayState::Turn(why.verdict.turn.clone()).to_string(), why.verdict.rule.as_str());
         assert_eq!(found, (want.to_owned(), rule), "{why:#?}");
     }
 
@@ -510,16 +513,16 @@ all = ['help']
     #[test]
     fn a_question_does_not_reach_across_blank_rows_and_edges() {
         let profile = Profile::embedded("generic").unwrap();
-        let check = |rows: &[&str], want: Turn| {
+        let check = |rows: &[&str], want: AgentState| {
             let rows = rows.iter().map(ToString::to_string).collect();
             let sample = Sample { rows, cursor: (3, 4), cursor_visible: true, ..Sample::default() };
             assert_eq!(classify(&profile, &sample).turn, want, "{sample:?}");
         };
         let edge = "~~~~~~~~~~~~~~~~~~~~";
-        check(&["Zel v9", "● Allow, vox", "", edge, "::", edge, "  ? for help"], Turn::Ready);
+        check(&["Zel v9", "● Allow, vox", "", edge, "::", edge, "  ? for help"], AgentState::Ready);
         check(
             &["Allow zel to read", "all your files?"],
-            Turn::Waiting(crate::model::Question::Permission),
+            AgentState::Waiting(crate::model::Question::Permission),
         );
     }
 }

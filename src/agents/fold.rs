@@ -23,8 +23,8 @@ use super::{
     profile::Profile,
 };
 use crate::model::{
-    Blocker, EndCause, Exit, Fact, FactSource, InputBox, Now, Process, Question, Reported, Sample,
-    State, Turn, Verdict,
+    AgentState, Blocker, EndCause, Exit, Fact, FactSource, InputBox, Now, Process, Question,
+    Reported, Sample, Verdict, WorkerState,
 };
 
 /// How long the screen may lag behind a hook, or contradict it before it wins.
@@ -69,7 +69,7 @@ pub enum Seen<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
     pub process: Option<Fact<Process>>,
-    pub turn: Option<Fact<Turn>>,
+    pub turn: Option<Fact<AgentState>>,
     pub reported: Option<Fact<Reported>>,
     /// What the agent told besides: `session`, its own id of the conversation; `message`, what it
     /// said last.
@@ -83,7 +83,7 @@ pub struct Changed {
 pub struct Tracker {
     profile: Arc<Profile>,
     process: Process,
-    turn: Turn,
+    turn: AgentState,
     reported: Option<Fact<Reported>>,
     born: Instant,
     /// A turn was seen.
@@ -114,7 +114,7 @@ pub struct Tracker {
 
 #[derive(Clone, Debug)]
 struct Candidate {
-    turn: Turn,
+    turn: AgentState,
     first: Instant,
     /// When it may be believed, if it is seen again.
     due: Instant,
@@ -122,7 +122,7 @@ struct Candidate {
 
 #[derive(Clone, Debug)]
 struct Hooked {
-    turn: Turn,
+    turn: AgentState,
     at: Instant,
     /// The screen has shown the same since.
     seen: bool,
@@ -131,11 +131,18 @@ struct Hooked {
 }
 
 impl Tracker {
-    /// Starts from what was believed before: [`State::starting`] for a new worker.
-    pub fn new(profile: Arc<Profile>, state: &State, now: Now) -> Self {
+    /// Starts from what was believed before: [`WorkerState::starting`] for a new worker.
+    pub fn new(profile: Arc<Profile>, state: &WorkerState, now: Now) -> Self {
         let had_turn = match &state.turn.value {
-            Turn::Unknown | Turn::Blocked(_) | Turn::Ready | Turn::Draft => false,
-            Turn::Working | Turn::Retrying | Turn::Waiting(_) | Turn::Idle | Turn::Failed => true,
+            AgentState::Unknown
+            | AgentState::Blocked(_)
+            | AgentState::Ready
+            | AgentState::Draft => false,
+            AgentState::Working
+            | AgentState::Retrying
+            | AgentState::Waiting(_)
+            | AgentState::Idle
+            | AgentState::Failed => true,
         };
         Self {
             profile,
@@ -188,7 +195,7 @@ impl Tracker {
             Seen::Hook(report) => self.hear(now, report),
             Seen::Started => self.start(now, FactSource::Process, "the shell started the agent"),
             Seen::Stuck { evidence } if self.process == Process::Starting => {
-                let (turn, source) = (Turn::Blocked(Blocker::Shell), FactSource::Process);
+                let (turn, source) = (AgentState::Blocked(Blocker::Shell), FactSource::Process);
                 self.believe(now, turn, source, evidence.to_owned())
             }
             Seen::Exited(exit) => self.end(now, Process::Exited(exit), exit.to_string()),
@@ -214,12 +221,13 @@ impl Tracker {
 
     fn accepted(&mut self, now: Now) -> Changed {
         self.sending = false;
-        if !self.turn.listens() && self.turn != Turn::Draft {
+        if !self.turn.listens() && self.turn != AgentState::Draft {
             return Changed::default();
         }
-        let hooked = Hooked { turn: Turn::Working, at: now.steady, seen: false, concluded: true };
+        let hooked =
+            Hooked { turn: AgentState::Working, at: now.steady, seen: false, concluded: true };
         self.hooked = Some(hooked);
-        self.believe(now, Turn::Working, FactSource::Hub, "it took a prompt".to_owned())
+        self.believe(now, AgentState::Working, FactSource::Hub, "it took a prompt".to_owned())
     }
 
     fn report(&mut self, now: Now, what: Reported, text: &str) -> Changed {
@@ -239,8 +247,8 @@ impl Tracker {
         }
         self.process = Process::Running;
         let mut changed = Changed::default();
-        if self.turn == Turn::Blocked(Blocker::Shell) {
-            changed = self.believe(now, Turn::Unknown, FactSource::Process, String::new());
+        if self.turn == AgentState::Blocked(Blocker::Shell) {
+            changed = self.believe(now, AgentState::Unknown, FactSource::Process, String::new());
         }
         let evidence = evidence.to_owned();
         changed.process = Some(Fact { value: Process::Running, since: now.wall, source, evidence });
@@ -280,7 +288,7 @@ impl Tracker {
             return changed;
         }
         let (seen, evidence) = if self.is_noise(now) {
-            (Turn::Working, "it prints and does not stop".to_owned())
+            (AgentState::Working, "it prints and does not stop".to_owned())
         } else {
             (self.refine(), self.verdict.evidence.clone())
         };
@@ -308,7 +316,7 @@ impl Tracker {
             return verdict.clone();
         }
         let evidence = format!("silent for long with an empty box, under `{}`", verdict.evidence);
-        Verdict { turn: Turn::Ready, rule: "silence".to_owned(), evidence, ..verdict.clone() }
+        Verdict { turn: AgentState::Ready, rule: "silence".to_owned(), evidence, ..verdict.clone() }
     }
 
     /// A text that was seen while it was typed is a draft, also with the cursor before it.
@@ -326,7 +334,7 @@ impl Tracker {
             return;
         }
         if self.verdict.turn.listens() {
-            self.verdict.turn = Turn::Draft;
+            self.verdict.turn = AgentState::Draft;
             "typed".clone_into(&mut self.verdict.rule);
             self.verdict.evidence.clone_from(&text);
         }
@@ -334,26 +342,28 @@ impl Tracker {
     }
 
     /// What the last verdict means with what came before it.
-    fn refine(&self) -> Turn {
+    fn refine(&self) -> AgentState {
         let turn = self.verdict.turn.clone();
         match turn {
             // The error may have scrolled away; only another turn makes it good.
-            Turn::Ready | Turn::Idle if self.turn == Turn::Failed => Turn::Failed,
-            Turn::Ready if self.had_turn => Turn::Idle,
-            Turn::Blocked(Blocker::Other) if self.had_turn && self.profile.structural => {
-                Turn::Waiting(Question::Question)
+            AgentState::Ready | AgentState::Idle if self.turn == AgentState::Failed => {
+                AgentState::Failed
             }
-            Turn::Draft if self.is_ours() => self.turn.clone(),
-            Turn::Draft if self.is_half_drawn() => Turn::Unknown,
-            Turn::Unknown
-            | Turn::Blocked(_)
-            | Turn::Ready
-            | Turn::Working
-            | Turn::Retrying
-            | Turn::Waiting(_)
-            | Turn::Idle
-            | Turn::Failed
-            | Turn::Draft => turn,
+            AgentState::Ready if self.had_turn => AgentState::Idle,
+            AgentState::Blocked(Blocker::Other) if self.had_turn && self.profile.structural => {
+                AgentState::Waiting(Question::Question)
+            }
+            AgentState::Draft if self.is_ours() => self.turn.clone(),
+            AgentState::Draft if self.is_half_drawn() => AgentState::Unknown,
+            AgentState::Unknown
+            | AgentState::Blocked(_)
+            | AgentState::Ready
+            | AgentState::Working
+            | AgentState::Retrying
+            | AgentState::Waiting(_)
+            | AgentState::Idle
+            | AgentState::Failed
+            | AgentState::Draft => turn,
         }
     }
 
@@ -372,7 +382,7 @@ impl Tracker {
         let holding = echo::holding(&self.profile, &self.verdict.input, text);
         let is_part = holding == Holding::Ours && !echo::same_text(held, text);
         // A few letters may be anybody's, but an agent that has not come to rest is drawing.
-        let may_be_a_human = self.turn.listens() || self.turn == Turn::Draft;
+        let may_be_a_human = self.turn.listens() || self.turn == AgentState::Draft;
         is_part || !may_be_a_human && echo::begins(text, held)
     }
 
@@ -391,12 +401,12 @@ impl Tracker {
             return false;
         }
         let since = *self.noisy_since.get_or_insert(now.steady);
-        let was_up = self.turn != Turn::Unknown;
+        let was_up = self.turn != AgentState::Unknown;
         was_up && now.steady.saturating_duration_since(since) >= noise
     }
 
     /// Believes what the screen shows, now or when it shows it again.
-    fn weigh(&mut self, now: Now, turn: Turn, evidence: String) -> Changed {
+    fn weigh(&mut self, now: Now, turn: AgentState, evidence: String) -> Changed {
         if let Some(hooked) = &mut self.hooked
             && hooked.turn == turn
         {
@@ -421,29 +431,29 @@ impl Tracker {
     }
 
     /// When a turn that the screen first showed at `first` may be believed.
-    fn due(&self, now: Now, first: Instant, turn: &Turn) -> Instant {
+    fn due(&self, now: Now, first: Instant, turn: &AgentState) -> Instant {
         let timing = &self.profile.timing;
         let current = &self.turn;
-        let listens = turn.listens() || *turn == Turn::Draft;
+        let listens = turn.listens() || *turn == AgentState::Draft;
         // codex turns the wheel in its title for a moment when it has come up.
         let is_title = self.verdict.source == Some(FactSource::Title) && !current.is_busy();
         let mut due = match turn {
-            Turn::Working | Turn::Retrying if is_title => first + timing.confirm,
-            Turn::Working | Turn::Retrying => first,
-            Turn::Unknown if *current != Turn::Unknown => first + UNKNOWN_AFTER,
+            AgentState::Working | AgentState::Retrying if is_title => first + timing.confirm,
+            AgentState::Working | AgentState::Retrying => first,
+            AgentState::Unknown if *current != AgentState::Unknown => first + UNKNOWN_AFTER,
             _ if current.is_busy() && listens => first + timing.settle.max(timing.confirm),
-            Turn::Unknown
-            | Turn::Blocked(_)
-            | Turn::Ready
-            | Turn::Waiting(_)
-            | Turn::Idle
-            | Turn::Failed
-            | Turn::Draft => first + timing.confirm,
+            AgentState::Unknown
+            | AgentState::Blocked(_)
+            | AgentState::Ready
+            | AgentState::Waiting(_)
+            | AgentState::Idle
+            | AgentState::Failed
+            | AgentState::Draft => first + timing.confirm,
         };
         // A screen that says that the turn is over is taken at its word when it says so twice.
-        let says_so = current.is_busy() && self.verdict.turn == Turn::Idle;
+        let says_so = current.is_busy() && self.verdict.turn == AgentState::Idle;
         // A spinner behind a glyph looks like a prompt with a text, and moves.
-        let may_be_a_spinner = *turn == Turn::Draft && current.is_busy();
+        let may_be_a_spinner = *turn == AgentState::Draft && current.is_busy();
         if turn.listens() && !says_so || may_be_a_spinner {
             due = due.max(self.quiet_since.unwrap_or(now.steady) + timing.quiet);
         }
@@ -451,9 +461,9 @@ impl Tracker {
     }
 
     /// Until when a hook's word holds against this.
-    fn hook_yields(&self, turn: &Turn) -> Instant {
+    fn hook_yields(&self, turn: &AgentState) -> Instant {
         let Some(hooked) = &self.hooked else { return self.born };
-        let asks = matches!(turn, Turn::Waiting(_) | Turn::Blocked(_));
+        let asks = matches!(turn, AgentState::Waiting(_) | AgentState::Blocked(_));
         let is_firm = !(hooked.concluded && hooked.seen);
         if is_firm && hooked.turn.is_busy() && !turn.is_busy() && !asks {
             // An interrupt tells no hook, and a spinner pauses between two tool calls.
@@ -464,10 +474,16 @@ impl Tracker {
         if hooked.seen { hooked.at } else { hooked.at + HOOK_LAG }
     }
 
-    fn believe(&mut self, now: Now, value: Turn, source: FactSource, evidence: String) -> Changed {
+    fn believe(
+        &mut self,
+        now: Now,
+        value: AgentState,
+        source: FactSource,
+        evidence: String,
+    ) -> Changed {
         self.candidate = None;
-        self.had_turn |=
-            value.is_busy() || matches!(value, Turn::Waiting(_) | Turn::Idle | Turn::Failed);
+        self.had_turn |= value.is_busy()
+            || matches!(value, AgentState::Waiting(_) | AgentState::Idle | AgentState::Failed);
         if value == self.turn {
             return Changed::default();
         }

@@ -10,13 +10,13 @@ use regex::Regex;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::{input_box::Found, menu};
-use crate::model::{Blocker, InputBox, Question, Sample, Turn};
+use crate::model::{AgentState, Blocker, InputBox, Question, Sample};
 
 /// Something that waits for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dialog {
     pub(crate) shape: &'static str,
-    pub(crate) turn: Turn,
+    pub(crate) turn: AgentState,
     pub(crate) row: usize,
     pub(crate) evidence: String,
 }
@@ -33,7 +33,7 @@ const BOX_ROWS: usize = 8;
 /// A shape of one row, by its words where these are the same in every language of programs.
 struct Shape {
     name: &'static str,
-    turn: Turn,
+    turn: AgentState,
     pattern: &'static str,
     /// Not a question after all.
     unless: &'static str,
@@ -42,37 +42,37 @@ struct Shape {
 const SHAPES: [Shape; 6] = [
     Shape {
         name: "yes-no",
-        turn: Turn::Waiting(Question::Question),
+        turn: AgentState::Waiting(Question::Question),
         pattern: r"(?i)[\[(]\s*y(es)?\s*[/|]\s*n(o)?\s*[\])]|[\[(]y[\])]e?s?\b.*[\[(]n[\])]|\by/n\b",
         unless: "",
     },
     Shape {
         name: "buttons",
-        turn: Turn::Waiting(Question::Question),
+        turn: AgentState::Waiting(Question::Question),
         pattern: r"^(?:[\[<(]\s?[^\[\]<>()]{1,24}\s?[\]>)]\s*){2,}$|^(?:\S.{0,24}\s{2,})?\[ .{1,24} \](?:\s{2,}\S.{0,24})?$",
         unless: "",
     },
     Shape {
         name: "choices",
-        turn: Turn::Waiting(Question::Question),
+        turn: AgentState::Waiting(Question::Question),
         pattern: r"(?i)^(?:\S.{0,20}\s{2,})?(?:yes|no|allow|deny|accept|reject|cancel|ok|confirm|approve|trust|skip|always|once)\b(?:\s{2,}\S+(?: \S+)?)+$",
         unless: "",
     },
     Shape {
         name: "any-key",
-        turn: Turn::Blocked(Blocker::Other),
+        turn: AgentState::Blocked(Blocker::Other),
         pattern: r"(?i)\b(?:press|hit|push)\b.{0,12}\b(?:any key|enter|return|space)\b|\bany key to\b",
         unless: r"(?i)\bto (?:send|submit)\b|\bagain to\b",
     },
     Shape {
         name: "navigation",
-        turn: Turn::Blocked(Blocker::Other),
+        turn: AgentState::Blocked(Blocker::Other),
         pattern: r"(?i)\b(?:enter|return|⏎|↵)\b?[^.]{0,6}\b(?:confirm|select|choose|continue|accept|apply)\b|(?:↑/?↓|←/?→).{0,16}\b(?:navigate|move|select|choose)\b",
         unless: "",
     },
     Shape {
         name: "secret",
-        turn: Turn::Blocked(Blocker::Login),
+        turn: AgentState::Blocked(Blocker::Login),
         pattern: r"(?i)\b(?:password|passphrase|passcode|pin|token|api[ _-]?key|code)\b[^:]{0,40}:\s*[*•]*$",
         unless: "",
     },
@@ -121,7 +121,7 @@ fn menu(rows: &[String], found: Option<&Found>) -> Option<Dialog> {
     if menu.doubtful && found.is_some_and(|it| it.first > row) {
         return None;
     }
-    Some(Dialog { shape: "menu", turn: Turn::Blocked(Blocker::Other), row, evidence })
+    Some(Dialog { shape: "menu", turn: AgentState::Blocked(Blocker::Other), row, evidence })
 }
 
 /// `(•)` in one row and `( )` in the next or the one before.
@@ -137,7 +137,7 @@ fn radio(rows: &[String]) -> Option<Dialog> {
         is(rows.get(*at), &SET) && other(&UNSET)
     })?;
     let evidence = rows.get(at).map(|row| unframed(row).to_owned())?;
-    Some(Dialog { shape: "radio", turn: Turn::Blocked(Blocker::Other), row: at, evidence })
+    Some(Dialog { shape: "radio", turn: AgentState::Blocked(Blocker::Other), row: at, evidence })
 }
 
 /// A row without its frame and indentation.
@@ -414,7 +414,7 @@ mod tests {
             let cursor = if at_end { (rows[end].chars().count(), end) } else { (0, rows.len()) };
             let verdict = judge(&screen(&rows, cursor, visible), &[]);
             prop_assert!(
-                matches!(verdict.turn, Turn::Blocked(_) | Turn::Waiting(_)),
+                matches!(verdict.turn, AgentState::Blocked(_) | AgentState::Waiting(_)),
                 "{verdict:?} in\n{}", rows.join("\n"),
             );
         }
@@ -437,7 +437,7 @@ mod tests {
             let rows: Vec<String> = rows.iter().map(|row| row.trim_end().to_owned()).collect();
             let empty = screen(&rows, (column, offset + row), visible);
             let verdict = judge(&empty, &[]);
-            prop_assert_eq!(&verdict.turn, &Turn::Ready, "{:?} in\n{}", verdict, rows.join("\n"));
+            prop_assert_eq!(&verdict.turn, &AgentState::Ready, "{:?} in\n{}", verdict, rows.join("\n"));
             prop_assert_eq!(&verdict.input, &InputBox::Empty);
 
             let text = "Read ./.wtmag/prompt.md and use it";
@@ -448,7 +448,7 @@ mod tests {
             let cursor = (column + text.len(), offset + row);
             let after = screen(&rows, cursor, visible);
             let verdict = judge(&after, &[text.to_owned()]);
-            prop_assert_eq!(&verdict.turn, &Turn::Draft, "{:?} in\n{}", verdict, rows.join("\n"));
+            prop_assert_eq!(&verdict.turn, &AgentState::Draft, "{:?} in\n{}", verdict, rows.join("\n"));
             let profile = Profile::shared("generic").unwrap();
             prop_assert_eq!(echo::holding(&profile, &verdict.input, text), Holding::Ours);
             let echo = echo::echoed(&empty, &after, text).unwrap();
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(rows: &[&str], cursor: (usize, usize), visible: bool, want: &Turn) {
+    fn check(rows: &[&str], cursor: (usize, usize), visible: bool, want: &AgentState) {
         let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
         let verdict = judge(&screen(&rows, cursor, visible), &[]);
         assert_eq!(&verdict.turn, want, "{verdict:?} in\n{}", rows.join("\n"));
@@ -497,25 +497,30 @@ mod tests {
         let frame = format!("╭{rule}╮");
         let rows =
             ["Paste code here if prompted", &frame, "│          │", &frame, "Esc to go back"];
-        check(&rows, (2, 2), false, &Turn::Blocked(Blocker::Login));
-        check(&["Password:"], (10, 0), true, &Turn::Blocked(Blocker::Login));
-        check(&["Your name?", "Name: "], (6, 1), true, &Turn::Unknown);
+        check(&rows, (2, 2), false, &AgentState::Blocked(Blocker::Login));
+        check(&["Password:"], (10, 0), true, &AgentState::Blocked(Blocker::Login));
+        check(&["Your name?", "Name: "], (6, 1), true, &AgentState::Unknown);
     }
 
     #[test]
     fn a_hidden_cursor_elsewhere_leaves_only_what_stands_between_two_edges() {
         let rule = "─".repeat(40);
-        check(&[&rule, "❯", &rule, "footer"], (0, 9), false, &Turn::Ready);
-        check(&[&rule, "> type here", &rule], (0, 9), false, &Turn::Ready);
-        check(&["> type here", ""], (0, 9), false, &Turn::Unknown);
-        check(&["hello", "", "world"], (0, 9), false, &Turn::Unknown);
+        check(&[&rule, "❯", &rule, "footer"], (0, 9), false, &AgentState::Ready);
+        check(&[&rule, "> type here", &rule], (0, 9), false, &AgentState::Ready);
+        check(&["> type here", ""], (0, 9), false, &AgentState::Unknown);
+        check(&["hello", "", "world"], (0, 9), false, &AgentState::Unknown);
     }
 
     #[test]
     fn work_shows_by_spinner_and_hint() {
-        check(&["⠹ Thinking", "────────", ">", "────────"], (2, 2), true, &Turn::Working);
-        check(&["✶ Pondering…", "────────", ">", "────────"], (2, 2), true, &Turn::Working);
-        check(&["────────", ">", "────────", "esc to interrupt"], (2, 1), true, &Turn::Working);
+        check(&["⠹ Thinking", "────────", ">", "────────"], (2, 2), true, &AgentState::Working);
+        check(&["✶ Pondering…", "────────", ">", "────────"], (2, 2), true, &AgentState::Working);
+        check(
+            &["────────", ">", "────────", "esc to interrupt"],
+            (2, 1),
+            true,
+            &AgentState::Working,
+        );
     }
 
     #[test]
@@ -524,7 +529,7 @@ mod tests {
         let rows = ["› Read the brief", "  and use it as", "  the task", "", "› Request anything"];
         let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
         let sample = screen(&rows, (2, 4), true);
-        assert_eq!(judge(&sample, &[text.to_owned()]).turn, Turn::Ready);
+        assert_eq!(judge(&sample, &[text.to_owned()]).turn, AgentState::Ready);
         let profile = Profile::shared("generic").unwrap();
         assert_eq!(
             classify(&profile, &sample).rule,

@@ -12,7 +12,7 @@ use std::{
 use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::model::{Blocker, Question, Turn};
+use crate::model::{AgentState, Blocker, Question};
 
 /// A profile that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +147,7 @@ pub struct BoxSpec {
 #[serde(try_from = "RawRule")]
 pub struct Rule {
     pub name: String,
-    pub turn: Turn,
+    pub turn: AgentState,
     pub region: Region,
     /// Each must match.
     pub all: Vec<Pattern>,
@@ -388,24 +388,24 @@ impl TryFrom<RawRule> for Rule {
 const BOTTOM: usize = 25;
 
 /// Every state that a rule may name, as `list` prints it.
-const STATES: [(&str, Turn); 14] = [
-    ("ready", Turn::Ready),
-    ("working", Turn::Working),
-    ("retrying", Turn::Retrying),
-    ("idle", Turn::Idle),
-    ("failed", Turn::Failed),
-    ("draft", Turn::Draft),
-    ("waiting: permission", Turn::Waiting(Question::Permission)),
-    ("waiting: question", Turn::Waiting(Question::Question)),
-    ("blocked: trust", Turn::Blocked(Blocker::Trust)),
-    ("blocked: login", Turn::Blocked(Blocker::Login)),
-    ("blocked: onboarding", Turn::Blocked(Blocker::Onboarding)),
-    ("blocked: hooks-review", Turn::Blocked(Blocker::HooksReview)),
-    ("blocked: update", Turn::Blocked(Blocker::Update)),
-    ("blocked: other", Turn::Blocked(Blocker::Other)),
+const STATES: [(&str, AgentState); 14] = [
+    ("ready", AgentState::Ready),
+    ("working", AgentState::Working),
+    ("retrying", AgentState::Retrying),
+    ("idle", AgentState::Idle),
+    ("failed", AgentState::Failed),
+    ("draft", AgentState::Draft),
+    ("waiting: permission", AgentState::Waiting(Question::Permission)),
+    ("waiting: question", AgentState::Waiting(Question::Question)),
+    ("blocked: trust", AgentState::Blocked(Blocker::Trust)),
+    ("blocked: login", AgentState::Blocked(Blocker::Login)),
+    ("blocked: onboarding", AgentState::Blocked(Blocker::Onboarding)),
+    ("blocked: hooks-review", AgentState::Blocked(Blocker::HooksReview)),
+    ("blocked: update", AgentState::Blocked(Blocker::Update)),
+    ("blocked: other", AgentState::Blocked(Blocker::Other)),
 ];
 
-fn turn(text: &str) -> Result<Turn, String> {
+fn turn(text: &str) -> Result<AgentState, String> {
     let found = STATES.iter().find(|(name, _)| *name == text);
     found.map(|(_, turn)| turn.clone()).ok_or_else(|| {
         let names: Vec<&str> = STATES.iter().map(|(name, _)| *name).collect();

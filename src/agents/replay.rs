@@ -12,7 +12,7 @@ use super::{
     classify::{Foreground, explain, foreground},
     profile::Profile,
 };
-use crate::model::{Now, Sample, State, Timestamp, Verdict, Word};
+use crate::model::{DisplayState, Now, Sample, Timestamp, Verdict, WorkerState};
 
 /// How long the last screen is taken to have stood.
 const AFTER: Duration = Duration::from_secs(10);
@@ -21,9 +21,9 @@ const MAX_LOOKS: usize = 10;
 
 /// A change of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Believed {
+pub struct ReplayedState {
     pub at: Timestamp,
-    pub word: Word,
+    pub word: DisplayState,
     /// Number of the sample that showed it, from 0.
     pub sample: usize,
     /// What that sample said by itself.
@@ -31,10 +31,10 @@ pub struct Believed {
 }
 
 /// The states in order. `start` is any moment: only times after it matter.
-pub fn replay(profile: &Arc<Profile>, samples: &[Sample], start: Instant) -> Vec<Believed> {
+pub fn replay(profile: &Arc<Profile>, samples: &[Sample], start: Instant) -> Vec<ReplayedState> {
     let Some(first) = samples.first().map(|it| it.at) else { return Vec::new() };
     let now = |at: Timestamp| Now { steady: start + at.since(first), wall: at };
-    let state = State::starting(first);
+    let state = WorkerState::starting(first);
     let tracker = Tracker::new(Arc::clone(profile), &state, now(first));
     let mut player = Player { profile, tracker, state, believed: Vec::new() };
     let mut clock = first;
@@ -55,8 +55,8 @@ pub fn replay(profile: &Arc<Profile>, samples: &[Sample], start: Instant) -> Vec
 struct Player<'a> {
     profile: &'a Profile,
     tracker: Tracker,
-    state: State,
-    believed: Vec<Believed>,
+    state: WorkerState,
+    believed: Vec<ReplayedState>,
 }
 
 impl Player<'_> {
@@ -94,7 +94,7 @@ impl Player<'_> {
         let word = self.state.word();
         if self.believed.last().is_none_or(|last| last.word != word) {
             let verdict = verdict.clone();
-            self.believed.push(Believed { at: now.wall, word, sample: number, verdict });
+            self.believed.push(ReplayedState { at: now.wall, word, sample: number, verdict });
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{BUILTIN, Profile, Seen, Tracker, explain};
-use crate::model::{Now, Process, Sample, State, Timestamp, Turn, Word};
+use crate::model::{AgentState, DisplayState, Now, Process, Sample, Timestamp, WorkerState};
 
 #[derive(Deserialize)]
 struct Timeline {
@@ -82,7 +82,7 @@ fn heading(head: &str) -> (u64, Sample) {
 fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, String, String)> {
     let start = Instant::now();
     let now = |ms: u64| Now { steady: start + Duration::from_millis(ms), wall: Timestamp(ms) };
-    let mut state = State::starting(Timestamp(0));
+    let mut state = WorkerState::starting(Timestamp(0));
     let mut tracker = Tracker::new(Arc::clone(profile), &state, now(0));
     let mut words = Vec::new();
     for (t_ms, sample) in screens {
@@ -176,6 +176,6 @@ fn no_word_but_unknown_without_a_profile_that_fits() {
         ..Sample::default()
     };
     let verdict = explain(&profile, &sample, &[]).verdict;
-    assert_eq!(Word::Turn(verdict.turn).to_string(), "unknown");
-    assert_eq!(Turn::default(), Turn::Unknown);
+    assert_eq!(DisplayState::Turn(verdict.turn).to_string(), "unknown");
+    assert_eq!(AgentState::default(), AgentState::Unknown);
 }

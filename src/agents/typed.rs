@@ -66,7 +66,7 @@ fn asks(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{agents::explain, model::Turn};
+    use crate::{agents::explain, model::AgentState};
 
     const RULE: &str = "────────────────────────────────────────";
 
@@ -132,7 +132,11 @@ mod tests {
             let sample = screen(agent, text, false);
             for sent in [vec![], vec![text.to_owned()]] {
                 let why = explain(&profile, &sample, &sent);
-                assert_eq!(why.verdict.turn, Turn::Draft, "{agent} {text} {sent:?}: {why:#?}");
+                assert_eq!(
+                    why.verdict.turn,
+                    AgentState::Draft,
+                    "{agent} {text} {sent:?}: {why:#?}"
+                );
             }
         }
     }
@@ -155,7 +159,7 @@ mod tests {
         let sample = Sample { rows, cursor, command, size: (60, 30), ..Sample::default() };
         let why = explain(&profile, &sample, &[sent.to_owned()]);
         assert_eq!(
-            crate::model::Word::Turn(why.verdict.turn.clone()).to_string(),
+            crate::model::DisplayState::Turn(why.verdict.turn.clone()).to_string(),
             want,
             "{why:#?}"
         );

@@ -10,10 +10,10 @@ use clap_complete::{
 
 use super::settings;
 use crate::{
-    client::{Hub, Whereabouts},
+    client::{Hub, HubLocation},
     config,
     git::Repo,
-    model::{Answer, Request, Word, Worker},
+    model::{Answer, DisplayState, Request, Worker},
     paths::Env,
 };
 
@@ -66,7 +66,7 @@ pub(crate) fn agents() -> Vec<CompletionCandidate> {
 
 /// What `wait` may wait for.
 pub(crate) fn states() -> Vec<CompletionCandidate> {
-    Word::NAMES.into_iter().map(CompletionCandidate::new).collect()
+    DisplayState::NAMES.into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// The workers of the hub that the words before the cursor mean.
@@ -74,7 +74,7 @@ fn ask_for_workers() -> Option<Vec<Worker>> {
     let env = Env::capture().ok()?;
     let words: Vec<OsString> = std::env::args_os().collect();
     let path = flag(&words, "-S").map(PathBuf::from);
-    let at = Whereabouts::find(&env, path.as_deref(), flag(&words, "-L").as_ref()).ok()?;
+    let at = HubLocation::find(&env, path.as_deref(), flag(&words, "-L").as_ref()).ok()?;
     let asked = async {
         let mut hub = Hub::connect(&at).await.ok()?;
         let answer = hub.ask(Request::List { ended: false }).await.ok()?;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Failure, Server, outcome::interrupt, output::Style};
 use crate::{
-    client::{Hub, Whereabouts},
+    client::{Hub, HubLocation},
     model::{Answer, Caller, Request, Timestamp},
     paths::Env,
     proc::Cancel,
@@ -40,8 +40,8 @@ impl Context {
     }
 
     /// The hub of the tmux server that is meant.
-    pub(crate) fn whereabouts(&self) -> Result<Whereabouts, Failure> {
-        Ok(Whereabouts::find(
+    pub(crate) fn whereabouts(&self) -> Result<HubLocation, Failure> {
+        Ok(HubLocation::find(
             &self.env,
             self.server.server_socket.as_deref(),
             self.server.server_name.as_ref(),

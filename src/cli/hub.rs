@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     client::{self, Hub},
-    hub::{self, run::Options},
+    hub::{self, HubOptions},
     model::{Answer, HubStatus, Request},
     paths::StateDir,
     proc,
@@ -70,7 +70,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Verb::Stop => stop(context).await,
         Verb::Logs { follow } => logs(context, follow),
         Verb::Run { tmux_socket, state, ready } => {
-            let options = Options { tmux_socket, state: StateDir::at(state), ready };
+            let options = HubOptions { tmux_socket, state: StateDir::at(state), ready };
             hub::run::main(options).await.map_err(Failure::user)?;
             Ok(ExitCode::SUCCESS)
         }

@@ -1,14 +1,14 @@
 //! What `create` runs that were killed before their commit point left behind.
 use super::{Failure, resolve};
 use crate::{
-    client::{Hub, Whereabouts},
+    client::{Hub, HubLocation},
     git::{self, Run},
 };
 
 /// Undoes it, unless a worker lives there. Says what it kept. Where there is nothing, which is nearly
 /// always, this reads one directory.
 pub(super) async fn clear(
-    at: &Whereabouts,
+    at: &HubLocation,
     hub: &mut Hub,
     run: &mut Run<'_>,
 ) -> Result<Vec<String>, Failure> {

@@ -167,13 +167,13 @@ mod tests {
     use super::*;
     use crate::{
         cli::samples::{self, NOW},
-        model::{Blocker, EndCause, Exit, Process, Turn},
+        model::{AgentState, Blocker, EndCause, Exit, Process},
     };
 
     fn workers() -> Vec<Worker> {
         let mut blocked = samples::worker("blog-github-issue-456");
         blocked.state.process.value = Process::Running;
-        blocked.state.turn.value = Turn::Blocked(Blocker::Trust);
+        blocked.state.turn.value = AgentState::Blocked(Blocker::Trust);
         let mut review = samples::worker("blog-github-pr-234");
         review.branch = "github-pr-234".into();
         review.pr = Some("https://github.com/acme/blog/pull/234".into());
@@ -220,7 +220,7 @@ mod tests {
     fn the_json_of_a_worker_is_stable() {
         let mut worker = samples::worker("blog-github-issue-456");
         worker.state.process.value = Process::Running;
-        worker.state.turn.value = Turn::Blocked(Blocker::Trust);
+        worker.state.turn.value = AgentState::Blocked(Blocker::Trust);
         let delivery = samples::delivery(3, "blog-github-issue-456", Step::Accepted);
         let view = WorkerView::new(&worker, Some(&delivery));
         insta::assert_json_snapshot!(view);

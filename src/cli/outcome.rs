@@ -8,7 +8,10 @@ use super::{
     feed::{Feed, Known},
 };
 use crate::{
-    model::{Blocker, Delivery, DeliveryId, Hold, Process, Step, Turn, Word, Worker, WorkerId},
+    model::{
+        AgentState, Blocker, Delivery, DeliveryId, DisplayState, Hold, Process, Step, Worker,
+        WorkerId,
+    },
     proc::{self, Cancel},
 };
 
@@ -125,7 +128,7 @@ impl Watched<'_> {
             return Ok(None);
         };
         // For the shell the hub has waited already.
-        let is_old = *hold == Hold::Turn(Turn::Blocked(Blocker::Shell));
+        let is_old = *hold == Hold::Turn(AgentState::Blocked(Blocker::Shell));
         let at = *since + limit;
         if is_old || at <= now {
             self.outcome = Some(Outcome::Held);
@@ -170,7 +173,7 @@ pub(crate) fn is_one_of(worker: &Worker, states: &[String]) -> bool {
 /// Why the delivery waits, where that is more than an agent that is still starting.
 fn hold(worker: &Worker, delivery: &Delivery, only_dialogs: bool) -> Option<Hold> {
     let turn = &worker.state.turn.value;
-    if matches!(turn, Turn::Blocked(_) | Turn::Waiting(_))
+    if matches!(turn, AgentState::Blocked(_) | AgentState::Waiting(_))
         && matches!(worker.state.process.value, Process::Starting | Process::Running)
     {
         return Some(Hold::Turn(turn.clone()));
@@ -181,10 +184,10 @@ fn hold(worker: &Worker, delivery: &Delivery, only_dialogs: bool) -> Option<Hold
 /// State names, separated by commas.
 pub(crate) fn states(text: &str) -> Result<Vec<String>, Failure> {
     let names: Vec<String> = text.split(',').map(|it| it.trim().to_lowercase()).collect();
-    match names.iter().find(|name| !Word::NAMES.contains(&name.as_str())) {
+    match names.iter().find(|name| !DisplayState::NAMES.contains(&name.as_str())) {
         None => Ok(names),
         Some(name) => Err(Failure::usage(format!("`{name}` is no state of a worker"))
-            .hint(format!("states are {}", Word::NAMES.join(", ")))),
+            .hint(format!("states are {}", DisplayState::NAMES.join(", ")))),
     }
 }
 
@@ -212,7 +215,7 @@ mod tests {
     fn judged(step: Step, process: Process, until: &[&str]) -> Option<Outcome> {
         let mut worker = samples::worker("a");
         worker.state.process.value = process;
-        worker.state.turn.value = Turn::Idle;
+        worker.state.turn.value = AgentState::Idle;
         let delivery = samples::delivery(1, "a", step);
         let until: Vec<String> = until.iter().map(ToString::to_string).collect();
         judge(&worker, &delivery, &until)
@@ -243,13 +246,14 @@ mod tests {
         let mut worker = samples::worker("a");
         worker.state.process.value = Process::Running;
         let mut delivery = samples::delivery(1, "a", Step::Queued);
-        delivery.held = Some(Hold::Turn(Turn::Unknown));
+        delivery.held = Some(Hold::Turn(AgentState::Unknown));
         assert_eq!(hold(&worker, &delivery, true), None);
-        for turn in [Turn::Blocked(Blocker::Trust), Turn::Waiting(Question::Permission)] {
+        for turn in [AgentState::Blocked(Blocker::Trust), AgentState::Waiting(Question::Permission)]
+        {
             worker.state.turn.value = turn.clone();
             assert_eq!(hold(&worker, &delivery, true), Some(Hold::Turn(turn)));
         }
-        worker.state.turn.value = Turn::Unknown;
+        worker.state.turn.value = AgentState::Unknown;
         assert_eq!(hold(&worker, &delivery, false), delivery.held);
     }
 }

@@ -5,7 +5,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{
     brief::text::clean,
-    model::{Turn, Word},
+    model::{AgentState, DisplayState},
 };
 
 /// What the output is for: how wide it may be, and whether it may have colours.
@@ -42,13 +42,16 @@ impl Paint {
     }
 
     /// The colour that a state has everywhere: red wants you, yellow is at work, green is at rest.
-    pub(crate) fn of(word: &Word) -> Self {
+    pub(crate) fn of(word: &DisplayState) -> Self {
         match word {
-            Word::Turn(Turn::Working | Turn::Retrying) | Word::Starting => Self::Yellow,
-            Word::Turn(Turn::Blocked(_) | Turn::Waiting(_) | Turn::Failed) => Self::Red,
-            Word::Turn(Turn::Ready | Turn::Idle) => Self::Green,
-            Word::Turn(Turn::Draft | Turn::Unknown) => Self::Cyan,
-            Word::Exited(_) | Word::Lost(_) => Self::Dim,
+            DisplayState::Turn(AgentState::Working | AgentState::Retrying)
+            | DisplayState::Starting => Self::Yellow,
+            DisplayState::Turn(
+                AgentState::Blocked(_) | AgentState::Waiting(_) | AgentState::Failed,
+            ) => Self::Red,
+            DisplayState::Turn(AgentState::Ready | AgentState::Idle) => Self::Green,
+            DisplayState::Turn(AgentState::Draft | AgentState::Unknown) => Self::Cyan,
+            DisplayState::Exited(_) | DisplayState::Lost(_) => Self::Dim,
         }
     }
 }

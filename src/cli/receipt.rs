@@ -2,7 +2,7 @@
 use super::output::seconds;
 use crate::{
     brief::text::clean,
-    model::{Delivery, Placement, Process, Step, Word, Worker},
+    model::{Delivery, DisplayState, Placement, Process, Step, Worker},
 };
 
 /// A delivery on one line: how far it came, when, by which steps, and why.
@@ -54,10 +54,10 @@ pub(crate) fn task(worker: &Worker) -> String {
 /// What became of its process.
 pub(crate) fn process(process: &Process) -> String {
     match process {
-        Process::Starting => Word::Starting.to_string(),
+        Process::Starting => DisplayState::Starting.to_string(),
         Process::Running => "running".to_owned(),
-        Process::Exited(exit) => Word::Exited(*exit).to_string(),
-        Process::Lost(cause) => Word::Lost(*cause).to_string(),
+        Process::Exited(exit) => DisplayState::Exited(*exit).to_string(),
+        Process::Lost(cause) => DisplayState::Lost(*cause).to_string(),
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::samples,
-        model::{Blocker, Hold, Turn},
+        model::{AgentState, Blocker, Hold},
     };
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
              the turn started"
         );
         let mut held = samples::delivery(1, "a", Step::Queued);
-        held.held = Some(Hold::Turn(Turn::Blocked(Blocker::Trust)));
+        held.held = Some(Hold::Turn(AgentState::Blocked(Blocker::Trust)));
         assert_eq!(line(&held), "queued, held: the agent shows a dialog (trust)");
     }
 

@@ -1,7 +1,7 @@
 //! Made-up workers and deliveries for the tests of this module.
 use crate::model::{
     Agent, Base, Delivery, DeliveryId, DeliveryMode, Kind, PaneId, Place, Placement, ServerId,
-    Source, State, Step, StepAt, Timestamp, WindowId, Worker,
+    Source, Step, StepAt, Timestamp, WindowId, Worker, WorkerState,
 };
 
 /// 2026-11-20T22:40:00Z.
@@ -47,7 +47,7 @@ pub(crate) fn worker(id: &str) -> Worker {
         pr: None,
         parent: None,
         created: NOW,
-        state: State::starting(NOW),
+        state: WorkerState::starting(NOW),
         ended: None,
         agent_session: None,
         last_message: None,

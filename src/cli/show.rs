@@ -13,7 +13,7 @@ use super::{
 use crate::{
     brief::text::clean,
     client::Hub,
-    model::{Answer, Delivery, Fact, Request, Sample, Timestamp, Word, Worker},
+    model::{Answer, Delivery, DisplayState, Fact, Request, Sample, Timestamp, Worker},
     wire::{DeliveryView, WorkerView},
 };
 
@@ -83,7 +83,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
             ),
         ),
         ("process", fact(&worker.state.process, now, receipt::process)),
-        ("turn", fact(&worker.state.turn, now, |it| Word::Turn(it.clone()).to_string())),
+        ("turn", fact(&worker.state.turn, now, |it| DisplayState::Turn(it.clone()).to_string())),
     ];
     if let Some(reported) = &worker.state.reported {
         lines.push(("reported", fact(reported, now, |it| format!("{it:?}").to_lowercase())));
@@ -132,14 +132,14 @@ mod tests {
     use super::*;
     use crate::{
         cli::samples::{self, NOW},
-        model::{Blocker, Process, Step, Turn},
+        model::{AgentState, Blocker, Process, Step},
     };
 
     #[test]
     fn everything_known_is_said() {
         let mut worker = samples::worker("blog-github-issue-456");
         worker.state.process.value = Process::Running;
-        worker.state.turn.value = Turn::Blocked(Blocker::Trust);
+        worker.state.turn.value = AgentState::Blocked(Blocker::Trust);
         worker.state.turn.evidence = "Do you trust the files in this folder?".into();
         worker.last_message = Some("Done.\nAll tests pass.".into());
         let rows = vec!["Do you trust".into(), " 1. Yes\x1b[2J".into(), String::new()];

@@ -45,11 +45,11 @@ impl Scene {
         self.machine.handle(Now { steady, wall: Timestamp(self.ms) }, input)
     }
 
-    fn look(&mut self, turn: &Turn, content: Content) -> Vec<Do> {
+    fn look(&mut self, turn: &AgentState, content: Content) -> Vec<Do> {
         self.look_at(turn, content, false)
     }
 
-    fn look_at(&mut self, turn: &Turn, content: Content, in_transcript: bool) -> Vec<Do> {
+    fn look_at(&mut self, turn: &AgentState, content: Content, in_transcript: bool) -> Vec<Do> {
         let n_shown = usize::from(in_transcript);
         // Every look has something new to show.
         self.give(Input::Look(Look { n_shown, n_drawn: self.ms, ..look(turn, turn, content) }))
@@ -57,14 +57,14 @@ impl Scene {
 
     fn pasted() -> Self {
         let mut scene = Self::new(DeliveryMode::Ready);
-        assert_eq!(scene.look(&Turn::Ready, Content::Empty), [Do::Record, Do::Paste]);
+        assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Do::Record, Do::Paste]);
         assert_eq!(scene.give(Input::Done), [Do::Record, Do::Look(pace(0))]);
         scene
     }
 
     fn entered() -> Self {
         let mut scene = Self::pasted();
-        let done = scene.after(200).look(&Turn::Ready, Content::Ours);
+        let done = scene.after(200).look(&AgentState::Ready, Content::Ours);
         assert_eq!(done, [Do::Record, Do::Enter]);
         assert_eq!(scene.give(Input::Done), [Do::Look(pace(0))]);
         scene
@@ -82,16 +82,16 @@ impl Scene {
     }
 }
 
-fn look<'a>(settled: &'a Turn, seen: &'a Turn, content: Content) -> Look<'a> {
+fn look<'a>(settled: &'a AgentState, seen: &'a AgentState, content: Content) -> Look<'a> {
     Look { settled, seen, content, n_shown: 0, n_drawn: 0, obstacle: None, program: "`vim`" }
 }
 
-const TRUST: Turn = Turn::Blocked(Blocker::Trust);
+const TRUST: AgentState = AgentState::Blocked(Blocker::Trust);
 
 #[test]
 fn a_ready_agent_gets_it_step_by_step() {
     let mut scene = Scene::entered();
-    scene.after(100).look(&Turn::Working, Content::Empty);
+    scene.after(100).look(&AgentState::Working, Content::Empty);
     scene.ends(Step::Accepted, "the turn started");
     let names = scene.steps().iter().map(Step::to_string).collect::<Vec<_>>().join(" ");
     assert_eq!(names, "ready pasting pasted echoed entering accepted");
@@ -100,41 +100,41 @@ fn a_ready_agent_gets_it_step_by_step() {
 #[test]
 fn nothing_is_sent_while_a_dialog_a_draft_or_a_turn_is_in_the_way() {
     let mut scene = Scene::new(DeliveryMode::Ready);
-    for turn in [TRUST, Turn::Unknown, Turn::Working, Turn::Draft] {
+    for turn in [TRUST, AgentState::Unknown, AgentState::Working, AgentState::Draft] {
         assert_eq!(scene.look(&turn, Content::Unseen), [Do::Record]);
         assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(turn.clone())));
         assert_eq!(scene.look(&turn, Content::Unseen), [], "a hold is recorded once");
     }
-    assert_eq!(scene.look(&Turn::Idle, Content::Other), []);
-    assert_eq!(scene.look(&Turn::Idle, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.look(&AgentState::Idle, Content::Other), []);
+    assert_eq!(scene.look(&AgentState::Idle, Content::Empty), [Do::Record, Do::Paste]);
 }
 
 #[test]
 fn both_this_look_and_the_settled_turn_must_listen() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     let look = |settled, seen| Input::Look(look(settled, seen, Content::Empty));
-    assert_eq!(scene.give(look(&Turn::Ready, &TRUST)), [Do::Record]);
-    assert_eq!(scene.give(look(&Turn::Unknown, &Turn::Ready)), [Do::Record]);
-    assert_eq!(scene.give(look(&Turn::Ready, &Turn::Ready)), [Do::Record, Do::Paste]);
+    assert_eq!(scene.give(look(&AgentState::Ready, &TRUST)), [Do::Record]);
+    assert_eq!(scene.give(look(&AgentState::Unknown, &AgentState::Ready)), [Do::Record]);
+    assert_eq!(scene.give(look(&AgentState::Ready, &AgentState::Ready)), [Do::Record, Do::Paste]);
 }
 
 #[test]
 fn a_refused_paste_was_not_sent_and_may_go_later() {
     let mut scene = Scene::new(DeliveryMode::Ready);
-    scene.look(&Turn::Ready, Content::Empty);
+    scene.look(&AgentState::Ready, Content::Empty);
     scene.give(Input::Refused(Hold::PaneMode));
     assert_eq!(scene.machine.delivery().step, Step::Queued);
-    assert_eq!(scene.look(&Turn::Ready, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Do::Record, Do::Paste]);
 }
 
 #[test]
 fn enter_waits_out_the_paste_burst() {
     let mut scene = Scene::pasted();
     assert_eq!(
-        scene.after(60).look(&Turn::Ready, Content::Ours),
+        scene.after(60).look(&AgentState::Ready, Content::Ours),
         [Do::Look(Duration::from_millis(90))]
     );
-    assert_eq!(scene.after(90).look(&Turn::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.after(90).look(&AgentState::Ready, Content::Ours), [Do::Record, Do::Enter]);
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn a_dialog_between_paste_and_enter_holds_it() {
     let mut scene = Scene::pasted();
     assert_eq!(scene.after(200).look(&TRUST, Content::Ours), [Do::Record]);
     assert_eq!(scene.after(60_000).look(&TRUST, Content::Unseen), []);
-    let done = scene.after(1_000).look(&Turn::Ready, Content::Ours);
+    let done = scene.after(1_000).look(&AgentState::Ready, Content::Ours);
     assert_eq!(done, [Do::Look(SETTLE)], "its frame may be left over, or belong to the next one");
     assert_eq!(scene.after(100).look(&TRUST, Content::Unseen), []);
-    assert_eq!(scene.after(60_000).look(&Turn::Ready, Content::Ours), [Do::Look(SETTLE)]);
-    let done = scene.after(150).look(&Turn::Ready, Content::Ours);
+    assert_eq!(scene.after(60_000).look(&AgentState::Ready, Content::Ours), [Do::Look(SETTLE)]);
+    let done = scene.after(150).look(&AgentState::Ready, Content::Ours);
     assert_eq!(done, [Do::Record, Do::Enter]);
 }
 
@@ -155,7 +155,7 @@ fn a_dialog_that_one_look_does_not_show_still_holds() {
     let mut scene = Scene::pasted();
     scene.after(200).look(&TRUST, Content::Ours);
     for _ in 0..3 {
-        let half = look(&TRUST, &Turn::Draft, Content::Ours);
+        let half = look(&TRUST, &AgentState::Draft, Content::Ours);
         assert_eq!(scene.after(200).give(Input::Look(half)), []);
     }
 }
@@ -163,11 +163,11 @@ fn a_dialog_that_one_look_does_not_show_still_holds() {
 #[test]
 fn a_text_that_is_taken_out_of_the_box_is_said_to_be() {
     let mut scene = Scene::pasted();
-    scene.after(2_000).look(&Turn::Draft, Content::Other);
-    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Draft)));
-    scene.after(9_000).look(&Turn::Ready, Content::Empty);
+    scene.after(2_000).look(&AgentState::Draft, Content::Other);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(AgentState::Draft)));
+    scene.after(9_000).look(&AgentState::Ready, Content::Empty);
     assert_eq!(scene.machine.delivery().held, None, "there is no draft any more");
-    scene.after(3_100).look(&Turn::Ready, Content::Empty);
+    scene.after(3_100).look(&AgentState::Ready, Content::Empty);
     scene.ends(Step::Failed, "the text was taken out of the box");
 }
 
@@ -175,31 +175,31 @@ fn a_text_that_is_taken_out_of_the_box_is_said_to_be() {
 fn a_text_that_somebody_else_submits_is_accepted() {
     let mut scene = Scene::pasted();
     scene.after(2_000).look(&TRUST, Content::Ours);
-    scene.after(2_000).look_at(&Turn::Ready, Content::Empty, true);
+    scene.after(2_000).look_at(&AgentState::Ready, Content::Empty, true);
     scene.ends(Step::Accepted, "somebody else pressed Enter: the conversation has the text");
 }
 
 #[test]
 fn what_the_conversation_had_before_proves_nothing() {
-    let seen_twice = |scene: &mut Scene, turn: &Turn| {
+    let seen_twice = |scene: &mut Scene, turn: &AgentState| {
         scene.after(100).look_at(turn, Content::Empty, true);
         scene.after(100).look_at(turn, Content::Empty, true);
     };
     let old = || {
         let mut scene = Scene::new(DeliveryMode::Ready);
-        assert_eq!(scene.look_at(&Turn::Idle, Content::Empty, true), [Do::Record, Do::Paste]);
+        assert_eq!(scene.look_at(&AgentState::Idle, Content::Empty, true), [Do::Record, Do::Paste]);
         scene.give(Input::Done);
         scene
     };
     let mut pasted = old();
-    seen_twice(&mut pasted, &Turn::Working);
+    seen_twice(&mut pasted, &AgentState::Working);
     assert!(!pasted.machine.is_over());
     let mut entered = old();
-    entered.after(200).look_at(&Turn::Idle, Content::Ours, true);
+    entered.after(200).look_at(&AgentState::Idle, Content::Ours, true);
     entered.give(Input::Done);
-    seen_twice(&mut entered, &Turn::Idle);
+    seen_twice(&mut entered, &AgentState::Idle);
     assert!(!entered.machine.is_over());
-    let twice = Look { n_shown: 2, ..look(&Turn::Idle, &Turn::Idle, Content::Empty) };
+    let twice = Look { n_shown: 2, ..look(&AgentState::Idle, &AgentState::Idle, Content::Empty) };
     entered.after(100).give(Input::Look(twice));
     entered.ends(Step::Accepted, "the box emptied and the transcript has the text");
 }
@@ -207,8 +207,8 @@ fn what_the_conversation_had_before_proves_nothing() {
 #[test]
 fn a_paste_that_never_shows_fails_and_is_not_repeated() {
     let mut scene = Scene::pasted();
-    assert_eq!(scene.after(100).look(&Turn::Ready, Content::Empty), [Do::Look(pace(0))]);
-    scene.after(16_000).look(&Turn::Ready, Content::Empty);
+    assert_eq!(scene.after(100).look(&AgentState::Ready, Content::Empty), [Do::Look(pace(0))]);
+    scene.after(16_000).look(&AgentState::Ready, Content::Empty);
     scene.ends(Step::Failed, "the text was pasted and did not show in the box");
 }
 
@@ -216,20 +216,20 @@ fn a_paste_that_never_shows_fails_and_is_not_repeated() {
 fn somebody_elses_text_in_the_box_is_never_submitted() {
     let mut scene = Scene::pasted();
     for _ in 0..100 {
-        let done = scene.after(1_000).look(&Turn::Draft, Content::Other);
+        let done = scene.after(1_000).look(&AgentState::Draft, Content::Other);
         assert!(!done.contains(&Do::Enter), "{done:?}");
     }
-    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Draft)));
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(AgentState::Draft)));
 }
 
 #[test]
 fn a_swallowed_enter_is_repeated_once() {
     let mut scene = Scene::entered();
-    assert_eq!(scene.after(4_000).look(&Turn::Ready, Content::Ours), [Do::Look(pace(0))]);
-    assert_eq!(scene.after(1_500).look(&Turn::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.after(4_000).look(&AgentState::Ready, Content::Ours), [Do::Look(pace(0))]);
+    assert_eq!(scene.after(1_500).look(&AgentState::Ready, Content::Ours), [Do::Record, Do::Enter]);
     scene.give(Input::Done);
-    assert_eq!(scene.after(6_000).look(&Turn::Ready, Content::Ours), [Do::Look(pace(0))]);
-    scene.after(10_000).look(&Turn::Ready, Content::Ours);
+    assert_eq!(scene.after(6_000).look(&AgentState::Ready, Content::Ours), [Do::Look(pace(0))]);
+    scene.after(10_000).look(&AgentState::Ready, Content::Ours);
     scene.ends(Step::Failed, "the text is still in the box after two Enters");
 }
 
@@ -237,7 +237,7 @@ fn a_swallowed_enter_is_repeated_once() {
 fn an_agent_that_draws_nothing_gets_no_second_enter() {
     let mut scene = Scene::pasted();
     let n_drawn = 7;
-    let ours = || Look { n_drawn, ..look(&Turn::Ready, &Turn::Ready, Content::Ours) };
+    let ours = || Look { n_drawn, ..look(&AgentState::Ready, &AgentState::Ready, Content::Ours) };
     scene.after(200).give(Input::Look(ours()));
     scene.give(Input::Done);
     for _ in 0..11 {
@@ -255,47 +255,47 @@ fn an_agent_that_draws_nothing_gets_no_second_enter() {
 fn a_dialog_after_enter_restarts_the_clock_of_the_second_one() {
     let mut scene = Scene::entered();
     assert_eq!(scene.after(1_000).look(&TRUST, Content::Unseen), [Do::Record]);
-    assert_eq!(scene.after(60_000).look(&Turn::Ready, Content::Ours), [Do::Look(pace(0))]);
-    assert_eq!(scene.after(5_100).look(&Turn::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.after(60_000).look(&AgentState::Ready, Content::Ours), [Do::Look(pace(0))]);
+    assert_eq!(scene.after(5_100).look(&AgentState::Ready, Content::Ours), [Do::Record, Do::Enter]);
 }
 
 #[test]
 fn a_refused_enter_was_not_sent_and_waits_until_the_box_is_seen_again() {
     let mut scene = Scene::pasted();
-    scene.after(200).look(&Turn::Ready, Content::Ours);
+    scene.after(200).look(&AgentState::Ready, Content::Ours);
     scene.give(Input::Refused(Hold::PaneMode));
     assert_eq!(scene.machine.delivery().step, Step::Echoed);
-    assert_eq!(scene.after(30_000).look(&Turn::Ready, Content::Ours), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(150).look(&Turn::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.after(30_000).look(&AgentState::Ready, Content::Ours), [Do::Look(SETTLE)]);
+    assert_eq!(scene.after(150).look(&AgentState::Ready, Content::Ours), [Do::Record, Do::Enter]);
 }
 
 #[test]
 fn an_empty_box_alone_proves_nothing() {
     let mut scene = Scene::entered();
-    assert_eq!(scene.after(100).look(&Turn::Ready, Content::Empty), [Do::Look(pace(0))]);
-    scene.after(100).look_at(&Turn::Ready, Content::Empty, true);
+    assert_eq!(scene.after(100).look(&AgentState::Ready, Content::Empty), [Do::Look(pace(0))]);
+    scene.after(100).look_at(&AgentState::Ready, Content::Empty, true);
     scene.ends(Step::Accepted, "the box emptied and the transcript has the text");
 }
 
 #[test]
 fn a_turn_that_asks_at_once_has_started() {
-    let asks = Turn::Waiting(Question::Permission);
+    let asks = AgentState::Waiting(Question::Permission);
     let mut shown = Scene::entered();
     shown.after(100).look_at(&asks, Content::Unseen, true);
     shown.ends(Step::Accepted, "the turn started and asks something");
     let mut seen_to_work = Scene::entered();
-    seen_to_work.after(100).look(&Turn::Working, Content::Ours);
+    seen_to_work.after(100).look(&AgentState::Working, Content::Ours);
     seen_to_work.after(100).look(&asks, Content::Unseen);
     seen_to_work.ends(Step::Accepted, "the turn started and asks something");
 }
 
 #[test]
 fn a_question_that_may_have_swallowed_enter_proves_nothing() {
-    let asks = Turn::Waiting(Question::Question);
+    let asks = AgentState::Waiting(Question::Question);
     let mut scene = Scene::entered();
     assert_eq!(scene.after(100).look(&asks, Content::Unseen), [Do::Record]);
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(asks)));
-    scene.after(100).look(&Turn::Working, Content::Empty);
+    scene.after(100).look(&AgentState::Working, Content::Empty);
     scene.ends(Step::Accepted, "the turn started");
 }
 
@@ -323,7 +323,7 @@ fn only_what_was_not_sent_can_be_cancelled() {
 #[test]
 fn a_pasted_text_is_taken_back_by_leaving_it_where_it_is() {
     let mut held = Scene::pasted();
-    held.after(2_000).look(&Turn::Draft, Content::Other);
+    held.after(2_000).look(&AgentState::Draft, Content::Other);
     assert_eq!(held.give(Input::Cancel), [Do::Record]);
     held.ends(Step::Cancelled, "cancelled; its text was left in the input box");
     let mut unsure = Scene::pasted().reborn();
@@ -335,31 +335,33 @@ fn a_pasted_text_is_taken_back_by_leaving_it_where_it_is() {
 fn a_program_in_the_way_is_named() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     let hold = Hold::Foreground;
-    let vim =
-        || Look { obstacle: Some(&hold), ..look(&Turn::Unknown, &Turn::Unknown, Content::Unseen) };
+    let vim = || Look {
+        obstacle: Some(&hold),
+        ..look(&AgentState::Unknown, &AgentState::Unknown, Content::Unseen)
+    };
     assert_eq!(scene.give(Input::Look(vim())), [Do::Record]);
     assert_eq!(scene.machine.delivery().evidence, "`vim`");
     assert_eq!(scene.give(Input::Look(vim())), []);
-    assert_eq!(scene.look(&Turn::Ready, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Do::Record, Do::Paste]);
     assert_eq!(scene.machine.delivery().evidence, "");
 }
 
 #[test]
 fn a_dialog_that_is_gone_is_no_reason_to_wait() {
     let mut scene = Scene::new(DeliveryMode::Ready);
-    let settled = Turn::Waiting(Question::Question);
-    let seen = Turn::Idle;
+    let settled = AgentState::Waiting(Question::Question);
+    let seen = AgentState::Idle;
     let look = look(&settled, &seen, Content::Empty);
     assert_eq!(scene.give(Input::Look(look)), [Do::Record]);
-    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Unknown)));
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(AgentState::Unknown)));
 }
 
 #[test]
 fn no_interrupt_key_is_pressed_into_a_dialog_or_an_empty_box() {
-    for seen in [Turn::Waiting(Question::Permission), Turn::Idle] {
+    for seen in [AgentState::Waiting(Question::Permission), AgentState::Idle] {
         let mut scene = Scene::new(DeliveryMode::Ready);
         scene.machine.delivery.interrupt = true;
-        let settled = Turn::Working;
+        let settled = AgentState::Working;
         let look = look(&settled, &seen, Content::Empty);
         assert_eq!(scene.give(Input::Look(look)), [Do::Record], "{seen:?}");
     }
@@ -369,11 +371,11 @@ fn no_interrupt_key_is_pressed_into_a_dialog_or_an_empty_box() {
 fn an_interrupt_comes_before_the_paste_and_must_be_seen_to_work() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;
-    assert_eq!(scene.look(&Turn::Working, Content::Unseen), [Do::Record, Do::Interrupt]);
-    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Working)));
+    assert_eq!(scene.look(&AgentState::Working, Content::Unseen), [Do::Record, Do::Interrupt]);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(AgentState::Working)));
     scene.give(Input::Done);
-    assert_eq!(scene.after(500).look(&Turn::Working, Content::Unseen), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(500).look(&Turn::Idle, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.after(500).look(&AgentState::Working, Content::Unseen), [Do::Look(SETTLE)]);
+    assert_eq!(scene.after(500).look(&AgentState::Idle, Content::Empty), [Do::Record, Do::Paste]);
 }
 
 #[test]

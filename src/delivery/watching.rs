@@ -7,7 +7,7 @@ use super::{
     ACCEPT_LIMIT, ARGUMENT_LIMIT, Content, Do, Doubt, ECHO_LIMIT, ENTER_AGAIN, Look, Machine,
     PARTIAL, Passed, Phase, RESUME_SETTLE, SETTLE, STALL_LIMIT, TAKEN_LIMIT, Watch, pace,
 };
-use crate::model::{DeliveryMode, Hold, Now, Step, Turn};
+use crate::model::{AgentState, DeliveryMode, Hold, Now, Step};
 
 impl Watch {
     pub(super) fn from(now: Now) -> Self {
@@ -49,7 +49,7 @@ impl Machine {
         }
         if look.content == Content::Other && (watch.held || watch.age(now) >= PARTIAL) {
             self.phase = Phase::Pasted { watch: Watch::held(now), shown };
-            return self.hold(Some(Hold::Turn(Turn::Draft)));
+            return self.hold(Some(Hold::Turn(AgentState::Draft)));
         }
         let watch = watch.resumed(now);
         let age = watch.age(now);
@@ -146,19 +146,19 @@ impl Machine {
         }
         let is_new = self.is_new(look);
         match look.seen {
-            Turn::Working | Turn::Retrying => Some("the turn started"),
+            AgentState::Working | AgentState::Retrying => Some("the turn started"),
             // A dialog that came in between has taken our Enter, and hides the box.
-            Turn::Waiting(_) if is_new || self.has_worked => {
+            AgentState::Waiting(_) if is_new || self.has_worked => {
                 Some("the turn started and asks something")
             }
-            Turn::Idle | Turn::Failed if !self.was_idle => Some("a turn ended"),
-            Turn::Unknown
-            | Turn::Blocked(_)
-            | Turn::Ready
-            | Turn::Waiting(_)
-            | Turn::Idle
-            | Turn::Failed
-            | Turn::Draft => (is_new && look.content == Content::Empty)
+            AgentState::Idle | AgentState::Failed if !self.was_idle => Some("a turn ended"),
+            AgentState::Unknown
+            | AgentState::Blocked(_)
+            | AgentState::Ready
+            | AgentState::Waiting(_)
+            | AgentState::Idle
+            | AgentState::Failed
+            | AgentState::Draft => (is_new && look.content == Content::Empty)
                 .then_some("the box emptied and the transcript has the text"),
         }
     }
@@ -203,18 +203,22 @@ impl Machine {
         }
         let is_new = self.is_new(look);
         match look.seen {
-            Turn::Working | Turn::Retrying if is_new || passed.was_up => Some("the turn started"),
-            Turn::Waiting(_) if is_new => Some("the turn started and asks something"),
-            Turn::Idle | Turn::Failed if is_new || self.has_worked => Some("a turn ended"),
-            Turn::Unknown
-            | Turn::Blocked(_)
-            | Turn::Ready
-            | Turn::Working
-            | Turn::Retrying
-            | Turn::Waiting(_)
-            | Turn::Idle
-            | Turn::Failed
-            | Turn::Draft => (is_new && look.content == Content::Empty)
+            AgentState::Working | AgentState::Retrying if is_new || passed.was_up => {
+                Some("the turn started")
+            }
+            AgentState::Waiting(_) if is_new => Some("the turn started and asks something"),
+            AgentState::Idle | AgentState::Failed if is_new || self.has_worked => {
+                Some("a turn ended")
+            }
+            AgentState::Unknown
+            | AgentState::Blocked(_)
+            | AgentState::Ready
+            | AgentState::Working
+            | AgentState::Retrying
+            | AgentState::Waiting(_)
+            | AgentState::Idle
+            | AgentState::Failed
+            | AgentState::Draft => (is_new && look.content == Content::Empty)
                 .then_some("the box emptied and the transcript has the text"),
         }
     }

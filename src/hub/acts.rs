@@ -9,14 +9,11 @@ use std::{
 
 use tokio::time;
 
-use super::{
-    start::words,
-    state::{
-        Act, Acted, Effect, Input, Listed, Made, NotMade, PaneSeen, PromotedTo, Show, WindowSpec,
-    },
+use super::state::{
+    Act, Acted, Effect, Input, Listed, Made, NotMade, PaneSeen, PromotedTo, Show, WindowSpec,
 };
 use crate::{
-    model::{Hold, PaneId, SessionId, WindowId, WorkerId},
+    model::{Hold, PaneId, SessionId, WindowId, WorkerId, error_chain},
     tmux::{
         Connection, Error, Promoted,
         command::{Guard, NewWindow, Show as TmuxShow},
@@ -29,12 +26,12 @@ pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> 
     Some(match effect {
         Effect::ListPanes { after } => {
             time::sleep(after).await;
-            Input::Panes(list(&tmux).await.map_err(|error| words(&error)))
+            Input::Panes(list(&tmux).await.map_err(|error| error_chain(&error)))
         }
         Effect::FindSession { request_id, caller } => {
             let found = tmux.caller_session(caller.pane, caller.session).await;
             let found = found.map(|link| link.map(|it| (it.session, it.session_name)));
-            Input::SessionFound { request_id, found: found.map_err(|error| words(&error)) }
+            Input::SessionFound { request_id, found: found.map_err(|error| error_chain(&error)) }
         }
         Effect::MakeWindow(spec) => {
             let worker = spec.worker.clone();
@@ -43,11 +40,11 @@ pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> 
         }
         Effect::Look { worker, pane, resume } => {
             let sample = if resume { tmux.sample(pane).await } else { tmux.look(pane).await };
-            Input::Sampled { worker, sample: sample.map_err(|error| words(&error)) }
+            Input::Sampled { worker, sample: sample.map_err(|error| error_chain(&error)) }
         }
         Effect::Act { worker, delivery, pane, command, act } => {
             let acted = do_act(tmux, pane, &Guard { command }, act).await;
-            Input::Acted { worker, delivery, acted: acted.map_err(|error| words(&error)) }
+            Input::Acted { worker, delivery, acted: acted.map_err(|error| error_chain(&error)) }
         }
         Effect::Press { pane, command, key } => {
             let act = Act::Keys(vec![key], Duration::ZERO);
@@ -55,7 +52,7 @@ pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> 
             return None;
         }
         Effect::Promote { request_id, worker, window, name, cwd } => {
-            let done = tmux.promote(window, &name, &cwd).await.map_err(|error| words(&error));
+            let done = tmux.promote(window, &name, &cwd).await.map_err(|error| error_chain(&error));
             let to =
                 |it: Promoted| PromotedTo { session: it.session, name, ended_sessions: it.ended };
             Input::Promoted { request_id, worker, done: done.map(to) }
@@ -87,7 +84,7 @@ pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> 
 
 /// What comes of an act when there is no connection: nothing was done.
 pub(super) fn not_connected(effect: Effect) -> Option<Input> {
-    let error = || words(&Error::Closed);
+    let error = || error_chain(&Error::Closed);
     Some(match effect {
         Effect::ListPanes { .. } => Input::Panes(Err(error())),
         Effect::FindSession { request_id, .. } => {
@@ -134,16 +131,16 @@ async fn close_window(
 ) -> Result<(), String> {
     match tmux.close_worker(worker, pane, window).await {
         Err(Error::Gone { .. }) => Ok(()),
-        done => done.map_err(|error| words(&error)),
+        done => done.map_err(|error| error_chain(&error)),
     }
 }
 
 fn not_made(error: Error) -> NotMade {
     // tmux may still do what it was told.
     if matches!(error, Error::Closed | Error::Deadline { .. }) {
-        NotMade::Unknown(words(&error))
+        NotMade::Unknown(error_chain(&error))
     } else {
-        NotMade::Refused(words(&error))
+        NotMade::Refused(error_chain(&error))
     }
 }
 
@@ -159,7 +156,7 @@ async fn announce(tmux: &Connection, text: &str) -> Result<(), Error> {
 /// For acts that are worth a note when they fail, and no more.
 pub(super) fn ignore(act: &str, done: Result<(), Error>) {
     if let Err(error) = done {
-        tracing::debug!(act, error = words(&error), "did not work");
+        tracing::debug!(act, error = error_chain(&error), "did not work");
     }
 }
 

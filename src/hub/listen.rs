@@ -21,8 +21,8 @@ use tokio::{
 };
 
 use super::{
-    run::Wake,
     state::{Input, RequestId},
+    wake::{Outgoing, Wake},
 };
 use crate::{
     model::{Refusal, RefusalKind},
@@ -33,14 +33,6 @@ use crate::{
 pub(super) const QUEUE: usize = 256;
 /// How long a client may take for its first line, or for reading one of ours.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a client is sent.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    Line(Vec<u8>),
-    /// Nothing more; the connection ends when all before it is written.
-    Close,
-}
 
 /// Accepts clients until `stop` says so, then waits for those it has. `last_id` is the hub's: a
 /// socket that is made anew finds clients of the one before.

@@ -4,11 +4,17 @@
 //! The hub has no terminal, reads no keys and runs no project code.
 mod acts;
 mod listen;
+mod log;
 mod perform;
 mod publish;
 pub mod run;
 pub mod screens;
+mod spool;
 pub mod start;
+mod starter;
 pub mod state;
 pub mod store;
-mod visitors;
+mod stray_clients;
+mod wake;
+
+pub use wake::HubOptions;

@@ -18,15 +18,14 @@ use tokio::{
 
 use super::{
     acts::{act, ignore, not_connected},
-    run::{Options, Wake},
     screens::ScreenLog,
-    start::words,
     state::{CleanedUp, Effect, Input, Linked, Missing, Setup},
-    visitors::{Visitors, WayOut},
+    stray_clients::{Redirect, StrayClients},
+    wake::{HubOptions, Wake},
 };
 use crate::{
     git,
-    model::{Cleanup, ServerId, SessionId, Worker, WorkerId},
+    model::{Cleanup, ServerId, SessionId, Worker, WorkerId, error_chain},
     paths,
     proc::{self, Cmd},
     tmux::{self, Absent, Connection, Error, Event, Events, Server},
@@ -53,7 +52,7 @@ pub(super) struct Performer {
 }
 
 impl Performer {
-    pub(super) fn new(setup: &Setup, options: &Options, wakes: mpsc::Sender<Wake>) -> Self {
+    pub(super) fn new(setup: &Setup, options: &HubOptions, wakes: mpsc::Sender<Wake>) -> Self {
         let placeholder =
             vec![setup.program.display().to_string(), "pane".into(), "--placeholder".into()];
         let server = Server {
@@ -188,7 +187,7 @@ impl Performer {
                 Err(error) => {
                     let no_server = matches!(error, Error::NoServer { .. } | Error::NoFleet)
                         && !known.is_some_and(tmux::revive_socket);
-                    Wake::Input(Input::LinkFailed { error: words(&error), no_server })
+                    Wake::Input(Input::LinkFailed { error: error_chain(&error), no_server })
                 }
             };
             if wakes.send(wake).await.is_err() {
@@ -226,8 +225,10 @@ fn is_private(socket: &Path) -> bool {
 /// Turns what tmux tells into what the state understands, until the connection ends. Holds the
 /// connection only while it uses it, so that whoever closes it has it alone.
 async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wake>) {
-    let mut visitors = match tmux.upgrade() {
-        Some(tmux) => Visitors::new(tmux.info().fleet, tmux.clients().await.unwrap_or_default()),
+    let mut stray_clients = match tmux.upgrade() {
+        Some(tmux) => {
+            StrayClients::new(tmux.info().fleet, tmux.clients().await.unwrap_or_default())
+        }
         None => return,
     };
     while let Some(event) = events.recv().await {
@@ -239,14 +240,18 @@ async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wa
             Event::Answers => Input::Wedged(false),
             Event::ClientSession { client, session, name } => {
                 tracing::debug!(client, %session, name, "a client moved");
-                if let (Some(left), Some(tmux)) = (visitors.moved(&client, session), tmux.upgrade())
+                if let (Some(left), Some(tmux)) =
+                    (stray_clients.moved(&client, session), tmux.upgrade())
                 {
-                    ignore("show out", show_out(&tmux, &visitors, &client, left).await);
+                    ignore(
+                        "move a stray client",
+                        move_client(&tmux, &stray_clients, &client, left).await,
+                    );
                 }
                 continue;
             }
             Event::ClientDetached { client } => {
-                visitors.detached(&client);
+                stray_clients.detached(&client);
                 continue;
             }
         };
@@ -256,16 +261,16 @@ async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wa
     send(&wakes, Input::LinkLost { why }).await;
 }
 
-async fn show_out(
+async fn move_client(
     tmux: &Connection,
-    visitors: &Visitors,
+    stray_clients: &StrayClients,
     client: &str,
     left: SessionId,
 ) -> Result<(), Error> {
-    match visitors.way_out(left, &tmux.sessions().await?) {
-        WayOut::Stay => Ok(()),
-        WayOut::To(session) => tmux.switch_client(client, session, None).await,
-        WayOut::Detach => tmux.detach_client(client).await,
+    match stray_clients.redirect(left, &tmux.sessions().await?) {
+        Redirect::Stay => Ok(()),
+        Redirect::To(session) => tmux.switch_client(client, session, None).await,
+        Redirect::Detach => tmux.detach_client(client).await,
     }
 }
 
@@ -311,9 +316,10 @@ async fn finish_cleanup(
     for (name, value) in &cleanup.env {
         cmd = cmd.env(name, value);
     }
-    let output = cmd.limit(CLEANUP_LIMIT).run(&proc::never()).await.map_err(|it| words(&it))?;
+    let output =
+        cmd.limit(CLEANUP_LIMIT).run(&proc::never()).await.map_err(|it| error_chain(&it))?;
     if !output.is_success() {
         return Err(output.stderr_text());
     }
-    serde_json::from_slice(&output.stdout).map_err(|it| words(&it))
+    serde_json::from_slice(&output.stdout).map_err(|it| error_chain(&it))
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc;
 
-use super::{listen::Outgoing, state::RequestId};
+use super::{state::RequestId, wake::Outgoing};
 use crate::{
     model::{Answer, Event, Refusal, RefusalKind, WorkerId},
     wire::{self, Frame},

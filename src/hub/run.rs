@@ -1,4 +1,4 @@
-//! The hub's one loop: the only place with a clock, and the only owner of [`State`].
+//! The hub's one loop: the only place with a clock, and the only owner of [`HubState`].
 use std::{
     path::PathBuf,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -11,30 +11,19 @@ use tokio::{
 };
 
 use super::{
-    listen::Outgoing,
     perform::Performer,
     publish::Clients,
-    start::{self, Started, Starter},
-    state::{Effect, Input, Record, RequestId, Setup, State},
+    spool,
+    start::{self, Started},
+    starter::Starter,
+    state::{Effect, HubState, Input, Record, RequestId, Setup},
     store::{self, Store},
+    wake::{HubOptions, Wake},
 };
-use crate::{
-    model::{Answer, Delivery, Now, Refusal, RefusalKind, Request, Timestamp},
-    paths::StateDir,
-    tmux::{Connection, Events},
-};
+use crate::model::{Answer, Delivery, Now, Refusal, RefusalKind, Request, Timestamp, error_chain};
 
 /// Inputs that may wait for the loop; whoever sends more waits in turn.
 const QUEUE: usize = 1024;
-
-/// How a hub is started.
-#[derive(Debug)]
-pub struct Options {
-    pub tmux_socket: PathBuf,
-    pub state: StateDir,
-    /// A socket on which somebody waits for the word `ready`, or for why not.
-    pub ready: Option<PathBuf>,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -44,19 +33,8 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// Whatever wakes the loop.
-pub(super) enum Wake {
-    Input(Input),
-    ClientCame {
-        client: u64,
-        lines: mpsc::Sender<Outgoing>,
-    },
-    /// The connection, what it tells, and the names in `update-environment`.
-    Connected(Box<Connection>, Events, Vec<String>),
-}
-
 /// Is the hub until it is asked to leave, has nothing to do, or cannot go on.
-pub async fn main(options: Options) -> Result<(), Error> {
+pub async fn main(options: HubOptions) -> Result<(), Error> {
     let starter = Starter::greet(options.ready.as_deref()).await;
     let started = match start::start(&options).await {
         Ok(Some(started)) => started,
@@ -66,14 +44,14 @@ pub async fn main(options: Options) -> Result<(), Error> {
             return Ok(());
         }
         Err(error) => {
-            starter.tell(&start::words(&error)).await;
+            starter.tell(&error_chain(&error)).await;
             return Err(error.into());
         }
     };
     let mut starter = Some(starter);
     let outcome = serve(&options, started, &mut starter).await;
     if let Err(error) = &outcome {
-        let error = start::words(error);
+        let error = error_chain(error);
         tracing::error!(error, "the hub failed");
         if let Some(starter) = starter {
             starter.tell(&error).await;
@@ -83,7 +61,7 @@ pub async fn main(options: Options) -> Result<(), Error> {
 }
 
 async fn serve(
-    options: &Options,
+    options: &HubOptions,
     mut started: Started,
     starter: &mut Option<Starter>,
 ) -> Result<(), Error> {
@@ -93,7 +71,7 @@ async fn serve(
     let (send, wakes) = mpsc::channel(QUEUE);
     let performer = Performer::new(&setup, options, send.clone());
     let spool = options.state.spool();
-    let (state, effects) = State::start(setup, found, now());
+    let (state, effects) = HubState::start(setup, found, now());
     let clients = Clients::default();
     let mut hub = Hub { state, performer, clients, store, spool, leaving: false };
     hub.perform(effects);
@@ -112,7 +90,7 @@ async fn serve(
     Ok(())
 }
 
-fn setup(options: &Options, started: &Started) -> Setup {
+fn setup(options: &HubOptions, started: &Started) -> Setup {
     Setup {
         pid: std::process::id(),
         started: now().wall,
@@ -125,7 +103,7 @@ fn setup(options: &Options, started: &Started) -> Setup {
 }
 
 struct Hub {
-    state: State,
+    state: HubState,
     performer: Performer,
     clients: Clients,
     store: Store,
@@ -171,7 +149,7 @@ impl Hub {
                 self.read_spool();
             }
             Wake::Input(Input::Requested { request_id, request }) => {
-                self.asked(request_id, request)
+                self.asked(request_id, request);
             }
             Wake::Input(Input::ClientGone { client }) => {
                 self.clients.remove(client);
@@ -237,19 +215,19 @@ impl Hub {
         };
         let answer = answer
             .map(Box::new)
-            .map_err(|error| Refusal::new(RefusalKind::Store, start::words(&error)));
+            .map_err(|error| Refusal::new(RefusalKind::Store, error_chain(&error)));
         self.clients.answer(request_id, answer);
     }
 
     fn read_spool(&mut self) {
-        for (file, report) in start::load_spool(&self.spool) {
+        for (file, report) in spool::load(&self.spool) {
             self.input(Input::Spooled(report));
             // It could not be recorded: the next hub reads it.
             if self.leaving {
                 return;
             }
             // Only now: whoever ends us in between leaves it to the next hub.
-            start::remove(&file);
+            spool::remove(&file);
         }
     }
 
@@ -314,7 +292,7 @@ impl Hub {
     /// Those who wait are told; the agents stay as they are, and the next hub starts from what
     /// was written.
     fn not_written(&mut self, error: &store::Error, acts: Vec<Effect>) {
-        let error = start::words(error);
+        let error = error_chain(error);
         tracing::error!(error, "cannot record");
         for act in acts {
             if let Effect::Answer(request_id, _) = act {

@@ -4,30 +4,27 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
-    iter::successors,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
-use file_rotate::{ContentLimit, FileRotate, compression::Compression, suffix::AppendCount};
 use nix::{sys::signal, unistd};
 use tokio::{
-    io::AsyncWriteExt as _,
-    net::{UnixListener, UnixStream},
+    net::UnixListener,
     sync::{mpsc, watch},
     task::JoinSet,
     time::timeout,
 };
-use tracing_subscriber::EnvFilter;
 
 use super::{
-    listen,
-    run::{Options, Wake},
+    listen, log,
+    spool::remove,
+    starter::Starter,
+    wake::{HubOptions, Wake},
 };
 use crate::{
-    model::HookReport,
+    model::error_chain,
     paths::{self, Env},
     wire::HubFile,
 };
@@ -36,9 +33,6 @@ use crate::{
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// How long clients may take to read their last lines.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
-/// One log file's size, and how many older ones are kept.
-const LOG_BYTES: usize = 4 << 20;
-const LOG_FILES: usize = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -71,7 +65,7 @@ pub(super) struct Started {
 
 /// Takes the lock, or finds that a well hub has it: then that one is asked to show itself again,
 /// and there is nothing to start.
-pub(super) async fn start(options: &Options) -> Result<Option<Started>, Error> {
+pub(super) async fn start(options: &HubOptions) -> Result<Option<Started>, Error> {
     let env = Env::capture()?;
     options.state.make(env.uid())?;
     // A session of its own, so that no terminal's end reaches it. Fails for a group's leader only.
@@ -82,7 +76,7 @@ pub(super) async fn start(options: &Options) -> Result<Option<Started>, Error> {
         source,
     })?;
     let Some(lock) = lock(options).await? else { return Ok(None) };
-    log(&options.state.log())?;
+    log::open(&options.state.log());
     let program = std::env::current_exe().map_err(|source| Error::File {
         act: "find",
         path: "wtmag".into(),
@@ -138,7 +132,7 @@ impl Started {
     pub(super) async fn renew(&mut self) {
         let word = match self.bind() {
             Ok(()) => "ready".to_owned(),
-            Err(error) => words(&error),
+            Err(error) => error_chain(&error),
         };
         if let Ok(waiting) = fs::read_to_string(&self.ready_path) {
             remove(&self.ready_path);
@@ -160,7 +154,7 @@ impl Started {
     }
 }
 
-async fn lock(options: &Options) -> Result<Option<File>, Error> {
+async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
     let path = options.state.hub_lock();
     let fail = |source| Error::File { act: "lock", path: path.clone(), source };
     let file = File::options().create(true).append(true).open(&path).map_err(fail)?;
@@ -183,7 +177,7 @@ async fn lock(options: &Options) -> Result<Option<File>, Error> {
 }
 
 /// A hub whose socket vanished is told to make it again; it will say the word in our place.
-fn wake_hidden_hub(options: &Options) -> bool {
+fn wake_hidden_hub(options: &HubOptions) -> bool {
     let Some(ready) = &options.ready else { return false };
     let Ok(text) = fs::read_to_string(options.state.hub_lock()) else { return false };
     // Anything else than a process of its own is no hub.
@@ -192,90 +186,6 @@ fn wake_hidden_hub(options: &Options) -> bool {
     let noted = replace(&waiting, ready.to_string_lossy().as_bytes());
     let woken = signal::kill(unistd::Pid::from_raw(pid), signal::Signal::SIGUSR1);
     noted.is_ok() && woken.is_ok()
-}
-
-/// Logs to a file that is rotated by size. `WTMAG_LOG` says how much: `debug`, `wtmag::tmux=trace`.
-fn log(dir: &Path) -> Result<(), Error> {
-    let suffix = AppendCount::new(LOG_FILES);
-    let limit = ContentLimit::BytesSurpassed(LOG_BYTES);
-    let mut private = File::options();
-    private.read(true).create(true).append(true).mode(0o600);
-    let file =
-        FileRotate::new(dir.join("hub.log"), suffix, limit, Compression::None, Some(private));
-    let filter = EnvFilter::try_from_env("WTMAG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        .with_writer(std::sync::Mutex::new(file));
-    // A second hub in one process, as tests have it, logs where the first one does.
-    subscriber.try_init().unwrap_or_default();
-    Ok(())
-}
-
-/// Whoever waits for a hub to be ready. Connected from the hub's first moment on, so that a hub
-/// that dies before it can say anything is heard, too.
-pub(super) struct Starter(Option<UnixStream>);
-
-impl Starter {
-    pub(super) async fn greet(path: Option<&Path>) -> Self {
-        let Some(path) = path else { return Self(None) };
-        match timeout(LEAVE_LIMIT, UnixStream::connect(path)).await {
-            Ok(Ok(stream)) => Self(Some(stream)),
-            Ok(Err(_)) | Err(_) => {
-                tracing::debug!("nobody waits any more");
-                Self(None)
-            }
-        }
-    }
-
-    /// Says the one word: `ready`, `elsewhere`, or what went wrong.
-    pub(super) async fn tell(self, word: &str) {
-        let Some(mut stream) = self.0 else { return };
-        let say = async {
-            stream.write_all(word.as_bytes()).await?;
-            stream.shutdown().await
-        };
-        if !matches!(timeout(LEAVE_LIMIT, say).await, Ok(Ok(()))) {
-            tracing::debug!("nobody waits any more");
-        }
-    }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn words(error: &dyn std::error::Error) -> String {
-    let lines = successors(Some(error), |&it| it.source()).map(ToString::to_string);
-    let mut words = Vec::new();
-    for line in lines {
-        // Transparent errors repeat their source's words.
-        if words.last() != Some(&line) {
-            words.push(line);
-        }
-    }
-    words.join(": ")
-}
-
-/// The reports that hooks left while no hub answered, oldest first, with their files. One that
-/// cannot be read is set aside, not lost.
-pub(super) fn load_spool(dir: &Path) -> Vec<(PathBuf, HookReport)> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut paths: Vec<PathBuf> =
-        paths.filter(|path| path.extension().is_some_and(|it| it == "json")).collect();
-    paths.sort();
-    let mut reports = Vec::new();
-    for path in paths {
-        match fs::read(&path).map(|bytes| serde_json::from_slice(&bytes)) {
-            Ok(Ok(report)) => reports.push((path, report)),
-            // Its sender has heard from us by the socket, and took it back.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Ok(Err(error)) => {
-                tracing::warn!(path = %path.display(), %error, "a report that cannot be read");
-                fs::rename(&path, path.with_extension("bad")).unwrap_or_default();
-            }
-            Err(error) => tracing::warn!(path = %path.display(), %error, "cannot read a report"),
-        }
-    }
-    reports
 }
 
 /// Changes when the machine is rebooted; empty where the system does not tell.
@@ -296,13 +206,4 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.persist(path)?;
     Ok(())
-}
-
-pub(super) fn remove(path: &Path) {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(path = %path.display(), %error, "cannot remove");
-        }
-        Ok(()) | Err(_) => {}
-    }
 }

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, Turn, WorkerId};
+use super::{AgentState, Timestamp, WorkerId};
 
 /// Number of a delivery, unique within a hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ pub struct StepAt {
 #[serde(rename_all = "kebab-case", tag = "why", content = "turn")]
 pub enum Hold {
     /// The agent shows something that is not an empty box.
-    Turn(Turn),
+    Turn(AgentState),
     /// The pane is in copy mode or another mode of tmux.
     PaneMode,
     /// `select-pane -d`.
@@ -142,11 +142,11 @@ impl fmt::Display for Step {
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Turn(Turn::Blocked(by)) => write!(f, "the agent shows a dialog ({by})"),
-            Self::Turn(Turn::Waiting(question)) => {
+            Self::Turn(AgentState::Blocked(by)) => write!(f, "the agent shows a dialog ({by})"),
+            Self::Turn(AgentState::Waiting(question)) => {
                 write!(f, "the agent waits for an answer ({question})")
             }
-            Self::Turn(Turn::Draft) => f.write_str("the input box holds a draft"),
+            Self::Turn(AgentState::Draft) => f.write_str("the input box holds a draft"),
             Self::Turn(turn) if turn.is_busy() => f.write_str("a turn is running"),
             Self::Turn(_) => f.write_str("the agent has not been seen ready"),
             Self::PaneMode => f.write_str("the pane is in a tmux mode"),

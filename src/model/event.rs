@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeliveryId, Fact, Hold, Placement, Process, Reported, Step, Timestamp, Turn, WorkerId,
+    AgentState, DeliveryId, Fact, Hold, Placement, Process, Reported, Step, Timestamp, WorkerId,
 };
 
 /// One entry of the log. Numbers rise by one within a hub's life and never repeat.
@@ -23,7 +23,7 @@ pub enum Happened {
     /// The worker's window exists: the commit point of `create`.
     Created,
     Process(Fact<Process>),
-    Turn(Fact<Turn>),
+    Turn(Fact<AgentState>),
     Reported(Fact<Reported>),
     Delivery {
         id: DeliveryId,

@@ -3,6 +3,7 @@
 //! Knows nothing but how values look, compare and (de)serialise. No module of the crate, no IO, no
 //! clock, no environment.
 mod delivery;
+mod error;
 mod event;
 mod id;
 mod request;
@@ -13,6 +14,7 @@ mod time;
 mod worker;
 
 pub use delivery::{Delivery, DeliveryId, DeliveryMode, Hold, Step, StepAt};
+pub use error::error_chain;
 pub use event::{Event, Happened};
 pub use id::{BadId, PaneId, SessionId, WindowId, WorkerId};
 pub use request::{
@@ -22,7 +24,8 @@ pub use request::{
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source};
 pub use state::{
-    Blocker, EndCause, Exit, Fact, FactSource, Process, Question, Reported, State, Turn, Word,
+    AgentState, Blocker, DisplayState, EndCause, Exit, Fact, FactSource, Process, Question,
+    Reported, WorkerState,
 };
 pub use time::{Now, Timestamp};
 pub use worker::{Agent, Base, Place, Placement, ServerId, Worker};

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FactSource, Timestamp, Turn, Word};
+use super::{AgentState, DisplayState, FactSource, Timestamp};
 
 /// What tmux's own grid and formats said of a pane at one moment, read in one atomic line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Sample {
 /// What the screen says, according to one profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    pub turn: Turn,
+    pub turn: AgentState,
     pub input: InputBox,
     pub source: Option<FactSource>,
     /// Name of the rule that decided; empty when none did.
@@ -59,7 +59,7 @@ pub enum InputBox {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleSaid {
     pub name: String,
-    pub turn: Turn,
+    pub turn: AgentState,
     pub said: Said,
 }
 
@@ -95,7 +95,7 @@ impl Sample {
 impl fmt::Display for RuleSaid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, turn, said } = self;
-        write!(f, "{name} ({}): {said}", Word::Turn(turn.clone()))
+        write!(f, "{name} ({}): {said}", DisplayState::Turn(turn.clone()))
     }
 }
 

@@ -61,7 +61,7 @@ pub enum EndCause {
 /// Where the agent is in its conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Turn {
+pub enum AgentState {
     /// Nothing on the screen matches; never taken for idle.
     #[default]
     Unknown,
@@ -115,22 +115,22 @@ pub enum Reported {
 
 /// All that is believed about one worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct WorkerState {
     pub process: Fact<Process>,
-    pub turn: Fact<Turn>,
+    pub turn: Fact<AgentState>,
     pub reported: Option<Fact<Reported>>,
 }
 
 /// The one word of `list`, `wait` and the tmux options.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum DisplayState {
     Starting,
-    Turn(Turn),
+    Turn(AgentState),
     Exited(Exit),
     Lost(EndCause),
 }
 
-impl State {
+impl WorkerState {
     /// The state of a worker whose window was just made.
     pub fn starting(at: Timestamp) -> Self {
         let evidence = String::new();
@@ -141,26 +141,28 @@ impl State {
                 source: FactSource::Hub,
                 evidence: evidence.clone(),
             },
-            turn: Fact { value: Turn::Unknown, since: at, source: FactSource::Hub, evidence },
+            turn: Fact { value: AgentState::Unknown, since: at, source: FactSource::Hub, evidence },
             reported: None,
         }
     }
 
     /// The process decides when it is gone; a blocked shell is shown while it starts; else the turn.
-    pub fn word(&self) -> Word {
+    pub fn word(&self) -> DisplayState {
         match &self.process.value {
-            Process::Exited(exit) => Word::Exited(*exit),
-            Process::Lost(cause) => Word::Lost(*cause),
-            Process::Starting if self.turn.value == Turn::Unknown => Word::Starting,
-            Process::Starting | Process::Running => Word::Turn(self.turn.value.clone()),
+            Process::Exited(exit) => DisplayState::Exited(*exit),
+            Process::Lost(cause) => DisplayState::Lost(*cause),
+            Process::Starting if self.turn.value == AgentState::Unknown => DisplayState::Starting,
+            Process::Starting | Process::Running => DisplayState::Turn(self.turn.value.clone()),
         }
     }
 
     /// Since when the word holds.
     pub fn since(&self) -> Timestamp {
         match self.word() {
-            Word::Exited(_) | Word::Lost(_) | Word::Starting => self.process.since,
-            Word::Turn(_) => self.turn.since,
+            DisplayState::Exited(_) | DisplayState::Lost(_) | DisplayState::Starting => {
+                self.process.since
+            }
+            DisplayState::Turn(_) => self.turn.since,
         }
     }
 
@@ -170,7 +172,7 @@ impl State {
     }
 }
 
-impl Turn {
+impl AgentState {
     /// The agent takes a prompt now.
     pub fn listens(&self) -> bool {
         matches!(self, Self::Ready | Self::Idle | Self::Failed)
@@ -182,7 +184,7 @@ impl Turn {
     }
 }
 
-impl Word {
+impl DisplayState {
     /// The word without its detail: what `wait --until` and filters name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -190,15 +192,15 @@ impl Word {
             Self::Exited(_) => "exited",
             Self::Lost(_) => "lost",
             Self::Turn(turn) => match turn {
-                Turn::Unknown => "unknown",
-                Turn::Blocked(_) => "blocked",
-                Turn::Ready => "ready",
-                Turn::Working => "working",
-                Turn::Retrying => "retrying",
-                Turn::Waiting(_) => "waiting",
-                Turn::Idle => "idle",
-                Turn::Failed => "failed",
-                Turn::Draft => "draft",
+                AgentState::Unknown => "unknown",
+                AgentState::Blocked(_) => "blocked",
+                AgentState::Ready => "ready",
+                AgentState::Working => "working",
+                AgentState::Retrying => "retrying",
+                AgentState::Waiting(_) => "waiting",
+                AgentState::Idle => "idle",
+                AgentState::Failed => "failed",
+                AgentState::Draft => "draft",
             },
         }
     }
@@ -210,11 +212,11 @@ impl Word {
     ];
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for DisplayState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::Turn(Turn::Blocked(by)) => format!("blocked: {by}"),
-            Self::Turn(Turn::Waiting(question)) => format!("waiting: {question}"),
+            Self::Turn(AgentState::Blocked(by)) => format!("blocked: {by}"),
+            Self::Turn(AgentState::Waiting(question)) => format!("waiting: {question}"),
             Self::Exited(exit) => format!("exited({exit})"),
             Self::Lost(cause) => format!("lost: {cause}"),
             Self::Starting | Self::Turn(_) => self.name().to_owned(),
@@ -297,22 +299,22 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(process: Process, turn: Turn, want: &str) {
-        let mut state = State::starting(Timestamp(0));
+    fn check(process: Process, turn: AgentState, want: &str) {
+        let mut state = WorkerState::starting(Timestamp(0));
         state.process.value = process;
         state.turn.value = turn;
         assert_eq!(state.word().to_string(), want);
-        assert!(Word::NAMES.contains(&state.word().name()));
+        assert!(DisplayState::NAMES.contains(&state.word().name()));
     }
 
     #[test]
     fn one_word_is_derived() {
-        check(Process::Starting, Turn::Unknown, "starting");
-        check(Process::Starting, Turn::Blocked(Blocker::Shell), "blocked: shell");
-        check(Process::Running, Turn::Waiting(Question::Permission), "waiting: permission");
-        check(Process::Exited(Exit::Code(137)), Turn::Working, "exited(137, SIGKILL?)");
-        check(Process::Exited(Exit::Signal(9)), Turn::Working, "exited(SIGKILL)");
-        check(Process::Exited(Exit::Code(3)), Turn::Working, "exited(3)");
-        check(Process::Lost(EndCause::ServerGone), Turn::Idle, "lost: tmux server gone");
+        check(Process::Starting, AgentState::Unknown, "starting");
+        check(Process::Starting, AgentState::Blocked(Blocker::Shell), "blocked: shell");
+        check(Process::Running, AgentState::Waiting(Question::Permission), "waiting: permission");
+        check(Process::Exited(Exit::Code(137)), AgentState::Working, "exited(137, SIGKILL?)");
+        check(Process::Exited(Exit::Signal(9)), AgentState::Working, "exited(SIGKILL)");
+        check(Process::Exited(Exit::Code(3)), AgentState::Working, "exited(3)");
+        check(Process::Lost(EndCause::ServerGone), AgentState::Idle, "lost: tmux server gone");
     }
 }

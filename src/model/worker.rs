@@ -3,7 +3,9 @@ use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeliveryMode, Kind, PaneId, SessionId, Source, State, Timestamp, WindowId, WorkerId};
+use super::{
+    DeliveryMode, Kind, PaneId, SessionId, Source, Timestamp, WindowId, WorkerId, WorkerState,
+};
 
 /// Everything the hub records of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +38,7 @@ pub struct Worker {
     /// The worker that created this one, if one did.
     pub parent: Option<WorkerId>,
     pub created: Timestamp,
-    pub state: State,
+    pub state: WorkerState,
     /// Cleaned up: kept for `list --ended` only.
     pub ended: Option<Timestamp>,
     /// The agent's own session id, where a hook told it.

@@ -7,7 +7,7 @@ use nucleo_matcher::{
 };
 
 use super::keys::Wish;
-use crate::model::{Event, Happened, Turn, Word, Worker, WorkerId};
+use crate::model::{AgentState, DisplayState, Event, Happened, Worker, WorkerId};
 
 /// Everything the picker knows.
 pub(super) struct List {
@@ -172,13 +172,14 @@ fn searched(worker: &Worker) -> String {
 }
 
 /// Smaller: sooner wants somebody.
-fn urgency(word: &Word) -> u8 {
+fn urgency(word: &DisplayState) -> u8 {
     match word {
-        Word::Turn(Turn::Waiting(_) | Turn::Blocked(_)) => 0,
-        Word::Turn(Turn::Failed | Turn::Draft) => 1,
-        Word::Turn(Turn::Idle | Turn::Ready) => 2,
-        Word::Turn(Turn::Working | Turn::Retrying | Turn::Unknown) | Word::Starting => 3,
-        Word::Exited(_) | Word::Lost(_) => 4,
+        DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)) => 0,
+        DisplayState::Turn(AgentState::Failed | AgentState::Draft) => 1,
+        DisplayState::Turn(AgentState::Idle | AgentState::Ready) => 2,
+        DisplayState::Turn(AgentState::Working | AgentState::Retrying | AgentState::Unknown)
+        | DisplayState::Starting => 3,
+        DisplayState::Exited(_) | DisplayState::Lost(_) => 4,
     }
 }
 
@@ -187,11 +188,16 @@ pub(super) mod tests {
     use super::*;
     use crate::model::{
         Agent, Blocker, DeliveryMode, Fact, FactSource, Kind, PaneId, Place, Placement, Process,
-        ServerId, Source, State, Timestamp, WindowId,
+        ServerId, Source, Timestamp, WindowId, WorkerState,
     };
 
-    pub(in crate::picker) fn worker(branch: &str, turn: Turn, since: u64, title: &str) -> Worker {
-        let mut state = State::starting(Timestamp(since));
+    pub(in crate::picker) fn worker(
+        branch: &str,
+        turn: AgentState,
+        since: u64,
+        title: &str,
+    ) -> Worker {
+        let mut state = WorkerState::starting(Timestamp(since));
         state.process.value = Process::Running;
         state.turn.value = turn;
         Worker {
@@ -239,9 +245,14 @@ pub(super) mod tests {
 
     pub(in crate::picker) fn workers() -> Vec<Worker> {
         vec![
-            worker("github-issue-456", Turn::Working, 60_000, "Login fails on Safari"),
-            worker("github-pr-234", Turn::Idle, 30_000, "Cache the front page"),
-            worker("prompt-tidy-tests", Turn::Blocked(Blocker::Trust), 90_000, "Tidy the tests"),
+            worker("github-issue-456", AgentState::Working, 60_000, "Login fails on Safari"),
+            worker("github-pr-234", AgentState::Idle, 30_000, "Cache the front page"),
+            worker(
+                "prompt-tidy-tests",
+                AgentState::Blocked(Blocker::Trust),
+                90_000,
+                "Tidy the tests",
+            ),
         ]
     }
 
@@ -286,7 +297,7 @@ pub(super) mod tests {
         let mut list = List::new(workers());
         list.handle_wish(Wish::Move(1));
         let mut more = workers();
-        more.push(worker("new", Turn::Blocked(Blocker::Login), 1, "New"));
+        more.push(worker("new", AgentState::Blocked(Blocker::Login), 1, "New"));
         list.replace(more);
         assert_eq!(list.selected(), 2);
         let Next::Go(chosen) = list.handle_wish(Wish::Choose) else { panic!() };
@@ -308,7 +319,7 @@ pub(super) mod tests {
     fn a_new_state_shows_where_the_row_is() {
         let mut list = List::new(workers());
         let fact = Fact {
-            value: Turn::Idle,
+            value: AgentState::Idle,
             since: Timestamp(95_000),
             source: FactSource::Screen,
             evidence: String::new(),

@@ -15,7 +15,7 @@ use super::{
     view::draw,
 };
 use crate::{
-    client::{self, Hub, Whereabouts},
+    client::{self, Hub, HubLocation},
     model::{Answer, Request, Timestamp, Worker},
 };
 
@@ -34,7 +34,7 @@ const REDRAW: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`Error::Hub`] when the hub cannot be reached, or is lost and cannot be started again.
-pub async fn pick(at: &Whereabouts, theme: Theme) -> Result<Option<Worker>, Error> {
+pub async fn pick(at: &HubLocation, theme: Theme) -> Result<Option<Worker>, Error> {
     let (hub, workers) = subscribe(at).await?;
     let list = List::new(workers);
     let mut terminal = ratatui::try_init()?;
@@ -44,7 +44,7 @@ pub async fn pick(at: &Whereabouts, theme: Theme) -> Result<Option<Worker>, Erro
 }
 
 async fn choose(
-    at: &Whereabouts,
+    at: &HubLocation,
     mut hub: Hub,
     mut list: List,
     (terminal, theme): (&mut DefaultTerminal, Theme),
@@ -92,7 +92,7 @@ fn show(terminal: &mut DefaultTerminal, list: &List, theme: Theme) -> io::Result
     Ok(())
 }
 
-async fn subscribe(at: &Whereabouts) -> Result<(Hub, Vec<Worker>), client::Error> {
+async fn subscribe(at: &HubLocation) -> Result<(Hub, Vec<Worker>), client::Error> {
     let mut hub = Hub::connect_or_start(at).await?;
     let answer = hub.ask(Request::Subscribe { workers: Vec::new() }).await?;
     let Answer::Subscribed { workers, .. } = answer else { return Err(client::Error::Closed) };

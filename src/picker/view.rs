@@ -10,7 +10,7 @@ use ratatui::{
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::list::List;
-use crate::model::{Timestamp, Turn, Word, Worker};
+use crate::model::{AgentState, DisplayState, Timestamp, Worker};
 
 /// Whether colours may be used; marks and words say the same without them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +124,10 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
     let Some(worker) = selected.filter(|_| area.height > 0) else { return };
     let state = &worker.state;
     let seen = match state.word() {
-        Word::Turn(_) => &state.turn.evidence,
-        Word::Starting | Word::Exited(_) | Word::Lost(_) => &state.process.evidence,
+        DisplayState::Turn(_) => &state.turn.evidence,
+        DisplayState::Starting | DisplayState::Exited(_) | DisplayState::Lost(_) => {
+            &state.process.evidence
+        }
     };
     let last = worker.last_message.as_ref().unwrap_or(seen).lines().next().unwrap_or_default();
     let lines = [
@@ -140,32 +142,37 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
 }
 
 /// One character that tells states apart without colour.
-fn mark(word: &Word) -> char {
+fn mark(word: &DisplayState) -> char {
     match word {
-        Word::Turn(Turn::Waiting(_) | Turn::Blocked(_)) => '!',
-        Word::Turn(Turn::Failed) | Word::Lost(_) => '✗',
-        Word::Turn(Turn::Working | Turn::Retrying) => '●',
-        Word::Turn(Turn::Idle | Turn::Ready) => '○',
-        Word::Turn(Turn::Draft) => '✎',
-        Word::Turn(Turn::Unknown) => '?',
-        Word::Starting => '…',
-        Word::Exited(_) => '-',
+        DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)) => '!',
+        DisplayState::Turn(AgentState::Failed) | DisplayState::Lost(_) => '✗',
+        DisplayState::Turn(AgentState::Working | AgentState::Retrying) => '●',
+        DisplayState::Turn(AgentState::Idle | AgentState::Ready) => '○',
+        DisplayState::Turn(AgentState::Draft) => '✎',
+        DisplayState::Turn(AgentState::Unknown) => '?',
+        DisplayState::Starting => '…',
+        DisplayState::Exited(_) => '-',
     }
 }
 
-fn style(word: &Word, theme: Theme) -> Style {
-    let needs_you = matches!(word, Word::Turn(Turn::Waiting(_) | Turn::Blocked(_)));
+fn style(word: &DisplayState, theme: Theme) -> Style {
+    let needs_you =
+        matches!(word, DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)));
     let weight = if needs_you { Modifier::BOLD } else { Modifier::empty() };
     let style = Style::new().add_modifier(weight);
     if theme == Theme::Plain {
         return style;
     }
     match word {
-        Word::Turn(Turn::Working | Turn::Retrying) | Word::Starting => style.fg(Color::Yellow),
-        Word::Turn(Turn::Blocked(_) | Turn::Waiting(_) | Turn::Failed) => style.fg(Color::Red),
-        Word::Turn(Turn::Ready | Turn::Idle) => style.fg(Color::Green),
-        Word::Turn(Turn::Draft | Turn::Unknown) => style.fg(Color::Cyan),
-        Word::Exited(_) | Word::Lost(_) => style.add_modifier(Modifier::DIM),
+        DisplayState::Turn(AgentState::Working | AgentState::Retrying) | DisplayState::Starting => {
+            style.fg(Color::Yellow)
+        }
+        DisplayState::Turn(
+            AgentState::Blocked(_) | AgentState::Waiting(_) | AgentState::Failed,
+        ) => style.fg(Color::Red),
+        DisplayState::Turn(AgentState::Ready | AgentState::Idle) => style.fg(Color::Green),
+        DisplayState::Turn(AgentState::Draft | AgentState::Unknown) => style.fg(Color::Cyan),
+        DisplayState::Exited(_) | DisplayState::Lost(_) => style.add_modifier(Modifier::DIM),
     }
 }
 
@@ -286,7 +293,8 @@ mod tests {
 
     #[test]
     fn the_selected_row_is_in_sight() {
-        let many = (0..40).map(|n| worker(&format!("issue-{n:02}"), Turn::Idle, 100 - n, "Many"));
+        let many =
+            (0..40).map(|n| worker(&format!("issue-{n:02}"), AgentState::Idle, 100 - n, "Many"));
         let mut list = List::new(many.collect());
         list.handle_wish(Wish::Last);
         let (text, _, buf) = render(&list, 60, 8);

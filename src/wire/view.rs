@@ -2,8 +2,8 @@
 use serde::Serialize;
 
 use crate::model::{
-    Base, Delivery, DeliveryMode, Event, Happened, Hold, Kind, Placement, RuleSaid, Said, Source,
-    State, Step, StepAt, Timestamp, Word, Worker,
+    Base, Delivery, DeliveryMode, DisplayState, Event, Happened, Hold, Kind, Placement, RuleSaid,
+    Said, Source, Step, StepAt, Timestamp, Worker, WorkerState,
 };
 
 /// A worker, as `list --json` and `show --json` print it.
@@ -46,7 +46,7 @@ pub struct StateView<'a> {
     pub source: crate::model::FactSource,
     pub evidence: &'a str,
     pub process: &'a crate::model::Process,
-    pub turn: &'a crate::model::Turn,
+    pub turn: &'a crate::model::AgentState,
     pub reported: Option<crate::model::Reported>,
 }
 
@@ -121,8 +121,8 @@ impl<'a> WorkerView<'a> {
     }
 }
 
-impl<'a> From<&'a State> for StateView<'a> {
-    fn from(state: &'a State) -> Self {
+impl<'a> From<&'a WorkerState> for StateView<'a> {
+    fn from(state: &'a WorkerState) -> Self {
         let word = state.word();
         let by_process = matches!(word.name(), "starting" | "exited" | "lost");
         let (source, evidence) = if by_process {
@@ -172,7 +172,7 @@ impl<'a> From<&'a RuleSaid> for RuleView<'a> {
             Said::NoRegion => ("no-region", None, None),
             Said::Stale { row, evidence } => ("stale", Some(*row), Some(evidence)),
         };
-        let state = Word::Turn(rule.turn.clone()).to_string();
+        let state = DisplayState::Turn(rule.turn.clone()).to_string();
         Self { name: &rule.name, state, said, row, text: text.map(String::as_str) }
     }
 }

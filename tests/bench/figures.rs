@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wtmag::model::{Happened, Turn};
+use wtmag::model::{AgentState, Happened};
 
 use super::support::{Crew, Sandbox, Seen, eventually, hook, now_ms, resident_kb, state_delays};
 
@@ -141,7 +141,7 @@ fn waits() {
             waiting.join().unwrap()
         });
         let is_it =
-            |what: &Happened| matches!(what, Happened::Turn(it) if it.value == Turn::Working);
+            |what: &Happened| matches!(what, Happened::Turn(it) if it.value == AgentState::Working);
         let event = crew.events(worker, since).into_iter().find(|it| is_it(&it.what)).unwrap();
         delays.push(end.saturating_sub(event.at.0));
     }

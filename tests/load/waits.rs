@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wtmag::model::{Happened, Turn, Worker};
+use wtmag::model::{AgentState, Happened, Worker};
 
 use super::{Crew, SOON, Sandbox, Seen, eventually, is_full, now_ms, percentiles, processor_us};
 
@@ -76,17 +76,17 @@ impl Watch<'_> {
     }
 }
 
-fn is_called(turn: &Turn, name: &str) -> bool {
+fn is_called(turn: &AgentState, name: &str) -> bool {
     match turn {
-        Turn::Working => name == "working",
-        Turn::Waiting(_) => name == "waiting",
-        Turn::Idle => name == "idle",
-        Turn::Unknown
-        | Turn::Blocked(_)
-        | Turn::Ready
-        | Turn::Retrying
-        | Turn::Failed
-        | Turn::Draft => false,
+        AgentState::Working => name == "working",
+        AgentState::Waiting(_) => name == "waiting",
+        AgentState::Idle => name == "idle",
+        AgentState::Unknown
+        | AgentState::Blocked(_)
+        | AgentState::Ready
+        | AgentState::Retrying
+        | AgentState::Failed
+        | AgentState::Draft => false,
     }
 }
 

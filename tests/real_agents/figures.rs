@@ -22,7 +22,7 @@ fn a_turn_that_ends_is_known_soon_by_hook(kind: &'static Kind) {
     let (mut ends, mut idles) = (Vec::new(), Vec::new());
     for n in 0..N_TURNS {
         let before = desk.last_event(&worker);
-        desk.send(&worker, &format!("Turn {n}"));
+        desk.send(&worker, &format!("AgentState {n}"));
         desk.wait(&worker, "idle");
         let idle = desk.turn_event(&worker, before, "idle");
         assert_eq!(idle["source"], "hook", "{}", desk.account(&worker));
@@ -48,7 +48,7 @@ fn states_are_known_soon_by_the_screen_alone(kind: &'static Kind) {
     let [working, idle, waiting] = &mut times;
     for n in 0..N_TURNS {
         let before = desk.last_event(&worker);
-        desk.send(&worker, &format!("Turn {n}"));
+        desk.send(&worker, &format!("AgentState {n}"));
         desk.wait(&worker, "idle");
         let began = unix_ms(&desk.turn_event(&worker, before, "working")["at"]);
         let ended = unix_ms(&desk.turn_event(&worker, before, "idle")["at"]);

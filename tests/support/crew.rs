@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::runtime::{Builder, Runtime};
 use wtmag::{
-    client::{Hub, Whereabouts},
+    client::{Hub, HubLocation},
     model::{
         Agent, Answer, Caller, DeliveryId, DeliveryMode, Event, Hook, HookReport, HubStatus, Kind,
         NewDelivery, NewWorker, PaneId, Placement, Request, Reserve, Sample, SessionId, Source,
@@ -21,7 +21,7 @@ pub(crate) struct Crew {
     runtime: Runtime,
     hub: Hub,
     worktrees: PathBuf,
-    at: Whereabouts,
+    at: HubLocation,
 }
 
 /// What a calm fake agent's screens mean. A dialog of its turns has to ask `Go on?`.
@@ -58,7 +58,7 @@ impl Crew {
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
         drop(sandbox.wtmag(["list"]).run().success());
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let at = Whereabouts {
+        let at = HubLocation {
             tmux_socket: sandbox.tmux().socket(),
             state: StateDir::at(state_dir(sandbox)),
             runtime: sandbox.path("run/wtmag"),

@@ -4,7 +4,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use wtmag::model::{Event, Happened, Turn, Worker};
+use wtmag::model::{AgentState, Event, Happened, Worker};
 
 use super::AgentLog;
 
@@ -45,12 +45,12 @@ pub(crate) fn state_delays(
     delays.collect()
 }
 
-fn name(turn: &Turn) -> &'static str {
+fn name(turn: &AgentState) -> &'static str {
     match turn {
-        Turn::Working | Turn::Retrying => "working",
-        Turn::Waiting(_) => "waiting",
-        Turn::Ready | Turn::Idle => "idle",
-        Turn::Unknown | Turn::Blocked(_) | Turn::Failed | Turn::Draft => "",
+        AgentState::Working | AgentState::Retrying => "working",
+        AgentState::Waiting(_) => "waiting",
+        AgentState::Ready | AgentState::Idle => "idle",
+        AgentState::Unknown | AgentState::Blocked(_) | AgentState::Failed | AgentState::Draft => "",
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
         echo,
         hooks::{Event, Report},
     },
-    model::{FactSource, Now, Question, Turn},
+    model::{AgentState, FactSource, Now, Question},
 };
 
 impl Tracker {
@@ -36,9 +36,9 @@ impl Tracker {
     }
 
     /// The turn that an event is news of.
-    fn turn_of(&self, event: &Event) -> Option<(Turn, String)> {
-        let working = |what: String| Some((Turn::Working, what));
-        let asks = |question, what: &String| Some((Turn::Waiting(question), what.clone()));
+    fn turn_of(&self, event: &Event) -> Option<(AgentState, String)> {
+        let working = |what: String| Some((AgentState::Working, what));
+        let asks = |question, what: &String| Some((AgentState::Waiting(question), what.clone()));
         match event {
             Event::Started | Event::Ended { .. } => None,
             Event::PromptAccepted { .. } => working("the agent took a prompt".to_owned()),
@@ -47,20 +47,22 @@ impl Tracker {
             Event::Busy => working("the agent began to work".to_owned()),
             Event::Answered => {
                 // Also said after every tool call: no news unless something was asked.
-                let asked = matches!(self.turn, Turn::Waiting(_));
+                let asked = matches!(self.turn, AgentState::Waiting(_));
                 working("the question was answered".to_owned()).filter(|_| asked)
             }
             // Some ask twice for one thing, the second time in general words.
             Event::Permission { .. } | Event::Question { .. }
-                if matches!(self.turn, Turn::Waiting(_)) =>
+                if matches!(self.turn, AgentState::Waiting(_)) =>
             {
                 None
             }
             Event::Permission { what } => asks(Question::Permission, what),
             Event::Question { what } => asks(Question::Question, what),
-            Event::Retrying { error } => Some((Turn::Retrying, error.clone())),
-            Event::TurnEnded { .. } => Some((Turn::Idle, "the agent ended its turn".to_owned())),
-            Event::TurnFailed { error, .. } => Some((Turn::Failed, error.clone())),
+            Event::Retrying { error } => Some((AgentState::Retrying, error.clone())),
+            Event::TurnEnded { .. } => {
+                Some((AgentState::Idle, "the agent ended its turn".to_owned()))
+            }
+            Event::TurnFailed { error, .. } => Some((AgentState::Failed, error.clone())),
             Event::Background { what, .. } => working(format!("a background task runs: {what}")),
         }
     }

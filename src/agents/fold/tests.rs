@@ -42,7 +42,7 @@ ignore = ['task title']
 /// A worker, its clock, and what is believed of it.
 struct Case {
     tracker: Tracker,
-    state: State,
+    state: WorkerState,
     start: Instant,
     ms: u64,
     quiet_since: Option<u64>,
@@ -53,7 +53,7 @@ impl Case {
     fn of(profile: &str) -> Self {
         let profile = Arc::new(Profile::parse("test", profile).unwrap());
         let start = Instant::now();
-        let state = State::starting(Timestamp(0));
+        let state = WorkerState::starting(Timestamp(0));
         let now = Now { steady: start, wall: Timestamp(0) };
         let tracker = Tracker::new(profile, &state, now);
         Self { tracker, state, start, ms: 0, quiet_since: None, changed: Changed::default() }
@@ -378,9 +378,9 @@ fn without_known_signs_of_work_endless_output_is_one() {
 
 #[test]
 fn what_was_known_before_a_restart_is_the_start() {
-    let mut state = State::starting(Timestamp(0));
+    let mut state = WorkerState::starting(Timestamp(0));
     state.process.value = Process::Running;
-    state.turn.value = Turn::Working;
+    state.turn.value = AgentState::Working;
     let mut case = Case::of(PROFILE);
     let profile = Arc::clone(&case.tracker.profile);
     case.tracker = Tracker::new(profile, &state, case.now());
@@ -442,7 +442,7 @@ fn our_text_that_an_unknown_agent_has_half_drawn_is_no_draft() {
 fn a_draft_with_the_cursor_before_it_is_no_suggestion() {
     let profile = Profile::shared("claude").unwrap();
     let now = Now { steady: Instant::now(), wall: Timestamp(0) };
-    let mut tracker = Tracker::new(profile, &State::starting(Timestamp(0)), now);
+    let mut tracker = Tracker::new(profile, &WorkerState::starting(Timestamp(0)), now);
     let mut look = |text: &str, column: u16| {
         let rule = "─".repeat(20);
         let sample = Sample {

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     client::{self, Hub},
     git::{self, Loss, Losses, News, Repo, RepoLock, Run, Subject},
-    model::{Answer, Cleanup, RefusalKind, Request, Turn, Worker},
+    model::{AgentState, Answer, Cleanup, RefusalKind, Request, Worker},
     proc::Cancel,
 };
 
@@ -144,7 +144,7 @@ async fn look(
 /// What would be lost, in words.
 fn phrases(worker: &Worker, losses: &Losses) -> Vec<String> {
     let turn = &worker.state.turn.value;
-    let is_busy = worker.is_live() && (turn.is_busy() || matches!(turn, Turn::Waiting(_)));
+    let is_busy = worker.is_live() && (turn.is_busy() || matches!(turn, AgentState::Waiting(_)));
     let busy = is_busy.then(|| format!("a running turn: the agent is `{}`", worker.state.word()));
     losses.list.iter().map(Loss::to_string).chain(busy).collect()
 }

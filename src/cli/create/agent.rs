@@ -18,7 +18,7 @@ use crate::{
         Context, Failure,
         settings::{self, FoundProfile},
     },
-    client::Whereabouts,
+    client::HubLocation,
     config::{self, Loaded, Trust},
     git::Made,
     model::{Agent, DeliveryMode},
@@ -63,7 +63,7 @@ impl Chosen {
         env: &Env,
         made: &Made,
         common_dir: &Path,
-        hub: &Whereabouts,
+        hub: &HubLocation,
     ) -> Result<(Launch, Vec<String>), Failure> {
         let writable = self.writable(env, made, common_dir, hub);
         let worktree = made.path.display().to_string();
@@ -163,7 +163,7 @@ impl Chosen {
         env: &Env,
         made: &Made,
         common_dir: &Path,
-        hub: &Whereabouts,
+        hub: &HubLocation,
     ) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();
         let ours = commit_dirs(&text(common_dir), &text(&made.git_dir));
@@ -182,7 +182,7 @@ impl Chosen {
     }
 
     /// What makes the agent report its turns, unless the user does not want that.
-    fn wire(&self, env: &Env, hub: &Whereabouts) -> Option<Wire> {
+    fn wire(&self, env: &Env, hub: &HubLocation) -> Option<Wire> {
         let dialect = self.kind().filter(|_| self.block.hooks)?;
         let kind = match dialect {
             HooksKind::Claude => "claude",
@@ -217,7 +217,7 @@ fn strings(list: &toml::Value) -> Option<Vec<String>> {
 }
 
 /// One file for all workers: it holds nothing of any one of them.
-fn write_plugin(path: &Path, text: &str, hub: &Whereabouts) -> Result<(), Failure> {
+fn write_plugin(path: &Path, text: &str, hub: &HubLocation) -> Result<(), Failure> {
     if std::fs::read_to_string(path).is_ok_and(|it| it == text) {
         return Ok(());
     }

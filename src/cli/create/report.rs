@@ -13,8 +13,8 @@ use crate::{
         receipt, unexpected,
     },
     model::{
-        Answer, Blocker, Delivery, DeliveryMode, Exit, Placement, Process, Request, Sample, Step,
-        Turn, Worker,
+        AgentState, Answer, Blocker, Delivery, DeliveryMode, Exit, Placement, Process, Request,
+        Sample, Step, Worker,
     },
     wire::{DeliveryView, WorkerView},
 };
@@ -171,7 +171,7 @@ impl<'a> Report<'a> {
                  it survives such dialogs"
             ));
         }
-        let is_trust = matches!(self.worker.state.turn.value, Turn::Blocked(Blocker::Trust));
+        let is_trust = matches!(self.worker.state.turn.value, AgentState::Blocked(Blocker::Trust));
         if is_trust && self.site.agent.could_be_trusted() {
             hints.push(format!(
                 "`trust = \"worktree\"` in [agents.{name}] trusts each new worktree for you"
@@ -187,7 +187,7 @@ impl<'a> Report<'a> {
     }
 
     fn is_shell(&self) -> bool {
-        self.worker.state.turn.value == Turn::Blocked(Blocker::Shell)
+        self.worker.state.turn.value == AgentState::Blocked(Blocker::Shell)
     }
 
     fn gone(&self) -> Failure {

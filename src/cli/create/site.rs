@@ -7,7 +7,7 @@ use std::{
 use super::{agent::Chosen, order::Order};
 use crate::{
     cli::{Context, Failure, settings},
-    client::Whereabouts,
+    client::HubLocation,
     config::{Loaded, Origin},
     git::Repo,
     model::{Caller, Placement, WorkerId},
@@ -20,7 +20,7 @@ pub(super) struct Site {
     pub(super) agent: Chosen,
     pub(super) placement: Placement,
     pub(super) caller: Caller,
-    pub(super) hub: Whereabouts,
+    pub(super) hub: HubLocation,
     /// The worker that asks, if one does.
     pub(super) parent: Option<WorkerId>,
 }

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
     use crate::{
         agents::{Profile, classify},
-        model::{Blocker, InputBox, Sample, Turn},
+        model::{AgentState, Blocker, InputBox, Sample},
     };
 
     fn press(agent: &mut Agent, now: Instant, code: KeyCode) -> Option<u8> {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     /// What the demo's own profile reads from the agent's screen.
-    fn seen(agent: &Agent, now: Instant) -> (Turn, InputBox) {
+    fn seen(agent: &Agent, now: Instant) -> (AgentState, InputBox) {
         let profile = Profile::embedded("demo").unwrap();
         let sample = Sample {
             rows: agent.rows(now, 80),
@@ -225,16 +225,19 @@ mod tests {
     fn its_profile_reads_each_of_its_screens() {
         let start = Instant::now();
         let mut agent = Agent::new(true, Duration::from_secs(2));
-        assert_eq!(seen(&agent, start).0, Turn::Blocked(Blocker::Trust));
+        assert_eq!(seen(&agent, start).0, AgentState::Blocked(Blocker::Trust));
         assert_eq!(press(&mut agent, start, KeyCode::Up), None);
         assert_eq!(press(&mut agent, start, KeyCode::Enter), None);
-        assert_eq!(seen(&agent, start), (Turn::Ready, InputBox::Empty));
+        assert_eq!(seen(&agent, start), (AgentState::Ready, InputBox::Empty));
         agent.handle(start, Event::Paste("Read it.".to_owned()));
         assert_eq!(seen(&agent, start).1, InputBox::Holds("Read it.".to_owned()));
         press(&mut agent, start, KeyCode::Enter);
-        assert_eq!(seen(&agent, start + Duration::from_secs(1)).0, Turn::Working);
+        assert_eq!(seen(&agent, start + Duration::from_secs(1)).0, AgentState::Working);
         agent.tick(start + Duration::from_secs(2));
-        assert_eq!(seen(&agent, start + Duration::from_secs(2)), (Turn::Idle, InputBox::Empty));
+        assert_eq!(
+            seen(&agent, start + Duration::from_secs(2)),
+            (AgentState::Idle, InputBox::Empty)
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use self::{
 use super::{Context, Failure, feed::Known, receipt};
 use crate::{
     client::Hub,
-    model::{Answer, Blocker, Happened, Request, Step, Turn, Worker},
+    model::{AgentState, Answer, Blocker, Happened, Request, Step, Worker},
     proc::{self, Cancel},
 };
 
@@ -91,7 +91,7 @@ async fn play(context: &Context, scratch: &Scratch, cancel: &Cancel) -> Result<(
     }
     live.show(&watch.known)?;
     answer(scratch, &mut live, &watch).await?;
-    while !watch.all(|known, it| has_prompt(known, it) && it.state.turn.value == Turn::Idle) {
+    while !watch.all(|known, it| has_prompt(known, it) && it.state.turn.value == AgentState::Idle) {
         watch.next().await?;
         live.show(&watch.known)?;
     }
@@ -157,7 +157,7 @@ fn has_prompt(known: &Known, worker: &Worker) -> bool {
 }
 
 fn asks(worker: &Worker) -> bool {
-    worker.state.turn.value == Turn::Blocked(Blocker::Trust)
+    worker.state.turn.value == AgentState::Blocked(Blocker::Trust)
 }
 
 /// Does what a person would do about the one that asks.

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Doctor, Finding, store};
 use crate::{
-    client::{Error, Hub, Whereabouts},
+    client::{Error, Hub, HubLocation},
     git,
     model::{Answer, HubStatus, Request, Worker, WorkerId},
 };
@@ -78,7 +78,7 @@ async fn silent(doctor: &Doctor<'_>, error: &Error, pid: Option<u32>) -> Finding
     ))
 }
 
-async fn ask(at: &Whereabouts) -> Result<(HubStatus, Vec<Worker>), Error> {
+async fn ask(at: &HubLocation) -> Result<(HubStatus, Vec<Worker>), Error> {
     let mut hub = Hub::connect(at).await?;
     let Answer::Status(status) = hub.ask_within(Request::Status, LIMIT).await? else {
         return Err(Error::Closed);
@@ -118,7 +118,7 @@ fn status_findings(status: &HubStatus) -> Vec<Finding> {
 }
 
 /// Workers' windows on a server whose hub does not run.
-async fn unwatched(doctor: &Doctor<'_>, at: &Whereabouts) -> Option<Finding> {
+async fn unwatched(doctor: &Doctor<'_>, at: &HubLocation) -> Option<Finding> {
     let socket = at.tmux_socket.to_str()?;
     // A pane that was moved keeps its worker.
     let id = "#{?@wtmag_pane,#{@wtmag_pane},#{@wtmag_id}}";
@@ -134,7 +134,7 @@ async fn unwatched(doctor: &Doctor<'_>, at: &Whereabouts) -> Option<Finding> {
     })
 }
 
-fn store_findings(at: &Whereabouts, hub: Life) -> Vec<Finding> {
+fn store_findings(at: &HubLocation, hub: Life) -> Vec<Finding> {
     let root = at.state.root();
     if !root.exists() {
         return vec![Finding::ok("no workers have been made on this tmux server yet")];
@@ -184,7 +184,7 @@ fn size(dir: &Path) -> u64 {
 }
 
 /// What `create` runs that were killed left: the next `create`, `cleanup` or `list` undoes it.
-async fn leftovers(doctor: &Doctor<'_>, at: &Whereabouts) -> Vec<Finding> {
+async fn leftovers(doctor: &Doctor<'_>, at: &HubLocation) -> Vec<Finding> {
     let dir = at.state.creates();
     if !dir.exists() {
         return Vec::new();

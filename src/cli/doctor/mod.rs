@@ -17,7 +17,7 @@ use std::{
 use self::report::{Finding, Group, Report};
 use super::{Context, Failure, settings};
 use crate::{
-    client::Whereabouts,
+    client::HubLocation,
     config,
     git::Repo,
     proc::{self, Cancel, Cmd, Output},
@@ -41,7 +41,7 @@ pub(crate) struct Args;
 struct Doctor<'a> {
     context: &'a Context,
     cancel: Cancel,
-    at: Option<Whereabouts>,
+    at: Option<HubLocation>,
     /// The tmux socket that is meant.
     socket: Option<PathBuf>,
     /// The repository around the current directory.
@@ -78,7 +78,7 @@ pub(crate) async fn run(context: &Context, _args: Args) -> Result<ExitCode, Fail
 }
 
 impl<'a> Doctor<'a> {
-    fn new(context: &'a Context, at: Option<Whereabouts>) -> Result<Self, Failure> {
+    fn new(context: &'a Context, at: Option<HubLocation>) -> Result<Self, Failure> {
         let repo = std::env::current_dir().ok().and_then(|dir| Repo::discover(&dir).ok());
         let dirs = settings::project_dirs(repo.as_ref());
         let config = config::load(&context.env.config_file(), &dirs, &[]);

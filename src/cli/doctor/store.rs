@@ -8,7 +8,7 @@ use std::{
 use nix::sys::statvfs::statvfs;
 
 use super::Finding;
-use crate::{client::Whereabouts, hub::store};
+use crate::{client::HubLocation, hub::store};
 
 /// A hub needs to write a little all the time.
 const LITTLE: u64 = 1 << 20;
@@ -16,7 +16,7 @@ const LITTLE: u64 = 1 << 20;
 const LARGE: u64 = 256 << 20;
 
 /// The state directory has room and lets its owner write.
-pub(super) fn room(at: &Whereabouts) -> Option<Finding> {
+pub(super) fn room(at: &HubLocation) -> Option<Finding> {
     let root = at.state.root();
     let shown = root.display();
     if let Err(error) = tempfile::tempfile_in(root) {
@@ -82,7 +82,7 @@ fn fault(path: &Path) -> io::Result<Option<Finding>> {
             ))
             .advice("use that one; no store of a newer schema is touched"),
         ),
-        Err(error) => Some(ill(path, format!("`{shown}`: {}", with_causes(&error)))),
+        Err(error) => Some(ill(path, format!("`{shown}`: {}", crate::model::error_chain(&error)))),
         Ok(()) => broken_pages(&copy).map(|it| ill(path, format!("`{shown}` is damaged: {it}"))),
     })
 }
@@ -118,11 +118,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |it| it.len())
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |&it| it.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     brief::text::{clean, one_line},
     model::{
-        Answer, Explained, Fact, InputBox, Request, RuleSaid, Said, Sample, Timestamp, Verdict,
-        Word,
+        Answer, DisplayState, Explained, Fact, InputBox, Request, RuleSaid, Said, Sample,
+        Timestamp, Verdict,
     },
     wire::{RuleView, WorkerView},
 };
@@ -116,7 +116,10 @@ fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
     let mut lines = vec![
         ("state", format!("{} for {since}", style.paint(&word.to_string(), Paint::of(&word)))),
         ("process", belief(&state.process, now, &receipt::process(&state.process.value))),
-        ("turn", belief(&state.turn, now, &Word::Turn(state.turn.value.clone()).to_string())),
+        (
+            "turn",
+            belief(&state.turn, now, &DisplayState::Turn(state.turn.value.clone()).to_string()),
+        ),
     ];
     if let Some(reported) = &state.reported {
         lines.push((
@@ -156,7 +159,7 @@ fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String
     let Some(sample) = sample else {
         return vec![("screen", "not looked at yet".to_owned())];
     };
-    let word = Word::Turn(verdict.turn.clone());
+    let word = DisplayState::Turn(verdict.turn.clone());
     let row = verdict.row.map(|row| format!(" on row {row}")).unwrap_or_default();
     let screen = if verdict.rule.is_empty() {
         format!("{word}: no rule matches")
@@ -230,7 +233,7 @@ mod tests {
     use crate::{
         agents::{Profile, explain},
         cli::samples::{self, NOW},
-        model::{FactSource, Heard, Process, Turn},
+        model::{AgentState, FactSource, Heard, Process},
     };
 
     #[test]
@@ -254,7 +257,7 @@ mod tests {
         let mut worker = samples::worker("blog-x");
         worker.state.process.value = Process::Running;
         worker.state.turn = Fact {
-            value: Turn::Working,
+            value: AgentState::Working,
             since: NOW,
             source: FactSource::Hook,
             evidence: "the agent took a prompt".into(),

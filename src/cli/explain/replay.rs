@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    agents::replay::{Believed, replay},
+    agents::replay::{ReplayedState, replay},
     brief::text::{clean, one_line},
     cli::{
         Context, Failure,
@@ -52,8 +52,8 @@ struct View<'a> {
     evidence: &'a str,
 }
 
-fn view(believed: &Believed, first: Timestamp) -> View<'_> {
-    let Believed { at, word, sample, verdict } = believed;
+fn view(believed: &ReplayedState, first: Timestamp) -> View<'_> {
+    let ReplayedState { at, word, sample, verdict } = believed;
     View {
         at: *at,
         ms: u64::try_from(at.since(first).as_millis()).unwrap_or(u64::MAX),
@@ -65,9 +65,9 @@ fn view(believed: &Believed, first: Timestamp) -> View<'_> {
     }
 }
 
-fn table(believed: &[Believed], first: Timestamp, style: Style) -> String {
+fn table(believed: &[ReplayedState], first: Timestamp, style: Style) -> String {
     let mut table = Table::new(["AFTER", "STATE", "RULE", "ROW", "~EVIDENCE", "SCREEN"]);
-    for Believed { at, word, sample, verdict } in believed {
+    for ReplayedState { at, word, sample, verdict } in believed {
         table.row([
             Cell::new(seconds(at.since(first))).paint(Paint::Dim),
             Cell::new(word.to_string()).paint(Paint::of(word)),

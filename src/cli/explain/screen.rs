@@ -11,7 +11,7 @@ use crate::{
         output::{Paint, fields},
         settings,
     },
-    model::{Sample, Word},
+    model::{DisplayState, Sample},
     wire::RuleView,
 };
 
@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, file: &Path, agent: &str, pane: Pane) -> Re
     let bytes = settings::read_input(file)?;
     let sample = sample(&String::from_utf8_lossy(&bytes), &profile, pane);
     let Explanation { verdict, rules, .. } = explain(&profile, &sample, &[]);
-    let word = Word::Turn(verdict.turn.clone());
+    let word = DisplayState::Turn(verdict.turn.clone());
     if context.json() {
         let rules: Vec<RuleView<'_>> = rules.iter().map(RuleView::from).collect();
         return context.print_json(&json!({

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     brief::text::{clean, one_line},
     hub::screens,
-    model::{Event, Fact, Happened, Sample, Timestamp, Word, Worker},
+    model::{DisplayState, Event, Fact, Happened, Sample, Timestamp, Worker},
     wire::EventView,
 };
 
@@ -162,7 +162,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         Happened::Created => plain("created", String::new()),
         Happened::Process(fact) => plain(&receipt::process(&fact.value), reason(fact)),
         Happened::Turn(fact) => {
-            let word = Word::Turn(fact.value.clone());
+            let word = DisplayState::Turn(fact.value.clone());
             (word.to_string(), Paint::of(&word), reason(fact))
         }
         Happened::Reported(fact) => {
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::samples::NOW,
-        model::{Blocker, DeliveryId, Exit, FactSource, Hold, Process, Step, Turn},
+        model::{AgentState, Blocker, DeliveryId, Exit, FactSource, Hold, Process, Step},
     };
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
         let turn = |value, source, evidence: &str| {
             Happened::Turn(Fact { value, since: NOW, source, evidence: evidence.into() })
         };
-        let trust = Turn::Blocked(Blocker::Trust);
+        let trust = AgentState::Blocked(Blocker::Trust);
         let hold = Some(Hold::Turn(trust.clone()));
         let delivery = |step, held, evidence: &str| Happened::Delivery {
             id: DeliveryId(3),
@@ -224,7 +224,7 @@ mod tests {
             turn(trust, FactSource::Screen, "Do you trust\x1b[2J this?"),
             delivery(Step::Queued, hold, ""),
             delivery(Step::Accepted, None, "the turn started"),
-            turn(Turn::Working, FactSource::Hook, "the agent took a prompt"),
+            turn(AgentState::Working, FactSource::Hook, "the agent took a prompt"),
             Happened::Told { about: "message".into(), text: "All\ndone".into() },
             Happened::Process(exited),
         ];

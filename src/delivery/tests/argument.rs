@@ -5,30 +5,30 @@ use super::*;
 fn an_argument_is_proven_the_same_way_and_held_by_dialogs() {
     let mut scene = Scene::new(DeliveryMode::Argument);
     assert_eq!(scene.look(&TRUST, Content::Unseen), [Do::Record]);
-    scene.after(30_000).look_at(&Turn::Working, Content::Empty, true);
+    scene.after(30_000).look_at(&AgentState::Working, Content::Empty, true);
     scene.ends(Step::Accepted, "the turn started");
 }
 
 #[test]
 fn a_spinner_at_start_up_proves_no_argument() {
     let mut scene = Scene::new(DeliveryMode::Argument);
-    scene.look(&Turn::Working, Content::Empty);
-    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(Turn::Working)));
-    scene.after(2_000).look(&Turn::Ready, Content::Empty);
+    scene.look(&AgentState::Working, Content::Empty);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(AgentState::Working)));
+    scene.after(2_000).look(&AgentState::Ready, Content::Empty);
     assert_eq!(scene.machine.delivery().held, None);
-    scene.after(2_000).look(&Turn::Working, Content::Empty);
+    scene.after(2_000).look(&AgentState::Working, Content::Empty);
     scene.ends(Step::Accepted, "the turn started");
 }
 
 #[test]
 fn an_argument_that_the_agent_ignores_fails() {
     let mut scene = Scene::new(DeliveryMode::Argument);
-    scene.look(&Turn::Working, Content::Unseen);
-    let ready = scene.after(20_000).look(&Turn::Ready, Content::Empty);
+    scene.look(&AgentState::Working, Content::Unseen);
+    let ready = scene.after(20_000).look(&AgentState::Ready, Content::Empty);
     assert_eq!(ready, [Do::Record, Do::Look(ARGUMENT_LIMIT)]);
-    scene.after(9_000).look(&Turn::Ready, Content::Empty);
+    scene.after(9_000).look(&AgentState::Ready, Content::Empty);
     assert!(!scene.machine.is_over());
-    scene.after(1_000).look(&Turn::Ready, Content::Empty);
+    scene.after(1_000).look(&AgentState::Ready, Content::Empty);
     scene.ends(
         Step::Failed,
         "the agent came up and did not take its argument; with `delivery = \"ready\"` it is pasted",
@@ -38,14 +38,14 @@ fn an_argument_that_the_agent_ignores_fails() {
 #[test]
 fn an_old_turn_of_a_resumed_conversation_proves_no_argument() {
     let mut scene = Scene::new(DeliveryMode::Argument);
-    scene.look(&Turn::Idle, Content::Empty);
+    scene.look(&AgentState::Idle, Content::Empty);
     assert!(!scene.machine.is_over());
 }
 
 #[test]
 fn a_question_before_the_first_turn_proves_no_argument() {
     let mut scene = Scene::new(DeliveryMode::Argument);
-    let asks = Turn::Waiting(Question::Permission);
+    let asks = AgentState::Waiting(Question::Permission);
     assert_eq!(scene.look(&asks, Content::Unseen), [Do::Record]);
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(asks.clone())));
     scene.after(30_000).look_at(&asks, Content::Unseen, true);
@@ -55,6 +55,6 @@ fn a_question_before_the_first_turn_proves_no_argument() {
 #[test]
 fn an_argument_left_in_the_box_is_submitted() {
     let mut scene = Scene::new(DeliveryMode::Argument);
-    assert_eq!(scene.look(&Turn::Draft, Content::Ours), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(6_000).look(&Turn::Draft, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.look(&AgentState::Draft, Content::Ours), [Do::Look(SETTLE)]);
+    assert_eq!(scene.after(6_000).look(&AgentState::Draft, Content::Ours), [Do::Record, Do::Enter]);
 }

@@ -4,34 +4,34 @@ use super::*;
 #[test]
 fn a_hub_that_comes_back_goes_on_where_the_screen_says() {
     let mut box_has_it = Scene::pasted().reborn();
-    box_has_it.look(&Turn::Draft, Content::Ours);
-    let done = box_has_it.after(300).look(&Turn::Draft, Content::Ours);
+    box_has_it.look(&AgentState::Draft, Content::Ours);
+    let done = box_has_it.after(300).look(&AgentState::Draft, Content::Ours);
     assert_eq!(done, [Do::Record, Do::Enter]);
 
     let mut turn_runs = Scene::entered().reborn();
-    turn_runs.look(&Turn::Working, Content::Empty);
+    turn_runs.look(&AgentState::Working, Content::Empty);
     turn_runs.ends(Step::Accepted, "the turn had started when the hub came back");
 
     let mut not_by_us = Scene::pasted().reborn();
-    not_by_us.look(&Turn::Working, Content::Empty);
-    not_by_us.after(3_000).look(&Turn::Working, Content::Empty);
+    not_by_us.look(&AgentState::Working, Content::Empty);
+    not_by_us.after(3_000).look(&AgentState::Working, Content::Empty);
     not_by_us.ends(Step::Failed, "outcome unknown after restart");
 
     let mut by_somebody = Scene::pasted().reborn();
-    by_somebody.look_at(&Turn::Working, Content::Empty, true);
+    by_somebody.look_at(&AgentState::Working, Content::Empty, true);
     by_somebody.ends(Step::Accepted, "the turn had started when the hub came back");
 
     let mut nobody_knows = Scene::entered().reborn();
-    assert_eq!(nobody_knows.look(&Turn::Ready, Content::Empty), [Do::Look(SETTLE)]);
-    nobody_knows.after(3_000).look(&Turn::Ready, Content::Empty);
+    assert_eq!(nobody_knows.look(&AgentState::Ready, Content::Empty), [Do::Look(SETTLE)]);
+    nobody_knows.after(3_000).look(&AgentState::Ready, Content::Empty);
     nobody_knows.ends(Step::Failed, "outcome unknown after restart");
 }
 
 #[test]
 fn what_was_said_before_is_no_proof_after_a_restart() {
-    for turn in [Turn::Idle, Turn::Working] {
+    for turn in [AgentState::Idle, AgentState::Working] {
         let mut scene = Scene::new(DeliveryMode::Ready);
-        scene.look_at(&Turn::Idle, Content::Empty, true);
+        scene.look_at(&AgentState::Idle, Content::Empty, true);
         let mut scene = scene.reborn();
         scene.look_at(&turn, Content::Empty, true);
         scene.after(3_000).look_at(&turn, Content::Empty, true);
@@ -44,18 +44,18 @@ fn a_record_of_a_hub_that_did_not_count_proves_nothing() {
     let mut scene = Scene::pasted();
     scene.machine.delivery.shown_before = None;
     let mut scene = scene.reborn();
-    scene.look_at(&Turn::Working, Content::Empty, true);
-    scene.after(3_000).look_at(&Turn::Working, Content::Empty, true);
+    scene.look_at(&AgentState::Working, Content::Empty, true);
+    scene.after(3_000).look_at(&AgentState::Working, Content::Empty, true);
     scene.ends(Step::Failed, "outcome unknown after restart");
 }
 
 #[test]
 fn a_lost_reply_is_judged_like_a_restart() {
     let mut scene = Scene::new(DeliveryMode::Ready);
-    scene.look(&Turn::Ready, Content::Empty);
+    scene.look(&AgentState::Ready, Content::Empty);
     assert_eq!(scene.give(Input::Unknown), [Do::Look(SETTLE)]);
-    scene.after(100).look(&Turn::Ready, Content::Empty);
-    scene.after(3_000).look(&Turn::Ready, Content::Empty);
+    scene.after(100).look(&AgentState::Ready, Content::Empty);
+    scene.after(3_000).look(&AgentState::Ready, Content::Empty);
     scene.ends(Step::Failed, "outcome unknown: tmux did not say what became of it");
 }
 
@@ -63,8 +63,8 @@ fn a_lost_reply_is_judged_like_a_restart() {
 fn an_interrupt_whose_reply_is_lost_is_not_pressed_again() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;
-    scene.look(&Turn::Working, Content::Unseen);
+    scene.look(&AgentState::Working, Content::Unseen);
     assert_eq!(scene.give(Input::Unknown), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(500).look(&Turn::Working, Content::Unseen), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(500).look(&Turn::Idle, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.after(500).look(&AgentState::Working, Content::Unseen), [Do::Look(SETTLE)]);
+    assert_eq!(scene.after(500).look(&AgentState::Idle, Content::Empty), [Do::Record, Do::Paste]);
 }

@@ -1,6 +1,6 @@
 //! Dropping a worker: close its window, then remove worktree and branch, even across a crash.
 use super::{
-    CleanedUp, Effect, Link, Record, RequestId, State,
+    CleanedUp, Effect, HubState, Link, Record, RequestId,
     requests::{answer, not_found, record, refuse},
 };
 use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerId};
@@ -24,7 +24,7 @@ enum Phase {
     Removing,
 }
 
-impl State {
+impl HubState {
     pub(super) fn cleanup(
         &mut self,
         now: Now,
@@ -33,7 +33,7 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         let id = cleanup.id.clone();
-        if !self.slots.contains_key(&id) {
+        if !self.workers.contains_key(&id) {
             return not_found(out, request_id, &id);
         }
         if let Some(under_way) = self.cleanups.get_mut(&id) {
@@ -49,18 +49,19 @@ impl State {
 
     /// The window first: an agent must not write into a worktree that is being removed.
     fn go_on_with(&mut self, id: &WorkerId, out: &mut Vec<Effect>) {
-        let (Some(slot), Some(under_way)) = (self.slots.get(id), self.cleanups.get_mut(id)) else {
+        let (Some(live), Some(under_way)) = (self.workers.get(id), self.cleanups.get_mut(id))
+        else {
             return;
         };
-        match (under_way.phase, slot.has_window()) {
+        match (under_way.phase, live.has_window()) {
             (Phase::Waiting, true) if matches!(self.link, Link::Up(_)) => {
                 under_way.phase = Phase::Closing;
-                let (pane, window) = (slot.worker.place.pane, slot.worker.place.window);
+                let (pane, window) = (live.worker.place.pane, live.worker.place.window);
                 out.push(Effect::CloseWindow { worker: id.clone(), pane, window });
             }
             (Phase::Waiting | Phase::Closing, false) => {
                 under_way.phase = Phase::Removing;
-                let worker = Box::new(slot.worker.clone());
+                let worker = Box::new(live.worker.clone());
                 out.push(Effect::Cleanup { cleanup: under_way.cleanup.clone(), worker });
             }
             (Phase::Waiting | Phase::Closing, true) | (Phase::Removing, _) => {}
@@ -71,7 +72,7 @@ impl State {
     /// be there, once the panes are listed.
     pub(super) fn resume_cleanup(&mut self, cleanup: Cleanup, out: &mut Vec<Effect>) {
         let id = cleanup.id.clone();
-        if !self.slots.contains_key(&id) {
+        if !self.workers.contains_key(&id) {
             return record(out, Record::CleanupOver(id));
         }
         let under_way = UnderWay { cleanup, phase: Phase::Waiting, request_ids: Vec::new() };
@@ -110,10 +111,10 @@ impl State {
         if let Err(error) = done {
             return self.not_closed(now, id, error, out);
         }
-        if let Some(slot) = self.slots.get_mut(id) {
-            slot.window_gone(now);
+        if let Some(live) = self.workers.get_mut(id) {
+            live.window_gone(now);
         }
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         self.go_on_with(id, out);
     }
 
@@ -172,12 +173,12 @@ impl State {
         (worktree_removed, branch_deleted): (bool, bool),
         out: &mut Vec<Effect>,
     ) {
-        if let Some(slot) = self.slots.get_mut(id) {
-            slot.fail_deliveries(now, "the worker was cleaned up");
+        if let Some(live) = self.workers.get_mut(id) {
+            live.fail_deliveries(now, "the worker was cleaned up");
         }
-        self.flush_slots(now, out);
-        let Some(slot) = self.slots.remove(id) else { return };
-        let mut worker = slot.worker;
+        self.flush_workers(now, out);
+        let Some(live) = self.workers.remove(id) else { return };
+        let mut worker = live.worker;
         worker.ended = Some(now.wall);
         record(out, Record::Worker(Box::new(worker)));
         self.log(now, out, Some(id), Happened::Ended { worktree_removed, branch_deleted });

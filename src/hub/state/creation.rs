@@ -5,18 +5,18 @@ use std::{
 };
 
 use super::{
-    Effect, Link, Made, NotMade, PaneSeen, PendingWorker, RequestId, SessionId, Show, State,
+    Effect, HubState, Link, Made, NotMade, PaneSeen, PendingWorker, RequestId, SessionId, Show,
     Unsure, WindowSpec,
+    live_worker::LiveWorker,
     requests::{answer, refuse},
-    slot::Slot,
 };
 use crate::model::{
     Agent, Answer, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now, Place, Placement,
-    Refusal, RefusalKind, Request, Reservation, Reserve, State as Believed, Step, StepAt, Worker,
-    WorkerId,
+    Refusal, RefusalKind, Request, Reservation, Reserve, Step, StepAt, Worker, WorkerId,
+    WorkerState,
 };
 
-impl State {
+impl HubState {
     /// Keeps an id and finds the place, so that nothing is made for a worker that cannot be.
     pub(super) fn reserve(
         &mut self,
@@ -58,7 +58,7 @@ impl State {
             repo == &reserve.repo
                 && (branch == reserve.branch || (key.is_some() && key == reserve.source_key))
         };
-        let live = self.slots.values().map(|slot| &slot.worker);
+        let live = self.workers.values().map(|live| &live.worker);
         let live =
             live.filter(|it| it.is_live()).find(|it| same(&it.repo, &it.branch, it.source.key()));
         if let Some(worker) = live {
@@ -77,12 +77,12 @@ impl State {
     fn free_id(&self, reserve: &Reserve) -> WorkerId {
         let first = WorkerId::for_branch(&reserve.project, &reserve.branch);
         let is_free = |id: &WorkerId| {
-            let is_worker = self.slots.contains_key(id) || self.reserved.contains_key(id);
+            let is_worker = self.workers.contains_key(id) || self.reserved.contains_key(id);
             !is_worker && !self.orphans.contains_key(id.as_str())
         };
-        let superseded = self.slots.get(&first).is_some_and(|slot| {
-            let worker = &slot.worker;
-            worker.repo == reserve.repo && worker.branch == reserve.branch && !slot.has_window()
+        let superseded = self.workers.get(&first).is_some_and(|live| {
+            let worker = &live.worker;
+            worker.repo == reserve.repo && worker.branch == reserve.branch && !live.has_window()
         });
         if is_free(&first) || superseded && !self.reserved.contains_key(&first) {
             return first;
@@ -226,8 +226,8 @@ impl State {
         self.supersede(now, &worker, out);
         let seq = self.seq;
         let (first, copy) = (delivery.id, worker.clone());
-        match Slot::made(worker, delivery, &mut self.profiles, now) {
-            Ok(slot) => self.slots.insert(copy.id.clone(), slot),
+        match LiveWorker::made(worker, delivery, &mut self.profiles, now) {
+            Ok(live) => self.workers.insert(copy.id.clone(), live),
             Err(error) => {
                 let Made { pane, window, .. } = made;
                 out.push(Effect::CloseWindow { worker: copy.id, pane, window });
@@ -235,7 +235,7 @@ impl State {
             }
         };
         self.log(now, out, Some(&copy.id), Happened::Created);
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         for report in kept.early {
             self.seen_reports.retain(|id| *id != report.id);
             self.hook(now, &report, out);
@@ -280,10 +280,10 @@ impl State {
     /// A worker that is gone from tmux gives way to a new one in its worktree.
     fn supersede(&mut self, now: Now, by: &Worker, out: &mut Vec<Effect>) {
         let old = self
-            .slots
+            .workers
             .values()
-            .find(|slot| slot.worker.id == by.id || slot.worker.worktree == by.worktree);
-        let Some(id) = old.map(|slot| slot.worker.id.clone()) else { return };
+            .find(|live| live.worker.id == by.id || live.worker.worktree == by.worktree);
+        let Some(id) = old.map(|live| live.worker.id.clone()) else { return };
         self.end_worker(now, &id, (false, false), out);
     }
 
@@ -317,7 +317,7 @@ impl State {
             self.reserved.remove(id);
             return answer(out, request_id, Answer::Released { existed: false });
         }
-        let existed = self.slots.contains_key(id) || self.reserved.contains_key(id);
+        let existed = self.workers.contains_key(id) || self.reserved.contains_key(id);
         answer(out, request_id, Answer::Released { existed });
     }
 }
@@ -343,7 +343,7 @@ fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worke
         pr: new.pr,
         parent: new.parent,
         created: now.wall,
-        state: Believed::starting(now.wall),
+        state: WorkerState::starting(now.wall),
         ended: None,
         agent_session: None,
         last_message: None,

@@ -4,13 +4,14 @@
 //! tmux, no wire, no store, no task: what has to be done comes out as [`Effect`]s, and whatever
 //! comes of them comes back as an [`Input`].
 mod cleanups;
+mod connection;
 mod creation;
 mod effect;
 mod input;
-mod places;
+mod live_worker;
+mod observations;
+mod reconcile;
 mod requests;
-mod slot;
-mod watching;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -20,7 +21,7 @@ use std::{
 
 pub use effect::{Act, Effect, Missing, Record, Show, WindowSpec};
 pub use input::{Acted, CleanedUp, Input, Linked, Listed, Made, NotMade, PaneSeen, PromotedTo};
-use slot::{Noted, Profiles, Slot};
+use live_worker::{LiveWorker, Noted, Profiles};
 
 use crate::model::{
     Cleanup, Delivery, Event, Happened, HookReport, Now, Request, Reserve, SessionId, Timestamp,
@@ -103,10 +104,10 @@ struct Unsure {
 
 /// The hub's belief. One owner: [`super::run`].
 #[derive(Debug)]
-pub struct State {
+pub struct HubState {
     setup: Setup,
     link: Link,
-    slots: BTreeMap<WorkerId, Slot>,
+    workers: BTreeMap<WorkerId, LiveWorker>,
     profiles: Profiles,
     reserved: BTreeMap<WorkerId, PendingWorker>,
     /// Requests that wait for the connection.
@@ -130,13 +131,13 @@ pub struct State {
     last_delivery: u64,
 }
 
-impl State {
+impl HubState {
     /// A hub's first belief, and what to do about it.
     pub fn start(setup: Setup, found: Remembered, now: Now) -> (Self, Vec<Effect>) {
         let mut state = Self {
             setup,
             link: Link::Down,
-            slots: BTreeMap::new(),
+            workers: BTreeMap::new(),
             profiles: Profiles::default(),
             reserved: BTreeMap::new(),
             pending: Vec::new(),
@@ -158,9 +159,9 @@ impl State {
         for worker in found.workers {
             let mine = |it: &&Delivery| it.worker == worker.id;
             let deliveries = found.deliveries.iter().filter(mine).cloned().collect();
-            match Slot::remembered(worker, deliveries, &mut state.profiles, now) {
-                Ok(slot) => {
-                    state.slots.insert(slot.worker.id.clone(), slot);
+            match LiveWorker::remembered(worker, deliveries, &mut state.profiles, now) {
+                Ok(live) => {
+                    state.workers.insert(live.worker.id.clone(), live);
                 }
                 Err(error) => state.problems.push(error),
             }
@@ -180,7 +181,7 @@ impl State {
         match input {
             Input::Tick => self.tick(now, &mut out),
             Input::Requested { request_id, request } => {
-                self.asked(now, request_id, request, &mut out)
+                self.asked(now, request_id, request, &mut out);
             }
             Input::ClientCame => self.clients += 1,
             Input::ClientGone { client } => self.client_gone(client),
@@ -194,7 +195,7 @@ impl State {
             Input::Restructured => self.restructured(now, &mut out),
             Input::Panes(rows) => self.panes(now, rows, &mut out),
             Input::SessionFound { request_id, found } => {
-                self.session_found(request_id, found, &mut out)
+                self.session_found(request_id, found, &mut out);
             }
             Input::WindowMade { worker, made } => self.window_made(now, &worker, made, &mut out),
             Input::Sampled { worker, sample } => self.sampled(now, &worker, sample, &mut out),
@@ -224,16 +225,16 @@ impl State {
 
     /// When the hub wants a [`Input::Tick`] at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let looks = self.slots.values().filter_map(Slot::next_look);
+        let looks = self.workers.values().filter_map(LiveWorker::next_look);
         let idle = self.idle_since.map(|since| since + IDLE_EXIT);
         looks.chain(idle).min()
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
-        for slot in self.slots.values_mut() {
-            slot.tick(now, out);
+        for live in self.workers.values_mut() {
+            live.tick(now, out);
         }
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         let is_over = |since: &Instant| now.steady.duration_since(*since) >= IDLE_EXIT;
         if self.idle_since.as_ref().is_some_and(is_over) {
             out.push(Effect::Leave { why: "nothing to do".into() });
@@ -254,7 +255,7 @@ impl State {
     /// Nobody is known, and whether windows of ours are there is not known yet.
     fn is_looking(&self) -> bool {
         let is_first_try = matches!(self.link, Link::Connecting(Missing::Leave));
-        self.slots.is_empty() && (is_first_try || self.list_due)
+        self.workers.is_empty() && (is_first_try || self.list_due)
     }
 
     /// Something is in tmux, or somebody waits for what is.
@@ -264,7 +265,7 @@ impl State {
 
     /// A worker lives in tmux, or is about to.
     fn has_place(&self) -> bool {
-        let has_window = self.slots.values().any(Slot::has_window);
+        let has_window = self.workers.values().any(LiveWorker::has_window);
         has_window || !self.closing.is_empty() || !self.reserved.is_empty()
     }
 
@@ -274,14 +275,14 @@ impl State {
         out.push(Effect::Record(Record::Event(event)));
     }
 
-    /// Turns what the slots noted into records, events and the like.
-    fn flush_slots(&mut self, now: Now, out: &mut Vec<Effect>) {
+    /// Turns what the workers noted into records, events and the like.
+    fn flush_workers(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut noted = Vec::new();
-        for slot in self.slots.values_mut() {
-            if let Some(Noted { records, happened, samples }) = slot.take_notes() {
-                let worker = slot.worker.id.clone();
+        for live in self.workers.values_mut() {
+            if let Some(Noted { records, happened, samples }) = live.take_notes() {
+                let worker = live.worker.id.clone();
                 out.extend(records.into_iter().map(Effect::Record));
-                if !samples.is_empty() && slot.worker.record {
+                if !samples.is_empty() && live.worker.record {
                     out.push(Effect::Keep { worker: worker.clone(), samples });
                 }
                 noted.push((worker, happened));

@@ -1,7 +1,9 @@
 //! What clients ask: looking up, going there, sending. Creation and cleanup have files of their own.
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Effect, Input, Link, PromotedTo, Record, RequestId, State, slot::Slot};
+use super::{
+    Effect, HubState, Input, Link, PromotedTo, Record, RequestId, live_worker::LiveWorker,
+};
 use crate::model::{
     Answer, Delivery, DeliveryId, DeliveryMode, Happened, HubStatus, NewDelivery, Now, Placement,
     Refusal, RefusalKind, Request, Worker, WorkerId,
@@ -10,7 +12,7 @@ use crate::model::{
 /// Longest text that is typed into an agent, in bytes.
 const MAX_TEXT: usize = 1 << 20;
 
-impl State {
+impl HubState {
     pub(super) fn asked(
         &mut self,
         now: Now,
@@ -70,29 +72,29 @@ impl State {
     }
 
     fn show(&mut self, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id) else { return not_found(out, request_id, id) };
+        let Some(live) = self.workers.get(id) else { return not_found(out, request_id, id) };
         let shown = Answer::Shown {
-            worker: Box::new(slot.worker.clone()),
-            screen: slot.last_sample().cloned(),
-            deliveries: slot.deliveries().into_iter().map(Delivery::shortened).collect(),
+            worker: Box::new(live.worker.clone()),
+            screen: live.last_sample().cloned(),
+            deliveries: live.deliveries().into_iter().map(Delivery::shortened).collect(),
         };
         answer(out, request_id, shown);
     }
 
     fn explain(&mut self, now: Now, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id) else { return not_found(out, request_id, id) };
-        answer(out, request_id, Answer::Explained(Box::new(slot.explain(now))));
+        let Some(live) = self.workers.get(id) else { return not_found(out, request_id, id) };
+        answer(out, request_id, Answer::Explained(Box::new(live.explain(now))));
     }
 
     fn locate(&mut self, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id) else { return not_found(out, request_id, id) };
-        let (Link::Up(linked), true) = (&self.link, slot.has_window()) else {
+        let Some(live) = self.workers.get(id) else { return not_found(out, request_id, id) };
+        let (Link::Up(linked), true) = (&self.link, live.has_window()) else {
             let refusal =
                 Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
-            let hint = format!("its worktree is `{}`", slot.worker.worktree.display());
+            let hint = format!("its worktree is `{}`", live.worker.worktree.display());
             return refuse(out, request_id, refusal.hint(hint));
         };
-        let place = &slot.worker.place;
+        let place = &live.worker.place;
         let (session, fleet) = match place.session {
             Some(session) => (session.to_string(), false),
             None => (format!("={}", linked.fleet), true),
@@ -101,9 +103,9 @@ impl State {
     }
 
     fn promote(&mut self, now: Now, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id) else { return not_found(out, request_id, id) };
-        let worker = &slot.worker;
-        if !slot.has_window() || !matches!(self.link, Link::Up(_)) {
+        let Some(live) = self.workers.get(id) else { return not_found(out, request_id, id) };
+        let worker = &live.worker;
+        if !live.has_window() || !matches!(self.link, Link::Up(_)) {
             let refusal =
                 Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
             return refuse(out, request_id, refusal);
@@ -135,16 +137,16 @@ impl State {
             Ok(to) => to,
             Err(error) => return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, error)),
         };
-        if let Some(slot) = self.slots.get_mut(id) {
-            slot.placed(Placement::Session, Some((to.session, to.name.clone())));
+        if let Some(live) = self.workers.get_mut(id) {
+            live.placed(Placement::Session, Some((to.session, to.name.clone())));
         }
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         let ended_sessions = to.ended_sessions;
         answer(out, request_id, Answer::Promoted { session: to.name, ended_sessions });
     }
 
     fn send(&mut self, now: Now, request_id: RequestId, new: NewDelivery, out: &mut Vec<Effect>) {
-        if !self.slots.contains_key(&new.worker) {
+        if !self.workers.contains_key(&new.worker) {
             return not_found(out, request_id, &new.worker);
         }
         if new.text.len() > MAX_TEXT {
@@ -157,40 +159,40 @@ impl State {
         delivery.submit = new.submit;
         delivery.interrupt = new.interrupt;
         let seq = self.seq;
-        let Some(slot) = self.slots.get_mut(&new.worker) else { return };
-        if !slot.worker.is_live() {
+        let Some(live) = self.workers.get_mut(&new.worker) else { return };
+        if !live.worker.is_live() {
             let message = format!("the agent of `{}` is gone", new.worker);
             return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
         }
-        if delivery.interrupt && !slot.can_interrupt() {
-            let message = format!("no key is known that interrupts `{}`", slot.worker.agent.name);
+        if delivery.interrupt && !live.can_interrupt() {
+            let message = format!("no key is known that interrupts `{}`", live.worker.agent.name);
             let hint = "set `interrupt` under `[keys]` in its profile; without `--now` the text \
                         waits for the end of the turn";
             return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
-        if slot.is_full() {
-            let n_open = slot.open_deliveries();
+        if live.is_full() {
+            let n_open = live.open_deliveries();
             let message = format!("{n_open} texts wait for `{}` already", new.worker);
             let hint =
                 "`wtmag receipts` shows what holds them, `wtmag send --cancel N` takes one back";
             return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
-        slot.queue(now, delivery.clone());
+        live.queue(now, delivery.clone());
         let delivery = delivery.shortened();
         self.log(now, out, Some(&new.worker), Happened::Command { verb: "send".into() });
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         answer(out, request_id, Answer::Queued { delivery, seq });
     }
 
     fn cancel(&mut self, now: Now, request_id: RequestId, id: DeliveryId, out: &mut Vec<Effect>) {
-        let slots = self.slots.values_mut();
+        let workers = self.workers.values_mut();
         let mut found =
-            slots.filter_map(|slot| Some((slot.worker.id.clone(), slot.cancel(now, id)?)));
+            workers.filter_map(|live| Some((live.worker.id.clone(), live.cancel(now, id)?)));
         let found = found.next();
         if let Some((worker, true)) = &found {
             self.log(now, out, Some(worker), Happened::Command { verb: "cancel".into() });
         }
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         match found {
             None => {
                 let message = format!("there is no open delivery {id}");
@@ -206,7 +208,7 @@ impl State {
 
     fn subscribe(&mut self, request_id: RequestId, workers: Vec<WorkerId>, out: &mut Vec<Effect>) {
         let wanted: BTreeSet<_> = workers.into_iter().collect();
-        if let Some(id) = wanted.iter().find(|id| !self.slots.contains_key(id)) {
+        if let Some(id) = wanted.iter().find(|id| !self.workers.contains_key(id)) {
             return not_found(out, request_id, id);
         }
         let (workers, deliveries) = self.snapshot(&wanted);
@@ -215,11 +217,11 @@ impl State {
     }
 
     fn snapshot(&self, wanted: &BTreeSet<WorkerId>) -> (Vec<Worker>, Vec<Delivery>) {
-        let slots = self.slots.values();
-        let slots: Vec<&Slot> =
-            slots.filter(|slot| wanted.is_empty() || wanted.contains(&slot.worker.id)).collect();
-        let workers = slots.iter().map(|slot| slot.worker.clone()).collect();
-        let newest = slots.iter().filter_map(|slot| slot.newest_delivery());
+        let workers = self.workers.values();
+        let named: Vec<&LiveWorker> =
+            workers.filter(|live| wanted.is_empty() || wanted.contains(&live.worker.id)).collect();
+        let workers = named.iter().map(|live| live.worker.clone()).collect();
+        let newest = named.iter().filter_map(|live| live.newest_delivery());
         (workers, newest.map(Delivery::shortened).collect())
     }
 
@@ -239,8 +241,8 @@ impl State {
             tmux_socket: self.setup.tmux_socket.clone(),
             tmux,
             fleet,
-            live_workers: self.slots.values().filter(|slot| slot.worker.is_live()).count(),
-            open_deliveries: self.slots.values().map(Slot::open_deliveries).sum(),
+            live_workers: self.workers.values().filter(|live| live.worker.is_live()).count(),
+            open_deliveries: self.workers.values().map(LiveWorker::open_deliveries).sum(),
             clients: self.clients,
             orphans: self.orphans.keys().cloned().collect(),
             problems,

@@ -1,15 +1,15 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
-mod giving;
+mod auto_trust;
+mod deliveries;
 mod linking;
 mod listing;
 mod moving;
 mod restart;
-mod trusting;
 
 use super::*;
 use crate::model::{
-    Agent, DeliveryMode, Exit, Hold, Hook, Kind, NewDelivery, NewWorker, Placement, RefusalKind,
-    Source, Step, Turn, Word,
+    Agent, AgentState, DeliveryMode, DisplayState, Exit, Hold, Hook, Kind, NewDelivery, NewWorker,
+    Placement, RefusalKind, Source, Step,
 };
 use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
 
@@ -18,7 +18,7 @@ const WINDOW: WindowId = WindowId(3);
 const SESSION: SessionId = SessionId(1);
 
 struct Hub {
-    state: State,
+    state: HubState,
     start: Instant,
     ms: u64,
     requests: u64,
@@ -116,7 +116,7 @@ impl Hub {
     fn with(found: Remembered) -> (Self, Vec<Effect>) {
         let start = Instant::now();
         let now = Now { steady: start, wall: Timestamp(0) };
-        let (state, effects) = State::start(setup(), found, now);
+        let (state, effects) = HubState::start(setup(), found, now);
         (Self { state, start, ms: 0, requests: 0 }, effects)
     }
 
@@ -214,11 +214,11 @@ impl Hub {
                 return act.clone();
             }
         }
-        panic!("nothing done: {:?}", self.state.slots[id].newest_delivery());
+        panic!("nothing done: {:?}", self.state.workers[id].newest_delivery());
     }
 
-    fn word(&self, id: &WorkerId) -> Word {
-        self.state.slots[id].worker.state.word()
+    fn word(&self, id: &WorkerId) -> DisplayState {
+        self.state.workers[id].worker.state.word()
     }
 
     fn seen(&self, id: &WorkerId, sessions: &[(SessionId, &str)]) -> PaneSeen {
@@ -267,8 +267,8 @@ fn happened(out: &[Effect]) -> Vec<Happened> {
 #[test]
 fn a_worker_is_recorded_before_it_is_announced() {
     let (hub, id) = Hub::with_worker();
-    assert_eq!(hub.word(&id), Word::Starting);
-    let worker = &hub.state.slots[&id].worker;
+    assert_eq!(hub.word(&id), DisplayState::Starting);
+    let worker = &hub.state.workers[&id].worker;
     assert_eq!(worker.place.session_name.as_deref(), Some("work"));
 }
 
@@ -289,7 +289,7 @@ fn a_ready_agent_is_given_its_bootstrap() {
         .into_iter()
         .any(|it| matches!(it, Happened::Delivery { step: Step::Accepted, .. }));
     assert!(accepted, "{out:?}");
-    assert_eq!(hub.state.slots[&id].open_deliveries(), 0);
+    assert_eq!(hub.state.workers[&id].open_deliveries(), 0);
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn texts_that_wait_for_one_worker_have_a_bound() {
     }
     // The bootstrap is one of them.
     assert_eq!(refused, [RefusalKind::NotNow; 4]);
-    assert_eq!(hub.state.slots[&id].open_deliveries(), 100);
+    assert_eq!(hub.state.workers[&id].open_deliveries(), 100);
     hub.ask(Request::Cancel { delivery: DeliveryId(50) });
     let (request_id, out) = hub.ask(Request::Send(new_text(&id, "one more")));
     assert_eq!(refusal_to(&out, request_id), None);
@@ -421,7 +421,7 @@ fn a_report_counts_once_and_only_from_the_workers_pane() {
     let mut report =
         HookReport { id: "x".into(), worker: id.clone(), pane: Some(PaneId(99)), hook };
     hub.ask(Request::Hook(report.clone()));
-    assert_eq!(hub.word(&id), Word::Starting);
+    assert_eq!(hub.word(&id), DisplayState::Starting);
     report.pane = Some(PANE);
     report.id = "y".into();
     assert!(!happened(&hub.ask(Request::Hook(report.clone())).1).is_empty());
@@ -436,7 +436,7 @@ fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
     assert!(out.iter().any(|it| matches!(it, Effect::Announce(_))), "{out:?}");
     let out = hub.give(listed(vec![row]));
     assert!(!out.iter().any(|it| matches!(it, Effect::Announce(_))), "announced once");
-    assert_eq!(hub.state.slots[&id].worker.placement, Placement::Fleet);
+    assert_eq!(hub.state.workers[&id].worker.placement, Placement::Fleet);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The store against a real SQLite file.
 use super::*;
 use crate::model::{
-    Agent, DeliveryMode, Happened, Kind, PaneId, Place, Placement, ServerId, Source, State, Step,
-    Timestamp, WindowId,
+    Agent, DeliveryMode, Happened, Kind, PaneId, Place, Placement, ServerId, Source, Step,
+    Timestamp, WindowId, WorkerState,
 };
 
 fn worker(id: &str) -> Worker {
@@ -41,7 +41,7 @@ fn worker(id: &str) -> Worker {
         pr: None,
         parent: None,
         created: Timestamp(5),
-        state: State::starting(Timestamp(5)),
+        state: WorkerState::starting(Timestamp(5)),
         ended: None,
         agent_session: None,
         last_message: None,

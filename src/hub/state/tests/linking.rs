@@ -73,7 +73,7 @@ fn who_waits_for_a_cleanup_is_told_when_tmux_cannot_be_reached() {
         out.extend(hub.give(Input::LinkFailed { error: "no answer".into(), no_server: false }));
     }
     assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::Tmux), "{out:?}");
-    assert!(hub.state.slots[&id].has_window());
+    assert!(hub.state.workers[&id].has_window());
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn workers_of_a_server_whose_socket_was_removed_are_not_lost() {
     let last = (0..30).map(|_| known(&hub.give(failed()))).last();
     // Not for ever: another server may have its number.
     assert_eq!(last, Some(Some(None)));
-    assert!(hub.state.slots[&id].worker.is_live());
+    assert!(hub.state.workers[&id].worker.is_live());
     hub.give(Input::LinkFailed { error: "no tmux server".into(), no_server: true });
     assert_eq!(hub.word(&id).to_string(), "lost: tmux server gone");
 }
@@ -139,7 +139,7 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
         let out = hub.give(listed(is_there.then_some(row).into_iter().collect()));
         if is_there {
             assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
-            assert_eq!(hub.state.slots[&id].worker.place.pane, PANE);
+            assert_eq!(hub.state.workers[&id].worker.place.pane, PANE);
         } else {
             assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::Tmux), "{out:?}");
         }

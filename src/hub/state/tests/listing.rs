@@ -10,7 +10,7 @@ fn a_pane_that_is_gone_is_lost() {
     hub.give(Input::Restructured);
     hub.give(listed(Vec::new()));
     assert_eq!(hub.word(&id).to_string(), "lost: window closed");
-    assert!(hub.state.slots.contains_key(&id), "its worktree is still there");
+    assert!(hub.state.workers.contains_key(&id), "its worktree is still there");
 }
 
 #[test]
@@ -54,10 +54,10 @@ fn a_list_that_is_older_than_a_window_does_not_lose_it() {
     let out = hub.give(Input::WindowMade { worker: id.clone(), made: Ok(made) });
     assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
     let out = hub.give(listed_at(asked, Vec::new()));
-    assert!(hub.state.slots[&id].worker.is_live());
+    assert!(hub.state.workers[&id].worker.is_live());
     assert!(matches!(out.as_slice(), [.., Effect::ListPanes { .. }]), "{out:?}");
     hub.give(listed(Vec::new()));
-    assert!(!hub.state.slots[&id].worker.is_live());
+    assert!(!hub.state.workers[&id].worker.is_live());
 }
 
 #[test]
@@ -70,5 +70,5 @@ fn what_changes_while_the_panes_are_listed_is_listed_after() {
     let out = hub.give(listed_at(asked, vec![row]));
     assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
     hub.give(listed(Vec::new()));
-    assert!(!hub.state.slots[&id].worker.is_live());
+    assert!(!hub.state.workers[&id].worker.is_live());
 }

@@ -44,7 +44,7 @@ fn the_bell_of_a_pane_that_moves_stays_silent_until_it_stands_still() {
     let opened = looks(&mut hub, &id, 3, |_| ("the last frame".into(), false));
     assert_eq!(opened[..3], [false, false, true], "{opened:?}");
     assert!(hub.ms - before < 1000, "{} ms", hub.ms - before);
-    assert!(hub.state.slots[&id].last_sample().unwrap().rows.concat().contains("the last frame"));
+    assert!(hub.state.workers[&id].last_sample().unwrap().rows.concat().contains("the last frame"));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 use super::*;
 
 pub(super) fn remembered(hub: &Hub, id: &WorkerId) -> Remembered {
-    let slot = &hub.state.slots[id];
+    let live = &hub.state.workers[id];
     Remembered {
-        workers: vec![slot.worker.clone()],
-        deliveries: slot.deliveries(),
+        workers: vec![live.worker.clone()],
+        deliveries: live.deliveries(),
         last_seq: hub.state.seq,
         last_delivery: 1,
         ..Remembered::default()
@@ -40,7 +40,7 @@ fn worktrees_that_were_moved_or_removed_are_noticed_once() {
         let out = hub.give(Input::Worktrees(vec![(id.clone(), path.clone())]));
         let events = out.iter().filter(|it| matches!(it, Effect::Record(Record::Event(_))));
         assert_eq!(events.count(), n_events, "{out:?}");
-        let worker = &hub.state.slots[&id].worker;
+        let worker = &hub.state.workers[&id].worker;
         assert_eq!((&worker.worktree, worker.worktree_gone), (&"/moved".into(), path.is_none()));
     }
 }
@@ -56,8 +56,8 @@ fn a_new_hub_never_pastes_what_may_have_been_pasted() {
     for _ in 0..30 {
         let out = hub.look(&id, &ready_screen());
         assert!(!out.iter().any(|it| matches!(it, Effect::Act { .. })), "{out:?}");
-        if hub.state.slots[&id].open_deliveries() == 0 {
-            let receipt = hub.state.slots[&id].newest_delivery().unwrap();
+        if hub.state.workers[&id].open_deliveries() == 0 {
+            let receipt = hub.state.workers[&id].newest_delivery().unwrap();
             return assert_eq!(receipt.evidence, "outcome unknown after restart");
         }
     }

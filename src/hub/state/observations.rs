@@ -1,12 +1,12 @@
 //! What panes show and hooks tell, handed to the worker it concerns.
-use super::{Acted, Effect, Link, State};
+use super::{Acted, Effect, HubState, Link};
 use crate::model::{DeliveryId, Hook, HookReport, Now, PaneId, Sample, WorkerId};
 
-impl State {
+impl HubState {
     pub(super) fn rang(&mut self, now: Now, pane: PaneId) {
-        let mut slots = self.slots.values_mut();
-        if let Some(slot) = slots.find(|it| it.worker.place.pane == pane && it.has_window()) {
-            slot.rang(now);
+        let mut workers = self.workers.values_mut();
+        if let Some(live) = workers.find(|it| it.worker.place.pane == pane && it.has_window()) {
+            live.rang(now);
         }
     }
 
@@ -18,13 +18,13 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         // What a lost connection still shows is seen again on the next one, where it can be acted on.
-        let (Some(slot), Link::Up(_)) = (self.slots.get_mut(id), &self.link) else { return };
-        let word = slot.worker.state.word();
+        let (Some(live), Link::Up(_)) = (self.workers.get_mut(id), &self.link) else { return };
+        let word = live.worker.state.word();
         let mut acts = Vec::new();
-        slot.sampled(now, sample, &mut acts);
+        live.sampled(now, sample, &mut acts);
         self.announce_word(id, &word, out);
         // Records before the acts that they announce.
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         out.append(&mut acts);
     }
 
@@ -36,10 +36,10 @@ impl State {
         acted: Result<Acted, String>,
         out: &mut Vec<Effect>,
     ) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
+        let Some(live) = self.workers.get_mut(id) else { return };
         let mut acts = Vec::new();
-        slot.acted(now, delivery, acted, &mut acts);
-        self.flush_slots(now, out);
+        live.acted(now, delivery, acted, &mut acts);
+        self.flush_workers(now, out);
         out.append(&mut acts);
     }
 
@@ -49,27 +49,27 @@ impl State {
         if !self.report_is_new(report) {
             return;
         }
-        let Some(slot) = self.slots.get_mut(&report.worker) else {
+        let Some(live) = self.workers.get_mut(&report.worker) else {
             // A quick shell comes to its agent before we hear that its window exists.
             if let Some(kept) = self.reserved.get_mut(&report.worker) {
                 kept.early.push(report.clone());
             }
             return;
         };
-        if report.pane.is_some_and(|pane| pane != slot.worker.place.pane) {
+        if report.pane.is_some_and(|pane| pane != live.worker.place.pane) {
             let text = format!("a hook from pane {:?} says it is this worker", report.pane);
             let what = crate::model::Happened::Told { about: "unattributed".into(), text };
             return self.log(now, out, Some(&report.worker), what);
         }
-        let word = slot.worker.state.word();
+        let word = live.worker.state.word();
         let mut acts = Vec::new();
         match &report.hook {
-            Hook::Started => slot.agent_started(now, &mut acts),
-            Hook::Exited { exit } => slot.agent_exited(now, *exit, &mut acts),
-            Hook::Agent { payload } => slot.hook(now, payload, &mut acts),
+            Hook::Started => live.agent_started(now, &mut acts),
+            Hook::Exited { exit } => live.agent_exited(now, *exit, &mut acts),
+            Hook::Agent { payload } => live.hook(now, payload, &mut acts),
         }
         self.announce_word(&report.worker, &word, out);
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         out.append(&mut acts);
     }
 
@@ -84,11 +84,16 @@ impl State {
     }
 
     /// The window's `@wtmag_status` follows the worker's word.
-    fn announce_word(&self, id: &WorkerId, before: &crate::model::Word, out: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get(id).filter(|slot| slot.has_window()) else { return };
-        let word = slot.worker.state.word();
+    fn announce_word(
+        &self,
+        id: &WorkerId,
+        before: &crate::model::DisplayState,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(live) = self.workers.get(id).filter(|live| live.has_window()) else { return };
+        let word = live.worker.state.word();
         if word != *before {
-            let window = slot.worker.place.window;
+            let window = live.worker.place.window;
             out.push(Effect::Status { window, word: word.to_string() });
         }
     }

@@ -1,5 +1,5 @@
 //! What a worker is to be given: its deliveries, one after the other.
-use super::{Slot, looking::SETTLE};
+use super::{LiveWorker, sampling::SETTLE};
 use crate::{
     agents::{
         classify,
@@ -16,7 +16,7 @@ use crate::{
 const MAX_OPEN: usize = 100;
 
 /// What it is to be given.
-impl Slot {
+impl LiveWorker {
     pub(in crate::hub::state) fn queue(&mut self, now: Now, delivery: Delivery) {
         self.remember_sent(&delivery.text);
         if delivery.mode == DeliveryMode::Argument {

@@ -12,21 +12,21 @@ use crate::{
 
 /// Where every client is, as far as we heard.
 #[derive(Debug)]
-pub(super) struct Visitors {
+pub(super) struct StrayClients {
     fleet: SessionId,
     at: BTreeMap<String, SessionId>,
 }
 
 /// What becomes of a client that came to the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WayOut {
+pub(super) enum Redirect {
     Stay,
     To(SessionId),
     /// There is no other session.
     Detach,
 }
 
-impl Visitors {
+impl StrayClients {
     pub(super) fn new(fleet: SessionId, clients: Vec<ClientRow>) -> Self {
         let at = clients.into_iter().map(|it| (it.name, it.session)).collect();
         Self { fleet, at }
@@ -45,13 +45,13 @@ impl Visitors {
 
     /// Where a client goes that came to the fleet from the session `left`: nowhere while that one
     /// lives, else to where somebody was last, in a session of the user's if there is one.
-    pub(super) fn way_out(&self, left: SessionId, sessions: &[SessionRow]) -> WayOut {
+    pub(super) fn redirect(&self, left: SessionId, sessions: &[SessionRow]) -> Redirect {
         if sessions.iter().any(|it| it.session == left) {
-            return WayOut::Stay;
+            return Redirect::Stay;
         }
         let others = sessions.iter().filter(|it| it.session != self.fleet);
         let best = others.max_by_key(|it| (it.has_other_windows, it.activity));
-        best.map_or(WayOut::Detach, |it| WayOut::To(it.session))
+        best.map_or(Redirect::Detach, |it| Redirect::To(it.session))
     }
 }
 
@@ -67,28 +67,28 @@ mod tests {
 
     #[test]
     fn only_who_comes_from_elsewhere_is_a_visitor() {
-        let mut visitors = Visitors::new(FLEET, Vec::new());
-        assert_eq!(visitors.moved("new", FLEET), None);
-        assert_eq!(visitors.moved("ann", SessionId(1)), None);
-        assert_eq!(visitors.moved("ann", SessionId(2)), None);
-        assert_eq!(visitors.moved("ann", FLEET), Some(SessionId(2)));
-        assert_eq!(visitors.moved("ann", FLEET), None);
-        assert_eq!(visitors.moved("bob", SessionId(1)), None);
-        visitors.detached("bob");
-        assert_eq!(visitors.moved("bob", FLEET), None);
+        let mut stray_clients = StrayClients::new(FLEET, Vec::new());
+        assert_eq!(stray_clients.moved("new", FLEET), None);
+        assert_eq!(stray_clients.moved("ann", SessionId(1)), None);
+        assert_eq!(stray_clients.moved("ann", SessionId(2)), None);
+        assert_eq!(stray_clients.moved("ann", FLEET), Some(SessionId(2)));
+        assert_eq!(stray_clients.moved("ann", FLEET), None);
+        assert_eq!(stray_clients.moved("bob", SessionId(1)), None);
+        stray_clients.detached("bob");
+        assert_eq!(stray_clients.moved("bob", FLEET), None);
     }
 
     #[test]
     fn a_visitor_goes_on_to_a_session_of_the_users() {
-        let visitors = Visitors::new(FLEET, Vec::new());
+        let stray_clients = StrayClients::new(FLEET, Vec::new());
         let fleet = session(9, 99, true);
         let check = |sessions: &[SessionRow], want| {
-            assert_eq!(visitors.way_out(SessionId(1), sessions), want);
+            assert_eq!(stray_clients.redirect(SessionId(1), sessions), want);
         };
-        check(&[fleet.clone(), session(1, 1, true)], WayOut::Stay);
-        check(std::slice::from_ref(&fleet), WayOut::Detach);
+        check(&[fleet.clone(), session(1, 1, true)], Redirect::Stay);
+        check(std::slice::from_ref(&fleet), Redirect::Detach);
         let (old, new) = (session(2, 5, true), session(3, 6, true));
-        check(&[fleet.clone(), old.clone(), new], WayOut::To(SessionId(3)));
-        check(&[fleet, old, session(4, 7, false)], WayOut::To(SessionId(2)));
+        check(&[fleet.clone(), old.clone(), new], Redirect::To(SessionId(3)));
+        check(&[fleet, old, session(4, 7, false)], Redirect::To(SessionId(2)));
     }
 }

@@ -14,12 +14,12 @@ fn look_until_quiet(hub: &mut Hub, id: &WorkerId, screen: &Sample) {
         let out = hub.look(id, screen);
         assert!(!out.iter().any(|it| matches!(it, Effect::Act { .. })), "{out:?}");
     }
-    panic!("never quiet: {:?}", hub.state.slots[id].newest_delivery());
+    panic!("never quiet: {:?}", hub.state.workers[id].newest_delivery());
 }
 
 /// Texts in the order in which they wait, and whether they wait for an earlier one.
 fn waiting(hub: &Hub, id: &WorkerId) -> Vec<(String, bool)> {
-    let deliveries = hub.state.slots[id].deliveries().into_iter();
+    let deliveries = hub.state.workers[id].deliveries().into_iter();
     let open = deliveries.filter(|it| !it.step.is_final());
     open.map(|it| (it.text, it.held == Some(Hold::Earlier))).collect()
 }
@@ -75,9 +75,9 @@ fn a_pasted_text_that_is_withdrawn_stays_in_the_box_as_a_draft() {
     let (request_id, out) = hub.ask(Request::Cancel { delivery });
     assert!(matches!(answer_to(&out, request_id), Some(Answer::Done)), "{out:?}");
     look_until_quiet(&mut hub, &id, &screen_with("Read it. and more"));
-    assert_eq!(hub.word(&id), Word::Turn(Turn::Draft));
-    let later = hub.state.slots[&id].newest_delivery().unwrap();
-    assert_eq!((later.text.as_str(), later.held), ("later", Some(Hold::Turn(Turn::Draft))));
+    assert_eq!(hub.word(&id), DisplayState::Turn(AgentState::Draft));
+    let later = hub.state.workers[&id].newest_delivery().unwrap();
+    assert_eq!((later.text.as_str(), later.held), ("later", Some(Hold::Turn(AgentState::Draft))));
     hub.give(Input::Rang(PANE));
     assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("later".into()));
 }

@@ -1,7 +1,7 @@
 //! When a worker's pane is looked at, and what its looks, hooks and exits are taken for.
 use std::time::{Duration, Instant};
 
-use super::Slot;
+use super::LiveWorker;
 use crate::{
     agents::{
         classify, echo,
@@ -32,7 +32,7 @@ const MAX_TOLD: usize = 16 << 10;
 const OBSTRUCTED: Duration = Duration::from_secs(2);
 
 /// When to look.
-impl Slot {
+impl LiveWorker {
     pub(in crate::hub::state) fn next_look(&self) -> Option<Instant> {
         if self.gone {
             return None;
@@ -132,7 +132,7 @@ impl Slot {
 }
 
 /// What it shows and tells.
-impl Slot {
+impl LiveWorker {
     pub(in crate::hub::state) fn sampled(
         &mut self,
         now: Now,

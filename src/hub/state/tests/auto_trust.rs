@@ -12,7 +12,7 @@ fn dialog(entries: [&str; 2], selected: usize) -> Sample {
 /// An agent whose trust dialog is to be answered, or not.
 fn asked(trust: bool) -> (Hub, WorkerId) {
     let (mut hub, id) = Hub::with_agent();
-    hub.state.slots.get_mut(&id).unwrap().worker.agent.trust = trust;
+    hub.state.workers.get_mut(&id).unwrap().worker.agent.trust = trust;
     (hub, id)
 }
 

@@ -1,19 +1,12 @@
-//! Where the workers are: the connection, the list of panes, what is lost and found again.
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+//! The connection to the tmux server: wanted, made, lost, tried again.
+use std::time::Duration;
 
 use super::{
-    Effect, Link, Linked, Listed, Missing, PaneSeen, RequestId, State,
+    Effect, HubState, Link, Linked, Missing, RequestId,
     requests::{answer, refuse},
-    slot::Slot,
 };
-use crate::model::{
-    Answer, EndCause, Happened, Now, Placement, Refusal, RefusalKind, Request, ServerId, WorkerId,
-};
+use crate::model::{Answer, EndCause, Happened, Now, Refusal, RefusalKind, Request, ServerId};
 
-/// Structural events within this time are answered by one list.
-const LIST_DELAY: Duration = Duration::from_millis(20);
-/// A list that failed is asked for again.
-const LIST_RETRY: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const SLOWEST_RETRY: Duration = Duration::from_secs(2);
 /// Tries before those who wait are told, some seconds in all.
@@ -23,7 +16,7 @@ const TRIES_REVIVED: u32 = 12;
 /// What `hub status` says of it.
 const WEDGED: &str = "tmux does not answer";
 
-impl State {
+impl HubState {
     pub(super) fn linked(&mut self, now: Now, linked: Linked, out: &mut Vec<Effect>) {
         let what = format!("connected to tmux {} (pid {})", linked.version, linked.server.pid);
         self.log(now, out, None, Happened::Hub { what });
@@ -31,13 +24,13 @@ impl State {
         self.link = Link::Up(linked);
         // Ids mean something only on the server they came from.
         let boot = self.setup.boot.clone();
-        for slot in self.slots.values_mut() {
-            if slot.has_window() && slot.worker.place.server != server {
-                slot.lost(now, cause_of_other_server(&boot, slot.boot()));
+        for live in self.workers.values_mut() {
+            if live.has_window() && live.worker.place.server != server {
+                live.lost(now, cause_of_other_server(&boot, live.boot()));
             }
-            slot.reconnected();
+            live.reconnected();
         }
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         self.list_panes(Duration::ZERO, out);
         self.find_worktrees(out);
         self.ask_pending(now, out);
@@ -53,38 +46,7 @@ impl State {
 
     /// The server that has windows of ours, as far as we know.
     pub(super) fn known_server(&self) -> Option<ServerId> {
-        self.slots.values().find(|it| it.has_window()).map(|it| it.worker.place.server)
-    }
-
-    /// Asks for the truth about windows, where anybody can be asked.
-    pub(super) fn list_panes(&mut self, after: Duration, out: &mut Vec<Effect>) {
-        if matches!(self.link, Link::Up(_)) {
-            self.list_due = true;
-            out.push(Effect::ListPanes { after });
-        }
-    }
-
-    pub(super) fn find_worktrees(&self, out: &mut Vec<Effect>) {
-        let git_dir = |slot: &Slot| (slot.worker.id.clone(), slot.worker.git_dir.clone());
-        let all: Vec<_> = self.slots.values().map(git_dir).collect();
-        if !all.is_empty() {
-            out.push(Effect::FindWorktrees(all));
-        }
-    }
-
-    /// The truth about worktrees, compared with what is believed.
-    pub(super) fn worktrees(
-        &mut self,
-        now: Now,
-        found: Vec<(WorkerId, Option<PathBuf>)>,
-        out: &mut Vec<Effect>,
-    ) {
-        for (id, path) in found {
-            if let Some(slot) = self.slots.get_mut(&id) {
-                slot.worktree_at(path);
-            }
-        }
-        self.flush_slots(now, out);
+        self.workers.values().find(|it| it.has_window()).map(|it| it.worker.place.server)
     }
 
     pub(super) fn link_failed(
@@ -110,7 +72,7 @@ impl State {
         if tries >= TRIES_TOLD {
             self.give_up_cleanups(now, &error, out);
         }
-        let is_told = tries >= TRIES_TOLD || self.slots.values().all(|slot| !slot.has_window());
+        let is_told = tries >= TRIES_TOLD || self.workers.values().all(|live| !live.has_window());
         let told = if is_told { std::mem::take(&mut self.pending) } else { Vec::new() };
         self.try_again(now, (tries, &error, no_server), out);
         for (request_id, request) in told {
@@ -174,11 +136,11 @@ impl State {
     /// Nobody answers at the socket: every window is gone with its server.
     fn server_gone(&mut self, now: Now, out: &mut Vec<Effect>) {
         let boot = self.setup.boot.clone();
-        for slot in self.slots.values_mut().filter(|slot| slot.has_window()) {
-            slot.lost(now, cause_of_other_server(&boot, slot.boot()));
+        for live in self.workers.values_mut().filter(|live| live.has_window()) {
+            live.lost(now, cause_of_other_server(&boot, live.boot()));
         }
         self.orphans.clear();
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         self.refuse_unsure(now, out);
         self.go_on_with_cleanups(out);
     }
@@ -197,93 +159,13 @@ impl State {
         self.list_due = false;
         self.closing.clear();
         self.problems.retain(|it| it != WEDGED);
-        for slot in self.slots.values_mut() {
-            slot.disconnected(now);
+        for live in self.workers.values_mut() {
+            live.disconnected(now);
         }
-        self.flush_slots(now, out);
+        self.flush_workers(now, out);
         let (missing, known) = (self.missing(), self.known_server());
         self.link = Link::Retrying { error: why.to_owned(), tries: 0, missing };
         out.push(Effect::Link { missing, after: FIRST_RETRY, known });
-    }
-
-    pub(super) fn restructured(&mut self, now: Now, out: &mut Vec<Effect>) {
-        self.restructured_at = Some(now.steady);
-        if !self.list_due {
-            self.list_panes(LIST_DELAY, out);
-        }
-    }
-
-    /// The truth about windows, compared with what is believed.
-    pub(super) fn panes(
-        &mut self,
-        now: Now,
-        listed: Result<Listed, String>,
-        out: &mut Vec<Effect>,
-    ) {
-        self.list_due = false;
-        let Ok(Listed { asked, panes: rows, sessions }) = listed else {
-            return self.list_panes(LIST_RETRY, out);
-        };
-        let mut by_tag: BTreeMap<String, Vec<PaneSeen>> = BTreeMap::new();
-        for row in rows {
-            by_tag.entry(row.tag.clone()).or_default().push(row);
-        }
-        let mut announce = Vec::new();
-        let mut is_too_old = self.restructured_at.is_some_and(|it| it >= asked);
-        for slot in self.slots.values_mut().filter(|slot| slot.has_window()) {
-            let rows = by_tag.remove(slot.worker.id.as_str()).unwrap_or_default();
-            let Some(row) = rows.into_iter().find(|row| row.pane == slot.worker.place.pane) else {
-                if slot.is_made_since(asked) {
-                    is_too_old = true;
-                    continue;
-                }
-                slot.lost(now, slot.cause_of_loss(&sessions));
-                continue;
-            };
-            slot.found_in(now, row.window);
-            if slot.seen_at(row) {
-                announce.push(slot.worker.id.clone());
-            }
-        }
-        if is_too_old {
-            self.list_panes(LIST_DELAY, out);
-        }
-        self.settle_unsure(now, (asked, &by_tag), out);
-        self.orphans = by_tag
-            .into_iter()
-            .filter(|(tag, _)| !tag.is_empty() && !self.is_being_made(tag))
-            .filter_map(|(tag, rows)| Some((tag, rows.into_iter().next()?)))
-            .collect();
-        for id in announce {
-            let text = format!("{id} goes on in the fleet: its session was closed");
-            out.push(Effect::Announce(text));
-        }
-        self.flush_slots(now, out);
-        self.go_on_with_cleanups(out);
-        self.ask_pending(now, out);
-    }
-
-    /// Sent by a `create` whose hub died on it. A window that was made and never recorded has been
-    /// told nothing: it is closed, and the `create` undoes the rest.
-    pub(super) fn recover(&mut self, request_id: RequestId, id: WorkerId, out: &mut Vec<Effect>) {
-        let exists = self.slots.contains_key(&id);
-        let is_listed = matches!(self.link, Link::Up(_)) && !self.list_due;
-        if !exists && !is_listed {
-            self.pending.push((request_id, Request::Recover { id }));
-            return self.want_link(out);
-        }
-        if let Some(orphan) = self.orphans.get(id.as_str()).filter(|_| !exists) {
-            let (pane, window) = (orphan.pane, orphan.window);
-            out.push(Effect::CloseWindow { worker: id.clone(), pane, window });
-            self.closing.insert(id);
-        }
-        answer(out, request_id, Answer::Recovered { exists });
-    }
-
-    fn is_being_made(&self, tag: &str) -> bool {
-        let is_ours =
-            |id: WorkerId| self.reserved.contains_key(&id) || self.slots.contains_key(&id);
-        tag.parse::<WorkerId>().is_ok_and(is_ours)
     }
 }
 
@@ -294,13 +176,4 @@ fn cause_of_other_server(boot: &str, its_boot: &str) -> EndCause {
 
 fn retry_delay(tries: u32) -> Duration {
     FIRST_RETRY.saturating_mul(1 << tries.min(6)).min(SLOWEST_RETRY)
-}
-
-/// Where a window is shown, told from the sessions that link it.
-pub(super) fn placement(row: &PaneSeen, id: &WorkerId) -> Placement {
-    match row.sessions.as_slice() {
-        [] => Placement::Fleet,
-        [(_, name)] if name == id.as_str() => Placement::Session,
-        _ => Placement::Window,
-    }
 }

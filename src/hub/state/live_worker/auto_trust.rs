@@ -5,11 +5,11 @@
 //! or does not react, is left to the user.
 use std::time::{Duration, Instant};
 
-use super::{Slot, giving::obstacle};
+use super::{LiveWorker, deliveries::obstacle};
 use crate::{
     agents::menu::{self, Menu},
     hub::state::Effect,
-    model::{Blocker, Happened, Now, Turn},
+    model::{AgentState, Blocker, Happened, Now},
 };
 
 /// A dialog that does not react to a key for this long is left alone.
@@ -26,10 +26,10 @@ pub(super) struct Answer {
     over: bool,
 }
 
-impl Slot {
+impl LiveWorker {
     /// Presses the next key, if the newest look allows one.
     pub(super) fn answer_trust(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let asks = Turn::Blocked(Blocker::Trust);
+        let asks = AgentState::Blocked(Blocker::Trust);
         let is_asked = self.verdict.turn == asks && self.worker.state.turn.value == asks;
         let spec = &self.profile.trust;
         let Some(label) = spec.label.as_ref().filter(|_| is_asked && spec.args.is_empty()) else {

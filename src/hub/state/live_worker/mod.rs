@@ -1,7 +1,7 @@
 //! One worker inside the hub: its record, when to look at it, its tracker and its deliveries.
-mod giving;
-mod looking;
-mod trusting;
+mod auto_trust;
+mod deliveries;
+mod sampling;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{PaneSeen, Record, SessionId, places::placement};
+use super::{PaneSeen, Record, SessionId, reconcile::placement};
 use crate::{
     agents::{
         classify,
@@ -29,7 +29,7 @@ use crate::{
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct LiveWorker {
     pub(super) worker: Worker,
     profile: Arc<Profile>,
     tracker: Tracker,
@@ -58,11 +58,11 @@ pub(super) struct Slot {
     made_at: Instant,
     /// When a shell that has not come to the agent is called stuck.
     start_limit: Option<Instant>,
-    answer: trusting::Answer,
+    answer: auto_trust::Answer,
     notes: Notes,
 }
 
-/// What happened to the slot and is to be recorded.
+/// What happened to the live and is to be recorded.
 #[derive(Debug, Default)]
 struct Notes {
     worker: bool,
@@ -113,7 +113,7 @@ impl Profiles {
     }
 }
 
-impl Slot {
+impl LiveWorker {
     /// A worker whose window was just made.
     pub(super) fn made(
         worker: Worker,
@@ -121,10 +121,10 @@ impl Slot {
         profiles: &mut Profiles,
         now: Now,
     ) -> Result<Self, String> {
-        let mut slot = Self::new(worker, profiles, now)?;
-        slot.notes.worker = true;
-        slot.queue(now, first);
-        Ok(slot)
+        let mut live = Self::new(worker, profiles, now)?;
+        live.notes.worker = true;
+        live.queue(now, first);
+        Ok(live)
     }
 
     /// A worker that a former hub recorded.
@@ -134,18 +134,18 @@ impl Slot {
         profiles: &mut Profiles,
         now: Now,
     ) -> Result<Self, String> {
-        let mut slot = Self::new(worker, profiles, now)?;
-        slot.gone = slot.worker.place.gone;
+        let mut live = Self::new(worker, profiles, now)?;
+        live.gone = live.worker.place.gone;
         for delivery in deliveries {
-            slot.remember_sent(&delivery.text);
+            live.remember_sent(&delivery.text);
             if delivery.step.is_final() {
-                slot.receipt = Some(delivery);
+                live.receipt = Some(delivery);
             } else {
-                let at = slot.place_of(&delivery);
-                slot.queue.insert(at, Machine::new(delivery));
+                let at = live.place_of(&delivery);
+                live.queue.insert(at, Machine::new(delivery));
             }
         }
-        Ok(slot)
+        Ok(live)
     }
 
     fn new(worker: Worker, profiles: &mut Profiles, now: Now) -> Result<Self, String> {
@@ -172,7 +172,7 @@ impl Slot {
             gone: false,
             made_at: now.steady,
             start_limit,
-            answer: trusting::Answer::default(),
+            answer: auto_trust::Answer::default(),
             notes: Notes::default(),
         })
     }
@@ -231,7 +231,7 @@ impl Slot {
     }
 }
 
-/// What a slot has to say.
+/// What a live has to say.
 pub(super) struct Noted {
     pub(super) records: Vec<Record>,
     pub(super) happened: Vec<Happened>,
@@ -240,7 +240,7 @@ pub(super) struct Noted {
 }
 
 /// Where it is.
-impl Slot {
+impl LiveWorker {
     /// The pane is there, shown by these sessions. True when its session was just closed.
     pub(super) fn seen_at(&mut self, row: PaneSeen) -> bool {
         let to = placement(&row, &self.worker.id);

@@ -1,0 +1,38 @@
+//! The process that started this hub and waits for it to be ready.
+//!
+//! Knows one socket and one word.
+use std::{path::Path, time::Duration};
+
+use tokio::{io::AsyncWriteExt as _, net::UnixStream, time::timeout};
+
+/// How long the waiting process may take to listen.
+const TELL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Whoever waits for a hub to be ready. Connected from the hub's first moment on, so that a hub
+/// that dies before it can say anything is heard, too.
+pub(super) struct Starter(Option<UnixStream>);
+
+impl Starter {
+    pub(super) async fn greet(path: Option<&Path>) -> Self {
+        let Some(path) = path else { return Self(None) };
+        match timeout(TELL_LIMIT, UnixStream::connect(path)).await {
+            Ok(Ok(stream)) => Self(Some(stream)),
+            Ok(Err(_)) | Err(_) => {
+                tracing::debug!("nobody waits any more");
+                Self(None)
+            }
+        }
+    }
+
+    /// Says the one word: `ready`, `elsewhere`, or what went wrong.
+    pub(super) async fn tell(self, word: &str) {
+        let Some(mut stream) = self.0 else { return };
+        let say = async {
+            stream.write_all(word.as_bytes()).await?;
+            stream.shutdown().await
+        };
+        if !matches!(timeout(TELL_LIMIT, say).await, Ok(Ok(()))) {
+            tracing::debug!("nobody waits any more");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What tmux and git have, compared with what is believed: windows lost, moved or left over.
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use super::{
+    Effect, HubState, Link, Listed, PaneSeen, RequestId, live_worker::LiveWorker, requests::answer,
+};
+use crate::model::{Answer, Now, Placement, Request, WorkerId};
+
+/// Structural events within this time are answered by one list.
+const LIST_DELAY: Duration = Duration::from_millis(20);
+/// A list that failed is asked for again.
+const LIST_RETRY: Duration = Duration::from_secs(1);
+
+impl HubState {
+    /// Asks for the truth about windows, where anybody can be asked.
+    pub(super) fn list_panes(&mut self, after: Duration, out: &mut Vec<Effect>) {
+        if matches!(self.link, Link::Up(_)) {
+            self.list_due = true;
+            out.push(Effect::ListPanes { after });
+        }
+    }
+
+    pub(super) fn find_worktrees(&self, out: &mut Vec<Effect>) {
+        let git_dir = |live: &LiveWorker| (live.worker.id.clone(), live.worker.git_dir.clone());
+        let all: Vec<_> = self.workers.values().map(git_dir).collect();
+        if !all.is_empty() {
+            out.push(Effect::FindWorktrees(all));
+        }
+    }
+
+    /// The truth about worktrees, compared with what is believed.
+    pub(super) fn worktrees(
+        &mut self,
+        now: Now,
+        found: Vec<(WorkerId, Option<PathBuf>)>,
+        out: &mut Vec<Effect>,
+    ) {
+        for (id, path) in found {
+            if let Some(live) = self.workers.get_mut(&id) {
+                live.worktree_at(path);
+            }
+        }
+        self.flush_workers(now, out);
+    }
+
+    pub(super) fn restructured(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.restructured_at = Some(now.steady);
+        if !self.list_due {
+            self.list_panes(LIST_DELAY, out);
+        }
+    }
+
+    /// The truth about windows, compared with what is believed.
+    pub(super) fn panes(
+        &mut self,
+        now: Now,
+        listed: Result<Listed, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        self.list_due = false;
+        let Ok(Listed { asked, panes: rows, sessions }) = listed else {
+            return self.list_panes(LIST_RETRY, out);
+        };
+        let mut by_tag: BTreeMap<String, Vec<PaneSeen>> = BTreeMap::new();
+        for row in rows {
+            by_tag.entry(row.tag.clone()).or_default().push(row);
+        }
+        let mut announce = Vec::new();
+        let mut is_too_old = self.restructured_at.is_some_and(|it| it >= asked);
+        for live in self.workers.values_mut().filter(|live| live.has_window()) {
+            let rows = by_tag.remove(live.worker.id.as_str()).unwrap_or_default();
+            let Some(row) = rows.into_iter().find(|row| row.pane == live.worker.place.pane) else {
+                if live.is_made_since(asked) {
+                    is_too_old = true;
+                    continue;
+                }
+                live.lost(now, live.cause_of_loss(&sessions));
+                continue;
+            };
+            live.found_in(now, row.window);
+            if live.seen_at(row) {
+                announce.push(live.worker.id.clone());
+            }
+        }
+        if is_too_old {
+            self.list_panes(LIST_DELAY, out);
+        }
+        self.settle_unsure(now, (asked, &by_tag), out);
+        self.orphans = by_tag
+            .into_iter()
+            .filter(|(tag, _)| !tag.is_empty() && !self.is_being_made(tag))
+            .filter_map(|(tag, rows)| Some((tag, rows.into_iter().next()?)))
+            .collect();
+        for id in announce {
+            let text = format!("{id} goes on in the fleet: its session was closed");
+            out.push(Effect::Announce(text));
+        }
+        self.flush_workers(now, out);
+        self.go_on_with_cleanups(out);
+        self.ask_pending(now, out);
+    }
+
+    /// Sent by a `create` whose hub died on it. A window that was made and never recorded has been
+    /// told nothing: it is closed, and the `create` undoes the rest.
+    pub(super) fn recover(&mut self, request_id: RequestId, id: WorkerId, out: &mut Vec<Effect>) {
+        let exists = self.workers.contains_key(&id);
+        let is_listed = matches!(self.link, Link::Up(_)) && !self.list_due;
+        if !exists && !is_listed {
+            self.pending.push((request_id, Request::Recover { id }));
+            return self.want_link(out);
+        }
+        if let Some(orphan) = self.orphans.get(id.as_str()).filter(|_| !exists) {
+            let (pane, window) = (orphan.pane, orphan.window);
+            out.push(Effect::CloseWindow { worker: id.clone(), pane, window });
+            self.closing.insert(id);
+        }
+        answer(out, request_id, Answer::Recovered { exists });
+    }
+
+    fn is_being_made(&self, tag: &str) -> bool {
+        let is_ours =
+            |id: WorkerId| self.reserved.contains_key(&id) || self.workers.contains_key(&id);
+        tag.parse::<WorkerId>().is_ok_and(is_ours)
+    }
+}
+
+/// Where a window is shown, told from the sessions that link it.
+pub(super) fn placement(row: &PaneSeen, id: &WorkerId) -> Placement {
+    match row.sessions.as_slice() {
+        [] => Placement::Fleet,
+        [(_, name)] if name == id.as_str() => Placement::Session,
+        _ => Placement::Window,
+    }
+}
