@@ -338,7 +338,8 @@ async fn launch(at: &HubLocation, word: &Path) -> Result<(), Error> {
     if let Some(line) = shell_line(&at.program, &args) {
         let server = [OsString::from("-N"), "-S".into(), at.tmux_socket.clone().into()];
         let run = [OsString::from("run-shell"), "-b".into(), line.into()];
-        let cmd = Cmd::new("tmux", Path::new("/")).args(server.iter().chain(&run));
+        let tmux = proc::tmux(&at.tmux_socket).await;
+        let cmd = Cmd::new(tmux, Path::new("/")).args(server.iter().chain(&run));
         let started = cmd.limit(HELLO_LIMIT).run(&proc::never()).await;
         if started.is_ok_and(|output| output.is_success()) {
             return Ok(());

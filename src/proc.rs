@@ -3,6 +3,8 @@
 //! Knows programs, pipes, deadlines and signals; not what any program is for. A child runs in a
 //! chosen directory, without the variables that would point it at the caller's tmux pane or
 //! repository, in a process group of its own, and is always waited for.
+mod server;
+
 use std::{
     ffi::{OsStr, OsString},
     io,
@@ -21,6 +23,8 @@ use tokio::{
     sync::watch,
     time,
 };
+
+pub use server::{serving, tmux};
 
 /// How long a child may take to clean up after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -105,6 +109,8 @@ pub struct Cmd<'a> {
     stdin: Vec<u8>,
     limit: Duration,
     on_line: Option<OnLine<'a>>,
+    /// The program of this process, when the child is to have no terminal.
+    session_maker: Option<PathBuf>,
 }
 
 impl<'a> Cmd<'a> {
@@ -118,7 +124,17 @@ impl<'a> Cmd<'a> {
             stdin: Vec::new(),
             limit: Duration::from_secs(60),
             on_line: None,
+            session_maker: None,
         }
+    }
+
+    /// In a session of its own, without a controlling terminal. An interactive shell that has one
+    /// and is not in its foreground stops itself. `wtmag` is this program: it makes the session and
+    /// becomes the child.
+    #[must_use]
+    pub fn without_terminal(mut self, wtmag: &Path) -> Self {
+        self.session_maker = Some(wtmag.to_owned());
+        self
     }
 
     #[must_use]
@@ -208,7 +224,14 @@ impl<'a> Cmd<'a> {
 
     #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
     fn command(&self) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(&self.program);
+        let mut command = match &self.session_maker {
+            Some(wtmag) => {
+                let mut command = tokio::process::Command::new(wtmag);
+                command.args([OsStr::new(WITHOUT_TERMINAL), OsStr::new("--"), &self.program]);
+                command
+            }
+            None => tokio::process::Command::new(&self.program),
+        };
         command.args(&self.args).current_dir(&self.cwd);
         for name in MISLEADING {
             command.env_remove(name);
@@ -221,10 +244,17 @@ impl<'a> Cmd<'a> {
         }
         let stdin = if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.process_group(0).kill_on_drop(true);
+        // A group's leader cannot make a session; the session's leader will lead a group.
+        if self.session_maker.is_none() {
+            command.process_group(0);
+        }
+        command.kill_on_drop(true);
         command
     }
 }
+
+/// The verb of `wtmag` behind [`Cmd::without_terminal`].
+pub const WITHOUT_TERMINAL: &str = "without-terminal";
 
 /// Beginnings of the names of variables that say where the caller is: in which agent, repository,
 /// pane.

@@ -1,5 +1,6 @@
 //! `wtmag doctor`: what it finds, and that looking changes nothing.
 mod leftovers;
+mod terminal;
 
 use serde_json::Value;
 
@@ -45,12 +46,16 @@ fn looking_starts_no_hub_and_no_server() {
 }
 
 #[test]
-fn the_residual_risk_of_this_tmux_is_named() {
+fn the_residual_risk_of_this_tmux_is_named_to_who_wants_all() {
     let sandbox = Sandbox::new();
     configure(&sandbox);
     let version = sandbox.run("tmux").arg("-V").run().success();
     if version.trim() < "tmux 3.8" {
-        has(&found(&report(&sandbox, "home"), "note"), "respawn-pane -k");
+        let short = sandbox.wtmag(["doctor"]).run().success();
+        assert!(short.contains("which wtmag avoids (--verbose)"), "{short}");
+        assert!(!short.contains("respawn-pane -k"), "{short}");
+        let long = sandbox.wtmag(["doctor", "--verbose"]).run().success();
+        assert!(long.contains("respawn-pane -k"), "{long}");
     }
 }
 

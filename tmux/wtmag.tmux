@@ -9,15 +9,16 @@
 # Popups and the menu are `wtmag tmux menu`: they come from the program and fit its version.
 
 program=${WTMAG_PROGRAM:-$(command -v wtmag)}
+tmux=${WTMAG_TMUX:-tmux}
 if [ -z "$program" ]; then
-    tmux display-message 'wtmag is not in PATH: no key was bound'
+    "$tmux" display-message 'wtmag is not in PATH: no key was bound'
     exit 0
 fi
 
-tmux set-option -goq @wtmag-key W
-key=$(tmux show-option -gqv @wtmag-key)
+"$tmux" set-option -goq @wtmag-key W
+key=$("$tmux" show-option -gqv @wtmag-key)
 
 # For the shell that runs it, then for tmux's formats: the path may hold anything.
 quoted=$(printf '%s' "$program" | sed "s/'/'\\\\''/g; s/#/##/g")
-tmux bind-key -N 'Menu of wtmag: workers' "$key" run-shell -b \
+"$tmux" bind-key -N 'Menu of wtmag: workers' "$key" run-shell -b \
     "exec '$quoted' -S #{q:socket_path} tmux menu --client #{q:client_name} --pane #{q:pane_id} </dev/null >/dev/null 2>&1"

@@ -51,7 +51,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         let args: [OsString; 5] =
             ["-S".into(), socket.into(), "attach-session".into(), "-t".into(), target.into()];
         // A terminal of another tmux server, where this one was asked for by name, is like any.
-        return Err(proc::exec("tmux", args, &["TMUX", "TMUX_PANE"]).into());
+        let tmux = proc::tmux(&context.whereabouts()?.tmux_socket).await;
+        return Err(proc::exec(tmux, args, &["TMUX", "TMUX_PANE"]).into());
     }
     switch(context, &socket, args.client, &target).await
 }
@@ -77,7 +78,7 @@ async fn switch(
         args.extend(["-c".into(), client.into()]);
     }
     args.extend(["-t".into(), target.into()]);
-    let mut cmd = Cmd::new("tmux", Path::new("/")).args(args);
+    let mut cmd = Cmd::new(proc::tmux(socket).await, Path::new("/")).args(args);
     // By these tmux knows which client asks.
     for name in ["TMUX", "TMUX_PANE"] {
         if let Some(value) = context.env.var(name) {

@@ -36,6 +36,7 @@ mod settings;
 mod show;
 mod tmux;
 mod wait;
+mod without_terminal;
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
@@ -97,6 +98,8 @@ enum Verb {
     Hook(hook::Args),
     #[command(hide = true)]
     Pane(pane::Args),
+    #[command(hide = true)]
+    WithoutTerminal(without_terminal::Args),
 }
 
 /// Runs one command and returns its exit code.
@@ -173,6 +176,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Hub(args) => hub::run(context, args).await,
         Verb::Hook(args) => Ok(hook::run(args)),
         Verb::Pane(args) => Ok(pane::run(context, args).await),
+        Verb::WithoutTerminal(args) => Err(without_terminal::run(&args)),
     }
 }
 

@@ -94,6 +94,13 @@ impl Progress {
         }
     }
 
+    /// Writes output above the step, which goes on below it.
+    pub(crate) fn above<T>(&self, write: impl FnOnce() -> T) -> T {
+        let mut now = self.shared.lock();
+        now.clear();
+        write()
+    }
+
     /// Something that is worth knowing whatever comes of it.
     pub(crate) fn note(&self, text: &str) {
         let mut now = self.shared.lock();

@@ -169,6 +169,7 @@ impl Performer {
             time::sleep(after).await;
             let _alone = turn.lock().await;
             server.relays.retain(|place| is_private(place));
+            server.tmux = proc::tmux(&server.socket).await.into();
             let absent = match missing {
                 Missing::Leave => Absent::Leave,
                 Missing::MakeFleet => Absent::Fail,

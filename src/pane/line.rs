@@ -38,19 +38,29 @@ enum Language {
     Posix,
 }
 
-/// How `shell` is told to come to the agent. A shell that we do not speak is left out: `/bin/sh`.
+/// How `shell` is told to start the agent. Instead of a shell whose language is not known here,
+/// `/bin/sh` is taken.
 pub fn launch(shell: &Path, parts: &Parts<'_>) -> Launch {
-    let name = shell.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let (program, language) = match name {
-        "bash" => (shell, Language::Bash),
-        "zsh" => (shell, Language::Zsh),
-        "fish" => (shell, Language::Fish),
-        "sh" | "dash" | "ash" | "ksh" | "mksh" => (shell, Language::Posix),
-        _ => (Path::new("/bin/sh"), Language::Posix),
-    };
-    let flags = if language == Language::Posix { "-lc" } else { "-lic" };
+    let (program, flags, language) = dialect(shell);
     let args = vec![flags.into(), OsString::from_vec(language.line(parts))];
     Launch { program: program.to_owned(), args }
+}
+
+/// The program that starts agents where `shell` is the user's, and the flags before its line.
+pub fn starter(shell: &Path) -> (&Path, &'static str) {
+    let (program, flags, _) = dialect(shell);
+    (program, flags)
+}
+
+fn dialect(shell: &Path) -> (&Path, &'static str, Language) {
+    let name = shell.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    match name {
+        "bash" => (shell, "-lic", Language::Bash),
+        "zsh" => (shell, "-lic", Language::Zsh),
+        "fish" => (shell, "-lic", Language::Fish),
+        "sh" | "dash" | "ash" | "ksh" | "mksh" => (shell, "-lc", Language::Posix),
+        _ => (Path::new("/bin/sh"), "-lc", Language::Posix),
+    }
 }
 
 // A stopped agent makes bash leave a loop, hence the recursion. With a trap for INT the shell lives

@@ -1,7 +1,7 @@
 //! The process of a worker's pane: runs the agent in the user's shell, and leaves a shell behind.
 //!
 //! Knows terminals, process groups and shells; nothing of agents, screens or the hub's state.
-mod line;
+pub mod line;
 mod report;
 mod run;
 mod terminal;

@@ -8,6 +8,14 @@ use crate::proc;
 pub enum Error {
     #[error("no tmux server at `{}`", socket.display())]
     NoServer { socket: PathBuf },
+    /// A server was there a moment ago. No other one is started in its place.
+    #[error("the tmux server at `{}` has ended", socket.display())]
+    ServerEnded { socket: PathBuf },
+    #[error(
+        "tmux's option `window-size` is `manual`, with which a new window ends this tmux or gets no \
+         usable size; to change it: tmux set -g window-size latest"
+    )]
+    ManualSize,
     #[error("nothing of wtmag's is there")]
     NoFleet,
     #[error("tmux {found} is too old")]

@@ -22,6 +22,10 @@ const FLEET_NAMES: [&str; 2] = ["wtmag", "wtmag-fleet"];
 /// Size of windows that nobody has looked at yet.
 const SIZE: [&str; 4] = ["-x", "120", "-y", "40"];
 
+/// The value of `window-size` with which tmux before 3.7 dies of a new window, and a later one makes
+/// it as large as it can.
+pub(super) const MANUAL_SIZE: &str = "manual";
+
 /// A new server reads the user's configuration first.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -100,7 +104,7 @@ pub(super) async fn require_fleet(
         let found = match fetch_fleet(server).await {
             Ok(Some(fleet)) => return Ok(fleet),
             Ok(None) if absent == Absent::Leave => Err(Error::NoFleet),
-            Ok(None) => make_fleet(server, placeholder, absent).await,
+            Ok(None) => return add_fleet(server, placeholder).await,
             Err(Error::NoServer { .. }) if absent == Absent::Start => {
                 make_fleet(server, placeholder, absent).await
             }
@@ -112,6 +116,18 @@ pub(super) async fn require_fleet(
             }
             found => return found,
         }
+    }
+}
+
+/// A fleet on a server that runs. If that ends by it, no other one takes its place unseen.
+async fn add_fleet(server: &Server, placeholder: &[String]) -> Result<Fleet, Error> {
+    let args = ["show-option", "-gqv", "window-size"];
+    if run(server, &args, Absent::Fail).await?.stdout_text().trim() == MANUAL_SIZE {
+        return Err(Error::ManualSize);
+    }
+    match make_fleet(server, placeholder, Absent::Fail).await {
+        Err(Error::NoServer { socket }) => Err(Error::ServerEnded { socket }),
+        made => made,
     }
 }
 

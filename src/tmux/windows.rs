@@ -9,6 +9,7 @@ use super::{
     error::Error,
     reply::{self, ClientRow, Link, PaneRow, SessionRow},
     session::Reply,
+    start::MANUAL_SIZE,
 };
 use crate::model::{PaneId, SessionId, WindowId, WorkerId};
 
@@ -36,6 +37,7 @@ impl Connection {
     /// that leaves nothing behind when it fails. [`Error::Gone`]: the session to show it in does
     /// not exist; [`Error::SessionExists`]: the one to be made does.
     pub async fn create_window(&self, spec: &NewWindow) -> Result<Created, Error> {
+        self.require_size().await?;
         let name = self.unique_name();
         let line = command::create_window(self.info().fleet, spec, &name);
         let reply = self.converse(line).await?;
@@ -67,6 +69,7 @@ impl Connection {
         session: &str,
         cwd: &Path,
     ) -> Result<Promoted, Error> {
+        self.require_size().await?;
         let panes = self.all_panes().await?;
         let leave = links_to_leave(&panes, window, self.info().fleet);
         let froms: Vec<SessionId> = leave.iter().map(|link| link.session).collect();
@@ -92,6 +95,12 @@ impl Connection {
             }
             None => Err(failure(Verb::NewSession, &reply)),
         }
+    }
+
+    /// New windows get a size.
+    async fn require_size(&self) -> Result<(), Error> {
+        let size = self.ask(command::global_option("window-size")).await?;
+        if size.trim_ascii() == MANUAL_SIZE.as_bytes() { Err(Error::ManualSize) } else { Ok(()) }
     }
 
     /// Ends a half-made thing. If that fails too, it is gone, or the connection is.

@@ -5,7 +5,7 @@ use crate::{
     cli::{Context, Failure},
     git::{self, Loss, Run},
     model::Worker,
-    proc::Cmd,
+    proc::{self, Cmd},
 };
 
 /// What is found there.
@@ -53,12 +53,20 @@ async fn list(
     run: &Run<'_>,
 ) -> Result<Vec<(String, u32, bool)>, Failure> {
     let socket = context.whereabouts()?.tmux_socket;
+    let tmux = proc::tmux(&socket).await;
     let window = worker.place.window.to_string();
     let server = [OsString::from("-N"), "-S".into(), socket.into(), "list-panes".into()];
     let panes =
         ["-t".into(), window.into(), "-F".into(), "#{pane_id} #{pane_pid} #{@wtmag_id}".into()];
-    let cmd = Cmd::new("tmux", Path::new("/")).args(server.iter().chain(&panes));
-    let listed = cmd.run(run.cancel).await?.stdout_text();
+    let cmd = Cmd::new(tmux, Path::new("/")).args(server.iter().chain(&panes));
+    let output = cmd.run(run.cancel).await?;
+    // Without a list, the agent's own processes would count as the user's.
+    if !output.is_success() {
+        let why = output.stderr_text();
+        return Err(Failure::user(format!("tmux did not list the worker's panes: {why}"))
+            .hint("`wtmag doctor` checks tmux"));
+    }
+    let listed = output.stdout_text();
     let parse = |line: &str| {
         let mut words = line.splitn(3, ' ');
         let (pane, pid, window_of) = (words.next()?, words.next()?, words.next()?);

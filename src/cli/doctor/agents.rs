@@ -1,6 +1,8 @@
 //! The configured agents: whether the shell that starts them finds them, and whether their version
 //! is one whose screens are known.
-use std::{collections::BTreeSet, ffi::OsStr, path::Path};
+use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
+
+use tokio::task::JoinSet;
 
 use super::{Doctor, Finding};
 use crate::{
@@ -10,6 +12,8 @@ use crate::{
         settings::{self, FoundProfile},
     },
     config::Agent,
+    pane::line,
+    proc::{self, Cmd},
 };
 
 /// What the shell says of one command word.
@@ -18,6 +22,14 @@ enum Found {
     No,
     /// The version as far as one could be read.
     Yes(Option<String>),
+    /// The shell did not get as far as an answer: why.
+    NoAnswer(String),
+}
+
+/// The shell that starts agents.
+struct Shell {
+    program: PathBuf,
+    flags: &'static str,
 }
 
 pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
@@ -27,19 +39,21 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     if let Err(error) = loaded.config.agent(default) {
         findings.push(Finding::problem(error.to_string()).advice("set `[agents.default] name`"));
     }
-    let shell = shell(doctor).await;
-    let mut missing = BTreeSet::new();
+    let (shell, unusual) = shell(doctor).await;
+    findings.extend(unusual);
+    let mut found = ask_all(doctor, &shell, &loaded.config.agents.by_name).await;
+    let mut missing = Vec::new();
     for (name, agent) in &loaded.config.agents.by_name {
-        let found_profile = settings::profile(&doctor.context.env, name, agent);
-        // Of his own the user knows best what it was written from.
+        let profile = settings::profile(&doctor.context.env, name, agent);
+        // Users know what their own profile was written from.
         let known = |it: FoundProfile| Profile {
             verified: it.profile.verified || it.text.is_some(),
             ..it.profile
         };
-        let profile = found_profile.map(known).map_err(|failure| broken(&failure));
-        let found = find(doctor, &shell, agent).await;
+        let profile = profile.map(known).map_err(|failure| broken(&failure));
+        let found = found.remove(name).unwrap_or(Found::No);
         if found == Found::No && name != default {
-            missing.insert(name.as_str());
+            missing.push(name.as_str());
             findings.extend(profile.err());
             continue;
         }
@@ -49,35 +63,38 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
         });
     }
     if !missing.is_empty() {
-        let names: Vec<&str> = missing.into_iter().collect();
-        findings.push(Finding::note(format!("not installed: {}", names.join(", "))));
+        findings.push(Finding::note(format!("not installed: {}", missing.join(", "))));
     }
     findings
 }
 
 /// Pure: what is to be said of one agent.
-fn judge(name: &str, agent: &Agent, found: &Found, profile: &Profile, shell: &Path) -> Finding {
-    let shell = shell.display();
+fn judge(name: &str, agent: &Agent, found: &Found, profile: &Profile, shell: &Shell) -> Finding {
+    let line = format!("{} {}", shell.program.display(), shell.flags);
     let version = match found {
         Found::No => {
             return Finding::problem(format!(
-                "`{name}` is the default agent, but `{shell} -lic` does not find `{}`",
+                "`{name}` is the default agent, but `{line}` does not find `{}`",
                 agent.command
             ))
             .advice("install it, or set `[agents.default] name` to one that is installed");
+        }
+        Found::NoAnswer(why) => {
+            return Finding::problem(format!("{name}: `{line}` gave no answer: {why}"))
+                .advice("agents start in that shell: check its start-up files");
         }
         Found::Yes(version) => version,
     };
     let shown = version.as_ref().map_or_else(|| name.to_owned(), |it| format!("{name} {it}"));
     if profile.name == GENERIC {
         return Finding::note(format!(
-            "{shown}: no profile, its screens are read by their shape alone"
+            "{shown}: no profile; wtmag guesses its state from the screen"
         ))
-        .advice("`profile = \"...\"` in its block, or a file of your own: see the README");
+        .advice("set `profile = \"...\"` in its block, or write a profile: see the README");
     }
     if !profile.verified {
         return Finding::note(format!(
-            "{shown}: profile `{}` is unverified: written from documents alone",
+            "{shown}: profile `{}` is unverified: written from its documentation alone",
             profile.name
         ));
     }
@@ -90,38 +107,83 @@ fn judge(name: &str, agent: &Agent, found: &Found, profile: &Profile, shell: &Pa
         profile.name,
         profile.checked.join(", ")
     ))
-    .advice("its screens may have changed; `wtmag explain` shows how one is read")
+    .advice("its screens may have changed; if a state is wrong, `wtmag explain ID` shows why")
 }
 
-/// The shell that starts agents: tmux's `default-shell`, else `$SHELL`.
-async fn shell(doctor: &Doctor<'_>) -> std::path::PathBuf {
-    if let Some(socket) = doctor.socket.as_deref().and_then(Path::to_str) {
-        let args = ["-N", "-S", socket, "show-options", "-gv", "default-shell"];
-        if let Ok(output) = doctor.ask("tmux", &args).await
-            && output.is_success()
-            && !output.stdout_text().trim().is_empty()
-        {
-            return output.stdout_text().trim().into();
+/// tmux's `default-shell`, else `$SHELL`; and what may surprise the user about it.
+async fn shell(doctor: &Doctor<'_>) -> (Shell, Vec<Finding>) {
+    let (path, origin) = match doctor.tmux_option("default-shell").await {
+        Some(shell) => (PathBuf::from(shell), "tmux's `default-shell`"),
+        None => {
+            let shell = doctor.context.env.var("SHELL").unwrap_or(OsStr::new("/bin/sh"));
+            (PathBuf::from(shell), "$SHELL")
         }
+    };
+    let (program, flags) = line::starter(&path);
+    let mut findings = Vec::new();
+    if program != path {
+        findings.push(
+            Finding::note(format!(
+                "agents start in `{}`: wtmag does not know the language of `{}`",
+                program.display(),
+                path.display()
+            ))
+            .advice(format!(
+                "{origin} names that shell; agents and variables that only its start-up files set \
+                 are not found"
+            )),
+        );
     }
-    doctor.context.env.var("SHELL").unwrap_or(OsStr::new("/bin/sh")).into()
+    if let Some(command) = doctor.tmux_option("default-command").await {
+        findings.push(
+            Finding::note(format!("agents start in `{}`, not in `{command}`", program.display()))
+                .advice(format!("wtmag takes the shell from {origin}, not from `default-command`"))
+                .advice(format!(
+                    "if agents are not found: set -g default-shell /path/to/{}",
+                    first_word(&command)
+                )),
+        );
+    }
+    (Shell { program: program.to_owned(), flags }, findings)
 }
 
-/// Asks the shell as it would start the agent, start-up files and all.
-async fn find(doctor: &Doctor<'_>, shell: &Path, agent: &Agent) -> Found {
+fn first_word(command: &str) -> &str {
+    let word = command.split_whitespace().next().unwrap_or_default();
+    word.rsplit('/').next().unwrap_or(word)
+}
+
+/// Asks the shell for every agent at once: each may take a second to say its version.
+async fn ask_all(
+    doctor: &Doctor<'_>,
+    shell: &Shell,
+    agents: &BTreeMap<String, Agent>,
+) -> BTreeMap<String, Found> {
+    let mut asked = JoinSet::new();
+    for (name, agent) in agents {
+        let (name, cancel) = (name.clone(), doctor.cancel.clone());
+        let Some(cmd) = question(doctor, shell, agent) else { continue };
+        asked.spawn(async move {
+            let found = match cmd.run(&cancel).await {
+                Ok(output) => read_answer(&output.stdout_text()),
+                Err(proc::Error::Missing { .. }) => Found::No,
+                Err(error) => Found::NoAnswer(error.to_string()),
+            };
+            (name, found)
+        });
+    }
+    asked.join_all().await.into_iter().collect()
+}
+
+/// The shell as it would start the agent, start-up files and all. Without a terminal: an interactive
+/// shell in the background of one stops and waits for its user.
+fn question(doctor: &Doctor<'_>, shell: &Shell, agent: &Agent) -> Option<Cmd<'static>> {
     let argv = agent.argv();
-    let Some(word) = argv.first().and_then(|it| shlex::try_quote(it).ok()) else {
-        return Found::No;
-    };
-    // The marks keep apart what the start-up files print. Without a terminal, hence no job control.
+    let word = argv.first().and_then(|it| shlex::try_quote(it).ok())?;
+    // The mark keeps apart what the start-up files print.
     let line =
         format!("command -v {word} >/dev/null 2>&1 && echo {MARK} && {word} --version </dev/null");
-    let is_posix = shell.file_name().is_some_and(|it| it == "sh" || it == "dash");
-    let flags = if is_posix { "-lc" } else { "-lic" };
-    match doctor.ask(shell, &[flags, &line]).await {
-        Ok(output) => read_answer(&output.stdout_text()),
-        Err(_) => Found::No,
-    }
+    let program = std::env::current_exe().ok()?;
+    Some(doctor.cmd(&shell.program, &[shell.flags, &line]).without_terminal(&program))
 }
 
 const MARK: &str = "wtmag-doctor-found-it";
@@ -163,6 +225,10 @@ mod tests {
         assert_eq!(read_answer(&format!("{MARK}\n")), found(None));
     }
 
+    fn shell() -> Shell {
+        Shell { program: "/bin/sh".into(), flags: "-lc" }
+    }
+
     #[track_caller]
     fn check(profile: &str, found: &Found, want: Mark) {
         let text = format!(
@@ -179,7 +245,7 @@ mod tests {
             trust: crate::config::Trust::Request,
             hooks: true,
         };
-        assert_eq!(judge("x", &agent, found, &profile, Path::new("/bin/sh")).mark, want);
+        assert_eq!(judge("x", &agent, found, &profile, &shell()).mark, want);
     }
 
     #[test]
@@ -191,5 +257,6 @@ mod tests {
         check("gemini", &version("1.2.0"), Mark::Note);
         check(GENERIC, &version("1.2.0"), Mark::Note);
         check("claude", &Found::No, Mark::Problem);
+        check("claude", &Found::NoAnswer("it took too long".to_owned()), Mark::Problem);
     }
 }

@@ -51,7 +51,7 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> HubCheck {
         Err(Error::NotRunning) => {
             state = Life::None;
             findings.push(Finding::ok("no hub runs; the first command that needs one starts it"));
-            findings.extend(unwatched(doctor, at).await);
+            findings.extend(unwatched(doctor).await);
         }
         Err(error) => {
             let pid = at.hub_file().ok().flatten().map(|it| it.pid);
@@ -118,13 +118,10 @@ fn status_findings(status: &HubStatus) -> Vec<Finding> {
 }
 
 /// Workers' windows on a server whose hub does not run.
-async fn unwatched(doctor: &Doctor<'_>, at: &HubLocation) -> Option<Finding> {
-    let socket = at.tmux_socket.to_str()?;
+async fn unwatched(doctor: &Doctor<'_>) -> Option<Finding> {
     // A pane that was moved keeps its worker.
     let id = "#{?@wtmag_pane,#{@wtmag_pane},#{@wtmag_id}}";
-    let args = ["-N", "-S", socket, "list-panes", "-a", "-F", id];
-    let output = doctor.ask("tmux", &args).await.ok().filter(crate::proc::Output::is_success)?;
-    let text = output.stdout_text();
+    let text = doctor.ask_tmux(&["list-panes", "-a", "-F", id]).await?;
     let mut ids: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -4,6 +4,7 @@ mod agents;
 mod hub;
 mod repo;
 mod report;
+mod sheet;
 mod store;
 mod tmux;
 mod tools;
@@ -14,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use self::report::{Finding, Group, Report};
+use self::{
+    report::{Finding, Group, Report},
+    sheet::Sheet,
+};
 use super::{Context, Failure, settings};
 use crate::{
     client::HubLocation,
@@ -28,14 +32,18 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Check what wtmag needs: tmux, git, WorkTrunk, forges, agents, hub, configuration, repository
 ///
-/// Prints what is ok, what is worth a note, and what is a problem, with what to do about it. Starts
-/// no hub and no tmux server and changes nothing. Exits 1 when there is a problem, 0 otherwise.
+/// Prints what is ok, what is worth a note, and what is a problem, with what to do about it. It
+/// starts no hub and no tmux server and changes nothing. Exits 1 when there is a problem, else 0.
 ///
 /// With --json: {"problems": N, "notes": N, "groups": [{"name": ..., "findings": [{"mark": "ok",
 /// "note" or "problem", "text": ..., "advice": [...]}]}]}
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
-pub(crate) struct Args;
+pub(crate) struct Args {
+    /// Also list the known defects of this tmux that wtmag avoids
+    #[arg(short, long)]
+    verbose: bool,
+}
 
 /// What the checks have in common.
 struct Doctor<'a> {
@@ -49,31 +57,27 @@ struct Doctor<'a> {
     config: Result<config::Loaded, config::Error>,
 }
 
-pub(crate) async fn run(context: &Context, _args: Args) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let found = context.whereabouts();
     let doctor = Doctor::new(context, found.as_ref().ok().cloned())?;
     let places = found.err().map(|failure| {
         Finding::problem(first_line(failure.to_string().trim_start_matches("error: ")))
     });
-    // The slow ones wait for other programs: all at once.
-    let (tmux, mut tools, agents, hub) = tokio::join!(
-        tmux::check(&doctor),
-        tools::check(&doctor),
-        agents::check(&doctor),
-        hub::check(&doctor),
-    );
-    tools.extend(repo::check(&doctor, hub.workers.as_deref()).await);
-    let mut groups = vec![Group { name: "tmux", findings: tmux }];
-    groups.extend(tools);
-    groups.push(Group { name: "configuration", findings: config_findings(&doctor) });
-    groups.push(Group { name: "agents", findings: agents });
-    groups.push(Group { name: "hub", findings: places.into_iter().chain(hub.findings).collect() });
-    let report = Report::new(groups);
-    if context.json() {
-        context.print_json(&report)?;
-    } else {
-        context.print(&report.render(context.style()))?;
-    }
+    let sheet = Sheet::new(context, args.verbose);
+    let one = |name, findings| vec![Group { name, findings }];
+    // All wait for other programs: at once. The agents come last because they take longest.
+    let tmux = async { sheet.put(0, one("tmux", tmux::check(&doctor).await)) };
+    let tools = async { sheet.put(1, tools::check(&doctor).await) };
+    let hub = async {
+        let hub = hub::check(&doctor).await;
+        sheet.put(3, one("hub", places.into_iter().chain(hub.findings).collect()));
+        let repo = repo::check(&doctor, hub.workers.as_deref()).await;
+        sheet.put(4, repo.into_iter().collect());
+    };
+    let agents = async { sheet.put(5, one("agents", agents::check(&doctor).await)) };
+    sheet.put(2, one("configuration", config_findings(&doctor)));
+    tokio::join!(tmux, tools, hub, agents);
+    let report = sheet.finish()?;
     Ok(ExitCode::from(u8::from(report.problems > 0)))
 }
 
@@ -92,9 +96,29 @@ impl<'a> Doctor<'a> {
         program: impl AsRef<std::ffi::OsStr>,
         args: &[&str],
     ) -> Result<Output, proc::Error> {
+        self.cmd(program, args).run(&self.cancel).await
+    }
+
+    fn cmd(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Cmd<'static> {
         let dir =
             if self.context.env.home().is_dir() { self.context.env.home() } else { Path::new("/") };
-        Cmd::new(program, dir).args(args).limit(LIMIT).run(&self.cancel).await
+        Cmd::new(program, dir).args(args).limit(LIMIT)
+    }
+
+    /// Asks the running tmux server; none is started. `None` when it does not answer.
+    async fn ask_tmux(&self, args: &[&str]) -> Option<String> {
+        let socket = self.socket.as_deref()?.to_str()?;
+        let output = self
+            .ask(proc::tmux(Path::new(socket)).await, &[&["-N", "-S", socket], args].concat())
+            .await
+            .ok()?;
+        output.is_success().then(|| output.stdout_text())
+    }
+
+    /// A global option of the running tmux server that is set to something.
+    async fn tmux_option(&self, name: &str) -> Option<String> {
+        let value = self.ask_tmux(&["show-options", "-gv", name]).await?;
+        Some(value.trim().to_owned()).filter(|it| !it.is_empty())
     }
 }
 

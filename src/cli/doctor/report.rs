@@ -22,6 +22,9 @@ pub(super) struct Finding {
     pub(super) text: String,
     /// What it means or what to do, a line each.
     pub(super) advice: Vec<String>,
+    /// Only for whoever wants to know all of it; not counted.
+    #[serde(skip)]
+    pub(super) detail: bool,
 }
 
 /// The findings about one thing.
@@ -58,38 +61,46 @@ impl Finding {
         self
     }
 
+    /// Shown with `--verbose` only.
+    #[must_use]
+    pub(super) fn detail(mut self) -> Self {
+        self.detail = true;
+        self
+    }
+
     fn new(mark: Mark, text: String) -> Self {
-        Self { mark, text, advice: Vec::new() }
+        Self { mark, text, advice: Vec::new(), detail: false }
+    }
+}
+
+impl Group {
+    /// For a person; empty when there is nothing to say.
+    pub(super) fn render(&self, style: Style, verbose: bool) -> String {
+        let shown = self.findings.iter().filter(|it| verbose || !it.detail);
+        let mut out = String::new();
+        for finding in shown {
+            if out.is_empty() {
+                out = format!("{}\n", style.paint(self.name, Paint::Bold));
+            }
+            let (word, paint) = finding.mark.shown();
+            let word = style.paint(&format!("{word:<8}"), paint);
+            out.push_str(&format!("  {word}{}\n", finding.text));
+            out.extend(finding.advice.iter().map(|line| format!("          {line}\n")));
+        }
+        out
     }
 }
 
 impl Report {
     pub(super) fn new(groups: Vec<Group>) -> Self {
-        let count = |mark| {
-            groups.iter().flat_map(|group| &group.findings).filter(|it| it.mark == mark).count()
-        };
+        let all = || groups.iter().flat_map(|group| &group.findings);
+        let count = |mark| all().filter(|it| it.mark == mark && !it.detail).count();
         Self { problems: count(Mark::Problem), notes: count(Mark::Note), groups }
     }
 
-    /// For a person.
-    pub(super) fn render(&self, style: Style) -> String {
-        let mut out = String::new();
-        for group in self.groups.iter().filter(|group| !group.findings.is_empty()) {
-            out.push_str(&style.paint(group.name, Paint::Bold));
-            out.push('\n');
-            for finding in &group.findings {
-                let (word, paint) = finding.mark.shown();
-                let word = style.paint(&format!("{word:<8}"), paint);
-                out.push_str(&format!("  {word}{}\n", finding.text));
-                out.extend(finding.advice.iter().map(|line| format!("          {line}\n")));
-            }
-        }
-        out.push_str(&format!(
-            "\n{}, {}\n",
-            count(self.problems, "problem"),
-            count(self.notes, "note")
-        ));
-        out
+    /// How much was found, for a person.
+    pub(super) fn summary(&self) -> String {
+        format!("\n{}, {}\n", count(self.problems, "problem"), count(self.notes, "note"))
     }
 }
 
@@ -119,6 +130,7 @@ mod tests {
         let tmux = vec![
             Finding::ok("tmux 3.5a"),
             Finding::note("the server has `destroy-unattached` on").advice("see the README"),
+            Finding::note("a rare crash").detail(),
         ];
         let git = vec![Finding::problem("`git` is not installed").advice("install git")];
         Report::new(vec![
@@ -130,7 +142,12 @@ mod tests {
 
     #[test]
     fn findings_are_grouped_and_counted() {
-        insta::assert_snapshot!(report().render(Style::default()), @r"
+        let report = report();
+        let shown = |verbose| {
+            let groups = report.groups.iter().map(|it| it.render(Style::default(), verbose));
+            groups.chain([report.summary()]).collect::<String>()
+        };
+        insta::assert_snapshot!(shown(false), @r"
         tmux
           ok      tmux 3.5a
           note    the server has `destroy-unattached` on
@@ -141,6 +158,7 @@ mod tests {
 
         1 problem, 1 note
         ");
+        assert!(shown(true).contains("a rare crash"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 use std::path::Path;
 
 use super::{Doctor, Finding};
+use crate::proc;
 
 /// Major, minor, and the letter behind them (0 for none): `3.3a` is (3, 3, 1).
 type Version = (u32, u32, u32);
@@ -29,33 +30,40 @@ const HAZARDS: &[Hazard] = &[
     Hazard {
         since: (3, 2, 0),
         fixed: (3, 7, 0),
-        text: "tmux before 3.7 can crash when anything happens while a control-mode client is let in",
-        advice: &[
-            "wtmag's own are let in at one go, which is safe; those of iTerm2 and others are not",
-        ],
+        text: "tmux before 3.7 can crash when something happens while a control-mode client attaches",
+        advice: &["wtmag attaches in one step, which is safe; iTerm2 and others do not"],
     },
     Hazard {
         since: (3, 2, 0),
         fixed: (3, 8, 0),
         text: "tmux before 3.8 can crash when one command line ends a session's current window and \
                then the session, while a control-mode client is attached",
-        advice: &["wtmag ends one thing at a time; your own `kill-window ; kill-session` does not"],
+        advice: &["wtmag never does that; do not bind a key to `kill-window ; kill-session`"],
     },
     Hazard {
         since: (3, 2, 0),
         fixed: (3, 4, 0),
         text: "tmux before 3.4 crashes when a buffer is pasted into a dead pane",
         advice: &[
-            "wtmag asks in the same breath whether the pane lives; your own `paste-buffer` does not",
+            "wtmag checks in the same command that the pane is alive; your own `paste-buffer` does not",
         ],
     },
     Hazard {
         since: (3, 2, 0),
         fixed: (3, 3, 0),
-        text: "tmux 3.2 can crash when a watched pane dies: workers are looked at once a second",
-        advice: &["states come up to a second late; upgrade to tmux 3.3a or later"],
+        text: "tmux 3.2 can crash when a pane dies whose output is watched",
+        advice: &["wtmag does not watch output there: it looks once a second"],
     },
 ];
+
+/// The running server.
+struct Server {
+    version: String,
+    /// Its global options as `name value` lines.
+    options: String,
+    /// Its global hooks, likewise.
+    hooks: String,
+}
 
 /// Looks at the program, then at the running server, if one runs.
 pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
@@ -65,46 +73,57 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
             return vec![Finding::problem(error.to_string()).advice("install tmux 3.3a or later")];
         }
     };
-    let mut findings = version_findings(said.trim());
-    let Some(socket) = &doctor.socket else { return findings };
-    match server(doctor, socket).await {
-        Some((server, options)) => {
-            findings.push(server_finding(said.trim(), &server, socket));
-            findings.extend(option_findings(&options));
-        }
-        None => findings.push(Finding::ok(format!("no server runs at `{}`", socket.display()))),
+    let said = said.trim();
+    let Some(socket) = &doctor.socket else { return version_findings(said) };
+    let Some(server) = server(doctor).await else {
+        let mut findings = version_findings(said);
+        findings.push(match proc::serving(socket).await {
+            Some(program) => deaf(socket, &program),
+            None => Finding::ok(format!("no server runs at `{}`", socket.display())),
+        });
+        return findings;
+    };
+    // What can happen is up to the server.
+    let mut findings = version_findings(&format!("tmux {}", server.version));
+    findings.push(Finding::ok(format!("a server runs at `{}`", socket.display())));
+    if said.strip_prefix("tmux ") != Some(&server.version) {
+        findings.push(mismatch(said, &server.version, proc::serving(socket).await.as_deref()));
     }
+    findings.extend(option_findings(&server.options));
+    findings.extend(hook_finding(&server.hooks));
     findings
 }
 
-/// The running server's version, and its global options as `name value` lines. Starts none.
-async fn server(doctor: &Doctor<'_>, socket: &Path) -> Option<(String, String)> {
-    let mut texts = Vec::new();
-    for words in [
-        &["display-message", "-p", "#{version}"][..],
-        &["show-options", "-g"],
-        &["show-options", "-s"],
-    ] {
-        let socket = socket.to_str()?;
-        let args: Vec<&str> = ["-N", "-S", socket].iter().chain(words).copied().collect();
-        let output = doctor.ask("tmux", &args).await.ok()?;
-        texts.push(output.is_success().then(|| output.stdout_text())?);
-    }
-    let options = texts.split_off(1).concat();
-    Some((texts.pop()?.trim().to_owned(), options))
+async fn server(doctor: &Doctor<'_>) -> Option<Server> {
+    let version = doctor.ask_tmux(&["display-message", "-p", "#{version}"]).await?;
+    let session = doctor.ask_tmux(&["show-options", "-g"]).await?;
+    let server = doctor.ask_tmux(&["show-options", "-s"]).await?;
+    let windows = doctor.ask_tmux(&["show-options", "-gw"]).await?;
+    let hooks = doctor.ask_tmux(&["show-hooks", "-g"]).await.unwrap_or_default();
+    let options = [session, server, windows].concat();
+    Some(Server { version: version.trim().to_owned(), options, hooks })
 }
 
-fn server_finding(program: &str, server: &str, socket: &Path) -> Finding {
-    let socket = socket.display();
-    if program.strip_prefix("tmux ") == Some(server) {
-        return Finding::ok(format!("a server runs at `{socket}`"));
+fn mismatch(said: &str, server: &str, program: Option<&Path>) -> Finding {
+    let finding =
+        Finding::note(format!("the server is tmux {server}, but `tmux` in PATH is {said}"));
+    match program {
+        Some(program) => finding.advice(format!(
+            "wtmag runs the server's own program, `{}`; a `tmux` that you type may not work",
+            program.display()
+        )),
+        None => finding.advice("commands of one release may fail on a server of another one"),
     }
-    Finding::note(format!(
-        "the server at `{socket}` is tmux {server}, but the program is {program}"
+    .advice("to make them one: put the server's tmux first in PATH, or restart the server")
+}
+
+fn deaf(socket: &Path, program: &Path) -> Finding {
+    Finding::problem(format!(
+        "the tmux server at `{}` (`{}`) does not answer",
+        socket.display(),
+        program.display()
     ))
-    .advice(
-        "it was upgraded under the server; the server's version is what counts until it restarts",
-    )
+    .advice("if it is stopped or hangs, wtmag waits for it; agents are not disturbed")
 }
 
 fn version_findings(said: &str) -> Vec<Finding> {
@@ -120,9 +139,23 @@ fn version_findings(said: &str) -> Vec<Finding> {
         ];
     }
     let hazards = HAZARDS.iter().filter(|it| (it.since..it.fixed).contains(&version));
-    let notes = hazards
-        .map(|it| it.advice.iter().fold(Finding::note(it.text), |it, line| it.advice(*line)));
-    std::iter::once(Finding::ok(said)).chain(notes).collect()
+    let notes: Vec<Finding> = hazards
+        .map(|it| it.advice.iter().fold(Finding::note(it.text), |it, line| it.advice(*line)))
+        .map(Finding::detail)
+        .collect();
+    let mut findings = vec![match notes.len() {
+        0 => Finding::ok(said),
+        1 => Finding::ok(format!("{said}: 1 known crash, which wtmag avoids (--verbose)")),
+        n => Finding::ok(format!("{said}: {n} known crashes, which wtmag avoids (--verbose)")),
+    }];
+    if version < (3, 3, 0) {
+        findings.push(
+            Finding::note("states are up to a second late with tmux 3.2")
+                .advice("install tmux 3.3a or later"),
+        );
+    }
+    findings.extend(notes);
+    findings
 }
 
 /// `tmux 3.3a`, `tmux next-3.8`. None for `tmux master` and the like.
@@ -143,18 +176,25 @@ fn option_findings(options: &str) -> Vec<Finding> {
         lines.find(|(key, _)| *key == name).map_or("", |(_, value)| value.trim_matches('"'))
     };
     let mut findings = Vec::new();
+    if value("window-size") == "manual" {
+        findings.push(
+            Finding::problem("`window-size` is `manual`")
+                .advice("tmux before 3.7 dies, with all its sessions, when a window is made; later ones make")
+                .advice("it 10000x10000. `wtmag create` refuses: set -g window-size latest"),
+        );
+    }
     if !matches!(value("detach-on-destroy"), "" | "on") {
         findings.push(
             Finding::note(format!("`detach-on-destroy` is `{}`", value("detach-on-destroy")))
-                .advice("when you close your last session, tmux takes you to another one, and that may be")
-                .advice("the session in which wtmag keeps every worker (`wtmag`): it moves you on"),
+                .advice("when you close a session, tmux takes you to another one; if that is the session in")
+                .advice("which wtmag keeps every worker (`wtmag`), it moves you on to the next"),
         );
     }
     if !matches!(value("destroy-unattached"), "" | "off") {
         findings.push(
             Finding::note("`destroy-unattached` is on")
-                .advice("a session of a worker's own ends when you leave it; the worker goes on and is listed")
-                .advice("as `fleet`, and `wtmag attach` shows it again"),
+                .advice("a worker's own session ends when you leave it; the worker continues in session")
+                .advice("`wtmag`, and `wtmag attach` shows it"),
         );
     }
     if value("exit-empty") == "off" {
@@ -172,6 +212,21 @@ fn option_findings(options: &str) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// A hook that detaches other clients detaches wtmag's, too.
+fn hook_finding(hooks: &str) -> Option<Finding> {
+    let is_it = |line: &&str| {
+        let on_attach =
+            line.starts_with("client-attached") || line.starts_with("client-session-changed");
+        on_attach && line.contains("detach")
+    };
+    let hook = hooks.lines().find(is_it)?;
+    Some(
+        Finding::problem(format!("a hook of yours detaches clients: `{hook}`"))
+            .advice("it detaches wtmag's own clients too, and no worker can be made or watched")
+            .advice("remove `-a` from it, or detach only clients that are not in control mode"),
+    )
 }
 
 #[cfg(test)]
@@ -194,15 +249,35 @@ mod tests {
         assert_eq!(marks, want, "{said}");
     }
 
+    #[track_caller]
+    fn check_hazards(said: &str, want: usize) {
+        let n = version_findings(said).iter().filter(|it| it.detail).count();
+        assert_eq!(n, want, "{said}");
+    }
+
     #[test]
     fn the_residual_risk_is_named_until_tmux_3_8() {
         check("tmux 3.1c", &[Mark::Problem]);
-        check("tmux 3.2a", &[Mark::Ok, Mark::Note, Mark::Note, Mark::Note, Mark::Note]);
-        check("tmux 3.3a", &[Mark::Ok, Mark::Note, Mark::Note, Mark::Note, Mark::Note]);
-        check("tmux 3.6b", &[Mark::Ok, Mark::Note, Mark::Note, Mark::Note]);
-        check("tmux 3.7c", &[Mark::Ok, Mark::Note, Mark::Note]);
         check("tmux next-3.8", &[Mark::Ok]);
         check("tmux master", &[Mark::Note]);
+        check_hazards("tmux 3.2a", 4);
+        check_hazards("tmux 3.3a", 4);
+        check_hazards("tmux 3.6b", 3);
+        check_hazards("tmux 3.7c", 2);
+        let first = version_findings("tmux 3.7c").remove(0);
+        assert_eq!(first.text, "tmux 3.7c: 2 known crashes, which wtmag avoids (--verbose)");
+        let late =
+            version_findings("tmux 3.2a").iter().any(|it| !it.detail && it.mark == Mark::Note);
+        assert!(late, "states come late with tmux 3.2");
+    }
+
+    #[test]
+    fn what_ends_tmux_or_detaches_wtmag_is_a_problem() {
+        let found = option_findings("window-size manual\n");
+        assert_eq!(found.first().map(|it| it.mark), Some(Mark::Problem));
+        let hook = hook_finding("client-attached[0] \"detach-client -a\"\n").unwrap();
+        assert_eq!(hook.mark, Mark::Problem);
+        assert!(hook_finding("client-attached[0] display-message hi\nsession-closed\n").is_none());
     }
 
     #[test]
@@ -220,12 +295,5 @@ mod tests {
                 "`default-terminal` is `xterm`"
             ]
         );
-    }
-
-    #[test]
-    fn a_server_older_than_the_program_is_named() {
-        let socket = Path::new("/tmp/s");
-        assert_eq!(server_finding("tmux 3.3a", "3.3a", socket).mark, Mark::Ok);
-        assert_eq!(server_finding("tmux 3.5a", "3.3a", socket).mark, Mark::Note);
     }
 }

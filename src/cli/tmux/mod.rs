@@ -101,7 +101,9 @@ async fn load(context: &Context) -> Result<(), Failure> {
         .hint("`wtmag tmux init` prints the line for tmux.conf"));
     };
     let script = Cmd::new("sh", Path::new("/")).args(["-s"]).stdin(PLUGIN);
-    let script = script.env("TMUX", tmux).env("WTMAG_PROGRAM", program()?);
+    let server = proc::tmux(&context.whereabouts()?.tmux_socket).await;
+    let script =
+        script.env("TMUX", tmux).env("WTMAG_TMUX", server).env("WTMAG_PROGRAM", program()?);
     let output = script.run(&proc::never()).await.map_err(Failure::user)?;
     if output.is_success() {
         return Ok(());
@@ -115,13 +117,14 @@ async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<Exit
     let socket = context.whereabouts()?.tmux_socket;
     let text = socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is no text"))?;
     let here = ["-S", text, "display-message", "-p", "-t", &pane.to_string(), "#{@wtmag_id}"];
-    let said = Cmd::new("tmux", Path::new("/")).args(here).run(&proc::never()).await;
+    let tmux = proc::tmux(&socket).await;
+    let said = Cmd::new(&tmux, Path::new("/")).args(here).run(&proc::never()).await;
     let said = said.map_err(Failure::user)?.stdout_text();
     let worker: Option<WorkerId> = said.trim().parse().ok();
     let mut args: Vec<OsString> = vec!["-S".into(), text.into()];
     let items = menu::menu(&program()?, text, client, pane, worker.as_ref());
     args.extend(items.into_iter().map(OsString::from));
-    Err(Failure::user(proc::exec("tmux", args, &[])))
+    Err(Failure::user(proc::exec(tmux, args, &[])))
 }
 
 #[cfg(test)]

@@ -1,0 +1,65 @@
+//! Groups of findings, printed in their order as soon as they and those before them are known.
+use std::{cell::RefCell, collections::BTreeMap};
+
+use super::{Group, Report};
+use crate::cli::{Context, Failure, progress::Progress};
+
+pub(super) struct Sheet<'a> {
+    context: &'a Context,
+    verbose: bool,
+    filled: RefCell<Filled>,
+}
+
+struct Filled {
+    /// By their place on the sheet.
+    groups: BTreeMap<usize, Vec<Group>>,
+    n_printed: usize,
+    printed: Result<(), Failure>,
+    /// Says on a terminal that more is coming.
+    progress: Option<Progress>,
+}
+
+impl<'a> Sheet<'a> {
+    pub(super) fn new(context: &'a Context, verbose: bool) -> Self {
+        let progress = Progress::new(&context.env);
+        progress.step("checking");
+        let filled = Filled {
+            groups: BTreeMap::new(),
+            n_printed: 0,
+            printed: Ok(()),
+            progress: Some(progress),
+        };
+        Self { context, verbose, filled: RefCell::new(filled) }
+    }
+
+    pub(super) fn put(&self, place: usize, groups: Vec<Group>) {
+        let mut filled = self.filled.borrow_mut();
+        filled.groups.insert(place, groups);
+        if self.context.json() {
+            return;
+        }
+        while let Some(groups) = filled.groups.get(&filled.n_printed) {
+            let style = self.context.style();
+            let text: String = groups.iter().map(|it| it.render(style, self.verbose)).collect();
+            if filled.printed.is_ok() {
+                let print = || self.context.print(&text);
+                filled.printed = filled.progress.as_ref().map_or_else(print, |it| it.above(print));
+            }
+            filled.n_printed += 1;
+        }
+    }
+
+    /// The sheet is full: its last lines.
+    pub(super) fn finish(self) -> Result<Report, Failure> {
+        let mut filled = self.filled.into_inner();
+        drop(filled.progress.take());
+        filled.printed?;
+        let report = Report::new(filled.groups.into_values().flatten().collect());
+        if self.context.json() {
+            self.context.print_json(&report)?;
+        } else {
+            self.context.print(&report.summary())?;
+        }
+        Ok(report)
+    }
+}

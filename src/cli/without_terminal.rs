@@ -1,0 +1,22 @@
+//! `wtmag without-terminal`: runs a program in a session of its own, for [`crate::proc`].
+use std::ffi::OsString;
+
+use super::Failure;
+use crate::proc;
+
+/// Run a program without a controlling terminal (started by wtmag itself)
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[arg(last = true, required = true)]
+    argv: Vec<OsString>,
+}
+
+/// Becomes the program; comes back only with why it could not.
+pub(crate) fn run(args: &Args) -> Failure {
+    if let Err(error) = nix::unistd::setsid() {
+        return Failure::bug(error);
+    }
+    let mut words = args.argv.iter();
+    let program = words.next().cloned().unwrap_or_default();
+    proc::exec(program, words, &[]).into()
+}
