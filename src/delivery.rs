@@ -283,7 +283,7 @@ impl Machine {
             return Some(hold.clone());
         }
         let (seen, settled) = (look.seen, look.settled);
-        let reason = match (Self::is_dialog(seen), Self::is_dialog(settled)) {
+        let reason = match (seen.asks(), settled.asks()) {
             (true, _) => Some(seen.clone()),
             // One look may fall into a frame that is half drawn.
             (false, false) if !settled.listens() => Some(settled.clone()),
@@ -407,10 +407,6 @@ impl Machine {
 
     fn may_be_accepted(&self) -> bool {
         !matches!(self.phase, Phase::Waiting | Phase::Interrupting { .. })
-    }
-
-    fn is_dialog(turn: &AgentState) -> bool {
-        matches!(turn, AgentState::Blocked(_) | AgentState::Waiting(_))
     }
 
     fn hold(&mut self, hold: Option<Hold>) -> Vec<Do> {

@@ -131,8 +131,8 @@ impl<'a> Screen<'a> {
             matching.filter(|hit| hit.matched().is_some()).max_by_key(|hit| self.place(hit))
         };
         // A dialog that is known by name is not at the same time an unknown one.
-        let known = lowest(|turn| is_dialog(turn) && *turn != AgentState::Blocked(Blocker::Other));
-        let dialog = known.or_else(|| lowest(is_dialog));
+        let known = lowest(|turn| turn.asks() && *turn != AgentState::Blocked(Blocker::Other));
+        let dialog = known.or_else(|| lowest(AgentState::asks));
         let busy =
             lowest(|turn| *turn == AgentState::Retrying).or_else(|| lowest(AgentState::is_busy));
         let ended = self.ended(hits);
@@ -264,7 +264,7 @@ impl<'a> Screen<'a> {
     /// A dialog's text above a live box is left over from before.
     fn is_stale(&self, rule: &Rule, row: usize) -> bool {
         let near_box = matches!(rule.region, Region::Above(_));
-        is_dialog(&rule.turn)
+        rule.turn.asks()
             && !rule.overlay
             && !near_box
             && self.found.is_some_and(|it| row < it.first)
@@ -310,10 +310,6 @@ impl<'a> Screen<'a> {
         let text = self.sample.rows.get(row).map(|it| it.trim()).unwrap_or_default();
         !text.is_empty() && text.chars().all(|c| ('\u{2500}'..='\u{259f}').contains(&c))
     }
-}
-
-fn is_dialog(turn: &AgentState) -> bool {
-    matches!(turn, AgentState::Blocked(_) | AgentState::Waiting(_))
 }
 
 /// The text of a region, with row numbers.

@@ -18,7 +18,7 @@ use std::{
 
 use super::{
     echo::{self, Holding},
-    hooks::{self, Report},
+    hooks::{self, HookEvent},
     input_box,
     profile::Profile,
 };
@@ -46,7 +46,7 @@ pub enum Seen<'a> {
     /// quiet now.
     Sample { sample: &'a Sample, verdict: &'a Verdict, quiet_since: Option<Instant> },
     /// The agent told, and it was the worker's own agent.
-    Hook(&'a Report),
+    Hook(&'a HookEvent),
     /// The pane's shell has come to the agent.
     Started,
     /// The pane's shell does not come to the agent; it shows this.
@@ -180,10 +180,10 @@ impl Tracker {
     }
 
     /// What a hook's payload says about this worker; none when it is about something else.
-    pub fn read_hook(&self, payload: &str) -> Result<Option<Report>, hooks::Error> {
+    pub fn read_hook(&self, payload: &str) -> Result<Option<HookEvent>, hooks::Error> {
         let Some(spec) = &self.profile.hooks else { return Ok(None) };
-        let report = hooks::parse(spec.kind, payload)?;
-        Ok(report.filter(|it| self.is_about_us(it)))
+        let event = spec.kind.read(payload)?;
+        Ok(event.filter(|it| self.is_about_us(it)))
     }
 
     /// Takes in what was seen. Time must not go back.

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde_json::Value;
 
 use super::{
-    hooks::Wire,
+    kinds::Wire,
     profile::{ModelSpec, Profile},
 };
 
@@ -374,10 +374,7 @@ fn quoted(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agents::{
-        hooks::{self, Wiring},
-        profile,
-    };
+    use crate::agents::kinds::{self, Wiring};
 
     fn strings(words: &[&str]) -> Vec<String> {
         words.iter().map(ToString::to_string).collect()
@@ -510,12 +507,8 @@ mod tests {
     #[test]
     fn trust_resume_writable_and_hooks_find_their_places() {
         let profile = Profile::shared("codex").unwrap();
-        let wiring = Wiring {
-            command: strings(&["/w", "hook", "codex"]),
-            plugin: String::new(),
-            notify: None,
-        };
-        let wire = hooks::wire(profile::HooksKind::Codex, &wiring);
+        let wiring = Wiring { command: strings(&["/w", "hook", "codex"]), ..Wiring::default() };
+        let wire = kinds::find("codex").unwrap().wire(&wiring);
         let resume = Resume::Session("0-1".to_owned());
         let launch = launch(
             &profile,
@@ -554,8 +547,8 @@ mod tests {
     #[test]
     fn settings_of_the_user_are_not_pushed_aside() {
         let profile = Profile::shared("claude").unwrap();
-        let wiring = Wiring { command: strings(&["/w"]), plugin: String::new(), notify: None };
-        let wire = hooks::wire(profile::HooksKind::Claude, &wiring);
+        let wiring = Wiring { command: strings(&["/w"]), ..Wiring::default() };
+        let wire = kinds::find("claude").unwrap().wire(&wiring);
         let request = Request {
             argv: &strings(&["claude", "--settings=mine.json"]),
             model: None,

@@ -8,7 +8,8 @@
 //! | [`profile`] | what is known of an agent, as data |
 //! | [`mod@classify`] | what does this screen say? |
 //! | [`fold`] | what is to be believed, after all that was seen and told? |
-//! | [`hooks`] | how is an agent made to tell, and what do its words mean? |
+//! | [`hooks`] | what do agents report by themselves? |
+//! | [`kinds`] | how is each agent program made to report, and how does it say it? |
 //! | [`mod@replay`] | the same, of a screen log |
 //! | [`echo`] | is our text on the screen, is it in the box? |
 //! | [`menu`] | which entry of a dialog is highlighted? |
@@ -82,6 +83,7 @@ pub mod fold;
 mod generic;
 pub mod hooks;
 pub mod input_box;
+pub mod kinds;
 pub mod launch;
 pub mod menu;
 pub mod profile;

@@ -12,6 +12,7 @@ use std::{
 use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 
+use super::kinds::{self, AgentKind};
 use crate::model::{AgentState, Blocker, Question};
 
 /// A profile that could not be read.
@@ -236,20 +237,11 @@ pub struct TrustSpec {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HooksSpec {
-    pub kind: HooksKind,
+    #[serde(deserialize_with = "kinds::by_name")]
+    pub kind: &'static AgentKind,
     /// Prompts of the agent's own helpers, whose events are not about the worker's turn.
     #[serde(default)]
     pub ignore: Vec<Pattern>,
-}
-
-/// Whose dialect of hooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HooksKind {
-    Claude,
-    Codex,
-    Opencode,
-    Pi,
 }
 
 /// A regular expression, compiled when the profile is read.

@@ -12,6 +12,7 @@ use std::{
 use clap::Parser as _;
 
 use crate::{
+    agents::kinds::{self, PayloadSource},
     model::{Hook, PaneId, WorkerId},
     pane::report_to_any,
     paths::Env,
@@ -29,14 +30,9 @@ pub(crate) struct Args {
 enum What {
     /// The shell has come to the agent
     Started(To),
-    /// A hook of claude; its payload is on standard input
-    Claude,
-    /// The notification of codex; its payload is the last word
-    Codex(Notify),
-    /// An event of opencode; its payload is on standard input
-    Opencode,
-    /// An event of pi; its payload is on standard input
-    Pi,
+    /// A hook of the agent program that the first word names
+    #[command(external_subcommand)]
+    Agent(Vec<OsString>),
 }
 
 /// Whom it is about and who is to be told
@@ -53,13 +49,6 @@ struct To {
     /// The hub's socket
     #[arg(long)]
     socket: PathBuf,
-}
-
-/// `[--then COMMAND…] PAYLOAD`
-#[derive(clap::Args)]
-struct Notify {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<OsString>,
 }
 
 /// An agent that keeps its end of the pipe open is not waited for.
@@ -95,14 +84,24 @@ pub(crate) fn run(args: Args) -> ExitCode {
         What::Started(to) => {
             report_to_any(&to.spool, &to.socket, &to.worker, to.pane, Hook::Started);
         }
-        What::Claude | What::Opencode | What::Pi => tell(read_payload()),
-        What::Codex(Notify { mut words }) => {
-            let payload = words.pop();
-            tell(payload.as_ref().and_then(|it| it.to_str()).map(str::to_owned));
-            go_on(&words, payload);
-        }
+        What::Agent(words) => hear(words),
     }
     ExitCode::SUCCESS
+}
+
+/// `KIND [--then COMMAND…] [PAYLOAD]`. An unknown kind comes from another version's plug-in.
+fn hear(words: Vec<OsString>) {
+    let mut words = words.into_iter();
+    let name = words.next().unwrap_or_default();
+    let Some(kind) = name.to_str().and_then(kinds::find) else { return };
+    match kind.payload {
+        PayloadSource::Stdin => tell(read_payload()),
+        PayloadSource::LastArgument => {
+            let payload = words.next_back();
+            tell(payload.as_ref().and_then(|it| it.to_str()).map(str::to_owned));
+            go_on(words.as_slice(), payload);
+        }
+    }
 }
 
 /// Reports the payload for the worker in whose pane we are; none, where we are in no worker's.

@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     model::{
-        AgentState, Blocker, Delivery, DeliveryId, DisplayState, Hold, Process, Step, Worker,
-        WorkerId,
+        AgentState, Blocker, Delivery, DeliveryId, DisplayState, Hold, Step, Worker, WorkerId,
     },
     proc::{self, Cancel},
 };
@@ -173,9 +172,7 @@ pub(crate) fn is_one_of(worker: &Worker, states: &[String]) -> bool {
 /// Why the delivery waits, where that is more than an agent that is still starting.
 fn hold(worker: &Worker, delivery: &Delivery, only_dialogs: bool) -> Option<Hold> {
     let turn = &worker.state.turn.value;
-    if matches!(turn, AgentState::Blocked(_) | AgentState::Waiting(_))
-        && matches!(worker.state.process.value, Process::Starting | Process::Running)
-    {
+    if turn.asks() && worker.state.is_live() {
         return Some(Hold::Turn(turn.clone()));
     }
     if only_dialogs { None } else { delivery.held.clone() }
@@ -209,7 +206,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::samples,
-        model::{Exit, Question},
+        model::{Exit, Process, Question},
     };
 
     fn judged(step: Step, process: Process, until: &[&str]) -> Option<Outcome> {

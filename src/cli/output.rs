@@ -5,7 +5,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{
     brief::text::clean,
-    model::{AgentState, DisplayState},
+    model::{DisplayState, Tone},
 };
 
 /// What the output is for: how wide it may be, and whether it may have colours.
@@ -43,15 +43,12 @@ impl Paint {
 
     /// The colour that a state has everywhere: red wants you, yellow is at work, green is at rest.
     pub(crate) fn of(word: &DisplayState) -> Self {
-        match word {
-            DisplayState::Turn(AgentState::Working | AgentState::Retrying)
-            | DisplayState::Starting => Self::Yellow,
-            DisplayState::Turn(
-                AgentState::Blocked(_) | AgentState::Waiting(_) | AgentState::Failed,
-            ) => Self::Red,
-            DisplayState::Turn(AgentState::Ready | AgentState::Idle) => Self::Green,
-            DisplayState::Turn(AgentState::Draft | AgentState::Unknown) => Self::Cyan,
-            DisplayState::Exited(_) | DisplayState::Lost(_) => Self::Dim,
+        match word.face().tone {
+            Tone::Busy => Self::Yellow,
+            Tone::WantsYou => Self::Red,
+            Tone::AtRest => Self::Green,
+            Tone::Unsure => Self::Cyan,
+            Tone::Over => Self::Dim,
         }
     }
 }

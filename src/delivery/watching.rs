@@ -291,7 +291,7 @@ impl Machine {
 
     /// A dialog that shows, or that has gone only in this one look.
     fn dialog(look: &Look<'_>) -> Option<Hold> {
-        let shown = [look.seen, look.settled].into_iter().find(|turn| Self::is_dialog(turn));
+        let shown = [look.seen, look.settled].into_iter().find(|turn| turn.asks());
         shown.map(|turn| Hold::Turn(turn.clone()))
     }
 }

@@ -24,8 +24,8 @@ pub use request::{
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source};
 pub use state::{
-    AgentState, Blocker, DisplayState, EndCause, Exit, Fact, FactSource, Process, Question,
-    Reported, WorkerState,
+    AgentState, Blocker, DisplayState, EndCause, Exit, Face, Fact, FactSource, Process, Question,
+    Reported, Tone, WorkerState,
 };
 pub use time::{Now, Timestamp};
 pub use worker::{Agent, Base, Place, Placement, ServerId, Worker};

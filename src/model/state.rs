@@ -168,7 +168,7 @@ impl WorkerState {
 
     /// The process runs or may still come to run.
     pub fn is_live(&self) -> bool {
-        matches!(self.process.value, Process::Starting | Process::Running)
+        !self.word().is_over()
     }
 }
 
@@ -182,27 +182,79 @@ impl AgentState {
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Working | Self::Retrying)
     }
+
+    /// A dialog or a question shows.
+    pub fn asks(&self) -> bool {
+        DisplayState::Turn(self.clone()).face().asks
+    }
+}
+
+/// How a state is shown, and how much it wants a human.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Face {
+    /// The word without its detail: what `wait --until` and filters name.
+    pub name: &'static str,
+    pub tone: Tone,
+    /// One character that tells states apart without colour.
+    pub mark: char,
+    /// Lower is more urgent.
+    pub urgency: u8,
+    /// The agent shows a question that only somebody else can answer.
+    pub asks: bool,
+}
+
+/// What a state means for the human. Its colour is the same everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Red: it wants you.
+    WantsYou,
+    /// Yellow: it is at work.
+    Busy,
+    /// Green: it is at rest.
+    AtRest,
+    /// Cyan: look at it when you have time.
+    Unsure,
+    /// Dim: it has ended.
+    Over,
+}
+
+const fn face(name: &'static str, tone: Tone, mark: char, urgency: u8) -> Face {
+    Face { name, tone, mark, urgency, asks: false }
+}
+
+const fn asking(name: &'static str) -> Face {
+    Face { asks: true, ..face(name, Tone::WantsYou, '!', 0) }
 }
 
 impl DisplayState {
-    /// The word without its detail: what `wait --until` and filters name.
-    pub fn name(&self) -> &'static str {
+    /// The row of the state's table. A new state gets all that is shown of it here.
+    pub const fn face(&self) -> Face {
         match self {
-            Self::Starting => "starting",
-            Self::Exited(_) => "exited",
-            Self::Lost(_) => "lost",
+            Self::Starting => face("starting", Tone::Busy, '…', 3),
             Self::Turn(turn) => match turn {
-                AgentState::Unknown => "unknown",
-                AgentState::Blocked(_) => "blocked",
-                AgentState::Ready => "ready",
-                AgentState::Working => "working",
-                AgentState::Retrying => "retrying",
-                AgentState::Waiting(_) => "waiting",
-                AgentState::Idle => "idle",
-                AgentState::Failed => "failed",
-                AgentState::Draft => "draft",
+                AgentState::Unknown => face("unknown", Tone::Unsure, '?', 3),
+                AgentState::Blocked(_) => asking("blocked"),
+                AgentState::Ready => face("ready", Tone::AtRest, '○', 2),
+                AgentState::Working => face("working", Tone::Busy, '●', 3),
+                AgentState::Retrying => face("retrying", Tone::Busy, '●', 3),
+                AgentState::Waiting(_) => asking("waiting"),
+                AgentState::Idle => face("idle", Tone::AtRest, '○', 2),
+                AgentState::Failed => face("failed", Tone::WantsYou, '✗', 1),
+                AgentState::Draft => face("draft", Tone::Unsure, '✎', 1),
             },
+            Self::Exited(_) => face("exited", Tone::Over, '-', 4),
+            Self::Lost(_) => face("lost", Tone::Over, '✗', 4),
         }
+    }
+
+    /// The word without its detail.
+    pub const fn name(&self) -> &'static str {
+        self.face().name
+    }
+
+    /// The agent has ended.
+    pub fn is_over(&self) -> bool {
+        self.face().tone == Tone::Over
     }
 
     /// Every name, in the order of a worker's life.

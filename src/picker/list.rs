@@ -7,7 +7,7 @@ use nucleo_matcher::{
 };
 
 use super::keys::Wish;
-use crate::model::{AgentState, DisplayState, Event, Happened, Worker, WorkerId};
+use crate::model::{Event, Happened, Worker, WorkerId};
 
 /// Everything the picker knows.
 pub(super) struct List {
@@ -75,7 +75,7 @@ impl List {
 
     /// Takes the workers as they are now.
     pub(super) fn replace(&mut self, mut workers: Vec<Worker>) {
-        workers.sort_by_key(|it| (urgency(&it.state.word()), Reverse(it.state.since())));
+        workers.sort_by_key(|it| (it.state.word().face().urgency, Reverse(it.state.since())));
         self.workers = workers;
         self.filter();
     }
@@ -171,24 +171,12 @@ fn searched(worker: &Worker) -> String {
     format!("{} {} {} {agent} {state} {title}", worker.id, worker.branch, worker.source)
 }
 
-/// Smaller: sooner wants somebody.
-fn urgency(word: &DisplayState) -> u8 {
-    match word {
-        DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)) => 0,
-        DisplayState::Turn(AgentState::Failed | AgentState::Draft) => 1,
-        DisplayState::Turn(AgentState::Idle | AgentState::Ready) => 2,
-        DisplayState::Turn(AgentState::Working | AgentState::Retrying | AgentState::Unknown)
-        | DisplayState::Starting => 3,
-        DisplayState::Exited(_) | DisplayState::Lost(_) => 4,
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::model::{
-        Agent, Blocker, DeliveryMode, Fact, FactSource, Kind, PaneId, Place, Placement, Process,
-        ServerId, Source, Timestamp, WindowId, WorkerState,
+        Agent, AgentState, Blocker, DeliveryMode, Fact, FactSource, Kind, PaneId, Place, Placement,
+        Process, ServerId, Source, Timestamp, WindowId, WorkerState,
     };
 
     pub(in crate::picker) fn worker(

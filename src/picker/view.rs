@@ -10,7 +10,7 @@ use ratatui::{
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::list::List;
-use crate::model::{AgentState, DisplayState, Timestamp, Worker};
+use crate::model::{DisplayState, Timestamp, Tone, Worker};
 
 /// Whether colours may be used; marks and words say the same without them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ fn draw_rows(list: &List, now: Timestamp, theme: Theme, area: Rect, buf: &mut Bu
 /// One worker: state and age first, for they are what the eye looks for.
 fn row(worker: &Worker, now: Timestamp, theme: Theme, area: Rect) -> Line<'static> {
     let word = worker.state.word();
-    let state = format!("{} {} ", mark(&word), pad(&word.to_string(), STATE));
+    let state = format!("{} {} ", word.face().mark, pad(&word.to_string(), STATE));
     let age = format!("{:>AGE$}  ", age(now.since(worker.state.since())));
     let rest = width(area).saturating_sub(1 + state.width() + age.width());
     let id = worker.id.as_str();
@@ -141,38 +141,19 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// One character that tells states apart without colour.
-fn mark(word: &DisplayState) -> char {
-    match word {
-        DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)) => '!',
-        DisplayState::Turn(AgentState::Failed) | DisplayState::Lost(_) => '✗',
-        DisplayState::Turn(AgentState::Working | AgentState::Retrying) => '●',
-        DisplayState::Turn(AgentState::Idle | AgentState::Ready) => '○',
-        DisplayState::Turn(AgentState::Draft) => '✎',
-        DisplayState::Turn(AgentState::Unknown) => '?',
-        DisplayState::Starting => '…',
-        DisplayState::Exited(_) => '-',
-    }
-}
-
 fn style(word: &DisplayState, theme: Theme) -> Style {
-    let needs_you =
-        matches!(word, DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)));
-    let weight = if needs_you { Modifier::BOLD } else { Modifier::empty() };
+    let face = word.face();
+    let weight = if face.asks { Modifier::BOLD } else { Modifier::empty() };
     let style = Style::new().add_modifier(weight);
     if theme == Theme::Plain {
         return style;
     }
-    match word {
-        DisplayState::Turn(AgentState::Working | AgentState::Retrying) | DisplayState::Starting => {
-            style.fg(Color::Yellow)
-        }
-        DisplayState::Turn(
-            AgentState::Blocked(_) | AgentState::Waiting(_) | AgentState::Failed,
-        ) => style.fg(Color::Red),
-        DisplayState::Turn(AgentState::Ready | AgentState::Idle) => style.fg(Color::Green),
-        DisplayState::Turn(AgentState::Draft | AgentState::Unknown) => style.fg(Color::Cyan),
-        DisplayState::Exited(_) | DisplayState::Lost(_) => style.add_modifier(Modifier::DIM),
+    match face.tone {
+        Tone::Busy => style.fg(Color::Yellow),
+        Tone::WantsYou => style.fg(Color::Red),
+        Tone::AtRest => style.fg(Color::Green),
+        Tone::Unsure => style.fg(Color::Cyan),
+        Tone::Over => style.add_modifier(Modifier::DIM),
     }
 }
 
@@ -233,9 +214,12 @@ fn put(buf: &mut Buffer, area: Rect, row: u16, line: Line<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picker::{
-        keys::Wish,
-        list::tests::{worker, workers},
+    use crate::{
+        model::AgentState,
+        picker::{
+            keys::Wish,
+            list::tests::{worker, workers},
+        },
     };
 
     fn render(list: &List, width: u16, height: u16) -> (String, Position, Buffer) {

@@ -3,30 +3,30 @@ use super::{Changed, Hooked, Tracker};
 use crate::{
     agents::{
         echo,
-        hooks::{Event, Report},
+        hooks::{Event, HookEvent},
     },
     model::{AgentState, FactSource, Now, Question},
 };
 
 impl Tracker {
-    pub(super) fn hear(&mut self, now: Now, report: &Report) -> Changed {
+    pub(super) fn hear(&mut self, now: Now, hook: &HookEvent) -> Changed {
         let mut changed = self.start(now, FactSource::Hook, "a hook spoke");
-        if let Some(session) = &report.session
+        if let Some(session) = &hook.session
             && self.thread.as_ref() != Some(session)
         {
             self.thread = Some(session.clone());
             changed.told.push(("session".to_owned(), session.clone()));
         }
-        if let Event::PromptAccepted { text } = &report.event {
+        if let Event::PromptAccepted { text } = &hook.event {
             changed.accepted = Some(text.clone());
         }
         if let Event::TurnEnded { message }
         | Event::TurnFailed { message, .. }
-        | Event::Background { message, .. } = &report.event
+        | Event::Background { message, .. } = &hook.event
         {
             changed.told.extend(message.iter().map(|it| ("message".to_owned(), it.clone())));
         }
-        if let Some((turn, evidence)) = self.turn_of(&report.event) {
+        if let Some((turn, evidence)) = self.turn_of(&hook.event) {
             self.hooked =
                 Some(Hooked { turn: turn.clone(), at: now.steady, seen: false, concluded: false });
             let believed = self.believe(now, turn, FactSource::Hook, evidence);
@@ -68,13 +68,13 @@ impl Tracker {
     }
 
     /// Some agents' helpers have turns of their own, and report them as if they were the worker's.
-    pub(super) fn is_about_us(&self, report: &Report) -> bool {
-        let Some(prompt) = &report.prompt else { return true };
+    pub(super) fn is_about_us(&self, hook: &HookEvent) -> bool {
+        let Some(prompt) = &hook.prompt else { return true };
         let mut ignored = self.profile.hooks.iter().flat_map(|it| &it.ignore);
         if ignored.any(|it| it.0.is_match(prompt)) {
             return false;
         }
-        let same_thread = self.thread.is_none() || self.thread == report.session;
+        let same_thread = self.thread.is_none() || self.thread == hook.session;
         same_thread || self.sent.iter().any(|text| echo::same_text(text, prompt))
     }
 }

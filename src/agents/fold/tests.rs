@@ -1,7 +1,7 @@
 //! What is believed when: scenarios on a clock that only the test moves.
 use super::*;
 use crate::{
-    agents::{explain, hooks::Event, profile::HooksKind},
+    agents::{explain, hooks::Event},
     model::Timestamp,
 };
 
@@ -109,7 +109,7 @@ impl Case {
     }
 
     fn hook(&mut self, event: Event) -> &mut Self {
-        self.handle(Seen::Hook(&Report { event, session: None, prompt: None }))
+        self.handle(Seen::Hook(&HookEvent { event, session: None, prompt: None }))
     }
 
     fn quiet_since(&mut self, ms: u64) -> &mut Self {
@@ -353,7 +353,7 @@ fn turns_of_a_helper_thread_are_not_the_workers() {
         );
         case.tracker.read_hook(&payload).unwrap()
     };
-    assert_eq!(case.tracker.profile.hooks.as_ref().unwrap().kind, HooksKind::Codex);
+    assert_eq!(case.tracker.profile.hooks.as_ref().unwrap().kind.name, "codex");
     assert_eq!(read(&case, "t2", "Generate a concise task title"), None);
     let own = read(&case, "t1", PROMPT).unwrap();
     case.handle(Seen::Hook(&own));

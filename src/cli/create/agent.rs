@@ -9,9 +9,8 @@ use super::order::Order;
 use crate::{
     agents::{
         Launch,
-        hooks::{Wire, Wiring, wire},
+        kinds::{self, AgentKind, Wire, Wiring},
         launch::{Error, Model, Request, commit_dirs, launch},
-        profile::HooksKind,
     },
     brief::BOOTSTRAP,
     cli::{
@@ -34,9 +33,6 @@ pub(super) struct Chosen {
     model: Option<Model>,
     plan: bool,
 }
-
-/// Variables of the caller that a launch may have to add to.
-const MERGED: [&str; 1] = ["OPENCODE_CONFIG_CONTENT"];
 
 impl Chosen {
     /// The agent of the order. That it takes the model and the mode is checked here, before
@@ -137,7 +133,9 @@ impl Chosen {
         wire: Option<&Wire>,
     ) -> Result<Launch, Error> {
         let value = |name: &str| Some((name.to_owned(), env.var(name)?.to_str()?.to_owned()));
-        let env: BTreeMap<String, String> = MERGED.into_iter().filter_map(value).collect();
+        // A model may add to a variable, too, where hooks are switched off.
+        let merged = kinds::ALL.iter().flat_map(|it| it.merged_env);
+        let env: BTreeMap<String, String> = merged.filter_map(|it| value(it)).collect();
         let by_argument = self.block.delivery == DeliveryMode::Argument;
         launch(
             &self.profile.profile,
@@ -167,53 +165,35 @@ impl Chosen {
     ) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();
         let ours = commit_dirs(&text(common_dir), &text(&made.git_dir));
-        let is_codex = self.kind() == Some(HooksKind::Codex);
-        let theirs = is_codex.then(|| {
-            let config = codex_config(env)?;
-            let roots = config.get("sandbox_workspace_write")?.get("writable_roots")?;
-            strings(roots)
-        });
+        let theirs = self.kind().map(|it| it.writable(&user_config(it, env)));
         let spool = text(&hub.state.spool());
-        theirs.flatten().into_iter().flatten().chain(ours).chain([spool]).collect()
+        theirs.into_iter().flatten().chain(ours).chain([spool]).collect()
     }
 
-    fn kind(&self) -> Option<HooksKind> {
+    fn kind(&self) -> Option<&'static AgentKind> {
         self.profile.profile.hooks.as_ref().map(|it| it.kind)
     }
 
     /// What makes the agent report its turns, unless the user does not want that.
     fn wire(&self, env: &Env, hub: &HubLocation) -> Option<Wire> {
-        let dialect = self.kind().filter(|_| self.block.hooks)?;
-        let kind = match dialect {
-            HooksKind::Claude => "claude",
-            HooksKind::Codex => "codex",
-            HooksKind::Opencode => "opencode",
-            HooksKind::Pi => "pi",
-        };
+        let kind = self.kind().filter(|_| self.block.hooks)?;
         let program = hub.program.to_str()?.to_owned();
-        let plugin = hub.state.root().join("plugins").join(format!("wtmag-{kind}"));
-        Some(wire(
-            dialect,
-            &Wiring {
-                command: vec![program, "hook".to_owned(), kind.to_owned()],
-                plugin: plugin.to_str()?.to_owned(),
-                // The user's own command, which ours takes the place of.
-                notify: (dialect == HooksKind::Codex)
-                    .then(|| strings(codex_config(env)?.get("notify")?))
-                    .flatten(),
-            },
-        ))
+        let plugin = hub.state.root().join("plugins").join(format!("wtmag-{}", kind.name));
+        Some(kind.wire(&Wiring {
+            command: vec![program, "hook".to_owned(), kind.name.to_owned()],
+            plugin: plugin.to_str()?.to_owned(),
+            config: user_config(kind, env),
+        }))
     }
 }
 
-/// The user's own settings of codex.
-fn codex_config(env: &Env) -> Option<toml::Table> {
-    let dir = env.var("CODEX_HOME").map_or_else(|| env.home().join(".codex"), Into::into);
-    std::fs::read_to_string(dir.join("config.toml")).ok()?.parse().ok()
-}
-
-fn strings(list: &toml::Value) -> Option<Vec<String>> {
-    list.as_array()?.iter().map(|it| it.as_str().map(str::to_owned)).collect()
+/// The user's own settings of an agent program; empty where they cannot be read.
+fn user_config(kind: &AgentKind, env: &Env) -> toml::Table {
+    let Some(spec) = kind.user_config else { return toml::Table::new() };
+    let dir = env.var(spec.dir_variable);
+    let dir = dir.map_or_else(|| env.home().join(spec.default_dir), Into::into);
+    let text = std::fs::read_to_string(dir.join(spec.file)).ok();
+    text.and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
 /// One file for all workers: it holds nothing of any one of them.

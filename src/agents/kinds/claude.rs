@@ -1,0 +1,142 @@
+//! Claude Code: hooks by `--settings`, payloads as JSON on standard input.
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{AgentKind, PayloadSource, Wire, Wiring, no_writable};
+use crate::agents::hooks::{Event, HookEvent};
+
+pub(super) const KIND: AgentKind = AgentKind {
+    name: "claude",
+    payload: PayloadSource::Stdin,
+    user_config: None,
+    merged_env: &[],
+    wire,
+    read,
+    writable: no_writable,
+};
+
+const EVENTS: [&str; 11] = [
+    "SessionStart",
+    "UserPromptSubmit",
+    "PermissionRequest",
+    "PermissionDenied",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Notification",
+    "Stop",
+    "StopFailure",
+    "SessionEnd",
+    "Elicitation",
+];
+
+fn wire(wiring: &Wiring) -> Wire {
+    let words = wiring.command.iter().map(String::as_str);
+    let command = shlex::try_join(words).unwrap_or_default();
+    let entry = json!([{ "hooks": [{ "type": "command", "command": command, "timeout": 5 }] }]);
+    let hooks = EVENTS.iter().map(|it| (it.to_string(), entry.clone()));
+    let settings = json!({ "hooks": Value::Object(hooks.collect()) });
+    Wire { args: vec!["--settings".to_owned(), settings.to_string()], ..Wire::default() }
+}
+
+fn read(payload: &str) -> serde_json::Result<Option<HookEvent>> {
+    serde_json::from_str(payload).map(event)
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    hook_event_name: String,
+    session_id: Option<String>,
+    prompt: Option<String>,
+    tool_name: Option<String>,
+    message: Option<String>,
+    notification_type: Option<String>,
+    last_assistant_message: Option<String>,
+    #[serde(default)]
+    background_tasks: Vec<BackgroundTask>,
+    error: Option<Value>,
+    error_details: Option<String>,
+    reason: Option<String>,
+    /// Set when a subagent speaks.
+    agent_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct BackgroundTask {
+    description: Option<String>,
+}
+
+fn event(it: Payload) -> Option<HookEvent> {
+    let what = it.tool_name.or(it.message).unwrap_or_default();
+    let message = it.last_assistant_message;
+    let event = match it.hook_event_name.as_str() {
+        "SessionStart" => Event::Started,
+        "UserPromptSubmit" => Event::PromptAccepted { text: it.prompt.unwrap_or_default() },
+        "PermissionRequest" if what == "AskUserQuestion" => Event::Question { what },
+        "PermissionRequest" => Event::Permission { what },
+        "PostToolUse" | "PostToolUseFailure" | "PermissionDenied" => Event::Answered,
+        "Elicitation" => Event::Question { what },
+        "Notification" => match it.notification_type.as_deref() {
+            Some("permission_prompt") => Event::Permission { what },
+            Some("elicitation_dialog") => Event::Question { what },
+            Some(_) | None => return None,
+        },
+        "Stop" if it.agent_id.is_some() => return None,
+        "Stop" => match it.background_tasks.into_iter().next() {
+            Some(task) => Event::Background { message, what: task.description.unwrap_or_default() },
+            None => Event::TurnEnded { message },
+        },
+        "StopFailure" => {
+            let named = it.error.map(|it| it.as_str().map_or(it.to_string(), String::from));
+            let error = it.error_details.or(named).unwrap_or_default();
+            Event::TurnFailed { error, message }
+        }
+        "SessionEnd" => Event::Ended { reason: it.reason.unwrap_or_default() },
+        _ => return None,
+    };
+    Some(HookEvent { event, session: it.session_id, prompt: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::wiring, *};
+
+    #[test]
+    fn it_says_what_it_does() {
+        let check = |payload: &str, want| crate::agents::kinds::tests::check(&KIND, payload, want);
+        check(r#"{"hook_event_name":"SessionStart","source":"startup"}"#, Some(Event::Started));
+        check(
+            r#"{"hook_event_name":"UserPromptSubmit","prompt":"do it"}"#,
+            Some(Event::PromptAccepted { text: "do it".into() }),
+        );
+        check(
+            r#"{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":{"command":"ls"}}"#,
+            Some(Event::Permission { what: "Bash".into() }),
+        );
+        check(r#"{"hook_event_name":"PostToolUse","tool_name":"Bash"}"#, Some(Event::Answered));
+        check(
+            r#"{"hook_event_name":"Stop","last_assistant_message":"done","background_tasks":[]}"#,
+            Some(Event::TurnEnded { message: Some("done".into()) }),
+        );
+        check(
+            r#"{"hook_event_name":"Stop","background_tasks":[{"description":"npm run dev"}]}"#,
+            Some(Event::Background { message: None, what: "npm run dev".into() }),
+        );
+        check(r#"{"hook_event_name":"Stop","agent_id":"a1"}"#, None);
+        check(
+            r#"{"hook_event_name":"StopFailure","error":"server_error"}"#,
+            Some(Event::TurnFailed { error: "server_error".into(), message: None }),
+        );
+        check(r#"{"hook_event_name":"Notification","notification_type":"idle_prompt"}"#, None);
+        check(r#"{"hook_event_name":"SomethingNew","x":[1]}"#, None);
+    }
+
+    #[test]
+    fn it_gets_settings_with_a_quoted_command() {
+        let wire = wire(&wiring());
+        let [flag, settings] = wire.args.as_slice() else { panic!("{wire:?}") };
+        assert_eq!(flag, "--settings");
+        let settings: Value = serde_json::from_str(settings).unwrap();
+        let command = settings.pointer("/hooks/Stop/0/hooks/0/command").unwrap();
+        assert_eq!(command, "'/opt/my tools/wtmag' hook x");
+    }
+}

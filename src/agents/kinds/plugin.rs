@@ -1,0 +1,69 @@
+//! What our own plug-ins send, whichever agent they run in.
+use serde::Deserialize;
+
+use crate::agents::hooks::{Event, HookEvent};
+
+#[derive(Deserialize)]
+struct Payload {
+    event: String,
+    session: Option<String>,
+    text: Option<String>,
+    message: Option<String>,
+    failed: Option<String>,
+    reason: Option<String>,
+}
+
+pub(super) fn read(payload: &str) -> serde_json::Result<Option<HookEvent>> {
+    serde_json::from_str(payload).map(event)
+}
+
+fn event(it: Payload) -> Option<HookEvent> {
+    let text = it.text.unwrap_or_default();
+    let event = match it.event.as_str() {
+        "started" => Event::Started,
+        "prompt" => Event::PromptAccepted { text },
+        "busy" => Event::Busy,
+        "permission" => Event::Permission { what: text },
+        "question" => Event::Question { what: text },
+        "answered" => Event::Answered,
+        "retry" => Event::Retrying { error: text },
+        "ended" => match it.failed {
+            Some(error) => Event::TurnFailed { error, message: it.message },
+            None => Event::TurnEnded { message: it.message },
+        },
+        "exit" => Event::Ended { reason: it.reason.unwrap_or_default() },
+        _ => return None,
+    };
+    Some(HookEvent { event, session: it.session, prompt: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            opencode, pi,
+            tests::{check, wiring},
+        },
+        *,
+    };
+
+    #[test]
+    fn our_plugins_speak_one_language() {
+        for kind in [opencode::KIND, pi::KIND] {
+            check(&kind, r#"{"event":"started","session":"s"}"#, Some(Event::Started));
+            check(&kind, r#"{"event":"busy"}"#, Some(Event::Busy));
+            let failed = Event::TurnFailed { error: "500".into(), message: None };
+            check(&kind, r#"{"event":"ended","failed":"500"}"#, Some(failed));
+            check(&kind, r#"{"event":"later"}"#, None);
+        }
+    }
+
+    #[test]
+    fn plugins_know_how_to_reach_us() {
+        for kind in [opencode::KIND, pi::KIND] {
+            let (path, text) = kind.wire(&wiring()).file.unwrap();
+            assert!(path.starts_with("/state/plugin."));
+            assert!(text.contains(r#"= ["/opt/my tools/wtmag","hook","x"];"#), "{text}");
+        }
+    }
+}
