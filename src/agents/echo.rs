@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn rows_that_a_box_always_has_are_no_draft() {
-        let before = screen(&["┃", "┃  Request anything…", "┃", "┃  Build · Model", "╹▀▀"], (3, 1));
+        let before = screen(&["┃", "┃  Ask anything…", "┃", "┃  Build · Model", "╹▀▀"], (3, 1));
         let alone = |held: &str| is_alone(&before, &InputBox::Holds(held.to_owned()), "do it");
         assert!(alone("do it\n\nBuild · Model"));
         assert!(alone("do\nit\n\nBuild · Model"), "wrapped");

@@ -526,7 +526,7 @@ mod tests {
     #[test]
     fn a_wrapped_text_of_ours_is_no_menu() {
         let text = "Read the brief and use it as the task";
-        let rows = ["› Read the brief", "  and use it as", "  the task", "", "› Request anything"];
+        let rows = ["› Read the brief", "  and use it as", "  the task", "", "› Ask anything"];
         let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
         let sample = screen(&rows, (2, 4), true);
         assert_eq!(judge(&sample, &[text.to_owned()]).turn, AgentState::Ready);

@@ -202,10 +202,7 @@ mod tests {
     fn codex_from_its_prompt_to_the_footer() {
         let footer = "  model default · /home/me";
         assert_eq!(
-            read(
-                "codex",
-                &["› old", "", "• reply", "", "› Request Codex to do anything", "", footer]
-            ),
+            read("codex", &["› old", "", "• reply", "", "› Ask Codex to do anything", "", footer]),
             EMPTY
         );
         assert_eq!(
@@ -237,7 +234,7 @@ mod tests {
             edge,
         ];
         assert_eq!(read("opencode", &rows), holds("do it\nnow"));
-        let rows = ["  ┃", "  ┃  Request anything… \"x\"", "  ┃", "  ┃  Build · Model", edge];
+        let rows = ["  ┃", "  ┃  Ask anything… \"x\"", "  ┃", "  ┃  Build · Model", edge];
         assert_eq!(read("opencode", &rows), EMPTY);
     }
 

@@ -91,13 +91,13 @@ mod tests {
                 (rows.into(), 2, 2)
             }
             "codex" => {
-                let held = if submitted { "Request Codex to do anything" } else { held };
+                let held = if submitted { "Ask Codex to do anything" } else { held };
                 let rows = [format!("› {said}"), String::new(), format!("› {held}")];
                 let footer = [String::new(), "  model default · /home/me".into()];
                 (rows.into_iter().chain(footer).collect(), 2, 2)
             }
             "opencode" => {
-                let held = if submitted { "Request anything… \"x\"" } else { held };
+                let held = if submitted { "Ask anything… \"x\"" } else { held };
                 let rows = [format!("  ┃  {said}"), String::new(), format!("  ┃  {held}")];
                 let edge =
                     ["  ┃".into(), "  ┃  Build · Model".into(), format!("  ╹{}", "▀".repeat(30))];

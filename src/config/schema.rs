@@ -66,7 +66,7 @@ pub struct Agent {
 pub enum Trust {
     /// The user.
     #[default]
-    Request,
+    Ask,
     /// wtmag, for each worktree it makes: the user opted in.
     Worktree,
 }

@@ -125,7 +125,7 @@ fn look(draw: &mut Random) -> Look {
     let name = draw.phrase(1, 2);
     let placeholder = match draw.between(0, 3) {
         0 => String::new(),
-        1 => format!("Request {name} to do anything"),
+        1 => format!("Ask {name} to do anything"),
         2 => format!("Type {} here", draw.word()),
         _ => draw.phrase(2, 6),
     };

@@ -102,7 +102,7 @@ impl Chosen {
     /// Worktrees could be trusted for the user, who has not asked for it.
     pub(super) fn could_be_trusted(&self) -> bool {
         let spec = &self.profile.profile.trust;
-        self.block.trust == Trust::Request && !(spec.args.is_empty() && spec.label.is_none())
+        self.block.trust == Trust::Ask && !(spec.args.is_empty() && spec.label.is_none())
     }
 
     pub(super) fn command(&self) -> String {

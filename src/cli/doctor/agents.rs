@@ -242,7 +242,7 @@ mod tests {
             delivery: DeliveryMode::Ready,
             prompt_flag: String::new(),
             profile: None,
-            trust: crate::config::Trust::Request,
+            trust: crate::config::Trust::Ask,
             hooks: true,
         };
         assert_eq!(judge("x", &agent, found, &profile, &shell()).mark, want);

@@ -30,7 +30,7 @@ fn the_template_is_what_the_first_user_gets() {
         let flag = if name == "opencode" { "--prompt" } else { "" };
         assert_eq!(agent.argv(), [name.as_str()]);
         assert_eq!((agent.delivery, agent.prompt_flag.as_str()), (DeliveryMode::Ready, flag));
-        assert!(agent.hooks && agent.trust == Trust::Request && agent.profile.is_none());
+        assert!(agent.hooks && agent.trust == Trust::Ask && agent.profile.is_none());
     }
     assert_eq!(config.worktree.backend, Backend::Auto);
     assert!(config.record.enabled);
@@ -57,7 +57,7 @@ fn a_block_replaces_the_whole_block_and_other_keys_one_value() {
     let config = config(&[user, project]);
     let pi = &config.agents.by_name["pi"];
     assert_eq!(pi.argv(), ["pi"]);
-    assert_eq!((pi.trust, pi.hooks, pi.delivery), (Trust::Request, true, DeliveryMode::Argument));
+    assert_eq!((pi.trust, pi.hooks, pi.delivery), (Trust::Ask, true, DeliveryMode::Argument));
     assert_eq!(config.launch.implementation, Placement::Window);
     assert_eq!(config.launch.review, Placement::Session);
     assert_eq!(config.agents.default.name, "claude");
