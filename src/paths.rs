@@ -4,7 +4,8 @@
 use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
-    fs, io,
+    fs,
+    io::{self, Write as _},
     os::unix::{
         ffi::{OsStrExt as _, OsStringExt as _},
         fs::{DirBuilderExt as _, MetadataExt as _},
@@ -286,6 +287,16 @@ fn machine_id() -> String {
     let host = host.and_then(|it| it.into_string().ok()).unwrap_or_default();
     let plain: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     format!("host-{plain}")
+}
+
+/// Replaces a file in one step: who reads it finds the old content or the new one, never half of it.
+/// Only the user may read it.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".").tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]

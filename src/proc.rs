@@ -7,7 +7,7 @@ mod server;
 
 use std::{
     ffi::{OsStr, OsString},
-    io,
+    io::{self, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -295,6 +295,27 @@ pub fn detach<S: AsRef<OsStr>>(
     let child = command.spawn();
     let program = program.to_string_lossy().into_owned();
     child.map(|child| child.id()).map_err(|source| Error::Start { program, source })
+}
+
+/// Runs a program on our own terminal with `text` as its input, and waits until the user ends it. It
+/// need not read all of it. An end other than 0 is an error.
+#[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
+pub fn feed<S: AsRef<OsStr>>(
+    program: &str,
+    args: impl IntoIterator<Item = S>,
+    env: Option<(&str, &str)>,
+    text: &str,
+) -> Result<(), Error> {
+    let failed = |source| Error::Start { program: program.to_owned(), source };
+    let mut command = std::process::Command::new(program);
+    command.args(args).envs(env).stdin(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // A pager that was ended early closes its input.
+        pipe.write_all(text.as_bytes()).unwrap_or_default();
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() { Ok(()) } else { Err(failed(io::Error::other(status.to_string()))) }
 }
 
 /// Becomes another program; comes back only with an error.

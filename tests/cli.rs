@@ -6,6 +6,7 @@ mod create;
 mod desk;
 mod environment;
 mod forms;
+mod help;
 mod hostile;
 mod places;
 mod settings;

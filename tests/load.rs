@@ -1,6 +1,6 @@
 //! What holds while much goes on: texts arrive, states are told at once, and nothing is paid for what does not happen.
 //!
-//! `tests/run --full` runs the counts that the README reports; without it they fit into half a minute each.
+//! `tests/run --full` runs the large counts; without it they fit into half a minute each.
 use std::time::Duration;
 
 use super::support::{

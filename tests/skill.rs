@@ -3,15 +3,23 @@ use std::{fs, path::Path};
 
 use clap::Command;
 
-/// Documents whose code must name real verbs and flags.
+/// Documents whose code must name real commands and flags.
 const DOCUMENTS: &[&str] = &["README.md", "skill/SKILL.md", "tmux/wtmag.tmux"];
+
+/// Those, and the pages of `wtmag help`.
+fn documents() -> Vec<String> {
+    let pages = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/docs")).unwrap();
+    let pages = pages.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let pages = pages.filter(|it| it.ends_with(".md")).map(|it| format!("src/docs/{it}"));
+    DOCUMENTS.iter().map(|&it| it.to_owned()).chain(pages).collect()
+}
 
 #[test]
 fn every_command_that_a_document_names_exists() {
     let command = wtmag::cli::command();
     let mut n_commands = 0;
-    for document in DOCUMENTS {
-        let text = read(document);
+    for document in documents() {
+        let text = read(&document);
         for (line, code) in code(&text, document.ends_with(".md")) {
             for words in commands(code) {
                 let place = format!("{document}:{line}: `{code}`");
@@ -148,4 +156,32 @@ fn has_flag_anywhere(command: &Command, name: &str) -> bool {
     // `gh` and `git` have flags of their own in examples; each of them is written with its program.
     find_flag(command, name).is_some()
         || command.get_subcommands().any(|sub| has_flag_anywhere(sub, name))
+}
+
+/// Spans such as `[record] enabled = false` name settings of the configuration or keys of a profile.
+#[test]
+fn every_setting_that_a_document_names_exists() {
+    let span = regex::Regex::new(r"^(\[[a-z_.X]+\]) ([a-z_]+ = .+)$").unwrap();
+    let mut n_settings = 0;
+    for document in documents() {
+        let text = read(&document);
+        for (line, code) in code(&text, document.ends_with(".md")) {
+            let Some(it) = span.captures(code) else { continue };
+            let snippet = format!("{}\n{}\n", it[1].replace('X', "x"), &it[2]);
+            let profile = format!("name = \"x\"\nforeground = [\"x\"]\n{snippet}");
+            let is_known =
+                wtmag::agents::Profile::parse("profile", &profile).is_ok() || is_config(&snippet);
+            assert!(is_known, "{document}:{line}: there is no setting `{code}`");
+            n_settings += 1;
+        }
+    }
+    assert!(n_settings > 0, "no setting was found: is the reader broken?");
+    assert!(!is_config("[record]\nenable = false\n"));
+}
+
+fn is_config(text: &str) -> bool {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    std::io::Write::write_all(&mut fs::File::create(&file).unwrap(), text.as_bytes()).unwrap();
+    wtmag::config::load(&file, &[], &[]).is_ok()
 }

@@ -1,4 +1,5 @@
-//! The README, followed: its tour prints what it says, and its examples of files are taken.
+//! The README and the pages of `wtmag help`, followed: commands run and print what the text shows, and
+//! examples of files are accepted.
 use std::{fmt::Write as _, fs, path::Path};
 
 use regex::Regex;
@@ -14,14 +15,8 @@ struct Step<'t> {
     answer: Vec<&'t str>,
 }
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
-}
-
-/// The text between a heading and the next one of its level.
-fn section<'t>(text: &'t str, heading: &str) -> &'t str {
-    let (_, rest) = text.split_once(&format!("\n## {heading}\n")).unwrap();
-    rest.split("\n## ").next().unwrap()
+fn page(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
 /// Fenced blocks of one language.
@@ -54,8 +49,8 @@ fn the_tour_prints_what_it_says() {
     let sandbox = Sandbox::new();
     let bin = Path::new(WTMAG).parent().unwrap().display();
     sandbox.put("home/.profile", format!("PATH={bin}:$PATH\n"));
-    let text = readme();
-    let steps = steps(section(&text, "A tour"));
+    let text = page("src/docs/tour.md");
+    let steps = steps(&text);
     assert!(steps.len() > 10);
     let mut script = format!("PATH={bin}:$PATH; cd {}; exec 2>&1\n", sandbox.path("src").display());
     for (at, step) in steps.iter().enumerate() {
@@ -73,32 +68,31 @@ fn the_tour_prints_what_it_says() {
         let is_same = lines.len() == step.answer.len()
             && lines.iter().zip(&step.answer).all(|(line, want)| is_like(line, want));
         let want = step.answer.join("\n");
-        assert!(is_same, "$ {}\n--- the README\n{want}\n--- in truth\n{said}", step.command);
+        assert!(is_same, "$ {}\n--- the page\n{want}\n--- in truth\n{said}", step.command);
     }
 }
 
 #[test]
-fn its_configuration_is_taken() {
+fn the_example_of_a_configuration_is_accepted() {
     let sandbox = Sandbox::new();
-    let text = readme();
-    let blocks = blocks(section(&text, "Configuration"), "toml");
+    let text = page("src/docs/configuration.md");
+    let blocks = blocks(&text, "toml");
     let file = sandbox.put("config.toml", blocks[0]);
     let loaded = config::load(&file, &[], &[]).unwrap();
     assert_eq!(loaded.config.agent("aider").unwrap().prompt_flag, "--message");
 }
 
-/// A reader who writes the profile of the README, saves its screens and asks what it makes of them.
+/// A reader who writes the profile of the page, saves its screens and asks what it makes of them.
 #[test]
-fn its_profile_classifies_screens_as_it_says() {
+fn the_example_of_a_profile_classifies_screens_as_shown() {
     let sandbox = Sandbox::new();
     let bin = Path::new(WTMAG).parent().unwrap().display();
-    let text = readme();
-    let section = section(&text, "Profiles: teach it your agent");
-    let profiles = blocks(section, "toml");
+    let text = page("src/docs/profiles.md");
+    let profiles = blocks(&text, "toml");
     sandbox.put("config/wtmag/agents/aider.toml", profiles[0]);
-    assert_eq!(Profile::parse("README.md", profiles[1]).unwrap().name, "robot");
+    assert_eq!(Profile::parse("profiles.md", profiles[1]).unwrap().name, "robot");
     let mut n_judged = 0;
-    for Step { command, answer } in steps(section) {
+    for Step { command, answer } in steps(&text) {
         if let Some(file) = command.strip_prefix("cat ") {
             sandbox.put(Path::new("home").join(file), answer.join("\n") + "\n");
         }
@@ -108,7 +102,7 @@ fn its_profile_classifies_screens_as_it_says() {
             let lines: Vec<&str> = said.lines().collect();
             let is_same = lines.len() == answer.len()
                 && lines.iter().zip(&answer).all(|(line, want)| is_like(line, want));
-            assert!(is_same, "$ {command}\n--- the README\n{answer:#?}\n--- in truth\n{said}");
+            assert!(is_same, "$ {command}\n--- the page\n{answer:#?}\n--- in truth\n{said}");
             n_judged += 1;
         }
     }

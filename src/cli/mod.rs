@@ -15,14 +15,17 @@ mod events;
 mod explain;
 mod failure;
 mod feed;
+mod help;
 mod hook;
 mod hub;
 mod leftovers;
 mod list;
 mod log;
+mod man;
 mod message;
 mod outcome;
 mod output;
+mod pager;
 mod pane;
 mod progress;
 mod promote;
@@ -49,7 +52,7 @@ use crate::{model::Answer, proc};
 
 /// Local orchestration of AI coding agents, native to tmux
 #[derive(clap::Parser)]
-#[command(name = "wtmag", version, max_term_width = 100)]
+#[command(name = "wtmag", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Args {
     #[command(flatten)]
     server: Server,
@@ -91,6 +94,8 @@ enum Verb {
     Tmux(tmux::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
+    Man(man::Args),
+    Help(help::Args),
     Demo(demo::Args),
     #[command(hide = true)]
     DemoAgent(demo::agent::Args),
@@ -171,6 +176,8 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Tmux(args) => tmux::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,
         Verb::Completions(args) => completions::run(context, &args).await,
+        Verb::Man(args) => man::run(context, &args),
+        Verb::Help(args) => help::run(context, &args),
         Verb::Demo(args) => demo::run(context, args).await,
         Verb::DemoAgent(args) => demo::agent::run(&args),
         Verb::Hub(args) => hub::run(context, args).await,

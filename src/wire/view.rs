@@ -1,4 +1,4 @@
-//! What `--json` prints: stable shapes, documented in the README, made from the hub's records.
+//! What `--json` prints: stable shapes, documented in `src/docs/programs.md`, made from the hub's records.
 use serde::Serialize;
 
 use crate::model::{

@@ -1,9 +1,5 @@
 //! The agent that was chosen, and how it is started in a worktree.
-use std::{
-    collections::BTreeMap,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use super::order::Order;
 use crate::{
@@ -203,12 +199,7 @@ fn write_plugin(path: &Path, text: &str, hub: &HubLocation) -> Result<(), Failur
     }
     let dir = path.parent().unwrap_or(hub.state.root());
     paths::private_dir(dir, hub.uid).map_err(Failure::user)?;
-    let write = || -> io::Result<()> {
-        // Readable for the user alone, and never half of it.
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|error| Failure::user(format!("could not write `{}`: {error}", path.display())))
+    // Readable for the user alone.
+    paths::replace(path, text.as_bytes())
+        .map_err(|error| Failure::user(format!("could not write `{}`: {error}", path.display())))
 }

@@ -90,7 +90,7 @@ fn judge(name: &str, agent: &Agent, found: &Found, profile: &Profile, shell: &Sh
         return Finding::note(format!(
             "{shown}: no profile; wtmag guesses its state from the screen"
         ))
-        .advice("set `profile = \"...\"` in its block, or write a profile: see the README");
+        .advice("set `profile = \"...\"` in its block, or write a profile: see `wtmag help tmux`");
     }
     if !profile.verified {
         return Finding::note(format!(

@@ -129,7 +129,7 @@ mod tests {
     fn report() -> Report {
         let tmux = vec![
             Finding::ok("tmux 3.5a"),
-            Finding::note("the server has `destroy-unattached` on").advice("see the README"),
+            Finding::note("the server has `destroy-unattached` on").advice("`wtmag help tmux`"),
             Finding::note("a rare crash").detail(),
         ];
         let git = vec![Finding::problem("`git` is not installed").advice("install git")];
@@ -151,7 +151,7 @@ mod tests {
         tmux
           ok      tmux 3.5a
           note    the server has `destroy-unattached` on
-                  see the README
+                  see `wtmag help tmux`
         git
           problem `git` is not installed
                   install git

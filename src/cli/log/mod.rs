@@ -2,7 +2,6 @@
 mod cast;
 
 use std::{
-    io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -20,6 +19,7 @@ use crate::{
     brief::text::{clean, one_line},
     hub::screens,
     model::{DisplayState, Event, Fact, Happened, Sample, Timestamp, Worker},
+    paths,
     wire::EventView,
 };
 
@@ -97,13 +97,8 @@ fn write_cast(
     if file == Path::new("-") {
         return context.print(&text);
     }
-    let dir = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Readable for the user alone, as the log is; and never half of it.
-    let written = tempfile::NamedTempFile::new_in(dir).and_then(|mut it| {
-        it.write_all(text.as_bytes())?;
-        it.persist(file).map_err(|error| error.error)
-    });
-    written
+    // Readable for the user alone, as the log is.
+    paths::replace(file, text.as_bytes())
         .map_err(|error| Failure::user(format!("could not write `{}`: {error}", file.display())))?;
     let span = last.at.since(first.at);
     if context.json() {

@@ -1,0 +1,134 @@
+//! `wtmag help`: the help of a verb, or one of the pages in `src/docs`, which the binary carries.
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
+
+use serde_json::json;
+use termimad::MadSkin;
+
+use super::{Context, Failure, pager};
+
+/// A page: its topic, what it is about, its Markdown.
+pub(crate) struct Page {
+    pub(crate) topic: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) text: &'static str,
+}
+
+macro_rules! page {
+    ($topic:literal, $about:literal) => {
+        Page {
+            topic: $topic,
+            about: $about,
+            text: include_str!(concat!("../docs/", $topic, ".md")),
+        }
+    };
+}
+
+/// In the order in which a newcomer may want to read them.
+pub(crate) const PAGES: [Page; 9] = [
+    page!("tour", "every step of a worker's life, with a demo agent"),
+    page!("states", "what each state means and what to do"),
+    page!("delivery", "how a text reaches an agent, and why one is held"),
+    page!("configuration", "every setting, templates, where things are stored"),
+    page!("profiles", "teach wtmag to read your agent's screen"),
+    page!("programs", "JSON shapes and exit codes"),
+    page!("tmux", "keys, options for the status line, known faults of tmux"),
+    page!("troubleshooting", "by symptom: what happened and what to do"),
+    page!("figures", "measured times and costs"),
+];
+
+/// Show the help of a command, or a page about a topic
+///
+/// Without a name, it lists the commands and the topics. Long pages go through $PAGER. Where
+/// standard output is not a terminal, a page is printed as the Markdown that it is.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A command (`create`, `hub start`) or a topic (`states`, `delivery`, …)
+    #[arg(value_name = "COMMAND|TOPIC", add = clap_complete::ArgValueCandidates::new(candidates))]
+    name: Vec<String>,
+}
+
+fn candidates() -> Vec<clap_complete::CompletionCandidate> {
+    let command = super::command();
+    let verbs = command.get_subcommands().filter(|it| !it.is_hide_set());
+    let verbs = verbs.map(|it| it.get_name().to_owned());
+    let topics = PAGES.iter().map(|it| it.topic.to_owned());
+    verbs.chain(topics).map(clap_complete::CompletionCandidate::new).collect()
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode, Failure> {
+    match args.name.as_slice() {
+        [] if context.json() => {
+            let topics: Vec<_> =
+                PAGES.iter().map(|it| json!({ "topic": it.topic, "about": it.about })).collect();
+            context.print_json(&topics)?;
+        }
+        [] => context.print(&overview())?,
+        [topic] if let Some(page) = find(topic) => show(context, page)?,
+        words => pager::show(context, &help_of(words)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn find(topic: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|it| it.topic == topic)
+}
+
+fn show(context: &Context, page: &Page) -> Result<(), Failure> {
+    if context.json() {
+        let value = json!({ "topic": page.topic, "about": page.about, "text": page.text });
+        return context.print_json(&value);
+    }
+    if !io::stdout().is_terminal() {
+        return context.print(page.text);
+    }
+    let style = context.style();
+    let mut skin = if style.colour { MadSkin::default() } else { MadSkin::no_style() };
+    // Left-aligned, as every other text of this program.
+    for header in &mut skin.headers {
+        header.align = termimad::Alignment::Left;
+    }
+    let width = style.width.unwrap_or(100).min(100);
+    let text = skin.text(page.text, Some(width)).to_string();
+    pager::show(context, &text)
+}
+
+/// The list of commands as clap has it, and the topics.
+fn overview() -> String {
+    let mut text = super::command().render_help().to_string();
+    text.push_str("\nTopics (wtmag help TOPIC):\n");
+    for page in &PAGES {
+        text.push_str(&format!("  {:<16} {}\n", page.topic, page.about));
+    }
+    text
+}
+
+/// The long help of a verb; `words` lead to it from the top.
+fn help_of(words: &[String]) -> Result<String, Failure> {
+    let mut command = super::command();
+    command.build();
+    for word in words {
+        let found = command.find_subcommand(word).cloned();
+        let Some(found) = found else { return Err(unknown(word, &command)) };
+        command = found;
+    }
+    Ok(command.render_long_help().to_string())
+}
+
+fn unknown(word: &str, command: &clap::Command) -> Failure {
+    let verbs =
+        command.get_subcommands().filter(|it| !it.is_hide_set()).map(clap::Command::get_name);
+    let topics = PAGES.iter().map(|it| it.topic);
+    let near = verbs
+        .chain(topics)
+        .map(|it| (strsim::jaro_winkler(word, it), it))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let failure = Failure::usage(format!("there is no command or topic `{word}`"));
+    match near {
+        Some((_, name)) => failure.hint(format!("did you mean `wtmag help {name}`?")),
+        None => failure.hint("`wtmag help` lists the commands and the topics"),
+    }
+}
