@@ -39,11 +39,14 @@ fn a_page_on_a_terminal_goes_through_the_pager_unless_it_fits() {
     sandbox.put_program("show", "#!/bin/sh\necho PAGED; cat\n");
     let wtmag = env!("CARGO_BIN_EXE_wtmag");
     let seat = sandbox.seat(&format!("PAGER=show {wtmag} help states"));
-    let said = seat.wait_for_text("Where a state comes from");
-    assert!(said.contains("PAGED") && !said.contains("# Worker"), "{said}");
+    assert_eq!(seat.wait_for_end(), 0);
+    let said = String::from_utf8(seat.output()).unwrap();
+    assert!(said.contains("PAGED") && said.contains("Where a state comes from"), "{said}");
+    assert!(!said.contains("# Worker"), "{said}");
     let seat = sandbox.seat(&format!("PAGER=show {wtmag} help completions"));
-    let said = seat.wait_for_text("Usage");
-    assert!(!said.contains("PAGED"), "{said}");
+    assert_eq!(seat.wait_for_end(), 0);
+    let said = String::from_utf8(seat.output()).unwrap();
+    assert!(said.contains("Usage") && !said.contains("PAGED"), "{said}");
 }
 
 #[test]
