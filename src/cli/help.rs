@@ -91,8 +91,36 @@ fn show(context: &Context, page: &Page) -> Result<(), Failure> {
         header.align = termimad::Alignment::Left;
     }
     let width = style.width.unwrap_or(100).min(100);
-    let text = skin.text(page.text, Some(width)).to_string();
+    let text = skin.text(&joined(page.text), Some(width)).to_string();
     pager::show(context, &text)
+}
+
+/// The lines of a paragraph or of a list's entry in one line: termimad breaks where the text does.
+fn joined(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut is_fenced = false;
+    for line in text.lines() {
+        let is_fence = line.trim_start().starts_with("```");
+        let begins_anew = is_fenced || is_fence || line.trim().is_empty() || begins_block(line);
+        let follows_text = out.lines().next_back().is_some_and(|last| {
+            !last.is_empty()
+                && !last.starts_with(['#', '|'])
+                && !last.trim_start().starts_with("```")
+        });
+        if !out.is_empty() {
+            out.push(if begins_anew || !follows_text { '\n' } else { ' ' });
+        }
+        out.push_str(if begins_anew { line } else { line.trim_start() });
+        is_fenced ^= is_fence;
+    }
+    out
+}
+
+/// Headings, rows of tables, entries of lists.
+fn begins_block(line: &str) -> bool {
+    let line = line.trim_start();
+    let is_numbered = line.split_once(". ").is_some_and(|(n, _)| n.parse::<u8>().is_ok());
+    is_numbered || ["#", "|", "- "].iter().any(|it| line.starts_with(it))
 }
 
 /// The list of commands as clap has it, and the topics.
@@ -130,5 +158,19 @@ fn unknown(word: &str, command: &clap::Command) -> Failure {
     match near {
         Some((_, name)) => failure.hint(format!("did you mean `wtmag help {name}`?")),
         None => failure.hint("`wtmag help` lists the commands and the topics"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_paragraph_become_one() {
+        let text =
+            "# A\none\ntwo\n\n- x\n  y\n- z\n\n| a | b |\n\n```console\n$ a\n$ b\n```\nthree\nfour";
+        let want =
+            "# A\none two\n\n- x y\n- z\n\n| a | b |\n\n```console\n$ a\n$ b\n```\nthree four";
+        assert_eq!(joined(text), want);
     }
 }
