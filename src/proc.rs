@@ -29,6 +29,10 @@ pub use server::{serving, tmux};
 /// How long a child may take to clean up after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long the output of a child that ended is read on. What it wrote is in the pipe already; a
+/// process that it left behind may hold the pipe for ever.
+const DRAIN: Duration = Duration::from_millis(300);
+
 /// Most bytes that are kept of one output stream.
 const MAX_OUTPUT: u64 = 64 << 20;
 
@@ -202,10 +206,28 @@ impl<'a> Cmd<'a> {
                     pipe.write_all(&bytes).await.unwrap_or_default();
                 }
             };
-            let ((), stdout, stderr) =
-                tokio::join!(feed, drain(stdout), drain_lines(stderr, &mut on_line));
-            let status = child.wait().await?;
-            Ok(Output { status, stdout: stdout?, stderr: stderr? })
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let status = {
+                let read = async {
+                    tokio::try_join!(
+                        drain(stdout, &mut out),
+                        drain_lines(stderr, &mut err, &mut on_line),
+                    )
+                };
+                let read = async { tokio::join!(feed, read).1.map(drop) };
+                tokio::pin!(read);
+                tokio::select! {
+                    status = child.wait() => {
+                        time::timeout(DRAIN, read).await.unwrap_or(Ok(()))?;
+                        status?
+                    }
+                    done = &mut read => {
+                        done?;
+                        child.wait().await?
+                    }
+                }
+            };
+            Ok(Output { status, stdout: out, stderr: err })
         };
         tokio::pin!(work);
         let stopped = tokio::select! {
@@ -347,26 +369,25 @@ fn signal(group: Option<u32>, signal: Signal) {
     killpg(Pid::from_raw(group), signal).unwrap_or_default();
 }
 
-async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+async fn drain(pipe: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) -> io::Result<()> {
     if let Some(pipe) = pipe {
-        pipe.take(MAX_OUTPUT).read_to_end(&mut bytes).await?;
+        pipe.take(MAX_OUTPUT).read_to_end(bytes).await?;
     }
-    Ok(bytes)
+    Ok(())
 }
 
 async fn drain_lines(
     pipe: Option<impl AsyncRead + Unpin>,
+    bytes: &mut Vec<u8>,
     on_line: &mut Option<OnLine<'_>>,
-) -> io::Result<Vec<u8>> {
-    let Some(on_line) = on_line else { return drain(pipe).await };
-    let mut bytes = Vec::new();
-    let Some(pipe) = pipe else { return Ok(bytes) };
+) -> io::Result<()> {
+    let Some(on_line) = on_line else { return drain(pipe, bytes).await };
+    let Some(pipe) = pipe else { return Ok(()) };
     let mut reader = BufReader::new(pipe.take(MAX_OUTPUT));
     loop {
         let start = bytes.len();
-        if reader.read_until(b'\n', &mut bytes).await? == 0 {
-            return Ok(bytes);
+        if reader.read_until(b'\n', bytes).await? == 0 {
+            return Ok(());
         }
         let line = bytes.get(start..).unwrap_or_default();
         on_line(String::from_utf8_lossy(line).trim_end());
@@ -395,6 +416,21 @@ mod tests {
         let output = cmd.stdin("in").on_line(|it| lines.push(it.to_owned())).run(&never()).await;
         assert_eq!(output.unwrap().stdout, b"in");
         assert_eq!(lines, ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_child_leaves_behind_does_not_hold_its_end_up() {
+        let started = std::time::Instant::now();
+        let output = sh("echo out; echo err >&2; sleep 30 & exit 3", GRACE).await.unwrap();
+        assert_eq!((output.stdout_text(), output.stderr_text()), ("out\n".into(), "err".into()));
+        assert_eq!(output.status.code(), Some(3));
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test]
+    async fn all_that_a_child_wrote_is_read() {
+        let output = sh("head -c 3000000 /dev/zero; echo end >&2", GRACE).await.unwrap();
+        assert_eq!((output.stdout.len(), output.stderr_text()), (3_000_000, "end".into()));
     }
 
     #[tokio::test]

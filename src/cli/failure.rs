@@ -218,6 +218,8 @@ impl From<git::Error> for Failure {
         let mut said = String::new();
         if let git::Error::Unapproved { text, .. }
         | git::Error::HookFailed { text, .. }
+        | git::Error::GitHook { text, .. }
+        | git::Error::Filter { said: text, .. }
         | git::Error::Failed { said: text, .. } = &error
         {
             said.clone_from(text);

@@ -85,7 +85,9 @@ impl Progress {
     pub(crate) fn news(&self, news: &News) {
         match news {
             News::Line(line) => self.detail(line),
-            News::Stale { .. } | News::Fallback { .. } => self.note(&news.to_string()),
+            News::Stale { .. } | News::Note(_) | News::Fallback { .. } => {
+                self.note(&news.to_string());
+            }
             News::Waiting { .. }
             | News::Fetching { .. }
             | News::Retrying { .. }

@@ -4,7 +4,7 @@
 //! local branch is the answer only when the remote has none or cannot be reached, or when the user named
 //! it and it has more.
 use super::{
-    Error, News, Repo, RepoLock, Run,
+    Error, News, Note, Repo, RepoLock, Run,
     fetch::{self, Refusal, Wanted},
     names,
 };
@@ -15,6 +15,12 @@ use crate::model::Base;
 pub enum Start {
     /// The default branch as the remote has it now.
     Default,
+    /// The same of the repository on a forge that the task is from, where a remote leads there.
+    DefaultOf {
+        url: String,
+        /// The forge's word for its default branch.
+        branch: Option<String>,
+    },
     /// A branch, `REMOTE/BRANCH`, tag or commit that the user named.
     Named(String),
     /// The head of a pull request.
@@ -57,12 +63,69 @@ pub async fn pick(
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     match start {
-        Start::Default => {
-            let branch = repo.default_branch()?;
-            pick_branch(repo, lock, &branch, Asked::ForTheDefault, run).await
-        }
+        Start::Default => pick_default(repo, lock, run).await,
+        Start::DefaultOf { url, branch } => match repo.remote_leading_to(url, run).await {
+            Some(remote) => {
+                let branch = branch.clone().or_else(|| repo.known_default(Some(&remote)));
+                pick_default_of(repo, lock, &remote, branch, run).await
+            }
+            None => pick_default(repo, lock, run).await,
+        },
         Start::Named(name) => pick_named(repo, lock, name, run).await,
         Start::Pull { url, number, head } => pick_pull(repo, lock, url, *number, head, run).await,
+    }
+}
+
+/// The default branch of the remote that new work starts from; without one, what is here.
+async fn pick_default(repo: &Repo, lock: &RepoLock, run: &mut Run<'_>) -> Result<Picked, Error> {
+    let Some(remote) = repo.upstream() else {
+        let branch = repo.default_branch()?;
+        let Some(local) = repo.ref_id(&format!("refs/heads/{branch}"))? else {
+            return Err(Error::NoCommits { name: branch });
+        };
+        return Ok(picked(&branch, local.to_string(), PickedFrom::LocalBranch));
+    };
+    if !remote.instead_of.is_empty() {
+        let (name, others) = (remote.name.clone(), remote.instead_of);
+        (run.tell)(&News::Note(Note::Remote { name, others }));
+    }
+    let known = repo.known_default(Some(&remote.name));
+    pick_default_of(repo, lock, &remote.name, known, run).await
+}
+
+/// The default branch of one remote. `known` is what it was called when it was last heard of; a remote
+/// that does not have that any more is asked for its name of today.
+async fn pick_default_of(
+    repo: &Repo,
+    lock: &RepoLock,
+    remote: &str,
+    known: Option<String>,
+    run: &mut Run<'_>,
+) -> Result<Picked, Error> {
+    let branch = match known {
+        Some(branch) => branch,
+        None => unknown_default(repo, remote, run).await?,
+    };
+    let answer = fetch_branch(repo, lock, remote, &branch, run).await?;
+    if answer.as_ref().is_err_and(Refusal::is_absent)
+        && let Ok(Some(renamed)) = fetch::head(repo, remote, run).await?
+        && renamed != branch
+    {
+        let (remote, old, new) = (remote.to_owned(), branch, renamed.clone());
+        (run.tell)(&News::Note(Note::Renamed { remote: remote.clone(), old, new }));
+        let answer = fetch_branch(repo, lock, &remote, &renamed, run).await?;
+        return settle(repo, &remote, &renamed, Asked::ForTheDefault, answer, run);
+    }
+    settle(repo, remote, &branch, Asked::ForTheDefault, answer, run)
+}
+
+/// Asks the remote; one that has no branch at all yet leaves the branch that is worked on here.
+async fn unknown_default(repo: &Repo, remote: &str, run: &mut Run<'_>) -> Result<String, Error> {
+    let unknown = || Error::NoDefaultBranch { path: repo.home().to_owned() };
+    match fetch::head(repo, remote, run).await? {
+        Ok(Some(branch)) => Ok(branch),
+        Ok(None) => repo.main_head().ok_or_else(unknown),
+        Err(_) => Err(unknown()),
     }
 }
 
@@ -73,6 +136,12 @@ async fn pick_named(
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     names::check_base(name)?;
+    if let Some(remote) =
+        name.strip_suffix("/HEAD").filter(|it| repo.remotes().iter().any(|r| r == it))
+    {
+        let known = repo.known_default(Some(remote));
+        return pick_default_of(repo, lock, remote, known, run).await;
+    }
     let is_local = repo.branch_tip(name)?.is_some();
     if !is_local {
         if let Some(id) = repo.ref_id(&format!("refs/tags/{name}"))? {
@@ -89,7 +158,7 @@ async fn pick_named(
             let answer = fetch_branch(repo, lock, remote, branch, run).await?;
             remote_branch(repo, remote, branch, answer, run)
         }
-        Some(_) | None => pick_branch(repo, lock, name, Asked::ByName, run).await,
+        Some(_) | None => pick_branch(repo, lock, name, run).await,
     }
 }
 
@@ -102,23 +171,37 @@ enum Asked {
     ByName,
 }
 
-/// A branch by its short name: the remote's, unless the local one was named and has more.
+/// A branch by its short name: the remote's, unless the local one has more.
 async fn pick_branch(
     repo: &Repo,
     lock: &RepoLock,
     branch: &str,
-    asked: Asked,
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
-    let local = repo.ref_id(&format!("refs/heads/{branch}"))?;
-    let is_default = repo.default_branch().is_ok_and(|it| it == branch);
     let Some(remote) = repo.remote() else {
+        let local = repo.ref_id(&format!("refs/heads/{branch}"))?;
+        let is_default = repo.default_branch().is_ok_and(|it| it == branch);
         let Some(local) = local else { return Err(missing(branch, is_default)) };
         return Ok(picked(branch, local.to_string(), PickedFrom::LocalBranch));
     };
     let answer = fetch_branch(repo, lock, &remote, branch, run).await?;
+    settle(repo, &remote, branch, Asked::ByName, answer, run)
+}
+
+/// What the remote answered about a branch, compared with what is here.
+fn settle(
+    repo: &Repo,
+    remote: &str,
+    branch: &str,
+    asked: Asked,
+    answer: Result<String, Refusal>,
+    run: &mut Run<'_>,
+) -> Result<Picked, Error> {
+    let local = repo.ref_id(&format!("refs/heads/{branch}"))?;
+    let is_default =
+        asked == Asked::ForTheDefault || repo.default_branch().is_ok_and(|it| it == branch);
     let Some(local) = local else {
-        let found = remote_branch(repo, &remote, branch, answer, run);
+        let found = remote_branch(repo, remote, branch, answer, run);
         let is_absent = matches!(found, Err(Error::NoBase { .. }));
         return if is_absent { Err(missing(branch, is_default)) } else { found };
     };
@@ -206,7 +289,14 @@ pub(super) async fn fetch_branch_anew(
 
 /// What a branch is called over there, and its copy here.
 fn names_of(branch: &str) -> (String, String) {
-    (format!("refs/heads/{branch}"), format!("refs/wtmag/base/{branch}"))
+    (format!("refs/heads/{branch}"), kept_ref(branch))
+}
+
+/// The ref that keeps a fetched branch. All are in one directory: a branch `release` that was kept long
+/// ago must not be in the way of `release/1`.
+pub(super) fn kept_ref(branch: &str) -> String {
+    let flat = branch.replace('%', "%25").replace('/', "%2F");
+    format!("refs/wtmag/base/{flat}")
 }
 
 async fn pick_pull(
@@ -217,9 +307,9 @@ async fn pick_pull(
     head: &str,
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
-    let from = repo.remote_for(url).unwrap_or_else(|| url.to_owned());
+    let from = repo.remote_leading_to(url, run).await.unwrap_or_else(|| url.to_owned());
     if from.starts_with('-') || from.chars().any(char::is_control) {
-        let why = "it is no URL".to_owned();
+        let why = "it is not a URL".to_owned();
         return Err(Error::BadName {
             what: "repository",
             name: from.escape_debug().to_string(),

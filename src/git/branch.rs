@@ -9,10 +9,72 @@ use gix::{
     },
 };
 
-use super::{BranchEnd, Error, Repo};
+use super::{BranchEnd, Error, Repo, Run, fetch::git, wt::failed};
 
 /// How long a foreign lock on the config or the refs is waited out.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// That a new branch may have this name: no remote has it, and no branch here or there is in the way
+/// of it. Local branches of the same name are not looked at.
+///
+/// # Errors
+/// [`Error::RemoteBranchExists`], [`Error::NameConflict`].
+pub fn check_free(repo: &Repo, branch: &str) -> Result<(), Error> {
+    if let Some(remote) = repo.remote_with_branch(branch)? {
+        return Err(Error::RemoteBranchExists { branch: branch.to_owned(), remote });
+    }
+    check_conflict(repo, branch, "refs/heads", None)?;
+    for remote in repo.remotes_by_rank() {
+        check_conflict(repo, branch, &format!("refs/remotes/{remote}"), Some(&remote))?;
+    }
+    Ok(())
+}
+
+/// `a` and `a/b` cannot both be.
+fn check_conflict(repo: &Repo, branch: &str, dir: &str, remote: Option<&str>) -> Result<(), Error> {
+    let conflict = |other: &str| {
+        let (branch, other) = (branch.to_owned(), other.to_owned());
+        Err(Error::NameConflict { branch, other, remote: remote.map(str::to_owned) })
+    };
+    for (at, _) in branch.match_indices('/') {
+        let above = branch.get(..at).unwrap_or_default();
+        if repo.ref_id(&format!("{dir}/{above}"))?.is_some() {
+            return conflict(above);
+        }
+    }
+    let read = || format!("the branches below `{branch}`");
+    let refs = repo.gix().references().map_err(Error::read(read()))?;
+    let below = format!("{dir}/{branch}/");
+    let mut found = refs.prefixed(below.as_str()).map_err(Error::read(read()))?.flatten();
+    let Some(other) = found.next() else { return Ok(()) };
+    let name = other.name().as_bstr().to_string();
+    conflict(name.strip_prefix(&format!("{dir}/")).unwrap_or(&name))
+}
+
+/// Makes a branch follow the one of the same name on a remote.
+pub(super) async fn follow(
+    repo: &Repo,
+    branch: &str,
+    remote: &str,
+    run: &Run<'_>,
+) -> Result<(), Error> {
+    for (key, value) in [("remote", remote.to_owned()), ("merge", format!("refs/heads/{branch}"))] {
+        let start = Instant::now();
+        loop {
+            let key = format!("branch.{branch}.{key}");
+            let output = git(repo).args(["config", &key, &value]).run(run.cancel).await?;
+            if output.is_success() {
+                break;
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(failed("git", format!("make `{branch}` follow `{remote}`"), &output));
+            }
+            // Another process writes the config: there is no event to wait for.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(())
+}
 
 /// Moves a branch from one commit to another, if it still is at the first.
 pub(super) fn forward(

@@ -40,12 +40,21 @@ pub enum Error {
 
     #[error("there is already a branch `{branch}`")]
     BranchExists { branch: String, worktree: Option<PathBuf> },
+    #[error("the remote `{remote}` already has a branch `{branch}`")]
+    RemoteBranchExists { branch: String, remote: String },
+    /// git keeps branches as files: one cannot be a directory of others.
+    #[error("the branch `{other}`{} exists, so `{branch}` cannot", on(remote.as_deref()))]
+    NameConflict { branch: String, other: String, remote: Option<String> },
     #[error("the branch `{branch}` has work that is not in the pull request")]
     Diverged { branch: String, tip: String, head: String },
     #[error("the worktree `{}` has uncommitted work", path.display())]
     Dirty { path: PathBuf },
-    #[error("`{}` is in the way", path.display())]
-    PathTaken { path: PathBuf },
+    #[error("the directory `{}` already exists{}", path.display(), held_by(holder.as_deref()))]
+    PathTaken {
+        path: PathBuf,
+        /// The branch whose worktree it is.
+        holder: Option<String>,
+    },
     #[error("`{}` is the main worktree", path.display())]
     MainWorktree { path: PathBuf },
     #[error("the worktree `{}` is locked: {reason}", path.display())]
@@ -64,6 +73,10 @@ pub enum Error {
     OldWorktrunk { found: String, needed: String },
     #[error("WorkTrunk does not work with this git: {why}")]
     OldGit { why: String },
+    #[error("the git hook `{}` failed with code {code}", path.display())]
+    GitHook { path: PathBuf, code: i32, text: String },
+    #[error("a git filter failed, so the files could not be checked out: {text}")]
+    Filter { text: String, said: String },
     #[error("{program} could not {act}: {text}")]
     Failed { program: &'static str, act: String, text: String, said: String },
     #[error("{program} gave no usable answer: {why}")]
@@ -79,6 +92,14 @@ pub enum Error {
     Proc(#[from] proc::Error),
 }
 
+fn on(remote: Option<&str>) -> String {
+    remote.map(|it| format!(" of the remote `{it}`")).unwrap_or_default()
+}
+
+fn held_by(branch: Option<&str>) -> String {
+    branch.map(|it| format!("; it is the worktree of `{it}`")).unwrap_or_default()
+}
+
 impl Error {
     /// What to do about it, where that is more than the message says.
     pub fn hint(&self) -> Option<&'static str> {
@@ -87,10 +108,25 @@ impl Error {
             Self::Untrusted { .. } => {
                 "git config --global --add safe.directory DIR, if you trust it"
             }
-            Self::NoDefaultBranch { .. } => "pass --base BRANCH",
+            Self::NoDefaultBranch { .. } => {
+                "`git remote set-head origin -a` asks the remote for it; or pass --base BRANCH"
+            }
             Self::NoCommits { .. } => "make a first commit",
             Self::HeadMoved { .. } => "the pull request was just pushed to: try again",
-            Self::BranchExists { .. } => "pass --reuse to work on it, or --name for another branch",
+            Self::BranchExists { .. } | Self::RemoteBranchExists { .. } => {
+                "pass --reuse to work on it, or --name for another branch"
+            }
+            Self::NameConflict { remote: None, .. } | Self::PathTaken { .. } => {
+                "pass --name for another branch"
+            }
+            Self::NameConflict { remote: Some(_), .. } => {
+                "pass --name for another branch; `git fetch --prune` forgets branches that are gone"
+            }
+            Self::GitHook { .. } => "fix the hook, or pass --no-hooks",
+            Self::Filter { .. } => {
+                "install the filter's program (for Git LFS: `git lfs install`), or set \
+                 GIT_LFS_SKIP_SMUDGE=1"
+            }
             Self::Diverged { .. } => "push or drop that work, or pass --name for another branch",
             Self::Dirty { .. } => "commit or stash it first",
             Self::Tracked { .. } => "remove `.wtmag` from that branch, or use another base",
@@ -113,7 +149,6 @@ impl Error {
             | Self::BadName { .. }
             | Self::NoBase { .. }
             | Self::Fetch { .. }
-            | Self::PathTaken { .. }
             | Self::MainWorktree { .. }
             | Self::Claimed { .. }
             | Self::Failed { .. }

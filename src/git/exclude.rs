@@ -49,7 +49,7 @@ pub(super) fn refuse_worktree(path: &Path) -> Result<(), Error> {
 }
 
 /// On some file systems `.WTMAG` is the same.
-fn refuse_path(path: &gix::bstr::BStr) -> Result<(), Error> {
+pub(super) fn refuse_path(path: &gix::bstr::BStr) -> Result<(), Error> {
     let top = path.split_str("/").next().unwrap_or_default();
     if top.eq_ignore_ascii_case(DIR.as_bytes()) {
         return Err(Error::Tracked { path: path.to_str_lossy().into_owned() });
@@ -235,13 +235,18 @@ fn unlink(dir: &OwnedFd, name: &str) {
     unlinkat(dir.as_fd(), name, UnlinkatFlags::NoRemoveDir).unwrap_or_default();
 }
 
-/// Adds our line to the shared exclude file unless it is there.
+/// Adds our line to the exclude file that all worktrees share.
 fn exclude(common_dir: &Path) -> Result<(), Error> {
-    let info = common_dir.join("info");
-    fs::create_dir_all(&info).map_err(Error::io("create", &info))?;
+    add_line(&common_dir.join("info/exclude"), LINE)
+}
+
+/// Adds a line to an exclude file unless it is there.
+pub(super) fn add_line(path: &Path, new: &str) -> Result<(), Error> {
+    let info = path.parent().unwrap_or(path);
+    fs::create_dir_all(info).map_err(Error::io("create", info))?;
     // It may be a link into somebody's dotfiles: the file behind it is the one to change.
-    let path = info.join("exclude");
-    let path = fs::canonicalize(&path).unwrap_or(path);
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let has_line = |bytes: &[u8]| bytes.lines().any(|it| it.trim_end() == new.as_bytes());
     if has_line(&load(&path)?) {
         return Ok(());
     }
@@ -258,7 +263,7 @@ fn exclude(common_dir: &Path) -> Result<(), Error> {
     if !bytes.is_empty() && !bytes.ends_with(b"\n") {
         bytes.push(b'\n');
     }
-    bytes.extend_from_slice(LINE.as_bytes());
+    bytes.extend_from_slice(new.as_bytes());
     bytes.push(b'\n');
     lock.write_all(&bytes).map_err(Error::io("write", &path))?;
     lock.commit()
@@ -271,8 +276,4 @@ fn load(path: &Path) -> Result<Vec<u8>, Error> {
         Err(it) if it.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         other => other.map_err(Error::io("read", path)),
     }
-}
-
-fn has_line(bytes: &[u8]) -> bool {
-    bytes.lines().any(|line| line.trim_end() == LINE.as_bytes())
 }

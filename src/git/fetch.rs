@@ -10,7 +10,7 @@ use std::{
 use gix::ObjectId;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, News, Repo, RepoLock, Run, lock};
+use super::{Error, News, Repo, RepoLock, Run, lock, names};
 use crate::proc::{self, Cmd};
 
 /// How long an answer, also a refusal, is good for everybody.
@@ -107,6 +107,9 @@ async fn ask(
 ) -> Result<Result<String, Refusal>, Error> {
     let lock_file = repo.common_dir().join(format!("{}.lock", wanted.ours));
     let answer = ask_once(repo, wanted, run).await?;
+    if answer.is_err() && remove_below(repo, wanted.ours, run).await? {
+        return ask_once(repo, wanted, run).await;
+    }
     if answer.is_ok() || !lock_file.exists() {
         return Ok(answer);
     }
@@ -115,6 +118,46 @@ async fn ask(
     tokio::time::sleep(Duration::from_millis(200)).await;
     fs::remove_file(&lock_file).unwrap_or_default();
     ask_once(repo, wanted, run).await
+}
+
+/// Deletes the refs that an older version kept below this name, where it cannot be one itself; true
+/// when there were any.
+async fn remove_below(repo: &Repo, ours: &str, run: &Run<'_>) -> Result<bool, Error> {
+    let read = || format!("the refs below `{ours}`");
+    let refs = repo.gix().references().map_err(Error::read(read()))?;
+    let below = format!("{ours}/");
+    let found = refs.prefixed(below.as_str()).map_err(Error::read(read()))?;
+    let names: Vec<String> = found.flatten().map(|it| it.name().as_bstr().to_string()).collect();
+    for name in &names {
+        let deleted = git(repo).args(["update-ref", "-d", name]).run(run.cancel).await?;
+        if !deleted.is_success() {
+            return Ok(false);
+        }
+    }
+    Ok(!names.is_empty())
+}
+
+/// The name of the remote's default branch now; `None` when it has no branch.
+pub(super) async fn head(
+    repo: &Repo,
+    remote: &str,
+    run: &mut Run<'_>,
+) -> Result<Result<Option<String>, Refusal>, Error> {
+    let what = "the name of the default branch".to_owned();
+    (run.tell)(&News::Fetching { what, from: remote.to_owned() });
+    let cmd = git(repo).args(["ls-remote", "--symref", "--", remote, "HEAD"]).limit(LIMIT);
+    let output = match cmd.run(run.cancel).await {
+        Ok(output) => output,
+        Err(it @ proc::Error::TimedOut { .. }) => return Ok(Err(Refusal { why: it.to_string() })),
+        Err(it) => return Err(it.into()),
+    };
+    if !output.is_success() {
+        return Ok(Err(Refusal { why: first_line(&output.stderr_text()) }));
+    }
+    let text = output.stdout_text();
+    let name = text.lines().find_map(|it| it.strip_prefix("ref: refs/heads/")?.split('\t').next());
+    let name = name.filter(|it| names::check_branch(it).is_ok());
+    Ok(Ok(name.map(str::to_owned)))
 }
 
 async fn ask_once(

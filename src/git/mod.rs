@@ -10,11 +10,14 @@ mod fetch;
 mod hooks;
 pub mod journal;
 mod lock;
+mod make;
 mod merged;
 pub mod names;
+mod note;
 mod plain;
 mod processes;
 pub mod record;
+mod remotes;
 mod repo;
 pub mod safety;
 mod stale;
@@ -27,15 +30,18 @@ mod wt;
 use std::fmt;
 
 pub use base::{Picked, PickedFrom, Start, pick};
+pub use branch::check_free;
 pub use error::Error;
 pub use hooks::{Hooks, run_hooks};
 pub use journal::{Journal, leftovers};
 pub use lock::RepoLock;
+pub use make::{Made, Order, make};
+pub use note::Note;
 pub use processes::occupant;
 pub use repo::{Repo, Worktree, worktree_of_git_dir};
 pub use safety::{Loss, Losses, Subject, losses};
 pub use undo::Undone;
-pub use worktree::{BranchEnd, Doomed, Made, Order, Removal, Removed, make, remove};
+pub use worktree::{BranchEnd, Doomed, Removal, Removed, remove};
 pub use wt::{Backend, Tool, Version, Wt};
 
 use crate::proc::Cancel;
@@ -55,6 +61,8 @@ pub enum News {
     Fetching { what: String, from: String },
     /// The base is a local copy of unknown age.
     Stale { name: String, why: String },
+    /// Something that a user may not expect.
+    Note(Note),
     /// Plain git is used although WorkTrunk was not excluded.
     Fallback { why: String },
     /// Another git process got in the way; trying again.
@@ -76,6 +84,7 @@ impl fmt::Display for News {
             Self::Waiting { holder: None } => f.write_str("waiting for the repository"),
             Self::Fetching { what, from } => write!(f, "fetching {what} from {from}"),
             Self::Stale { name, why } => write!(f, "using the local `{name}`: {why}"),
+            Self::Note(note) => note.fmt(f),
             Self::Fallback { why } => write!(f, "using plain git worktrees: {why}"),
             Self::Retrying { why } => write!(f, "trying again: {why}"),
             Self::Undoing { branch } => write!(f, "undoing what is left of {branch}"),

@@ -10,11 +10,9 @@ use std::{
 use gix::{
     ObjectId,
     bstr::{BStr, ByteSlice as _},
-    remote::Direction,
 };
 
 use super::{Error, error::Cause};
-use crate::model::Host;
 
 /// A repository found from a directory inside it. Cheap to make (below 1 ms), reads live.
 pub struct Repo {
@@ -257,112 +255,9 @@ impl Repo {
         let git_dir = fs::canonicalize(git_dir).unwrap_or_else(|_| git_dir.to_owned());
         Ok(self.worktrees()?.into_iter().find(|it| it.git_dir == git_dir))
     }
-
-    /// The branch that new work starts from: the remote's default as last seen, WorkTrunk's note of
-    /// it, the HEAD of a bare repository, `init.defaultBranch`, `main`, `master`, else the branch of
-    /// the main worktree.
-    ///
-    /// # Errors
-    /// [`Error::NoDefaultBranch`].
-    pub fn default_branch(&self) -> Result<String, Error> {
-        if let Some(remote) = self.remote()
-            && let Ok(Some(head)) =
-                self.inner.try_find_reference(&format!("refs/remotes/{remote}/HEAD"))
-            && let Some(target) = head.target().try_name()
-            && let Some(name) =
-                target.as_bstr().to_str_lossy().strip_prefix(&format!("refs/remotes/{remote}/"))
-        {
-            return Ok(name.to_owned());
-        }
-        let config = self.inner.config_snapshot();
-        let noted = |key: &str| config.string(key).map(|it| it.to_string());
-        let head = fs::read_to_string(self.common_dir.join("HEAD")).unwrap_or_default();
-        let main_head = head.strip_prefix("ref: ").and_then(branch_of);
-        let bare_head = main_head.clone().filter(|_| self.is_bare_layout());
-        let known = [noted("worktrunk.default-branch"), bare_head, noted("init.defaultBranch")];
-        let usual = ["main", "master"].map(|it| Some(it.to_owned()));
-        let exists = |branch: &String| matches!(self.branch_tip(branch), Ok(Some(_)));
-        known
-            .into_iter()
-            .chain(usual)
-            .flatten()
-            .find(exists)
-            .or(main_head)
-            .ok_or_else(|| Error::NoDefaultBranch { path: self.home().to_owned() })
-    }
-
-    /// The default branch, where WorkTrunk could not know it without asking the remote.
-    pub(super) fn unnoted_default(&self) -> Option<String> {
-        let remote = self.remote()?;
-        let head = format!("refs/remotes/{remote}/HEAD");
-        let has_head = matches!(self.inner.try_find_reference(&head), Ok(Some(_)));
-        let is_noted = self.inner.config_snapshot().string("worktrunk.default-branch").is_some();
-        if has_head || is_noted { None } else { self.default_branch().ok() }
-    }
-
-    /// `git fetch` without arguments brings nothing, as after `git clone --bare`.
-    pub fn lacks_refspec(&self) -> bool {
-        self.remote().is_some_and(|it| self.brings_nothing(&it))
-    }
-
-    /// The same of one remote.
-    pub fn brings_nothing(&self, remote: &str) -> bool {
-        let remote = self.inner.try_find_remote(BStr::new(remote)).and_then(Result::ok);
-        remote.is_some_and(|it| it.refspecs(Direction::Fetch).is_empty())
-    }
-
-    /// Names of all remotes.
-    pub fn remotes(&self) -> Vec<String> {
-        self.inner.remote_names().iter().map(ToString::to_string).collect()
-    }
-
-    /// The remote that a plain `git fetch` would ask: `origin`, or the only one.
-    pub fn remote(&self) -> Option<String> {
-        let remotes = self.remotes();
-        let preferred = self.inner.remote_default_name(Direction::Fetch).map(|it| it.to_string());
-        let known = preferred.filter(|name| remotes.contains(name));
-        known.or_else(|| remotes.into_iter().find(|name| name == "origin"))
-    }
-
-    /// URL that the remote is fetched from, `insteadOf` applied.
-    pub fn fetch_url(&self, remote: &str) -> Option<String> {
-        let remote = self.inner.try_find_remote(BStr::new(remote))?.ok()?;
-        Some(remote.url(Direction::Fetch)?.to_bstring().to_string())
-    }
-
-    /// The remote that leads to the same repository as `url`, whatever the protocol.
-    pub fn remote_for(&self, url: &str) -> Option<String> {
-        let wanted = place(url)?;
-        let leads_there = |name: &String| {
-            self.fetch_url(name).and_then(|it| place(&it)).as_ref() == Some(&wanted)
-        };
-        self.remotes().into_iter().find(leads_there)
-    }
-
-    /// The forge, by the host name of the remote.
-    pub fn host(&self) -> Host {
-        let url = self.remote().and_then(|it| self.fetch_url(&it));
-        let host = url.and_then(|it| place(&it)).map(|(host, _)| host).unwrap_or_default();
-        if host.contains("github") {
-            Host::Github
-        } else if host.contains("gitlab") {
-            Host::Gitlab
-        } else {
-            Host::Other
-        }
-    }
 }
 
-/// Host and path of a URL, both lower-case: `https://github.com/O/r.git` and
-/// `git@github.com:o/r` are one place.
-fn place(url: &str) -> Option<(String, String)> {
-    let url = gix::url::parse(BStr::new(url)).ok()?;
-    let path = url.path.to_str_lossy().to_lowercase();
-    let path = path.trim_matches('/').trim_end_matches(".git").to_owned();
-    Some((url.host().unwrap_or_default().to_lowercase(), path))
-}
-
-fn branch_of(full: &str) -> Option<String> {
+pub(super) fn branch_of(full: &str) -> Option<String> {
     full.trim().strip_prefix("refs/heads/").map(str::to_owned)
 }
 
@@ -370,23 +265,4 @@ fn rebased_branch(git_dir: &Path) -> Option<String> {
     let names = ["rebase-merge/head-name", "rebase-apply/head-name"];
     let name = names.iter().find_map(|it| fs::read_to_string(git_dir.join(it)).ok())?;
     branch_of(&name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_place_has_many_urls() {
-        let want = Some(("github.com".to_owned(), "o/r".to_owned()));
-        for url in [
-            "https://github.com/o/r",
-            "https://token@GitHub.com/O/r.git",
-            "git@github.com:o/r.git",
-            "ssh://git@github.com/o/r/",
-        ] {
-            assert_eq!(place(url), want, "{url}");
-        }
-        assert_eq!(place("/srv/git/r.git"), Some((String::new(), "srv/git/r".to_owned())));
-    }
 }

@@ -6,8 +6,9 @@ use std::{fmt, fs, path::Path};
 use gix::{ObjectId, bstr::ByteSlice as _, state::InProgress};
 
 use super::{
-    Error, Repo, RepoLock, Run, Worktree, base::fetch_branch_anew, merged, processes, status,
-    submodules,
+    Error, Repo, RepoLock, Run, Worktree,
+    base::{fetch_branch_anew, kept_ref},
+    merged, processes, status, submodules,
 };
 
 /// Most names that one loss lists.
@@ -226,7 +227,7 @@ async fn is_elsewhere(
 /// The default branch as it is here, as last fetched and as wtmag last fetched it.
 fn default_tips(repo: &Repo) -> Result<Vec<ObjectId>, Error> {
     let Ok(default) = repo.default_branch() else { return Ok(Vec::new()) };
-    let mut names = vec![format!("refs/heads/{default}"), format!("refs/wtmag/base/{default}")];
+    let mut names = vec![format!("refs/heads/{default}"), kept_ref(&default)];
     names.extend(repo.remote().map(|remote| format!("refs/remotes/{remote}/{default}")));
     let mut tips = Vec::new();
     for name in names {

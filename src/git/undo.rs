@@ -11,8 +11,8 @@ use std::{
 use gix::bstr::{BString, ByteSlice as _};
 
 use super::{
-    BranchEnd, Error, Repo, RepoLock, Run, branch, exclude, journal::Step, record, stale, status,
-    worktree::to_id,
+    BranchEnd, Error, Repo, RepoLock, Run, branch, exclude, journal::Step, make::to_id, record,
+    stale, status,
 };
 
 /// Why a directory that git did not finish is not simply deleted.
@@ -255,7 +255,27 @@ fn holds_strange_files(repo: &Repo, sha: &str, top: &Path) -> Result<bool, Error
 
 fn remove_if_there(result: io::Result<()>) -> io::Result<()> {
     match result {
-        Err(it) if it.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Below a file there is nothing either.
+        Err(it) if matches!(it.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(())
+        }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn what_is_below_a_file_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        File::create(dir.path().join("branch")).unwrap();
+        for gone in ["branch/below.lock", "none", "none/below"] {
+            remove_if_there(fs::remove_file(dir.path().join(gone))).unwrap();
+        }
+        assert!(remove_if_there(fs::remove_file(dir.path())).is_err());
     }
 }

@@ -151,24 +151,26 @@ impl Wt {
         cmd.args(["-C".as_ref(), dir.as_os_str()]).limit(LIMIT)
     }
 
-    /// Makes a worktree, for a branch that is there or one that is made at `base`. Runs no hooks.
+    /// Makes a worktree, for a branch that is there or one that is made at `base`. Runs no hooks of its
+    /// own; `settings` are git's for this call.
     pub(super) async fn switch(
         &self,
         dir: &Path,
         branch: &str,
         base: Option<&str>,
-        default_branch: Option<&str>,
+        settings: &[(&str, &str)],
         run: &Run<'_>,
     ) -> Result<Result<PathBuf, Output>, Error> {
         let mut cmd = self.cmd(dir).args(["switch"]);
         if let Some(base) = base {
             cmd = cmd.args(["--create", "--base", base]);
         }
-        if let Some(name) = default_branch {
-            // Else it asks the network for it, while others wait for the lock.
-            cmd = cmd.env("GIT_CONFIG_COUNT", "1");
-            cmd = cmd.env("GIT_CONFIG_KEY_0", "worktrunk.default-branch");
-            cmd = cmd.env("GIT_CONFIG_VALUE_0", name);
+        if !settings.is_empty() {
+            cmd = cmd.env("GIT_CONFIG_COUNT", settings.len().to_string());
+        }
+        for (n, (key, value)) in settings.iter().enumerate() {
+            cmd = cmd.env(format!("GIT_CONFIG_KEY_{n}"), key);
+            cmd = cmd.env(format!("GIT_CONFIG_VALUE_{n}"), value);
         }
         let cmd = cmd.args(["--no-cd", "--no-hooks", "--format", "json", branch]);
         let output = cmd.run(run.cancel).await?;
@@ -222,19 +224,36 @@ impl Wt {
 }
 
 /// The error that an act came to nothing, with the last lines of what was said about it: what a hook
-/// says stands among them, and is the cause more often than not.
+/// says stands among them, and is the cause more often than not. WorkTrunk's advice is about what
+/// is undone by then, so it is left out.
 pub(super) fn failed(program: &'static str, act: String, output: &Output) -> Error {
     const N: usize = 10;
-    let text = output.stderr_text();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    // One line is the reason itself.
-    let last = if lines.len() > 1 { lines.len().saturating_sub(N) } else { lines.len() };
-    let said = lines.get(last..).unwrap_or_default().join("\n");
     let text = reason(output);
     if program == "wt" && is_about_git(&text) {
         return Error::OldGit { why: text };
     }
+    let all = output.stderr_text();
+    let is_news = |line: &&str| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with('↳') && !text.contains(words(line))
+    };
+    let lines: Vec<&str> = all.lines().filter(is_news).collect();
+    let said = lines.get(lines.len().saturating_sub(N)..).unwrap_or_default().join("\n");
+    if all.lines().any(is_about_a_filter) {
+        return Error::Filter { text, said };
+    }
     Error::Failed { program, act, text, said }
+}
+
+/// A line without the marks in front of it.
+fn words(line: &str) -> &str {
+    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '`' | '\'' | '"' | '/');
+    line.trim_start_matches(is_mark).trim_end()
+}
+
+/// git runs filters to check files out: Git LFS is one.
+fn is_about_a_filter(line: &str) -> bool {
+    ["external filter", "smudge filter", "clean filter"].iter().any(|it| line.contains(it))
 }
 
 /// WorkTrunk looks at git before anything else, and may want a newer one.
@@ -245,15 +264,13 @@ fn is_about_git(reason: &str) -> bool {
 /// What it says went wrong, without the marks in front.
 pub(super) fn reason(output: &Output) -> String {
     let text = output.stderr_text();
-    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '`' | '\'' | '"' | '/');
     let failed = text.lines().find_map(|line| line.strip_prefix('✗'));
-    let line = failed.or_else(|| text.lines().next()).unwrap_or_default();
-    let line = line.trim_start_matches(is_mark).trim_end();
+    let line = words(failed.or_else(|| text.lines().next()).unwrap_or_default());
     // git's own words stand below.
     let cause = text.lines().find(|line| line.contains("fatal: ") || line.contains("error: "));
     match cause {
         Some(cause) if cause.trim_end() != line => {
-            format!("{line}: {}", cause.trim_start_matches(is_mark).trim_end())
+            format!("{line}: {}", words(cause))
         }
         Some(_) | None if line.is_empty() => format!("it ended with {}", output.status),
         Some(_) | None => line.to_owned(),

@@ -287,11 +287,8 @@ fn a_pull_request_that_is_worked_on_already_moves_forward_or_not_at_all() {
             git(&server, ["update-ref", "refs/pull/7/head", &sha]);
             sha
         };
-        let order = |head: &str| Order {
-            start: pull(&lab, head),
-            reuse: true,
-            branch: "github-pr-7".to_owned(),
-        };
+        let order =
+            |head: &str| Order { start: pull(&lab, head), reuse: true, ..new("github-pr-7") };
         let made = lab.create(&dir, &GIT, &order(&push("one"))).await.unwrap();
         git(&lab.pusher("blog"), ["checkout", "-q", "fix"]);
         for other in [false, true] {

@@ -141,8 +141,8 @@ fn a_hook_of_git_that_fails_leaves_nothing() {
         let before = traces(&dir);
         for tool in [GIT, lab.wt().await] {
             let failed = lab.create(&dir, &tool, &new("work")).await;
-            let Err(Error::Failed { said, .. }) = &failed else { panic!("{failed:?}") };
-            assert!(said.contains("bad luck"), "{said}");
+            let Err(Error::GitHook { text, .. }) = &failed else { panic!("{failed:?}") };
+            assert!(text.contains("bad luck"), "{text}");
             assert_eq!(traces(&dir), before);
         }
     });

@@ -60,7 +60,10 @@ fn again(root: &Path, test: &str, more_env: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", test, "--include-ignored", "--nocapture", "--test-threads=1"]);
     command.env_clear().current_dir(root).env(ALONE, root).env("HOME", &home);
-    command.env("PATH", env::var_os("PATH").unwrap()).env("TMPDIR", "/tmp").env("LANG", "C.UTF-8");
+    // Programs of the test's own come first.
+    let own = [root.join("bin")].into_iter();
+    let path = env::join_paths(own.chain(env::split_paths(&env::var_os("PATH").unwrap()))).unwrap();
+    command.env("PATH", path).env("TMPDIR", "/tmp").env("LANG", "C.UTF-8");
     command.env("GIT_CONFIG_NOSYSTEM", "1");
     command.envs(env::var_os(FULL).map(|it| (FULL, it)));
     for (who, name) in [("AUTHOR", "Ann"), ("COMMITTER", "Cy")] {
@@ -273,7 +276,13 @@ impl Lab {
 
 /// An order for new work on a branch.
 pub(crate) fn new(branch: &str) -> Order {
-    Order { branch: branch.to_owned(), start: Start::Default, reuse: false }
+    Order {
+        branch: branch.to_owned(),
+        start: Start::Default,
+        reuse: false,
+        path: None,
+        git_hooks: true,
+    }
 }
 
 pub(crate) fn worker(branch: &str) -> record::Record {

@@ -69,7 +69,7 @@ async fn remove(context: &Context, job: &Job) -> Result<Done, Failure> {
     }
     let mut said = Vec::new();
     let mut tell = |news: &News| match news {
-        News::Stale { .. } | News::Fallback { .. } => said.push(news.to_string()),
+        News::Stale { .. } | News::Note(_) | News::Fallback { .. } => said.push(news.to_string()),
         News::Waiting { .. }
         | News::Fetching { .. }
         | News::Retrying { .. }

@@ -77,6 +77,8 @@ impl Job<'_> {
             branch: self.reserved.branch.clone(),
             start: self.fetched.start(self.site, self.order),
             reuse: self.order.reuse,
+            path: None,
+            git_hooks: self.order.hooks != git::Hooks::Skip,
         };
         let made = git::make(&self.site.repo, &tool, &order, journal, &mut run).await?;
         // Before anything is written where another worker may be reading.
@@ -98,7 +100,7 @@ impl Job<'_> {
     }
 
     fn brief(&self, templates: &brief::Templates, made: &Made) -> Result<String, Failure> {
-        let remote = self.site.repo.remote();
+        let remote = self.site.repo.push_remote();
         let base = made.base.as_ref().filter(|_| self.fetched.item.pull().is_none());
         let target = base.and_then(|it| self.target(&it.name, remote.as_deref()));
         let options = Options {

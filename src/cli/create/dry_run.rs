@@ -23,7 +23,7 @@ pub(super) async fn describe(
     let launch = site.agent.outline(&context.env)?;
     let templates =
         templates::load(&site.template_dirs(context), order.task.kind(), site.repo.host())?;
-    let remote = site.repo.remote();
+    let remote = site.repo.push_remote();
     let options = Options {
         host: site.repo.host(),
         repo: fetched.forge.as_ref().map(|it| it.repo.as_str()),

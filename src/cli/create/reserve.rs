@@ -7,7 +7,7 @@ use crate::{
     cli::{Failure, unexpected},
     client::{self, Hub},
     git,
-    model::{Answer, RefusalKind, Request, Reservation, Reserve},
+    model::{Answer, Kind, RefusalKind, Request, Reservation, Reserve},
 };
 
 /// What the hub keeps for us.
@@ -33,9 +33,11 @@ pub(super) async fn reserve(
 ) -> Result<Reserved, Failure> {
     for branch in branches(order) {
         let tip = site.repo.branch_tip(&branch)?;
-        if tip.is_some() && is_numbered(order) {
+        let free = is_free(site, order, &branch, tip.is_some());
+        if is_numbered(order) && (tip.is_some() || free.is_err()) {
             continue;
         }
+        free?;
         let answer = match hub.ask_any(preparation(site, order, &branch)).await {
             Err(client::Error::Refused(refusal))
                 if refusal.kind == RefusalKind::Exists && is_numbered(order) =>
@@ -91,6 +93,14 @@ fn preparation(site: &Site, order: &Order, branch: &str) -> Request {
         placement: site.placement,
         caller: site.caller.clone(),
     })
+}
+
+/// Of a branch that is not here: whether a remote or another branch has the name.
+fn is_free(site: &Site, order: &Order, branch: &str, is_here: bool) -> Result<(), git::Error> {
+    if is_here || order.reuse || order.task.kind() == Kind::Review {
+        return Ok(());
+    }
+    git::check_free(&site.repo, branch)
 }
 
 /// A branch that is there already can only be gone on with when that was asked for, and never

@@ -59,7 +59,13 @@ impl Fetched {
             let url = forge.fetch_url(urls.iter().map(String::as_str));
             return Start::Pull { url, number: *number, head: pull.head_sha.clone() };
         }
-        order.base.clone().map_or(Start::Default, Start::Named)
+        match (&order.base, &self.forge) {
+            (Some(base), _) => Start::Named(base.clone()),
+            (None, Some(forge)) => {
+                Start::DefaultOf { url: forge.url.clone(), branch: forge.default_branch.clone() }
+            }
+            (None, None) => Start::Default,
+        }
     }
 
     /// What somebody who asked for this may not expect.

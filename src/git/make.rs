@@ -1,0 +1,428 @@
+//! Making the worktree of a worker.
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use gix::ObjectId;
+
+use super::{
+    Error, Journal, News, Note, Repo, RepoLock, Run, Start, Tool, Worktree,
+    base::{fetch_branch, pick},
+    branch, exclude,
+    fetch::{git, git_at},
+    journal::Step,
+    names, plain, status,
+    wt::{failed, reason},
+};
+use crate::{
+    model::Base,
+    proc::{self, Output},
+};
+
+/// How often a foreign git process is stepped aside for.
+const TRIES: u32 = 6;
+
+/// The worktree that is asked for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub branch: String,
+    pub start: Start,
+    /// Work on the branch, and in its worktree, when they are there already.
+    pub reuse: bool,
+    /// Where it goes, in the user's words; see `[worktree] path`. WorkTrunk has its own setting.
+    pub path: Option<String>,
+    /// git's own hooks run.
+    pub git_hooks: bool,
+}
+
+/// A worktree that is ready for a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub path: PathBuf,
+    pub git_dir: PathBuf,
+    pub branch: String,
+    pub branch_made: bool,
+    pub worktree_made: bool,
+    /// What it starts from; `None` when a branch was taken as it was.
+    pub base: Option<Base>,
+}
+
+/// Makes the worktree, under the repository's lock: finds the commit to start from, announces every
+/// step in the journal, keeps `.wtmag/` out of commits. Runs no hooks of WorkTrunk.
+///
+/// After an error, `journal.undo` takes back what was made until then.
+///
+/// # Errors
+/// [`Error::BadName`], [`Error::BranchExists`], [`Error::RemoteBranchExists`],
+/// [`Error::NameConflict`], [`Error::Tracked`], [`Error::Unsafe`], those of [`pick`], and with `reuse` [`Error::Diverged`] and [`Error::Dirty`] for a branch that cannot be
+/// brought to the head of its pull request.
+pub async fn make(
+    repo: &Repo,
+    tool: &Tool,
+    order: &Order,
+    journal: &mut Journal,
+    run: &mut Run<'_>,
+) -> Result<Made, Error> {
+    names::check_branch(&order.branch)?;
+    let lock = RepoLock::acquire(repo, run).await?;
+    let mut job = Job { repo, tool, order, lock: &lock, journal, run };
+    let made = match (repo.branch_tip(&order.branch)?, repo.worktree_of(&order.branch)?) {
+        (None, _) => job.make_missing().await?,
+        (Some(tip), worktree) if order.reuse => job.take_up(&tip, worktree).await?,
+        (Some(_), worktree) => {
+            let worktree = worktree.map(|it| it.path);
+            return Err(Error::BranchExists { branch: order.branch.clone(), worktree });
+        }
+    };
+    hide(&made.path, run).await?;
+    exclude::prepare(repo, &made.path, journal)?;
+    if made.path.join(".gitmodules").exists() && made.worktree_made {
+        (run.tell)(&News::Note(Note::Submodules));
+    }
+    Ok(made)
+}
+
+/// A worktree that is inside another one is not to show up as its untracked files.
+async fn hide(path: &Path, run: &mut Run<'_>) -> Result<(), Error> {
+    let Some(outer) = plain::around(path) else { return Ok(()) };
+    if plain::ignores(&outer, path, run).await? {
+        return Ok(());
+    }
+    let inside = path.strip_prefix(&outer).unwrap_or(path).display().to_string();
+    let file = plain::exclude_file(&outer, run).await?;
+    exclude::add_line(&file, &format!("/{}/", escaped(&inside)))?;
+    (run.tell)(&News::Note(Note::Hidden { path: path.to_owned(), by: outer }));
+    Ok(())
+}
+
+/// The path as a pattern that means only itself.
+fn escaped(path: &str) -> String {
+    let special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\' | '!' | '#');
+    path.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+/// One call of [`make`], under the lock.
+struct Job<'a, 'r> {
+    repo: &'a Repo,
+    tool: &'a Tool,
+    order: &'a Order,
+    lock: &'a RepoLock,
+    journal: &'a mut Journal,
+    run: &'a mut Run<'r>,
+}
+
+impl Job<'_, '_> {
+    /// A branch that is not here: it is made, unless a remote has it and it is to be worked on.
+    async fn make_missing(&mut self) -> Result<Made, Error> {
+        let (repo, branch) = (self.repo, &self.order.branch);
+        if matches!(self.order.start, Start::Pull { .. }) {
+            return self.make_new().await;
+        }
+        if !self.order.reuse {
+            branch::check_free(repo, branch)?;
+            return self.make_new().await;
+        }
+        // In a bare clone nothing here says what the remote has.
+        let Some(remote) = repo.remote_with_branch(branch)?.or_else(|| repo.remote()) else {
+            return self.make_new().await;
+        };
+        match fetch_branch(repo, self.lock, &remote, branch, self.run).await? {
+            Ok(sha) => self.make_from_remote(&remote, sha).await,
+            Err(refusal) => {
+                let name = format!("{remote}/{branch}");
+                let Some(id) = repo.ref_id(&format!("refs/remotes/{name}"))? else {
+                    return self.make_new().await;
+                };
+                (self.run.tell)(&News::Stale { name, why: refusal.why });
+                self.make_from_remote(&remote, id.to_string()).await
+            }
+        }
+    }
+
+    /// A branch that a remote has, at its commit there, and following it.
+    async fn make_from_remote(&mut self, remote: &str, sha: String) -> Result<Made, Error> {
+        self.refuse_commit(&sha).await?;
+        let branch = self.order.branch.clone();
+        self.journal.announce(Step::Branch { branch: branch.clone(), sha: sha.clone() })?;
+        let added = self.add(&sha).await?;
+        branch::follow(self.repo, &branch, remote, self.run).await?;
+        Ok(Made { branch_made: true, ..self.made(added) })
+    }
+
+    /// Refuses a commit that has a `.wtmag`. A partial clone may lack its tree, which git fetches.
+    async fn refuse_commit(&mut self, sha: &str) -> Result<(), Error> {
+        match exclude::refuse_commit(self.repo.gix(), to_id(sha)?) {
+            Err(Error::Read { .. }) => {}
+            other => return other,
+        }
+        let cmd = git(self.repo).args(["ls-tree", "--name-only", "-z", sha]);
+        let output = cmd.run(self.run.cancel).await?;
+        if !output.is_success() {
+            return Err(failed("git", format!("read commit `{sha}`"), &output));
+        }
+        output.stdout.split(|it| *it == 0).try_for_each(|it| exclude::refuse_path(it.into()))
+    }
+
+    /// A branch that is not there yet.
+    async fn make_new(&mut self) -> Result<Made, Error> {
+        let base = pick(self.repo, self.lock, &self.order.start, self.run).await?.base;
+        let sha = base.sha.clone();
+        self.refuse_commit(&sha).await?;
+        let branch = self.order.branch.clone();
+        self.journal.announce(Step::Branch { branch, sha: sha.clone() })?;
+        let added = self.add(&sha).await?;
+        Ok(Made { branch_made: true, base: Some(base), ..self.made(added) })
+    }
+
+    /// A branch that is there; a pull request's is brought to its head.
+    async fn take_up(&mut self, tip: &str, worktree: Option<Worktree>) -> Result<Made, Error> {
+        let mut base = None;
+        let mut sha = tip.to_owned();
+        if let Start::Pull { .. } = self.order.start {
+            let head = pick(self.repo, self.lock, &self.order.start, self.run).await?.base;
+            self.refuse_commit(&head.sha).await?;
+            let branch = &self.order.branch;
+            catch_up(self.repo, branch, tip, &head.sha, worktree.as_ref(), self.run).await?;
+            sha = head.sha.clone();
+            base = Some(head);
+        }
+        match worktree {
+            Some(it) if !it.is_missing => {
+                exclude::refuse_worktree(&it.path)?;
+                return Ok(Made { worktree_made: false, base, ..self.made(it) });
+            }
+            // Its directory was deleted by hand: the registration is in the way.
+            Some(it) => forget(self.repo, &it, self.run).await?,
+            None => {}
+        }
+        self.refuse_commit(&sha).await?;
+        let added = self.add(&sha).await?;
+        Ok(Made { base, ..self.made(added) })
+    }
+
+    fn made(&self, worktree: Worktree) -> Made {
+        let Worktree { path, git_dir, .. } = worktree;
+        let branch = self.order.branch.clone();
+        Made { path, git_dir, branch, branch_made: false, worktree_made: true, base: None }
+    }
+
+    /// Adds a worktree for the branch, which is made at `sha` when it is not there.
+    async fn add(&mut self, sha: &str) -> Result<Worktree, Error> {
+        let (repo, branch) = (self.repo, &self.order.branch);
+        let path = match self.tool {
+            Tool::Wt(_) => None,
+            Tool::Git { .. } => {
+                Some(plain::place(repo, branch, self.order.path.as_deref(), self.run).await?)
+            }
+        };
+        if let Some(path) = path.as_ref().filter(|it| it.symlink_metadata().is_ok()) {
+            let holder = repo.worktree_at(path)?.and_then(|it| it.branch);
+            return Err(Error::PathTaken { path: path.clone(), holder });
+        }
+        self.journal.announce(Step::Worktree {
+            branch: branch.clone(),
+            sha: sha.to_owned(),
+            path: path.clone(),
+            known: registered(repo)?,
+        })?;
+        let mut attempt = 1;
+        loop {
+            // What a try left behind is taken up by the next one.
+            let base = repo.branch_tip(branch)?.is_none().then_some(sha);
+            let answer = self.try_add(path.as_deref(), base).await?;
+            match answer {
+                Ok(path) => {
+                    let found = check(repo, branch, sha, &path, self.journal)?;
+                    if *self.run.cancel.borrow() {
+                        return Err(proc::Error::Cancelled.into());
+                    }
+                    self.tell_of_sparse(&found);
+                    return Ok(found);
+                }
+                Err(output) if attempt < TRIES && is_race(&output.stderr_text()) => {
+                    (self.run.tell)(&News::Retrying { why: reason(&output) });
+                    // Somebody outside our lock is at work: there is no event to wait for.
+                    tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
+                    attempt += 1;
+                }
+                Err(output) => return Err(self.why_not_added(sha, &output).await?),
+            }
+        }
+    }
+
+    /// A worktree that is all there although git failed was refused by a hook; a directory that is
+    /// there already is most often the worktree of a branch with a similar name.
+    async fn why_not_added(&mut self, sha: &str, output: &Output) -> Result<Error, Error> {
+        let (repo, branch) = (self.repo, &self.order.branch);
+        let is_whole = |it: &Worktree| {
+            !it.is_missing && it.locked.is_none() && it.head.as_deref() == Some(sha)
+        };
+        let made = repo.worktree_of(branch)?.filter(is_whole);
+        if made.is_some()
+            && self.order.git_hooks
+            && let Some(path) = plain::checkout_hook(repo, self.run).await?
+        {
+            // What it wrote before it failed is its own.
+            self.journal.announce(Step::Hooks)?;
+            let code = output.status.code().unwrap_or(1);
+            return Ok(Error::GitHook { path, code, text: output.stderr_text() });
+        }
+        let flat = |it: &str| it.replace(['/', '\\'], "-");
+        let is_alike = |it: &Worktree| {
+            it.branch.as_ref().is_some_and(|it| it != branch && flat(it) == flat(branch))
+        };
+        if made.is_none()
+            && let Some(taken) = repo.worktrees()?.into_iter().find(is_alike)
+        {
+            return Ok(Error::PathTaken { path: taken.path, holder: taken.branch });
+        }
+        let act = format!("make a worktree for `{branch}`");
+        Ok(failed(self.tool.name(), act, output))
+    }
+
+    /// The worktree that this was called in, when it is linked and only a part of it is checked out.
+    fn sparse_example(&self) -> Option<PathBuf> {
+        let here = self.repo.worktree()?;
+        let found = self.repo.worktree_at(&here).ok()??;
+        (!found.is_main && is_sparse(&found)).then_some(here)
+    }
+
+    fn tell_of_sparse(&mut self, made: &Worktree) {
+        if self.sparse_example().is_some() && !is_sparse(made) {
+            (self.run.tell)(&News::Note(Note::FullCheckout));
+        }
+    }
+
+    /// Where the worktree is, or what the program said. Once begun it is not interrupted: a `git` that
+    /// is told to stop forgets the worktree while its checkout still writes files.
+    async fn try_add(
+        &mut self,
+        path: Option<&Path>,
+        base: Option<&str>,
+    ) -> Result<Result<PathBuf, Output>, Error> {
+        let (repo, branch) = (self.repo, &self.order.branch);
+        let like = self.sparse_example();
+        let _held = self.journal.held_by_children()?;
+        let never = proc::never();
+        let run = Run { cancel: &never, tell: &mut *self.run.tell };
+        if *self.run.cancel.borrow() {
+            return Err(proc::Error::Cancelled.into());
+        }
+        let hooks = self.order.git_hooks;
+        match self.tool {
+            Tool::Wt(wt) => {
+                let default = repo.unnoted_default();
+                // Else it asks the network for it, while others wait for the lock.
+                let default = default.as_deref().map(|it| ("worktrunk.default-branch", it));
+                let no_hooks = (!hooks).then_some(("core.hooksPath", "/dev/null"));
+                let settings: Vec<_> = default.into_iter().chain(no_hooks).collect();
+                let dir = like.as_deref().unwrap_or(repo.home());
+                wt.switch(dir, branch, base, &settings, &run).await
+            }
+            Tool::Git { .. } => {
+                let path = path.unwrap_or(repo.home());
+                let add = plain::Add { path, branch, base, like: like.as_deref(), hooks };
+                let added = plain::add(repo, &add, &run).await?;
+                Ok(added.map(|()| path.to_owned()))
+            }
+        }
+    }
+}
+
+fn is_sparse(worktree: &Worktree) -> bool {
+    worktree.git_dir.join("info/sparse-checkout").exists()
+}
+
+/// Drops the registration of a worktree whose directory is gone.
+async fn forget(repo: &Repo, worktree: &Worktree, run: &Run<'_>) -> Result<(), Error> {
+    let act = || format!("forget the missing `{}`", worktree.path.display());
+    let answer = plain::remove(repo, worktree, false, run).await?;
+    answer.map_err(|output| failed("git", act(), &output))
+}
+
+/// Moves a branch forward to `head`, with its worktree; never over anybody's work.
+async fn catch_up(
+    repo: &Repo,
+    branch: &str,
+    tip: &str,
+    head: &str,
+    worktree: Option<&Worktree>,
+    run: &Run<'_>,
+) -> Result<(), Error> {
+    let (from, to) = (to_id(tip)?, to_id(head)?);
+    if from == to {
+        return Ok(());
+    }
+    if !repo.is_ancestor(from, to) {
+        let (branch, tip, head) = (branch.to_owned(), tip.to_owned(), head.to_owned());
+        return Err(Error::Diverged { branch, tip, head });
+    }
+    let Some(worktree) = worktree.filter(|it| !it.is_missing) else {
+        return branch::forward(repo, branch, from, to);
+    };
+    if !status::changes(&status::open(&worktree.path)?)?.is_empty() {
+        return Err(Error::Dirty { path: worktree.path.clone() });
+    }
+    let merge = git_at(&worktree.path).args(["merge", "--ff-only", "--quiet", head]);
+    let output = merge.run(run.cancel).await?;
+    if output.is_success() {
+        return Ok(());
+    }
+    Err(failed("git", format!("fast-forward `{branch}`"), &output))
+}
+
+/// Believes what is on disk, not what a program says it did.
+fn check(
+    repo: &Repo,
+    branch: &str,
+    sha: &str,
+    path: &Path,
+    journal: &mut Journal,
+) -> Result<Worktree, Error> {
+    let unexpected = |why: String| Error::Answer { program: "wt", why };
+    let Some(found) = repo.worktree_of(branch)? else {
+        return Err(unexpected(format!("no worktree has `{branch}`")));
+    };
+    let (made, git_dir) = (found.path.clone(), found.git_dir.clone());
+    journal.announce(Step::Made { path: made, git_dir })?;
+    if found.is_missing || fs::canonicalize(path).ok().as_ref() != Some(&found.path) {
+        return Err(unexpected(format!("`{}` is not the worktree", found.path.display())));
+    }
+    if found.head.as_deref() != Some(sha) {
+        return Err(unexpected(format!("`{branch}` is not at `{sha}`")));
+    }
+    if found.locked.as_deref() == Some("initializing") {
+        return Err(unexpected(format!("`{}` is only half made", found.path.display())));
+    }
+    Ok(found)
+}
+
+/// What git says when another one changes the registry, a ref or the config at the same time.
+fn is_race(text: &str) -> bool {
+    const SIGNS: [&str; 6] = [
+        "failed to read .git/worktrees/",
+        "could not lock config file",
+        "cannot lock ref",
+        "git worktree list --porcelain failed",
+        "index.lock': File exists",
+        "/locked: No such file",
+    ];
+    SIGNS.iter().any(|sign| text.contains(sign))
+}
+
+/// Ids of all worktrees in the registry, also of broken ones.
+fn registered(repo: &Repo) -> Result<Vec<String>, Error> {
+    let registry = repo.common_dir().join("worktrees");
+    let entries = match fs::read_dir(&registry) {
+        Err(it) if it.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(Error::io("read", &registry))?,
+    };
+    let name = |it: io::Result<fs::DirEntry>| Ok(it?.file_name().to_string_lossy().into_owned());
+    entries.map(name).collect::<io::Result<_>>().map_err(Error::io("read", registry))
+}
+
+pub(super) fn to_id(sha: &str) -> Result<ObjectId, Error> {
+    ObjectId::from_hex(sha.as_bytes()).map_err(Error::read(format!("commit `{sha}`")))
+}

@@ -1,0 +1,49 @@
+//! What a user may not expect of a new worktree, as one line each.
+use std::{fmt, path::PathBuf};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Nothing says which of several remotes new work starts from.
+    Remote { name: String, others: Vec<String> },
+    /// The remote calls its default branch something else now.
+    Renamed { remote: String, old: String, new: String },
+    /// The new worktree is inside another worktree, which ignores it from now on.
+    Hidden { path: PathBuf, by: PathBuf },
+    /// The worktree that this was called in has only a part of the files checked out.
+    FullCheckout,
+    /// The repository has submodules, which a new worktree does not fill.
+    Submodules,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote { name, others } => write!(
+                f,
+                "starting from the remote `{name}`, not from `{}`; `git config \
+                 checkout.defaultRemote NAME` chooses another",
+                others.join("`, `")
+            ),
+            Self::Renamed { remote, old, new } => write!(
+                f,
+                "the default branch of `{remote}` is now `{new}`, not `{old}`; `git remote set-head \
+                 {remote} -a` makes git remember it"
+            ),
+            Self::Hidden { path, by } => write!(
+                f,
+                "the worktree `{}` is inside the repository `{}`, which now ignores it by its \
+                 `info/exclude`",
+                path.display(),
+                by.display()
+            ),
+            Self::FullCheckout => f.write_str(
+                "this worktree has all files: the sparse checkout of the current worktree was not \
+                 inherited",
+            ),
+            Self::Submodules => f.write_str(
+                "the submodules of the new worktree are empty; `git submodule update --init` fills \
+                 them",
+            ),
+        }
+    }
+}
