@@ -13,5 +13,6 @@ pub mod paths;
 pub mod picker;
 pub mod proc;
 pub mod sources;
+pub mod text;
 pub mod tmux;
 pub mod wire;

@@ -77,6 +77,24 @@ impl Env {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|it| !it.is_empty())
     }
 
+    /// This program by the path that it was called by, or that PATH has for its name: unlike the one
+    /// without symbolic links, that path is the same after an upgrade.
+    pub fn program(&self) -> io::Result<PathBuf> {
+        let real = std::env::current_exe()?;
+        let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+        Ok(self.program_called(&called, &real).unwrap_or(real))
+    }
+
+    /// The path of the file `real` that `called` means.
+    fn program_called(&self, called: &Path, real: &Path) -> Option<PathBuf> {
+        let inode = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+        let name = called.file_name()?;
+        let dirs = self.var("PATH").map(std::env::split_paths).into_iter().flatten();
+        let in_path = dirs.filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
+        let given = called.components().nth(1).and_then(|_| std::path::absolute(called).ok());
+        given.into_iter().chain(in_path).find(|it| inode(it).is_some() && inode(it) == inode(real))
+    }
+
     /// Every variable, also the empty ones, in no order.
     pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
@@ -322,6 +340,25 @@ mod tests {
             let vars = [("XDG_CONFIG_HOME", ignored)];
             assert_eq!(file(&vars), Path::new("/home/me/.config/wtmag/config.toml"));
         }
+    }
+
+    #[test]
+    fn the_program_is_named_by_the_path_that_it_was_called_by() {
+        let dir = temp();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["cellar", "bin", "other"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        fs::File::create(at("cellar/wtmag")).unwrap();
+        fs::File::create(at("other/wtmag")).unwrap();
+        symlink("../cellar/wtmag", at("bin/wtmag")).unwrap();
+        let path = std::env::join_paths([at("other"), at("bin")]).unwrap();
+        let env = env(&[("PATH", path.to_str().unwrap())]);
+        let called = |name: &Path| env.program_called(name, &at("cellar/wtmag"));
+        assert_eq!(called(Path::new("wtmag")), Some(at("bin/wtmag")));
+        assert_eq!(called(&at("bin/wtmag")), Some(at("bin/wtmag")));
+        assert_eq!(called(&at("cellar/wtmag")), Some(at("cellar/wtmag")));
+        assert_eq!(called(Path::new("nosuch")), None);
     }
 
     #[test]

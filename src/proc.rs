@@ -24,7 +24,7 @@ use tokio::{
     time,
 };
 
-pub use server::{serving, tmux};
+pub use server::{listens, serving, tmux};
 
 /// How long a child may take to clean up after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);

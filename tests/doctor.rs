@@ -166,7 +166,7 @@ fn a_running_hub_tells_how_it_does() {
     let sandbox = Sandbox::new();
     configure(&sandbox);
     sandbox.tmux().start("main");
-    sandbox.wtmag(["list"]).run().success();
+    sandbox.wtmag(["hub", "start"]).run().success();
     has(&found(&report(&sandbox, "home"), "ok"), "0 live workers");
 }
 
@@ -175,7 +175,7 @@ fn a_store_that_is_no_database_is_a_problem() {
     let sandbox = Sandbox::new();
     configure(&sandbox);
     sandbox.tmux().start("main");
-    sandbox.wtmag(["list"]).run().success();
+    sandbox.wtmag(["hub", "start"]).run().success();
     sandbox.wtmag(["hub", "stop"]).run().success();
     let find = sandbox.run("find").args(["state", "-name", "hub.db"]).cwd(sandbox.path(""));
     let store = sandbox.path(find.run().success().trim());

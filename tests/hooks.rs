@@ -80,7 +80,7 @@ fn a_hook_ends_at_once_and_is_heard_whether_the_hub_is_up_stopped_or_gone() {
     kill(hub, Signal::SIGKILL).unwrap();
     eventually(SOON, "the hub to be gone", || kill(hub, None).is_err().then_some(()));
     judge("gone", world.times(n, "gone"));
-    world.sandbox.wtmag(["list"]).run().success();
+    world.sandbox.wtmag(["hub", "start"]).run().success();
     world.crew.rejoin();
     eventually(SOON, "all to be heard", || (world.told("gone") == n).then_some(()));
     eventually(SOON, "an empty spool", || (world.n_spooled() == 0).then_some(()));

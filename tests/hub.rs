@@ -44,7 +44,7 @@ fn status(sandbox: &Sandbox) -> Value {
 /// Process id of the hub that answers, which is started if need be.
 #[track_caller]
 fn hub_pid(sandbox: &Sandbox) -> u32 {
-    sandbox.wtmag(["list"]).run().success();
+    sandbox.wtmag(["hub", "start"]).run().success();
     pid_of(&status(sandbox))
 }
 

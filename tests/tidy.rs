@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "agents", "brief", "client", "config", "git", "hub", "pane", "paths", "picker", "proc",
-            "sources", "wire",
+            "sources", "text", "wire",
         ],
     ),
     ("client", &["paths", "proc", "wire"]),
@@ -26,9 +26,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("pane", &["paths", "proc", "wire"]),
     ("paths", &[]),
-    ("picker", &["client", "wire"]),
+    ("picker", &["client", "text", "wire"]),
     ("proc", &[]),
     ("sources", &["brief", "proc"]),
+    ("text", &[]),
     ("tmux/command", &[]),
     ("tmux/doorbell", &[]),
     ("tmux/parse", &[]),
@@ -52,6 +53,7 @@ const PURE: &[&str] = &[
     "picker/keys.rs",
     "picker/list.rs",
     "picker/view.rs",
+    "text.rs",
     "tmux/command.rs",
     "tmux/doorbell.rs",
     "tmux/parse.rs",
@@ -138,6 +140,28 @@ fn the_top_level_is_closed() {
     assert_eq!(found, want.map(String::from).into());
 }
 
+/// A dependency that nobody names is built for nothing.
+#[test]
+fn every_dependency_is_used() {
+    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let names = |section: &str| {
+        let names = manifest[section].as_table().unwrap().keys().map(|it| it.replace('-', "_"));
+        names.collect::<Vec<String>>()
+    };
+    let is_named = |texts: &[(PathBuf, String)], name: &str| {
+        let paths = [format!("{name}::"), format!("{name}!"), format!("use {name};")];
+        texts.iter().any(|(_, text)| paths.iter().any(|it| text.contains(it)))
+    };
+    let (src, tests) = (sources(), files("tests"));
+    let unused: Vec<String> =
+        names("dependencies").into_iter().filter(|it| !is_named(&src, it)).collect();
+    assert!(unused.is_empty(), "in Cargo.toml and not in src: {unused:?}");
+    let is_unused = |it: &String| !is_named(&src, it) && !is_named(&tests, it);
+    let unused: Vec<String> = names("dev-dependencies").into_iter().filter(is_unused).collect();
+    assert!(unused.is_empty(), "in Cargo.toml and in no test: {unused:?}");
+}
+
 /// The first names of a use path: `hub` of `hub::x`, `hub` and `wire` of `{hub::{x, y}, wire}`.
 fn heads(path: &str) -> Vec<&str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -167,7 +191,12 @@ fn heads_sees_through_groups() {
 }
 
 fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    files("src")
+}
+
+/// The Rust files in a folder, by their paths in it.
+fn files(folder: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();
     let mut todo = vec![root.clone()];
     while let Some(dir) = todo.pop() {

@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Context, Failure,
-    resolve::{self, Enough, Target},
+    naming::Purpose,
+    resolve::{self, Target},
     unexpected,
 };
 use crate::{
@@ -19,8 +20,8 @@ use crate::{
 
 /// Go to a worker's window
 ///
-/// Inside tmux your client switches to it; outside, tmux is attached. Any part of the id that no
-/// other worker has is enough; without one you pick from a list. To only look, use `wtmag show ID`.
+/// Inside tmux your client switches to it; outside, tmux is attached. Without an ID you pick a worker
+/// from a list. To only look, use `wtmag show ID`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -32,11 +33,14 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.client.is_none() && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
-        return Err(Failure::user("`attach` is for people: this is no terminal")
+        return Err(Failure::user("`attach` needs a terminal")
             .hint("`wtmag show ID` prints a worker and its screen"));
     }
     let id = match args.target.given()? {
-        Some(text) => resolve::worker(&mut context.hub().await?, text, Enough::Part).await?.id,
+        Some(text) => {
+            let mut hub = context.hub_that_knows().await?;
+            resolve::worker(context, &mut hub, text, Purpose::Look).await?.id
+        }
         None => match picked(context).await? {
             Some(id) => id,
             None => return Ok(ExitCode::SUCCESS),
@@ -59,6 +63,11 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 
 /// The one that is picked from a list, if one is.
 async fn picked(context: &Context) -> Result<Option<WorkerId>, Failure> {
+    if context.env.var("TERM").is_some_and(|it| it == "dumb") {
+        return Err(Failure::user("the list of workers needs a terminal that is not `dumb`")
+            .hint("`wtmag list` prints one; `wtmag attach ID` goes to a worker"));
+    }
+    drop(context.hub_that_knows().await?);
     let theme = if context.style().colour { Theme::Colour } else { Theme::Plain };
     match picker::pick(&context.whereabouts()?, theme).await {
         Ok(worker) => Ok(worker.map(|it| it.id)),

@@ -1,11 +1,15 @@
 //! What a shell offers when Tab is pressed. Worker ids come from the hub, if one runs and answers
 //! at once; a key press never starts one.
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Arg, Command};
 use clap_complete::{
     CompleteEnv,
-    engine::{ArgValueCandidates, CompletionCandidate},
+    engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate},
 };
 
 use super::settings;
@@ -13,7 +17,7 @@ use crate::{
     client::{Hub, HubLocation},
     config,
     git::Repo,
-    model::{Answer, DisplayState, Request, Worker},
+    model::{Answer, DisplayState, Request, Source, Worker},
     paths::Env,
 };
 
@@ -43,20 +47,36 @@ fn with_value(arg: Arg) -> Arg {
     let name = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
     match (arg.get_id().as_str(), name.as_deref()) {
         ("agent", _) => arg.add(ArgValueCandidates::new(agents)),
-        (_, Some("ID")) => arg.add(ArgValueCandidates::new(workers)),
+        (_, Some("ID")) => arg.add(ArgValueCompleter::new(workers)),
         (_, Some("STATE" | "STATE,…")) => arg.add(ArgValueCandidates::new(states)),
         _ => arg,
     }
 }
 
-/// The workers that are there, with what they are doing.
-pub(crate) fn workers() -> Vec<CompletionCandidate> {
+/// The workers by the name that the user has begun, with what they are doing: in their project by
+/// their short name, else by their id.
+pub(crate) fn workers(begun: &OsStr) -> Vec<CompletionCandidate> {
     let workers = ask_for_workers().unwrap_or_default();
-    let shown = workers.iter().map(|it| {
+    let here = std::env::current_dir().ok().and_then(|dir| Repo::discover(&dir).ok());
+    let here = here.as_ref().map(Repo::common_dir);
+    let begun = begun.to_string_lossy();
+    let shown = workers.iter().filter_map(|it| {
+        let name = names(it, here).into_iter().find(|name| name.starts_with(&*begun))?;
         let help = format!("{}, {}", it.state.word(), it.agent.name);
-        CompletionCandidate::new(it.id.as_str()).help(Some(help.into()))
+        Some(CompletionCandidate::new(name).help(Some(help.into())))
     });
     shown.collect()
+}
+
+/// What a worker may be called, best first.
+fn names(worker: &Worker, here: Option<&Path>) -> Vec<String> {
+    let short = (here == Some(&worker.repo)).then(|| worker.short_name().to_owned());
+    let number = match &worker.source {
+        Source::GithubIssue { number, .. } | Source::GithubPr { number, .. } => number.to_string(),
+        Source::Jira { key, .. } => key.clone(),
+        Source::Prompt { .. } => worker.branch.clone(),
+    };
+    short.into_iter().chain([worker.id.to_string(), worker.branch.clone(), number]).collect()
 }
 
 /// The configured agents.

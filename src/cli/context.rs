@@ -1,18 +1,19 @@
 //! What every verb needs of the outside: environment, the hub, the interrupt, how to print.
 use std::{
     io::{self, IsTerminal as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use tokio::sync::watch;
 
-use super::{Failure, Server, outcome::interrupt, output::Style};
+use super::{Failure, Server, failure::Kind, outcome::interrupt, output::Style};
 use crate::{
     client::{Hub, HubLocation},
+    git::Repo,
     model::{Answer, Caller, Request, Timestamp},
     paths::Env,
-    proc::Cancel,
+    proc::{self, Cancel, Cmd, Output},
 };
 
 /// One command's surroundings.
@@ -53,6 +54,24 @@ impl Context {
         Ok(Hub::connect_or_start(&self.whereabouts()?).await?)
     }
 
+    /// The hub, for a command that only looks: `None` when nothing can be there to see, which is
+    /// when no tmux server runs and none had workers. Nothing is started to find that out.
+    pub(crate) async fn hub_to_look(&self) -> Result<Option<Hub>, Failure> {
+        let at = self.whereabouts()?;
+        if at.state.hub_db().exists() || proc::listens(&at.tmux_socket).await {
+            return Ok(Some(Hub::connect_or_start(&at).await?));
+        }
+        if self.server.is_named() { Err(no_server(&at)) } else { Ok(None) }
+    }
+
+    /// The same where having nothing to see is an error.
+    pub(crate) async fn hub_that_knows(&self) -> Result<Hub, Failure> {
+        match self.hub_to_look().await? {
+            Some(hub) => Ok(hub),
+            None => Err(no_server(&self.whereabouts()?)),
+        }
+    }
+
     /// Starts the hub if need be, asks one thing that may be asked twice, and returns the answer.
     pub(crate) async fn ask(&self, ask: Request) -> Result<Answer, Failure> {
         Ok(self.hub_that_answers(ask).await?.1)
@@ -71,6 +90,23 @@ impl Context {
         let socket = self.whereabouts()?.tmux_socket;
         let caller = self.env.caller().filter(|it| it.socket == socket);
         Ok(caller.map(|it| Caller { pane: it.pane, session: Some(it.session) }))
+    }
+
+    /// The common git dir of the repository that we are called in.
+    pub(crate) fn project(&self) -> Option<PathBuf> {
+        let dir = std::env::current_dir().ok()?;
+        Some(Repo::discover(&dir).ok()?.common_dir().to_owned())
+    }
+
+    /// The worker that the tmux window around us is marked as.
+    pub(crate) async fn window_worker(&self) -> Option<String> {
+        let pane = self.caller().ok()??.pane?.to_string();
+        let socket = self.whereabouts().ok()?.tmux_socket;
+        let tmux = proc::tmux(&socket).await;
+        let args = ["display-message", "-p", "-t", &pane, "#{@wtmag_id}"];
+        let cmd = Cmd::new(tmux, Path::new("/")).args(["-N", "-S"]).args([&socket]).args(args);
+        let output = cmd.run(&proc::never()).await.ok().filter(Output::is_success)?;
+        Some(output.stdout_text().trim().to_owned()).filter(|it| !it.is_empty())
     }
 
     /// Becomes true on the first Ctrl-C or SIGTERM. From this call on they no longer end the
@@ -147,4 +183,10 @@ impl Context {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
+}
+
+fn no_server(at: &HubLocation) -> Failure {
+    let socket = at.tmux_socket.display();
+    Failure::new(Kind::Hub, format!("no tmux server at `{socket}`, and it has no workers"))
+        .hint("`-L NAME` or `-S PATH` chooses another server, as in tmux")
 }

@@ -36,9 +36,9 @@ const PAGE: u32 = 1000;
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let cancel = context.cancel()?;
-    let mut hub = context.hub().await?;
+    let mut hub = context.hub_that_knows().await?;
     let worker = match &args.worker {
-        Some(text) => Some(resolve::worker_or_ended(&mut hub, text).await?.id),
+        Some(text) => Some(resolve::worker_or_ended(context, &mut hub, text).await?.id),
         None => None,
     };
     let mut log = Log { context, worker, last: args.since };

@@ -4,68 +4,90 @@ use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 use tokio::time::timeout;
 
 use super::{
-    Context, Failure, leftovers,
+    Context, Failure, elsewhere, leftovers,
     output::{Cell, Paint, Style, Table, age, count},
     unexpected,
 };
 use crate::{
     client::Hub,
     git::{News, Run},
-    model::{Answer, Delivery, Placement, Reported, Request, Step, Timestamp, Worker, WorkerId},
-    wire::WorkerView,
+    model::{Answer, Delivery, Request, Timestamp, Worker, WorkerId},
+    wire::{WorkerSummary, WorkerView},
 };
 
 /// List the workers and what they are doing
 ///
-/// Shows the workers that have a window and those that want you; `--all` adds those whose window is
-/// gone, `--ended` those that were cleaned up. A state is what the agent does now, with how long it
+/// Shows the workers of the current project, also those whose agent has ended; outside a repository,
+/// all workers. `!` marks the ones that need you. A state is what the agent does now, with how long it
 /// has: `working`, `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …
 ///
-/// With --json: an array of workers, each {"id", "project", "branch", "worktree", "worktree_gone",
-/// "repo", "kind", "source", "base", "agent", "model", "placement", "session", "window", "pane",
-/// "pr", "parent", "created", "ended", "state": {"state", "text", "since", "source", "evidence", "process", "turn",
-/// "reported"}, "delivery": the newest one as in `wtmag receipts --json`, "last_message"}.
+/// With --json: an array of {"id", "state", "since", "needs": what it needs from you, "agent", "branch",
+/// "pr", "title", "message": the beginning of what it said last}; what there is not is left out. With
+/// --full as well: each {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
+/// "base", "agent", "model", "placement", "session", "window", "pane", "pr", "parent", "created", "ended",
+/// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "reported"}, "delivery":
+/// the newest one as in `wtmag receipts --json`, "last_message"}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Also workers whose window is gone
+    /// Workers of every project
     #[arg(short, long)]
     all: bool,
-    /// Also workers that were cleaned up
+    /// Also workers that were removed
     #[arg(long)]
     ended: bool,
+    /// With --json: everything that is known
+    #[arg(long, requires = "json")]
+    full: bool,
 }
 
 /// How long what a killed `create` left may keep a list from ending.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let mut hub = context.hub().await?;
-    let found = Found::of(hub.ask(Request::List { ended: false }).await?)?;
-    let (shown, hidden): (Vec<Worker>, Vec<Worker>) = found
-        .workers
-        .into_iter()
-        .partition(|it| args.all || wants_to_be_seen(it, &found.deliveries));
-    let mut shown = shown;
-    if args.ended {
-        shown.extend(Found::of(hub.ask(Request::List { ended: true }).await?)?.workers);
-    }
-    shown.sort_by(|a, b| (&a.project, a.created, &a.id).cmp(&(&b.project, b.created, &b.id)));
-    if context.json() {
-        let view = |it| WorkerView::new(it, found.deliveries.get(&it.id));
-        let views: Vec<WorkerView<'_>> = shown.iter().map(view).collect();
-        context.print_json(&views)?;
-        clear_leftovers(context, &mut hub).await?;
+    let Some(mut hub) = context.hub_to_look().await? else {
+        nothing(context, 0).await?;
         return Ok(ExitCode::SUCCESS);
-    }
-    let text = if shown.is_empty() {
-        "no workers; `wtmag create --help` shows how to make one\n".to_owned()
-    } else {
-        table(&shown, context.now(), context.style())
     };
-    context.print(&text)?;
-    context.print(&footer(context.style(), hidden.len(), &found.orphans))?;
+    let mut found = Found::of(hub.ask_any(Request::List { ended: false }).await?)?;
+    if args.ended {
+        found.workers.extend(Found::of(hub.ask_any(Request::List { ended: true }).await?)?.workers);
+    }
+    let project = if args.all { None } else { context.project() };
+    let n_known = found.workers.len();
+    found.workers.retain(|it| project.as_ref().is_none_or(|repo| it.repo == *repo));
+    found
+        .workers
+        .sort_by(|a, b| (&a.project, a.created, &a.id).cmp(&(&b.project, b.created, &b.id)));
+    let n_elsewhere = n_known - found.workers.len();
+    if context.json() {
+        found.print_json(context, args.full)?;
+    } else if found.workers.is_empty() {
+        nothing(context, n_elsewhere).await?;
+    } else {
+        context.print(&table(&found, context.now(), context.style()))?;
+        context.print(&footer(context.style(), n_elsewhere, &found.orphans))?;
+    }
     clear_leftovers(context, &mut hub).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// There is no worker to list: says where there are some.
+async fn nothing(context: &Context, n_elsewhere: usize) -> Result<(), Failure> {
+    if context.json() {
+        return context.print_json(&[(); 0]);
+    }
+    if n_elsewhere > 0 {
+        let what = count(n_elsewhere, "worker");
+        return context
+            .print(&format!("no workers in this project; {what} in others: wtmag list --all\n"));
+    }
+    context.print("no workers; `wtmag create --help` shows how to make one\n")?;
+    for (socket, n) in elsewhere::servers(context).await {
+        let what = count(n, "worker");
+        let socket = socket.display();
+        context.print(&format!("{what} on another tmux server: wtmag -S {socket} list\n"))?;
+    }
+    Ok(())
 }
 
 /// Last, because nobody who wants a list waits for it; what is not done in this time the next one does.
@@ -100,47 +122,55 @@ impl Found {
         let deliveries = deliveries.into_iter().map(|it| (it.worker.clone(), it));
         Ok(Self { workers, deliveries: deliveries.collect(), orphans })
     }
+
+    fn print_json(&self, context: &Context, full: bool) -> Result<(), Failure> {
+        let with_delivery = || self.workers.iter().map(|it| (it, self.deliveries.get(&it.id)));
+        if full {
+            let views = with_delivery().map(|(worker, it)| WorkerView::new(worker, it));
+            return context.print_json(&views.collect::<Vec<_>>());
+        }
+        let views = with_delivery().map(|(worker, it)| WorkerSummary::new(worker, it));
+        context.print_json(&views.collect::<Vec<_>>())
+    }
 }
 
-/// It has a window, or something to say to its user.
-fn wants_to_be_seen(worker: &Worker, deliveries: &BTreeMap<WorkerId, Delivery>) -> bool {
-    let reported = worker.state.reported.as_ref().map(|it| it.value);
-    let failed = deliveries.get(&worker.id).is_some_and(|it| it.step == Step::Failed);
-    !worker.place.gone
-        || matches!(reported, Some(Reported::Question | Reported::Blocked | Reported::Failed))
-        || failed && worker.state.is_live()
-}
-
-fn table(workers: &[Worker], now: Timestamp, style: Style) -> String {
-    let mut table = Table::new(["ID", "STATE", "AGE", "AGENT", "~PLACE", "~BRANCH", "~PR"]);
-    for worker in workers {
+fn table(found: &Found, now: Timestamp, style: Style) -> String {
+    let is_one_project = found.workers.windows(2).all(|pair| match pair {
+        [one, other] => one.repo == other.repo,
+        _ => true,
+    });
+    let mut table = Table::new(["WORKER", "STATE", "AGE", "~AGENT", "PR", "~TITLE"]);
+    for worker in &found.workers {
         let word = worker.state.word();
         let (state, paint, since) = match worker.ended {
-            Some(ended) => ("ended".to_owned(), Paint::Dim, ended),
+            Some(ended) => ("removed".to_owned(), Paint::Dim, ended),
             None => (word.to_string(), Paint::of(&word), worker.state.since()),
         };
-        table.row([
-            Cell::new(worker.id.as_str()).paint(Paint::Bold),
-            Cell::new(state).paint(paint),
-            Cell::new(age(now.since(since))).paint(Paint::Dim),
-            Cell::new(&worker.agent.name),
-            Cell::new(place(worker)),
-            Cell::new(&worker.branch),
-            Cell::new(worker.pr.as_deref().map(short).unwrap_or_default()),
-        ]);
+        let name = if is_one_project { worker.short_name() } else { worker.id.as_str() };
+        let needs = WorkerSummary::new(worker, found.deliveries.get(&worker.id)).needs;
+        let mark = if needs.is_some() { "!" } else { " " };
+        table.marked_row(
+            Cell::new(mark).paint(paint),
+            [
+                Cell::new(name).paint(Paint::Bold),
+                Cell::new(state).paint(paint),
+                Cell::new(age(now.since(since))).paint(Paint::Dim),
+                Cell::new(&worker.agent.name),
+                Cell::new(worker.pr.as_deref().map(short).unwrap_or_default()),
+                Cell::new(title(worker)).paint(Paint::Dim),
+            ],
+        );
     }
     table.render(style)
 }
 
-fn place(worker: &Worker) -> String {
-    let session = worker.place.session_name.as_deref();
-    let place = match worker.placement {
-        _ if worker.place.gone || worker.ended.is_some() => "-".to_owned(),
-        Placement::Window => session.map_or("window".into(), |name| format!("window in {name}")),
-        Placement::Session => "session".to_owned(),
-        Placement::Fleet => "fleet".to_owned(),
-    };
-    if worker.worktree_gone { format!("{place}, no worktree") } else { place }
+fn title(worker: &Worker) -> String {
+    let title = worker.source.title();
+    if worker.worktree_gone && worker.ended.is_none() {
+        format!("(no worktree) {title}")
+    } else {
+        title.to_owned()
+    }
 }
 
 /// `#234` for the URL of a pull request, whole where it does not end in a number.
@@ -149,14 +179,14 @@ fn short(url: &str) -> String {
     number.map_or(url.to_owned(), |number| format!("#{number}"))
 }
 
-fn footer(style: Style, n_hidden: usize, orphans: &[String]) -> String {
+fn footer(style: Style, n_elsewhere: usize, orphans: &[String]) -> String {
     let mut text = String::new();
-    if n_hidden > 0 {
-        let line = format!("{} more: `wtmag list --all`", count(n_hidden, "worker"));
+    if n_elsewhere > 0 {
+        let line = format!("{} in other projects: wtmag list --all", count(n_elsewhere, "worker"));
         text += &format!("{}\n", style.paint(&line, Paint::Dim));
     }
     for id in orphans {
-        let line = format!("a window of `{id}` belongs to no worker known here");
+        let line = format!("a window is marked as worker `{id}`, which is not known here");
         text += &format!("{}\n", style.paint(&line, Paint::Dim));
     }
     text
@@ -167,7 +197,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::samples::{self, NOW},
-        model::{AgentState, Blocker, EndCause, Exit, Process},
+        model::{AgentState, Blocker, EndCause, Exit, Process, Question, Step},
     };
 
     fn workers() -> Vec<Worker> {
@@ -177,43 +207,73 @@ mod tests {
         let mut review = samples::worker("blog-github-pr-234");
         review.branch = "github-pr-234".into();
         review.pr = Some("https://github.com/acme/blog/pull/234".into());
-        review.placement = Placement::Session;
         review.state.process.value = Process::Exited(Exit::Code(137));
         let mut lost = samples::worker("shop-prompt-x");
+        lost.project = "shop".into();
+        lost.repo = "/src/shop/.git".into();
         lost.place.gone = true;
         lost.state.process.value = Process::Lost(EndCause::ServerGone);
         vec![blocked, review, lost]
     }
 
-    #[test]
-    fn a_row_tells_what_a_worker_does_and_where() {
+    fn found(workers: Vec<Worker>) -> Found {
+        Found { workers, deliveries: BTreeMap::new(), orphans: Vec::new() }
+    }
+
+    fn shown(workers: Vec<Worker>, width: Option<usize>) -> String {
         let now = Timestamp(NOW.0 + 185_000);
-        insta::assert_snapshot!(table(&workers(), now, Style::default()), @r"
-        ID                     STATE                   AGE  AGENT   PLACE           BRANCH            PR
-        blog-github-issue-456  blocked: trust          3m   claude  window in main  github-issue-456
-        blog-github-pr-234     exited(137, SIGKILL?)   3m   claude  session         github-pr-234     #234
-        shop-prompt-x          lost: tmux server gone  3m   claude  -               github-issue-456
+        table(&found(workers), now, Style { colour: false, width })
+    }
+
+    #[test]
+    fn a_row_tells_what_a_worker_does() {
+        insta::assert_snapshot!(shown(workers(), None), @r"
+          WORKER                 STATE                   AGE  AGENT   PR    TITLE
+        ! blog-github-issue-456  blocked: trust          3m   claude        Fix the title
+        ! blog-github-pr-234     exited(137, SIGKILL?)   3m   claude  #234  Fix the title
+        ! shop-prompt-x          lost: tmux server gone  3m   claude        Fix the title
         ");
     }
 
     #[test]
-    fn a_list_fits_into_forty_columns() {
-        let now = Timestamp(NOW.0 + 185_000);
-        let style = Style { colour: false, width: Some(40) };
-        insta::assert_snapshot!(table(&workers(), now, style), @r"
-        ID                     STATE
-        blog-github-issue-456  blocked: trust
-        blog-github-pr-234     exited(137, SIGK…
-        shop-prompt-x          lost: tmux serve…
+    fn the_project_is_left_out_where_there_is_only_one() {
+        let mut workers = workers();
+        workers.pop();
+        insta::assert_snapshot!(shown(workers, Some(60)), @r"
+          WORKER            STATE                  AGE  AGENT   PR
+        ! github-issue-456  blocked: trust         3m   claude
+        ! github-pr-234     exited(137, SIGKILL?)  3m   claude  #234
         ");
     }
 
     #[test]
-    fn a_worker_without_a_window_is_hidden_unless_it_wants_something() {
-        let none = BTreeMap::new();
-        let seen: Vec<bool> = workers().iter().map(|it| wants_to_be_seen(it, &none)).collect();
-        assert_eq!(seen, [true, true, false]);
-        insta::assert_snapshot!(footer(Style::default(), 1, &[]), @"1 worker more: `wtmag list --all`");
+    fn what_differs_is_not_cut() {
+        let mut workers = workers();
+        workers.pop();
+        insta::assert_snapshot!(shown(workers, Some(40)), @r"
+          WORKER           STATE
+        ! …thub-issue-456  blocked: trust
+        ! github-pr-234    exited(137, SIGKILL?)
+        ");
+    }
+
+    #[test]
+    fn workers_elsewhere_are_counted() {
+        insta::assert_snapshot!(footer(Style::default(), 1, &[]), @"1 worker in other projects: wtmag list --all");
+    }
+
+    /// About four characters are one token of a language model: 120 of them.
+    #[test]
+    fn the_json_of_a_worker_is_short() {
+        let mut worker = samples::worker("blog-github-issue-456");
+        worker.pr = Some("https://github.com/acme/blog/pull/501".into());
+        worker.last_message = Some("All tests pass. ".repeat(100));
+        worker.state.process.value = Process::Running;
+        worker.state.turn.value = AgentState::Waiting(Question::Permission);
+        worker.state.turn.evidence = "Bash".into();
+        let text = serde_json::to_string(&WorkerSummary::new(&worker, None)).unwrap();
+        assert!(text.len() <= 480, "{}: {text}", text.len());
+        insta::assert_snapshot!(text, @r#"{"id":"blog-github-issue-456","state":"waiting: permission","since":"2026-11-20T22:40:00Z","needs":"Bash","agent":"claude","branch":"github-issue-456","pr":"https://github.com/acme/blog/pull/501","title":"Fix the title"}"#);
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod context;
 mod create;
 mod demo;
 mod doctor;
+mod elsewhere;
 mod events;
+mod exec;
 mod explain;
 mod failure;
 mod feed;
@@ -23,10 +25,12 @@ mod list;
 mod log;
 mod man;
 mod message;
+mod naming;
 mod outcome;
 mod output;
 mod pager;
 mod pane;
+mod path;
 mod progress;
 mod promote;
 mod receipt;
@@ -37,6 +41,7 @@ mod samples;
 mod send;
 mod settings;
 mod show;
+mod texts;
 mod tmux;
 mod wait;
 mod without_terminal;
@@ -75,17 +80,32 @@ pub(crate) struct Server {
     server_socket: Option<std::path::PathBuf>,
 }
 
+impl Server {
+    /// The user said which one.
+    fn is_named(&self) -> bool {
+        self.server_name.is_some() || self.server_socket.is_some()
+    }
+}
+
 #[derive(clap::Subcommand)]
 enum Verb {
+    #[command(visible_alias = "new", alias = "add")]
     Create(Box<create::Args>),
+    #[command(visible_alias = "ls", aliases = ["ps", "status", "workers"])]
     List(list::Args),
+    #[command(alias = "info")]
     Show(show::Args),
+    #[command(aliases = ["go", "open", "switch"])]
     Attach(attach::Args),
+    #[command(alias = "tell")]
     Send(send::Args),
     Wait(wait::Args),
     Receipts(receipts::Args),
     Promote(promote::Args),
+    #[command(visible_alias = "rm", aliases = ["remove", "delete"])]
     Cleanup(cleanup::Args),
+    Path(path::Args),
+    Exec(exec::Args),
     Events(events::Args),
     Log(log::Args),
     Explain(explain::Args),
@@ -109,7 +129,7 @@ enum Verb {
 
 /// Runs one command and returns its exit code.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let args: Vec<OsString> = args.collect();
+    let args = texts::protect(args.collect());
     match complete::answer(&args) {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,
@@ -169,6 +189,8 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Receipts(args) => receipts::run(context, args).await,
         Verb::Promote(args) => promote::run(context, args).await,
         Verb::Cleanup(args) => cleanup::run(context, args).await,
+        Verb::Path(args) => path::run(context, args).await,
+        Verb::Exec(args) => exec::run(context, args).await,
         Verb::Events(args) => events::run(context, args).await,
         Verb::Log(args) => log::run(context, args).await,
         Verb::Explain(args) => explain::run(context, args).await,

@@ -183,7 +183,7 @@ pub(crate) fn states(text: &str) -> Result<Vec<String>, Failure> {
     let names: Vec<String> = text.split(',').map(|it| it.trim().to_lowercase()).collect();
     match names.iter().find(|name| !DisplayState::NAMES.contains(&name.as_str())) {
         None => Ok(names),
-        Some(name) => Err(Failure::usage(format!("`{name}` is no state of a worker"))
+        Some(name) => Err(Failure::usage(format!("unknown state `{name}`"))
             .hint(format!("states are {}", DisplayState::NAMES.join(", ")))),
     }
 }

@@ -1,11 +1,11 @@
 //! How results look: tables, ages, colours. Strings in, strings out.
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
+pub(crate) use crate::text::{age, count, cut, seconds};
 use crate::{
     brief::text::clean,
     model::{DisplayState, Tone},
+    text::{cut_start, width},
 };
 
 /// What the output is for: how wide it may be, and whether it may have colours.
@@ -83,17 +83,26 @@ impl Cell {
 }
 
 /// Rows under a head, in columns of one width each. Where they do not fit, the columns that may
-/// shrink are cut, the widest first; then they go, and then others, the last first. The first column stays as it is: it
-/// is what somebody types.
+/// shrink are cut, the widest first; then they go, and then others, the last first. The first two stay:
+/// a name, which is cut at its beginning when nothing else is left, and what matters most about it.
 #[derive(Debug)]
 pub(crate) struct Table {
     head: Vec<&'static str>,
     shrinks: Vec<bool>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    /// Before the row, where any row has one.
+    mark: Option<Cell>,
+    cells: Vec<Cell>,
 }
 
 /// Space between two columns.
 const GAP: usize = 2;
+/// A mark and the space behind it.
+const MARK: usize = 2;
 /// No column is cut below this.
 const NARROWEST: usize = 8;
 
@@ -108,25 +117,40 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
-        self.rows.push(cells.into());
+        self.rows.push(Row { mark: None, cells: cells.into() });
+    }
+
+    /// A row with one character before it.
+    pub(crate) fn marked_row(&mut self, mark: Cell, cells: impl Into<Vec<Cell>>) {
+        self.rows.push(Row { mark: Some(mark), cells: cells.into() });
     }
 
     pub(crate) fn render(&self, style: Style) -> String {
-        let widths = self.widths(style.width);
-        let head: Vec<Cell> =
-            self.head.iter().map(|name| Cell::new(name).paint(Paint::Bold)).collect();
+        let is_marked = self.rows.iter().any(|it| it.mark.is_some());
+        let limit = style.width.map(|it| if is_marked { it.saturating_sub(MARK) } else { it });
+        let widths = self.widths(limit);
+        let bold = |name: &&str| Cell::new(name).paint(Paint::Bold);
+        let head = Row { mark: None, cells: self.head.iter().map(bold).collect() };
         let mut text = String::new();
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = String::new();
+            // Spaces that go nowhere if nothing follows.
             let mut pending = 0;
-            for (cell, &width) in row.iter().zip(&widths).filter(|(_, width)| **width > 0) {
-                let shown = cut(&cell.text, width);
+            if is_marked {
+                let mark = row.mark.as_ref();
+                line.push_str(&mark.map_or(" ".to_owned(), |it| style.paint(&it.text, it.paint)));
+                pending = MARK - 1;
+            }
+            let cells = row.cells.iter().zip(&widths).enumerate();
+            for (column, (cell, &room)) in cells.filter(|(_, (_, room))| **room > 0) {
+                let shown =
+                    if column == 0 { cut_start(&cell.text, room) } else { cut(&cell.text, room) };
                 if !shown.is_empty() {
                     line.push_str(&" ".repeat(pending));
                     pending = 0;
                 }
                 line.push_str(&style.paint(&shown, cell.paint));
-                pending += width.saturating_sub(shown.width()) + GAP;
+                pending += room.saturating_sub(width(&shown)) + GAP;
             }
             text.push_str(&line);
             text.push('\n');
@@ -135,12 +159,12 @@ impl Table {
     }
 
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {
-        let width = |idx: usize, name: &&str| {
-            let cells = self.rows.iter().filter_map(|row| row.get(idx));
-            cells.map(|cell| cell.text.width()).max().unwrap_or(0).max(name.width())
+        let widest = |column: usize, name: &&str| {
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(column));
+            cells.map(|cell| width(&cell.text)).max().unwrap_or(0).max(width(name))
         };
         let mut widths: Vec<usize> =
-            self.head.iter().enumerate().map(|(idx, name)| width(idx, name)).collect();
+            self.head.iter().enumerate().map(|(column, name)| widest(column, name)).collect();
         let Some(limit) = limit else { return widths };
         let columns = || self.shrinks.iter().enumerate();
         let may_go = columns().rev().filter(|(_, shrinks)| **shrinks);
@@ -153,6 +177,7 @@ impl Table {
                 *width = 0;
             }
         }
+        while total(&widths) > limit && cut_widest(&mut widths, &[true]) {}
         let others: Vec<bool> = columns().map(|(column, _)| column > 0).collect();
         while total(&widths) > limit && cut_widest(&mut widths, &others) {}
         widths
@@ -172,59 +197,21 @@ fn cut_widest(widths: &mut [usize], may: &[bool]) -> bool {
     widest.map(|(width, _)| *width -= 1).is_some()
 }
 
-/// The text in at most `width` columns.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut shown = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > width {
-            break;
-        }
-        shown.push(c);
-    }
-    shown.push('…');
-    shown
-}
-
 /// Lines `name  value`, names in one column; a value of several lines is indented.
 pub(crate) fn fields(style: Style, fields: &[(&str, String)]) -> String {
-    let width = fields.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+    let widest = fields.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let mut text = String::new();
     for (name, value) in fields {
-        let pad = " ".repeat(width - name.width());
+        let pad = " ".repeat(widest - width(name));
         let mut lines = value.lines();
         let name = style.paint(name, Paint::Dim);
         let first = lines.next().unwrap_or_default();
         writeln!(text, "  {name}{pad}  {first}").unwrap_or_default();
         for line in lines {
-            writeln!(text, "  {}  {line}", " ".repeat(width)).unwrap_or_default();
+            writeln!(text, "  {}  {line}", " ".repeat(widest)).unwrap_or_default();
         }
     }
     text
-}
-
-/// How long ago, in its largest unit: `4s`, `3m`, `2h`, `5d`.
-pub(crate) fn age(age: Duration) -> String {
-    match age.as_secs() {
-        secs @ 0..60 => format!("{secs}s"),
-        secs @ 60..3600 => format!("{}m", secs / 60),
-        secs @ 3600..86_400 => format!("{}h", secs / 3600),
-        secs => format!("{}d", secs / 86_400),
-    }
-}
-
-/// A short time with a tenth of a second: `3.2 s`.
-pub(crate) fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
-}
-
-/// `1 worker`, `2 workers`.
-pub(crate) fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("{n} {what}") } else { format!("{n} {what}s") }
 }
 
 #[cfg(test)]
@@ -265,16 +252,25 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_cut_at_its_beginning_and_last() {
+        let mut table = Table::new(["WORKER", "STATE", "AGE", "~TITLE"]);
+        let state = Cell::new("waiting: permission");
+        table.marked_row(
+            Cell::new("!"),
+            [Cell::new("github-issue-456"), state, Cell::new("2m"), Cell::new("Fix the title")],
+        );
+        let style = Style { colour: false, width: Some(32) };
+        insta::assert_snapshot!(table.render(style), @r"
+          WORKER     STATE
+        ! …ssue-456  waiting: permission
+        ");
+    }
+
+    #[test]
     fn colour_does_not_count_as_width() {
         let style = Style { colour: true, width: None };
         let text = table().render(style);
         assert!(text.contains("\x1b[31mbb\x1b[0m  x y"), "{text:?}");
-    }
-
-    #[test]
-    fn an_age_is_one_number() {
-        let shown = [0, 59, 60, 3599, 7200, 200_000].map(|secs| age(Duration::from_secs(secs)));
-        assert_eq!(shown, ["0s", "59s", "1m", "59m", "2h", "2d"]);
     }
 
     #[test]

@@ -3,18 +3,13 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{
-    Context, Failure,
-    resolve::{Enough, Target},
-    unexpected,
-};
+use super::{Context, Failure, naming::Purpose, resolve::Target, unexpected};
 use crate::model::{Answer, Request};
 
 /// Give a worker's window a session of its own
 ///
-/// The agent is not disturbed, and whoever looks at it follows it. When the window was the last one
-/// of its session, that session ends. Without an ID: the worker in whose window or worktree this is
-/// called.
+/// The agent is not disturbed, and clients that show the window move with it. A session whose last
+/// window it was ends.
 ///
 /// With --json: {"id", "session", "ended_sessions": […]}.
 #[derive(clap::Args)]
@@ -25,7 +20,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub().await?;
-    let id = args.target.worker_or_own(context, &mut hub, Enough::Prefix).await?.id;
+    let id = args.target.worker_or_own(context, &mut hub, Purpose::Change).await?.id;
     let answer = hub.ask(Request::Promote { id: id.clone() }).await?;
     let Answer::Promoted { session, ended_sessions } = answer else {
         return Err(unexpected(&answer));

@@ -67,7 +67,9 @@ pub(crate) fn place(worker: &Worker) -> String {
     match worker.placement {
         Placement::Window => format!("{} in session {session}", worker.branch),
         Placement::Session => session.to_owned(),
-        Placement::Fleet => "in no session of yours, only in the fleet".to_owned(),
+        Placement::Fleet => {
+            "only in session `wtmag`: the session that showed it was closed".to_owned()
+        }
     }
 }
 

@@ -28,13 +28,17 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
+    /// Of all workers, also from inside a worker's worktree or window
+    #[arg(short, long, conflicts_with_all = ["id", "by_flag"])]
+    all: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let mut hub = context.hub().await?;
+    let mut hub = context.hub_that_knows().await?;
     let worker = match args.target.given()? {
-        Some(text) => Some(resolve::worker_or_ended(&mut hub, text).await?.id),
-        None => None,
+        _ if args.all => None,
+        Some(text) => Some(resolve::worker_or_ended(context, &mut hub, text).await?.id),
+        None => resolve::find_own(context, &mut hub).await?.map(|it| it.id),
     };
     let answer = hub.ask_any(Request::Receipts { worker }).await?;
     let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };

@@ -1,31 +1,26 @@
-//! Which worker is meant: by its id, a part of it, or by where the command was called.
+//! The workers that a command is about: those that are named, else the one where it was called.
 use std::path::Path;
 
-use super::{Context, Failure, unexpected};
+use super::{
+    Context, Failure,
+    naming::{self, Purpose},
+    unexpected,
+};
 use crate::{
     client::Hub,
-    model::{Answer, Caller, PaneId, Request, Worker, WorkerId},
-    paths::Env,
+    model::{Answer, PaneId, Request, Worker},
 };
 
 /// One worker, named or not.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Target {
-    /// The worker's id, or enough of it
+    /// The worker: its id, its branch, the number of its issue, pull request or ticket, or words of
+    /// its id [default: the worker of the current worktree or tmux window]
     #[arg(value_name = "ID")]
     id: Option<String>,
     /// The same as a flag
     #[arg(long = "id", value_name = "ID")]
     by_flag: Option<String>,
-}
-
-/// How much of an id is enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Enough {
-    /// Any part that no other has: for commands that only look.
-    Part,
-    /// The beginning: for commands that change something.
-    Prefix,
 }
 
 impl Target {
@@ -40,45 +35,50 @@ impl Target {
         }
     }
 
-    /// What was given; nothing is an error.
-    pub(crate) fn require(&self) -> Result<&str, Failure> {
-        self.given()?.ok_or_else(|| {
-            Failure::usage("no worker is named").hint("pass its ID; `wtmag list` shows them")
-        })
-    }
-
-    /// The worker that is named, else the one in whose window or worktree we are called.
+    /// The worker that is named, else the one in whose worktree or window we are called.
     pub(crate) async fn worker_or_own(
         &self,
         context: &Context,
         hub: &mut Hub,
-        enough: Enough,
+        purpose: Purpose,
     ) -> Result<Worker, Failure> {
-        let workers = present(hub).await?;
-        if let Some(text) = self.given()? {
-            let id = find(text, workers.iter().map(|it| &it.id), enough)?;
-            return pick(workers, &id);
+        match self.given()? {
+            Some(text) => worker(context, hub, text, purpose).await,
+            None => own(context, hub).await,
         }
-        let cwd = std::env::current_dir().unwrap_or_default();
-        let caller = context.caller()?.unwrap_or_default();
-        let id = own(&workers, &context.env, &caller, &cwd).ok_or_else(|| {
-            Failure::user("this is no worker's window or worktree")
-                .hint("name one: `wtmag list` shows them")
-        })?;
-        pick(workers, &id)
+    }
+
+    /// The same, to look at only; one that was removed is found by its whole id.
+    pub(crate) async fn worker_or_ended(
+        &self,
+        context: &Context,
+        hub: &mut Hub,
+    ) -> Result<Worker, Failure> {
+        match self.given()? {
+            Some(text) => worker_or_ended(context, hub, text).await,
+            None => own(context, hub).await,
+        }
     }
 }
 
 /// The worker that is meant by `text`.
-pub(crate) async fn worker(hub: &mut Hub, text: &str, enough: Enough) -> Result<Worker, Failure> {
+pub(crate) async fn worker(
+    context: &Context,
+    hub: &mut Hub,
+    text: &str,
+    purpose: Purpose,
+) -> Result<Worker, Failure> {
     let workers = present(hub).await?;
-    let id = find(text, workers.iter().map(|it| &it.id), enough)?;
-    pick(workers, &id)
+    naming::find(text, &workers, context.project().as_deref(), purpose).cloned()
 }
 
-/// The same, or one that was cleaned up when its id is given in full.
-pub(crate) async fn worker_or_ended(hub: &mut Hub, text: &str) -> Result<Worker, Failure> {
-    let failure = match worker(hub, text, Enough::Part).await {
+/// The same, or one that was removed when its id is given in full.
+pub(crate) async fn worker_or_ended(
+    context: &Context,
+    hub: &mut Hub,
+    text: &str,
+) -> Result<Worker, Failure> {
+    let failure = match worker(context, hub, text, Purpose::Look).await {
         Ok(worker) => return Ok(worker),
         Err(failure) => failure,
     };
@@ -90,147 +90,65 @@ pub(crate) async fn worker_or_ended(hub: &mut Hub, text: &str) -> Result<Worker,
 
 /// The workers that are meant by `texts`, each once.
 pub(crate) async fn workers(
+    context: &Context,
     hub: &mut Hub,
     texts: &[String],
-    enough: Enough,
+    purpose: Purpose,
 ) -> Result<Vec<Worker>, Failure> {
     let workers = present(hub).await?;
-    let mut found: Vec<WorkerId> = Vec::new();
+    let project = context.project();
+    let mut found: Vec<Worker> = Vec::new();
     for text in texts {
-        let id = find(text, workers.iter().map(|it| &it.id), enough)?;
-        if !found.contains(&id) {
-            found.push(id);
+        let worker = naming::find(text, &workers, project.as_deref(), purpose)?;
+        if found.iter().all(|it| it.id != worker.id) {
+            found.push(worker.clone());
         }
     }
-    found.iter().map(|id| pick(workers.clone(), id)).collect()
+    Ok(found)
 }
 
-/// All workers that were not cleaned up.
+/// All workers that were not removed.
 pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    listed(hub.ask_any(Request::List { ended: false }).await?)
-}
-
-fn listed(answer: Answer) -> Result<Vec<Worker>, Failure> {
+    let answer = hub.ask_any(Request::List { ended: false }).await?;
     let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
     Ok(workers)
 }
 
-fn pick(workers: Vec<Worker>, id: &WorkerId) -> Result<Worker, Failure> {
-    let found = workers.into_iter().find(|it| it.id == *id);
-    found.ok_or_else(|| Failure::bug(format!("worker `{id}` vanished")))
+/// The worker in whose worktree or window we are called.
+pub(crate) async fn own(context: &Context, hub: &mut Hub) -> Result<Worker, Failure> {
+    find_own(context, hub).await?.ok_or_else(|| {
+        Failure::user("this is not inside a worker's worktree or window")
+            .hint("name a worker: `wtmag list` shows them")
+    })
 }
 
-/// The id that `text` stands for. An id in full always means itself.
-pub(crate) fn find<'a>(
-    text: &str,
-    ids: impl Iterator<Item = &'a WorkerId> + Clone,
-    enough: Enough,
-) -> Result<WorkerId, Failure> {
-    if text.is_empty() {
-        return Err(
-            Failure::usage("an empty id names no worker").hint("`wtmag list --all` shows them")
-        );
+/// The same, if there is one.
+pub(crate) async fn find_own(context: &Context, hub: &mut Hub) -> Result<Option<Worker>, Failure> {
+    let workers = present(hub).await?;
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let pane = context.caller()?.and_then(|it| it.pane);
+    if let Some(worker) = of_place(&workers, &cwd, pane) {
+        return Ok(Some(worker.clone()));
     }
-    let text = text.to_lowercase();
-    if let Some(id) = ids.clone().find(|id| id.as_str() == text) {
-        return Ok(id.clone());
-    }
-    let fits = |id: &&WorkerId| match enough {
-        Enough::Part => id.as_str().contains(&text),
-        Enough::Prefix => id.as_str().starts_with(&text),
-    };
-    let found: Vec<&WorkerId> = ids.clone().filter(fits).collect();
-    match found.as_slice() {
-        [id] => Ok((*id).clone()),
-        [] => Err(unknown(&text, ids)),
-        several => {
-            let message = format!("`{text}` may be any of {} workers", several.len());
-            Err(Failure::user(message)
-                .quote(several.iter().map(|id| id.as_str()))
-                .hint("type more of the id"))
-        }
-    }
+    let window = context.window_worker().await;
+    let named = context.env.var("WTMAG_WORKER").and_then(|it| it.to_str()).map(str::to_owned);
+    let is_it = |id: &String| workers.iter().find(|it| it.id.as_str() == id).cloned();
+    Ok(window.as_ref().and_then(is_it).or_else(|| named.as_ref().and_then(is_it)))
 }
 
-fn unknown<'a>(text: &str, ids: impl Iterator<Item = &'a WorkerId>) -> Failure {
-    const CLOSE: f64 = 0.8;
-    let scored = ids.map(|id| (strsim::jaro_winkler(text, id.as_str()), id));
-    // Somebody who typed the middle of an id has to type its beginning here.
-    let scored =
-        scored.map(|(score, id)| (if id.as_str().contains(text) { 1.0 } else { score }, id));
-    let nearest = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= CLOSE);
-    let failure = Failure::user(format!("there is no worker `{text}`"));
-    match nearest {
-        Some((_, id)) => failure.hint(format!("did you mean `{id}`?")),
-        None => failure.hint("`wtmag list --all` shows them"),
-    }
-}
-
-/// The worker whose agent, pane or worktree the caller is in.
-fn own(workers: &[Worker], env: &Env, caller: &Caller, cwd: &Path) -> Option<WorkerId> {
-    let named = env.var("WTMAG_WORKER").and_then(|it| it.to_str());
-    let has_pane = |worker: &Worker, pane: PaneId| worker.place.pane == pane && !worker.place.gone;
-    let by_name = workers.iter().find(|it| Some(it.id.as_str()) == named);
-    let by_pane = || workers.iter().find(|it| caller.pane.is_some_and(|pane| has_pane(it, pane)));
-    let by_dir = || workers.iter().find(|it| cwd.starts_with(&it.worktree));
-    by_name.or_else(by_pane).or_else(by_dir).map(|it| it.id.clone())
+/// Pure: the worker whose worktree this directory is in, else the one whose pane this is.
+fn of_place<'a>(workers: &'a [Worker], cwd: &Path, pane: Option<PaneId>) -> Option<&'a Worker> {
+    let around = workers.iter().filter(|it| !it.worktree_gone && cwd.starts_with(&it.worktree));
+    // Of worktrees inside each other the inner one.
+    let by_dir = around.max_by_key(|it| it.worktree.components().count());
+    let has_pane = |it: &&Worker| pane == Some(it.place.pane) && !it.place.gone;
+    by_dir.or_else(|| workers.iter().find(has_pane))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ids() -> Vec<WorkerId> {
-        let ids = ["blog-github-issue-4", "blog-github-issue-45", "blog-github-pr-7", "shop-x"];
-        ids.iter().map(|it| it.parse().unwrap()).collect()
-    }
-
-    #[track_caller]
-    fn check(text: &str, enough: Enough, want: Result<&str, &str>) {
-        let ids = ids();
-        match (find(text, ids.iter(), enough), want) {
-            (Ok(id), Ok(want)) => assert_eq!(id.as_str(), want),
-            (Err(failure), Err(want)) => {
-                let text = failure.to_string();
-                assert!(text.contains(want), "{text}");
-            }
-            (found, want) => panic!("{found:?} is not {want:?}"),
-        }
-    }
-
-    #[test]
-    fn looking_takes_any_part_that_is_unique() {
-        check("pr-7", Enough::Part, Ok("blog-github-pr-7"));
-        check("45", Enough::Part, Ok("blog-github-issue-45"));
-        check("Shop", Enough::Part, Ok("shop-x"));
-    }
-
-    #[test]
-    fn an_id_in_full_is_itself_even_when_others_begin_with_it() {
-        check("blog-github-issue-4", Enough::Part, Ok("blog-github-issue-4"));
-        check("blog-github-issue-4", Enough::Prefix, Ok("blog-github-issue-4"));
-    }
-
-    #[test]
-    fn changing_takes_a_beginning_only() {
-        check("shop", Enough::Prefix, Ok("shop-x"));
-        check("pr-7", Enough::Prefix, Err("did you mean `blog-github-pr-7`?"));
-    }
-
-    #[test]
-    fn what_is_ambiguous_or_unknown_is_said() {
-        check(
-            "issue",
-            Enough::Part,
-            Err(
-                "`issue` may be any of 2 workers\n  | blog-github-issue-4\n  | blog-github-issue-45\nhint: type more",
-            ),
-        );
-        check("", Enough::Part, Err("an empty id names no worker"));
-        check("nothing-like-it", Enough::Part, Err("wtmag list --all"));
-        check("../x", Enough::Part, Err("there is no worker"));
-        check("blog-github-isue-45", Enough::Part, Err("did you mean `blog-github-issue-45`?"));
-    }
+    use crate::cli::samples;
 
     #[test]
     fn a_flag_and_a_word_must_agree() {
@@ -240,6 +158,26 @@ mod tests {
         };
         assert_eq!(both("a", "a").given().unwrap(), Some("a"));
         assert!(both("a", "b").given().unwrap_err().to_string().contains("two workers"));
-        assert!(Target::default().require().is_err());
+        assert_eq!(Target::default().given().unwrap(), None);
+    }
+
+    #[test]
+    fn the_worktree_comes_before_the_window_and_the_inner_one_first() {
+        let at = |id: &str, worktree: &str, pane: u32| {
+            let mut worker = samples::worker(id);
+            worker.worktree = worktree.into();
+            worker.place.pane = PaneId(pane);
+            worker
+        };
+        let workers = [at("outer", "/src/a", 1), at("inner", "/src/a/b", 2), at("c", "/src/c", 3)];
+        let found = |cwd: &str, pane: Option<u32>| {
+            let found = of_place(&workers, Path::new(cwd), pane.map(PaneId));
+            found.map(|it| it.id.as_str())
+        };
+        assert_eq!(found("/src/a/x", Some(3)), Some("outer"));
+        assert_eq!(found("/src/a/b/x", Some(3)), Some("inner"));
+        assert_eq!(found("/src/ab", Some(3)), Some("c"));
+        assert_eq!(found("/src", Some(9)), None);
+        assert_eq!(found("/src", None), None);
     }
 }

@@ -6,18 +6,17 @@ use std::{
     time::Duration,
 };
 
-use clap_complete::ArgValueCandidates;
+use clap_complete::ArgValueCompleter;
 
 use super::{
     Context, Failure, complete,
     failure::Kind,
     feed::Feed,
     message,
+    naming::Purpose,
     outcome::{self, Outcome, Patience},
     progress::Progress,
-    receipt, receipts,
-    resolve::{self, Enough},
-    unexpected,
+    receipt, receipts, resolve, texts, unexpected,
 };
 use crate::{
     client::{self, Hub},
@@ -25,23 +24,24 @@ use crate::{
     sources::{self, prompt},
 };
 
-/// Tell agents something, with a receipt for it
+/// Send a text to agents and confirm its delivery
 ///
-/// The text is typed when the agent shows an empty input box, and then proven to have arrived. While
-/// a turn runs, a dialog shows or somebody types, it is held, and goes out when the way is clear.
-/// `send` returns once it knows: accepted, held and why, or failed.
+/// The text is typed when the agent shows an empty input box, and then verified to have arrived.
+/// During a turn, while a dialog shows, or while a user is typing, it is held and delivered
+/// afterwards. `send` returns once it knows: accepted, held and why, or failed.
 ///
-/// A text that is longer than the agent's box takes well is written to `.wtmag/message-N.md` in its
-/// worktree, which git ignores, and announced by one line; its receipt says so.
+/// A text too long for the agent's box is written to `.wtmag/message-N.md` in its worktree, which git
+/// ignores, and announced by one line.
 ///
 /// With --json: an array of receipts, as in `wtmag receipts --json`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
-    /// One worker or several, then the text; `-` reads it from standard input
+    /// One or more workers, then the text; `-` reads the text from standard input
     #[arg(
         value_name = "ID… TEXT", required_unless_present_any = ["cancel", "all"], conflicts_with = "cancel",
-        add = ArgValueCandidates::new(complete::workers)
+        value_parser = texts::read,
+        add = ArgValueCompleter::new(complete::workers)
     )]
     words: Vec<String>,
     /// Read the text from this file
@@ -84,13 +84,13 @@ const USAGE: &str = "wtmag send [OPTIONS] ID… TEXT|-
 
 const EXAMPLES: &str = "\
 Examples:
-  wtmag send blog-github-issue-456 \"Also update the changelog\"
-  wtmag send blog-github-issue-456 shop-x --file review.md
+  wtmag send 456 \"Also update the changelog\"
+  wtmag send 456 docs --file review.md
   wtmag send --all \"Commit what you have\" --wait=idle --timeout 10m
-  wtmag send blog-github-issue-456 \"Stop, wrong branch\" --now
-  git diff | wtmag send blog-github-pr-234 -
+  wtmag send 456 \"Stop, wrong branch\" --now
+  git diff | wtmag send 234 -
 
-Exit codes: 0 accepted or held; 1 failed; 4 with --wait: not there in time.";
+Exit codes: 0 accepted or held; 1 failed; 4 with --wait: timed out.";
 
 /// How long a plain `send` looks on.
 const LOOK: Duration = Duration::from_secs(15);
@@ -110,14 +110,23 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let (names, text) = args.split(io::stdin())?;
     let cancel = context.cancel()?;
     let mut hub = context.hub().await?;
-    let workers = recipients(&mut hub, &names, args.all).await?;
-    let texts = workers.iter().map(|worker| args.compose(worker, &text));
-    let texts = texts.collect::<Result<Vec<NewDelivery>, Failure>>()?;
+    let workers = recipients(context, &mut hub, &names, args.all).await?;
+    if args.file.is_none() && !args.all {
+        require_text(&mut hub, &text).await?;
+    }
+    let is_one = workers.len() == 1;
+    let (mut texts, mut refused) = (Vec::new(), Vec::new());
+    for worker in &workers {
+        match args.compose(worker, &text) {
+            Ok(new) => texts.push(new),
+            Err(failure) if !is_one => refused.push(format!("{}: {}", worker.id, failure.line())),
+            Err(failure) => return Err(failure),
+        }
+    }
     let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
     // Subscribed before anything is sent, and sent on another connection: nothing is missed.
     let mut feed = Feed::open(context, context.hub().await?, ids).await?;
-    let (mut sent, mut refused) = (Vec::new(), Vec::new());
-    let is_one = texts.len() == 1;
+    let mut sent = Vec::new();
     for new in texts {
         let worker = new.worker.clone();
         match send(&mut hub, new).await? {
@@ -196,16 +205,34 @@ impl Args {
     }
 }
 
-async fn recipients(hub: &mut Hub, names: &[String], all: bool) -> Result<Vec<Worker>, Failure> {
+async fn recipients(
+    context: &Context,
+    hub: &mut Hub,
+    names: &[String],
+    all: bool,
+) -> Result<Vec<Worker>, Failure> {
     if !all {
-        return resolve::workers(hub, names, Enough::Prefix).await;
+        let workers = resolve::workers(context, hub, names, Purpose::Change).await;
+        return workers.map_err(|failure| match names {
+            [_] | [] => failure,
+            [..] => failure.hint("a text of several words needs quotes: wtmag send ID \"TEXT\""),
+        });
     }
     let mut workers = resolve::present(hub).await?;
     workers.retain(Worker::is_live);
     if workers.is_empty() {
-        return Err(Failure::user("there is no worker whose agent runs"));
+        return Err(Failure::user("no worker has a running agent"));
     }
     Ok(workers)
+}
+
+/// A worker's id in the place of the text is a text that was forgotten.
+async fn require_text(hub: &mut Hub, text: &str) -> Result<(), Failure> {
+    if resolve::present(hub).await?.iter().any(|it| it.id.as_str() == text) {
+        return Err(Failure::usage(format!("the text is missing: `{text}` is a worker"))
+            .hint("to send just this word: echo WORD | wtmag send ID -"));
+    }
+    Ok(())
 }
 
 /// The queued delivery, or why the hub takes none.
@@ -259,7 +286,7 @@ fn finish(
     } else if any(&[Outcome::Failed, Outcome::Gone]) {
         Failure::user("not every text was delivered")
     } else if any(&[Outcome::TimedOut]) && args.wait.is_some() {
-        Failure::new(Kind::Waited, "not everything was there in time")
+        Failure::new(Kind::Waited, "timed out before every text was delivered")
             .hint("held texts stay queued: `wtmag receipts`")
     } else {
         return Ok(ExitCode::SUCCESS);
@@ -270,6 +297,8 @@ fn finish(
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::Parser;
 
     use super::*;
@@ -281,8 +310,9 @@ mod tests {
     }
 
     fn split(line: &[&str]) -> Result<(Vec<String>, String), String> {
-        let words = std::iter::once(&"send").chain(line);
-        let line = Line::try_parse_from(words).map_err(|it| it.to_string())?;
+        let words = ["wtmag", "send"].iter().chain(line).map(OsString::from).collect();
+        let line = Line::try_parse_from(texts::protect(words).into_iter().skip(1))
+            .map_err(|it| it.to_string())?;
         line.args.split(&b"piped"[..]).map_err(|it| it.to_string())
     }
 
@@ -293,6 +323,10 @@ mod tests {
         assert_eq!(split(&["a", "-"]).unwrap().1, "piped");
         assert_eq!(split(&["--all", "do it"]).unwrap(), (Vec::new(), "do it".to_owned()));
         assert_eq!(split(&["a", "--", "-x"]).unwrap().1, "-x");
+        for text in ["- and the footer", "--help me", "-f is a flag", "-- x", "-\nx"] {
+            assert_eq!(split(&["a", text]).unwrap(), (vec!["a".to_owned()], text.to_owned()));
+            assert_eq!(split(&["a", text, "--now"]).unwrap().1, text);
+        }
     }
 
     #[test]

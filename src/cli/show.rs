@@ -7,7 +7,7 @@ use super::{
     Context, Failure,
     output::{Paint, Style, age, fields},
     receipt,
-    resolve::{self, Target},
+    resolve::Target,
     unexpected,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     wire::{DeliveryView, WorkerView},
 };
 
-/// Show one worker in full: its task, state and evidence, receipts, last screen
+/// Show one worker in full: task, state and evidence, newest delivery, current screen
 ///
 /// With --json: {"worker": as in `wtmag list --json`, "deliveries": as in `wtmag receipts --json`,
 /// "screen": {"at", "rows", "title", "command", "cursor", "size", …} or null}.
@@ -35,9 +35,8 @@ struct Shown {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let text = args.target.require()?;
-    let mut hub = context.hub().await?;
-    let worker = resolve::worker_or_ended(&mut hub, text).await?;
+    let mut hub = context.hub_that_knows().await?;
+    let worker = args.target.worker_or_ended(context, &mut hub).await?;
     let shown = match worker.ended {
         Some(_) => ended(&mut hub, worker).await?,
         None => present(&mut hub, worker).await?,
@@ -102,7 +101,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     lines.extend(worker.parent.as_ref().map(|id| ("parent", id.to_string())));
     lines.push(("created", ago(worker.created)));
     lines.extend(worker.ended.map(|at| ("ended", ago(at))));
-    lines.extend(deliveries.iter().map(|it| ("prompt", receipt::line(it))));
+    lines.extend(deliveries.iter().map(|it| ("delivery", receipt::line(it))));
     lines.extend(worker.last_message.as_deref().map(|text| ("said", clean(text))));
     let mut text =
         format!("{}\n{}", style.paint(worker.id.as_str(), Paint::Bold), fields(style, &lines));

@@ -10,9 +10,11 @@ use super::{
     Context, Failure,
     failure::Kind,
     feed::Feed,
+    naming::Purpose,
     outcome::{interrupt, is_one_of, sleep_until, states},
+    output::age,
     progress::Progress,
-    resolve::{self, Enough},
+    resolve,
 };
 use crate::{
     brief::text::one_line,
@@ -20,24 +22,25 @@ use crate::{
     wire::StateView,
 };
 
-/// Wait until agents come to a state
+/// Wait until agents reach a state
 ///
-/// A state that holds already counts. Prints which worker, when and why. Without --until: until it
-/// is over or wants somebody: idle, failed, waiting, blocked, draft, exited or lost.
+/// Returns at once when the state holds already. Prints each worker with its state and what it rests
+/// on. Without --until, waits until the agent has finished or needs you: idle, failed, waiting, blocked,
+/// draft, exited or lost.
 ///
 /// With --json: an array of {"id", "state": {"state", "text", "since", "source", "evidence", …}}, the
 /// state as in `wtmag list --json`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The workers, by enough of their ids
-    #[arg(value_name = "ID", required = true)]
+    /// The workers [default: the worker of the current worktree or tmux window]
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// States, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
     /// idle, failed, draft, exited, lost
     #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
-    /// Return when one of them has come to it, not all
+    /// Return when one of them has reached it, not all
     #[arg(long)]
     any: bool,
     /// Longest wait: `90`, `90s`, `5m`, `2h` [default: none]
@@ -53,14 +56,18 @@ Examples:
   wtmag wait issue-456 pr-234 --any --timeout 30m
   wtmag wait issue-456 --until waiting,blocked
 
-Exit codes: 0 it holds; 1 it cannot come any more; 4 not in time.";
+Exit codes: 0 reached; 1 cannot be reached any more; 4 timed out.";
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let until = states(&args.until)?;
     let deadline = args.timeout.map(|limit| Instant::now() + limit);
     let cancel = context.cancel()?;
-    let mut hub = context.hub().await?;
-    let workers = resolve::workers(&mut hub, &args.ids, Enough::Part).await?;
+    let mut hub = context.hub_that_knows().await?;
+    let workers = if args.ids.is_empty() {
+        vec![resolve::own(context, &mut hub).await?]
+    } else {
+        resolve::workers(context, &mut hub, &args.ids, Purpose::Look).await?
+    };
     let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
     let mut feed = Feed::open(context, hub, ids.clone()).await?;
     let progress = Progress::new(&context.env);
@@ -104,21 +111,23 @@ fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
     for worker in workers {
         let view = StateView::from(&worker.state);
         let why = one_line(view.evidence, 120);
-        let why = if why.is_empty() { why } else { format!(": {why}") };
-        context.print(&format!("{}  {} since {}{why}\n", worker.id, view.text, view.since))?;
+        let is_said = why.is_empty() || view.text.contains(&why);
+        let why = if is_said { String::new() } else { format!(": {why}") };
+        let age = age(context.now().since(view.since));
+        context.print(&format!("{}  {} for {age}{why}\n", worker.id, view.text))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn gone(worker: &Worker) -> Failure {
     let what = match worker.ended {
-        Some(_) => "was cleaned up".to_owned(),
+        Some(_) => "was removed".to_owned(),
         None => format!("is `{}`", worker.state.word()),
     };
-    Failure::user(format!("`{}` {what}: it will not come to that state", worker.id))
+    Failure::user(format!("`{}` {what}: it will not reach that state", worker.id))
 }
 
 fn timed_out(workers: &[&Worker]) -> Failure {
     let states = workers.iter().map(|it| format!("{}  {}", it.id, it.state.word()));
-    Failure::new(Kind::Waited, "not in time").quote(states.collect::<Vec<_>>())
+    Failure::new(Kind::Waited, "timed out").quote(states.collect::<Vec<_>>())
 }

@@ -59,19 +59,30 @@ impl Source {
         }
     }
 
-    /// The pull request that `text` names, if it names one alone of the repository that the issue
-    /// is in.
-    pub fn pull_request_in(&self, text: &str) -> Option<String> {
-        let Self::GithubIssue { url, .. } = self else { return None };
-        let base = format!("{}/pull/", url.rsplit_once("/issues/")?.0);
-        let numbers = text
-            .split(base.as_str())
-            .skip(1)
-            .map(|rest| rest.split(|it: char| !it.is_ascii_digit()).next().unwrap_or_default());
-        let mut numbers: Vec<&str> = numbers.filter(|it| !it.is_empty()).collect();
-        numbers.dedup();
-        let [number] = numbers.as_slice() else { return None };
-        Some(format!("{base}{number}"))
+    /// The pull request that `text` names for this work, if it names only one: for an issue, one of
+    /// the issue's repository; for other work, one of a repository that is called like the project,
+    /// else of any. The pull request that is reviewed is known already.
+    pub fn pull_request_in(&self, text: &str, project: &str) -> Option<String> {
+        let urls = pull_requests_in(text);
+        match self {
+            Self::GithubPr { .. } => None,
+            Self::GithubIssue { url, .. } => {
+                let base = format!("{}/pull/", url.rsplit_once("/issues/")?.0);
+                only(urls.into_iter().filter(|it| it.starts_with(&base)))
+            }
+            Self::Jira { .. } | Self::Prompt { .. } => {
+                let is_own = |url: &&String| {
+                    let path = url.split("/-/").next().unwrap_or_default();
+                    let repo = path.split("/pull/").next().and_then(|it| it.rsplit('/').next());
+                    repo.is_some_and(|it| it.eq_ignore_ascii_case(project))
+                };
+                if urls.iter().any(|it| is_own(&it)) {
+                    only(urls.iter().filter(is_own).cloned())
+                } else {
+                    only(urls.into_iter())
+                }
+            }
+        }
     }
 
     pub fn title(&self) -> &str {
@@ -105,6 +116,29 @@ impl fmt::Display for Source {
     }
 }
 
+/// The one value of them all.
+fn only(mut urls: impl Iterator<Item = String>) -> Option<String> {
+    let first = urls.next()?;
+    urls.all(|it| it == first).then_some(first)
+}
+
+/// Addresses of pull requests (GitHub) and merge requests (GitLab) in a text, without what follows
+/// their number.
+fn pull_requests_in(text: &str) -> Vec<String> {
+    const PATHS: [&str; 2] = ["/pull/", "/-/merge_requests/"];
+    let is_end = |c: char| c.is_whitespace() || "()[]<>\"'`".contains(c);
+    let words =
+        text.split(is_end).filter_map(|word| word.find("https://").and_then(|at| word.get(at..)));
+    let url = |word: &str| {
+        let (path, at) = PATHS.iter().find_map(|it| Some((*it, word.find(it)?)))?;
+        let (base, rest) = (word.get(..at)?, word.get(at + path.len()..)?);
+        let number = rest.split(|it: char| !it.is_ascii_digit()).next().unwrap_or_default();
+        let is_repo = base.matches('/').count() >= 4;
+        (is_repo && !number.is_empty()).then(|| format!("{base}{path}{number}"))
+    };
+    words.filter_map(url).collect()
+}
+
 /// The first words of a prompt as part of a branch name.
 fn slug(text: &str) -> String {
     const MAX_WORDS: usize = 6;
@@ -132,7 +166,7 @@ mod tests {
         let url = "https://github.com/acme/blog/issues/4".to_owned();
         let issue = Source::GithubIssue { number: 4, url, title: String::new() };
         let check = |text: &str, want: Option<&str>| {
-            assert_eq!(issue.pull_request_in(text).as_deref(), want, "{text}");
+            assert_eq!(issue.pull_request_in(text, "blog").as_deref(), want, "{text}");
         };
         let own = "https://github.com/acme/blog/pull/7";
         check("Opened https://github.com/acme/blog/pull/7.", Some(own));
@@ -140,8 +174,25 @@ mod tests {
         check("https://github.com/acme/blog/pull/7 or https://github.com/acme/blog/pull/8", None);
         check("https://github.com/acme/other/pull/7", None);
         check("https://github.com/acme/blog/pull/new", None);
+    }
+
+    #[test]
+    fn other_work_takes_the_one_pull_request_of_its_project() {
         let prompt = Source::Prompt { title: String::new() };
-        assert_eq!(prompt.pull_request_in(own), None);
+        let check = |text: &str, want: Option<&str>| {
+            assert_eq!(prompt.pull_request_in(text, "Blog").as_deref(), want, "{text}");
+        };
+        let own = "https://github.com/acme/blog/pull/7";
+        let other = "https://github.com/acme/other/pull/3";
+        let merge = "https://gitlab.com/acme/team/blog/-/merge_requests/9";
+        check(&format!("Opened [#7]({own}), like {other}."), Some(own));
+        check(&format!("Opened {merge}."), Some(merge));
+        check(&format!("Opened {other}."), Some(other));
+        check(&format!("See {other} and https://github.com/acme/else/pull/3"), None);
+        check(&format!("{own} and {own}0"), None);
+        check("https://github.com/pull/7 https://github.com/acme/blog/issues/7", None);
+        let review = Source::GithubPr { number: 7, url: own.to_owned(), title: String::new() };
+        assert_eq!(review.pull_request_in(other, "blog"), None);
     }
 
     #[test]

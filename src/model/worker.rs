@@ -123,6 +123,14 @@ pub struct ServerId {
 }
 
 impl Worker {
+    /// The id without the project before it: how it is called among workers of one project.
+    pub fn short_name(&self) -> &str {
+        let id = self.id.as_str();
+        let project = WorkerId::for_branch(&self.project, "");
+        let rest = id.strip_prefix(project.as_str()).and_then(|it| it.strip_prefix('-'));
+        rest.filter(|it| !it.is_empty()).unwrap_or(id)
+    }
+
     pub fn is_live(&self) -> bool {
         self.ended.is_none() && self.state.is_live()
     }

@@ -13,6 +13,8 @@ use crate::model::{Event, Happened, Worker, WorkerId};
 pub(super) struct List {
     /// Those that need somebody first, then those whose state is newest.
     workers: Vec<Worker>,
+    /// Those that have no window to go to.
+    n_gone: usize,
     query: String,
     /// Places in `workers` of those that match the query, best first.
     shown: Vec<usize>,
@@ -41,6 +43,7 @@ impl List {
     pub(super) fn new(workers: Vec<Worker>) -> Self {
         let mut list = Self {
             workers: Vec::new(),
+            n_gone: 0,
             query: String::new(),
             shown: Vec::new(),
             selected: None,
@@ -56,6 +59,18 @@ impl List {
 
     pub(super) fn n_workers(&self) -> usize {
         self.workers.len()
+    }
+
+    /// Workers without a window.
+    pub(super) fn n_gone(&self) -> usize {
+        self.n_gone
+    }
+
+    pub(super) fn is_one_project(&self) -> bool {
+        self.workers.windows(2).all(|pair| match pair {
+            [one, other] => one.repo == other.repo,
+            _ => true,
+        })
     }
 
     pub(super) fn n_shown(&self) -> usize {
@@ -75,6 +90,10 @@ impl List {
 
     /// Takes the workers as they are now.
     pub(super) fn replace(&mut self, mut workers: Vec<Worker>) {
+        workers.retain(|it| it.ended.is_none());
+        let n_known = workers.len();
+        workers.retain(|it| !it.place.gone);
+        self.n_gone = n_known - workers.len();
         workers.sort_by_key(|it| (it.state.word().face().urgency, Reverse(it.state.since())));
         self.workers = workers;
         self.filter();

@@ -96,18 +96,13 @@ async fn subscribe(at: &HubLocation) -> Result<(Hub, Vec<Worker>), client::Error
     let mut hub = Hub::connect_or_start(at).await?;
     let answer = hub.ask(Request::Subscribe { workers: Vec::new() }).await?;
     let Answer::Subscribed { workers, .. } = answer else { return Err(client::Error::Closed) };
-    Ok((hub, present(workers)))
+    Ok((hub, workers))
 }
 
 async fn all(hub: &mut Hub) -> Result<Vec<Worker>, client::Error> {
     let answer = hub.ask(Request::List { ended: false }).await?;
     let Answer::Workers { workers, .. } = answer else { return Err(client::Error::Closed) };
-    Ok(present(workers))
-}
-
-/// Those that one can go to.
-fn present(workers: Vec<Worker>) -> Vec<Worker> {
-    workers.into_iter().filter(|it| it.ended.is_none() && !it.place.gone).collect()
+    Ok(workers)
 }
 
 enum Press {

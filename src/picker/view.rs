@@ -1,16 +1,17 @@
 //! What the picker looks like. Pure: a list, a time and an area in, cells out.
-use std::time::Duration;
-
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
     style::{Color, Modifier, Style},
     text::{Line, Span},
 };
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::list::List;
-use crate::model::{DisplayState, Timestamp, Tone, Worker};
+use crate::{
+    model::{AgentState, DisplayState, Timestamp, Tone, Worker},
+    text::{age, count, cut, cut_start, items, pad, tail},
+};
 
 /// Whether colours may be used; marks and words say the same without them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ const TALL: u16 = 16;
 /// Width of the state, the longest being `waiting: permission`.
 const STATE: usize = 19;
 const AGE: usize = 4;
-const HELP: &str = "enter go there   esc leave   ↑↓ select   type to filter";
+const HELP: [&str; 4] = ["enter go there", "esc leave", "↑↓ select", "type to filter"];
 
 /// Draws everything; returns where the cursor belongs.
 pub(super) fn draw(
@@ -40,7 +41,7 @@ pub(super) fn draw(
     let cursor = draw_query(list, query, buf);
     draw_rows(list, now, theme, rows, buf);
     draw_detail(list, detail, buf);
-    put(buf, help, 0, Line::styled(fit(HELP, width(help)), Modifier::DIM));
+    put(buf, help, 0, Line::styled(items(&HELP, width(help)), Modifier::DIM));
     cursor
 }
 
@@ -61,7 +62,7 @@ fn split(area: Rect) -> [Rect; 4] {
 fn draw_query(list: &List, area: Rect, buf: &mut Buffer) -> Position {
     let count = format!("{}/{}", list.n_shown(), list.n_workers());
     let room = width(area).saturating_sub(count.width() + 4);
-    let query = tail(list.query(), room);
+    let query = tail(list.query(), room).to_owned();
     let cursor = 2 + query.width();
     let gap = width(area).saturating_sub(cursor + count.width());
     let line = Line::from(vec![
@@ -77,14 +78,19 @@ fn draw_query(list: &List, area: Rect, buf: &mut Buffer) -> Position {
 
 fn draw_rows(list: &List, now: Timestamp, theme: Theme, area: Rect, buf: &mut Buffer) {
     if list.n_workers() == 0 {
-        put(buf, area, 0, Line::raw("  no workers yet: `wtmag create` makes one"));
+        let text = match list.n_gone() {
+            0 => "  no workers yet: `wtmag create` makes one".to_owned(),
+            n => format!("  {} without a window: see `wtmag list`", count(n, "worker")),
+        };
+        put(buf, area, 0, Line::raw(cut(&text, width(area))));
         return;
     }
     let selected = list.selected();
     let height = usize::from(area.height);
     let first = (selected + 1).saturating_sub(height);
     for (at, worker) in list.shown().enumerate().skip(first).take(height) {
-        let mut line = row(worker, now, theme, area);
+        let name = if list.is_one_project() { worker.short_name() } else { worker.id.as_str() };
+        let mut line = row((name, worker), now, theme, area);
         let is_selected = at == selected;
         line.spans.insert(0, Span::raw(if is_selected { "▌" } else { " " }));
         if is_selected {
@@ -95,21 +101,20 @@ fn draw_rows(list: &List, now: Timestamp, theme: Theme, area: Rect, buf: &mut Bu
 }
 
 /// One worker: state and age first, for they are what the eye looks for.
-fn row(worker: &Worker, now: Timestamp, theme: Theme, area: Rect) -> Line<'static> {
+fn row((name, worker): (&str, &Worker), now: Timestamp, theme: Theme, area: Rect) -> Line<'static> {
     let word = worker.state.word();
     let state = format!("{} {} ", word.face().mark, pad(&word.to_string(), STATE));
     let age = format!("{:>AGE$}  ", age(now.since(worker.state.since())));
     let rest = width(area).saturating_sub(1 + state.width() + age.width());
-    let id = worker.id.as_str();
     let mut spans = vec![Span::styled(state, style(&word, theme)), Span::raw(age)];
     if area.width < WIDE {
-        spans.push(Span::raw(pad(id, rest)));
+        spans.push(Span::raw(pad(&cut_start(name, rest), rest)));
         return Line::from(spans);
     }
     let id_width = (rest / 3).clamp(24, 44);
     let columns = format!(
         "{}  {}  {}  ",
-        pad(id, id_width),
+        pad(&cut_start(name, id_width), id_width),
         pad(&worker.agent.name, 8),
         pad(&worker.branch, 24)
     );
@@ -129,7 +134,11 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
             &state.process.evidence
         }
     };
-    let last = worker.last_message.as_ref().unwrap_or(seen).lines().next().unwrap_or_default();
+    // What it said last is the answer to an earlier question than the one it now asks.
+    let asks =
+        matches!(state.word(), DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)));
+    let said = worker.last_message.as_ref().filter(|_| !asks);
+    let last = said.unwrap_or(seen).lines().next().unwrap_or_default();
     let lines = [
         "─".repeat(width(area)),
         format!(" {}: {}", worker.source, worker.source.title()),
@@ -137,7 +146,7 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
         format!(" {last}"),
     ];
     for (at, text) in (0..).zip(lines) {
-        put(buf, area, at, Line::styled(fit(&text, width(area)), Modifier::DIM));
+        put(buf, area, at, Line::styled(cut(&text, width(area)), Modifier::DIM));
     }
 }
 
@@ -157,51 +166,8 @@ fn style(word: &DisplayState, theme: Theme) -> Style {
     }
 }
 
-/// `42s`, `7m`, `3h`, `12d`.
-fn age(age: Duration) -> String {
-    match age.as_secs() {
-        s @ 0..60 => format!("{s}s"),
-        s @ 60..3600 => format!("{}m", s / 60),
-        s @ 3600..86_400 => format!("{}h", s / 3600),
-        s => format!("{}d", s / 86_400),
-    }
-}
-
 fn width(area: Rect) -> usize {
     usize::from(area.width)
-}
-
-/// Exactly `width` columns.
-fn pad(text: &str, width: usize) -> String {
-    let text = fit(text, width);
-    let gap = width.saturating_sub(text.width());
-    format!("{text}{}", " ".repeat(gap))
-}
-
-/// At most `width` columns, cut with `…`.
-fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut used = 0;
-    let fits = |c: &char| {
-        used += c.width().unwrap_or(0);
-        used < width
-    };
-    let mut cut: String = text.chars().take_while(fits).collect();
-    if width > 0 {
-        cut.push('…');
-    }
-    cut
-}
-
-/// The end of a text, in at most `width` columns: what is being typed stays in sight.
-fn tail(text: &str, width: usize) -> String {
-    let mut rest = text;
-    while rest.width() > width {
-        rest = rest.get(rest.chars().next().map_or(1, char::len_utf8)..).unwrap_or_default();
-    }
-    rest.to_owned()
 }
 
 fn put(buf: &mut Buffer, area: Rect, row: u16, line: Line<'_>) {
@@ -214,12 +180,9 @@ fn put(buf: &mut Buffer, area: Rect, row: u16, line: Line<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model::AgentState,
-        picker::{
-            keys::Wish,
-            list::tests::{worker, workers},
-        },
+    use crate::picker::{
+        keys::Wish,
+        list::tests::{worker, workers},
     };
 
     fn render(list: &List, width: u16, height: u16) -> (String, Position, Buffer) {
@@ -238,9 +201,9 @@ mod tests {
     fn a_popup_of_60_by_12_shows_state_age_and_id() {
         insta::assert_snapshot!(render(&List::new(workers()), 60, 12).0, @r"
         >                                                        3/3
-        ▌! blocked: trust       30s  blog-prompt-tidy-tests
-         ○ idle                  1m  blog-github-pr-234
-         ● working               1m  blog-github-issue-456
+        ▌! blocked: trust       30s  prompt-tidy-tests
+         ○ idle                  1m  github-pr-234
+         ● working               1m  github-issue-456
 
 
 
@@ -256,9 +219,9 @@ mod tests {
     fn a_wide_screen_shows_everything() {
         insta::assert_snapshot!(render(&List::new(workers()), 120, 17).0, @r"
         >                                                                                                                    3/3
-        ▌! blocked: trust       30s  blog-prompt-tidy-tests          claude    prompt-tidy-tests         Tidy the tests
-         ○ idle                  1m  blog-github-pr-234              claude    github-pr-234             Cache the front page
-         ● working               1m  blog-github-issue-456           claude    github-issue-456          Login fails on Safari
+        ▌! blocked: trust       30s  prompt-tidy-tests               claude    prompt-tidy-tests         Tidy the tests
+         ○ idle                  1m  github-pr-234                   claude    github-pr-234             Cache the front page
+         ● working               1m  github-issue-456                claude    github-issue-456          Login fails on Safari
 
 
 
@@ -313,13 +276,5 @@ mod tests {
         draw(&List::new(workers()), Timestamp(0), Theme::Plain, area, &mut buf);
         let is_plain = |colour| colour == Color::Reset;
         assert!(buf.content.iter().all(|cell| is_plain(cell.fg) && is_plain(cell.bg)));
-    }
-
-    #[test]
-    fn texts_are_cut_by_columns() {
-        assert_eq!(fit("日本語", 5), "日本…");
-        assert_eq!(pad("ab", 4), "ab  ");
-        assert_eq!(tail("日本語", 4), "本語");
-        assert_eq!(age(Duration::from_secs(7200)), "2h");
     }
 }

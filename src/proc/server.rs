@@ -1,7 +1,7 @@
 //! Which program serves at a socket.
 use std::{
     ffi::OsString,
-    fs,
+    fs, io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
@@ -12,6 +12,15 @@ use tokio::net::UnixStream;
 /// releases do not always understand each other; `tmux` from PATH when that cannot be told.
 pub async fn tmux(socket: &Path) -> OsString {
     serving(socket).await.map_or_else(|| "tmux".into(), PathBuf::into_os_string)
+}
+
+/// Whether a process listens at `socket`.
+pub async fn listens(socket: &Path) -> bool {
+    match UnixStream::connect(socket).await {
+        Ok(_) => true,
+        // One that has no time for us is there.
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    }
 }
 
 /// The program of the tmux server at `socket`, where the system tells it (Linux).

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Answer, Event, Refusal, Request};
 
-pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerView};
+pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerSummary, WorkerView};
 
 /// Protocol that this program speaks. Frames of this one and the one before are understood.
 pub const PROTOCOL: u32 = 1;

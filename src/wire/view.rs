@@ -2,8 +2,8 @@
 use serde::Serialize;
 
 use crate::model::{
-    Base, Delivery, DeliveryMode, DisplayState, Event, Happened, Hold, Kind, Placement, RuleSaid,
-    Said, Source, Step, StepAt, Timestamp, Worker, WorkerState,
+    AgentState, Base, Delivery, DeliveryMode, DisplayState, Event, Exit, Happened, Hold, Kind,
+    Placement, RuleSaid, Said, Source, Step, StepAt, Timestamp, Worker, WorkerState,
 };
 
 /// A worker, as `list --json` and `show --json` print it.
@@ -34,6 +34,26 @@ pub struct WorkerView<'a> {
     pub last_message: Option<&'a str>,
 }
 
+/// A worker in few words, as `list --json` prints it: what there is not is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkerSummary<'a> {
+    pub id: &'a str,
+    /// The state with its detail, such as `waiting: permission`.
+    pub state: String,
+    pub since: String,
+    /// What it needs from its user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
+    pub agent: &'a str,
+    pub branch: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pr: Option<&'a str>,
+    pub title: String,
+    /// The beginning of what it said last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 /// A worker's state: the word, and what it rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StateView<'a> {
@@ -46,7 +66,7 @@ pub struct StateView<'a> {
     pub source: crate::model::FactSource,
     pub evidence: &'a str,
     pub process: &'a crate::model::Process,
-    pub turn: &'a crate::model::AgentState,
+    pub turn: &'a AgentState,
     pub reported: Option<crate::model::Reported>,
 }
 
@@ -118,6 +138,60 @@ impl<'a> WorkerView<'a> {
             delivery: delivery.map(DeliveryView::from),
             last_message: worker.last_message.as_deref(),
         }
+    }
+}
+
+/// Most characters of a message, and of what else is quoted, in a summary.
+const CLIPPED: usize = 200;
+const SHORT: usize = 80;
+
+impl<'a> WorkerSummary<'a> {
+    pub fn new(worker: &'a Worker, delivery: Option<&Delivery>) -> Self {
+        let word = worker.state.word();
+        let state = worker.ended.map_or_else(|| word.to_string(), |_| "removed".to_owned());
+        let since = worker.ended.unwrap_or_else(|| worker.state.since()).to_string();
+        let since = since.split_once('.').map_or(since.clone(), |(whole, _)| format!("{whole}Z"));
+        // What it said last is the answer to an earlier question than the one it now asks.
+        let is_asking =
+            matches!(word, DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)));
+        let message = worker.last_message.as_deref().filter(|_| !is_asking);
+        Self {
+            id: worker.id.as_str(),
+            state,
+            since,
+            needs: needs(worker, &word, delivery).filter(|_| worker.ended.is_none()),
+            agent: &worker.agent.name,
+            branch: &worker.branch,
+            pr: worker.pr.as_deref(),
+            title: clip(worker.source.title(), SHORT),
+            message: message.map(|it| clip(it, CLIPPED)),
+        }
+    }
+}
+
+/// What a worker that cannot go on by itself needs.
+fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> Option<String> {
+    let state = &worker.state;
+    let evidence = match word {
+        DisplayState::Turn(
+            AgentState::Waiting(_) | AgentState::Blocked(_) | AgentState::Failed,
+        ) => &state.turn.evidence,
+        DisplayState::Exited(exit) if *exit != Exit::Code(0) => &state.process.evidence,
+        DisplayState::Lost(_) => &state.process.evidence,
+        DisplayState::Turn(_) | DisplayState::Starting | DisplayState::Exited(_) => {
+            let failed = delivery.filter(|it| it.step == Step::Failed)?;
+            return Some(clip(&format!("text not delivered: {}", failed.evidence), SHORT));
+        }
+    };
+    Some(if evidence.is_empty() { word.to_string() } else { clip(evidence, SHORT) })
+}
+
+/// The text on one line, of at most so many characters.
+fn clip(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(most) {
+        None => line,
+        Some(_) => line.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
     }
 }
 

@@ -341,12 +341,12 @@ fn a_worktree_that_was_there_before_stays_with_what_is_in_it() {
 fn without_a_name_nobody_is_dropped_by_accident() {
     let desk = Desk::new();
     let said = desk.wtmag(&["cleanup"]).failure(1);
-    assert!(said.contains("no worker's window or worktree"), "{said}");
+    assert!(said.contains("not inside a worker's worktree or window"), "{said}");
     let id = desk.worker("topic");
     settle(&desk, &id);
     let inside = desk.run(&["cleanup"]).cwd(worktree(&desk, &id)).run().failure(1);
     assert!(inside.contains(&format!("would drop `{id}`, which was not named")), "{inside}");
     let said = desk.wtmag(&["cleanup", "opic"]).failure(1);
     assert!(said.contains(&format!("did you mean `{id}`?")), "{said}");
-    desk.wtmag(&["cleanup", "blog-to"]).success();
+    desk.wtmag(&["cleanup", "topic"]).success();
 }

@@ -101,7 +101,7 @@ fn what_cannot_work_is_said_before_anything_happens() {
         (&["--prompt", "x", "--model", "a/b"], "agent `fake` has no known flag for a model"),
         (&["--prompt", "x", "--plan"], "agent `fake` has no known flag for plan mode"),
         (&["--prompt", "x", "--agent", "claude", "--model", "openai/x"], "takes models of"),
-        (&["--prompt", "x", "--wait=happy"], "no state of a worker"),
+        (&["--prompt", "x", "--wait=happy"], "unknown state `happy`"),
         (&["--prompt", "x", "--project", "/"], "is in no git repository"),
         (&["--github", "456", "-t", "issue"], "`gh` is not logged in"),
         (&["--jira", "PROJ-1"], "`jira` is not installed"),

@@ -195,7 +195,7 @@ impl Desk {
     }
 
     pub(super) fn list(&self, more: &[&str]) -> Vec<Value> {
-        let listed = self.wtmag(&[&["list", "--json"], more].concat()).json();
+        let listed = self.wtmag(&[&["list", "--json", "--full"], more].concat()).json();
         listed.as_array().unwrap().clone()
     }
 

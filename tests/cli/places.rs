@@ -40,8 +40,8 @@ fn attach_without_a_name_lets_one_pick() {
     let desk = Desk::new();
     let (one, other) = (desk.worker("one"), desk.worker("other"));
     let seat = desk.sandbox.seat(&format!("{PROGRAM} attach"));
-    let seen = seat.wait_for_text(&other);
-    assert!(seen.contains(&one), "{seen}");
+    let seen = seat.wait_for_text("other");
+    assert!(seen.contains(" one ") && !seen.contains(&other), "{seen}");
     seat.press(&["o", "n", "e", "Enter"]);
     eventually(SOON, "the client to be there", || {
         let seen = desk.sandbox.tmux().run(["list-clients", "-F", "#{session_name} #{@wtmag_id}"]);
@@ -54,7 +54,7 @@ fn attach_is_for_people() {
     let desk = Desk::new();
     let id = desk.worker("topic");
     let said = desk.wtmag(&["attach", &id]).failure(1);
-    assert!(said.contains("this is no terminal\nhint: `wtmag show ID`"), "{said}");
+    assert!(said.contains("`attach` needs a terminal\nhint: `wtmag show ID`"), "{said}");
 }
 
 #[test]
@@ -77,25 +77,32 @@ fn promote_gives_a_window_its_own_session() {
 }
 
 #[test]
-fn list_hides_what_is_gone_and_says_how_much() {
+fn list_shows_the_workers_of_the_project_that_one_is_in() {
     let desk = Desk::new();
     assert!(desk.wtmag(&["list"]).success().contains("no workers"));
-    let (one, other) = (desk.worker("one"), desk.worker("other"));
+    let (one, _) = (desk.worker("one"), desk.worker("other"));
+    let shop = desk.sandbox.repo("shop").dir.clone();
+    let create = ["create", "--prompt", "x", "--name", "prices", "--no-wait"];
+    desk.run(&create).cwd(&shop).run().success();
     let table = desk.wtmag(&["list"]).success();
-    assert!(table.starts_with("ID"), "{table}");
-    assert!(
-        table.contains(&one) && table.contains(&other) && table.contains("window in main"),
-        "{table}"
-    );
+    assert!(table.trim_start().starts_with("WORKER"), "{table}");
+    assert!(table.contains("  one ") && !table.contains("blog-one"), "{table}");
+    assert!(table.contains("1 worker in other projects: wtmag list --all"), "{table}");
     let pane = desk.list(&[])[0]["pane"].as_str().unwrap().to_owned();
     desk.sandbox.tmux().run(["kill-pane", "-t", &pane]);
     desk.wait_for_state(&one, "lost: window closed");
-    let table = desk.wtmag(&["list"]).success();
-    assert!(
-        !table.contains(&one) && table.contains("1 worker more: `wtmag list --all`"),
-        "{table}"
-    );
-    assert_eq!((desk.list(&[]).len(), desk.list(&["--all"]).len()), (1, 2));
+    let table = desk.wtmag(&["ls"]).success();
+    assert!(table.contains("! one"), "{table}");
+    let outside = desk.run(&["list"]).cwd(desk.sandbox.path("home")).run().success();
+    for id in ["blog-one", "blog-other", "shop-prices"] {
+        assert!(outside.contains(id), "{outside}");
+    }
+    assert_eq!((desk.list(&[]).len(), desk.list(&["--all"]).len()), (2, 3));
+    desk.wtmag(&["rm", "one", "--yes"]).success();
+    assert_eq!((desk.list(&[]).len(), desk.list(&["--ended"]).len()), (1, 2));
+    let short = desk.wtmag(&["list", "--json"]).json();
+    assert_eq!((&short[0]["id"], &short[0]["agent"]), (&"blog-other".into(), &"fake".into()));
+    assert!(short[0]["needs"].is_null() && short[0]["repo"].is_null(), "{short}");
 }
 
 #[test]
@@ -111,7 +118,7 @@ fn show_tells_everything_with_the_screen() {
     assert!(shown["screen"]["rows"].as_array().is_some());
     let said = desk.wtmag(&["show", "nothing"]).failure(1);
     assert!(said.contains("there is no worker `nothing`"), "{said}");
-    assert_eq!(desk.wtmag(&["show"]).code, 2);
+    assert_eq!(desk.wtmag(&["show"]).code, 1);
     assert_eq!(desk.wtmag(&["show", "a", "--id", "b"]).code, 2);
     let why = desk.wtmag(&["explain", "topic"]).success();
     assert!(why.contains("profile     fake") && why.contains("rules"), "{why}");

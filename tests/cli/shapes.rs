@@ -27,7 +27,7 @@ fn what_programs_read_stays_as_it_is() {
     let dry = json(&["create", "--github", "456", "-t", "issue", "--dry-run"]);
     let create = json(&["create", "--github", "234", "-t", "pr", "--wait=idle"]);
     let worker = create["worker"].clone();
-    let list = json(&["list"]);
+    let list = json(&["list", "--full"]);
     assert_eq!(list[0], worker);
     let show = json(&["show", "234"]);
     assert_eq!(show["worker"], worker);
@@ -41,6 +41,7 @@ fn what_programs_read_stays_as_it_is() {
         "hub status": json(&["hub", "status"]),
         "create": create,
         "create --dry-run": dry,
+        "list": json(&["list"])[0],
         "show": screen,
         "wait": json(&["wait", "234"]),
         "explain": json(&["explain", "234"])["verdict"],
@@ -83,7 +84,7 @@ fn errors_are_json_too() {
     {
       "code": 1,
       "error": {
-        "hint": "`wtmag list --all` shows them",
+        "hint": "`wtmag list --all` shows all workers",
         "kind": "user",
         "message": "there is no worker `nobody`"
       }

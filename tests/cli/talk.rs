@@ -118,7 +118,7 @@ fn waiting_ends_when_any_comes_to_it_and_not_before() {
     let start = Instant::now();
     let said = desk.wtmag(&["wait", &quick, &slow, "--timeout", "1"]).failure(4);
     assert!(start.elapsed() >= Duration::from_secs(1));
-    assert!(said.contains("not in time") && said.contains(&format!("{slow}  working")), "{said}");
+    assert!(said.contains("timed out") && said.contains(&format!("{slow}  working")), "{said}");
     desk.wtmag(&["cleanup", &slow, "--force"]).success();
     assert!(desk.wtmag(&["wait", &slow]).failure(1).contains("no worker"));
 }
@@ -129,7 +129,7 @@ fn waiting_for_what_cannot_come_ends() {
     let ran = desk.wtmag(&["create", "--prompt", "x", "--agent", "dies"]);
     assert_eq!(ran.code, 1);
     let said = desk.wtmag(&["wait", "blog-prompt-x", "--until", "idle"]).failure(1);
-    assert!(said.contains("is `exited(3)`: it will not come to that state"), "{said}");
+    assert!(said.contains("is `exited(3)`: it will not reach that state"), "{said}");
 }
 
 #[test]

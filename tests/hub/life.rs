@@ -37,7 +37,7 @@ fn a_hub_has_its_servers_environment_and_a_session_of_its_own() {
     let sandbox = Sandbox::new();
     let start = ["-f", "/dev/null", "new-session", "-d", "-s", "main"];
     sandbox.run("tmux").args(start).env("MARK", "of the server").run().success();
-    let mut list = sandbox.wtmag(["list"]);
+    let mut list = sandbox.wtmag(["hub", "start"]);
     for (name, value) in OF_THE_CALLER {
         list = list.env(name, value);
     }
@@ -56,7 +56,8 @@ fn a_hub_has_its_servers_environment_and_a_session_of_its_own() {
 #[test]
 fn without_a_server_a_hub_keeps_nothing_of_its_caller_that_misleads() {
     let sandbox = Sandbox::new();
-    let mut list = sandbox.wtmag(["list"]).env("TMUX_PANE", "%7").env("CODEX_HOME", "/home");
+    let mut list =
+        sandbox.wtmag(["hub", "start"]).env("TMUX_PANE", "%7").env("CODEX_HOME", "/home");
     for (name, value) in OF_THE_CALLER {
         list = list.env(name, value);
     }
@@ -76,7 +77,7 @@ fn without_a_server_a_hub_keeps_nothing_of_its_caller_that_misleads() {
 fn twenty_commands_at_once_start_one_hub() {
     let sandbox = world();
     thread::scope(|scope| {
-        let list = || drop(sandbox.wtmag(["list"]).run().success());
+        let list = || drop(sandbox.wtmag(["hub", "start"]).run().success());
         for _ in 0..20 {
             scope.spawn(list);
         }
@@ -195,7 +196,7 @@ fn a_hub_that_stands_still_is_named_and_goes_on_afterwards() {
     let sandbox = world();
     let pid = hub_pid(&sandbox);
     signal(pid, Signal::SIGSTOP);
-    let said = sandbox.wtmag(["list"]).run().failure(3);
+    let said = sandbox.wtmag(["hub", "start"]).run().failure(3);
     assert!(said.contains(&format!("the hub (pid {pid}) does not answer")), "{said}");
     signal(pid, Signal::SIGCONT);
     assert_eq!(hub_pid(&sandbox), pid);
@@ -233,7 +234,7 @@ fn how_much_is_logged_is_the_servers_wtmag_log() {
 fn a_state_directory_that_cannot_be_used_is_named() {
     let sandbox = world();
     let path = sandbox.put("state/wtmag", "a file is in the way");
-    let said = sandbox.wtmag(["list"]).run();
+    let said = sandbox.wtmag(["hub", "start"]).run();
     assert!(said.code != 0 && said.stderr.contains(path.to_str().unwrap()), "{said}");
     fs::remove_file(&path).unwrap();
     hub_pid(&sandbox);
@@ -243,7 +244,7 @@ fn a_state_directory_that_cannot_be_used_is_named() {
     let lock = state_dir(&sandbox).join("hub.lock");
     fs::remove_file(&lock).unwrap();
     fs::create_dir(&lock).unwrap();
-    let said = sandbox.wtmag(["list"]).run();
+    let said = sandbox.wtmag(["hub", "start"]).run();
     assert!(said.code != 0 && said.stderr.contains("hub.lock"), "{said}");
     fs::remove_dir(&lock).unwrap();
     hub_pid(&sandbox);

@@ -48,7 +48,7 @@ fn workers_are_found_again_after_a_hub_was_killed() {
     wait_for_screen(&mut crew, &worker, "before");
     kill_hub(crew.pid());
 
-    sandbox.wtmag(["list"]).run().success();
+    sandbox.wtmag(["hub", "start"]).run().success();
     crew.rejoin();
     for worker in [&worker, &alone] {
         let found = eventually(SOON, "the worker", || Some(crew.show(worker).0));
@@ -138,7 +138,7 @@ fn who_listens_goes_on_when_the_hubs_socket_is_made_anew() {
     while next()["kind"] != "created" {}
     std::fs::remove_file(super::socket(&sandbox)).unwrap();
     for _ in 0..3 {
-        sandbox.wtmag(["list"]).run().success();
+        sandbox.wtmag(["hub", "start"]).run().success();
     }
     assert_eq!(pid_of(&status(&sandbox)), crew.pid());
     sandbox.tmux().run(["send-keys", "-t", &worker.place.pane.to_string(), "C-c"]);
@@ -172,7 +172,7 @@ fn a_worker_is_its_pane_wherever_the_user_moves_it() {
     assert_eq!(found.place.window.to_string(), tmux.show("=main:^", "#{window_id}"));
     // The next hub finds it there, too.
     kill_hub(crew.pid());
-    sandbox.wtmag(["list"]).run().success();
+    sandbox.wtmag(["hub", "start"]).run().success();
     crew.rejoin();
     tmux.type_text(&pane, ", still");
     wait_for_screen(&mut crew, &worker, "joined, still");

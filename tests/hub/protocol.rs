@@ -220,7 +220,7 @@ fn a_hub_of_another_protocol_is_refused_by_name() {
     let path = sandbox.path("run/stand-in");
     let hello = json!({ "wtmag": "99.0.0", "protocol": 99, "pid": 77 });
     drop(stand_in(&sandbox, hello));
-    let said = sandbox.wtmag(["list"]).run().failure(3);
+    let said = sandbox.wtmag(["hub", "start"]).run().failure(3);
     assert!(
         said.contains("the hub (pid 77) speaks another protocol (99, this program 1)"),
         "{said}"

@@ -56,7 +56,7 @@ impl Crew {
     /// Starts the hub of the sandbox's server if need be.
     #[track_caller]
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
-        drop(sandbox.wtmag(["list"]).run().success());
+        drop(sandbox.wtmag(["hub", "start"]).run().success());
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let at = HubLocation {
             tmux_socket: sandbox.tmux().socket(),

@@ -43,6 +43,13 @@ impl<'a> Seat<'a> {
         self.tmux.run(["send-keys", "-t", &self.pane].iter().chain(keys).copied());
     }
 
+    /// Gives the terminal another size.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        let window = ["resize-window", "-t", &self.pane, "-x", &columns, "-y", &rows];
+        self.tmux.run(window);
+    }
+
     /// Everything that was written to the terminal so far, escape sequences and bells included.
     pub(crate) fn output(&self) -> Vec<u8> {
         fs::read(&self.output).unwrap_or_default()

@@ -126,7 +126,7 @@ impl Yard {
 
     /// The id of the worker of each agent, as far as there are workers.
     pub(crate) fn workers(&self) -> BTreeMap<String, String> {
-        let list = self.wtmag(&["list", "--all", "--json"]).json();
+        let list = self.wtmag(&["list", "--all", "--json", "--full"]).json();
         let text = |it: &Value| it.as_str().unwrap().to_owned();
         list.as_array().unwrap().iter().map(|it| (text(&it["agent"]), text(&it["id"]))).collect()
     }

@@ -11,11 +11,8 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Context, Failure, leftovers,
-    outcome::interrupt,
-    progress::Progress,
-    resolve::{Enough, Target},
-    unexpected,
+    Context, Failure, leftovers, naming::Purpose, outcome::interrupt, progress::Progress,
+    resolve::Target, unexpected,
 };
 use crate::{
     client::{self, Hub},
@@ -83,7 +80,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         return finish::run(context).await;
     }
     let mut hub = context.hub().await?;
-    let worker = args.target.worker_or_own(context, &mut hub, Enough::Prefix).await?;
+    let worker = args.target.worker_or_own(context, &mut hub, Purpose::Change).await?;
     let progress = Progress::new(&context.env);
     let cancel = context.cancel()?;
     clear_leftovers(context, &mut hub, &progress, &cancel).await?;

@@ -114,6 +114,8 @@ impl Scratch {
             self.socket().display()
         ));
         self.write("env", &env)?;
+        // For the shells of the demo's windows, in which tmux tells the server.
+        self.write("home/.profile", &format!("wtmag() {{ command {word} \"$@\"; }}\n"))?;
         Ok(())
     }
 
@@ -157,7 +159,7 @@ profile = "demo"
 backend = "git"
 "#;
 
-/// Nothing of the user's: no settings, no identity, no shell start-up files.
+/// Nothing of the user's: no settings, no identity.
 fn vars(dir: &Path) -> Vec<(&'static str, String)> {
     let at = |name: &str| dir.join(name).display().to_string();
     let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };

@@ -59,6 +59,7 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> HubCheck {
         }
     }
     findings.extend(store_findings(at, state));
+    findings.extend(other_machine(at));
     findings.extend(leftovers(doctor, at).await);
     HubCheck { findings, workers }
 }
@@ -159,6 +160,24 @@ fn store_findings(at: &HubLocation, hub: Life) -> Vec<Finding> {
         findings.push(Finding::ok(format!("{waiting} reports of agents wait for the next hub")));
     }
     findings
+}
+
+/// The same tmux server's records under another machine id, as in a container that was made anew.
+fn other_machine(at: &HubLocation) -> Vec<Finding> {
+    let root = at.state.root();
+    let (Some(own), Some(server)) = (root.parent(), root.file_name()) else { return Vec::new() };
+    let machines = own.parent().map(fs::read_dir);
+    let Some(Ok(machines)) = machines else { return Vec::new() };
+    let others = machines.flatten().map(|it| it.path()).filter(|it| it != own);
+    let others = others.map(|it| it.join(server)).filter(|it| it.join("hub.db").exists());
+    let found = others.map(|it| {
+        let (old, new) = (it.display(), root.display());
+        Finding::note(format!("this tmux server has records under another machine id: `{old}`"))
+            .advice("the machine's id has changed, as in a container without /etc/machine-id")
+            .advice(format!("to use them instead of `{new}`, while no hub runs: move them there"))
+            .advice(format!("to drop them: rm -r '{old}'"))
+    });
+    found.collect()
 }
 
 /// Reports that wait; of a running hub only those that have waited too long.

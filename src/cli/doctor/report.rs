@@ -151,7 +151,7 @@ mod tests {
         tmux
           ok      tmux 3.5a
           note    the server has `destroy-unattached` on
-                  see `wtmag help tmux`
+                  `wtmag help tmux`
         git
           problem `git` is not installed
                   install git

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::{
     Context, Failure,
+    naming::Purpose,
     output::{Paint, Style, age, fields, seconds},
     receipt,
-    resolve::{self, Enough, Target},
+    resolve::Target,
     unexpected,
 };
 use crate::{
@@ -91,9 +92,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 }
 
 async fn worker(context: &Context, target: &Target) -> Result<(), Failure> {
-    let text = target.require()?;
-    let mut hub = context.hub().await?;
-    let id = resolve::worker(&mut hub, text, Enough::Part).await?.id;
+    let mut hub = context.hub_that_knows().await?;
+    let id = target.worker_or_own(context, &mut hub, Purpose::Look).await?.id;
     let answer = hub.ask_any(Request::Explain { id }).await?;
     let Answer::Explained(explained) = answer else { return Err(unexpected(&answer)) };
     if !context.json() {

@@ -13,7 +13,7 @@ use super::{
     events::load_all,
     output::{Cell, Paint, Style, Table, count, seconds},
     receipt,
-    resolve::{self, Enough, Target},
+    resolve::Target,
 };
 use crate::{
     brief::text::{clean, one_line},
@@ -28,8 +28,7 @@ use crate::{
 /// The history is every state with what it rests on, and every step of a delivery. Kept as well are
 /// the screens that changed a state and the few before each: as an asciicast, which `asciinema play`
 /// plays, or as they are, for `wtmag explain --replay`. Only the user can read them; `[record]
-/// enabled = false` keeps none. Without an ID it is the worker in whose window or worktree you are; one
-/// that was cleaned up is found by its full id.
+/// enabled = false` keeps none. A worker that was removed is found by its whole id.
 ///
 /// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}};
 /// with `--cast FILE` {"file", "samples", "seconds"}.
@@ -53,11 +52,8 @@ Examples:
   wtmag log issue-456 --screens > looks.jsonl";
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let mut hub = context.hub().await?;
-    let worker = match args.target.given()? {
-        Some(text) => resolve::worker_or_ended(&mut hub, text).await?,
-        None => args.target.worker_or_own(context, &mut hub, Enough::Part).await?,
-    };
+    let mut hub = context.hub_that_knows().await?;
+    let worker = args.target.worker_or_ended(context, &mut hub).await?;
     let dir = context.whereabouts()?.state.screens();
     if args.screens {
         for sample in load(&dir, &worker)? {

@@ -1,13 +1,12 @@
-//! A text that is being typed: keys in, text and cursor out. Pure.
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use unicode_width::UnicodeWidthChar as _;
+//! A text of several lines that is being typed: keys in, rows and a cursor out. Pure.
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tui_input::{InputRequest, backend::crossterm::to_input_request};
 
-/// A text and the place in it where typing goes.
+use crate::text::{width, wrap_at};
+
+/// The text and the place in it where typing goes.
 #[derive(Debug, Default)]
-pub(super) struct Input {
-    before: String,
-    after: String,
-}
+pub(super) struct Input(tui_input::Input);
 
 /// How typing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,18 +16,19 @@ pub(super) enum End {
 }
 
 impl Input {
-    pub(super) fn text(&self) -> String {
-        format!("{}{}", self.before, self.after)
+    pub(super) fn text(&self) -> &str {
+        self.0.value()
     }
 
     /// What was pasted goes in as it is, line breaks included.
     pub(super) fn handle_paste(&mut self, text: &str) {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let plain = |c: &char| *c == '\n' || *c == '\t' || !c.is_control();
-        self.before.extend(text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(plain));
+        text.chars().filter(plain).for_each(|c| self.insert(c));
     }
 
     /// Enter ends it; Alt-Enter and Ctrl-J begin a new line.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys mean nothing here")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys are the editor's")]
     pub(super) fn handle_key(&mut self, key: KeyEvent) -> Option<End> {
         if key.kind == KeyEventKind::Release {
             return None;
@@ -37,83 +37,32 @@ impl Input {
         match key.code {
             KeyCode::Esc => return Some(End::Left),
             KeyCode::Char('c' | 'd' | 'g') if control => return Some(End::Left),
-            KeyCode::Char('j') if control => self.before.push('\n'),
-            KeyCode::Enter if key.modifiers.contains(KeyModifiers::ALT) => self.before.push('\n'),
+            KeyCode::Char('j') if control => self.insert('\n'),
+            KeyCode::Enter if key.modifiers.contains(KeyModifiers::ALT) => self.insert('\n'),
             KeyCode::Enter => return Some(End::Entered),
-            KeyCode::Char('a') if control => self.go_to_start(),
-            KeyCode::Char('e') if control => self.go_to_end(),
-            KeyCode::Char('b') if control => self.left(),
-            KeyCode::Char('f') if control => self.right(),
-            KeyCode::Char('u') if control => self.before.clear(),
-            KeyCode::Char('k') if control => self.after.clear(),
-            KeyCode::Char('w') if control => self.rub_word(),
-            KeyCode::Char('h') if control => drop(self.before.pop()),
-            KeyCode::Char(_) if control => {}
-            KeyCode::Char(c) => self.before.push(c),
-            KeyCode::Backspace => drop(self.before.pop()),
-            KeyCode::Delete => {
-                let rest = self.after.chars().skip(1).collect();
-                self.after = rest;
+            _ => {
+                if let Some(request) = to_input_request(&Event::Key(key)) {
+                    self.0.handle(request);
+                }
             }
-            KeyCode::Left => self.left(),
-            KeyCode::Right => self.right(),
-            KeyCode::Home => self.go_to_start(),
-            KeyCode::End => self.go_to_end(),
-            _ => {}
         }
         None
     }
 
     /// The text in rows of at most `width` columns, and the cursor's column and row in them.
-    pub(super) fn wrapped(&self, width: usize) -> (Vec<String>, (usize, usize)) {
-        let width = width.max(2);
-        let mut rows = vec![String::new()];
-        let mut column = 0;
-        let mut add = |text: &str| {
-            for c in text.chars() {
-                let wide = c.width().unwrap_or(0);
-                if c == '\n' || column + wide > width {
-                    rows.push(String::new());
-                    column = 0;
-                }
-                if let Some(row) = rows.last_mut().filter(|_| c != '\n') {
-                    row.push(c);
-                    column += wide;
-                }
-            }
-            (column, rows.len() - 1)
-        };
-        let cursor = add(&self.before);
-        add(&self.after);
-        (rows, cursor)
+    pub(super) fn wrapped(&self, columns: usize) -> (Vec<String>, (usize, usize)) {
+        let text = self.text();
+        let cursor = text.char_indices().nth(self.0.cursor()).map_or(text.len(), |(at, _)| at);
+        let rows = wrap_at(text, columns);
+        let row = rows.iter().rposition(|it| it.start <= cursor).unwrap_or(0);
+        let start = rows.get(row).map_or(0, |it| it.start);
+        let column = width(text.get(start..cursor).unwrap_or_default()).min(columns);
+        let rows = rows.into_iter().map(|it| text.get(it).unwrap_or_default().to_owned());
+        (rows.collect(), (column, row))
     }
 
-    fn left(&mut self) {
-        if let Some(c) = self.before.pop() {
-            self.after.insert(0, c);
-        }
-    }
-
-    fn right(&mut self) {
-        if !self.after.is_empty() {
-            self.before.push(self.after.remove(0));
-        }
-    }
-
-    fn go_to_start(&mut self) {
-        self.after.insert_str(0, &self.before);
-        self.before.clear();
-    }
-
-    fn go_to_end(&mut self) {
-        self.before.push_str(&self.after);
-        self.after.clear();
-    }
-
-    fn rub_word(&mut self) {
-        let kept = self.before.trim_end();
-        let kept = kept.rfind(char::is_whitespace).map_or(0, |at| at + 1);
-        self.before.truncate(kept);
+    fn insert(&mut self, c: char) {
+        self.0.handle(InputRequest::InsertChar(c));
     }
 }
 
@@ -144,6 +93,8 @@ mod tests {
         press(&mut input, KeyCode::Char('w'), KeyModifiers::CONTROL);
         press(&mut input, KeyCode::Backspace, KeyModifiers::NONE);
         assert_eq!(input.text(), "fix the");
+        assert_eq!(press(&mut input, KeyCode::Enter, KeyModifiers::ALT), None);
+        assert_eq!(input.text(), "fix the\n");
         assert_eq!(press(&mut input, KeyCode::Enter, KeyModifiers::NONE), Some(End::Entered));
         assert_eq!(press(&mut input, KeyCode::Esc, KeyModifiers::NONE), Some(End::Left));
     }
@@ -156,12 +107,16 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_wrapped_with_its_cursor() {
+    fn long_text_is_wrapped_between_words_with_its_cursor() {
         let mut input = Input::default();
-        type_text(&mut input, "abcd日e");
+        type_text(&mut input, "the agent's 日");
         input.handle_paste("\nf");
-        let (rows, cursor) = input.wrapped(5);
-        assert_eq!(rows, ["abcd", "日e", "f"]);
-        assert_eq!(cursor, (1, 2));
+        let (rows, cursor) = input.wrapped(8);
+        assert_eq!(rows, ["the ", "agent's ", "日", "f"]);
+        assert_eq!(cursor, (1, 3));
+        for _ in 0..4 {
+            press(&mut input, KeyCode::Left, KeyModifiers::NONE);
+        }
+        assert_eq!(input.wrapped(8).1, (7, 1));
     }
 }

@@ -3,7 +3,11 @@
 //! A menu's commands pass two of tmux's own readers: formats are expanded when the menu opens, and
 //! what is left is parsed when an entry is chosen. Both are quoted for here. No text of a user's
 //! goes through them: popups ask for it themselves.
+use super::Place;
 use crate::model::{PaneId, WorkerId};
+
+/// Columns and rows that the menu takes, with its frame and the status line.
+pub(super) const SIZE: (u16, u16) = (43, 12);
 
 /// Width and height of a popup.
 type Size = (&'static str, &'static str);
@@ -17,7 +21,7 @@ pub(super) fn menu(
     socket: &str,
     client: &str,
     pane: PaneId,
-    worker: Option<&WorkerId>,
+    place: &Place,
 ) -> Vec<String> {
     let pane = pane.to_string();
     let popup = |title: &str, size: Size, words: &[&str]| {
@@ -29,8 +33,13 @@ pub(super) fn menu(
     let own = |id: &WorkerId| {
         let promote = popup("promote", SMALL, &["tmux", "promote", id.as_str()]);
         let cleanup = popup("clean up", SMALL, &["tmux", "cleanup", id.as_str()]);
-        let first = entry("This worker: a session of its own", "s", promote);
-        [first, entry("This worker: clean up", "x", cleanup)].concat()
+        let shell = format!("split-window -t {pane} -c \"##{{pane_current_path}}\"");
+        let mut entries = entry("This worker: a shell beside it", "d", shell);
+        if !place.is_promoted {
+            entries.extend(entry("This worker: a session of its own", "s", promote));
+        }
+        entries.extend(entry("This worker: clean up", "x", cleanup));
+        entries
     };
     // A leading `-` greys an entry.
     let none = || entry("-This window is no worker's", "", String::new());
@@ -41,10 +50,17 @@ pub(super) fn menu(
         line.clone(),
         entry("Go to a worker", "w", popup("workers", LARGE, &["attach", "--client", client])),
         line,
-        worker.map_or_else(none, own),
+        place.worker.as_ref().map_or_else(none, own),
     ];
     let words = ["display-menu", "-c", client, "-t", &pane, "-T", " wtmag ", "-x", "C", "-y", "C"];
     words.into_iter().map(str::to_owned).chain(items.concat()).collect()
+}
+
+/// A message instead of a menu that tmux would not show.
+pub(super) fn too_small(client: &str) -> Vec<String> {
+    let (width, height) = SIZE;
+    let text = format!("wtmag: the menu needs {width} columns and {height} rows");
+    ["display-message", "-c", client, &text].map(str::to_owned).into()
 }
 
 /// A tmux command that shows a program in a popup, started where the pane is. The popup closes when
@@ -88,7 +104,8 @@ mod tests {
     #[test]
     fn nothing_is_expanded_but_the_directory() {
         let id = WorkerId::for_branch("blog", "x");
-        let args = menu("/a #(b)/wtmag", "/tmp/s", "/dev/pts/1", PaneId(3), Some(&id));
+        let place = Place { worker: Some(id), ..Place::default() };
+        let args = menu("/a #(b)/wtmag", "/tmp/s", "/dev/pts/1", PaneId(3), &place);
         for command in args.iter().filter(|it| it.starts_with("\"display-popup")) {
             let rest = command.replace("##{pane_current_path}", "").replace("##", "");
             assert!(!rest.contains('#'), "{command}");
@@ -97,9 +114,16 @@ mod tests {
 
     #[test]
     fn entries_for_a_worker_need_one() {
-        let args = |worker| menu("w", "s", "c", PaneId(3), worker).join("\n");
+        let args = |worker, is_promoted| {
+            let place = Place { worker, is_promoted, ..Place::default() };
+            menu("w", "s", "c", PaneId(3), &place).join("\n")
+        };
         let id = WorkerId::for_branch("blog", "x");
-        assert!(args(Some(&id)).contains(r#""tmux" "cleanup" "blog-x""#));
-        assert!(!args(None).contains("cleanup"));
+        let all = args(Some(id.clone()), false);
+        assert!(
+            all.contains(r#""tmux" "cleanup" "blog-x""#) && all.contains("a session of its own")
+        );
+        assert!(!args(Some(id), true).contains("a session of its own"));
+        assert!(!args(None, false).contains("cleanup"));
     }
 }

@@ -63,7 +63,7 @@ enum Task {
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
-        Verb::Init => context.print(&init(&program()?)?)?,
+        Verb::Init => context.print(&init(&program(context)?)?)?,
         Verb::Script => context.print(PLUGIN)?,
         Verb::Load => load(context).await?,
         Verb::Menu { client, pane } => return open_menu(context, &client, pane).await,
@@ -75,8 +75,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 }
 
 /// This program's path as text: it goes into tmux's configuration.
-fn program() -> Result<String, Failure> {
-    let path = std::env::current_exe()?.into_os_string().into_string();
+fn program(context: &Context) -> Result<String, Failure> {
+    let path = context.env.program()?.into_os_string().into_string();
     path.map_err(|path| {
         Failure::user(format!("`{}` is no text that tmux.conf can hold", path.display()))
     })
@@ -103,7 +103,7 @@ async fn load(context: &Context) -> Result<(), Failure> {
     let script = Cmd::new("sh", Path::new("/")).args(["-s"]).stdin(PLUGIN);
     let server = proc::tmux(&context.whereabouts()?.tmux_socket).await;
     let script =
-        script.env("TMUX", tmux).env("WTMAG_TMUX", server).env("WTMAG_PROGRAM", program()?);
+        script.env("TMUX", tmux).env("WTMAG_TMUX", server).env("WTMAG_PROGRAM", program(context)?);
     let output = script.run(&proc::never()).await.map_err(Failure::user)?;
     if output.is_success() {
         return Ok(());
@@ -116,15 +116,47 @@ async fn load(context: &Context) -> Result<(), Failure> {
 async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<ExitCode, Failure> {
     let socket = context.whereabouts()?.tmux_socket;
     let text = socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is no text"))?;
-    let here = ["-S", text, "display-message", "-p", "-t", &pane.to_string(), "#{@wtmag_id}"];
     let tmux = proc::tmux(&socket).await;
-    let said = Cmd::new(&tmux, Path::new("/")).args(here).run(&proc::never()).await;
-    let said = said.map_err(Failure::user)?.stdout_text();
-    let worker: Option<WorkerId> = said.trim().parse().ok();
+    let format = "#{client_width} #{client_height} #{==:#{session_name},#{@wtmag_id}} #{@wtmag_id}";
+    let here = ["-S", text, "display-message", "-p", "-c", client, "-t", &pane.to_string(), format];
+    let said = Cmd::new(&tmux, Path::new("/")).args(here).run(&proc::never()).await?;
+    if !said.is_success() {
+        return Err(Failure::user(format!("tmux did not answer: {}", said.stderr_text())));
+    }
+    let place = Place::parse(&said.stdout_text());
     let mut args: Vec<OsString> = vec!["-S".into(), text.into()];
-    let items = menu::menu(&program()?, text, client, pane, worker.as_ref());
+    let items = if place.is_too_small() {
+        menu::too_small(client)
+    } else {
+        menu::menu(&program(context)?, text, client, pane, &place)
+    };
     args.extend(items.into_iter().map(OsString::from));
     Err(Failure::user(proc::exec(tmux, args, &[])))
+}
+
+/// Where the key was pressed.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Place {
+    size: Option<(u16, u16)>,
+    worker: Option<WorkerId>,
+    /// The worker's window is in a session of its own.
+    is_promoted: bool,
+}
+
+impl Place {
+    fn parse(text: &str) -> Self {
+        let mut words = text.trim().splitn(4, ' ');
+        let mut next = || words.next().unwrap_or_default();
+        let (width, height, own, id) = (next(), next(), next(), next());
+        let size = width.parse().ok().zip(height.parse().ok());
+        Self { size, worker: id.parse().ok(), is_promoted: own == "1" }
+    }
+
+    /// tmux shows no menu that does not fit, and says nothing.
+    fn is_too_small(&self) -> bool {
+        let (width, height) = menu::SIZE;
+        self.size.is_some_and(|(columns, rows)| columns < width || rows < height)
+    }
 }
 
 #[cfg(test)]

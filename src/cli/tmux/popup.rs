@@ -1,5 +1,5 @@
 //! What runs inside a popup: it asks for what is missing, runs the verb as it would run in a shell,
-//! and stays until a key.
+//! and stays until a key is pressed.
 use std::{
     ffi::OsString,
     io::{self, Write as _},
@@ -23,24 +23,59 @@ use super::{
     input::{End, Input},
 };
 use crate::{
-    cli::{self, Context, Failure},
+    brief::text::one_line,
+    cli::{self, Context, Failure, settings},
     model::WorkerId,
-    proc,
+    proc, text,
 };
 
-/// Asks for the task, then creates.
+/// Asks for the task, then creates. A text for which nothing could be made is there to be changed.
 pub(super) async fn create(context: &Context, what: Task) -> Result<ExitCode, Failure> {
-    let Some(text) = ask(what)? else { return Ok(ExitCode::SUCCESS) };
-    let words: &[&str] = match what {
-        Task::Prompt => &["create", "--prompt", &text],
-        Task::Issue => &["create", "-t", "issue", "--github", number(&text)],
-        Task::Pr => &["create", "-t", "pr", "--github", number(&text)],
+    if settings::repo_around(&std::env::current_dir()?)?.is_none() {
+        let failure = Failure::user("this pane's directory is not in a git repository")
+            .hint("go to the repository in a pane, and open the menu from there");
+        show(context, &failure)?;
+        return until_key(context, "[any key closes this]").await.map(|_| ExitCode::SUCCESS);
+    }
+    let mut input = Input::default();
+    let mut problem = None;
+    loop {
+        let Some(typed) = ask(context, what, input, problem.take()).await? else { break };
+        input = typed;
+        let text = input.text().to_owned();
+        let words = match words(what, &text) {
+            Ok(words) => words,
+            Err(why) => {
+                problem = Some(why);
+                continue;
+            }
+        };
+        let Err(failure) = verb(context, &words).await else {
+            until_key(context, "[any key closes this]").await?;
+            break;
+        };
+        show(context, &failure)?;
+        let key = until_key(context, "[enter: back to the text   any other key: close]").await?;
+        if key != Some(KeyCode::Enter) {
+            break;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The command for what was typed, or why there is none.
+fn words(what: Task, text: &str) -> Result<Vec<&str>, String> {
+    let kind = match what {
+        Task::Prompt => return Ok(vec!["create", "--prompt", text]),
+        Task::Issue => "issue",
+        Task::Pr => "pr",
     };
-    verb(context, words).await
+    let number = number(text).ok_or_else(|| format!("not a number: {}", one_line(text, 40)))?;
+    Ok(vec!["create", "-t", kind, "--github", number])
 }
 
 pub(super) async fn promote(context: &Context, id: &WorkerId) -> Result<ExitCode, Failure> {
-    verb(context, &["promote", id.as_str()]).await
+    run(context, &["promote", id.as_str()]).await
 }
 
 /// Asks first: the worktree goes away with the worker.
@@ -57,31 +92,53 @@ pub(super) async fn cleanup(context: &Context, id: &WorkerId) -> Result<ExitCode
     if answer != Some(KeyCode::Char('y')) {
         return Ok(ExitCode::SUCCESS);
     }
-    verb(context, &["cleanup", id.as_str()]).await
+    run(context, &["cleanup", id.as_str()]).await
 }
 
-/// Runs one of our own verbs here and shows how it ended until a key is pressed.
+/// Runs a verb and shows how it ended until a key is pressed.
+async fn run(context: &Context, words: &[&str]) -> Result<ExitCode, Failure> {
+    // The same as in a shell, failures and hints included.
+    if let Err(failure) = verb(context, words).await {
+        show(context, &failure)?;
+    }
+    until_key(context, "[any key closes this]").await.map(|_| ExitCode::SUCCESS)
+}
+
+/// Runs a verb as if it had been typed here.
 async fn verb(context: &Context, words: &[&str]) -> Result<ExitCode, Failure> {
     let socket = context.whereabouts()?.tmux_socket;
     let mut args: Vec<OsString> = vec!["wtmag".into(), "-S".into(), socket.into()];
     args.extend(words.iter().map(OsString::from));
-    // Verbs take hangups for an interrupt; the popup may be closed while it stands there.
-    let mut closed = context.cancel()?;
-    // The same as in a shell, failures and hints included.
-    if let Err(failure) = Box::pin(cli::verb(context, args)).await {
-        failure.report(false);
-    }
-    context.print("\n[any key closes this]")?;
-    tokio::select! {
-        key = tokio::task::spawn_blocking(next_key) => drop(key),
-        () = proc::cancelled(&mut closed) => {}
-    }
-    Ok(ExitCode::SUCCESS)
+    Box::pin(cli::verb(context, args)).await
 }
 
-/// `#456` and `456` are the same to a person.
-fn number(text: &str) -> &str {
-    text.trim().trim_start_matches('#')
+/// A failure with its hints, broken between words: nothing is copied out of a popup.
+fn show(context: &Context, failure: &Failure) -> Result<(), Failure> {
+    let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+    let text = failure.to_string();
+    text::wrap(text.trim_end(), columns)
+        .into_iter()
+        .try_for_each(|row| context.print(&format!("{}\n", row.trim_end())))
+}
+
+/// Waits for a key; none comes when the popup is closed. Verbs take hangups for an interrupt.
+async fn until_key(context: &Context, text: &str) -> Result<Option<KeyCode>, Failure> {
+    let mut closed = context.cancel()?;
+    // Whoever reads the text may press a key at once: it is listened for by then.
+    enable_raw_mode()?;
+    context.print(&format!("\r\n{text}"))?;
+    tokio::select! {
+        key = tokio::task::spawn_blocking(next_key) => Ok(key.map_err(Failure::bug)??),
+        () = proc::cancelled(&mut closed) => Ok(None),
+    }
+}
+
+/// The number in `456`, `#456` and in the address of an issue or pull request.
+fn number(text: &str) -> Option<&str> {
+    let text = text.trim().trim_end_matches('/');
+    let number = text.rsplit('/').next().unwrap_or(text).trim_start_matches('#');
+    let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+    is_number.then_some(number)
 }
 
 /// The next key, not echoed. None when the terminal is gone.
@@ -99,20 +156,44 @@ fn next_key() -> io::Result<Option<KeyCode>> {
     Ok(found)
 }
 
-/// Lets the user type; None when they leave or type nothing.
-fn ask(what: Task) -> Result<Option<String>, Failure> {
-    let mut terminal = ratatui::try_init()?;
-    execute!(io::stdout(), EnableBracketedPaste)?;
-    let typed = type_text(&mut terminal, what);
-    execute!(io::stdout(), DisableBracketedPaste)?;
-    ratatui::try_restore()?;
-    Ok(typed?.filter(|text| !text.trim().is_empty()))
+/// Lets the user type on; None when they leave, type nothing or close the popup. `problem` is what was
+/// wrong before.
+async fn ask(
+    context: &Context,
+    what: Task,
+    mut input: Input,
+    problem: Option<String>,
+) -> Result<Option<Input>, Failure> {
+    let mut closed = context.cancel()?;
+    let typing = tokio::task::spawn_blocking(move || {
+        let is_entered = type_here(what, &mut input, problem.as_deref())?;
+        Ok::<_, io::Error>(is_entered.then_some(input))
+    });
+    let typed = tokio::select! {
+        typed = typing => typed.map_err(Failure::bug)??,
+        () = proc::cancelled(&mut closed) => None,
+    };
+    Ok(typed.filter(|it| !it.text().trim().is_empty()))
 }
 
-fn type_text(terminal: &mut DefaultTerminal, what: Task) -> io::Result<Option<String>> {
-    let mut input = Input::default();
+/// Owns the terminal until Enter, which is true, or Escape.
+fn type_here(what: Task, input: &mut Input, problem: Option<&str>) -> io::Result<bool> {
+    let mut terminal = ratatui::try_init()?;
+    execute!(io::stdout(), EnableBracketedPaste)?;
+    let typed = type_text(&mut terminal, what, input, problem);
+    execute!(io::stdout(), DisableBracketedPaste)?;
+    ratatui::try_restore()?;
+    typed
+}
+
+fn type_text(
+    terminal: &mut DefaultTerminal,
+    what: Task,
+    input: &mut Input,
+    problem: Option<&str>,
+) -> io::Result<bool> {
     loop {
-        terminal.draw(|frame| draw(frame, what, &input))?;
+        terminal.draw(|frame| draw(frame, what, input, problem))?;
         let end = match event::read()? {
             Event::Key(key) => input.handle_key(key),
             Event::Paste(text) => {
@@ -122,24 +203,25 @@ fn type_text(terminal: &mut DefaultTerminal, what: Task) -> io::Result<Option<St
             Event::FocusGained | Event::FocusLost | Event::Mouse(_) | Event::Resize(..) => None,
         };
         match end {
-            Some(End::Entered) => return Ok(Some(input.text())),
-            Some(End::Left) => return Ok(None),
+            Some(End::Entered) => return Ok(true),
+            Some(End::Left) => return Ok(false),
             None => {}
         }
     }
 }
 
-fn draw(frame: &mut ratatui::Frame<'_>, what: Task, input: &Input) {
+fn draw(frame: &mut ratatui::Frame<'_>, what: Task, input: &Input, problem: Option<&str>) {
     let area = frame.area();
     let title = match what {
         Task::Prompt => "What is the new worker to do?",
         Task::Issue => "Number of the issue to work on",
         Task::Pr => "Number of the pull request to review",
     };
-    let help = match what {
-        Task::Prompt => "enter starts it   alt-enter new line   esc leaves",
-        Task::Issue | Task::Pr => "enter starts it   esc leaves",
+    let help: &[&str] = match what {
+        Task::Prompt => &["enter start", "esc leave", "alt-enter new line"],
+        Task::Issue | Task::Pr => &["enter start", "esc leave"],
     };
+    let help = text::items(help, usize::from(area.width.saturating_sub(1)));
     let (rows, (column, row)) = input.wrapped(usize::from(area.width.saturating_sub(3)));
     let height = usize::from(area.height.saturating_sub(4));
     let first = (row + 1).saturating_sub(height);
@@ -151,10 +233,11 @@ fn draw(frame: &mut ratatui::Frame<'_>, what: Task, input: &Input) {
         }
     };
     put(0, title, Modifier::BOLD.into());
+    put(1, problem.unwrap_or_default(), Modifier::DIM.into());
     for (y, text) in (2..).zip(rows.iter().skip(first).take(height)) {
         put(y, text, Style::new());
     }
-    put(area.height.saturating_sub(1), help, Modifier::DIM.into());
+    put(area.height.saturating_sub(1), &help, Modifier::DIM.into());
     let cell = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     let (x, y) = (cell(column).saturating_add(1), cell(row - first).saturating_add(2));
     let inside = Rect { width: area.width.max(1), height: area.height.max(1), ..area };
@@ -162,4 +245,19 @@ fn draw(frame: &mut ratatui::Frame<'_>, what: Task, input: &Input) {
         x: x.min(inside.right() - 1),
         y: y.min(inside.bottom() - 1),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_may_be_written_as_people_do() {
+        for text in ["456", " #456 ", "https://github.com/acme/blog/issues/456/"] {
+            assert_eq!(number(text), Some("456"), "{text}");
+        }
+        for text in ["abc", "", "#", "https://github.com/acme/blog", "4x"] {
+            assert_eq!(number(text), None, "{text}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod live_worker;
 mod observations;
 mod reconcile;
 mod requests;
+mod showing;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -118,6 +119,8 @@ pub struct HubState {
     closing: BTreeSet<WorkerId>,
     /// Reservations whose session is being looked for.
     finding: BTreeMap<RequestId, crate::model::Reservation>,
+    /// Who waits for a screen.
+    showing: Vec<showing::Showing>,
     /// Cleanups whose second half runs or waits, with whoever asked.
     cleanups: BTreeMap<WorkerId, cleanups::UnderWay>,
     seen_reports: VecDeque<String>,
@@ -144,6 +147,7 @@ impl HubState {
             orphans: BTreeMap::new(),
             closing: BTreeSet::new(),
             finding: BTreeMap::new(),
+            showing: Vec::new(),
             cleanups: BTreeMap::new(),
             seen_reports: VecDeque::new(),
             problems: Vec::new(),
@@ -227,7 +231,8 @@ impl HubState {
     pub fn next_deadline(&self) -> Option<Instant> {
         let looks = self.workers.values().filter_map(LiveWorker::next_look);
         let idle = self.idle_since.map(|since| since + IDLE_EXIT);
-        looks.chain(idle).min()
+        let shown = self.showing.iter().map(showing::Showing::deadline);
+        looks.chain(idle).chain(shown).min()
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -243,6 +248,9 @@ impl HubState {
 
     /// What holds after every input: the connection is there when wanted, and idleness is noticed.
     fn settle(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if !self.showing.is_empty() {
+            self.show_screens(now, out);
+        }
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
         if is_done && matches!(self.link, Link::Up(_)) {
             self.link = Link::Down;

@@ -32,7 +32,7 @@ impl HubState {
                 let orphans = self.orphans.keys().cloned().collect();
                 answer(out, request_id, Answer::Workers { workers, deliveries, orphans });
             }
-            Request::Show { id } => self.show(request_id, &id, out),
+            Request::Show { id } => self.show(now, request_id, &id, out),
             Request::Explain { id } => self.explain(now, request_id, &id, out),
             Request::Locate { id } => self.locate(request_id, &id, out),
             Request::Promote { id } => self.promote(now, request_id, &id, out),
@@ -67,18 +67,9 @@ impl HubState {
         self.clients = self.clients.saturating_sub(1);
         self.pending.retain(|(request_id, _)| request_id.client != client);
         self.finding.retain(|request_id, _| request_id.client != client);
+        self.showing.retain(|it| it.client() != client);
         // A worker whose window is being made exists as soon as it is made.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
-    }
-
-    fn show(&mut self, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(live) = self.workers.get(id) else { return not_found(out, request_id, id) };
-        let shown = Answer::Shown {
-            worker: Box::new(live.worker.clone()),
-            screen: live.last_sample().cloned(),
-            deliveries: live.deliveries().into_iter().map(Delivery::shortened).collect(),
-        };
-        answer(out, request_id, shown);
     }
 
     fn explain(&mut self, now: Now, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
@@ -161,8 +152,10 @@ impl HubState {
         let seq = self.seq;
         let Some(live) = self.workers.get_mut(&new.worker) else { return };
         if !live.worker.is_live() {
-            let message = format!("the agent of `{}` is gone", new.worker);
-            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
+            let (id, word) = (&live.worker.id, live.worker.state.word());
+            let message = format!("the agent of `{id}` has ended: {word}");
+            let hint = format!("how it ended: wtmag log {id}");
+            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         if delivery.interrupt && !live.can_interrupt() {
             let message = format!("no key is known that interrupts `{}`", live.worker.agent.name);

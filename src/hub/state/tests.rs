@@ -5,6 +5,7 @@ mod linking;
 mod listing;
 mod moving;
 mod restart;
+mod showing;
 
 use super::*;
 use crate::model::{

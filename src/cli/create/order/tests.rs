@@ -98,5 +98,5 @@ fn waiting_has_a_limit_unless_for_a_state() {
     assert_eq!((idle.limit, idle.until), (Some(None), vec!["idle".into(), "exited".into()]));
     let timed = wait(&["--wait=idle", "--timeout", "5m"]);
     assert_eq!(timed.limit, Some(Some(Duration::from_secs(300))));
-    refused(&["--prompt", "x", "--wait=happy"], "no state of a worker\nhint: states are starting");
+    refused(&["--prompt", "x", "--wait=happy"], "unknown state `happy`\nhint: states are starting");
 }

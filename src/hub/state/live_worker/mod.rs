@@ -20,8 +20,8 @@ use crate::{
     },
     delivery::{Input, Machine},
     model::{
-        Agent, Delivery, EndCause, Explained, Happened, Heard, Now, Placement, Process, Sample,
-        Verdict, Worker,
+        Agent, AgentState, Delivery, EndCause, Explained, FactSource, Happened, Heard, Now,
+        Placement, Process, Sample, Verdict, Worker,
     },
 };
 
@@ -82,6 +82,8 @@ struct Watch {
     /// The next look that a ring or a delivery wants.
     due: Option<Instant>,
     looking: bool,
+    /// When the look began that was last begun.
+    begun: Option<Instant>,
     last: Option<Instant>,
     /// It had rung when the look under way began.
     heard: bool,
@@ -175,6 +177,17 @@ impl LiveWorker {
             answer: auto_trust::Answer::default(),
             notes: Notes::default(),
         })
+    }
+
+    /// Its last screen was captured since then, and shows the state that a hook told.
+    pub(super) fn shows_its_state(&self, since: Instant) -> bool {
+        let turn = &self.worker.state.turn;
+        let is_new = !self.watch.looking && self.watch.begun.is_some_and(|it| it >= since);
+        let is_at_rest = |it: &AgentState| matches!(it, AgentState::Idle | AgentState::Ready);
+        let (told, seen) = (&turn.value, &self.verdict.turn);
+        let is_same = std::mem::discriminant(told) == std::mem::discriminant(seen);
+        let agrees = is_same || is_at_rest(told) && is_at_rest(seen);
+        is_new && (turn.source != FactSource::Hook || agrees)
     }
 
     pub(super) fn last_sample(&self) -> Option<&Sample> {

@@ -59,18 +59,19 @@ impl LiveWorker {
         if self.watch.looking || due.is_none_or(|at| at > now.steady) {
             return;
         }
-        self.look(out);
+        self.look(now, out);
     }
 
     /// Starts a look. The bell rings again from it on, so that nothing later is missed; but for a
     /// pane that moves, at which we look again anyway: its bell stays silent, which is cheaper, and
     /// safer for tmux, which may die when a pane is respawned whose output is being heard.
-    pub(in crate::hub::state) fn look(&mut self, out: &mut Vec<Effect>) {
+    pub(in crate::hub::state) fn look(&mut self, now: Now, out: &mut Vec<Effect>) {
         let resume = self.watch.rang && self.watch.n_new < MOVING || !self.watch.listening;
         self.watch.heard = self.watch.rang;
         self.watch.rang &= !resume;
         self.watch.listening = true;
         self.watch.looking = true;
+        self.watch.begun = Some(now.steady);
         self.watch.due = None;
         let (worker, pane) = (self.worker.id.clone(), self.worker.place.pane);
         out.push(Effect::Look { worker, pane, resume });
@@ -240,7 +241,7 @@ impl LiveWorker {
 
     /// What an agent says at the end of its turn names the pull request that it was to open.
     fn note_pull_request(&mut self, message: &str) {
-        let found = self.worker.source.pull_request_in(message);
+        let found = self.worker.source.pull_request_in(message, &self.worker.project);
         let Some(url) = found.filter(|it| self.worker.pr.as_ref() != Some(it)) else { return };
         self.worker.pr = Some(url.clone());
         self.notes.happened.push(Happened::Told { about: "pull-request".to_owned(), text: url });

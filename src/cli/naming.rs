@@ -1,0 +1,217 @@
+//! Which worker a name means. Pure: workers and a name in, one of them or why not out.
+//!
+//! A name is tried as the whole id, the branch, the number of an issue, pull request or ticket, and
+//! a run of whole words of the id: first among the workers of the current project, then among all.
+use std::path::Path;
+
+use super::Failure;
+use crate::model::{Source, Worker};
+
+/// What a worker is looked up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Only to look: any part of an id will do that no other worker has.
+    Look,
+    Change,
+}
+
+/// One way in which a name may mean a worker.
+type Reading<'a> = dyn Fn(&Worker) -> bool + 'a;
+
+/// The worker that `name` means. `project` is the common git dir of the repository we are in.
+pub(crate) fn find<'a>(
+    name: &str,
+    workers: &'a [Worker],
+    project: Option<&Path>,
+    purpose: Purpose,
+) -> Result<&'a Worker, Failure> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Failure::usage("the name of a worker is empty").hint(SEE));
+    }
+    let lower = name.to_lowercase();
+    if let Some(worker) = workers.iter().find(|it| it.id.as_str() == lower) {
+        return Ok(worker);
+    }
+    let readings: [&Reading<'_>; 3] =
+        [&|it| it.branch == name, &|it| has_number(it, name), &|it| has_words(it, &lower)];
+    let is_part: &Reading<'_> = &|it| purpose == Purpose::Look && it.id.as_str().contains(&lower);
+    let is_here = |it: &&Worker| project.is_some_and(|repo| it.repo == repo);
+    let order = readings.map(|it| (it, true)).into_iter().chain(readings.map(|it| (it, false)));
+    for (fits, only_here) in order.chain([(is_part, true), (is_part, false)]) {
+        let found = workers.iter().filter(|it| fits(it) && (!only_here || is_here(it)));
+        match found.collect::<Vec<_>>().as_slice() {
+            [] => {}
+            [worker] => return Ok(worker),
+            several => return Err(ambiguous(name, several)),
+        }
+    }
+    Err(unknown(name, workers))
+}
+
+const SEE: &str = "`wtmag list --all` shows all workers";
+
+/// `456`, `#456`, `PROJ-12`, or the address of the issue, pull request or ticket.
+fn has_number(worker: &Worker, name: &str) -> bool {
+    let is_url = |url: &str| url.trim_end_matches('/') == name.trim_end_matches('/');
+    if worker.source.url().is_some_and(is_url) || worker.pr.as_deref().is_some_and(is_url) {
+        return true;
+    }
+    let number = name.strip_prefix('#').unwrap_or(name);
+    let pr = worker.pr.as_deref().and_then(|url| url.rsplit('/').next());
+    let own = match &worker.source {
+        Source::GithubIssue { number: own, .. } | Source::GithubPr { number: own, .. } => {
+            own.to_string() == number
+        }
+        Source::Jira { key, .. } => key.eq_ignore_ascii_case(name),
+        Source::Prompt { .. } => false,
+    };
+    own || pr == Some(number) && number.bytes().all(|it| it.is_ascii_digit())
+}
+
+/// Whole words of the id, one behind the other: `docs`, `issue-456`.
+fn has_words(worker: &Worker, name: &str) -> bool {
+    let id = format!("-{}-", worker.id);
+    id.contains(&format!("-{}-", name.trim_matches('-')))
+}
+
+fn ambiguous(name: &str, several: &[&Worker]) -> Failure {
+    let lines = several.iter().map(|it| format!("{}  {}", it.id, it.state.word()));
+    Failure::user(format!("`{name}` may mean {} workers", several.len()))
+        .quote(lines)
+        .hint("type more of the id, or all of it")
+}
+
+fn unknown(name: &str, workers: &[Worker]) -> Failure {
+    const CLOSE: f64 = 0.85;
+    let failure = Failure::user(format!("there is no worker `{name}`"));
+    let lower = name.to_lowercase();
+    let closeness = |candidate: &str| strsim::jaro_winkler(&lower, candidate);
+    let scored = workers.iter().map(|it| {
+        let id = it.id.as_str();
+        let score = closeness(it.short_name()).max(closeness(&it.branch));
+        // Whole ids of one project are alike by their beginning: that says little.
+        let whole = strsim::normalized_damerau_levenshtein(&lower, id);
+        let score = if id.contains(&lower) { 1.0 } else { score.max(whole) };
+        (score, id)
+    });
+    let nearest = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= CLOSE);
+    match nearest {
+        Some((_, id)) => failure.hint(format!("did you mean `{id}`?")),
+        None => failure.hint(SEE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::samples;
+
+    fn worker(project: &str, branch: &str, source: Source) -> Worker {
+        let mut worker = samples::worker("a");
+        worker.id = crate::model::WorkerId::for_branch(project, branch);
+        worker.project = project.to_owned();
+        worker.repo = format!("/src/{project}/.git").into();
+        worker.branch = branch.to_owned();
+        worker.source = source;
+        worker
+    }
+
+    fn workers() -> Vec<Worker> {
+        let prompt = || Source::Prompt { title: String::new() };
+        let issue = |number: u64| Source::GithubIssue {
+            number,
+            url: format!("https://github.com/acme/blog/issues/{number}"),
+            title: String::new(),
+        };
+        let jira = Source::Jira { key: "PROJ-12".into(), url: String::new(), title: String::new() };
+        let mut workers = vec![
+            worker("blog", "github-issue-4", issue(4)),
+            worker("blog", "github-issue-45", issue(45)),
+            worker("blog", "feature/docs", prompt()),
+            worker("blog", "jira-ticket-proj-12", jira),
+            worker("shop", "docs", prompt()),
+            worker("shop", "github-issue-45", issue(45)),
+            worker("shop", "prices", prompt()),
+        ];
+        workers[0].pr = Some("https://github.com/acme/blog/pull/501".into());
+        workers
+    }
+
+    #[track_caller]
+    fn check(name: &str, project: &str, purpose: Purpose, want: Result<&str, &str>) {
+        let workers = workers();
+        let repo = format!("/src/{project}/.git");
+        let project = (!project.is_empty()).then(|| Path::new(&repo));
+        match (find(name, &workers, project, purpose), want) {
+            (Ok(worker), Ok(want)) => assert_eq!(worker.id.as_str(), want, "{name}"),
+            (Err(failure), Err(want)) => {
+                let text = failure.to_string();
+                assert!(text.contains(want), "{name}: {text}");
+            }
+            (found, want) => panic!("{name}: {found:?} is not {want:?}"),
+        }
+    }
+
+    #[test]
+    fn a_name_is_an_id_a_branch_a_number_or_words() {
+        for (name, want) in [
+            ("blog-github-issue-4", "blog-github-issue-4"),
+            ("BLOG-github-issue-45", "blog-github-issue-45"),
+            ("github-issue-4", "blog-github-issue-4"),
+            ("feature/docs", "blog-feature-docs"),
+            ("4", "blog-github-issue-4"),
+            ("#45", "blog-github-issue-45"),
+            ("501", "blog-github-issue-4"),
+            ("PROJ-12", "blog-jira-ticket-proj-12"),
+            ("proj-12", "blog-jira-ticket-proj-12"),
+            ("https://github.com/acme/blog/issues/45", "blog-github-issue-45"),
+            ("issue-45", "blog-github-issue-45"),
+            ("docs", "blog-feature-docs"),
+            ("prices", "shop-prices"),
+            ("shop-docs", "shop-docs"),
+        ] {
+            check(name, "blog", Purpose::Change, Ok(want));
+            check(name, "blog", Purpose::Look, Ok(want));
+        }
+    }
+
+    #[test]
+    fn the_current_project_comes_first() {
+        check("docs", "shop", Purpose::Change, Ok("shop-docs"));
+        check("45", "shop", Purpose::Change, Ok("shop-github-issue-45"));
+        check("45", "", Purpose::Change, Err("`45` may mean 2 workers\n  | blog-github-issue-45"));
+        check("45", "other", Purpose::Look, Err("may mean 2 workers"));
+    }
+
+    #[test]
+    fn only_those_who_look_may_name_a_part_of_a_word() {
+        check("pric", "blog", Purpose::Look, Ok("shop-prices"));
+        check("pric", "blog", Purpose::Change, Err("did you mean `shop-prices`?"));
+        check("issue", "blog", Purpose::Look, Err("may mean 2 workers"));
+    }
+
+    #[test]
+    fn what_is_unknown_is_said() {
+        check("", "blog", Purpose::Look, Err("is empty"));
+        check("nosuch", "blog", Purpose::Look, Err("wtmag list --all"));
+        check("blog-nosuch", "blog", Purpose::Change, Err("wtmag list --all"));
+        check("../x", "blog", Purpose::Look, Err("there is no worker"));
+        check(
+            "blog-github-isue-45",
+            "blog",
+            Purpose::Change,
+            Err("did you mean `blog-github-issue-45`?"),
+        );
+        check("5", "blog", Purpose::Change, Err("there is no worker `5`"));
+    }
+
+    #[test]
+    fn a_short_name_leaves_the_project_out() {
+        let names: Vec<String> = workers().iter().map(|it| it.short_name().to_owned()).collect();
+        assert_eq!(names[..3], ["github-issue-4", "github-issue-45", "feature-docs"]);
+        let mut odd = samples::worker("other");
+        odd.project = "blog".into();
+        assert_eq!(odd.short_name(), "other");
+    }
+}

@@ -1,0 +1,43 @@
+//! `wtmag path`.
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Context, Failure, resolve::Target};
+use crate::model::Worker;
+
+/// Print the path of a worker's worktree
+///
+/// With --json: {"id", "path"}.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cd \"$(wtmag path 456)\"
+  git -C \"$(wtmag path docs)\" log main..";
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let mut hub = context.hub_that_knows().await?;
+    let worker = args.target.worker_or_own(context, &mut hub, super::naming::Purpose::Look).await?;
+    require_worktree(&worker)?;
+    if context.json() {
+        context.print_json(&json!({ "id": worker.id, "path": worker.worktree }))?;
+    } else {
+        context.print(&format!("{}\n", worker.worktree.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The worker's worktree is there.
+pub(super) fn require_worktree(worker: &Worker) -> Result<(), Failure> {
+    if worker.worktree_gone || !worker.worktree.is_dir() {
+        let path = worker.worktree.display();
+        return Err(Failure::user(format!("the worktree of `{}` is gone: `{path}`", worker.id)));
+    }
+    Ok(())
+}

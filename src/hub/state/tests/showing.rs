@@ -1,0 +1,56 @@
+//! Whoever asks to be shown a worker sees a screen that is not older than its state.
+use super::*;
+
+fn shown(out: &[Effect], to: RequestId) -> Option<Option<Sample>> {
+    match answer_to(out, to) {
+        Some(Answer::Shown { screen, .. }) => Some(screen),
+        _ => None,
+    }
+}
+
+fn show(hub: &mut Hub, id: &WorkerId) -> (RequestId, Vec<Effect>) {
+    hub.ask(Request::Show { id: id.clone() })
+}
+
+fn sampled(hub: &mut Hub, id: &WorkerId, screen: &Sample) -> Vec<Effect> {
+    hub.give(Input::Sampled { worker: id.clone(), sample: Ok(screen.clone()) })
+}
+
+#[test]
+fn the_screen_was_captured_after_the_question() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look(&id, &screen_with("old"));
+    hub.after(1000);
+    let (request_id, out) = show(&mut hub, &id);
+    assert_eq!(shown(&out, request_id), None);
+    assert!(out.iter().any(|it| matches!(it, Effect::Look { .. })), "{out:?}");
+    let out = sampled(&mut hub, &id, &screen_with("new"));
+    let screen = shown(&out, request_id).unwrap().unwrap();
+    assert_eq!(screen.rows, screen_with("new").rows);
+}
+
+#[test]
+fn a_state_that_a_hook_told_is_waited_for_on_the_screen() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look(&id, &ready_screen());
+    hub.after(1000);
+    let payload = r#"{"hook_event_name":"PermissionRequest","tool_name":"Bash"}"#.to_owned();
+    hub.report(&id, Hook::Agent { payload });
+    assert_eq!(hub.word(&id).to_string(), "waiting: permission");
+    let (request_id, _) = show(&mut hub, &id);
+    // The dialog is not drawn yet.
+    let out = sampled(&mut hub, &id, &ready_screen());
+    assert_eq!(shown(&out, request_id), None, "{out:?}");
+    // An agent that never draws it does not keep anybody waiting.
+    hub.after(1001);
+    let out = hub.give(Input::Tick);
+    assert!(shown(&out, request_id).is_some(), "{out:?}");
+}
+
+#[test]
+fn a_worker_without_a_window_is_shown_at_once() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.give(Input::LinkLost { why: "gone".into() });
+    let (request_id, out) = show(&mut hub, &id);
+    assert!(shown(&out, request_id).is_some(), "{out:?}");
+}

@@ -1,0 +1,164 @@
+//! Texts on a terminal: how wide they are, how they are cut, and times in words. Pure.
+use std::{ops::Range, time::Duration};
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// How many columns the text takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text in at most `width` columns, its end cut off.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used < width
+    };
+    let mut shown: String = text.chars().take_while(fits).collect();
+    if width > 0 {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The text in at most `width` columns, its beginning cut off: names mostly differ at their end.
+pub fn cut_start(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    if width == 0 {
+        return String::new();
+    }
+    format!("…{}", tail(text, width - 1))
+}
+
+/// The end of a text, in at most `width` columns.
+pub fn tail(text: &str, width: usize) -> &str {
+    let mut rest = text;
+    while rest.width() > width {
+        rest = rest.get(rest.chars().next().map_or(1, char::len_utf8)..).unwrap_or_default();
+    }
+    rest
+}
+
+/// Exactly `width` columns: cut, or filled up with spaces.
+pub fn pad(text: &str, width: usize) -> String {
+    let text = cut(text, width);
+    let gap = width.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(gap))
+}
+
+/// The text in rows of at most `width` columns, broken between words where that is possible. Spaces at
+/// the end of a row need no room.
+pub fn wrap(text: &str, width: usize) -> Vec<&str> {
+    wrap_at(text, width).into_iter().filter_map(|it| text.get(it)).collect()
+}
+
+/// The same as places in the text.
+pub fn wrap_at(text: &str, width: usize) -> Vec<Range<usize>> {
+    let width = width.max(2);
+    let mut rows = Vec::new();
+    let mut start = 0;
+    for line in text.split('\n') {
+        wrap_line(line, start, width, &mut rows);
+        start += line.len() + 1;
+    }
+    rows
+}
+
+fn wrap_line(line: &str, start: usize, width: usize, rows: &mut Vec<Range<usize>>) {
+    let (mut row, mut at, mut used) = (start, start, 0);
+    for word in line.split_inclusive(' ') {
+        if used > 0 && used + word.trim_end().width() > width {
+            rows.push(row..at);
+            (row, used) = (at, 0);
+        }
+        for c in word.chars() {
+            let columns = c.width().unwrap_or(0);
+            if used + columns > width && c != ' ' {
+                rows.push(row..at);
+                (row, used) = (at, 0);
+            }
+            used += columns;
+            at += c.len_utf8();
+        }
+    }
+    rows.push(row..at);
+}
+
+/// As many of the items as fit into `width` columns, none cut in the middle.
+pub fn items(items: &[&str], width: usize) -> String {
+    let mut line = String::new();
+    for item in items {
+        let gap = if line.is_empty() { "" } else { "   " };
+        if line.width() + gap.width() + item.width() > width {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(item);
+    }
+    line
+}
+
+/// How long ago, in its largest unit: `4s`, `3m`, `2h`, `5d`.
+pub fn age(age: Duration) -> String {
+    match age.as_secs() {
+        secs @ 0..60 => format!("{secs}s"),
+        secs @ 60..3600 => format!("{}m", secs / 60),
+        secs @ 3600..86_400 => format!("{}h", secs / 3600),
+        secs => format!("{}d", secs / 86_400),
+    }
+}
+
+/// A short time with a tenth of a second: `3.2 s`.
+pub fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+/// `1 worker`, `2 workers`.
+pub fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("{n} {what}") } else { format!("{n} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_by_columns() {
+        assert_eq!(cut("日本語", 5), "日本…");
+        assert_eq!(cut("日本語", 6), "日本語");
+        assert_eq!(cut("ab", 0), "");
+        assert_eq!(cut_start("github-issue-456", 10), "…issue-456");
+        assert_eq!(cut_start("ab", 2), "ab");
+        assert_eq!(pad("ab", 4), "ab  ");
+        assert_eq!(tail("日本語", 4), "本語");
+    }
+
+    #[test]
+    fn rows_are_broken_between_words() {
+        assert_eq!(wrap("the agent's hook", 8), ["the ", "agent's ", "hook"]);
+        assert_eq!(wrap("one two", 7), ["one two"]);
+        assert_eq!(wrap("a\n\nb", 5), ["a", "", "b"]);
+        assert_eq!(wrap("abcdefgh ij", 4), ["abcd", "efgh ", "ij"]);
+        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+
+    #[test]
+    fn items_are_whole_or_not_there() {
+        assert_eq!(items(&["enter go", "esc leave"], 20), "enter go   esc leave");
+        assert_eq!(items(&["enter go", "esc leave"], 19), "enter go");
+        assert_eq!(items(&["enter go"], 3), "");
+    }
+
+    #[test]
+    fn an_age_is_one_number() {
+        let shown = [0, 59, 60, 3599, 7200, 200_000].map(|secs| age(Duration::from_secs(secs)));
+        assert_eq!(shown, ["0s", "59s", "1m", "59m", "2h", "2d"]);
+    }
+}
