@@ -1,6 +1,6 @@
 //! Rules about the source itself, run with the other tests.
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -68,6 +68,16 @@ const DOING: &[&str] =
 
 const MAX_LINES: usize = 500;
 
+/// Files of one module that know each other, and may.
+const CIRCLES: &[(&str, &[&str])] = &[
+    // What is found on a screen, and what of it is the text that was sent, depend on each other.
+    ("agents", &["classify", "echo", "typed"]),
+    // One object, whose methods are in one file for each subject.
+    ("hub/state", &["live_worker", "reconcile", "requests"]),
+    // One task and the handle by which it is asked.
+    ("tmux", &["driver", "watch"]),
+];
+
 #[test]
 fn modules_point_one_way() {
     for (path, text) in sources() {
@@ -86,6 +96,120 @@ fn modules_point_one_way() {
         assert!(strangers.is_empty(), "{}: may not use {strangers:?}", path.display());
         assert!(!text.contains("super::super"), "{}: write `crate::`", path.display());
     }
+}
+
+/// Inside a module, too, arrows point one way: a file that is used does not use its user.
+#[test]
+fn files_of_a_module_point_one_way() {
+    let all = sources();
+    let modules = all.iter().filter(|(path, _)| path.ends_with("mod.rs"));
+    let mut found = BTreeSet::new();
+    for (path, text) in modules {
+        let dir = path.parent().unwrap();
+        for circle in circles(&arrows(dir, text, &all)) {
+            found.insert((dir.display().to_string(), circle));
+        }
+    }
+    let names = |it: &[&str]| it.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    let allowed: BTreeSet<_> =
+        CIRCLES.iter().map(|(dir, files)| ((*dir).to_owned(), names(files))).collect();
+    let new: Vec<_> = found.difference(&allowed).collect();
+    assert!(new.is_empty(), "these know each other: {new:?}");
+    let gone: Vec<_> = allowed.difference(&found).collect();
+    assert!(gone.is_empty(), "untangled, take it out of CIRCLES: {gone:?}");
+}
+
+type Arrows = BTreeMap<String, BTreeSet<String>>;
+
+/// Which child of the module in `dir` uses which other one.
+fn arrows(dir: &Path, mod_rs: &str, all: &[(PathBuf, String)]) -> Arrows {
+    let child = |path: &Path| {
+        let name = path.strip_prefix(dir).ok()?.with_extension("");
+        let name = name.iter().next()?.to_str()?.to_owned();
+        (name != "mod" && name != "tests").then_some(name)
+    };
+    let mut arrows: Arrows =
+        all.iter().filter_map(|(path, _)| Some((child(path)?, BTreeSet::new()))).collect();
+    // What `mod.rs` hands on belongs to the file that it is from.
+    let mut handed_on: BTreeMap<&str, &str> = BTreeMap::new();
+    let mod_rs = code(mod_rs);
+    for line in mod_rs.split(';') {
+        let Some((_, path)) = line.split_once("use ").filter(|_| line.contains("pub")) else {
+            continue;
+        };
+        let (from, names) = path.split_once("::").unwrap_or((path, ""));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let names = names.split(|c| !is_name(c)).filter(|it| !it.is_empty());
+        handed_on.extend(names.map(|name| (name, from)));
+    }
+    let own = format!("crate::{}::", dir.display().to_string().replace('/', "::"));
+    for (path, text) in all {
+        let Some(from) = child(path) else { continue };
+        let text = code(text);
+        let is_direct = path.parent() == Some(dir)
+            || (path.ends_with("mod.rs") && path.parent().and_then(Path::parent) == Some(dir));
+        let by_super = text.match_indices("super::").filter(|_| is_direct);
+        // In a group, the parts of this module stand behind its name.
+        let grouped = text.replace("use crate::{", "use crate::{\n").replace("    ", "");
+        let first = dir.iter().count() == 1;
+        let in_group = format!("\n{}::", dir.display());
+        let by_group = grouped.match_indices(&in_group).filter(|_| first);
+        let used = by_super
+            .chain(text.match_indices(&own))
+            .flat_map(|(at, it)| heads(&text[at + it.len()..]))
+            .chain(by_group.flat_map(|(at, it)| heads(&grouped[at + it.len()..])));
+        let targets: Vec<String> =
+            used.map(|name| {
+                if arrows.contains_key(name) { name } else { handed_on.get(name).unwrap_or(&"") }
+            })
+            .filter(|it| !it.is_empty() && *it != from && arrows.contains_key(*it))
+            .map(ToOwned::to_owned)
+            .collect();
+        arrows.entry(from).or_default().extend(targets);
+    }
+    arrows
+}
+
+/// Sets of names that can all be reached from each other.
+fn circles(arrows: &Arrows) -> BTreeSet<BTreeSet<String>> {
+    let reach = |from: &String| {
+        let mut seen = BTreeSet::new();
+        let mut todo = vec![from];
+        while let Some(at) = todo.pop() {
+            todo.extend(
+                arrows.get(at).into_iter().flatten().filter(|it| seen.insert((*it).clone())),
+            );
+        }
+        seen
+    };
+    let reached: Arrows = arrows.keys().map(|it| (it.clone(), reach(it))).collect();
+    let mutual = |a: &String| {
+        let both = |b: &&String| reached[a].contains(*b) && reached[*b].contains(a);
+        reached.keys().filter(both).cloned().collect::<BTreeSet<_>>()
+    };
+    reached.keys().map(mutual).filter(|it| it.len() > 1).collect()
+}
+
+#[test]
+fn a_circle_is_found_and_a_line_is_not() {
+    let arrows = |all: &[(&str, &str)]| {
+        let mut arrows = Arrows::new();
+        for (from, to) in all {
+            arrows.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+            arrows.entry((*to).to_owned()).or_default();
+        }
+        circles(&arrows)
+    };
+    assert_eq!(arrows(&[("a", "b"), ("b", "c"), ("a", "c")]), BTreeSet::new());
+    let want = BTreeSet::from(["a", "b", "c"].map(String::from));
+    assert_eq!(arrows(&[("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")]), [want].into());
+}
+
+/// A source without its tests and comments.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    code.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

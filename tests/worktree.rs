@@ -1,9 +1,13 @@
 //! Repositories and worktrees, with real git and real WorkTrunk in scratch directories.
+mod backups;
 mod bases;
+mod damage;
 mod hooks;
 mod lab;
 mod layouts;
+mod losses;
 mod names;
+mod nested;
 mod places;
 mod races;
 mod remotes;

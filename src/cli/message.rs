@@ -23,7 +23,7 @@ pub(super) fn compose(worker: &Worker, text: &str, paste: bool) -> Result<NewDel
     if paste || !worker.is_live() || is_comfortable(&limits(worker)?, bare) {
         return Ok(new);
     }
-    let file = git::exclude::write_message(&worker.worktree, text).map_err(|error| {
+    let file = git::scratch::write_message(&worker.worktree, text).map_err(|error| {
         Failure::from(error).hint("`--paste` types it into the box, however long it is")
     })?;
     new.text = format!("Read ./{file} and treat it as a message to you.");

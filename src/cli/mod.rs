@@ -36,6 +36,7 @@ mod promote;
 mod receipt;
 mod receipts;
 mod resolve;
+mod restore;
 #[cfg(test)]
 mod samples;
 mod send;
@@ -106,6 +107,7 @@ enum Verb {
     Cleanup(cleanup::Args),
     Path(path::Args),
     Exec(exec::Args),
+    Restore(restore::Args),
     Events(events::Args),
     Log(log::Args),
     Explain(explain::Args),
@@ -119,6 +121,8 @@ enum Verb {
     Demo(demo::Args),
     #[command(hide = true)]
     DemoAgent(demo::agent::Args),
+    #[command(hide = true)]
+    CleanupJob(cleanup::job::Args),
     #[command(hide = true)]
     Hook(hook::Args),
     #[command(hide = true)]
@@ -191,6 +195,8 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Cleanup(args) => cleanup::run(context, args).await,
         Verb::Path(args) => path::run(context, args).await,
         Verb::Exec(args) => exec::run(context, args).await,
+        Verb::CleanupJob(args) => cleanup::job::run(context, args).await,
+        Verb::Restore(args) => restore::run(context, args).await,
         Verb::Events(args) => events::run(context, args).await,
         Verb::Log(args) => log::run(context, args).await,
         Verb::Explain(args) => explain::run(context, args).await,

@@ -1,5 +1,8 @@
-//! Moving and deleting local branches, only from where they are known to be.
-use std::time::{Duration, Instant};
+//! Local branches: moved and deleted only from where they are known to be.
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use gix::{
     ObjectId,
@@ -9,7 +12,32 @@ use gix::{
     },
 };
 
-use super::{BranchEnd, Error, Repo, Run, fetch::git, wt::failed};
+use super::{Error, Repo, Run, fetch::git, wt::failed};
+
+/// A branch and the commit that it was at when it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchTip {
+    pub name: String,
+    pub tip: String,
+}
+
+/// What became of a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BranchEnd {
+    /// Nobody asked for its end.
+    Kept,
+    Deleted,
+    /// There was none any more.
+    Gone,
+    /// Kept: it has other commits than were looked at.
+    Moved {
+        tip: String,
+    },
+    /// Kept: another worktree has it.
+    CheckedOut {
+        path: PathBuf,
+    },
+}
 
 /// How long a foreign lock on the config or the refs is waited out.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -123,4 +151,9 @@ pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<Branc
             }
         }
     }
+}
+
+/// The commit that a full hex id names.
+pub(super) fn to_id(sha: &str) -> Result<ObjectId, Error> {
+    ObjectId::from_hex(sha.as_bytes()).map_err(Error::read(format!("commit `{sha}`")))
 }

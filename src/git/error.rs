@@ -1,8 +1,7 @@
 //! What can go wrong with repositories and worktrees, and what the user can do about it.
 use std::{io, path::PathBuf, time::Duration};
 
-use super::record::Record;
-use crate::proc;
+use crate::{model::WorkerId, proc};
 
 /// What gix and others hand out as a cause.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -57,15 +56,15 @@ pub enum Error {
     },
     #[error("`{}` is the main worktree", path.display())]
     MainWorktree { path: PathBuf },
-    #[error("the worktree `{}` is locked: {reason}", path.display())]
-    WorktreeLocked { path: PathBuf, reason: String },
+    #[error("work would be lost")]
+    WouldLose { losses: Vec<String> },
 
     #[error("the repository tracks `{path}`, where the brief would be written")]
     Tracked { path: String },
     #[error("`{}` is {what}, not a directory of yours", path.display())]
     Unsafe { path: PathBuf, what: &'static str },
-    #[error("another worker works in this worktree: `{}`", record.worker)]
-    Claimed { record: Box<Record> },
+    #[error("another worker works in this worktree: `{}`", worker)]
+    Claimed { worker: WorkerId },
 
     #[error("`{program}` is not WorkTrunk: {why}")]
     NotWorktrunk { program: String, why: String },
@@ -140,7 +139,6 @@ impl Error {
                  good, and --no-hooks leaves them out"
             }
             Self::HookFailed { .. } => "mend the hook, or pass --no-hooks",
-            Self::WorktreeLocked { .. } => "git worktree unlock DIR, or --force",
             Self::Busy { .. } => "try again when that process is done",
             Self::Open { .. }
             | Self::RefFormat { .. }
@@ -150,6 +148,7 @@ impl Error {
             | Self::NoBase { .. }
             | Self::Fetch { .. }
             | Self::MainWorktree { .. }
+            | Self::WouldLose { .. }
             | Self::Claimed { .. }
             | Self::Failed { .. }
             | Self::Answer { .. }

@@ -1,7 +1,7 @@
 //! WorkTrunk's start hooks, run as a phase of their own so that their progress and failure show.
 use std::{path::Path, time::Duration};
 
-use super::{Error, Journal, News, Run, Tool, journal::Step, wt::reason};
+use super::{Error, News, Run, Tool, wt::reason};
 
 /// `npm ci` on a bad day.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -22,6 +22,11 @@ pub enum Hooks {
 }
 
 impl Hooks {
+    /// There is something that would run them.
+    pub fn run_with(self, tool: &Tool) -> bool {
+        matches!(tool, Tool::Wt(_)) && self != Self::Skip
+    }
+
     pub(super) fn flag(self) -> Option<&'static str> {
         match self {
             Self::Approved => None,
@@ -41,14 +46,9 @@ pub async fn run_hooks(
     worktree: &Path,
     base: Option<&str>,
     hooks: Hooks,
-    journal: &mut Journal,
     run: &mut Run<'_>,
 ) -> Result<(), Error> {
     let Tool::Wt(wt) = tool else { return Ok(()) };
-    if hooks == Hooks::Skip {
-        return Ok(());
-    }
-    journal.announce(Step::Hooks)?;
     let base = base.map(|it| format!("--base={it}"));
     let flags: Vec<String> = hooks.flag().map(str::to_owned).into_iter().chain(base).collect();
     for phase in ["pre-start", "post-start"] {

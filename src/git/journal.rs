@@ -1,8 +1,8 @@
-//! What a `create` is about to do, written down before it is done, so that it can be undone.
+//! A file of steps that are about to be taken, each on disk before it begins.
 //!
-//! One file per running `create`, locked through the kernel by the process and by the children that
-//! work on its worktree: an unlocked file is one whose holder died, whatever way. Lines of JSON, each
-//! on disk before the step it announces begins.
+//! One file per process, locked through the kernel by it and by the children that it lets hold on: an
+//! unlocked file is one whose holder died, whatever way. Lines of JSON. Does not know what the steps
+//! are.
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, BufRead as _, BufReader, Seek as _, Write as _},
@@ -17,56 +17,31 @@ use nix::{
     sys::signal::kill,
     unistd::Pid,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Error, Repo, Run, Undone, lock, record::Record, undo};
-use crate::{model::Timestamp, proc};
+use super::{Error, Run, lock};
 
-/// How long the children of a dead `create` may go on before their journal is left to the next one.
+/// How long the children of a dead holder may work on before their journal is left to the next one.
 const ORPHANS: Duration = Duration::from_secs(10);
 
-/// One thing that is about to happen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "step")]
-pub(super) enum Step {
-    /// Always first. `repo` is the common git dir; older journals do not say when.
-    Started { repo: PathBuf, pid: u32, at: Option<Timestamp> },
-    /// A branch that is not there yet will be made at `sha`.
-    Branch { branch: String, sha: String },
-    /// A worktree for `branch` at `sha` will be made; `known` are the registered ones before.
-    Worktree { branch: String, sha: String, path: Option<PathBuf>, known: Vec<String> },
-    /// It was made, here. The only step that is written down afterwards.
-    Made { path: PathBuf, git_dir: PathBuf },
-    /// Hooks will run in it: what changes from now on is theirs.
-    Hooks,
-    /// `.wtmag/` will be made, or was there before.
-    Scratch { worktree: PathBuf, made: bool },
-    /// The brief will be written over this one.
-    Brief { worktree: PathBuf, before: Option<String> },
-    /// The worktree will be recorded as a worker's.
-    Record { git_dir: PathBuf, record: Record },
-}
-
-/// The undo record of one running `create`. Dropping it without [`Journal::commit`] or
-/// [`Journal::undo`] leaves it to the next command.
+/// A journal of one process. Dropping it without [`Journal::commit`] leaves it to the next one.
 #[derive(Debug)]
-pub struct Journal {
+pub struct Journal<T> {
     path: PathBuf,
     file: File,
-    steps: Vec<Step>,
+    steps: Vec<T>,
 }
 
-impl Journal {
-    /// Opens a journal in `dir`, which is made when it is not there.
+impl<T: Serialize + DeserializeOwned> Journal<T> {
+    /// Opens a journal in `dir`, which is made when it is not there, with its first step.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn start(dir: &Path, repo: &Repo) -> Result<Self, Error> {
+    pub(super) fn open(dir: &Path, first: T) -> Result<Self, Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         made.map_err(Error::io("create", dir))?;
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let pid = std::process::id();
-        let name = format!("{pid}-{}", since.as_nanos());
+        let name = format!("{}-{}", std::process::id(), since.as_nanos());
         // Under its final name it is locked from the first moment on.
         let new = dir.join(format!("{name}.new"));
         let path = dir.join(format!("{name}.journal"));
@@ -75,15 +50,21 @@ impl Journal {
         let file = open.map_err(Error::io("create", &new))?;
         file.lock().map_err(Error::io("lock", &new))?;
         let mut journal = Self { path: new.clone(), file, steps: Vec::new() };
-        let at = Some(Timestamp(u64::try_from(since.as_millis()).unwrap_or_default()));
-        journal.announce(Step::Started { repo: repo.common_dir().to_owned(), pid, at })?;
+        journal.announce(first)?;
         fs::rename(&new, &path).map_err(Error::io("create", &path))?;
         sync_dir(dir)?;
         Ok(Self { path, ..journal })
     }
 
+    pub(super) fn steps(&self) -> &[T] {
+        &self.steps
+    }
+
     /// Puts a step on disk. Only then may it begin.
-    pub(super) fn announce(&mut self, step: Step) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn announce(&mut self, step: T) -> Result<(), Error> {
         let write = |file: &mut File| -> io::Result<()> {
             let mut line = serde_json::to_vec(&step)?;
             line.push(b'\n');
@@ -95,10 +76,10 @@ impl Journal {
         Ok(())
     }
 
-    /// The commit point: what was made stays.
+    /// The commit point: what was done stays.
     ///
     /// # Errors
-    /// [`Error::Io`]; the next command would then undo it, unless it is told to forget it.
+    /// [`Error::Io`]; the next process would then undo it, unless it is told to forget it.
     pub fn commit(self) -> Result<(), Error> {
         match fs::remove_file(&self.path) {
             Err(it) if it.kind() != io::ErrorKind::NotFound => {
@@ -108,88 +89,31 @@ impl Journal {
         }
     }
 
-    /// Takes back exactly what this run made, also when the user gave up (`run.cancel` is not
-    /// asked). Keeps what has come to hold anybody's work and says so.
-    ///
-    /// # Errors
-    /// Whatever stands in the way; the journal then stays for the next command.
-    pub async fn undo(self, run: &mut Run<'_>) -> Result<Undone, Error> {
-        let never = proc::never();
-        let mut run = Run { cancel: &never, tell: &mut *run.tell };
-        let undone = match self.steps.first() {
-            // A repository that is gone has taken everything with it.
-            Some(Step::Started { repo, .. }) if repo.exists() => {
-                undo::undo(&Repo::discover(repo)?, &self.steps, &mut run).await?
-            }
-            _ => Undone::default(),
-        };
-        self.commit()?;
-        Ok(undone)
-    }
-
     /// While this lives, children that are started keep the journal locked after our death.
     pub(super) fn held_by_children(&self) -> Result<Inherited<'_>, Error> {
-        self.set_inherited(FdFlag::empty())?;
-        Ok(Inherited(self))
-    }
-
-    fn set_inherited(&self, flag: FdFlag) -> Result<(), Error> {
-        let set = fcntl(&self.file, FcntlArg::F_SETFD(flag));
-        set.map(drop).map_err(|it| Error::io("share", &self.path)(it.into()))
+        let set = fcntl(&self.file, FcntlArg::F_SETFD(FdFlag::empty()));
+        set.map_err(|it| Error::io("share", &self.path)(it.into()))?;
+        Ok(Inherited(&self.file))
     }
 }
 
 /// See [`Journal::held_by_children`].
-pub(super) struct Inherited<'a>(&'a Journal);
+pub(super) struct Inherited<'a>(&'a File);
 
 impl Drop for Inherited<'_> {
     fn drop(&mut self) {
-        self.0.set_inherited(FdFlag::FD_CLOEXEC).unwrap_or_default();
+        fcntl(self.0, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop).unwrap_or_default();
     }
 }
 
-/// A `create` that died before its commit point.
-#[derive(Debug)]
-pub struct Leftover(Journal);
-
-impl Leftover {
-    /// The worktree it made, as far as it came.
-    pub fn worktree(&self) -> Option<&Path> {
-        self.0.steps.iter().find_map(|it| {
-            if let Step::Made { path, .. } = it { Some(path.as_path()) } else { None }
-        })
-    }
-
-    /// The branch it worked on.
-    pub fn branch(&self) -> Option<&str> {
-        self.0.steps.iter().find_map(|it| {
-            if let Step::Worktree { branch, .. } = it { Some(branch.as_str()) } else { None }
-        })
-    }
-
-    /// Takes back what it made.
-    ///
-    /// # Errors
-    /// As [`Journal::undo`].
-    pub async fn undo(self, run: &mut Run<'_>) -> Result<Undone, Error> {
-        self.0.undo(run).await
-    }
-
-    /// It did reach its commit point (there is a worker): what it made stays.
-    ///
-    /// # Errors
-    /// As [`Journal::commit`].
-    pub fn forget(self) -> Result<(), Error> {
-        self.0.commit()
-    }
-}
-
-/// The journals in `dir` whose holders died, locked for the caller. Ask whether there is a worker for
-/// [`Leftover::worktree`] before undoing: its creator may have died just after the commit point.
+/// The journals in `dir` whose holders died, locked for the caller.
 ///
 /// # Errors
 /// [`Error::Io`] when the directory cannot be read. A journal that makes no sense is left alone.
-pub async fn leftovers(dir: &Path, run: &mut Run<'_>) -> Result<Vec<Leftover>, Error> {
+pub(super) async fn abandoned<T: Serialize + DeserializeOwned>(
+    dir: &Path,
+    run: &Run<'_>,
+) -> Result<Vec<Journal<T>>, Error> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(dir) {
         Err(it) if it.kind() == io::ErrorKind::NotFound => return Ok(found),
@@ -198,12 +122,12 @@ pub async fn leftovers(dir: &Path, run: &mut Run<'_>) -> Result<Vec<Leftover>, E
     for entry in entries {
         let path = entry.map_err(Error::io("read", dir))?.path();
         if is_unborn(&path) {
-            // Its create died before it announced anything.
+            // Its holder died before it announced anything.
             fs::remove_file(&path).unwrap_or_default();
         }
         if path.extension().is_some_and(|it| it == "journal") {
             match take(&path, run).await {
-                Ok(journal) => found.extend(journal.map(Leftover)),
+                Ok(journal) => found.extend(journal),
                 Err(it @ (Error::Journal { .. } | Error::Io { .. })) => {
                     tracing::warn!(path = %path.display(), error = %it, "journal left alone");
                 }
@@ -214,8 +138,11 @@ pub async fn leftovers(dir: &Path, run: &mut Run<'_>) -> Result<Vec<Leftover>, E
     Ok(found)
 }
 
-/// Locks a journal whose creator is dead; nothing when it lives, or when somebody else was faster.
-async fn take(path: &Path, run: &Run<'_>) -> Result<Option<Journal>, Error> {
+/// Locks a journal whose holder is dead; nothing when it lives, or when another process was faster.
+async fn take<T: DeserializeOwned>(
+    path: &Path,
+    run: &Run<'_>,
+) -> Result<Option<Journal<T>>, Error> {
     let mut file = match OpenOptions::new().read(true).append(true).open(path) {
         Err(it) if it.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(Error::io("open", path))?,
@@ -223,11 +150,10 @@ async fn take(path: &Path, run: &Run<'_>) -> Result<Option<Journal>, Error> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let steps = load(&mut file, path)?;
-            if !matches!(steps.first(), Some(Step::Started { pid, .. }) if is_dead(*pid)) {
+            if !holder(path).is_some_and(is_dead) {
                 return Ok(None);
             }
-            // Its `wt` or `git` still works on the worktree and will soon be done.
+            // A child of it still works and will soon be done.
             match lock::wait_for(file, ORPHANS, run).await? {
                 Some(locked) => file = locked,
                 None => return Ok(None),
@@ -243,7 +169,7 @@ async fn take(path: &Path, run: &Run<'_>) -> Result<Option<Journal>, Error> {
     Ok(Some(Journal { path: path.to_owned(), file, steps }))
 }
 
-fn load(file: &mut File, path: &Path) -> Result<Vec<Step>, Error> {
+fn load<T: DeserializeOwned>(file: &mut File, path: &Path) -> Result<Vec<T>, Error> {
     file.rewind().map_err(Error::io("read", path))?;
     let mut steps = Vec::new();
     let mut reader = BufReader::new(file);
@@ -262,9 +188,12 @@ fn load(file: &mut File, path: &Path) -> Result<Vec<Step>, Error> {
 
 /// A journal that was never opened for use, of a process that is dead.
 fn is_unborn(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let pid = name.strip_suffix(".new").and_then(|it| it.split_once('-')?.0.parse().ok());
-    pid.is_some_and(is_dead)
+    path.extension().is_some_and(|it| it == "new") && holder(path).is_some_and(is_dead)
+}
+
+/// The process that a journal is named after.
+fn holder(path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.split_once('-')?.0.parse().ok()
 }
 
 fn is_dead(pid: u32) -> bool {

@@ -41,7 +41,23 @@ impl RepoLock {
         limit: Duration,
         run: &mut Run<'_>,
     ) -> Result<Self, Error> {
-        let path = state_dir(repo)?.join("lock");
+        Self::acquire_at(repo.common_dir(), limit, run).await
+    }
+
+    /// The same, of a repository that may be too damaged to be opened.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub async fn acquire_damaged(common_dir: &Path, run: &mut Run<'_>) -> Result<Self, Error> {
+        Self::acquire_at(common_dir, LIMIT, run).await
+    }
+
+    async fn acquire_at(
+        common_dir: &Path,
+        limit: Duration,
+        run: &mut Run<'_>,
+    ) -> Result<Self, Error> {
+        let path = state_dir_at(common_dir)?.join("lock");
         let mut file = open(&path).map_err(Error::io("open", &path))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -63,7 +79,11 @@ impl RepoLock {
 
 /// Where this program keeps its own files of a repository.
 pub(super) fn state_dir(repo: &Repo) -> Result<PathBuf, Error> {
-    let dir = repo.common_dir().join("wtmag");
+    state_dir_at(repo.common_dir())
+}
+
+fn state_dir_at(common_dir: &Path) -> Result<PathBuf, Error> {
+    let dir = common_dir.join("wtmag");
     fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
     Ok(dir)
 }

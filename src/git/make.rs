@@ -5,15 +5,13 @@ use std::{
     time::Duration,
 };
 
-use gix::ObjectId;
-
 use super::{
-    Error, Journal, News, Note, Repo, RepoLock, Run, Start, Tool, Worktree,
+    Error, News, Note, Repo, RepoLock, Run, Start, Tool, Worktree,
     base::{fetch_branch, pick},
-    branch, exclude,
+    branch::{self, to_id},
     fetch::{git, git_at},
-    journal::Step,
-    names, plain, status,
+    names, plain, removal, scratch,
+    steps::{CreateJournal, Step},
     wt::{failed, reason},
 };
 use crate::{
@@ -62,7 +60,7 @@ pub async fn make(
     repo: &Repo,
     tool: &Tool,
     order: &Order,
-    journal: &mut Journal,
+    journal: &mut CreateJournal,
     run: &mut Run<'_>,
 ) -> Result<Made, Error> {
     names::check_branch(&order.branch)?;
@@ -77,7 +75,9 @@ pub async fn make(
         }
     };
     hide(&made.path, run).await?;
-    exclude::prepare(repo, &made.path, journal)?;
+    let worktree = made.path.clone();
+    journal.announce(Step::Scratch { made: scratch::is_absent(&worktree), worktree })?;
+    scratch::prepare(repo, &made.path)?;
     if made.path.join(".gitmodules").exists() && made.worktree_made {
         (run.tell)(&News::Note(Note::Submodules));
     }
@@ -92,7 +92,7 @@ async fn hide(path: &Path, run: &mut Run<'_>) -> Result<(), Error> {
     }
     let inside = path.strip_prefix(&outer).unwrap_or(path).display().to_string();
     let file = plain::exclude_file(&outer, run).await?;
-    exclude::add_line(&file, &format!("/{}/", escaped(&inside)))?;
+    scratch::add_line(&file, &format!("/{}/", escaped(&inside)))?;
     (run.tell)(&News::Note(Note::Hidden { path: path.to_owned(), by: outer }));
     Ok(())
 }
@@ -109,7 +109,7 @@ struct Job<'a, 'r> {
     tool: &'a Tool,
     order: &'a Order,
     lock: &'a RepoLock,
-    journal: &'a mut Journal,
+    journal: &'a mut CreateJournal,
     run: &'a mut Run<'r>,
 }
 
@@ -153,7 +153,7 @@ impl Job<'_, '_> {
 
     /// Refuses a commit that has a `.wtmag`. A partial clone may lack its tree, which git fetches.
     async fn refuse_commit(&mut self, sha: &str) -> Result<(), Error> {
-        match exclude::refuse_commit(self.repo.gix(), to_id(sha)?) {
+        match scratch::refuse_commit(self.repo.gix(), to_id(sha)?) {
             Err(Error::Read { .. }) => {}
             other => return other,
         }
@@ -162,7 +162,7 @@ impl Job<'_, '_> {
         if !output.is_success() {
             return Err(failed("git", format!("read commit `{sha}`"), &output));
         }
-        output.stdout.split(|it| *it == 0).try_for_each(|it| exclude::refuse_path(it.into()))
+        output.stdout.split(|it| *it == 0).try_for_each(|it| scratch::refuse_path(it.into()))
     }
 
     /// A branch that is not there yet.
@@ -190,7 +190,7 @@ impl Job<'_, '_> {
         }
         match worktree {
             Some(it) if !it.is_missing => {
-                exclude::refuse_worktree(&it.path)?;
+                scratch::refuse_worktree(&it.path)?;
                 return Ok(Made { worktree_made: false, base, ..self.made(it) });
             }
             // Its directory was deleted by hand: the registration is in the way.
@@ -338,7 +338,7 @@ fn is_sparse(worktree: &Worktree) -> bool {
 /// Drops the registration of a worktree whose directory is gone.
 async fn forget(repo: &Repo, worktree: &Worktree, run: &Run<'_>) -> Result<(), Error> {
     let act = || format!("forget the missing `{}`", worktree.path.display());
-    let answer = plain::remove(repo, worktree, false, run).await?;
+    let answer = plain::forget(repo, worktree, run).await?;
     answer.map_err(|output| failed("git", act(), &output))
 }
 
@@ -362,7 +362,7 @@ async fn catch_up(
     let Some(worktree) = worktree.filter(|it| !it.is_missing) else {
         return branch::forward(repo, branch, from, to);
     };
-    if !status::changes(&status::open(&worktree.path)?)?.is_empty() {
+    if removal::state(&worktree.path, &worktree.git_dir, run).await?.is_changed {
         return Err(Error::Dirty { path: worktree.path.clone() });
     }
     let merge = git_at(&worktree.path).args(["merge", "--ff-only", "--quiet", head]);
@@ -379,7 +379,7 @@ fn check(
     branch: &str,
     sha: &str,
     path: &Path,
-    journal: &mut Journal,
+    journal: &mut CreateJournal,
 ) -> Result<Worktree, Error> {
     let unexpected = |why: String| Error::Answer { program: "wt", why };
     let Some(found) = repo.worktree_of(branch)? else {
@@ -421,8 +421,4 @@ fn registered(repo: &Repo) -> Result<Vec<String>, Error> {
     };
     let name = |it: io::Result<fs::DirEntry>| Ok(it?.file_name().to_string_lossy().into_owned());
     entries.map(name).collect::<io::Result<_>>().map_err(Error::io("read", registry))
-}
-
-pub(super) fn to_id(sha: &str) -> Result<ObjectId, Error> {
-    ObjectId::from_hex(sha.as_bytes()).map_err(Error::read(format!("commit `{sha}`")))
 }

@@ -1,47 +1,42 @@
 //! Repositories, worktrees and what would be lost with them.
 //!
-//! Knows git, WorkTrunk and the files they keep. Reads with gix; what talks to a network or makes
-//! and removes worktrees is `git` and `wt` themselves. Knows nothing of tmux, agents or the hub.
+//! Knows git, WorkTrunk and the files they keep. Reads with gix; what talks to a network, makes
+//! worktrees or judges what a removal loses is `git` and `wt` themselves. Knows nothing of tmux, agents or the hub.
 mod base;
 mod branch;
 mod error;
-pub mod exclude;
 mod fetch;
 mod hooks;
-pub mod journal;
+mod journal;
 mod lock;
 mod make;
-mod merged;
 pub mod names;
 mod note;
 mod plain;
 mod processes;
 pub mod record;
 mod remotes;
+pub mod removal;
 mod repo;
-pub mod safety;
+pub mod scratch;
 mod stale;
-mod status;
-mod submodules;
-mod undo;
-mod worktree;
+mod steps;
+pub mod undo;
 mod wt;
 
 use std::fmt;
 
 pub use base::{Picked, PickedFrom, Start, pick};
-pub use branch::check_free;
+pub use branch::{BranchEnd, BranchTip, check_free};
 pub use error::Error;
 pub use hooks::{Hooks, run_hooks};
-pub use journal::{Journal, leftovers};
 pub use lock::RepoLock;
 pub use make::{Made, Order, make};
 pub use note::Note;
-pub use processes::occupant;
+pub use processes::{Process, occupant};
 pub use repo::{Repo, Worktree, worktree_of_git_dir};
-pub use safety::{Loss, Losses, Subject, losses};
-pub use undo::Undone;
-pub use worktree::{BranchEnd, Doomed, Removal, Removed, remove};
+pub use steps::{CreateJournal, Step};
+pub use undo::{Undone, leftovers};
 pub use wt::{Backend, Tool, Version, Wt};
 
 use crate::proc::Cancel;

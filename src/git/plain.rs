@@ -151,25 +151,13 @@ pub(super) async fn checkout_hook(repo: &Repo, run: &Run<'_>) -> Result<Option<P
     Ok(Some(path).filter(|it| output.is_success() && it.is_file()))
 }
 
-/// Takes the worktree and its registration away, also when its directory is gone already.
-pub(super) async fn remove(
+/// Takes away the registration of a worktree whose directory is gone.
+pub(super) async fn forget(
     repo: &Repo,
-    doomed: &Worktree,
-    force: bool,
+    worktree: &Worktree,
     run: &Run<'_>,
 ) -> Result<Result<(), Output>, Error> {
-    let mut cmd = git(repo).args(["worktree", "remove"]);
-    // git refuses every worktree that ever had a submodule; what is in it was looked at before.
-    if force || doomed.git_dir.join("modules").exists() {
-        cmd = cmd.args(["--force"]);
-    }
-    let output = cmd.args(["--"]).args([&doomed.path]).limit(LIMIT).run(run.cancel).await?;
+    let cmd = git(repo).args(["worktree", "remove", "--"]).args([&worktree.path]);
+    let output = cmd.limit(LIMIT).run(run.cancel).await?;
     Ok(if output.is_success() { Ok(()) } else { Err(output) })
-}
-
-/// Takes a lock off that somebody put on the worktree.
-pub(super) async fn unlock(repo: &Repo, worktree: &Worktree, run: &Run<'_>) -> Result<(), Error> {
-    // That it is gone already is as good; if it is not, the removal says so.
-    git(repo).args(["worktree", "unlock", "--"]).args([&worktree.path]).run(run.cancel).await?;
-    Ok(())
 }

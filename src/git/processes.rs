@@ -9,36 +9,66 @@ use std::{
 use super::{Error, Run};
 use crate::proc::Cmd;
 
-/// A process with its current directory.
+/// A process that is at work somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Process {
+pub struct Process {
+    pub pid: u32,
+    pub command: String,
+}
+
+/// A process, and what it is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
     pid: u32,
     parent: u32,
     command: String,
     cwd: PathBuf,
+    /// It has a file below the directory open.
+    has_file: bool,
+    /// A shell on a terminal, without a script or a command to run.
+    is_interactive: bool,
+    /// Nothing else has its terminal: it waits for what its user types.
+    is_waiting: bool,
 }
 
-/// Pid and command of every process whose directory is `dir` or below, without those that are or
-/// descend from one in `known`, and without this one.
+/// Processes whose directory or open file is `dir` or below.
+///
+/// Not those in `known` and what they started, not this one and those it was started by, and not
+/// shells that wait for their users.
 pub(super) async fn inside(
     dir: &Path,
     known: &[u32],
     run: &Run<'_>,
-) -> Result<Vec<(u32, String)>, Error> {
-    let all = all(run).await?;
-    let is_known = |pid: u32| {
-        // The chain of parents is cut in case it turns round. Who is 1's or 0's (outside of our
-        // namespace) by adoption does not descend from what else they started.
-        let parents = std::iter::successors(Some(pid), |&pid| {
-            all.iter().find(|it| it.pid == pid).map(|it| it.parent)
-        });
-        let mut line = parents.take(100).take_while(|&it| it > 1);
-        known.contains(&pid) || line.any(|pid| known.contains(&pid))
+) -> Result<Vec<Process>, Error> {
+    Ok(at_work(&all(Some(dir), run).await?, dir, known, std::process::id()))
+}
+
+/// A process whose command begins like this has its directory in `dir`.
+pub(super) async fn has(dir: &Path, command: &str, run: &Run<'_>) -> Result<bool, Error> {
+    let all = all(None, run).await?;
+    Ok(all.iter().any(|it| it.cwd.starts_with(dir) && it.command.starts_with(command)))
+}
+
+fn at_work(all: &[Found], dir: &Path, known: &[u32], own: u32) -> Vec<Process> {
+    // Who is 1's or 0's (outside of our namespace) by adoption does not descend from what else they
+    // started. The chain is cut in case it turns round.
+    let line = |pid: u32| {
+        let parent_of = |pid: &u32| all.iter().find(|it| it.pid == *pid).map(|it| it.parent);
+        std::iter::successors(Some(pid), parent_of).take(100).take_while(|&it| it > 1)
     };
-    let own = std::process::id();
-    let inside =
-        all.iter().filter(|it| it.cwd.starts_with(dir) && it.pid != own && !is_known(it.pid));
-    Ok(inside.map(|it| (it.pid, it.command.clone())).collect())
+    let ancestors: Vec<u32> = line(own).collect();
+    let is_excused = |pid: u32| {
+        ancestors.contains(&pid) || known.contains(&pid) || line(pid).any(|it| known.contains(&it))
+    };
+    let is_inside = |it: &Found| it.cwd.starts_with(dir) || it.has_file;
+    let counts = |it: &&Found| {
+        let works_itself = !it.is_interactive
+            || !(it.is_waiting
+                || all.iter().any(|child| child.parent == it.pid && is_inside(child)));
+        is_inside(it) && works_itself && !is_excused(it.pid)
+    };
+    let process = |it: &Found| Process { pid: it.pid, command: it.command.clone() };
+    all.iter().filter(counts).map(process).collect()
 }
 
 /// Shells: what waits in a pane when nothing runs there.
@@ -48,46 +78,75 @@ const SHELLS: [&str; 12] =
 /// A child that a prompt keeps beside its shell for as long as that lives.
 const PROMPT_HELPER: &str = "gitstatusd";
 
-/// Pid and command of what a pane with this process is busy with: nothing for a shell that waits for
-/// its user, and for one that is gone.
+/// What a pane with this process is busy with: nothing for a shell that waits for its user, and for one
+/// that is gone.
 ///
 /// # Errors
 /// [`Error::Proc`] when the user gave up.
-pub async fn occupant(pane_pid: u32, run: &Run<'_>) -> Result<Option<(u32, String)>, Error> {
-    Ok(occupant_of(&all(run).await?, pane_pid).map(|it| (it.pid, it.command.clone())))
+pub async fn occupant(pane_pid: u32, run: &Run<'_>) -> Result<Option<Process>, Error> {
+    let all = all(None, run).await?;
+    let found = occupant_of(&all, pane_pid);
+    Ok(found.map(|it| Process { pid: it.pid, command: it.command.clone() }))
 }
 
-fn occupant_of(all: &[Process], pane_pid: u32) -> Option<&Process> {
+fn occupant_of(all: &[Found], pane_pid: u32) -> Option<&Found> {
     let own = all.iter().find(|it| it.pid == pane_pid)?;
-    let is_work = |it: &&Process| it.parent == pane_pid && !it.command.starts_with(PROMPT_HELPER);
-    let is_shell = SHELLS.contains(&own.command.trim_start_matches('-'));
-    if is_shell { all.iter().find(is_work) } else { Some(own) }
+    let is_work = |it: &&Found| it.parent == pane_pid && !it.command.starts_with(PROMPT_HELPER);
+    if is_shell(&own.command) { all.iter().find(is_work) } else { Some(own) }
 }
 
-async fn all(run: &Run<'_>) -> Result<Vec<Process>, Error> {
-    if Path::new("/proc/self/cwd").exists() { Ok(from_proc()) } else { from_lsof(run).await }
+fn is_shell(command: &str) -> bool {
+    SHELLS.contains(&command.trim_start_matches('-'))
 }
 
-fn from_proc() -> Vec<Process> {
+async fn all(dir: Option<&Path>, run: &Run<'_>) -> Result<Vec<Found>, Error> {
+    if Path::new("/proc/self/cwd").exists() { Ok(from_proc(dir)) } else { from_lsof(run).await }
+}
+
+fn from_proc(dir: Option<&Path>) -> Vec<Found> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
-    entries.flatten().filter_map(pid).filter_map(one_from_proc).collect()
+    entries.flatten().filter_map(pid).filter_map(|pid| one_from_proc(pid, dir)).collect()
 }
 
 /// Nothing when it ended meanwhile.
-fn one_from_proc(pid: u32) -> Option<Process> {
+fn one_from_proc(pid: u32, inside: Option<&Path>) -> Option<Found> {
     let dir = PathBuf::from(format!("/proc/{pid}"));
     // Kernel threads and other users' processes show no directory, but link to their parents.
     let cwd = fs::read_link(dir.join("cwd")).unwrap_or_default();
     let stat = fs::read_to_string(dir.join("stat")).ok()?;
-    // `pid (command) state parent …`, where the command may hold anything.
+    // `pid (command) state parent group session terminal foreground …`, where the command may hold
+    // anything.
     let (head, tail) = stat.rsplit_once(')')?;
     let command = head.split_once('(')?.1.to_owned();
-    let parent = tail.split_whitespace().nth(1)?.parse().ok()?;
-    Some(Process { pid, parent, command, cwd })
+    let mut words = tail.split_whitespace();
+    let (state, parent, group) = (words.next()?, words.next()?, words.next()?);
+    let (terminal, foreground) = (words.nth(1)?, words.next()?);
+    let is_interactive = is_shell(&command)
+        && terminal != "0"
+        && has_no_script(&fs::read(dir.join("cmdline")).unwrap_or_default());
+    let has_file = inside.is_some_and(|inside| {
+        let files = fs::read_dir(dir.join("fd")).into_iter().flatten().flatten();
+        let targets = files.filter_map(|it| fs::read_link(it.path()).ok());
+        targets.into_iter().any(|it| it.starts_with(inside))
+    });
+    let is_waiting = state == "S" && foreground == group;
+    let parent = parent.parse().ok()?;
+    Some(Found { pid, parent, command, cwd, has_file, is_interactive, is_waiting })
 }
 
-async fn from_lsof(run: &Run<'_>) -> Result<Vec<Process>, Error> {
+/// A shell's arguments are flags alone, and none of them is `-c`.
+fn has_no_script(cmdline: &[u8]) -> bool {
+    let args = cmdline.split(|it| *it == 0).skip(1).filter(|it| !it.is_empty());
+    let is_flag = |it: &[u8]| match it {
+        [b'-', b'-', ..] => true,
+        [b'-' | b'+', rest @ ..] => !rest.contains(&b'c'),
+        _ => false,
+    };
+    args.into_iter().all(is_flag)
+}
+
+async fn from_lsof(run: &Run<'_>) -> Result<Vec<Found>, Error> {
     let cmd = Cmd::new("lsof", Path::new("/")).args(["-w", "-d", "cwd", "-F", "pRcn"]);
     match cmd.run(run.cancel).await {
         Ok(output) => Ok(parse_lsof(&output.stdout_text())),
@@ -98,14 +157,21 @@ async fn from_lsof(run: &Run<'_>) -> Result<Vec<Process>, Error> {
 }
 
 /// Lines `pPID`, `RPARENT`, `cCOMMAND`, `nPATH`, a new process at each `p`.
-fn parse_lsof(text: &str) -> Vec<Process> {
-    let mut found: Vec<Process> = Vec::new();
+fn parse_lsof(text: &str) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
     for line in text.lines() {
         let mut chars = line.chars();
         let (field, value) = (chars.next(), chars.as_str());
         if field == Some('p') {
-            let pid = value.parse().unwrap_or_default();
-            found.push(Process { pid, parent: 0, command: String::new(), cwd: PathBuf::new() });
+            found.push(Found {
+                pid: value.parse().unwrap_or_default(),
+                parent: 0,
+                command: String::new(),
+                cwd: PathBuf::new(),
+                has_file: false,
+                is_interactive: false,
+                is_waiting: false,
+            });
         }
         let Some(last) = found.last_mut() else { continue };
         match field {
@@ -115,6 +181,12 @@ fn parse_lsof(text: &str) -> Vec<Process> {
             Some(_) | None => {}
         }
     }
+    // It does not tell who has the terminal: a shell with nothing below it waits.
+    let parents: Vec<u32> = found.iter().map(|it| it.parent).collect();
+    for it in &mut found {
+        it.is_interactive = is_shell(&it.command);
+        it.is_waiting = !parents.contains(&it.pid);
+    }
     found
 }
 
@@ -122,21 +194,21 @@ fn parse_lsof(text: &str) -> Vec<Process> {
 mod tests {
     use super::*;
 
+    fn found(pid: u32, parent: u32, command: &str, cwd: &str) -> Found {
+        let (command, cwd) = (command.to_owned(), PathBuf::from(cwd));
+        let (has_file, is_interactive, is_waiting) = (false, false, false);
+        Found { pid, parent, command, cwd, has_file, is_interactive, is_waiting }
+    }
+
     #[test]
-    fn a_shell_without_a_child_is_nobodys_work() {
-        let process = |pid, parent, command: &str| Process {
-            pid,
-            parent,
-            command: command.to_owned(),
-            cwd: PathBuf::new(),
-        };
+    fn a_shell_without_a_child_is_not_busy() {
         let all = [
-            process(2, 1, "bash"),
-            process(3, 1, "zsh"),
-            process(4, 3, "vim"),
-            process(5, 1, "htop"),
-            process(6, 1, "-zsh"),
-            process(7, 6, "gitstatusd-linux"),
+            found(2, 1, "bash", ""),
+            found(3, 1, "zsh", ""),
+            found(4, 3, "vim", ""),
+            found(5, 1, "htop", ""),
+            found(6, 1, "-zsh", ""),
+            found(7, 6, "gitstatusd-linux", ""),
         ];
         let check = |pid, want| assert_eq!(occupant_of(&all, pid).map(|it| it.pid), want, "{pid}");
         check(2, None);
@@ -147,17 +219,51 @@ mod tests {
     }
 
     #[test]
+    fn shells_that_wait_and_the_callers_own_line_are_not_at_work() {
+        let shell = |pid, parent, is_waiting| Found {
+            is_interactive: true,
+            is_waiting,
+            ..found(pid, parent, "bash", "/w")
+        };
+        let all = [
+            // The caller: a shell, the command, and a job of the same shell.
+            shell(2, 1, false),
+            found(3, 2, "wtmag", "/w"),
+            found(4, 2, "server", "/w/sub"),
+            // A shell that waits, and one whose program is in the way.
+            shell(5, 1, true),
+            shell(6, 1, false),
+            found(7, 6, "vim", "/w"),
+            // A shell that waits for a program elsewhere.
+            shell(8, 1, false),
+            found(9, 8, "ssh", "/"),
+            // The agent's own.
+            found(10, 1, "agent", "/w"),
+            found(11, 10, "npm", "/w"),
+            // An open file, and a name that only begins alike.
+            Found { has_file: true, ..found(12, 1, "tail", "/") },
+            found(13, 1, "node", "/w2"),
+        ];
+        let at_work: Vec<u32> =
+            at_work(&all, Path::new("/w"), &[10], 3).iter().map(|it| it.pid).collect();
+        assert_eq!(at_work, [4, 7, 8, 12]);
+    }
+
+    #[test]
+    fn only_a_shell_without_a_script_waits_for_its_user() {
+        let check = |args: &[u8], want| assert_eq!(has_no_script(args), want, "{args:?}");
+        check(b"-bash\0", true);
+        check(b"zsh\0-l\0-i\0", true);
+        check(b"bash\0--rcfile\0", true);
+        check(b"bash\0-lic\0sleep 1\0", false);
+        check(b"sh\0script\0", false);
+    }
+
+    #[test]
     fn the_answer_of_lsof_is_read() {
         let text = "p12\nR1\nczsh\nfcwd\nn/a/b c\np13\nR12\ncnode\nfcwd\nn/\n";
-        let process = |pid, parent, command: &str, cwd| Process {
-            pid,
-            parent,
-            command: command.to_owned(),
-            cwd: PathBuf::from(cwd),
-        };
-        assert_eq!(
-            parse_lsof(text),
-            [process(12, 1, "zsh", "/a/b c"), process(13, 12, "node", "/")]
-        );
+        let shell = Found { is_interactive: true, ..found(12, 1, "zsh", "/a/b c") };
+        let node = Found { is_waiting: true, ..found(13, 12, "node", "/") };
+        assert_eq!(parse_lsof(text), [shell, node]);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Journal, journal::Step};
+use super::Error;
 use crate::model::{Timestamp, WorkerId};
 
 const NAME: &str = "wtmag.json";
@@ -28,17 +28,24 @@ fn yes() -> bool {
     true
 }
 
-/// Takes the worktree for one worker; the journal takes it back unless it is committed.
+/// Refuses a worktree that a worker has.
+///
+/// # Errors
+/// [`Error::Claimed`], whoever wrote the record.
+pub fn refuse_claimed(git_dir: &Path) -> Result<(), Error> {
+    match load(git_dir)? {
+        Some(record) => Err(Error::Claimed { worker: record.worker }),
+        None => Ok(()),
+    }
+}
+
+/// Takes the worktree for one worker. Ask [`refuse_claimed`] before this is announced: what is there
+/// already must not be undone.
 ///
 /// # Errors
 /// [`Error::Claimed`] when there is a record already, whoever wrote it.
-pub fn claim(git_dir: &Path, record: &Record, journal: &mut Journal) -> Result<(), Error> {
+pub fn claim(git_dir: &Path, record: &Record) -> Result<(), Error> {
     let path = git_dir.join(NAME);
-    // What is there already must not be announced as ours.
-    if let Some(record) = load(git_dir)? {
-        return Err(Error::Claimed { record: Box::new(record) });
-    }
-    journal.announce(Step::Record { git_dir: git_dir.to_owned(), record: record.clone() })?;
     let write = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(git_dir)?;
         file.write_all(&serde_json::to_vec_pretty(record)?)?;
@@ -50,7 +57,7 @@ pub fn claim(git_dir: &Path, record: &Record, journal: &mut Journal) -> Result<(
     match write() {
         Ok(()) => Ok(()),
         Err(it) if it.kind() == io::ErrorKind::AlreadyExists => match load(git_dir)? {
-            Some(record) => Err(Error::Claimed { record: Box::new(record) }),
+            Some(record) => Err(Error::Claimed { worker: record.worker }),
             None => Err(Error::Io { act: "write", path, source: it }),
         },
         Err(it) => Err(Error::Io { act: "write", path, source: it }),

@@ -52,15 +52,6 @@ pub fn worktree_of_git_dir(git_dir: &Path) -> Option<PathBuf> {
     path.join(".git").exists().then_some(path)
 }
 
-impl Worktree {
-    /// Why it is locked, in words, if it is.
-    pub(super) fn lock_reason(&self) -> Option<String> {
-        let said =
-            |it: &String| if it.is_empty() { "no reason given".to_owned() } else { it.clone() };
-        self.locked.as_ref().map(said)
-    }
-}
-
 impl Repo {
     /// Finds the repository that `dir` is in, as git would.
     ///

@@ -80,8 +80,7 @@ fn inspect(path: &Path) -> io::Result<Lock> {
 async fn is_git_at_work(repo: &Repo, run: &Run<'_>) -> Result<bool, Error> {
     let worktrees = repo.worktrees()?.into_iter().map(|it| it.path);
     for dir in worktrees.chain([repo.common_dir().to_owned()]) {
-        let all = processes::inside(&dir, &[], run).await?;
-        if all.iter().any(|(_, command)| command.starts_with("git")) {
+        if processes::has(&dir, "git", run).await? {
             return Ok(true);
         }
     }

@@ -11,9 +11,13 @@ use std::{
 use gix::bstr::{BString, ByteSlice as _};
 
 use super::{
-    BranchEnd, Error, Repo, RepoLock, Run, branch, exclude, journal::Step, make::to_id, record,
-    stale, status,
+    Error, Repo, RepoLock, Run,
+    branch::{self, BranchEnd},
+    journal::{self, Journal},
+    record, removal, scratch, stale,
+    steps::{CreateJournal, Step},
 };
+use crate::{model::Timestamp, proc};
 
 /// Why a directory that git did not finish is not simply deleted.
 const STRANGE: &str = "it holds files that git did not put there";
@@ -27,7 +31,81 @@ pub struct Undone {
     pub kept: Vec<String>,
 }
 
-pub(super) async fn undo(repo: &Repo, steps: &[Step], run: &mut Run<'_>) -> Result<Undone, Error> {
+/// Opens the journal of a `create` in `dir`.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn start(dir: &Path, repo: &Repo) -> Result<CreateJournal, Error> {
+    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default();
+    let (repo, pid) = (repo.common_dir().to_owned(), std::process::id());
+    Journal::open(dir, Step::Started { repo, pid, at: Some(Timestamp(now)) })
+}
+
+/// Takes back exactly what this run made, also when the user gave up (`run.cancel` is not asked).
+/// Keeps what has come to hold work and says so.
+///
+/// # Errors
+/// Whatever stands in the way; the journal then stays for the next command.
+pub async fn undo(journal: CreateJournal, run: &mut Run<'_>) -> Result<Undone, Error> {
+    let never = proc::never();
+    let mut run = Run { cancel: &never, tell: &mut *run.tell };
+    let undone = match journal.steps().first() {
+        // A repository that is gone has taken everything with it.
+        Some(Step::Started { repo, .. }) if repo.exists() => {
+            take_back(&Repo::discover(repo)?, journal.steps(), &mut run).await?
+        }
+        _ => Undone::default(),
+    };
+    journal.commit()?;
+    Ok(undone)
+}
+
+/// A `create` that died before its commit point.
+#[derive(Debug)]
+pub struct Leftover(CreateJournal);
+
+impl Leftover {
+    /// The worktree it made, as far as it came.
+    pub fn worktree(&self) -> Option<&Path> {
+        self.0.steps().iter().find_map(|it| {
+            if let Step::Made { path, .. } = it { Some(path.as_path()) } else { None }
+        })
+    }
+
+    /// The branch it worked on.
+    pub fn branch(&self) -> Option<&str> {
+        self.0.steps().iter().find_map(|it| {
+            if let Step::Worktree { branch, .. } = it { Some(branch.as_str()) } else { None }
+        })
+    }
+
+    /// Takes back what it made.
+    ///
+    /// # Errors
+    /// As [`undo`].
+    pub async fn undo(self, run: &mut Run<'_>) -> Result<Undone, Error> {
+        undo(self.0, run).await
+    }
+
+    /// It did reach its commit point (there is a worker): what it made stays.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn forget(self) -> Result<(), Error> {
+        self.0.commit()
+    }
+}
+
+/// What dead `create` runs left in `dir`, locked for the caller. Ask whether there is a worker for
+/// [`Leftover::worktree`] before undoing: its creator may have died just after the commit point.
+///
+/// # Errors
+/// [`Error::Io`] when the directory cannot be read. A journal that makes no sense is left alone.
+pub async fn leftovers(dir: &Path, run: &mut Run<'_>) -> Result<Vec<Leftover>, Error> {
+    Ok(journal::abandoned(dir, run).await?.into_iter().map(Leftover).collect())
+}
+
+async fn take_back(repo: &Repo, steps: &[Step], run: &mut Run<'_>) -> Result<Undone, Error> {
     let lock = RepoLock::acquire(repo, run).await?;
     let mut undone = Undone::default();
     if let Some(Step::Started { at: Some(began), .. }) = steps.first() {
@@ -39,13 +117,13 @@ pub(super) async fn undo(repo: &Repo, steps: &[Step], run: &mut Run<'_>) -> Resu
             Step::Started { .. } | Step::Made { .. } | Step::Hooks => {}
             Step::Record { git_dir, record } => record::withdraw(git_dir, record)?,
             Step::Brief { worktree, before } if worktree.exists() => {
-                exclude::undo_brief(worktree, before.as_deref())?;
+                scratch::undo_brief(worktree, before.as_deref())?;
             }
-            Step::Scratch { worktree, made: true } => exclude::undo_scratch(worktree),
+            Step::Scratch { worktree, made: true } => scratch::undo_scratch(worktree),
             Step::Brief { .. } | Step::Scratch { .. } => {}
             Step::Worktree { branch, sha, path, known } => {
                 let plan = Plan { branch, sha, path: path.as_deref(), known, hooks_ran };
-                plan.undo(repo, &mut undone)?;
+                plan.undo(repo, &mut undone, run).await?;
             }
             Step::Branch { branch, sha } => undo_branch(repo, branch, sha, &mut undone).await?,
         }
@@ -108,12 +186,12 @@ impl Found {
 }
 
 impl Plan<'_> {
-    fn undo(&self, repo: &Repo, undone: &mut Undone) -> Result<(), Error> {
+    async fn undo(&self, repo: &Repo, undone: &mut Undone, run: &Run<'_>) -> Result<(), Error> {
         for found in self.find(repo)? {
             let shown = found.path.as_deref().unwrap_or(&found.admin).display().to_string();
             let ours = found.path.as_deref().filter(|it| leads_to(it, &found.admin));
             if let Some(path) = ours {
-                if let Some(why) = self.why_keep(repo, path, found.is_half)? {
+                if let Some(why) = self.why_keep(repo, path, &found, run).await? {
                     undone.kept.push(format!("worktree `{shown}`: {why}"));
                     continue;
                 }
@@ -185,21 +263,22 @@ impl Plan<'_> {
     }
 
     /// What speaks against removing the files, in words.
-    fn why_keep(
+    async fn why_keep(
         &self,
         repo: &Repo,
         path: &Path,
-        is_half: bool,
+        found: &Found,
+        run: &Run<'_>,
     ) -> Result<Option<&'static str>, Error> {
-        if is_half {
+        if found.is_half {
             let strange = holds_strange_files(repo, self.sha, path)?;
             return Ok(strange.then_some(STRANGE));
         }
-        let worktree = status::open(path)?;
-        if worktree.head_id().map_err(Error::read("HEAD"))? != to_id(self.sha)? {
+        let state = removal::state(path, &found.admin, run).await?;
+        if state.head.as_deref() != Some(self.sha) {
             return Ok(Some("it has new commits"));
         }
-        if !self.hooks_ran && !status::changes(&worktree)?.is_empty() {
+        if !self.hooks_ran && state.is_changed {
             return Ok(Some("it has changes"));
         }
         Ok(None)
@@ -253,9 +332,9 @@ fn holds_strange_files(repo: &Repo, sha: &str, top: &Path) -> Result<bool, Error
     Ok(false)
 }
 
+/// Not there is as good, also when what should be a directory above it is a file.
 fn remove_if_there(result: io::Result<()>) -> io::Result<()> {
     match result {
-        // Below a file there is nothing either.
         Err(it) if matches!(it.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(())
         }

@@ -51,8 +51,6 @@ impl Version {
     pub const MINIMUM: Self = Self(0, 66, 0);
     /// Oldest one without known loss of data.
     pub const RECOMMENDED: Self = Self(0, 74, 0);
-    /// `wt remove` takes paths from here on.
-    const PATHS: Self = Self(0, 70, 0);
 
     /// Of a program that says `wt 0.81.0` or `wt v0.67.0-3-gabc`; other programs are called wt too.
     fn parse(text: &str) -> Option<Self> {
@@ -181,30 +179,6 @@ impl Wt {
             Ok(switched) => Ok(Ok(switched.path)),
             Err(it) => Err(Error::Answer { program: "wt", why: it.to_string() }),
         }
-    }
-
-    /// Removes a worktree; branches are left alone.
-    pub(super) async fn remove(
-        &self,
-        dir: &Path,
-        doomed: &super::Worktree,
-        hook_flag: Option<&str>,
-        force: bool,
-        run: &mut Run<'_>,
-    ) -> Result<Result<(), Output>, Error> {
-        let target = match &doomed.branch {
-            Some(branch) if self.version < Version::PATHS => OsString::from(branch),
-            Some(_) | None => doomed.path.clone().into_os_string(),
-        };
-        let flags = ["remove", "--foreground", "--no-delete-branch", "--format", "json"];
-        let mut cmd = self.cmd(dir).args(flags).args(hook_flag);
-        if force {
-            cmd = cmd.args(["--force"]);
-        }
-        let tell = &mut *run.tell;
-        let cmd = cmd.args([target]).on_line(|line| tell(&News::Line(line.to_owned())));
-        let output = cmd.run(run.cancel).await?;
-        Ok(if output.is_success() { Ok(()) } else { Err(output) })
     }
 
     /// Runs the hooks of one phase in the worktree and shows what they say.

@@ -240,6 +240,7 @@ fn pane_seen(row: PaneRow, fleet: SessionId) -> Option<PaneSeen> {
         window: row.window,
         tag: row.worker?,
         dead: row.dead,
+        pid: row.pid,
         sessions: others.map(|link| (link.session, link.session_name)).collect(),
     })
 }

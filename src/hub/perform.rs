@@ -9,7 +9,6 @@ use std::{
 };
 
 use nix::unistd;
-use serde_json::json;
 use tokio::{
     sync::{Mutex, mpsc},
     task::JoinSet,
@@ -29,6 +28,7 @@ use crate::{
     paths,
     proc::{self, Cmd},
     tmux::{self, Absent, Connection, Error, Event, Events, Server},
+    wire::{CleanupJob, CleanupResult},
 };
 
 /// A removal may run the project's own hooks.
@@ -311,16 +311,24 @@ async fn finish_cleanup(
     cleanup: &Cleanup,
     worker: &Worker,
 ) -> Result<CleanedUp, String> {
-    let job = json!({ "cleanup": cleanup, "worker": worker }).to_string();
+    let job = CleanupJob::new(cleanup.clone(), worker.clone()).to_json();
     let dir = worker.repo.parent().filter(|it| it.is_dir()).unwrap_or(Path::new("/"));
-    let mut cmd = Cmd::new(program, dir).args(["cleanup", "--finish"]).stdin(job);
+    let mut cmd = Cmd::new(program, dir).args(["cleanup-job"]).stdin(job);
     for (name, value) in &cleanup.env {
         cmd = cmd.env(name, value);
     }
     let output =
         cmd.limit(CLEANUP_LIMIT).run(&proc::never()).await.map_err(|it| error_chain(&it))?;
-    if !output.is_success() {
-        return Err(output.stderr_text());
+    let result = CleanupResult::parse(&output.stdout).map_err(|_| match output.stderr_text() {
+        text if text.is_empty() => format!("the cleanup program ended with {}", output.status),
+        text => text,
+    })?;
+    match result.error {
+        Some(error) => Err(error),
+        None => Ok(CleanedUp {
+            worktree_removed: result.worktree_removed,
+            branch_deleted: result.branch_deleted,
+            notes: result.notes,
+        }),
     }
-    serde_json::from_slice(&output.stdout).map_err(|it| error_chain(&it))
 }

@@ -205,6 +205,7 @@ impl Hub {
             | Request::Locate { .. }
             | Request::Promote { .. }
             | Request::Cleanup(_)
+            | Request::Panes { .. }
             | Request::Send(_)
             | Request::Cancel { .. }
             | Request::Subscribe { .. }

@@ -19,7 +19,7 @@ pub use event::{Event, Happened};
 pub use id::{BadId, PaneId, SessionId, WindowId, WorkerId};
 pub use request::{
     Answer, Caller, Cleanup, Explained, Heard, Hook, HookReport, HubStatus, NewDelivery, NewWorker,
-    Refusal, RefusalKind, Request, Reservation, Reserve,
+    Refusal, RefusalKind, Request, Reservation, Reserve, WindowPane,
 };
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source};

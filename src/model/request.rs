@@ -42,6 +42,10 @@ pub enum Request {
         id: WorkerId,
     },
     Cleanup(Cleanup),
+    /// The panes of a worker's window, as tmux has them now.
+    Panes {
+        id: WorkerId,
+    },
     Send(NewDelivery),
     Cancel {
         delivery: DeliveryId,
@@ -130,6 +134,14 @@ pub struct NewDelivery {
     pub file: Option<String>,
 }
 
+/// One pane of a worker's window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowPane {
+    pub pane: PaneId,
+    /// Of its first process.
+    pub pid: u32,
+}
+
 /// What is to be removed with a worker. The asker has checked that nothing is lost by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleanup {
@@ -208,6 +220,9 @@ pub enum Answer {
         worktree_removed: bool,
         branch_deleted: bool,
         notes: Vec<String>,
+    },
+    Panes {
+        panes: Vec<WindowPane>,
     },
     Receipts {
         deliveries: Vec<Delivery>,

@@ -3,6 +3,7 @@
 //! Knows [`crate::model`] and how its values look on the wire; no socket, no clock, no IO. A
 //! connection opens with [`Hello`] on both sides. Then the client sends [`Envelope`]s and the hub
 //! answers each with one [`Frame`] of the same number; a subscription's further frames carry events.
+mod cleanup;
 mod view;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Answer, Event, Refusal, Request};
 
+pub use cleanup::{BadJob, CleanupJob, CleanupResult};
 pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerSummary, WorkerView};
 
 /// Protocol that this program speaks. Frames of this one and the one before are understood.

@@ -64,7 +64,7 @@ fn a_shell_that_asks_ends_a_create_and_its_answer_brings_the_prompt_to_the_agent
         "  | Update the shell now?\n",
         "hint: its start-up files ask something, hang or start another shell\n",
         &format!("hint: worker `{ID}` and its worktree `"),
-        &format!("hint: `wtmag attach {ID}` goes there, `wtmag cleanup {ID}` drops it\n"),
+        &format!("hint: `wtmag attach {ID}` goes there, `wtmag cleanup {ID}` removes it\n"),
     ] {
         assert!(said.contains(want), "{want}: {said}");
     }

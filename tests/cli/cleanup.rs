@@ -34,7 +34,7 @@ fn a_worker_with_nothing_to_lose_goes_with_window_worktree_and_branch() {
 }
 
 #[test]
-fn what_exists_nowhere_else_is_named_and_kept() {
+fn work_that_would_be_lost_is_named_and_kept() {
     let desk = Desk::new();
     let id = desk.worker("topic");
     settle(&desk, &id);
@@ -42,12 +42,18 @@ fn what_exists_nowhere_else_is_named_and_kept() {
     desk.sandbox.put(dir.join("new"), "x");
     desk.sandbox.put(dir.join("README.md"), "changed");
     let said = desk.wtmag(&["cleanup", &id]).failure(1);
-    assert!(said.contains("| uncommitted changes in `README.md`\n  | untracked `new`"), "{said}");
+    assert!(
+        said.contains("| uncommitted changes: `README.md`\n  | untracked files: `new`"),
+        "{said}"
+    );
     let git = |args: &[&str]| desk.sandbox.run("git").cwd(&dir).args(args).run().success();
     git(&["add", "--all"]);
     git(&["commit", "--quiet", "-m", "My work"]);
     let said = desk.wtmag(&["cleanup", &id]).failure(1);
-    assert!(said.contains("commits that are nowhere else") && said.contains("My work"), "{said}");
+    assert!(
+        said.contains("commits that no other branch or remote has") && said.contains("My work"),
+        "{said}"
+    );
     assert_eq!(desk.list(&[])[0]["state"]["state"], "idle");
     // Kept on its branch, nothing of it is lost.
     desk.wtmag(&["cleanup", &id, "--keep-branch"]).success();
@@ -56,7 +62,7 @@ fn what_exists_nowhere_else_is_named_and_kept() {
 }
 
 #[test]
-fn force_drops_it_all_the_same() {
+fn force_removes_it_anyway() {
     let desk = Desk::new();
     let before = desk.traces();
     let id = desk.worker_of("slow", "topic");
@@ -64,7 +70,7 @@ fn force_drops_it_all_the_same() {
     let said = desk.wtmag(&["cleanup", &id]).failure(1);
     assert!(said.contains("a running turn: the agent is `working`"), "{said}");
     let ran = desk.wtmag(&["cleanup", &id, "--force"]);
-    assert!(ran.stderr.contains("dropping untracked `new`"), "{ran}");
+    assert!(ran.stderr.contains("losing untracked files: `new`"), "{ran}");
     ran.success();
     assert_eq!(desk.traces(), before);
 }
@@ -110,7 +116,7 @@ fn what_git_says_of_the_callers_repository_is_not_believed() {
         ("GIT_NAMESPACE", "strange".into()),
     ] {
         let said = desk.run(&["cleanup", &id]).env(name, value).run().failure(1);
-        assert!(said.contains("| untracked `new`"), "{name}: {said}");
+        assert!(said.contains("| untracked files: `new`"), "{name}: {said}");
         assert!(!said.contains("its window is closed"), "{name}: {said}");
     }
 }
@@ -141,7 +147,7 @@ fn a_program_at_work_in_the_worktree_is_a_reason_to_refuse() {
         (at == format!("sleep {}", dir.display())).then_some(())
     });
     let said = desk.wtmag(&["cleanup", &id]).failure(1);
-    assert!(said.contains("(`sleep`) is at work in it"), "{said}");
+    assert!(said.contains("(`sleep`) runs in the worktree"), "{said}");
 }
 
 #[test]
@@ -160,7 +166,7 @@ fn it_works_from_the_workers_own_window() {
         tmux.run(["split-window", "-d", "-P", "-F", "#{pane_id}", "-t", &window, "-c", &dir]);
     let program = env!("CARGO_BIN_EXE_wtmag");
     tmux.type_text(&pane, &format!("{program} cleanup\n"));
-    tmux.wait_for_text(&pane, &format!("Drop {id}"));
+    tmux.wait_for_text(&pane, &format!("Remove {id}"));
     tmux.type_text(&pane, "y\n");
     eventually(SOON, "the worker to go", || desk.list(&["--all"]).is_empty().then_some(()));
     assert_eq!(desk.traces(), before);
@@ -196,7 +202,7 @@ fn a_lock_is_seen_before_the_window_is_closed() {
     assert!(said.contains("| a lock on the worktree: on a stick"), "{said}");
     assert_eq!(desk.list(&[])[0]["state"]["state"], "idle");
     let ran = desk.wtmag(&["cleanup", &id, "--force"]);
-    assert!(ran.stderr.contains("dropping a lock on the worktree: on a stick"), "{ran}");
+    assert!(ran.stderr.contains("losing a lock on the worktree: on a stick"), "{ran}");
     ran.success();
     assert_eq!(desk.traces(), before);
 }
@@ -213,7 +219,7 @@ fn what_fails_after_the_window_says_what_is_left_and_what_to_do() {
     let dir = worktree(&desk, &id);
     let said = desk.wtmag(&["cleanup", &id]).failure(1);
     let kept = format!("its window is closed and its worktree `{}` is kept", dir.display());
-    for want in [&kept, "the database is busy", &format!("`wtmag cleanup {id}` goes on")] {
+    for want in [&kept, "the database is busy", &format!("then run `wtmag cleanup {id}` again")] {
         assert!(said.contains(want), "{want}: {said}");
     }
     assert!(dir.exists());
@@ -255,7 +261,7 @@ fn the_question_is_given_up_by_ctrl_c() {
     let tmux = desk.sandbox.tmux();
     let pane = tmux.run(["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "main:", "-c", &dir]);
     tmux.type_text(&pane, &format!("{} cleanup; echo code $?\n", env!("CARGO_BIN_EXE_wtmag")));
-    tmux.wait_for_text(&pane, &format!("Drop {id}"));
+    tmux.wait_for_text(&pane, &format!("Remove {id}"));
     tmux.run(["send-keys", "-t", pane.trim(), "C-c"]);
     tmux.wait_for_text(&pane, "code 130");
     assert_eq!(desk.list(&[]).len(), 1);
@@ -275,7 +281,7 @@ fn the_wait_is_given_up_by_ctrl_c_and_the_hub_goes_on() {
     desk.wtmag(&["wait", &id, "--until", "lost", "--timeout", "20"]).success();
     running.signal(Signal::SIGINT);
     let (code, said) = running.end();
-    assert!(code == 130 && said.contains("the hub goes on"), "{code}: {said}");
+    assert!(code == 130 && said.contains("the hub finishes the cleanup"), "{code}: {said}");
     desk.sandbox.put(&gate, "");
     eventually(SOON, "the worker to go", || desk.list(&["--all"]).is_empty().then_some(()));
     assert_eq!(desk.traces(), before);
@@ -304,12 +310,12 @@ fn a_new_worktree_of_the_same_name_is_not_removed() {
     worker["created"] = "2020-01-01T00:00:00Z".into();
     let cleanup = serde_json::json!({"id": id, "force": false, "keep_branch": false, "env": []});
     let job = serde_json::json!({"cleanup": cleanup, "worker": worker}).to_string();
-    let done = desk.run(&["cleanup", "--finish"]).input(job.as_str()).run().json();
+    let done = desk.run(&["cleanup-job"]).input(job.as_str()).run().json();
     assert_eq!(
         (&done["worktree_removed"], &done["branch_deleted"]),
         (&false.into(), &false.into())
     );
-    assert!(done["notes"][0].as_str().unwrap().contains("another worker's by now"), "{done}");
+    assert!(done["notes"][0].as_str().unwrap().contains("now belongs to another worker"), "{done}");
     assert!(dir.exists());
 }
 
@@ -345,8 +351,102 @@ fn without_a_name_nobody_is_dropped_by_accident() {
     let id = desk.worker("topic");
     settle(&desk, &id);
     let inside = desk.run(&["cleanup"]).cwd(worktree(&desk, &id)).run().failure(1);
-    assert!(inside.contains(&format!("would drop `{id}`, which was not named")), "{inside}");
+    assert!(inside.contains(&format!("would remove `{id}`, which you did not name")), "{inside}");
     let said = desk.wtmag(&["cleanup", "opic"]).failure(1);
     assert!(said.contains(&format!("did you mean `{id}`?")), "{said}");
     desk.wtmag(&["cleanup", "topic"]).success();
+}
+
+/// As when the user looked into the worktree from a session of their own.
+#[test]
+fn a_shell_that_waits_in_the_worktree_is_no_reason_to_refuse() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id).display().to_string();
+    let tmux = desk.sandbox.tmux();
+    let pane = tmux.run(["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "main:", "-c", &dir]);
+    // It waits when it has said so.
+    tmux.type_text(&pane, "echo re''ady\n");
+    tmux.wait_for_text(&pane, "ready");
+    desk.wtmag(&["cleanup", &id]).success();
+}
+
+/// Its terminal is ours, and it is not.
+#[test]
+fn a_job_of_the_terminal_that_cleanup_is_called_from_is_a_reason_to_refuse() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id).display().to_string();
+    let tmux = desk.sandbox.tmux();
+    let pane = tmux.run(["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "main:", "-c", "/"]);
+    let program = env!("CARGO_BIN_EXE_wtmag");
+    tmux.type_text(
+        &pane,
+        &format!("(cd {dir} && exec sleep 600) & {program} cleanup {id}; kill %1\n"),
+    );
+    tmux.wait_for_text(&pane, "has work that would be lost");
+    tmux.wait_for_text(&pane, "(`sleep`) runs in the worktree");
+    assert_eq!(desk.list(&[]).len(), 1);
+}
+
+#[test]
+fn ignored_files_are_named_when_they_go() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id);
+    desk.git(&["config", "core.excludesFile", &desk.sandbox.path("ignored").display().to_string()]);
+    desk.sandbox.put("ignored", ".env\ntarget/\n");
+    desk.sandbox.put(dir.join(".env"), "SECRET");
+    desk.sandbox.put(dir.join("target/built"), "x");
+    let ran = desk.wtmag(&["cleanup", &id]);
+    assert!(ran.stderr.contains("note: also goes, because git ignores it: `.env`\n"), "{ran}");
+    ran.success();
+}
+
+/// An agent can do this to itself.
+#[test]
+fn a_damaged_worktree_is_refused_by_its_cause_and_goes_with_force() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id);
+    std::fs::remove_file(dir.join(".git")).unwrap();
+    let said = desk.wtmag(&["cleanup", &id]).failure(1);
+    assert!(said.contains("could not be checked") && said.contains("`.git` is missing"), "{said}");
+    assert_eq!(desk.list(&[]).len(), 1);
+    desk.wtmag(&["cleanup", &id, "--force"]).success();
+    assert!(!dir.exists() && desk.list(&["--all"]).is_empty());
+}
+
+#[test]
+fn what_was_removed_by_force_comes_back() {
+    let desk = Desk::new();
+    let said = desk.run(&["restore"]).cwd(&desk.dir).run();
+    assert!(said.stderr.contains("nothing was removed from this repository"), "{said}");
+    let id = desk.worker("topic");
+    settle(&desk, &id);
+    let dir = worktree(&desk, &id);
+    desk.sandbox.put(dir.join("new"), "x");
+    desk.wtmag(&["cleanup", &id, "--force"]).success();
+    let listed = desk.run(&["restore"]).cwd(&desk.dir).run().success();
+    assert!(listed.contains(&format!("{id}  branch topic, with uncommitted files")), "{listed}");
+    let back = desk.run(&["restore", &id, "--json"]).cwd(&desk.dir).run().json();
+    assert_eq!((&back["branch"], &back["files"]), (&"topic".into(), &true.into()));
+    assert!(dir.join("new").exists());
+    let said = desk.run(&["restore", "nobody"]).cwd(&desk.dir).run().failure(1);
+    assert!(said.contains("no removed worker `nobody` is kept"), "{said}");
+    // The worktree is free for the next worker.
+    desk.wtmag(&["create", "--prompt", "x", "--name", "topic", "--reuse"]).success();
+}
+
+#[test]
+fn a_job_of_a_newer_hub_is_refused_by_its_version() {
+    let desk = Desk::new();
+    let ran = desk.run(&["cleanup-job"]).input(r#"{"version": 9, "unknown": 1}"#).run();
+    assert_eq!(ran.code, 1, "{ran}");
+    let result: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(result["error"].as_str().unwrap().contains("of version 9"), "{result}");
 }

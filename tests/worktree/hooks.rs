@@ -1,7 +1,7 @@
 //! WorkTrunk's start hooks as a phase of their own.
 use std::{fs, path::Path};
 
-use wtmag::git::{Error, Hooks, Journal, Made, Repo, Run, Tool, make, run_hooks};
+use wtmag::git::{Error, Hooks, Made, Repo, Run, Step, Tool, make, run_hooks, undo};
 
 use super::lab::{GIT, Lab, alone, git, new, put, traces};
 
@@ -19,16 +19,19 @@ fn project(lab: &Lab, hooks: &str) -> std::path::PathBuf {
 /// Makes a worktree and runs its hooks; a failure is undone.
 async fn start(lab: &Lab, dir: &Path, tool: &Tool, hooks: Hooks) -> Result<Made, Error> {
     let repo = Repo::discover(dir)?;
-    let mut journal = Journal::start(&lab.journals(), &repo)?;
+    let mut journal = undo::start(&lab.journals(), &repo)?;
     let both = async |run: &mut Run<'_>| {
         let made = make(&repo, tool, &new("work"), &mut journal, run).await?;
-        run_hooks(tool, &made.path, Some("main"), hooks, &mut journal, run).await?;
+        if hooks.run_with(tool) {
+            journal.announce(Step::Hooks)?;
+            run_hooks(tool, &made.path, Some("main"), hooks, run).await?;
+        }
         Ok(made)
     };
     match lab.run(both).await {
         Ok(made) => journal.commit().map(|()| made),
         Err(it) => {
-            let undone = lab.run(async |run| journal.undo(run).await).await.unwrap();
+            let undone = lab.run(async |run| undo::undo(journal, run).await).await.unwrap();
             assert_eq!(undone.kept, [""; 0]);
             Err(it)
         }
@@ -105,7 +108,7 @@ fn a_hook_that_takes_too_long_can_be_given_up() {
         let wt = lab.wt().await;
         let before = traces(&dir);
         let repo = Repo::discover(&dir).unwrap();
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        let mut journal = undo::start(&lab.journals(), &repo).unwrap();
         let (stop, cancel) = tokio::sync::watch::channel(false);
         let mut tell = |news: &wtmag::git::News| {
             if news.to_string().trim().ends_with("said it") {
@@ -114,9 +117,10 @@ fn a_hook_that_takes_too_long_can_be_given_up() {
         };
         let mut run = Run { cancel: &cancel, tell: &mut tell };
         let made = make(&repo, &wt, &new("work"), &mut journal, &mut run).await.unwrap();
-        let hooks = run_hooks(&wt, &made.path, None, Hooks::Yes, &mut journal, &mut run).await;
+        journal.announce(Step::Hooks).unwrap();
+        let hooks = run_hooks(&wt, &made.path, None, Hooks::Yes, &mut run).await;
         assert!(hooks.unwrap_err().is_cancelled());
-        journal.undo(&mut run).await.unwrap();
+        undo::undo(journal, &mut run).await.unwrap();
         assert_eq!(traces(&dir), before);
     });
 }

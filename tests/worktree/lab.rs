@@ -15,7 +15,8 @@ use std::{
 
 use wtmag::{
     git::{
-        self, Backend, Error, Journal, Made, Order, Repo, Run, Start, Tool, Undone, exclude, record,
+        self, Backend, CreateJournal, Error, Made, Order, Repo, Run, Start, Step, Tool, Undone,
+        record, scratch, undo,
     },
     model::Timestamp,
     proc,
@@ -236,11 +237,11 @@ impl Lab {
         order: &Order,
     ) -> Result<Made, Error> {
         let repo = Repo::discover(dir)?;
-        let mut journal = Journal::start(&self.journals(), &repo)?;
+        let mut journal = undo::start(&self.journals(), &repo)?;
         match self.steps(&repo, tool, order, &mut journal).await {
             Ok(made) => journal.commit().map(|()| made),
             Err(it) => {
-                self.run(async |run| journal.undo(run).await).await.unwrap();
+                self.run(async |run| undo::undo(journal, run).await).await.unwrap();
                 Err(it)
             }
         }
@@ -252,12 +253,23 @@ impl Lab {
         repo: &Repo,
         tool: &Tool,
         order: &Order,
-        journal: &mut Journal,
+        journal: &mut CreateJournal,
     ) -> Result<Made, Error> {
         let made = self.run(async |run| git::make(repo, tool, order, journal, run).await).await?;
-        record::claim(&made.git_dir, &worker(&order.branch), journal)?;
-        exclude::write_brief(&made.path, "the task\n", journal)?;
+        let record = worker(&order.branch);
+        record::refuse_claimed(&made.git_dir)?;
+        let git_dir = made.git_dir.clone();
+        journal.announce(Step::Record { git_dir, record: record.clone() })?;
+        record::claim(&made.git_dir, &record)?;
+        self.brief(&made, journal)?;
         Ok(made)
+    }
+
+    /// Announces the brief and writes it.
+    pub(crate) fn brief(&self, made: &Made, journal: &mut CreateJournal) -> Result<(), Error> {
+        let before = scratch::brief_before(&made.path)?;
+        journal.announce(Step::Brief { worktree: made.path.clone(), before })?;
+        scratch::write_brief(&made.path, "the task\n").map(drop)
     }
 
     /// Undoes what dead creates left; panics when that fails.

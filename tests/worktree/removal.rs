@@ -1,40 +1,56 @@
 //! Taking a worktree away, with or without its branch.
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use wtmag::git::{
-    BranchEnd, Doomed, Error, Hooks, Made, Order, Removal, Removed, Repo, RepoLock, Tool, remove,
+    BranchEnd, Error, Hooks, Made, Order, RepoLock, Tool,
+    removal::{Job, Outcome, Subject, remove},
 };
 
-use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, traces};
+use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, traces, worker};
 
-/// How a worker's worktree goes when nothing speaks against it.
-fn removal(made: &Made) -> Removal {
-    let tip = tip(&made.path, &made.branch);
-    Removal {
-        path: made.path.clone(),
-        git_dir: made.git_dir.clone(),
-        branch: Some(Doomed { name: made.branch.clone(), tip }),
-        force: false,
-        hooks: Hooks::Approved,
-    }
+/// How a worker's worktree goes.
+#[derive(Clone)]
+struct Removal {
+    common: PathBuf,
+    path: PathBuf,
+    git_dir: PathBuf,
+    branch: Option<String>,
+    force: bool,
+    hooks: Hooks,
 }
 
-async fn removed(lab: &Lab, dir: &Path, tool: &Tool, it: &Removal) -> Result<Removed, Error> {
-    let repo = Repo::discover(dir).unwrap();
+/// When nothing speaks against it.
+fn removal(made: &Made) -> Removal {
+    let common = made.git_dir.parent().unwrap().parent().unwrap().to_owned();
+    let (path, git_dir) = (made.path.clone(), made.git_dir.clone());
+    let branch = Some(made.branch.clone());
+    Removal { common, path, git_dir, branch, force: false, hooks: Hooks::Approved }
+}
+
+async fn removed(lab: &Lab, tool: &Tool, it: &Removal) -> Result<Outcome, Error> {
+    let subject = Subject {
+        common_dir: &it.common,
+        path: &it.path,
+        git_dir: &it.git_dir,
+        branch: it.branch.as_deref(),
+        known: &[],
+    };
+    let worker = worker("work").worker;
+    let job = Job { worker: &worker, subject, force: it.force, hooks: it.hooks };
     lab.run(async |run| {
-        let lock = RepoLock::acquire(&repo, run).await?;
-        remove(&repo, &lock, tool, it, run).await
+        let lock = RepoLock::acquire_damaged(&it.common, run).await?;
+        remove(&lock, tool, &job, run).await
     })
     .await
 }
 
-fn gone() -> Removed {
-    Removed { worktree: true, branch: BranchEnd::Deleted }
+/// What is removed, without what the user is told.
+async fn ends(lab: &Lab, tool: &Tool, it: &Removal) -> (bool, BranchEnd) {
+    let Outcome { worktree, branch, .. } = removed(lab, tool, it).await.unwrap();
+    (worktree, branch)
 }
+
+const GONE: (bool, BranchEnd) = (true, BranchEnd::Deleted);
 
 /// Both tools, each in a clone and in a bare layout.
 async fn everywhere(lab: &Lab) -> Vec<(PathBuf, Tool)> {
@@ -52,18 +68,18 @@ fn a_clean_worktree_goes_with_its_branch() {
         for (dir, tool) in everywhere(&lab).await {
             let before = traces(&dir);
             let made = lab.create(&dir, &tool, &new("feature/work")).await.unwrap();
-            // Not merged anywhere: whether that matters was asked before.
             commit(&made.path, "new.txt", "x");
+            git(&made.path, ["push", "-q", "origin", "HEAD"]);
             git(&dir, ["config", "branch.feature/work.remote", "origin"]);
             let it = removal(&made);
             // From inside the worktree, as from the worker's own window.
-            assert_eq!(removed(&lab, &made.path, &tool, &it).await.unwrap(), gone());
+            assert_eq!(ends(&lab, &tool, &it).await, GONE);
             assert_eq!(traces(&dir), before);
             let config = git(&dir, ["config", "--list", "--local"]);
             assert!(!config.contains("branch.feature/work"), "{config}");
             // Done is done.
-            let again = removed(&lab, &dir, &tool, &it).await.unwrap();
-            assert_eq!(again, Removed { worktree: false, branch: BranchEnd::Gone });
+            let again = ends(&lab, &tool, &it).await;
+            assert_eq!(again, (false, BranchEnd::Gone));
         }
     });
 }
@@ -76,59 +92,9 @@ fn a_branch_that_is_to_stay_stays() {
             let made =
                 lab.create(&dir, &tool, &Order { reuse: true, ..new("mine") }).await.unwrap();
             let it = Removal { branch: None, ..removal(&made) };
-            let want = Removed { worktree: true, branch: BranchEnd::Kept };
-            assert_eq!(removed(&lab, &dir, &tool, &it).await.unwrap(), want);
+            let want = (true, BranchEnd::Kept);
+            assert_eq!(ends(&lab, &tool, &it).await, want);
             assert_eq!(tip(&dir, "mine"), tip(&dir, "main"));
-        }
-    });
-}
-
-#[test]
-fn a_branch_that_moved_meanwhile_stays() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        for tool in [GIT, lab.wt().await] {
-            let made = lab.create(&dir, &tool, &new("work")).await.unwrap();
-            let it = removal(&made);
-            let newer = commit(&made.path, "late.txt", "x");
-            let want = Removed { worktree: true, branch: BranchEnd::Moved { tip: newer.clone() } };
-            assert_eq!(removed(&lab, &dir, &tool, &it).await.unwrap(), want);
-            assert_eq!(tip(&dir, "work"), newer);
-            git(&dir, ["branch", "-q", "-D", "work"]);
-        }
-    });
-}
-
-#[test]
-fn uncommitted_work_needs_force() {
-    alone(async |lab: Lab| {
-        for (dir, tool) in everywhere(&lab).await {
-            let before = traces(&dir);
-            let made = lab.create(&dir, &tool, &new("work")).await.unwrap();
-            put(&made.path.join("draft.txt"), "x");
-            let it = removal(&made);
-            let refused = removed(&lab, &dir, &tool, &it).await;
-            assert!(matches!(refused, Err(Error::Failed { .. })), "{refused:?}");
-            assert!(made.path.join("draft.txt").exists());
-            let it = Removal { force: true, ..it };
-            assert_eq!(removed(&lab, &dir, &tool, &it).await.unwrap(), gone());
-            assert_eq!(traces(&dir), before);
-        }
-    });
-}
-
-#[test]
-fn a_locked_worktree_needs_force() {
-    alone(async |lab: Lab| {
-        for (dir, tool) in everywhere(&lab).await {
-            let made = lab.create(&dir, &tool, &new("work")).await.unwrap();
-            git(&dir, ["worktree", "lock", "--reason", "on a stick", made.path.to_str().unwrap()]);
-            let it = removal(&made);
-            let refused = removed(&lab, &dir, &tool, &it).await.unwrap_err();
-            let want = format!("the worktree `{}` is locked: on a stick", made.path.display());
-            assert_eq!(refused.to_string(), want);
-            let it = Removal { force: true, ..it };
-            assert_eq!(removed(&lab, &dir, &tool, &it).await.unwrap(), gone());
         }
     });
 }
@@ -145,10 +111,10 @@ fn a_worktree_that_was_deleted_by_hand_is_forgotten() {
             fs::rename(&away.path, &stick).unwrap();
             let it = removal(&made);
             fs::remove_dir_all(&made.path).unwrap();
-            assert_eq!(removed(&lab, &dir, &tool, &it).await.unwrap(), gone());
+            assert_eq!(ends(&lab, &tool, &it).await, GONE);
             fs::rename(&stick, &away.path).unwrap();
             let it = removal(&away);
-            assert_eq!(removed(&lab, &dir, &tool, &it).await.unwrap(), gone());
+            assert_eq!(ends(&lab, &tool, &it).await, GONE);
             assert_eq!(traces(&dir), before);
         }
     });
@@ -164,14 +130,14 @@ fn a_worktree_that_was_moved_or_changed_its_branch_is_found() {
             let paths = [made.path.to_str().unwrap(), moved.to_str().unwrap()];
             git(&dir, ["worktree", "move", paths[0], paths[1]]);
             git(&moved, ["checkout", "-q", "-b", "other"]);
-            assert_eq!(removed(&lab, &dir, &tool, &it).await.unwrap(), gone());
+            assert_eq!(ends(&lab, &tool, &it).await, GONE);
             assert!(!moved.exists());
             assert_eq!(tip(&dir, "other"), tip(&dir, "main"));
             git(&dir, ["branch", "-q", "-D", "other"]);
             let made = lab.create(&dir, &tool, &new("work")).await.unwrap();
             let it = removal(&made);
             git(&made.path, ["checkout", "-q", "--detach"]);
-            assert_eq!(removed(&lab, &dir, &tool, &it).await.unwrap(), gone());
+            assert_eq!(ends(&lab, &tool, &it).await, GONE);
         }
     });
 }
@@ -184,8 +150,8 @@ fn a_branch_that_another_worktree_has_stays() {
         let it = removal(&made);
         git(&made.path, ["checkout", "-q", "--detach"]);
         git(&dir, ["checkout", "-q", "work"]);
-        let want = Removed { worktree: true, branch: BranchEnd::CheckedOut { path: dir.clone() } };
-        assert_eq!(removed(&lab, &dir, &GIT, &it).await.unwrap(), want);
+        let want = (true, BranchEnd::CheckedOut { path: dir.clone() });
+        assert_eq!(ends(&lab, &GIT, &it).await, want);
     });
 }
 
@@ -195,13 +161,14 @@ fn the_main_worktree_is_never_removed() {
         let dir = lab.cloned("blog");
         for tool in [GIT, lab.wt().await] {
             let it = Removal {
+                common: dir.join(".git"),
                 path: dir.clone(),
                 git_dir: dir.join(".git"),
                 branch: None,
                 force: true,
                 hooks: Hooks::Approved,
             };
-            let refused = removed(&lab, &dir, &tool, &it).await;
+            let refused = removed(&lab, &tool, &it).await;
             assert!(matches!(refused, Err(Error::MainWorktree { .. })), "{refused:?}");
             assert!(dir.join("a.txt").exists());
         }
@@ -216,7 +183,8 @@ fn a_worktree_with_a_submodule_goes() {
             let made = lab.create(&dir, &tool, &new("work")).await.unwrap();
             git(&made.path, ["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
             git(&made.path, ["commit", "-qm", "lib"]);
-            assert_eq!(removed(&lab, &dir, &tool, &removal(&made)).await.unwrap(), gone());
+            git(&made.path, ["push", "-q", "origin", "HEAD"]);
+            assert_eq!(ends(&lab, &tool, &removal(&made)).await, GONE);
         }
     });
 }
@@ -236,27 +204,23 @@ fn hooks_of_a_removal_are_approved_skipped_or_an_error() {
         for (hooks, want) in [(Hooks::Skip, false), (Hooks::Yes, true)] {
             let made = lab.create(&dir, &wt, &new("work")).await.unwrap();
             let it = removal(&made);
-            let refused = removed(&lab, &dir, &wt, &it).await;
+            let refused = removed(&lab, &wt, &it).await;
             assert!(matches!(refused, Err(Error::Unapproved { .. })), "{refused:?}");
             let it = Removal { hooks, ..it };
-            assert_eq!(removed(&lab, &dir, &wt, &it).await.unwrap(), gone());
+            assert_eq!(ends(&lab, &wt, &it).await, GONE);
             assert_eq!(ran.exists(), want);
         }
     });
 }
 
 #[test]
-fn force_goes_on_where_worktrunk_cannot() {
+fn a_broken_configuration_of_worktrunk_keeps_nothing() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let wt = lab.wt().await;
         let made = lab.create(&dir, &wt, &new("work")).await.unwrap();
         lab.wt_config("this is no = [ config");
-        let it = removal(&made);
-        let failed = removed(&lab, &dir, &wt, &it).await;
-        assert!(matches!(failed, Err(Error::Failed { program: "wt", .. })), "{failed:?}");
-        let it = Removal { force: true, ..it };
-        assert_eq!(removed(&lab, &dir, &wt, &it).await.unwrap(), gone());
+        assert_eq!(ends(&lab, &wt, &removal(&made)).await, GONE);
     });
 }
 
@@ -271,9 +235,7 @@ fn a_repository_with_a_separate_git_dir_is_left_to_git() {
         git(&lab.root, ["clone", "-q", &separate, server, to]);
         let wt = lab.wt().await;
         let made = lab.create(&dir, &wt, &new("work")).await.unwrap();
-        assert_eq!(removed(&lab, &dir, &wt, &removal(&made)).await.unwrap(), gone());
-        let news = lab.news();
-        assert!(news.iter().any(|it| it.starts_with("using plain git worktrees")), "{news:?}");
+        assert_eq!(ends(&lab, &wt, &removal(&made)).await, GONE);
     });
 }
 
@@ -288,7 +250,7 @@ fn what_cannot_be_deleted_is_an_error_and_not_silence() {
         let made = lab.create(&dir, &GIT, &new("work")).await.unwrap();
         let it = removal(&made);
         fs::set_permissions(&made.path, fs::Permissions::from_mode(0o500)).unwrap();
-        assert!(removed(&lab, &dir, &GIT, &it).await.is_err());
+        assert!(removed(&lab, &GIT, &it).await.is_err());
         fs::set_permissions(&made.path, fs::Permissions::from_mode(0o700)).unwrap();
     });
 }

@@ -1,4 +1,5 @@
-//! What would be lost: everything that exists nowhere else, and nothing that does.
+//! What a removal would lose, where a row of the table does not tell it: submodules in submodules, other
+//! layouts, races, processes.
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -8,9 +9,12 @@ use std::{
     thread,
 };
 
-use wtmag::git::{Error, Loss, Losses, Made, Repo, RepoLock, Subject, losses};
+use wtmag::git::{
+    Error, Made, RepoLock,
+    removal::{Facts, Loss, Policy, Subject, look, losses},
+};
 
-use super::lab::{GIT, Lab, alone, commit, git, new, put, tip};
+use super::lab::{GIT, Lab, alone, commit, git, new, tip};
 
 /// What would be lost with the worktree and its branch, in words.
 async fn lost(lab: &Lab, dir: &Path, made: &Made) -> Vec<String> {
@@ -18,18 +22,27 @@ async fn lost(lab: &Lab, dir: &Path, made: &Made) -> Vec<String> {
 }
 
 async fn found(lab: &Lab, dir: &Path, made: &Made, known: &[u32]) -> Vec<Loss> {
-    let repo = Repo::discover(dir).unwrap();
-    let subject =
-        Subject { path: &made.path, git_dir: &made.git_dir, branch: Some(&made.branch), known };
-    let losses = look(lab, &repo, &subject).await.unwrap();
-    assert_eq!(losses.tip, Some(tip(dir, &format!("refs/heads/{}", made.branch))));
-    losses.list
+    let facts = facts(lab, dir, made, (Some(&made.branch), known)).await.unwrap();
+    losses(&facts, Policy::Before)
 }
 
-async fn look(lab: &Lab, repo: &Repo, subject: &Subject<'_>) -> Result<Losses, Error> {
+async fn facts(
+    lab: &Lab,
+    dir: &Path,
+    made: &Made,
+    (branch, known): (Option<&str>, &[u32]),
+) -> Result<Facts, Error> {
+    let common_dir = dir.join(".git");
+    let subject = Subject {
+        common_dir: &common_dir,
+        path: &made.path,
+        git_dir: &made.git_dir,
+        branch,
+        known,
+    };
     lab.run(async |run| {
-        let lock = RepoLock::acquire(repo, run).await?;
-        losses(repo, &lock, subject, run).await
+        let lock = RepoLock::acquire_damaged(&common_dir, run).await?;
+        look(&lock, &subject, run).await
     })
     .await
 }
@@ -41,22 +54,6 @@ async fn work(lab: &Lab, dir: &Path) -> Made {
 
 fn short(sha: &str) -> &str {
     &sha[..7]
-}
-
-#[test]
-fn a_worktree_as_it_was_made_holds_nothing() {
-    alone(async |lab: Lab| {
-        for dir in [lab.cloned("blog"), lab.bare_layout("shop")] {
-            let made = work(&lab, &dir).await;
-            assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
-            put(&made.path.join(".gitignore"), "target/\n");
-            git(&made.path, ["add", "."]);
-            git(&made.path, ["commit", "-qm", "ignore"]);
-            git(&made.path, ["push", "-q", "origin", "work"]);
-            put(&made.path.join("target/built"), "ignored");
-            assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
-        }
-    });
 }
 
 /// As when many workers are cleaned up at once.
@@ -97,72 +94,6 @@ fn refs_that_others_delete_meanwhile_are_in_nobodys_way() {
     });
 }
 
-#[test]
-fn files_that_no_commit_has_are_named() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        put(&made.path.join("a.txt"), "changed");
-        put(&made.path.join("staged.txt"), "x");
-        git(&made.path, ["add", "staged.txt"]);
-        put(&made.path.join("new\u{1b}[2J.txt"), "x");
-        put(&made.path.join("deep/er/x"), "x");
-        put(&made.path.join("deep/er/y"), "x");
-        let want = [
-            "uncommitted changes in `a.txt`, `staged.txt`",
-            "untracked `deep`, `new\\u{1b}[2J.txt`",
-        ];
-        assert_eq!(lost(&lab, &dir, &made).await, want);
-        git(&made.path, ["reset", "-q", "--hard"]);
-        git(&made.path, ["clean", "-fdq"]);
-        fs::remove_file(made.path.join("a.txt")).unwrap();
-        assert_eq!(lost(&lab, &dir, &made).await, ["uncommitted changes in `a.txt`"]);
-        git(&made.path, ["checkout", "-q", "a.txt"]);
-        for n in 0..14 {
-            put(&made.path.join(format!("f{n:02}")), "x");
-        }
-        let got = lost(&lab, &dir, &made).await;
-        assert!(got[0].ends_with("`f09` and 4 more"), "{got:?}");
-    });
-}
-
-#[test]
-fn a_repository_inside_the_worktree_is_work() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        git(&made.path, ["init", "-q", "inner"]);
-        commit(&made.path.join("inner"), "x", "y");
-        let got = lost(&lab, &dir, &made).await;
-        assert!(got.len() == 1 && got[0].starts_with("untracked `inner"), "{got:?}");
-    });
-}
-
-#[test]
-fn work_in_a_submodule_is_work() {
-    alone(async |lab: Lab| {
-        let lib = lab.server("lib");
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        git(&made.path, ["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
-        git(&made.path, ["commit", "-qm", "lib"]);
-        git(&made.path, ["push", "-q", "origin", "work"]);
-        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
-        put(&made.path.join("lib/a.txt"), "changed");
-        let want = [
-            "uncommitted changes in `lib`",
-            "in the submodule `lib`: uncommitted changes in `a.txt`",
-        ];
-        assert_eq!(lost(&lab, &dir, &made).await, want);
-        let sha = commit(&made.path.join("lib"), "new.txt", "unpushed");
-        let unpushed = format!(
-            "in the submodule `lib`: commits that are nowhere else: `{} new.txt: unpushed`",
-            short(&sha)
-        );
-        assert_eq!(lost(&lab, &dir, &made).await, ["uncommitted changes in `lib`", &unpushed]);
-    });
-}
-
 /// The commit that names it is pushed; the commit that is named is not.
 #[test]
 fn commits_that_only_a_submodule_has_are_named_wherever_its_repository_lies() {
@@ -189,7 +120,8 @@ fn commits_that_only_a_submodule_has_are_named_wherever_its_repository_lies() {
         git(&made.path.join("lib"), ["push", "-q"]);
         commit(&made.path, "two.txt", "uses more of lib");
         git(&made.path, ["push", "-q", "origin", "work"]);
-        let named = format!("commits that are nowhere else: `{} new.txt: x`", short(&sha));
+        let named =
+            format!("commits that no other branch or remote has: `{} new.txt: x`", short(&sha));
         let want = [format!("in the submodule `lib/deep/inner`: {named}")];
         assert_eq!(lost(&lab, &dir, &made).await, want);
         // Its files are gone, its repository is not.
@@ -198,28 +130,6 @@ fn commits_that_only_a_submodule_has_are_named_wherever_its_repository_lies() {
         assert_eq!(lost(&lab, &dir, &made).await, want);
         fs::remove_dir_all(&made.path).unwrap();
         assert_eq!(lost(&lab, &dir, &made).await, want);
-    });
-}
-
-#[test]
-fn stashes_and_new_files_of_a_submodule_are_named() {
-    alone(async |lab: Lab| {
-        let lib = lab.server("lib");
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        git(&made.path, ["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
-        git(&made.path, ["commit", "-qm", "lib"]);
-        git(&made.path, ["push", "-q", "origin", "work"]);
-        git(&lab.root, ["config", "--global", "status.showUntrackedFiles", "no"]);
-        git(&lab.root, ["config", "--global", "diff.ignoreSubmodules", "all"]);
-        put(&made.path.join("lib/a.txt"), "changed");
-        git(&made.path.join("lib"), ["stash", "push", "-q", "-m", "for later"]);
-        put(&made.path.join("lib/new.txt"), "x");
-        let got = lost(&lab, &dir, &made).await;
-        let want = ["untracked `new.txt`", "stashed work: `On main: for later`"];
-        for want in want.map(|it| format!("in the submodule `lib`: {it}")) {
-            assert!(got.contains(&want), "{got:?}");
-        }
     });
 }
 
@@ -250,86 +160,6 @@ fn a_commit_of_a_submodule_that_only_a_tag_has_is_asked_for() {
 }
 
 #[test]
-fn the_main_worktree_is_refused_before_anything_else() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let repo = Repo::discover(&dir).unwrap();
-        let git_dir = dir.join(".git");
-        let subject = Subject { path: &dir, git_dir: &git_dir, branch: None, known: &[] };
-        let refused = look(&lab, &repo, &subject).await;
-        assert!(matches!(refused, Err(Error::MainWorktree { .. })), "{refused:?}");
-    });
-}
-
-#[test]
-fn a_lock_is_named() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        git(&dir, ["worktree", "lock", made.path.to_str().unwrap()]);
-        let want = ["a lock on the worktree: no reason given"];
-        assert_eq!(lost(&lab, &dir, &made).await, want);
-    });
-}
-
-/// What the user told git not to look at is looked at before it is deleted.
-#[test]
-fn no_setting_hides_work() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        commit(&dir, "b.txt", "one");
-        commit(&dir, "c.txt", "one");
-        git(&dir, ["push", "-q", "origin", "main"]);
-        let made = work(&lab, &dir).await;
-        for (name, value) in [
-            ("status.showUntrackedFiles", "no"),
-            ("core.checkStat", "minimal"),
-            ("core.trustctime", "false"),
-            ("core.ignoreStat", "true"),
-            ("core.untrackedCache", "true"),
-        ] {
-            git(&lab.root, ["config", "--global", name, value]);
-        }
-        git(&made.path, ["update-index", "--assume-unchanged", "a.txt"]);
-        git(&made.path, ["update-index", "--skip-worktree", "b.txt", "c.txt"]);
-        // As in a sparse checkout: nothing is there, and nothing is missed.
-        fs::remove_file(made.path.join("c.txt")).unwrap();
-        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
-        put(&made.path.join("a.txt"), "changed");
-        put(&made.path.join("b.txt"), "changed");
-        put(&made.path.join("new.txt"), "x");
-        let want = ["uncommitted changes in `a.txt`, `b.txt`", "untracked `new.txt`"];
-        assert_eq!(lost(&lab, &dir, &made).await, want);
-    });
-}
-
-#[test]
-fn commits_count_until_they_are_somewhere_else() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        let one = commit(&made.path, "one.txt", "1");
-        let two = commit(&made.path, "two.txt", "2");
-        let want = format!(
-            "commits that are nowhere else: `{} two.txt: 2`, `{} one.txt: 1`",
-            short(&two),
-            short(&one)
-        );
-        assert_eq!(lost(&lab, &dir, &made).await, std::slice::from_ref(&want));
-        for elsewhere in
-            ["refs/heads/copy", "refs/tags/v1", "refs/wtmag/pr/7", "refs/remotes/origin/x"]
-        {
-            git(&dir, ["update-ref", elsewhere, &two]);
-            assert_eq!(lost(&lab, &dir, &made).await, [""; 0], "{elsewhere}");
-            git(&dir, ["update-ref", "-d", elsewhere]);
-            assert_eq!(lost(&lab, &dir, &made).await, std::slice::from_ref(&want), "{elsewhere}");
-        }
-        git(&made.path, ["push", "-q", "origin", "work"]);
-        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
-    });
-}
-
-#[test]
 fn a_push_that_left_no_ref_behind_is_asked_for() {
     alone(async |lab: Lab| {
         let dir = lab.bare_layout("blog");
@@ -340,56 +170,6 @@ fn a_push_that_left_no_ref_behind_is_asked_for() {
         assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
         commit(&made.path, "two.txt", "2");
         assert_eq!(lost(&lab, &dir, &made).await.len(), 1);
-    });
-}
-
-#[test]
-fn commits_on_a_detached_head_count_too() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        git(&made.path, ["checkout", "-q", "--detach"]);
-        let sha = commit(&made.path, "one.txt", "1");
-        let want = format!("commits that are nowhere else: `{} one.txt: 1`", short(&sha));
-        assert_eq!(lost(&lab, &dir, &made).await, [want]);
-    });
-}
-
-#[test]
-fn a_branch_that_stays_loses_no_commits() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        commit(&made.path, "one.txt", "1");
-        let repo = Repo::discover(&dir).unwrap();
-        let subject =
-            Subject { path: &made.path, git_dir: &made.git_dir, branch: None, known: &[] };
-        let found = look(&lab, &repo, &subject).await.unwrap();
-        assert_eq!((found.list, found.tip), (vec![], None));
-    });
-}
-
-#[test]
-fn stashes_of_the_branch_and_unfinished_operations_count() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        put(&dir.join("a.txt"), "on main");
-        git(&dir, ["stash", "-q"]);
-        put(&made.path.join("a.txt"), "here");
-        git(&made.path, ["stash", "push", "-q", "-m", "for later"]);
-        assert_eq!(lost(&lab, &dir, &made).await, ["stashed work: `On work: for later`"]);
-        git(&made.path, ["stash", "drop", "-q"]);
-        commit(&made.path, "a.txt", "mine");
-        git(&made.path, ["push", "-q", "origin", "work"]);
-        git(&made.path, ["checkout", "-q", "-b", "theirs", "main"]);
-        commit(&made.path, "a.txt", "theirs");
-        git(&made.path, ["checkout", "-q", "work"]);
-        let script = "git rebase -q theirs >/dev/null 2>&1 || true";
-        git(&made.path, ["-c", &format!("alias.go=!{script}"), "go"]);
-        let got = found(&lab, &dir, &made, &[]).await;
-        assert!(got.contains(&Loss::Operation("a rebase")), "{got:?}");
-        assert!(got.iter().any(|it| matches!(it, Loss::Uncommitted(_))), "{got:?}");
     });
 }
 
@@ -441,34 +221,13 @@ fn a_squash_merge_is_not_refused_for_ever() {
 }
 
 #[test]
-fn a_rebase_merge_is_not_refused_for_ever() {
+fn a_branch_that_stays_loses_no_commits() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let made = work(&lab, &dir).await;
         commit(&made.path, "one.txt", "1");
-        commit(&made.path, "two.txt", "2");
-        git(&made.path, ["push", "-q", "origin", "work"]);
-        let pusher = lab.pusher("blog");
-        git(&pusher, ["fetch", "-q", "origin"]);
-        commit(&pusher, "b.txt", "between");
-        git(&pusher, ["cherry-pick", "main..origin/work"]);
-        commit(&pusher, "one.txt", "rewritten");
-        commit(&pusher, "two.txt", "rewritten");
-        git(&pusher, ["push", "-q", "origin", "main", ":work"]);
-        git(&dir, ["update-ref", "-d", "refs/remotes/origin/work"]);
-        assert_eq!(lost(&lab, &dir, &made).await, [""; 0]);
-    });
-}
-
-#[test]
-fn work_that_was_taken_back_on_the_branch_is_still_work() {
-    alone(async |lab: Lab| {
-        let dir = lab.cloned("blog");
-        let made = work(&lab, &dir).await;
-        commit(&made.path, "one.txt", "a try");
-        git(&made.path, ["revert", "--no-edit", "HEAD"]);
-        let got = lost(&lab, &dir, &made).await;
-        assert!(got.len() == 1 && got[0].contains("one.txt: a try"), "{got:?}");
+        let found = facts(&lab, &dir, &made, (None, &[])).await.unwrap();
+        assert_eq!((losses(&found, Policy::Before), found.branch), (vec![], None));
     });
 }
 
@@ -491,14 +250,14 @@ fn processes_in_the_worktree_are_named_unless_they_are_known() {
         let got = found(&lab, &dir, &made, &[]).await;
         let commands: Vec<_> = got
             .iter()
-            .map(|it| if let Loss::Process { command, .. } = it { command.as_str() } else { "?" })
+            .map(|it| if let Loss::Process(it) = it { it.command.as_str() } else { "?" })
             .collect();
         assert_eq!(commands.len(), 2, "{got:?}");
         assert!(commands.contains(&"sleep"), "{got:?}");
         assert_eq!(found(&lab, &dir, &made, &[child.id()]).await, []);
         let sleep = got.iter().find_map(|it| {
-            if let Loss::Process { pid, command } = it {
-                (command == "sleep").then_some(*pid)
+            if let Loss::Process(it) = it {
+                (it.command == "sleep").then_some(it.pid)
             } else {
                 None
             }
@@ -514,12 +273,12 @@ fn processes_in_the_worktree_are_named_unless_they_are_known() {
 }
 
 #[test]
-fn a_worktree_that_is_gone_still_has_its_commits() {
+fn the_main_worktree_is_refused_before_anything_else() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let made = work(&lab, &dir).await;
-        commit(&made.path, "one.txt", "1");
-        fs::remove_dir_all(&made.path).unwrap();
-        assert_eq!(lost(&lab, &dir, &made).await.len(), 1);
+        let main = Made { path: dir.clone(), git_dir: dir.join(".git"), ..made };
+        let refused = facts(&lab, &dir, &main, (None, &[])).await;
+        assert!(matches!(refused, Err(Error::MainWorktree { .. })), "{refused:?}");
     });
 }

@@ -10,7 +10,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use wtmag::git::{self, Error, Journal, Order, Repo, Tool, exclude, make, record};
+use wtmag::git::{self, Error, Order, Repo, Tool, make, record, scratch, undo};
 
 use super::lab::{GIT, Lab, alone, commit, git, new, part, put, tip, traces, until, worker};
 use crate::support::is_full;
@@ -23,7 +23,7 @@ fn one_create() {
     alone(async |lab: Lab| {
         let tool = if branch.starts_with("git") { GIT } else { lab.wt().await };
         let repo = Repo::discover(&dir).unwrap();
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        let mut journal = undo::start(&lab.journals(), &repo).unwrap();
         let done = lab.steps(&repo, &tool, &new(&branch), &mut journal).await;
         let partial = lab.root.join(format!("ending-{branch}"));
         put(&partial, &format!("{:?}", done.err()));
@@ -121,7 +121,7 @@ fn a_create_by_git_that_is_killed_is_undone_by_the_next_command() {
 
 /// A create that made everything and did not live to see its commit point.
 async fn die(lab: &Lab, repo: &Repo) {
-    let mut journal = Journal::start(&lab.journals(), repo).unwrap();
+    let mut journal = undo::start(&lab.journals(), repo).unwrap();
     lab.steps(repo, &GIT, &new("work"), &mut journal).await.unwrap();
 }
 
@@ -217,7 +217,7 @@ fn a_leftover_whose_worker_lives_can_be_forgotten() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let repo = Repo::discover(&dir).unwrap();
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        let mut journal = undo::start(&lab.journals(), &repo).unwrap();
         let made = lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
         drop(journal);
         let dir = lab.journals();
@@ -249,12 +249,12 @@ fn every_failure_and_every_stop_leaves_what_was_before() {
                     }
                 };
                 let mut run = git::Run { cancel: &cancel, tell: &mut tell };
-                let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+                let mut journal = undo::start(&lab.journals(), &repo).unwrap();
                 let made = make(&repo, &tool, &new("work"), &mut journal, &mut run).await;
                 if let Err(it) = &made {
                     assert!(it.is_cancelled(), "{it:?}");
                 }
-                let undone = journal.undo(&mut run).await.unwrap();
+                let undone = undo::undo(journal, &mut run).await.unwrap();
                 assert_eq!(undone.kept, [""; 0]);
                 assert_eq!(traces(&dir), before);
             }
@@ -272,7 +272,7 @@ fn a_create_that_is_given_up_at_any_moment_leaves_what_was_before() {
             let (stop, cancel) = tokio::sync::watch::channel(false);
             let mut tell = |_: &git::News| {};
             let mut run = git::Run { cancel: &cancel, tell: &mut tell };
-            let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+            let mut journal = undo::start(&lab.journals(), &repo).unwrap();
             let order = new("work");
             let stopping = async {
                 tokio::time::sleep(after).await;
@@ -283,7 +283,7 @@ fn a_create_that_is_given_up_at_any_moment_leaves_what_was_before() {
             let made: Result<_, Error> =
                 tokio::select! { made = making => made, () = stopping => return };
             assert!(made.as_ref().err().is_none_or(Error::is_cancelled), "{made:?}");
-            let undone = journal.undo(&mut run).await.unwrap();
+            let undone = undo::undo(journal, &mut run).await.unwrap();
             assert_eq!(undone.kept, [""; 0]);
             assert_eq!(traces(&dir), before, "after {after:?}");
         };
@@ -309,14 +309,14 @@ fn what_was_there_before_stays() {
         let before = traces(&dir);
         let repo = Repo::discover(&dir).unwrap();
         for notes in [true, false] {
-            let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+            let mut journal = undo::start(&lab.journals(), &repo).unwrap();
             let reuse = Order { reuse: true, ..new("work") };
             let made = lab.steps(&repo, &GIT, &reuse, &mut journal).await.unwrap();
             assert_eq!(
                 fs::read_to_string(worktree.join(".wtmag/prompt.md")).unwrap(),
                 "the task\n"
             );
-            let undone = lab.run(async |run| journal.undo(run).await).await.unwrap();
+            let undone = lab.run(async |run| undo::undo(journal, run).await).await.unwrap();
             assert_eq!(undone, git::Undone::default());
             assert_eq!(traces(&dir), before);
             assert_eq!(record::load(&made.git_dir).unwrap(), None);
@@ -351,10 +351,10 @@ fn work_that_came_meanwhile_is_kept_and_named() {
         let repo = Repo::discover(&dir).unwrap();
         let wt = lab.wt().await;
         let undone = async |tool: &Tool, change: &dyn Fn(&Path)| {
-            let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+            let mut journal = undo::start(&lab.journals(), &repo).unwrap();
             let made = lab.steps(&repo, tool, &new("work"), &mut journal).await.unwrap();
             change(&made.path);
-            let undone = lab.run(async |run| journal.undo(run).await).await.unwrap();
+            let undone = lab.run(async |run| undo::undo(journal, run).await).await.unwrap();
             assert!(made.path.exists());
             git(&dir, ["worktree", "remove", "--force", made.path.to_str().unwrap()]);
             git(&dir, ["branch", "-D", "work"]);
@@ -398,7 +398,7 @@ fn a_half_made_worktree_is_taken_apart_unless_it_holds_strange_files() {
             (lab.wt().await, &null),
             (lab.wt().await, ""),
         ] {
-            let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+            let mut journal = undo::start(&lab.journals(), &repo).unwrap();
             let order = new("work");
             let made =
                 lab.run(async |run| make(&repo, &tool, &order, &mut journal, run).await).await;
@@ -422,7 +422,7 @@ fn a_half_made_worktree_is_taken_apart_unless_it_holds_strange_files() {
             }
             assert_eq!(traces(&dir), before);
 
-            let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+            let mut journal = undo::start(&lab.journals(), &repo).unwrap();
             let made =
                 lab.run(async |run| make(&repo, &tool, &order, &mut journal, run).await).await;
             halve(&made.unwrap(), head);
@@ -449,7 +449,7 @@ fn a_worktree_that_git_had_only_begun_is_taken_apart() {
         ];
         for tool in [GIT, lab.wt().await] {
             for (registered, there) in stages {
-                let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+                let mut journal = undo::start(&lab.journals(), &repo).unwrap();
                 let order = new("a/work");
                 let made = lab.run(async |run| make(&repo, &tool, &order, &mut journal, run).await);
                 let made = made.await.unwrap();
@@ -478,7 +478,7 @@ fn other_half_made_worktrees_are_none_of_our_business() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let repo = Repo::discover(&dir).unwrap();
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        let mut journal = undo::start(&lab.journals(), &repo).unwrap();
         lab.steps(&repo, &lab.wt().await, &new("work"), &mut journal).await.unwrap();
         let other = dir.join(".git/worktrees/other");
         put(&other.join("locked"), "initializing");
@@ -495,7 +495,7 @@ fn a_journal_that_death_cut_in_the_middle_of_a_line_is_read_up_to_there() {
         let dir = lab.cloned("blog");
         let before = traces(&dir);
         let repo = Repo::discover(&dir).unwrap();
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        let mut journal = undo::start(&lab.journals(), &repo).unwrap();
         lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
         drop(journal);
         let file = fs::read_dir(lab.journals()).unwrap().next().unwrap().unwrap().path();
@@ -515,17 +515,12 @@ fn a_repository_that_is_gone_needs_no_undoing() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let repo = Repo::discover(&dir).unwrap();
-        let mut journal = Journal::start(&lab.journals(), &repo).unwrap();
+        let mut journal = undo::start(&lab.journals(), &repo).unwrap();
         let made = lab.steps(&repo, &GIT, &new("work"), &mut journal).await.unwrap();
         drop(journal);
         fs::remove_dir_all(lab.root.join("src")).unwrap();
         assert_eq!(lab.sweep().await, [git::Undone::default()]);
-        let gone = exclude::write_brief(
-            &made.path,
-            "x",
-            &mut Journal::start(&lab.journals(), &repo).unwrap(),
-        );
-        assert!(gone.is_err());
+        assert!(scratch::write_brief(&made.path, "x").is_err());
     });
 }
 

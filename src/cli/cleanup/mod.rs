@@ -1,5 +1,5 @@
 //! `wtmag cleanup`: looks whether anything would be lost, then has the hub do it.
-mod finish;
+pub(crate) mod job;
 mod panes;
 
 use std::{
@@ -16,37 +16,41 @@ use super::{
 };
 use crate::{
     client::{self, Hub},
-    git::{self, Loss, Losses, News, Repo, RepoLock, Run, Subject},
+    git::{
+        News, RepoLock, Run,
+        removal::{self, Loss, Policy, Subject},
+    },
     model::{AgentState, Answer, Cleanup, RefusalKind, Request, Worker},
     proc::Cancel,
 };
 
-/// Drop a worker: its window, its worktree and the branch that was made for it
+/// Remove a worker with its window, worktree and branch
 ///
-/// Refuses when something exists nowhere else, and names it: uncommitted and untracked files,
-/// commits that no remote and no other branch has (of submodules too), stashes made there, a running
-/// turn, programs at work in the worktree or in another pane of its window. A branch and a worktree
-/// that were there before are kept. An open pull request stays open.
+/// Refuses when work would be lost, and names it: uncommitted and untracked files; commits that no other
+/// branch and no remote has; stashes made on the branch; a rebase or merge that is not finished; the same
+/// in submodules and in every repository inside the worktree, ignored or not; a lock; programs that run
+/// in the worktree or in another pane of its window; a running turn; and whatever cannot be checked.
+/// Ignored files are removed with the worktree and named. Squash merges are recognized by their files.
 ///
-/// Without an ID: the worker in whose window or worktree this is called.
+/// A branch and a worktree that existed before the worker are kept. A pull request is not touched. What
+/// is removed can be restored for 30 days: see `wtmag restore`.
+///
+/// Without an ID: the worker in whose window or worktree you are.
 ///
 /// With --json: {"id", "worktree_removed", "branch_deleted", "branch", "pr", "notes": […]}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Drop it with all that would be lost
+    /// Remove it even if work would be lost or cannot be checked
     #[arg(short, long)]
     force: bool,
     /// Keep the branch
     #[arg(long)]
     keep_branch: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
-    /// The second half, run by the hub once the window is closed; reads its job from stdin
-    #[arg(long, hide = true)]
-    finish: bool,
 }
 
 /// Worktrees of size and the project's own hooks take their time.
@@ -76,27 +80,24 @@ const PASSED_ON: [&str; 19] = [
 ];
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    if args.finish {
-        return finish::run(context).await;
-    }
     let mut hub = context.hub().await?;
     let worker = args.target.worker_or_own(context, &mut hub, Purpose::Change).await?;
     let progress = Progress::new(&context.env);
     let cancel = context.cancel()?;
     clear_leftovers(context, &mut hub, &progress, &cancel).await?;
-    progress.step(format!("looking at what {} holds", worker.id));
-    let losses = look(context, &worker, &args, &progress, &cancel).await?;
+    progress.step(format!("checking what {} holds", worker.id));
+    let losses = look(&mut hub, &worker, &args, &progress, &cancel).await?;
     drop(progress);
     let lost = phrases(&worker, &losses);
     if !lost.is_empty() && !args.force {
-        return Err(refusal(&worker, &lost));
+        return Err(refusal(&worker, &losses, &lost));
     }
-    lost.iter().for_each(|it| context.say(&format!("dropping {it}")));
+    lost.iter().for_each(|it| context.say(&format!("losing {it}")));
     if let Some(pr) = &worker.pr {
         context.say(&format!("note: its pull request stays as it is: {pr}"));
     }
     confirm(context, &args, &worker, &cancel).await?;
-    drop_it(context, &mut hub, &args, &worker, &cancel).await
+    remove(context, &mut hub, &args, &worker, &cancel).await
 }
 
 /// What a `create` that was killed left may be in the way, such as a lock of git's.
@@ -115,47 +116,61 @@ async fn clear_leftovers(
 
 /// Everything that would be lost with the worktree and, if it goes, the branch.
 async fn look(
-    context: &Context,
+    hub: &mut Hub,
     worker: &Worker,
     args: &Args,
     progress: &Progress,
     cancel: &Cancel,
-) -> Result<Losses, Failure> {
+) -> Result<Vec<Loss>, Failure> {
     let mut tell = |news: &News| progress.news(news);
     let mut run = Run { cancel, tell: &mut tell };
-    let panes = panes::look(context, worker, &run).await?;
+    let panes = panes::look(hub, worker, &run).await?;
     // A repository that is gone takes its worktrees with it, and a worktree that stays keeps all.
-    let mut losses = Losses::default();
+    let mut lost = Vec::new();
     if worker.repo.exists() && worker.worktree_made {
-        let repo = Repo::discover(&worker.repo)?;
-        let branch = (worker.branch_made && !args.keep_branch).then_some(worker.branch.as_str());
-        let (path, git_dir) = (&worker.worktree, &worker.git_dir);
-        let subject = Subject { path, git_dir, branch, known: &panes.known };
-        let lock = RepoLock::acquire(&repo, &mut run).await?;
-        losses = git::losses(&repo, &lock, &subject, &mut run).await?;
+        let subject = Subject {
+            common_dir: &worker.repo,
+            path: &worker.worktree,
+            git_dir: &worker.git_dir,
+            branch: (worker.branch_made && !args.keep_branch).then_some(worker.branch.as_str()),
+            known: &panes.known,
+        };
+        let lock = RepoLock::acquire_damaged(&worker.repo, &mut run).await?;
+        let facts = removal::look(&lock, &subject, &mut run).await?;
+        lost = removal::losses(&facts, Policy::Before);
     }
-    losses.list.extend(panes.busy);
-    Ok(losses)
+    lost.extend(panes.busy);
+    Ok(lost)
 }
 
 /// What would be lost, in words.
-fn phrases(worker: &Worker, losses: &Losses) -> Vec<String> {
+fn phrases(worker: &Worker, losses: &[Loss]) -> Vec<String> {
     let turn = &worker.state.turn.value;
     let is_busy = worker.is_live() && (turn.is_busy() || matches!(turn, AgentState::Waiting(_)));
     let busy = is_busy.then(|| format!("a running turn: the agent is `{}`", worker.state.word()));
-    losses.list.iter().map(Loss::to_string).chain(busy).collect()
+    losses.iter().map(Loss::to_string).chain(busy).collect()
 }
 
-fn refusal(worker: &Worker, lost: &[String]) -> Failure {
+fn refusal(worker: &Worker, losses: &[Loss], lost: &[String]) -> Failure {
     let (id, path) = (&worker.id, worker.worktree.display());
-    Failure::user(format!("`{id}` has what exists nowhere else"))
-        .quote(lost)
-        .hint(format!("look at it in `{path}`, or `wtmag attach {id}`"))
-        .hint(format!("`wtmag cleanup {id} --force` drops it all the same"))
+    let mut failure = Failure::user(format!("`{id}` has work that would be lost")).quote(lost);
+    let is_in_files = |it: &Loss| matches!(it, Loss::Uncommitted(_) | Loss::Untracked(_));
+    if losses.iter().any(is_in_files) {
+        failure = failure.hint(format!("to see the changes: `git -C {path} status`"));
+    }
+    if losses.iter().any(|it| matches!(it, Loss::Commits { .. })) {
+        failure = failure
+            .hint(format!("to keep the commits: `git -C {path} push -u`, or pass --keep-branch"));
+    }
+    if losses.iter().any(|it| matches!(it, Loss::Lock(_))) {
+        failure = failure.hint(format!("to unlock it: `git worktree unlock {path}`"));
+    }
+    failure
+        .hint(format!("`wtmag cleanup {id} --force` removes it anyway"))
         .detail(json!({ "losses": lost }))
 }
 
-/// Only who did not name the worker is asked.
+/// A worker that was not named is removed only when the user says so.
 async fn confirm(
     context: &Context,
     args: &Args,
@@ -166,20 +181,23 @@ async fn confirm(
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        return Err(Failure::user(format!("this would drop `{}`, which was not named", worker.id))
-            .hint(format!("`wtmag cleanup {}`, or pass --yes", worker.id)));
+        return Err(Failure::user(format!(
+            "this would remove `{}`, which you did not name",
+            worker.id
+        ))
+        .hint(format!("`wtmag cleanup {}`, or pass --yes", worker.id)));
     }
-    let what = if worker.worktree_made { "" } else { " but for its worktree" };
+    let what = if worker.worktree_made { "" } else { " but keep its worktree" };
     let path = worker.worktree.display();
-    context.ask_user(&format!("Drop {} ({path}){what}? [y/N] ", worker.id));
+    context.ask_user(&format!("Remove {} ({path}){what}? [y/N] ", worker.id));
     let line = context.read_line(cancel).await?;
     if ["y", "yes"].contains(&line.trim().to_lowercase().as_str()) {
         return Ok(());
     }
-    Err(Failure::user("nothing was dropped"))
+    Err(Failure::user("aborted, nothing removed"))
 }
 
-async fn drop_it(
+async fn remove(
     context: &Context,
     hub: &mut Hub,
     args: &Args,
@@ -227,13 +245,13 @@ async fn ask(
         env: vars.collect(),
     };
     let progress = Progress::new(&context.env);
-    progress.step(format!("dropping {id}"));
-    // In the worker's own window this is where we end, with the window; the hub goes on.
+    progress.step(format!("removing {id}"));
+    // In the worker's own window this command ends here, with the window; the hub finishes.
     let asked = hub.ask_within(Request::Cleanup(cleanup), LIMIT);
     let answer = tokio::select! {
         answer = asked => answer,
         () = interrupt(cancel) => {
-            let hint = format!("the hub goes on; `wtmag events --worker {id}` tells what comes of it");
+            let hint = format!("the hub finishes the cleanup; `wtmag events --worker {id}` shows the outcome");
             return Err(Failure::interrupted().hint(hint));
         }
     };
@@ -243,8 +261,8 @@ async fn ask(
         let failure = Failure::from(error);
         if is_half {
             failure
-                .hint(format!("mend that, then `wtmag cleanup {id}` goes on"))
-                .hint(format!("`wtmag cleanup {id} --force` drops it all the same"))
+                .hint(format!("fix that, then run `wtmag cleanup {id}` again"))
+                .hint(format!("`wtmag cleanup {id} --force` removes it anyway"))
         } else {
             failure
         }

@@ -11,7 +11,7 @@ use crate::{
     cli::{Context, Failure, progress::Progress, resolve, settings, unexpected},
     client::{self, Hub},
     git::{
-        self, Journal, Made, News, Run, Tool,
+        self, CreateJournal, Made, News, Run, Step, Tool,
         record::{self, Record},
     },
     model::{Answer, DeliveryId, NewWorker, Request, Source, Timestamp, Worker},
@@ -61,7 +61,7 @@ impl Job<'_> {
     pub(super) async fn build(
         &mut self,
         hub: &mut Hub,
-        journal: &mut Journal,
+        journal: &mut CreateJournal,
     ) -> Result<Created, Broken> {
         let mut tell = |news: &News| self.progress.news(news);
         let mut run = Run { cancel: self.cancel, tell: &mut tell };
@@ -86,10 +86,15 @@ impl Job<'_> {
         if made.worktree_made {
             let base = made.base.as_ref().map(|it| it.name.as_str());
             let hooks = self.order.hooks;
-            git::run_hooks(&tool, &made.path, base, hooks, journal, &mut run).await?;
+            if hooks.run_with(&tool) {
+                journal.announce(Step::Hooks)?;
+                git::run_hooks(&tool, &made.path, base, hooks, &mut run).await?;
+            }
         }
         let brief = self.brief(&templates, &made)?;
-        git::exclude::write_brief(&made.path, &brief, journal)?;
+        let before = git::scratch::brief_before(&made.path)?;
+        journal.announce(Step::Brief { worktree: made.path.clone(), before })?;
+        git::scratch::write_brief(&made.path, &brief)?;
         let new = NewWorker { worktree_made: is_ours, ..self.new_worker(&made)? };
         if *self.cancel.borrow() {
             return Err(Failure::interrupted().into());
@@ -131,7 +136,7 @@ impl Job<'_> {
         &self,
         hub: &mut Hub,
         made: &Made,
-        journal: &mut Journal,
+        journal: &mut CreateJournal,
     ) -> Result<bool, Failure> {
         let ours = self.site.hub.state.root();
         let record = Record {
@@ -140,9 +145,11 @@ impl Job<'_> {
             created: self.context.now(),
             worktree_made: made.worktree_made,
         };
-        let before = match record::claim(&made.git_dir, &record, journal) {
+        let before = match take(&made.git_dir, &record, journal) {
             Ok(()) => return Ok(made.worktree_made),
-            Err(git::Error::Claimed { record }) => record,
+            Err(error @ git::Error::Claimed { .. }) => {
+                record::load(&made.git_dir)?.ok_or(Failure::from(error))?
+            }
             Err(error) => return Err(error.into()),
         };
         let workers = resolve::present(hub).await?;
@@ -158,7 +165,7 @@ impl Job<'_> {
         }
         record::remove(&made.git_dir, &before.worker)?;
         let worktree_made = made.worktree_made || before.worktree_made;
-        record::claim(&made.git_dir, &Record { worktree_made, ..record }, journal)?;
+        take(&made.git_dir, &Record { worktree_made, ..record }, journal)?;
         Ok(worktree_made)
     }
 
@@ -245,6 +252,17 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
         (Some((a, rest)), Some((b, tail))) => a == b && fits(rest, tail),
         (None, Some(_)) | (Some(_), None) => false,
     }
+}
+
+/// Records the worktree as this worker's; what another has is not announced as ours.
+fn take(
+    git_dir: &std::path::Path,
+    record: &Record,
+    journal: &mut CreateJournal,
+) -> Result<(), git::Error> {
+    record::refuse_claimed(git_dir)?;
+    journal.announce(Step::Record { git_dir: git_dir.to_owned(), record: record.clone() })?;
+    record::claim(git_dir, record)
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ impl<'a> Report<'a> {
         self.with_worker(failure)
             .quote(screen)
             .hint(format!("worker `{id}` and its worktree `{path}` are kept"))
-            .hint(format!("`wtmag attach {id}` goes there, `wtmag cleanup {id}` drops it"))
+            .hint(format!("`wtmag attach {id}` goes there, `wtmag cleanup {id}` removes it"))
     }
 
     fn with_worker(&self, failure: Failure) -> Failure {

@@ -3,7 +3,7 @@ use super::build::{Broken, Created, Job};
 use crate::{
     cli::{Failure, progress::Progress},
     client::Hub,
-    git::{Journal, News, Run},
+    git::{self, CreateJournal, News, Run},
     model::Request,
     proc,
 };
@@ -12,7 +12,7 @@ use crate::{
 pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
     let id = job.reserved.reservation.id.clone();
     let dir = job.site.hub.state.creates();
-    let mut journal = Journal::start(&dir, &job.site.repo)?;
+    let mut journal = git::undo::start(&dir, &job.site.repo)?;
     let created = match job.build(hub, &mut journal).await {
         Ok(created) => created,
         Err(Broken::Before(failure)) => {
@@ -33,12 +33,12 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
     Ok(created)
 }
 
-async fn undo(progress: &Progress, journal: Journal, failure: Failure) -> Failure {
+async fn undo(progress: &Progress, journal: CreateJournal, failure: Failure) -> Failure {
     progress.step("undoing");
     let mut tell = |news: &News| progress.news(news);
     let never = proc::never();
     let mut run = Run { cancel: &never, tell: &mut tell };
-    match journal.undo(&mut run).await {
+    match git::undo::undo(journal, &mut run).await {
         Ok(undone) => undone.kept.into_iter().fold(failure, |failure, kept| {
             failure.hint(format!("everything else was undone; kept {kept}"))
         }),

@@ -158,6 +158,9 @@ impl HubState {
         self.log(now, out, None, Happened::Hub { what: format!("connection lost: {why}") });
         self.list_due = false;
         self.closing.clear();
+        for (request_id, _) in std::mem::take(&mut self.panes_wanted) {
+            refuse(out, request_id, Refusal::new(RefusalKind::Tmux, why));
+        }
         self.problems.retain(|it| it != WEDGED);
         for live in self.workers.values_mut() {
             live.disconnected(now);

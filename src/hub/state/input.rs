@@ -21,6 +21,8 @@ pub struct PaneSeen {
     /// The worker that the pane or its window is marked as.
     pub tag: String,
     pub dead: bool,
+    /// Of its first process.
+    pub pid: u32,
     /// Sessions other than the fleet that show the window.
     pub sessions: Vec<(SessionId, String)>,
 }

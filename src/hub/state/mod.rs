@@ -117,6 +117,8 @@ pub struct HubState {
     orphans: BTreeMap<String, PaneSeen>,
     /// Windows without a worker that are being closed.
     closing: BTreeSet<WorkerId>,
+    /// Who waits for the next list of panes, and of which worker.
+    panes_wanted: Vec<(RequestId, WorkerId)>,
     /// Reservations whose session is being looked for.
     finding: BTreeMap<RequestId, crate::model::Reservation>,
     /// Who waits for a screen.
@@ -144,6 +146,7 @@ impl HubState {
             profiles: Profiles::default(),
             reserved: BTreeMap::new(),
             pending: Vec::new(),
+            panes_wanted: Vec::new(),
             orphans: BTreeMap::new(),
             closing: BTreeSet::new(),
             finding: BTreeMap::new(),

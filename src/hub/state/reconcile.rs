@@ -2,9 +2,11 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Effect, HubState, Link, Listed, PaneSeen, RequestId, live_worker::LiveWorker, requests::answer,
+    Effect, HubState, Link, Listed, PaneSeen, RequestId,
+    live_worker::LiveWorker,
+    requests::{answer, not_found},
 };
-use crate::model::{Answer, Now, Placement, Request, WorkerId};
+use crate::model::{Answer, Now, Placement, Request, WindowPane, WorkerId};
 
 /// Structural events within this time are answered by one list.
 const LIST_DELAY: Duration = Duration::from_millis(20);
@@ -50,6 +52,32 @@ impl HubState {
         }
     }
 
+    /// The panes of a worker's window, from a list that is made now.
+    pub(super) fn want_panes(
+        &mut self,
+        request_id: RequestId,
+        id: WorkerId,
+        out: &mut Vec<Effect>,
+    ) {
+        if !self.workers.contains_key(&id) {
+            return not_found(out, request_id, &id);
+        }
+        if !matches!(self.link, Link::Up(_)) {
+            self.pending.push((request_id, Request::Panes { id }));
+            return self.want_link(out);
+        }
+        self.panes_wanted.push((request_id, id));
+        self.list_panes(Duration::ZERO, out);
+    }
+
+    fn tell_panes(&mut self, by_tag: &BTreeMap<String, Vec<PaneSeen>>, out: &mut Vec<Effect>) {
+        for (request_id, id) in std::mem::take(&mut self.panes_wanted) {
+            let rows = by_tag.get(id.as_str()).into_iter().flatten();
+            let panes = rows.map(|row| WindowPane { pane: row.pane, pid: row.pid }).collect();
+            answer(out, request_id, Answer::Panes { panes });
+        }
+    }
+
     /// The truth about windows, compared with what is believed.
     pub(super) fn panes(
         &mut self,
@@ -65,6 +93,7 @@ impl HubState {
         for row in rows {
             by_tag.entry(row.tag.clone()).or_default().push(row);
         }
+        self.tell_panes(&by_tag, out);
         let mut announce = Vec::new();
         let mut is_too_old = self.restructured_at.is_some_and(|it| it >= asked);
         for live in self.workers.values_mut().filter(|live| live.has_window()) {

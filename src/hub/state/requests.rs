@@ -37,6 +37,7 @@ impl HubState {
             Request::Locate { id } => self.locate(request_id, &id, out),
             Request::Promote { id } => self.promote(now, request_id, &id, out),
             Request::Cleanup(cleanup) => self.cleanup(now, request_id, cleanup, out),
+            Request::Panes { id } => self.want_panes(request_id, id, out),
             Request::Send(new) => self.send(now, request_id, new, out),
             Request::Cancel { delivery } => self.cancel(now, request_id, delivery, out),
             Request::Subscribe { workers } => self.subscribe(request_id, workers, out),
@@ -66,6 +67,7 @@ impl HubState {
     pub(super) fn client_gone(&mut self, client: u64) {
         self.clients = self.clients.saturating_sub(1);
         self.pending.retain(|(request_id, _)| request_id.client != client);
+        self.panes_wanted.retain(|(request_id, _)| request_id.client != client);
         self.finding.retain(|request_id, _| request_id.client != client);
         self.showing.retain(|it| it.client() != client);
         // A worker whose window is being made exists as soon as it is made.

@@ -224,7 +224,7 @@ impl Hub {
 
     fn seen(&self, id: &WorkerId, sessions: &[(SessionId, &str)]) -> PaneSeen {
         let sessions = sessions.iter().map(|(id, name)| (*id, (*name).to_owned())).collect();
-        PaneSeen { pane: PANE, window: WINDOW, tag: id.to_string(), dead: false, sessions }
+        PaneSeen { pane: PANE, window: WINDOW, tag: id.to_string(), dead: false, pid: 42, sessions }
     }
 }
 

@@ -135,7 +135,7 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
         assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
         let tag = id.to_string();
         let sessions = vec![(SESSION, tag.clone())];
-        let row = PaneSeen { pane: PANE, window: WINDOW, tag, dead: false, sessions };
+        let row = PaneSeen { pane: PANE, window: WINDOW, tag, dead: false, pid: 42, sessions };
         let out = hub.give(listed(is_there.then_some(row).into_iter().collect()));
         if is_there {
             assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");

@@ -18,7 +18,7 @@ use nix::{
     unistd::{UnlinkatFlags, geteuid, unlinkat},
 };
 
-use super::{Error, Journal, Repo, journal::Step, status};
+use super::{Error, Repo};
 
 const DIR: &str = ".wtmag";
 const BRIEF: &str = "prompt.md";
@@ -40,7 +40,9 @@ pub(super) fn refuse_commit(repo: &gix::Repository, id: ObjectId) -> Result<(), 
 
 /// Refuses a worktree whose commit or index has a `.wtmag`.
 pub(super) fn refuse_worktree(path: &Path) -> Result<(), Error> {
-    let repo = status::open(path)?;
+    let open = |it: gix::Error| Error::Open { path: path.to_owned(), source: it.into() };
+    let options = gix::open::Options::default().bail_if_untrusted(true);
+    let repo = gix::open_opts(path, options).map_err(open)?;
     if let Ok(head) = repo.head_id() {
         refuse_commit(&repo, head.detach())?;
     }
@@ -57,26 +59,34 @@ pub(super) fn refuse_path(path: &gix::bstr::BStr) -> Result<(), Error> {
     Ok(())
 }
 
+/// There is nothing called `.wtmag` yet.
+pub(super) fn is_absent(worktree: &Path) -> bool {
+    worktree.join(DIR).symlink_metadata().is_err()
+}
+
 /// Makes `.wtmag/` and keeps it out of commits: by a `.gitignore` of its own, written before anything
 /// else is, and by a line in the `info/exclude` that all worktrees share.
-pub(super) fn prepare(repo: &Repo, worktree: &Path, journal: &mut Journal) -> Result<(), Error> {
-    let made = worktree.join(DIR).symlink_metadata().is_err();
-    journal.announce(Step::Scratch { worktree: worktree.to_owned(), made })?;
+pub(super) fn prepare(repo: &Repo, worktree: &Path) -> Result<(), Error> {
     let dir = open_dir(worktree)?;
     replace(&dir, worktree, ".gitignore", b"*\n")?;
     exclude(repo.common_dir())
 }
 
+/// The brief that is there, for who writes over it.
+///
+/// # Errors
+/// [`Error::Tracked`], [`Error::Unsafe`], [`Error::Io`].
+pub fn brief_before(worktree: &Path) -> Result<Option<String>, Error> {
+    refuse_worktree(worktree)?;
+    Ok(read(&open_dir(worktree)?, BRIEF))
+}
+
 /// Writes the brief to `.wtmag/prompt.md`, readable for the user alone. Its path comes back.
 ///
 /// # Errors
-/// [`Error::Unsafe`] when `.wtmag` is no directory of the user's, [`Error::Tracked`] when a commit or
-/// the index has come to hold it, [`Error::Io`].
-pub fn write_brief(worktree: &Path, text: &str, journal: &mut Journal) -> Result<PathBuf, Error> {
-    refuse_worktree(worktree)?;
+/// [`Error::Unsafe`] when `.wtmag` is not a directory of the user's, [`Error::Io`].
+pub fn write_brief(worktree: &Path, text: &str) -> Result<PathBuf, Error> {
     let dir = open_dir(worktree)?;
-    let before = read(&dir, BRIEF);
-    journal.announce(Step::Brief { worktree: worktree.to_owned(), before })?;
     replace(&dir, worktree, ".gitignore", b"*\n")?;
     replace(&dir, worktree, BRIEF, text.as_bytes())?;
     Ok(worktree.join(DIR).join(BRIEF))
@@ -162,6 +172,14 @@ pub fn withdraw(worktree: &Path) -> Result<(), Error> {
     }
     undo_scratch(worktree);
     Ok(())
+}
+
+/// A file that wtmag itself keeps in `.wtmag/`, or was writing when it was killed.
+pub(super) fn is_own(name: &str) -> bool {
+    let partial = name.strip_prefix('.').and_then(|it| it.rsplit_once('.'));
+    let partial = partial.filter(|(_, pid)| pid.parse::<u32>().is_ok()).map(|(name, _)| name);
+    let name = partial.unwrap_or(name);
+    name == ".gitignore" || name == BRIEF || is_message(name)
 }
 
 fn is_message(name: &str) -> bool {

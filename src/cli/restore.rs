@@ -1,0 +1,103 @@
+use std::{process::ExitCode, time::Duration};
+
+use serde_json::json;
+
+use super::{Context, Failure};
+use crate::{
+    git::{
+        News, Repo, RepoLock, Run,
+        removal::backup::{self, Backup},
+    },
+    model::Timestamp,
+};
+
+/// Bring back the branch and worktree of a worker that was removed
+///
+/// `cleanup` keeps what it removes for 30 days: the branch, commits on a detached HEAD, and with
+/// --force the uncommitted files as well (up to 100 MB). Ignored files are not kept. The worktree comes
+/// back without an agent; `wtmag create --reuse --name BRANCH` starts one in it.
+///
+/// Without an ID: lists what can be restored in this repository.
+///
+/// With --json: {"id", "branch", "worktree", "files", "notes": […]}, or a list of {"id", "removed",
+/// "branch", "commit", "worktree", "files", "refs", "bundles"}.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The removed worker
+    id: Option<String>,
+    /// The repository [default: the one you are in]
+    #[arg(short = 'C', long, value_name = "DIR")]
+    project: Option<std::path::PathBuf>,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let dir = match args.project {
+        Some(dir) => dir,
+        None => std::env::current_dir()?,
+    };
+    let repo = Repo::discover(&dir)?;
+    let backups = backup::list(repo.common_dir())?;
+    let Some(id) = args.id else { return list(context, &backups) };
+    // The newest of a name that was used again.
+    let Some(found) = backups.iter().find(|it| it.worker.as_str() == id) else {
+        return Err(Failure::user(format!("no removed worker `{id}` is kept in this repository"))
+            .hint("`wtmag restore` lists what can be restored"));
+    };
+    let cancel = context.cancel()?;
+    let mut tell = |_: &News| {};
+    let mut run = Run { cancel: &cancel, tell: &mut tell };
+    let lock = RepoLock::acquire(&repo, &mut run).await?;
+    let restored = backup::restore(&repo, &lock, found, &mut run).await?;
+    if context.json() {
+        context.print_json(&json!({
+            "id": found.worker, "branch": restored.branch, "worktree": restored.worktree,
+            "files": restored.files, "notes": restored.notes,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    restored.notes.iter().for_each(|it| context.say(&format!("note: {it}")));
+    let mut done = Vec::new();
+    done.extend(restored.worktree.map(|it| format!("worktree {}", it.display())));
+    done.extend(restored.branch.map(|it| format!("branch {it}")));
+    done.extend(restored.files.then(|| "uncommitted files".to_owned()));
+    let done = if done.is_empty() { "nothing to restore".to_owned() } else { done.join(", ") };
+    context.print(&format!("{}  {done}\n", found.worker))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(context: &Context, backups: &[Backup]) -> Result<ExitCode, Failure> {
+    if context.json() {
+        let all = backups.iter().map(|it| {
+            json!({
+                "id": it.worker, "removed": it.removed, "worktree": it.worktree,
+                "branch": it.branch.as_ref().map(|it| &it.name),
+                "commit": it.branch.as_ref().map(|it| &it.commit),
+                "files": it.files, "refs": it.refs, "bundles": it.bundles,
+            })
+        });
+        context.print_json(&all.collect::<Vec<_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = context.now();
+    for it in backups {
+        let branch = it.branch.as_ref().map_or("no branch", |it| it.name.as_str());
+        let files = if it.files.is_some() { ", with uncommitted files" } else { "" };
+        let age = age(now, it.removed);
+        context.print(&format!("{}  branch {branch}{files}, removed {age} ago\n", it.worker))?;
+    }
+    if backups.is_empty() {
+        context.say("nothing was removed from this repository in the last 30 days");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn age(now: Timestamp, then: Timestamp) -> String {
+    const DAY: u64 = 24 * 3600;
+    let secs = now.since(then).max(Duration::from_secs(1)).as_secs();
+    match secs {
+        0..60 => format!("{secs}s"),
+        60..3600 => format!("{}m", secs / 60),
+        3600..DAY => format!("{}h", secs / 3600),
+        _ => format!("{}d", secs / DAY),
+    }
+}

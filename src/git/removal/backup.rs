@@ -1,0 +1,420 @@
+//! The net under a removal: what went is kept for a while, and can be brought back.
+//!
+//! A commit that only the worktree had a name for gets one below `refs/wtmag/removed/`, files that were
+//! in no commit get a commit, and a repository that goes gets a bundle. A record in the repository's
+//! `wtmag/removed` says what belongs together.
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use gix::bstr::ByteSlice as _;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    at::{At, said},
+    facts::{Facts, Kind, Proof, Repository},
+    losses::is_lost,
+};
+use crate::{
+    git::{Error, Repo, RepoLock, Run, plain, wt::failed},
+    model::{Timestamp, WorkerId},
+};
+
+const PREFIX: &str = "refs/wtmag/removed/";
+
+/// How long what went is kept.
+pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Most bytes of bundles; the oldest go first.
+const MAX_BUNDLES: u64 = 1 << 30;
+
+/// Files that no commit has are kept up to this size.
+const MAX_FILES: u64 = 100 << 20;
+
+/// One removal that can be taken back. Read by later versions, too: nothing here may be required that
+/// older ones do not write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    pub worker: WorkerId,
+    pub removed: Timestamp,
+    pub worktree: PathBuf,
+    /// The branch that was deleted, and where it was.
+    #[serde(default)]
+    pub branch: Option<BranchWas>,
+    /// A commit with the files that were in none.
+    #[serde(default)]
+    pub files: Option<String>,
+    /// Refs that keep commits, and what they were.
+    #[serde(default)]
+    pub refs: Vec<Kept>,
+    /// Bundles of repositories that were in the worktree, and which.
+    #[serde(default)]
+    pub bundles: Vec<Kept>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchWas {
+    pub name: String,
+    pub commit: String,
+}
+
+/// Something that was kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The ref or file.
+    pub at: String,
+    /// What it was in the worktree.
+    pub was: String,
+}
+
+/// What came back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    pub branch: Option<String>,
+    pub worktree: Option<PathBuf>,
+    /// Uncommitted files are there again.
+    pub files: bool,
+    /// What is left to the user, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// Keeps what is about to go, and forgets what is older than [`KEPT`]. What could not be kept comes
+/// back as sentences.
+///
+/// # Errors
+/// [`Error::Io`] when nothing can be written down; [`Error::Proc`] when the user gave up.
+pub(super) async fn keep(
+    common_dir: &Path,
+    (worker, worktree): (&WorkerId, &Path),
+    facts: &Facts,
+    run: &Run<'_>,
+) -> Result<Vec<String>, Error> {
+    let dir = dir(common_dir);
+    fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
+    let now = now();
+    forget_old(common_dir, now, run).await?;
+    let mut keeper =
+        Keeper { at: At::bare(common_dir), time: name_of(now), run, failed: Vec::new() };
+    let mut backup = Backup {
+        worker: worker.clone(),
+        removed: now,
+        worktree: worktree.to_owned(),
+        branch: None,
+        files: None,
+        refs: Vec::new(),
+        bundles: Vec::new(),
+    };
+    if let Some(branch) = &facts.branch {
+        let (name, commit) = (branch.name.clone(), branch.tip.clone());
+        backup.branch = Some(BranchWas { name, commit });
+    }
+    for it in &facts.repositories {
+        if it.goes {
+            backup.bundles.extend(keeper.bundle(&dir, worker, it).await?);
+        } else {
+            backup.refs.extend(keeper.refs(worker, it).await?);
+        }
+        if it.kind == Kind::Worktree {
+            backup.files = keeper.files(worker, facts, it).await?;
+        }
+    }
+    let path = dir.join(format!("{}-{worker}.json", keeper.time));
+    let text = serde_json::to_vec_pretty(&backup).map_err(io::Error::from);
+    text.and_then(|text| replace(&path, &text)).map_err(Error::io("write", &path))?;
+    limit_bundles(&dir)?;
+    Ok(keeper.failed)
+}
+
+struct Keeper<'a, 'r> {
+    at: At,
+    time: String,
+    run: &'a Run<'r>,
+    failed: Vec<String>,
+}
+
+impl Keeper<'_, '_> {
+    /// A ref for each commit that loses its name and that no local ref has.
+    async fn refs(&mut self, worker: &WorkerId, it: &Repository) -> Result<Vec<Kept>, Error> {
+        let mut kept = Vec::new();
+        for tip in it.tips.iter().filter(|it| it.proof != Some(Proof::Local)) {
+            let was = tip.name.trim_start_matches("refs/heads/");
+            let base = if was.len() < tip.name.len() { was } else { worker.as_str() };
+            let mut name = format!("{PREFIX}{base}-{}", self.time);
+            if kept.iter().any(|it: &Kept| it.at == name) {
+                name = format!("{name}-{}", kept.len());
+            }
+            let at = At::bare(&it.common_dir);
+            match at.ask(["update-ref", &name, &tip.id, ""], self.run).await? {
+                Ok(_) => kept.push(Kept { at: name, was: tip.name.clone() }),
+                Err(why) => self.failed.push(format!("`{}` could not be kept: {why}", tip.name)),
+            }
+        }
+        Ok(kept)
+    }
+
+    /// A bundle of what a repository has that its remotes do not.
+    async fn bundle(
+        &mut self,
+        dir: &Path,
+        worker: &WorkerId,
+        it: &Repository,
+    ) -> Result<Option<Kept>, Error> {
+        let is_unsure = it
+            .tips
+            .iter()
+            .any(|tip| is_lost(tip) || matches!(tip.proof, Some(Proof::NotAsked { .. })));
+        if !is_unsure && it.stashes.is_empty() {
+            return Ok(None);
+        }
+        let name: String =
+            it.path.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+        let path = dir.join(format!("{}-{worker}-{name}.bundle", self.time));
+        let file = path.display().to_string();
+        let args = [
+            "bundle",
+            "create",
+            "--quiet",
+            &file,
+            "HEAD",
+            "--branches",
+            "--tags",
+            "--glob=refs/stash",
+        ];
+        let args = args.into_iter().chain(["--not", "--remotes"]);
+        match At::bare(&it.git_dir).ask(args, self.run).await? {
+            Ok(_) => Ok(Some(Kept { at: file, was: it.path.clone() })),
+            Err(why) => {
+                self.failed.push(format!("`{}` could not be kept: {why}", it.path));
+                Ok(None)
+            }
+        }
+    }
+
+    /// A commit of the files as they are, with those that are untracked.
+    async fn files(
+        &mut self,
+        worker: &WorkerId,
+        facts: &Facts,
+        it: &Repository,
+    ) -> Result<Option<String>, Error> {
+        let (super::Place::Here { path } | super::Place::Damaged { path, .. }) = &facts.place
+        else {
+            return Ok(None);
+        };
+        let files = &it.files;
+        if files.changed.is_empty() && files.untracked.is_empty() {
+            return Ok(None);
+        }
+        let all = files.changed.iter().chain(&files.untracked);
+        if all.map(|it| size(&path.join(it))).sum::<u64>() > MAX_FILES {
+            self.failed.push("the uncommitted files are too large to be kept".to_owned());
+            return Ok(None);
+        }
+        let at = At { git_dir: it.git_dir.clone(), work_tree: Some(path.clone()) };
+        match snapshot(&at, self.run).await? {
+            Ok(commit) => {
+                let name = format!("{PREFIX}{worker}-files-{}", self.time);
+                match self.at.ask(["update-ref", &name, &commit, ""], self.run).await? {
+                    Ok(_) => return Ok(Some(name)),
+                    Err(why) => self.failed.push(format!("the files could not be kept: {why}")),
+                }
+            }
+            Err(why) => self.failed.push(format!("the files could not be kept: {why}")),
+        }
+        Ok(None)
+    }
+}
+
+/// A commit of all files but the ignored ones, on top of HEAD; index and branch stay as they are.
+async fn snapshot(at: &At, run: &Run<'_>) -> Result<Result<String, String>, Error> {
+    let dir = tempfile::tempdir().map_err(Error::io("create", "a directory"))?;
+    let index = dir.path().join("index");
+    if let Err(it) = fs::copy(at.git_dir.join("index"), &index)
+        && it.kind() != io::ErrorKind::NotFound
+    {
+        return Ok(Err(it.to_string()));
+    }
+    let cmd = |args: &[&str]| {
+        let cmd = at.cmd().args(["-c", "advice.addEmbeddedRepo=false"]).args(args);
+        cmd.env("GIT_INDEX_FILE", &index)
+    };
+    if let Err(why) = said(cmd(&["add", "--all", "--ignore-errors", "."]), run).await? {
+        return Ok(Err(why));
+    }
+    let tree = match said(cmd(&["write-tree"]), run).await? {
+        Ok(tree) => tree.trim_ascii().to_str_lossy().into_owned(),
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut args = vec!["commit-tree", &tree, "-m", "uncommitted files of a removed worktree"];
+    let head = at.ask(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], run).await?;
+    let head = head.map(|it| it.trim_ascii().to_str_lossy().into_owned()).ok();
+    args.extend(head.iter().flat_map(|it| ["-p", it]));
+    let mut cmd = cmd(&args);
+    for who in ["AUTHOR", "COMMITTER"] {
+        cmd = cmd.env(format!("GIT_{who}_NAME"), "wtmag");
+        cmd = cmd.env(format!("GIT_{who}_EMAIL"), "wtmag@localhost");
+    }
+    Ok(said(cmd, run).await?.map(|it| it.trim_ascii().to_str_lossy().into_owned()))
+}
+
+/// All removals that can be taken back, newest first. A record that cannot be read is left out.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn list(common_dir: &Path) -> Result<Vec<Backup>, Error> {
+    let mut found: Vec<Backup> = records(common_dir)?.into_iter().map(|it| it.1).collect();
+    found.sort_by_key(|it| std::cmp::Reverse(it.removed));
+    Ok(found)
+}
+
+fn records(common_dir: &Path) -> Result<Vec<(PathBuf, Backup)>, Error> {
+    let dir = dir(common_dir);
+    let entries = match fs::read_dir(&dir) {
+        Err(it) if it.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(Error::io("read", &dir))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(Error::io("read", &dir))?.path();
+        if path.extension().is_some_and(|it| it == "json") {
+            let text = fs::read(&path).map_err(Error::io("read", &path))?;
+            match serde_json::from_slice(&text) {
+                Ok(backup) => found.push((path, backup)),
+                Err(error) => tracing::warn!(path = %path.display(), %error, "backup left out"),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Brings branch and worktree of a removed worker back, with the files that were in no commit.
+///
+/// # Errors
+/// [`Error::BranchExists`] when the branch is there at another commit, [`Error::PathTaken`],
+/// [`Error::Failed`] with what git said.
+pub async fn restore(
+    repo: &Repo,
+    _lock: &RepoLock,
+    backup: &Backup,
+    run: &mut Run<'_>,
+) -> Result<Restored, Error> {
+    let mut restored = Restored::default();
+    let at = At::bare(repo.common_dir());
+    if backup.worktree.symlink_metadata().is_ok() {
+        return Err(Error::PathTaken { path: backup.worktree.clone(), holder: None });
+    }
+    if let Some(branch) = &backup.branch {
+        match repo.branch_tip(&branch.name)? {
+            Some(tip) if tip != branch.commit => {
+                let branch = branch.name.clone();
+                return Err(Error::BranchExists { branch, worktree: None });
+            }
+            Some(_) => {}
+            None => {
+                let name = format!("refs/heads/{}", branch.name);
+                let made = at.ask(["update-ref", &name, &branch.commit, ""], run).await?;
+                made.map_err(|why| broken(format!("make branch `{}`", branch.name), why))?;
+                restored.branch = Some(branch.name.clone());
+            }
+        }
+        let path = &backup.worktree;
+        let add = plain::Add { path, branch: &branch.name, base: None, like: None, hooks: true };
+        let added = plain::add(repo, &add, run).await?;
+        added
+            .map_err(|it| failed("git", format!("make the worktree `{}`", path.display()), &it))?;
+        restored.worktree = Some(path.clone());
+        if let Some(files) = &backup.files {
+            let cmd = crate::git::fetch::git_at(path);
+            let source = format!("--source={files}");
+            let cmd = cmd.args(["restore", "--quiet", &source, "--worktree", "--", "."]);
+            match said(cmd, run).await? {
+                Ok(_) => restored.files = true,
+                Err(why) => restored.notes.push(format!("the files in `{files}`: {why}")),
+            }
+        }
+    }
+    let others = backup.refs.iter().filter(|it| !it.was.starts_with("refs/heads/"));
+    restored.notes.extend(others.map(|it| format!("its `{}` is kept as `{}`", it.was, it.at)));
+    let bundles = backup.bundles.iter();
+    restored.notes.extend(bundles.map(|it| {
+        format!("the repository `{}` is kept in `{}`: `git fetch` takes it", it.was, it.at)
+    }));
+    Ok(restored)
+}
+
+fn broken(act: String, text: String) -> Error {
+    Error::Failed { program: "git", act, text, said: String::new() }
+}
+
+/// Forgets what is too old.
+async fn forget_old(common_dir: &Path, now: Timestamp, run: &Run<'_>) -> Result<(), Error> {
+    let at = At::bare(common_dir);
+    for (path, backup) in records(common_dir)? {
+        if now.since(backup.removed) < KEPT {
+            continue;
+        }
+        let refs = backup.refs.iter().map(|it| it.at.as_str()).chain(backup.files.as_deref());
+        for name in refs.filter(|it| it.starts_with(PREFIX)) {
+            // One that is gone already is as good.
+            drop(at.ask(["update-ref", "-d", name], run).await?);
+        }
+        for bundle in &backup.bundles {
+            fs::remove_file(&bundle.at).unwrap_or_default();
+        }
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    }
+    Ok(())
+}
+
+/// The oldest bundles go while all are too many.
+fn limit_bundles(dir: &Path) -> Result<(), Error> {
+    let entries = fs::read_dir(dir).map_err(Error::io("read", dir))?;
+    let mut bundles: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
+    bundles.retain(|it| it.extension().is_some_and(|it| it == "bundle"));
+    // Their names begin with the time.
+    bundles.sort();
+    let mut total: u64 = bundles.iter().map(|it| size(it)).sum();
+    for bundle in bundles {
+        if total <= MAX_BUNDLES {
+            break;
+        }
+        total -= size(&bundle);
+        fs::remove_file(&bundle).map_err(Error::io("remove", &bundle))?;
+    }
+    Ok(())
+}
+
+/// Bytes of a file, or of all files below a directory.
+fn size(path: &Path) -> u64 {
+    let Ok(found) = path.symlink_metadata() else { return 0 };
+    if !found.is_dir() {
+        return found.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|it| size(&it.path())).sum()
+}
+
+fn dir(common_dir: &Path) -> PathBuf {
+    common_dir.join("wtmag/removed")
+}
+
+fn now() -> Timestamp {
+    Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default())
+}
+
+/// A time that may stand in the name of a ref.
+fn name_of(time: Timestamp) -> String {
+    time.to_string().chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    let dir = path.parent().unwrap_or(path);
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}

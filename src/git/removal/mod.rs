@@ -1,0 +1,47 @@
+//! Removing a worktree without losing work.
+//!
+//! [`look`] collects facts and decides nothing; [`losses`] decides and reads nothing; [`remove`] looks
+//! once more, keeps what is about to go in [`backup`] refs, and deletes. All of it runs under the
+//! repository's lock, and by `git` itself: what git can read is read, what it cannot is a fact.
+mod at;
+pub mod backup;
+mod collect;
+mod elsewhere;
+mod facts;
+mod files;
+mod losses;
+mod merged;
+mod nested;
+mod place;
+mod remove;
+mod unlink;
+
+pub use collect::{Subject, look};
+pub use facts::{Facts, Files, Kind, Place, Proof, Repository, Tip};
+pub use losses::{Loss, Names, Policy, losses, notes};
+pub use remove::{Job, Outcome, remove};
+
+use std::path::Path;
+
+use super::{Error, Run};
+
+/// How a worktree differs from the commit that it was made at.
+pub(super) struct State {
+    /// The commit of its HEAD, where it has one.
+    pub(super) head: Option<String>,
+    /// It has changed or untracked files.
+    pub(super) is_changed: bool,
+}
+
+/// Reads the state of a worktree that is not to be changed if it has work.
+///
+/// # Errors
+/// [`Error::Read`] with what git said.
+pub(super) async fn state(path: &Path, git_dir: &Path, run: &Run<'_>) -> Result<State, Error> {
+    let at = at::At { git_dir: git_dir.to_owned(), work_tree: Some(path.to_owned()) };
+    let files = files::look(&at, &[], run).await?;
+    let files = files.map_err(Error::read(format!("the files of `{}`", path.display())))?;
+    let head = at.ask(["rev-parse", "--verify", "--quiet", "HEAD"], run).await?;
+    let head = head.ok().map(|it| String::from_utf8_lossy(&it).trim().to_owned());
+    Ok(State { head, is_changed: !files.changed.is_empty() || !files.untracked.is_empty() })
+}

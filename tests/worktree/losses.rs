@@ -1,0 +1,754 @@
+//! What a removal would lose: one table. Each row is one way in which people and agents keep work, or
+//! one that only looks like it.
+//!
+//! Of each row that has a loss, the removal must be refused, and everything must be there afterwards;
+//! of each that has none, it must go through.
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use wtmag::git::{
+    Error, Hooks, Made, RepoLock,
+    removal::{self, Facts, Job, Policy, Subject},
+};
+
+use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, worker};
+
+/// What each row starts from: a clone of a server, and a worker's worktree of a new branch `work`.
+pub(crate) struct Ground {
+    pub(crate) root: PathBuf,
+    pub(crate) server: PathBuf,
+    pub(crate) pusher: PathBuf,
+    /// The user's clone.
+    pub(crate) main: PathBuf,
+    /// Its git dir.
+    pub(crate) common: PathBuf,
+    /// The worker's worktree, where it was made.
+    pub(crate) wt: PathBuf,
+    pub(crate) made: Made,
+}
+
+impl Ground {
+    pub(crate) async fn new(lab: &Lab, name: &str) -> Self {
+        let main = lab.cloned(name);
+        commit(&main, ".gitignore", ".env\n.claude/\nlib/\ntarget/\n");
+        git(&main, ["push", "-q", "origin", "main"]);
+        let pusher = lab.pusher(name);
+        git(&pusher, ["pull", "-q"]);
+        let made = lab.create(&main, &GIT, &new("work")).await.unwrap();
+        let server = lab.root.join(format!("srv/{name}.git"));
+        let (root, wt) = (lab.root.clone(), made.path.clone());
+        let common = main.join(".git");
+        Self { root, server, pusher, main, common, wt, made }
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            common_dir: &self.common,
+            path: &self.made.path,
+            git_dir: &self.made.git_dir,
+            branch: Some("work"),
+            known: &[],
+        }
+    }
+
+    pub(crate) async fn facts(&self, lab: &Lab) -> Facts {
+        lab.run(async |run| {
+            let lock = RepoLock::acquire_damaged(&self.common, run).await.unwrap();
+            removal::look(&lock, &self.subject(), run).await.unwrap()
+        })
+        .await
+    }
+
+    pub(crate) async fn lost(&self, lab: &Lab) -> Vec<String> {
+        let facts = self.facts(lab).await;
+        removal::losses(&facts, Policy::Before).iter().map(ToString::to_string).collect()
+    }
+
+    pub(crate) async fn remove(&self, lab: &Lab, force: bool) -> Result<removal::Outcome, Error> {
+        let worker = worker("work").worker;
+        let job = Job { worker: &worker, subject: self.subject(), force, hooks: Hooks::Approved };
+        lab.run(async |run| {
+            let lock = RepoLock::acquire_damaged(&self.common, run).await.unwrap();
+            removal::remove(&lock, &GIT, &job, run).await
+        })
+        .await
+    }
+
+    /// Commits a file in the worktree.
+    pub(crate) fn work(&self) -> String {
+        commit(&self.wt, "new.txt", "KEEP")
+    }
+
+    pub(crate) fn push(&self) {
+        git(&self.wt, ["push", "-q", "origin", "HEAD:work"]);
+    }
+
+    /// Lands something on the default branch of the server and of the clone.
+    pub(crate) fn land(&self, file: &str, text: &str) {
+        commit(&self.main, file, text);
+        git(&self.main, ["push", "-q", "origin", "main"]);
+    }
+
+    /// A clone of another server inside the worktree.
+    pub(crate) fn clone_into(&self, place: &str) -> PathBuf {
+        let other = self.root.join("srv/other.git");
+        if !other.exists() {
+            fs::create_dir_all(&other).unwrap();
+            git(&other, ["init", "-q", "--bare", "-b", "main"]);
+            let seed = self.root.join("srv/other.seed");
+            git(&self.root, ["clone", "-q", other.to_str().unwrap(), seed.to_str().unwrap()]);
+            git(&seed, ["checkout", "-q", "-B", "main"]);
+            commit(&seed, "a.txt", "other");
+            git(&seed, ["push", "-q", "origin", "main"]);
+        }
+        let to = self.wt.join(place);
+        git(&self.root, ["clone", "-q", other.to_str().unwrap(), to.to_str().unwrap()]);
+        to
+    }
+
+    /// A worktree of the same repository inside the worktree.
+    pub(crate) fn inner(&self, branch: &str) -> PathBuf {
+        let path = self.wt.join(".claude/worktrees").join(branch);
+        git(&self.wt, ["worktree", "add", "-q", "-b", branch, path.to_str().unwrap()]);
+        path
+    }
+
+    pub(crate) fn admin(&self) -> &Path {
+        &self.made.git_dir
+    }
+}
+
+/// A way to keep work, and what must be named, by parts of the phrases; nothing where nothing is lost.
+pub(crate) type Row = (&'static str, fn(&Ground), &'static [&'static str]);
+
+pub(crate) const NONE: &[&str] = &[];
+
+pub(crate) async fn check(lab: &Lab, prefix: &str, rows: &[Row]) {
+    for (n, (name, make, want)) in rows.iter().enumerate() {
+        let ground = Ground::new(lab, &format!("{prefix}{n}")).await;
+        make(&ground);
+        let at = removal_place(&ground);
+        let before = listing(&at);
+        let lost = ground.lost(lab).await;
+        if want.is_empty() {
+            assert_eq!(lost, [""; 0], "{name}");
+            let done = ground.remove(lab, false).await;
+            let done = done.unwrap_or_else(|it| panic!("{name}: {it:?}"));
+            assert!(done.worktree && !at.exists() && !ground.admin().exists(), "{name}: {done:?}");
+            let registered = git(&ground.main, ["worktree", "list", "--porcelain"]);
+            assert!(!registered.contains("prunable"), "{name}: {registered}");
+            continue;
+        }
+        for want in *want {
+            assert!(lost.iter().any(|it| it.contains(want)), "{name}: {want} in {lost:?}");
+        }
+        assert_eq!(lost.len(), want.len(), "{name}: {lost:?}");
+        let refused = ground.remove(lab, false).await;
+        assert!(matches!(refused, Err(Error::WouldLose { .. })), "{name}: {refused:?}");
+        assert_eq!(listing(&at), before, "{name}");
+        let done = ground.remove(lab, true).await;
+        let done = done.unwrap_or_else(|it| panic!("{name}: {it:?}"));
+        assert!(done.worktree && !at.exists() && !ground.admin().exists(), "{name}: {done:?}");
+    }
+}
+
+/// Where the worktree is by now.
+fn removal_place(ground: &Ground) -> PathBuf {
+    let moved = ground.root.join("moved").join(ground.main.file_name().unwrap());
+    if moved.exists() { moved } else { ground.wt.clone() }
+}
+
+/// All that is below, links as links.
+fn listing(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut todo = vec![dir.to_owned()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            // git refreshes what it keeps of its own.
+            if entry.path().to_string_lossy().contains("/.git/") {
+                continue;
+            }
+            found.push(entry.path().display().to_string());
+            if entry.file_type().unwrap().is_dir() {
+                todo.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+pub(crate) const CHANGED: &[&str] = &["uncommitted changes: `a.txt`"];
+pub(crate) const UNTRACKED: &[&str] = &["untracked files: `new.txt`"];
+pub(crate) const COMMITS: &[&str] = &["commits that no other branch or remote has"];
+
+const FILES: &[Row] = &[
+    ("as it was made", |_| {}, NONE),
+    ("changed", |it| put(&it.wt.join("a.txt"), "x"), CHANGED),
+    ("deleted", |it| fs::remove_file(it.wt.join("a.txt")).unwrap(), CHANGED),
+    ("executable", |it| set_mode(&it.wt.join("a.txt"), 0o755), CHANGED),
+    (
+        "a link now",
+        |it| {
+            fs::remove_file(it.wt.join("a.txt")).unwrap();
+            std::os::unix::fs::symlink("x", it.wt.join("a.txt")).unwrap();
+        },
+        CHANGED,
+    ),
+    (
+        "in the index only",
+        |it| {
+            put(&it.wt.join("a.txt"), "x");
+            git(&it.wt, ["add", "a.txt"]);
+            git(&it.wt, ["-c", "core.x=y", "cat-file", "-e", "HEAD"]);
+            put(&it.wt.join("a.txt"), "one");
+        },
+        CHANGED,
+    ),
+    (
+        "only meant to be added",
+        |it| {
+            put(&it.wt.join("n"), "x");
+            git(&it.wt, ["add", "-N", "n"]);
+        },
+        &["uncommitted changes: `n`"],
+    ),
+    (
+        "untracked, and git told not to show it",
+        |it| {
+            git(&it.main, ["config", "status.showUntrackedFiles", "no"]);
+            put(&it.wt.join("new.txt"), "x");
+        },
+        UNTRACKED,
+    ),
+    (
+        "a directory as one entry",
+        |it| {
+            put(&it.wt.join("deep/er/x"), "x");
+            put(&it.wt.join("deep/er/y"), "x");
+        },
+        &["untracked files: `deep`"],
+    ),
+    (
+        "names that speak to terminals",
+        |it| {
+            put(&it.wt.join("n\u{1b}[2J"), "x");
+        },
+        &["untracked files: `n\\u{1b}[2J`"],
+    ),
+    (
+        "a name that differs by case",
+        |it| {
+            git(&it.main, ["config", "core.ignoreCase", "true"]);
+            put(&it.wt.join("A.TXT"), "x");
+        },
+        &["untracked files: `A.TXT`"],
+    ),
+    (
+        "assumed unchanged",
+        |it| {
+            git(&it.wt, ["update-index", "--assume-unchanged", "a.txt"]);
+            put(&it.wt.join("a.txt"), "x");
+        },
+        CHANGED,
+    ),
+    (
+        "skipped, and there all the same",
+        |it| {
+            git(&it.wt, ["update-index", "--skip-worktree", "a.txt"]);
+            put(&it.wt.join("a.txt"), "x");
+        },
+        CHANGED,
+    ),
+    (
+        "skipped and absent",
+        |it| {
+            git(&it.wt, ["update-index", "--skip-worktree", "a.txt"]);
+            fs::remove_file(it.wt.join("a.txt")).unwrap();
+        },
+        NONE,
+    ),
+    (
+        "same size and time",
+        |it| {
+            git(&it.main, ["config", "core.trustctime", "false"]);
+            git(&it.main, ["config", "core.checkStat", "minimal"]);
+            let path = it.wt.join("a.txt");
+            let time = fs::metadata(&path).unwrap().modified().unwrap();
+            put(&path, "two");
+            fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        },
+        CHANGED,
+    ),
+    (
+        "a monitor that sees nothing",
+        |it| {
+            put(&it.root.join("monitor"), "#!/bin/sh\nprintf 'x\\0'\n");
+            set_mode(&it.root.join("monitor"), 0o755);
+            git(&it.main, ["config", "core.fsmonitor", it.root.join("monitor").to_str().unwrap()]);
+            git(&it.main, ["config", "core.untrackedCache", "true"]);
+            git(&it.wt, ["status", "--short"]);
+            put(&it.wt.join("a.txt"), "x");
+            put(&it.wt.join("new.txt"), "x");
+        },
+        &["uncommitted changes: `a.txt`", "untracked files: `new.txt`"],
+    ),
+    (
+        "a sparse index",
+        |it| {
+            git(&it.wt, ["sparse-checkout", "set", "--cone", "--sparse-index", "d"]);
+        },
+        NONE,
+    ),
+    (
+        "a sparse index and a change",
+        |it| {
+            git(&it.wt, ["sparse-checkout", "set", "--cone", "--sparse-index", "d"]);
+            put(&it.wt.join("a.txt"), "x");
+        },
+        CHANGED,
+    ),
+    (
+        "a config that points elsewhere",
+        |it| {
+            git(&it.main, ["config", "extensions.worktreeConfig", "true"]);
+            git(&it.wt, ["config", "--worktree", "core.worktree", it.main.to_str().unwrap()]);
+            put(&it.wt.join("a.txt"), "x");
+        },
+        CHANGED,
+    ),
+    (
+        "a config that says bare",
+        |it| {
+            git(&it.main, ["config", "core.bare", "true"]);
+            put(&it.wt.join("a.txt"), "x");
+        },
+        CHANGED,
+    ),
+    (
+        "an orphan branch",
+        |it| {
+            git(&it.wt, ["checkout", "-q", "--orphan", "fresh"]);
+        },
+        &["uncommitted changes: `.gitignore`, `a.txt`"],
+    ),
+    (
+        "ignored files",
+        |it| {
+            put(&it.wt.join(".env"), "SECRET");
+            put(&it.wt.join("target/built"), "x");
+        },
+        NONE,
+    ),
+    (
+        "what wtmag keeps there",
+        |it| {
+            put(&it.wt.join(".wtmag/message-3.md"), "x");
+        },
+        NONE,
+    ),
+    (
+        "an agent's notes beside it",
+        |it| {
+            put(&it.wt.join(".wtmag/report.md"), "x");
+        },
+        &["untracked files: `.wtmag/report.md`"],
+    ),
+    (
+        "write-protected caches",
+        |it| {
+            put(&it.wt.join("target/mod/x"), "x");
+            set_mode(&it.wt.join("target/mod"), 0o555);
+        },
+        NONE,
+    ),
+];
+
+#[test]
+fn files() {
+    alone(async |lab: Lab| {
+        check(&lab, "f", FILES).await;
+    });
+}
+
+fn conflict(it: &Ground) {
+    commit(&it.wt, "a.txt", "mine");
+    it.push();
+    it.land("a.txt", "theirs");
+}
+fn try_git(dir: &Path, line: &str) {
+    git(dir, ["-c", &format!("alias.go=!git {line} >/dev/null 2>&1 || true"), "go"]);
+}
+const IN_THE_MIDDLE: &[Row] = &[
+    (
+        "a merge",
+        |it| {
+            conflict(it);
+            try_git(&it.wt, "merge main");
+        },
+        &["uncommitted changes: `a.txt`", "an unfinished merge"],
+    ),
+    (
+        "a rebase",
+        |it| {
+            conflict(it);
+            try_git(&it.wt, "rebase main");
+        },
+        &["uncommitted changes: `a.txt`", "an unfinished rebase"],
+    ),
+    (
+        "a cherry-pick",
+        |it| {
+            conflict(it);
+            try_git(&it.wt, "cherry-pick main");
+        },
+        &["uncommitted changes: `a.txt`", "an unfinished cherry-pick"],
+    ),
+    (
+        "a revert",
+        |it| {
+            put(&it.wt.join("a.txt"), "x");
+            put(&it.admin().join("REVERT_HEAD"), &tip(&it.wt, "HEAD"));
+        },
+        &["uncommitted changes: `a.txt`", "an unfinished revert"],
+    ),
+    (
+        "a bisect",
+        |it| {
+            git(&it.wt, ["bisect", "start"]);
+        },
+        &["an unfinished bisect"],
+    ),
+    (
+        "a stash",
+        |it| {
+            put(&it.wt.join("a.txt"), "x");
+            git(&it.wt, ["stash", "-q", "-m", "for later"]);
+        },
+        &["stashes: `On work: for later`"],
+    ),
+    (
+        "a stash of another branch",
+        |it| {
+            put(&it.main.join("a.txt"), "x");
+            git(&it.main, ["stash", "-q"]);
+        },
+        NONE,
+    ),
+    (
+        "a lock",
+        |it| {
+            git(&it.main, ["worktree", "lock", "--reason", "on a stick", it.wt.to_str().unwrap()]);
+        },
+        &["a lock on the worktree: on a stick"],
+    ),
+];
+
+#[test]
+fn things_in_the_middle() {
+    alone(async |lab: Lab| {
+        check(&lab, "m", IN_THE_MIDDLE).await;
+    });
+}
+
+const COMMIT_ROWS: &[Row] = &[
+    (
+        "on the branch alone",
+        |it| {
+            it.work();
+        },
+        COMMITS,
+    ),
+    (
+        "pushed",
+        |it| {
+            it.work();
+            it.push();
+        },
+        NONE,
+    ),
+    (
+        "pushed from elsewhere, and moved on there",
+        |it| {
+            it.work();
+            it.push();
+            git(&it.pusher, ["fetch", "-q", "origin"]);
+            git(&it.pusher, ["checkout", "-q", "work"]);
+            commit(&it.pusher, "later", "x");
+            git(&it.pusher, ["push", "-q", "origin", "work"]);
+            git(&it.main, ["update-ref", "-d", "refs/remotes/origin/work"]);
+        },
+        NONE,
+    ),
+    (
+        "pushed, and deleted over there",
+        |it| {
+            it.work();
+            it.push();
+            git(&it.server, ["update-ref", "-d", "refs/heads/work"]);
+        },
+        COMMITS,
+    ),
+    (
+        "pushed, and overwritten over there",
+        |it| {
+            it.work();
+            it.push();
+            git(&it.server, ["update-ref", "refs/heads/work", "main"]);
+        },
+        COMMITS,
+    ),
+    (
+        "pushed, and the remote is away",
+        |it| {
+            it.work();
+            it.push();
+            fs::rename(&it.server, it.server.with_extension("away")).unwrap();
+        },
+        NONE,
+    ),
+    (
+        "another branch",
+        |it| {
+            it.work();
+            git(&it.main, ["branch", "copy", "work"]);
+        },
+        NONE,
+    ),
+    (
+        "a tag",
+        |it| {
+            it.work();
+            git(&it.wt, ["tag", "v1"]);
+        },
+        NONE,
+    ),
+    (
+        "the head of a pull request",
+        |it| {
+            it.work();
+            git(&it.wt, ["update-ref", "refs/wtmag/pr/7", "HEAD"]);
+        },
+        NONE,
+    ),
+    (
+        "a copy of a remote's branch that is gone there",
+        |it| {
+            it.work();
+            git(&it.wt, ["update-ref", "refs/wtmag/base/x", "HEAD"]);
+        },
+        COMMITS,
+    ),
+    (
+        "a backup that will expire",
+        |it| {
+            it.work();
+            git(&it.wt, ["update-ref", "refs/wtmag/removed/x", "HEAD"]);
+        },
+        COMMITS,
+    ),
+    (
+        "a stash on it",
+        |it| {
+            it.work();
+            put(&it.wt.join("a.txt"), "x");
+            git(&it.wt, ["stash", "-q"]);
+        },
+        &["commits that no other branch", "stashes"],
+    ),
+    (
+        "a detached HEAD",
+        |it| {
+            git(&it.wt, ["checkout", "-q", "--detach"]);
+            it.work();
+        },
+        COMMITS,
+    ),
+    (
+        "a ref of the worktree's own",
+        |it| {
+            it.work();
+            git(&it.wt, ["update-ref", "refs/worktree/keep", "HEAD"]);
+            git(&it.wt, ["reset", "-q", "--hard", "HEAD~1"]);
+        },
+        COMMITS,
+    ),
+    (
+        "a ref that a rebase made",
+        |it| {
+            it.work();
+            git(&it.wt, ["update-ref", "refs/rewritten/keep", "HEAD"]);
+            git(&it.wt, ["reset", "-q", "--hard", "HEAD~1"]);
+        },
+        COMMITS,
+    ),
+    (
+        "another branch is checked out",
+        |it| {
+            git(&it.wt, ["checkout", "-q", "-b", "mine"]);
+            it.work();
+        },
+        NONE,
+    ),
+    (
+        "the branch was renamed",
+        |it| {
+            it.work();
+            git(&it.wt, ["branch", "-q", "-m", "renamed"]);
+        },
+        NONE,
+    ),
+    (
+        "a replace ref that hides it",
+        |it| {
+            let sha = it.work();
+            git(&it.wt, ["replace", &sha, "main"]);
+        },
+        COMMITS,
+    ),
+    (
+        "added and taken back",
+        |it| {
+            it.work();
+            git(&it.wt, ["revert", "--no-edit", "HEAD"]);
+        },
+        COMMITS,
+    ),
+    (
+        "an empty commit",
+        |it| {
+            git(&it.wt, ["commit", "-q", "--allow-empty", "-m", "x"]);
+        },
+        COMMITS,
+    ),
+];
+
+#[test]
+fn commits() {
+    alone(async |lab: Lab| {
+        check(&lab, "c", COMMIT_ROWS).await;
+    });
+}
+
+const MERGED: &[Row] = &[
+    (
+        "squashed",
+        |it| {
+            it.work();
+            commit(&it.wt, "two.txt", "2");
+            it.land("other", "between");
+            git(&it.main, ["merge", "-q", "--squash", "work"]);
+            git(&it.main, ["commit", "-qm", "squashed"]);
+        },
+        NONE,
+    ),
+    (
+        "squashed, and changed since",
+        |it| {
+            it.work();
+            git(&it.main, ["merge", "-q", "--squash", "work"]);
+            git(&it.main, ["commit", "-qm", "squashed"]);
+            it.land("new.txt", "rewritten");
+        },
+        NONE,
+    ),
+    (
+        "squashed over there, and not fetched yet",
+        |it| {
+            it.work();
+            it.push();
+            git(&it.pusher, ["fetch", "-q", "origin"]);
+            git(&it.pusher, ["merge", "-q", "--squash", "origin/work"]);
+            git(&it.pusher, ["commit", "-qm", "squashed"]);
+            git(&it.pusher, ["push", "-q", "origin", "main", ":work"]);
+        },
+        NONE,
+    ),
+    (
+        "merged one by one",
+        |it| {
+            it.work();
+            commit(&it.wt, "two.txt", "2");
+            it.land("other", "between");
+            git(&it.main, ["cherry-pick", "work~2..work"]);
+        },
+        NONE,
+    ),
+    (
+        "in the same lines of a file that others changed, too",
+        |it| {
+            let lines = |first: &str, last: &str| format!("{first}\n2\n3\n4\n5\n6\n7\n{last}\n");
+            put(&it.wt.join("a.txt"), &lines("mine", "8"));
+            git(&it.wt, ["commit", "-qam", "mine"]);
+            it.land("a.txt", &lines("mine", "theirs"));
+        },
+        COMMITS,
+    ),
+    (
+        "but for white space",
+        |it| {
+            commit(&it.wt, "p.py", "if a:\n    b()\n");
+            it.land("p.py", "if a:\nb()\n");
+        },
+        COMMITS,
+    ),
+    (
+        "a binary file of the same name",
+        |it| {
+            for (dir, bytes) in [(&it.wt, "\0mine"), (&it.main, "\0theirs")] {
+                put(&dir.join("x.png"), bytes);
+                git(dir, ["add", "x.png"]);
+                git(dir, ["commit", "-qm", "a picture"]);
+            }
+        },
+        COMMITS,
+    ),
+    (
+        "a merge driver that keeps ours",
+        |it| {
+            git(&it.main, ["config", "merge.ours.driver", "true"]);
+            commit(&it.main, ".gitattributes", "c.log merge=ours");
+            it.land("c.log", "1\n");
+            git(&it.wt, ["merge", "-q", "main"]);
+            commit(&it.wt, "c.log", "1\nmine\n");
+            it.land("c.log", "1\ntheirs\n");
+        },
+        COMMITS,
+    ),
+    (
+        "attributes outside of the repository",
+        |it| {
+            put(&it.root.join("home/.config/git/attributes"), "* merge=keep\n");
+            put(&it.main.join(".git/info/attributes"), "* merge=keep\n");
+            git(&it.main, ["config", "merge.keep.driver", "true"]);
+            it.land("c.log", "1\n");
+            git(&it.wt, ["merge", "-q", "main"]);
+            commit(&it.wt, "c.log", "1\nmine\n");
+            it.land("c.log", "1\ntheirs\n");
+        },
+        COMMITS,
+    ),
+    (
+        "only a mode",
+        |it| {
+            set_mode(&it.wt.join("a.txt"), 0o755);
+            git(&it.wt, ["commit", "-qam", "mode"]);
+            it.land("a.txt", "changed");
+        },
+        COMMITS,
+    ),
+];
+
+#[test]
+fn merged_or_not() {
+    alone(async |lab: Lab| {
+        check(&lab, "s", MERGED).await;
+    });
+}
