@@ -115,7 +115,7 @@ mod tests {
     fn frames_are_lines() {
         let request = Envelope { id: 7, request: Request::List { ended: false } };
         let line = encode(&request).unwrap();
-        assert_eq!(line, b"{\"id\":7,\"request\":{\"verb\":\"list\",\"ended\":false}}\n");
+        assert_eq!(line, b"{\"id\":7,\"ask\":{\"verb\":\"list\",\"ended\":false}}\n");
         assert_eq!(decode::<Envelope>(&line).unwrap(), request);
     }
 
