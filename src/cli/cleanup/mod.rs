@@ -4,6 +4,7 @@ mod panes;
 
 use std::{
     io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -18,7 +19,7 @@ use crate::{
     client::{self, Hub},
     git::{
         News, RepoLock, Run,
-        removal::{self, Loss, Policy, Subject},
+        removal::{self, Loss, Place, Policy, Subject},
     },
     model::{AgentState, Answer, Cleanup, RefusalKind, Request, Worker},
     proc::Cancel,
@@ -86,11 +87,11 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let cancel = context.cancel()?;
     clear_leftovers(context, &mut hub, &progress, &cancel).await?;
     progress.step(format!("checking what {} holds", worker.id));
-    let losses = look(&mut hub, &worker, &args, &progress, &cancel).await?;
+    let (losses, path) = look(&mut hub, &worker, &args, &progress, &cancel).await?;
     drop(progress);
     let lost = phrases(&worker, &losses);
     if !lost.is_empty() && !args.force {
-        return Err(refusal(&worker, &losses, &lost));
+        return Err(refusal(&worker, &path, (&losses, &lost)));
     }
     lost.iter().for_each(|it| context.say(&format!("losing {it}")));
     if let Some(pr) = &worker.pr {
@@ -114,19 +115,21 @@ async fn clear_leftovers(
     Ok(())
 }
 
-/// Everything that would be lost with the worktree and, if it goes, the branch.
+/// Everything that would be lost with the worktree and, if it goes, the branch; and where the worktree
+/// is, which may have been moved.
 async fn look(
     hub: &mut Hub,
     worker: &Worker,
     args: &Args,
     progress: &Progress,
     cancel: &Cancel,
-) -> Result<Vec<Loss>, Failure> {
+) -> Result<(Vec<Loss>, PathBuf), Failure> {
     let mut tell = |news: &News| progress.news(news);
     let mut run = Run { cancel, tell: &mut tell };
     let panes = panes::look(hub, worker, &run).await?;
     // A repository that is gone takes its worktrees with it, and a worktree that stays keeps all.
     let mut lost = Vec::new();
+    let mut at = worker.worktree.clone();
     if worker.repo.exists() && worker.worktree_made {
         let subject = Subject {
             common_dir: &worker.repo,
@@ -138,9 +141,12 @@ async fn look(
         let lock = RepoLock::acquire_damaged(&worker.repo, &mut run).await?;
         let facts = removal::look(&lock, &subject, &mut run).await?;
         lost = removal::losses(&facts, Policy::Before);
+        if let Place::Here { path } = facts.place {
+            at = path;
+        }
     }
     lost.extend(panes.busy);
-    Ok(lost)
+    Ok((lost, at))
 }
 
 /// What would be lost, in words.
@@ -151,8 +157,8 @@ fn phrases(worker: &Worker, losses: &[Loss]) -> Vec<String> {
     losses.iter().map(Loss::to_string).chain(busy).collect()
 }
 
-fn refusal(worker: &Worker, losses: &[Loss], lost: &[String]) -> Failure {
-    let (id, path) = (&worker.id, worker.worktree.display());
+fn refusal(worker: &Worker, path: &Path, (losses, lost): (&[Loss], &[String])) -> Failure {
+    let (id, path) = (&worker.id, path.display());
     let mut failure = Failure::user(format!("`{id}` has work that would be lost")).quote(lost);
     let is_in_files = |it: &Loss| matches!(it, Loss::Uncommitted(_) | Loss::Untracked(_));
     if losses.iter().any(is_in_files) {
