@@ -2,7 +2,10 @@
 //!
 //! Knows [`crate::wire`], where a hub's files are and how its process is started; nothing of what
 //! the hub does inside. Waiting for a hub to start is waiting for its word on a socket made for it.
+mod mirror;
+
 use std::{
+    collections::VecDeque,
     ffi::OsString,
     fs::File,
     io,
@@ -26,6 +29,10 @@ use crate::{
     wire::{self, Envelope, Frame, Hello, HubFile},
 };
 
+pub use mirror::{Change, Known, Mirror};
+
+/// Events that may wait while an answer is awaited. More are missed, as by any slow reader.
+const MAX_WAITING: usize = 4096;
 /// How long a hub may take to say hello.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
 /// How long a hub may take to start, with its database and an older hub's end.
@@ -51,8 +58,13 @@ pub enum Error {
     TimedOut { limit: Duration },
     #[error("lost the connection to the hub")]
     Io(#[source] io::Error),
-    #[error("the hub said something that cannot be read")]
+    #[error("invalid message from the hub")]
     Frame(#[from] wire::Error),
+    /// It is asked for again by number, or as a whole.
+    #[error("events were missed after number {after}")]
+    Lagged { after: u64 },
+    #[error("the hub answered something else than was asked")]
+    Unexpected,
     #[error("`{}` cannot be read", path.display())]
     HubFile { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -72,9 +84,9 @@ impl From<io::Error> for Error {
 }
 
 impl Error {
-    /// There was a hub and it has gone: its successor can be asked.
+    /// The conversation has ended, or a part of it is missing: it can be taken up again.
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::NotRunning | Self::Closed)
+        matches!(self, Self::NotRunning | Self::Closed | Self::Lagged { .. })
     }
 }
 
@@ -96,7 +108,7 @@ impl HubLocation {
         let state = env.state_dir(&tmux_socket);
         let hub_socket = env.hub_socket(&state)?;
         let runtime = hub_socket.parent().unwrap_or(Path::new("/tmp")).to_owned();
-        let program = std::env::current_exe().map_err(Error::Io)?;
+        let program = paths::own_program().map_err(Error::Io)?;
         Ok(Self { tmux_socket, state, runtime, program, uid: env.uid() })
     }
 
@@ -122,6 +134,10 @@ pub struct Hub {
     pub hello: Hello,
     line: Vec<u8>,
     last_id: u64,
+    /// Events that came while an answer was awaited.
+    waiting: VecDeque<Event>,
+    /// Events after this one were missed.
+    lagged: Option<u64>,
 }
 
 impl Hub {
@@ -152,7 +168,7 @@ impl Hub {
 
     async fn try_to_reach(at: &HubLocation) -> Result<Self, Error> {
         match Self::connect(at).await {
-            Ok(hub) if hub.is_older() => {}
+            Ok(hub) if hub.hello.is_older() => {}
             Ok(hub) => return Ok(hub),
             Err(error) if error.is_gone() => {}
             Err(error) => return Err(error),
@@ -161,7 +177,7 @@ impl Hub {
         // One starts, the others wait here and then find it running.
         let turn = start_turn(at).await?;
         let hub = match Self::connect(at).await {
-            Ok(hub) if hub.is_older() => {
+            Ok(hub) if hub.hello.is_older() => {
                 hub.replace().await?;
                 start(at).await?;
                 Self::connect(at).await
@@ -176,7 +192,7 @@ impl Hub {
         hub
     }
 
-    /// Asks and waits for the answer; events that come meanwhile are dropped.
+    /// Asks and waits for the answer; events that come meanwhile wait for [`Hub::event`].
     pub async fn ask(&mut self, request: Request) -> Result<Answer, Error> {
         self.ask_within(request, ANSWER_LIMIT).await
     }
@@ -206,23 +222,39 @@ impl Hub {
                 match self.frame().await? {
                     Frame::Answer { id: to, answer } if to == id => return Ok(answer),
                     Frame::Refused { id: to, refusal } if to == id => return Err(refusal.into()),
-                    Frame::Answer { .. }
-                    | Frame::Refused { .. }
-                    | Frame::Event { .. }
-                    | Frame::Lagged { .. } => {}
+                    Frame::Event { event, .. } => self.keep(event),
+                    Frame::Lagged { seq, .. } => self.lagged = self.lagged.or(Some(seq)),
+                    Frame::Answer { .. } | Frame::Refused { .. } | Frame::Other(_) => {}
                 }
             }
         };
         timeout(limit, answered).await.map_err(|_| Error::TimedOut { limit })?
     }
 
+    fn keep(&mut self, event: Event) {
+        if self.lagged.is_some() {
+            return;
+        }
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push_back(event);
+        } else {
+            self.lagged = Some(event.seq.saturating_sub(1));
+        }
+    }
+
     /// The next event of a subscription. Safe to drop while it waits.
     pub async fn event(&mut self) -> Result<Event, Error> {
+        if let Some(event) = self.waiting.pop_front() {
+            return Ok(event);
+        }
+        if let Some(after) = self.lagged.take() {
+            return Err(Error::Lagged { after });
+        }
         loop {
             match self.frame().await? {
                 Frame::Event { event, .. } => return Ok(event),
-                Frame::Lagged { .. } => return Err(Error::Closed),
-                Frame::Answer { .. } | Frame::Refused { .. } => {}
+                Frame::Lagged { seq, .. } => return Err(Error::Lagged { after: seq }),
+                Frame::Answer { .. } | Frame::Refused { .. } | Frame::Other(_) => {}
             }
         }
     }
@@ -245,7 +277,16 @@ impl Hub {
         if !hello.is_understood() {
             return Err(Error::Foreign { pid: hello.pid, theirs: hello.protocol });
         }
-        Ok(Self { at: at.clone(), reader, writer, hello, line: Vec::new(), last_id: 0 })
+        Ok(Self {
+            at: at.clone(),
+            reader,
+            writer,
+            hello,
+            line: Vec::new(),
+            last_id: 0,
+            waiting: VecDeque::new(),
+            lagged: None,
+        })
     }
 
     /// The next frame. What was read of it stays in `line` when this is dropped while it waits.
@@ -253,11 +294,6 @@ impl Hub {
         next_line(&mut self.reader, &mut self.line).await?;
         let line = std::mem::take(&mut self.line);
         Ok(wire::decode(&line)?)
-    }
-
-    /// This program is newer than the hub.
-    fn is_older(&self) -> bool {
-        version(&self.hello.wtmag) < version(env!("CARGO_PKG_VERSION"))
     }
 
     /// Asks an older hub to finish the step in hand and leave, and waits until it has.
@@ -376,20 +412,9 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
-/// The numbers of a version, for comparison.
-fn version(text: &str) -> Vec<u64> {
-    text.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_compared_by_number() {
-        assert!(version("0.9.0") < version("0.10.0"));
-        assert!(version("0.1.0") >= version("0.1.0-dev"));
-    }
 
     #[test]
     fn a_path_is_neither_shell_nor_format() {

@@ -167,7 +167,7 @@ impl Machine {
     /// A delivery that starts, or one that a former hub left behind.
     pub fn new(delivery: Delivery) -> Self {
         let phase = match (delivery.step, delivery.mode) {
-            (Step::Accepted | Step::Failed | Step::Cancelled, _) => Phase::Over,
+            (Step::Accepted | Step::Failed | Step::Cancelled | Step::Other(_), _) => Phase::Over,
             (Step::Queued, DeliveryMode::Argument) => Phase::Argument(Passed::default()),
             (Step::Queued | Step::Ready, _) => Phase::Waiting,
             (Step::Pasting | Step::Pasted | Step::Echoed | Step::Entering, _) => {

@@ -92,7 +92,11 @@ impl Env {
         let dirs = self.var("PATH").map(std::env::split_paths).into_iter().flatten();
         let in_path = dirs.filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
         let given = called.components().nth(1).and_then(|_| std::path::absolute(called).ok());
-        given.into_iter().chain(in_path).find(|it| inode(it).is_some() && inode(it) == inode(real))
+        // After an upgrade the file that this process runs is gone, and the path leads to the next one.
+        let is_it = |it: &PathBuf| {
+            inode(it).is_some() && (inode(it) == inode(real) || inode(real).is_none())
+        };
+        given.into_iter().chain(in_path).find(is_it)
     }
 
     /// Every variable, also the empty ones, in no order.
@@ -169,8 +173,14 @@ impl Env {
             }
         }
         let dir = PathBuf::from(format!("/tmp/wtmag-{}", self.uid));
-        private_dir(&dir, self.uid)?;
-        Ok(dir.join(name))
+        let Err(refused) = private_dir(&dir, self.uid) else { return Ok(dir.join(name)) };
+        // Another user was there first. The state directory is this user's alone.
+        let socket = state.root().join("hub.sock");
+        if socket.as_os_str().len() > MAX_SOCKET_LEN {
+            return Err(refused);
+        }
+        private_dir(state.root(), self.uid)?;
+        Ok(socket)
     }
 
     /// An XDG base directory; relative ones are ignored, as its specification asks.
@@ -195,6 +205,11 @@ impl Env {
         let socket = fields.next().filter(|it| !it.is_empty())?;
         Some((OsString::from_vec(socket.to_vec()).into(), pid, SessionId(session)))
     }
+}
+
+/// As [`Env::program`], for those who have no environment at hand.
+pub fn own_program() -> io::Result<PathBuf> {
+    Env::capture().map_err(io::Error::other)?.program()
 }
 
 /// The directory of one hub: of one tmux server on one machine.

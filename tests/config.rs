@@ -79,6 +79,7 @@ fn without_files_the_built_in_values_are_in_force() {
     agents.pi.hooks = true  # built-in
     agents.pi.prompt_flag = ""  # built-in
     agents.pi.trust = "ask"  # built-in
+    history.keep = "90d"  # built-in
     launch.implementation = "window"  # built-in
     launch.review = "window"  # built-in
     record.enabled = true  # built-in

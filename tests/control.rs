@@ -15,7 +15,7 @@ use tokio::{io::AsyncReadExt as _, task::JoinSet, time};
 use wtmag::{
     model::{PaneId, Sample, SessionId, WorkerId},
     tmux::{
-        Absent, Connection, Event, Events, NewWindow, Server, Show,
+        Connection, Event, Events, NewWindow, NoConnection, Server, Show,
         parse::{self, Line},
     },
 };
@@ -113,7 +113,7 @@ impl Stage {
     }
 
     async fn connect(&self) -> (Connection, Events) {
-        Connection::open(&self.server, &placeholder(), Absent::Start).await.unwrap()
+        Connection::open(&self.server, &placeholder(), NoConnection::StartServer).await.unwrap()
     }
 
     /// A window in the user's session that runs `script` with `sh`.

@@ -19,6 +19,7 @@ mod life;
 mod loss;
 mod protocol;
 mod store;
+mod upgrade;
 
 /// Longest wait for anything that is to happen.
 const SOON: Duration = Duration::from_secs(20);

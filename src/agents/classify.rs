@@ -96,7 +96,11 @@ impl Hit {
     fn matched(&self) -> Option<(Option<usize>, &str)> {
         match &self.word.said {
             Said::Matched { row, evidence } => Some((*row, evidence)),
-            Said::Missing(_) | Said::Excluded(_) | Said::NoRegion | Said::Stale { .. } => None,
+            Said::Missing(_)
+            | Said::Excluded(_)
+            | Said::NoRegion
+            | Said::Stale { .. }
+            | Said::Other(_) => None,
         }
     }
 

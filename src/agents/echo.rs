@@ -42,7 +42,7 @@ const MAX_SPEAKER: usize = 12;
 /// What the box holds, compared with `text`.
 pub fn holding(profile: &Profile, input: &InputBox, text: &str) -> Holding {
     let held = match input {
-        InputBox::Unseen => return Holding::Unseen,
+        InputBox::Unseen | InputBox::Other(_) => return Holding::Unseen,
         InputBox::Empty => return Holding::Empty,
         InputBox::Holds(held) => held,
     };

@@ -51,6 +51,8 @@ pub enum Seen<'a> {
     Started,
     /// The pane's shell does not come to the agent; it shows this.
     Stuck { evidence: &'a str },
+    /// The shell ended before it reached the agent.
+    ShellEnded(Exit),
     /// The agent ended, as its shell saw it.
     Exited(Exit),
     /// The pane is gone.
@@ -133,17 +135,14 @@ struct Hooked {
 impl Tracker {
     /// Starts from what was believed before: [`WorkerState::starting`] for a new worker.
     pub fn new(profile: Arc<Profile>, state: &WorkerState, now: Now) -> Self {
-        let had_turn = match &state.turn.value {
-            AgentState::Unknown
-            | AgentState::Blocked(_)
-            | AgentState::Ready
-            | AgentState::Draft => false,
+        let had_turn = matches!(
+            state.turn.value,
             AgentState::Working
-            | AgentState::Retrying
-            | AgentState::Waiting(_)
-            | AgentState::Idle
-            | AgentState::Failed => true,
-        };
+                | AgentState::Retrying
+                | AgentState::Waiting(_)
+                | AgentState::Idle
+                | AgentState::Failed
+        );
         Self {
             profile,
             process: state.process.value.clone(),
@@ -198,15 +197,17 @@ impl Tracker {
                 let (turn, source) = (AgentState::Blocked(Blocker::Shell), FactSource::Process);
                 self.believe(now, turn, source, evidence.to_owned())
             }
+            Seen::ShellEnded(exit) => self.end(now, Process::NotStarted(exit), exit.to_string()),
             Seen::Exited(exit) => self.end(now, Process::Exited(exit), exit.to_string()),
-            Seen::PaneGone(cause) if !matches!(self.process, Process::Exited(_)) => {
+            Seen::PaneGone(cause)
+                if !matches!(self.process, Process::Exited(_) | Process::NotStarted(_)) =>
+            {
                 self.end(now, Process::Lost(cause), cause.to_string())
             }
             Seen::Reported { what, text } => self.report(now, what, text),
             Seen::Sent(text) => {
                 self.sent.push(text.to_owned());
-                let n_old = self.sent.len().saturating_sub(MAX_SENT);
-                self.sent.drain(..n_old);
+                self.sent.drain(..self.sent.len().saturating_sub(MAX_SENT));
                 self.sending = true;
                 Changed::default()
             }
@@ -323,7 +324,7 @@ impl Tracker {
     fn tell_drafts(&mut self, sample: &Sample) {
         let suggested =
             match &self.verdict.input {
-                InputBox::Unseen => return,
+                InputBox::Unseen | InputBox::Other(_) => return,
                 InputBox::Holds(text) => return self.typed = Some(text.clone()),
                 InputBox::Empty => self.profile.input.as_ref().and_then(|spec| {
                     input_box::find(spec, sample).and_then(|found| found.suggested)
@@ -363,7 +364,8 @@ impl Tracker {
             | AgentState::Waiting(_)
             | AgentState::Idle
             | AgentState::Failed
-            | AgentState::Draft => turn,
+            | AgentState::Draft
+            | AgentState::Other(_) => turn,
         }
     }
 
@@ -448,7 +450,8 @@ impl Tracker {
             | AgentState::Waiting(_)
             | AgentState::Idle
             | AgentState::Failed
-            | AgentState::Draft => first + timing.confirm,
+            | AgentState::Draft
+            | AgentState::Other(_) => first + timing.confirm,
         };
         // A screen that says that the turn is over is taken at its word when it says so twice.
         let says_so = current.is_busy() && self.verdict.turn == AgentState::Idle;

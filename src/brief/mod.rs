@@ -87,7 +87,7 @@ pub fn file_names(kind: &str, host: Host) -> Vec<String> {
 /// The type of the template that briefs this kind of work.
 pub fn template_type(kind: Kind) -> &'static str {
     match kind {
-        Kind::Implementation => "implement",
+        Kind::Implementation | Kind::Other(_) => "implement",
         Kind::Review => "review",
     }
 }

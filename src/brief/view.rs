@@ -176,6 +176,7 @@ impl Words {
                 ("jira", "ticket", None, Some(key.clone()), Some(command))
             }
             Source::Prompt { .. } => ("prompt", "task", None, None, None),
+            Source::Other(_) => ("other", "task", None, None, None),
         };
         Self { source, noun, reference, number, view_command }
     }

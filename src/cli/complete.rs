@@ -74,7 +74,7 @@ fn names(worker: &Worker, here: Option<&Path>) -> Vec<String> {
     let number = match &worker.source {
         Source::GithubIssue { number, .. } | Source::GithubPr { number, .. } => number.to_string(),
         Source::Jira { key, .. } => key.clone(),
-        Source::Prompt { .. } => worker.branch.clone(),
+        Source::Prompt { .. } | Source::Other(_) => worker.branch.clone(),
     };
     short.into_iter().chain([worker.id.to_string(), worker.branch.clone(), number]).collect()
 }

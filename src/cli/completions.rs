@@ -53,7 +53,7 @@ fn script(shell: &str, program: &str) -> Result<String, Failure> {
 
 /// The bare name where PATH leads to this program, so that an upgrade elsewhere is found.
 fn program() -> Result<String, Failure> {
-    let own = std::env::current_exe()?;
+    let own = crate::paths::own_program()?;
     let is_own = |found: &Path| found.canonicalize().ok() == own.canonicalize().ok();
     if which::which("wtmag").is_ok_and(|found| is_own(&found)) {
         return Ok("wtmag".to_owned());

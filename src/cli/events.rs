@@ -56,14 +56,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 /// Everything that is stored of a worker, oldest first.
 pub(super) async fn load_all(hub: &mut Hub, worker: &WorkerId) -> Result<Vec<Event>, Failure> {
     let mut all: Vec<Event> = Vec::new();
+    let mut since = 0;
     loop {
-        let since = all.last().map_or(0, |event| event.seq);
         let ask = Request::Events { worker: Some(worker.clone()), since, limit: PAGE };
         let answer = hub.ask_any(ask).await?;
-        let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
-        if events.is_empty() {
+        let Answer::Events { events, last } = answer else { return Err(unexpected(&answer)) };
+        if last == since {
             return Ok(all);
         }
+        since = last;
         all.extend(events);
     }
 }
@@ -84,11 +85,12 @@ impl Log<'_> {
             let ask =
                 Request::Events { worker: self.worker.clone(), since: self.last, limit: PAGE };
             let answer = hub.ask_any(ask).await?;
-            let Answer::Events { events, .. } = answer else { return Err(unexpected(&answer)) };
-            if events.is_empty() {
+            let Answer::Events { events, last } = answer else { return Err(unexpected(&answer)) };
+            if last == self.last {
                 return Ok(());
             }
             events.iter().try_for_each(|event| self.print(event))?;
+            self.last = last;
         }
     }
 
@@ -99,7 +101,7 @@ impl Log<'_> {
             let workers = self.worker.iter().cloned().collect();
             let (mut live, _) =
                 self.context.hub_that_answers(Request::Subscribe { workers }).await?;
-            self.catch_up(&mut self.context.hub().await?).await?;
+            self.catch_up(&mut live).await?;
             loop {
                 match live.event().await {
                     Ok(event) if event.seq > self.last => self.print(&event)?,

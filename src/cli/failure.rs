@@ -186,6 +186,8 @@ impl From<client::Error> for Failure {
             | client::Error::Silent { .. }
             | client::Error::Foreign { .. }
             | client::Error::Closed
+            | client::Error::Lagged { .. }
+            | client::Error::Unexpected
             | client::Error::Io(_)
             | client::Error::Frame(_)
             | client::Error::HubFile { .. }
@@ -199,7 +201,10 @@ impl From<client::Error> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal.kind {
-            RefusalKind::NotFound | RefusalKind::Exists | RefusalKind::NotNow => Kind::User,
+            RefusalKind::NotFound
+            | RefusalKind::Exists
+            | RefusalKind::NotNow
+            | RefusalKind::Other(_) => Kind::User,
             RefusalKind::Tmux | RefusalKind::Store => Kind::Hub,
             RefusalKind::BadRequest => Kind::Bug,
         };

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     client::{self, Hub},
+    config,
     hub::{self, HubOptions},
     model::{Answer, HubStatus, Request},
     paths::StateDir,
@@ -70,11 +71,20 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Verb::Stop => stop(context).await,
         Verb::Logs { follow } => logs(context, follow),
         Verb::Run { tmux_socket, state, ready } => {
-            let options = HubOptions { tmux_socket, state: StateDir::at(state), ready };
+            let options =
+                HubOptions { tmux_socket, state: StateDir::at(state), keep: keep(context), ready };
             hub::run::main(options).await.map_err(Failure::user)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// What the user's own settings say of history. A file that cannot be read stops no hub.
+fn keep(context: &Context) -> hub::store::Keep {
+    let default = hub::store::Keep::default();
+    let loaded = config::load(&context.env.config_file(), &[], &[]);
+    let age = loaded.ok().and_then(|it| it.config.history.age());
+    hub::store::Keep { age: age.unwrap_or(default.age), ..default }
 }
 
 async fn status(context: &Context) -> Result<ExitCode, Failure> {

@@ -63,6 +63,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         found.print_json(context, args.full)?;
     } else if found.workers.is_empty() {
         nothing(context, n_elsewhere).await?;
+        // A store that is gone leaves windows without workers.
+        if !found.orphans.is_empty() {
+            context.print(&footer(context.style(), 0, &found.orphans))?;
+        }
     } else {
         context.print(&table(&found, context.now(), context.style()))?;
         context.print(&footer(context.style(), n_elsewhere, &found.orphans))?;

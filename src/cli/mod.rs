@@ -16,7 +16,6 @@ mod events;
 mod exec;
 mod explain;
 mod failure;
-mod feed;
 mod help;
 mod hook;
 mod hub;

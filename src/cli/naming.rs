@@ -64,7 +64,7 @@ fn has_number(worker: &Worker, name: &str) -> bool {
             own.to_string() == number
         }
         Source::Jira { key, .. } => key.eq_ignore_ascii_case(name),
-        Source::Prompt { .. } => false,
+        Source::Prompt { .. } | Source::Other(_) => false,
     };
     own || pr == Some(number) && number.bytes().all(|it| it.is_ascii_digit())
 }

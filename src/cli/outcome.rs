@@ -3,11 +3,9 @@ use std::time::{Duration, Instant};
 
 use tokio::time;
 
-use super::{
-    Failure,
-    feed::{Feed, Known},
-};
+use super::Failure;
 use crate::{
+    client::{Known, Mirror},
     model::{
         AgentState, Blocker, Delivery, DeliveryId, DisplayState, Hold, Step, Worker, WorkerId,
     },
@@ -51,20 +49,20 @@ struct Watched<'a> {
     outcome: Option<Outcome>,
 }
 
-/// Waits for a delivery that the feed knows.
+/// Waits for a delivery that the mirror knows.
 pub(crate) async fn wait(
-    feed: &mut Feed<'_>,
+    mirror: &mut Mirror,
     delivery: (WorkerId, DeliveryId),
     patience: &Patience,
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
-    let outcomes = wait_all(feed, &[delivery], patience, cancel).await?;
+    let outcomes = wait_all(mirror, &[delivery], patience, cancel).await?;
     Ok(outcomes.into_iter().next().unwrap_or(Outcome::TimedOut))
 }
 
 /// Waits for several, and gives what became of each.
 pub(crate) async fn wait_all(
-    feed: &mut Feed<'_>,
+    mirror: &mut Mirror,
     deliveries: &[(WorkerId, DeliveryId)],
     patience: &Patience,
     cancel: &Cancel,
@@ -83,7 +81,7 @@ pub(crate) async fn wait_all(
         let now = Instant::now();
         let mut deadline = limit;
         for it in watched.iter_mut().filter(|it| it.outcome.is_none()) {
-            let until = it.look(&feed.known, patience, now)?;
+            let until = it.look(&mirror.known, patience, now)?;
             deadline = deadline.into_iter().chain(until).min();
         }
         let rest = match limit {
@@ -95,7 +93,7 @@ pub(crate) async fn wait_all(
             return Ok(watched.iter().map(|it| it.outcome.unwrap_or(rest)).collect());
         }
         tokio::select! {
-            more = feed.next() => more?,
+            more = mirror.next() => drop(more?),
             () = sleep_until(deadline) => {}
             () = interrupt(cancel) => {
                 let ended = watched.iter().map(|it| it.outcome.unwrap_or(Outcome::Interrupted));
@@ -154,6 +152,7 @@ fn judge(worker: &Worker, delivery: &Delivery, until: &[String]) -> Option<Outco
         // The delivery of an agent that is gone fails because it is.
         Step::Failed if is_gone => Some(Outcome::Gone),
         Step::Failed | Step::Cancelled => Some(Outcome::Failed),
+        Step::Other(_) => is_gone.then_some(Outcome::Gone),
         Step::Queued
         | Step::Ready
         | Step::Pasting

@@ -2,7 +2,7 @@
 use super::output::seconds;
 use crate::{
     brief::text::clean,
-    model::{Delivery, DisplayState, Placement, Process, Step, Worker},
+    model::{Delivery, DisplayState, Placement, Process, Step, Worker, name_of},
 };
 
 /// A delivery on one line: how far it came, when, by which steps, and why.
@@ -57,7 +57,9 @@ pub(crate) fn process(process: &Process) -> String {
         Process::Starting => DisplayState::Starting.to_string(),
         Process::Running => "running".to_owned(),
         Process::Exited(exit) => DisplayState::Exited(*exit).to_string(),
+        Process::NotStarted(exit) => DisplayState::NotStarted(*exit).to_string(),
         Process::Lost(cause) => DisplayState::Lost(*cause).to_string(),
+        Process::Other(value) => name_of(value).to_owned(),
     }
 }
 
@@ -70,6 +72,7 @@ pub(crate) fn place(worker: &Worker) -> String {
         Placement::Fleet => {
             "only in session `wtmag`: the session that showed it was closed".to_owned()
         }
+        Placement::Other(name) => name.to_string(),
     }
 }
 

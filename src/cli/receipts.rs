@@ -41,8 +41,13 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         None => resolve::find_own(context, &mut hub).await?.map(|it| it.id),
     };
     let answer = hub.ask_any(Request::Receipts { worker }).await?;
-    let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
+    let Answer::Receipts { deliveries, n_older } = answer else { return Err(unexpected(&answer)) };
     print(context, &deliveries)?;
+    if n_older > 0 {
+        context.say(&format!(
+            "{n_older} older deliveries are not shown; name a worker to see its own"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -64,7 +69,7 @@ fn table(deliveries: &[Delivery], now: Timestamp, style: Style) -> String {
         let paint = match it.step {
             Step::Accepted => Paint::Green,
             Step::Failed => Paint::Red,
-            Step::Cancelled => Paint::Dim,
+            Step::Cancelled | Step::Other(_) => Paint::Dim,
             Step::Queued
             | Step::Ready
             | Step::Pasting

@@ -11,7 +11,6 @@ use clap_complete::ArgValueCompleter;
 use super::{
     Context, Failure, complete,
     failure::Kind,
-    feed::Feed,
     message,
     naming::Purpose,
     outcome::{self, Outcome, Patience},
@@ -19,7 +18,7 @@ use super::{
     receipt, receipts, resolve, texts, unexpected,
 };
 use crate::{
-    client::{self, Hub},
+    client::{self, Hub, Mirror},
     model::{Answer, Delivery, DeliveryId, NewDelivery, Refusal, Request, Worker, WorkerId},
     sources::{self, prompt},
 };
@@ -124,15 +123,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         }
     }
     let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
-    // Subscribed before anything is sent, and sent on another connection: nothing is missed.
-    let mut feed = Feed::open(context, context.hub().await?, ids).await?;
+    // Subscribed before anything is sent: nothing is missed.
+    let mut mirror = Mirror::open(hub, ids).await?;
     let mut sent = Vec::new();
     for new in texts {
         let worker = new.worker.clone();
-        match send(&mut hub, new).await? {
+        match send(mirror.hub(), new).await? {
             Ok(delivery) => {
                 sent.push((worker, delivery.id));
-                feed.want(delivery);
+                mirror.want(delivery);
             }
             // What one agent cannot be told, the others are told all the same.
             Err(refusal) if !is_one => refused.push(format!("{worker}: {refusal}")),
@@ -144,10 +143,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         let progress = Progress::new(&context.env);
         progress.step("waiting for the receipt");
         let patience = args.patience(until);
-        outcomes = outcome::wait_all(&mut feed, &sent, &patience, &cancel).await?;
-        feed.refresh().await?;
+        outcomes = outcome::wait_all(&mut mirror, &sent, &patience, &cancel).await?;
+        mirror.refresh().await?;
     }
-    let known = &mut feed.known.deliveries;
+    let known = &mut mirror.known.deliveries;
     let receipts: Vec<Delivery> = sent.iter().filter_map(|(_, id)| known.remove(id)).collect();
     finish(context, &args, (&receipts, &outcomes), &refused)
 }
@@ -252,9 +251,9 @@ async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusa
 async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> {
     let answer = context.ask(Request::Cancel { delivery: id }).await?;
     let Answer::Done = answer else { return Err(unexpected(&answer)) };
-    let answer = context.ask(Request::Receipts { worker: None }).await?;
-    let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
-    let receipt = deliveries.iter().find(|it| it.id == id);
+    let answer = context.ask(Request::Receipt { delivery: id }).await?;
+    let Answer::Receipt { delivery: receipt } = answer else { return Err(unexpected(&answer)) };
+    let receipt = receipt.as_deref();
     if context.json() {
         receipts::print(context, receipt.map_or(&[], std::slice::from_ref))?;
         return Ok(ExitCode::SUCCESS);

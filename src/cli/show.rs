@@ -63,7 +63,7 @@ async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
 
 async fn ended(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
     let answer = hub.ask_any(Request::Receipts { worker: Some(worker.id.clone()) }).await?;
-    let Answer::Receipts { deliveries } = answer else { return Err(unexpected(&answer)) };
+    let Answer::Receipts { deliveries, .. } = answer else { return Err(unexpected(&answer)) };
     Ok(Shown { worker, deliveries, screen: None })
 }
 

@@ -9,7 +9,6 @@ use serde_json::json;
 use super::{
     Context, Failure,
     failure::Kind,
-    feed::Feed,
     naming::Purpose,
     outcome::{interrupt, is_one_of, sleep_until, states},
     output::age,
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::{
     brief::text::one_line,
+    client::Mirror,
     model::{Worker, WorkerId},
     wire::StateView,
 };
@@ -26,7 +26,7 @@ use crate::{
 ///
 /// Returns at once when the state holds already. Prints each worker with its state and what it rests
 /// on. Without --until, waits until the agent has finished or needs you: idle, failed, waiting, blocked,
-/// draft, exited or lost.
+/// draft, not-started, exited or lost.
 ///
 /// With --json: an array of {"id", "state": {"state", "text", "since", "source", "evidence", …}}, the
 /// state as in `wtmag list --json`.
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// States, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
-    /// idle, failed, draft, exited, lost
+    /// idle, failed, draft, not-started, exited, lost
     #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
     /// Return when one of them has reached it, not all
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 }
 
-const DEFAULT: &str = "idle,failed,waiting,blocked,draft,exited,lost";
+const DEFAULT: &str = "idle,failed,waiting,blocked,draft,not-started,exited,lost";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,11 +69,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         resolve::workers(context, &mut hub, &args.ids, Purpose::Look).await?
     };
     let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
-    let mut feed = Feed::open(context, hub, ids.clone()).await?;
+    let mut mirror = Mirror::open(hub, ids.clone()).await?;
     let progress = Progress::new(&context.env);
     progress.step(format!("waiting for {}", args.until.replace(',', ", ")));
     loop {
-        let known: Vec<&Worker> = ids.iter().filter_map(|id| feed.known.workers.get(id)).collect();
+        let known: Vec<&Worker> =
+            ids.iter().filter_map(|id| mirror.known.workers.get(id)).collect();
         let there: Vec<&Worker> = known
             .iter()
             .copied()
@@ -94,7 +95,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
             return Err(timed_out(&known));
         }
         tokio::select! {
-            more = feed.next() => more?,
+            more = mirror.next() => drop(more?),
             () = sleep_until(deadline) => {}
             () = interrupt(&cancel) => return Err(Failure::interrupted()),
         }

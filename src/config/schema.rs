@@ -1,7 +1,7 @@
 //! What a configuration may say, what it says by default, and how layers are laid over each other.
 //!
 //! Knows text in, checked tables and settings out. No file, no environment, no flag parser.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use toml::{
@@ -24,6 +24,8 @@ pub struct Config {
     pub worktree: Worktree,
     #[serde(default)]
     pub record: Record,
+    #[serde(default)]
+    pub history: History,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +111,34 @@ impl Default for Record {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// How long events, receipts and removed workers are kept: `90d`, `12w`.
+    pub keep: String,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { keep: "90d".to_owned() }
+    }
+}
+
+impl History {
+    pub fn age(&self) -> Option<Duration> {
+        days(&self.keep).map(|days| Duration::from_secs(days.saturating_mul(24 * 3600)))
+    }
+}
+
+fn days(text: &str) -> Option<u64> {
+    let (number, per) = match (text.strip_suffix('d'), text.strip_suffix('w')) {
+        (Some(number), _) => (number, 1),
+        (None, Some(number)) => (number, 7),
+        (None, None) => return None,
+    };
+    number.parse::<u64>().ok().filter(|it| *it > 0)?.checked_mul(per)
+}
+
 fn yes() -> bool {
     true
 }
@@ -136,7 +166,7 @@ impl Config {
 impl Launch {
     pub fn placement(&self, kind: Kind) -> Placement {
         match kind {
-            Kind::Implementation => self.implementation,
+            Kind::Implementation | Kind::Other(_) => self.implementation,
             Kind::Review => self.review,
         }
     }
@@ -181,6 +211,8 @@ enum Shape {
     Name,
     Texts,
     Bool,
+    /// A number of days or weeks.
+    Days,
     OneOf(&'static [&'static str]),
 }
 
@@ -193,6 +225,7 @@ const SECTIONS: &[(&str, Keys)] = &[
     ("launch", &[("implementation", PLACES), ("review", PLACES)]),
     ("worktree", &[("backend", Shape::OneOf(&["auto", "wt", "git"]))]),
     ("record", &[("enabled", Shape::Bool)]),
+    ("history", &[("keep", Shape::Days)]),
 ];
 
 const DEFAULT_AGENT: Keys = &[("name", Shape::Name)];
@@ -286,6 +319,9 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
     let (fits, want) = match shape {
         Shape::Text => (text.is_some(), "a string".to_owned()),
         Shape::Bool => (value.get_ref().is_bool(), "`true` or `false`".to_owned()),
+        Shape::Days => {
+            (text.and_then(days).is_some(), "days or weeks, as in `90d` or `12w`".to_owned())
+        }
         Shape::Texts => {
             let array = value.get_ref().as_array();
             (array.is_some_and(|it| it.iter().all(is_text)), "an array of strings".to_owned())

@@ -158,7 +158,8 @@ impl Machine {
             | AgentState::Waiting(_)
             | AgentState::Idle
             | AgentState::Failed
-            | AgentState::Draft => (is_new && look.content == Content::Empty)
+            | AgentState::Draft
+            | AgentState::Other(_) => (is_new && look.content == Content::Empty)
                 .then_some("the box emptied and the transcript has the text"),
         }
     }
@@ -169,7 +170,7 @@ impl Machine {
             (Some(before), _) => look.n_shown > before,
             (None, DeliveryMode::Argument) => look.n_shown > 0,
             // Recorded by a hub that did not count.
-            (None, DeliveryMode::Ready) => false,
+            (None, DeliveryMode::Ready | DeliveryMode::Other(_)) => false,
         }
     }
 
@@ -218,7 +219,8 @@ impl Machine {
             | AgentState::Waiting(_)
             | AgentState::Idle
             | AgentState::Failed
-            | AgentState::Draft => (is_new && look.content == Content::Empty)
+            | AgentState::Draft
+            | AgentState::Other(_) => (is_new && look.content == Content::Empty)
                 .then_some("the box emptied and the transcript has the text"),
         }
     }

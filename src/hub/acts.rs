@@ -3,120 +3,97 @@
 //! Knows the tmux client; decides nothing. Each act has a deadline below it, and an answer, also when
 //! there is no connection.
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use tokio::time;
 
-use super::state::{
-    Act, Acted, Effect, Input, Listed, Made, NotMade, PaneSeen, PromotedTo, Show, WindowSpec,
-};
+use super::state::{Act, Input, Listed, Made, NotMade, PaneSeen, Show, TmuxEffect, WindowSpec};
 use crate::{
-    model::{Hold, PaneId, SessionId, WindowId, WorkerId, error_chain},
-    tmux::{
-        Connection, Error, Promoted,
-        command::{Guard, NewWindow, Show as TmuxShow},
-        reply::{Acted as TmuxActed, PaneRow, Refusal},
-    },
+    model::{Caller, PaneId, Sample, SessionId, WindowId, WorkerId, error_chain},
+    tmux::{Acted, Connection, Error, Guard, NewWindow, PaneRow, Promoted, Show as TmuxShow},
 };
 
-/// An act on the held connection, and what came of it.
-pub(super) async fn act(tmux: Arc<Connection>, effect: Effect) -> Option<Input> {
+/// Does it on the connection, if there is one, and says what came of it.
+pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Option<Input> {
+    let tmux = tmux.ok_or(Error::Closed);
     Some(match effect {
-        Effect::ListPanes { after } => {
+        TmuxEffect::ListPanes { after } => {
             time::sleep(after).await;
-            Input::Panes(list(&tmux).await.map_err(|error| error_chain(&error)))
+            Input::Panes(in_words(list(tmux).await))
         }
-        Effect::FindSession { request_id, caller } => {
-            let found = tmux.caller_session(caller.pane, caller.session).await;
-            let found = found.map(|link| link.map(|it| (it.session, it.session_name)));
-            Input::SessionFound { request_id, found: found.map_err(|error| error_chain(&error)) }
+        TmuxEffect::FindSession { request_id, caller } => {
+            Input::SessionFound { request_id, found: in_words(find_session(tmux, caller).await) }
         }
-        Effect::MakeWindow(spec) => {
+        TmuxEffect::MakeWindow(spec) => {
             let worker = spec.worker.clone();
-            let made = make_window(tmux, *spec).await.map_err(not_made);
+            let made = match tmux {
+                Ok(tmux) => make_window(&tmux, *spec).await.map_err(not_made),
+                Err(error) => Err(NotMade::Refused(error_chain(&error))),
+            };
             Input::WindowMade { worker, made }
         }
-        Effect::Look { worker, pane, resume } => {
-            let sample = if resume { tmux.sample(pane).await } else { tmux.look(pane).await };
-            Input::Sampled { worker, sample: sample.map_err(|error| error_chain(&error)) }
+        TmuxEffect::Look { worker, pane, resume } => {
+            Input::Sampled { worker, sample: in_words(sample(tmux, pane, resume).await) }
         }
-        Effect::Act { worker, delivery, pane, command, act } => {
+        TmuxEffect::Act { worker, delivery, pane, command, act } => {
             let acted = do_act(tmux, pane, &Guard { command }, act).await;
-            Input::Acted { worker, delivery, acted: acted.map_err(|error| error_chain(&error)) }
+            Input::Acted { worker, delivery, acted: in_words(acted) }
         }
-        Effect::Press { pane, command, key } => {
+        TmuxEffect::Press { pane, command, key } => {
             let act = Act::Keys(vec![key], Duration::ZERO);
             ignore("press", do_act(tmux, pane, &Guard { command }, act).await.map(drop));
             return None;
         }
-        Effect::Promote { request_id, worker, window, name, cwd } => {
-            let done = tmux.promote(window, &name, &cwd).await.map_err(|error| error_chain(&error));
-            let to =
-                |it: Promoted| PromotedTo { session: it.session, name, ended_sessions: it.ended };
-            Input::Promoted { request_id, worker, done: done.map(to) }
+        TmuxEffect::Promote { request_id, worker, window, name, cwd } => {
+            let done = in_words(promote(tmux, window, &name, &cwd).await);
+            Input::Promoted { request_id, worker, name, done }
         }
-        Effect::CloseWindow { worker, pane, window } => {
-            let done = close_window(&tmux, &worker, (pane, window)).await;
+        TmuxEffect::CloseWindow { worker, pane, window } => {
+            let done = in_words(close_window(tmux, &worker, (pane, window)).await);
             Input::WindowClosed { worker, done }
         }
-        Effect::Status { window, word } => {
-            ignore("@wtmag_status", tmux.set_window_option(window, "@wtmag_status", &word).await);
+        TmuxEffect::Status { window, word } => {
+            ignore("@wtmag_status", show_status(tmux, window, &word).await);
             return None;
         }
-        Effect::Announce(text) => {
+        TmuxEffect::Announce(text) => {
             tracing::info!(text);
-            ignore("announce", announce(&tmux, &text).await);
+            ignore("announce", announce(tmux, &text).await);
             return None;
         }
-        Effect::Record(_)
-        | Effect::Answer(..)
-        | Effect::Subscribe(..)
-        | Effect::Link { .. }
-        | Effect::Unlink
-        | Effect::Cleanup { .. }
-        | Effect::FindWorktrees(_)
-        | Effect::Keep { .. }
-        | Effect::Leave { .. } => return None,
     })
 }
 
-/// What comes of an act when there is no connection: nothing was done.
-pub(super) fn not_connected(effect: Effect) -> Option<Input> {
-    let error = || error_chain(&Error::Closed);
-    Some(match effect {
-        Effect::ListPanes { .. } => Input::Panes(Err(error())),
-        Effect::FindSession { request_id, .. } => {
-            Input::SessionFound { request_id, found: Err(error()) }
-        }
-        Effect::MakeWindow(spec) => {
-            Input::WindowMade { worker: spec.worker, made: Err(NotMade::Refused(error())) }
-        }
-        Effect::Look { worker, .. } => Input::Sampled { worker, sample: Err(error()) },
-        Effect::Act { worker, delivery, .. } => {
-            Input::Acted { worker, delivery, acted: Err(error()) }
-        }
-        Effect::Promote { request_id, worker, .. } => {
-            Input::Promoted { request_id, worker, done: Err(error()) }
-        }
-        Effect::CloseWindow { worker, .. } => Input::WindowClosed { worker, done: Err(error()) },
-        Effect::Press { .. }
-        | Effect::Status { .. }
-        | Effect::Announce(_)
-        | Effect::Record(_)
-        | Effect::Answer(..)
-        | Effect::Subscribe(..)
-        | Effect::Link { .. }
-        | Effect::Unlink
-        | Effect::Cleanup { .. }
-        | Effect::FindWorktrees(_)
-        | Effect::Keep { .. }
-        | Effect::Leave { .. } => return None,
-    })
+/// The connection, or why there is none.
+type Tmux = Result<Arc<Connection>, Error>;
+
+fn in_words<T>(done: Result<T, Error>) -> Result<T, String> {
+    done.map_err(|error| error_chain(&error))
 }
 
-async fn list(tmux: &Connection) -> Result<Listed, Error> {
+async fn find_session(tmux: Tmux, caller: Caller) -> Result<Option<(SessionId, String)>, Error> {
+    let link = tmux?.caller_session(caller.pane, caller.session).await?;
+    Ok(link.map(|it| (it.session, it.session_name)))
+}
+
+async fn sample(tmux: Tmux, pane: PaneId, resume: bool) -> Result<Sample, Error> {
+    let tmux = tmux?;
+    if resume { tmux.sample(pane).await } else { tmux.look(pane).await }
+}
+
+async fn promote(tmux: Tmux, window: WindowId, name: &str, cwd: &Path) -> Result<Promoted, Error> {
+    tmux?.promote(window, name, cwd).await
+}
+
+async fn show_status(tmux: Tmux, window: WindowId, word: &str) -> Result<(), Error> {
+    tmux?.set_window_option(window, "@wtmag_status", word).await
+}
+
+async fn list(tmux: Tmux) -> Result<Listed, Error> {
+    let tmux = tmux?;
     let asked = Instant::now();
     let panes = panes_seen(tmux.panes().await?, tmux.info().fleet);
     let sessions = tmux.sessions().await?.into_iter().map(|it| it.session).collect();
@@ -125,13 +102,13 @@ async fn list(tmux: &Connection) -> Result<Listed, Error> {
 
 /// A window that is gone is closed.
 async fn close_window(
-    tmux: &Connection,
+    tmux: Tmux,
     worker: &WorkerId,
     (pane, window): (PaneId, WindowId),
-) -> Result<(), String> {
-    match tmux.close_worker(worker, pane, window).await {
+) -> Result<(), Error> {
+    match tmux?.close_worker(worker, pane, window).await {
         Err(Error::Gone { .. }) => Ok(()),
-        done => done.map_err(|error| error_chain(&error)),
+        done => done,
     }
 }
 
@@ -145,7 +122,8 @@ fn not_made(error: Error) -> NotMade {
 }
 
 /// Tells every person who is attached.
-async fn announce(tmux: &Connection, text: &str) -> Result<(), Error> {
+async fn announce(tmux: Tmux, text: &str) -> Result<(), Error> {
+    let tmux = tmux?;
     for client in tmux.clients().await? {
         // Gone in between, or a program that speaks control mode.
         ignore("announce", tmux.announce(&client.name, text).await);
@@ -160,7 +138,7 @@ pub(super) fn ignore(act: &str, done: Result<(), Error>) {
     }
 }
 
-async fn make_window(tmux: Arc<Connection>, spec: WindowSpec) -> Result<Made, Error> {
+async fn make_window(tmux: &Connection, spec: WindowSpec) -> Result<Made, Error> {
     let (show, own_name, mut env) = match spec.show {
         // The session's own variables, for the programs of its windows, come first.
         Show::In(session) => {
@@ -188,26 +166,13 @@ async fn make_window(tmux: Arc<Connection>, spec: WindowSpec) -> Result<Made, Er
     Ok(Made { server, pane: created.pane, window: created.window, session })
 }
 
-async fn do_act(
-    tmux: Arc<Connection>,
-    pane: PaneId,
-    guard: &Guard,
-    act: Act,
-) -> Result<Acted, Error> {
-    let acted = match act {
-        Act::Paste(text) => tmux.paste(pane, guard, &text).await?,
-        Act::Enter => tmux.enter(pane, guard).await?,
-        Act::Keys(keys, gap) => press(&tmux, pane, guard, (&keys, gap)).await?,
-    };
-    Ok(match acted {
-        TmuxActed::Done => Acted::Done,
-        TmuxActed::Refused(Refusal::InMode) => Acted::Refused(Hold::PaneMode),
-        TmuxActed::Refused(Refusal::InputOff) => Acted::Refused(Hold::InputOff),
-        TmuxActed::Refused(Refusal::Synchronized) => Acted::Refused(Hold::Synchronized),
-        TmuxActed::Refused(Refusal::Gone | Refusal::Dead | Refusal::Foreground(_)) => {
-            Acted::Refused(Hold::Foreground)
-        }
-    })
+async fn do_act(tmux: Tmux, pane: PaneId, guard: &Guard, act: Act) -> Result<Acted, Error> {
+    let tmux = tmux?;
+    match act {
+        Act::Paste(text) => tmux.paste(pane, guard, &text).await,
+        Act::Enter => tmux.enter(pane, guard).await,
+        Act::Keys(keys, gap) => press(&tmux, pane, guard, (&keys, gap)).await,
+    }
 }
 
 fn panes_seen(rows: Vec<PaneRow>, fleet: SessionId) -> Vec<PaneSeen> {
@@ -220,17 +185,17 @@ async fn press(
     pane: PaneId,
     guard: &Guard,
     (keys, gap): (&[String], Duration),
-) -> Result<TmuxActed, Error> {
+) -> Result<Acted, Error> {
     for (n, key) in keys.iter().enumerate() {
         if n > 0 {
             time::sleep(gap).await;
         }
         let acted = tmux.keys(pane, guard, &[key]).await?;
-        if acted != TmuxActed::Done {
+        if acted != Acted::Done {
             return Ok(acted);
         }
     }
-    Ok(TmuxActed::Done)
+    Ok(Acted::Done)
 }
 
 fn pane_seen(row: PaneRow, fleet: SessionId) -> Option<PaneSeen> {

@@ -15,7 +15,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedReadHalf},
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -31,8 +31,15 @@ use crate::{
 
 /// Lines that may wait for a client that reads slowly.
 pub(super) const QUEUE: usize = 256;
-/// How long a client may take for its first line, or for reading one of ours.
+/// How long a client may take for its first line, for the rest of any line, or for reading one of
+/// ours.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Clients at one time; more wait until one is gone.
+const MAX_CLIENTS: usize = 256;
+/// A line up to this length is read at once. Longer ones are read a few at a time, so that half
+/// lines of many clients cannot fill the memory.
+const SHORT_LINE: u64 = 64 << 10;
+static LONG_LINES: Semaphore = Semaphore::const_new(4);
 
 /// Accepts clients until `stop` says so, then waits for those it has. `last_id` is the hub's: a
 /// socket that is made anew finds clients of the one before.
@@ -47,7 +54,7 @@ pub(super) async fn listen(
     loop {
         tokio::select! {
             _ = stop.changed() => break,
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if clients.len() < MAX_CLIENTS => match accepted {
                 Ok((stream, _)) => {
                     let id = last_id.fetch_add(1, Ordering::Relaxed) + 1;
                     clients.spawn(serve(stream, id, wakes.clone(), uid));
@@ -86,12 +93,13 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
         }
     };
     let has_come = AtomicBool::new(false);
+    let (known, forgotten) = oneshot::channel();
     let reader = async {
         let mut reader = BufReader::new(read);
         if !greet(&mut reader, &lines).await {
             return;
         }
-        let came = Wake::ClientCame { client, lines: lines.clone() };
+        let came = Wake::ClientCame { client, lines: lines.clone(), known };
         if wakes.send(came).await.is_err() {
             return;
         }
@@ -104,6 +112,14 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
     tokio::pin!(writer);
     tokio::select! {
         () = &mut writer => {}
+        // The hub is done with it, or it has not read its answers: it hears no more.
+        _ = forgotten => {
+            drop(lines);
+            if timeout(PATIENCE, writer).await.is_err() {
+                tracing::debug!(client, "last lines were not read");
+            }
+            return;
+        }
         () = reader => {
             // What it asked before it closed its side is still answered: the hub holds the queue.
             if has_come.load(Ordering::Relaxed) {
@@ -182,16 +198,26 @@ fn id_of(line: &[u8]) -> u64 {
     serde_json::from_slice::<OnlyId>(line).map_or(0, |it| it.id)
 }
 
-/// One line without its end; `None` at the end of the stream.
+/// One line without its end; `None` at the end of the stream. A client may be silent for as long as
+/// it likes, but not in the middle of a line.
 async fn line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    let limit = u64::try_from(wire::MAX_FRAME).unwrap_or(u64::MAX);
-    let mut limited = reader.take(limit);
-    if limited.read_until(b'\n', &mut line).await? == 0 {
+    if reader.fill_buf().await?.is_empty() {
         return Ok(None);
+    }
+    let rest = timeout(PATIENCE, whole_line(reader)).await;
+    rest.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "half a line"))?.map(Some)
+}
+
+async fn whole_line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    (&mut *reader).take(SHORT_LINE).read_until(b'\n', &mut line).await?;
+    if line.last() != Some(&b'\n') && line.len() >= 64 << 10 {
+        let _turn = LONG_LINES.acquire().await.map_err(io::Error::other)?;
+        let limit = u64::try_from(wire::MAX_FRAME).unwrap_or(u64::MAX).saturating_sub(SHORT_LINE);
+        reader.take(limit).read_until(b'\n', &mut line).await?;
     }
     if line.pop() != Some(b'\n') {
         return Err(io::Error::new(io::ErrorKind::InvalidData, wire::Error::TooLong));
     }
-    Ok(Some(line))
+    Ok(line)
 }

@@ -11,14 +11,14 @@ use std::{
 use nix::unistd;
 use tokio::{
     sync::{Mutex, mpsc},
-    task::JoinSet,
+    task::{self, JoinSet},
     time,
 };
 
 use super::{
-    acts::{act, ignore, not_connected},
-    screens::ScreenLog,
-    state::{CleanedUp, Effect, Input, Linked, Missing, Setup},
+    acts::{act, ignore},
+    spool::Spool,
+    state::{CleanedUp, Input, Linked, LocalEffect, Setup, TmuxEffect},
     stray_clients::{Redirect, StrayClients},
     wake::{HubOptions, Wake},
 };
@@ -27,7 +27,7 @@ use crate::{
     model::{Cleanup, ServerId, SessionId, Worker, WorkerId, error_chain},
     paths,
     proc::{self, Cmd},
-    tmux::{self, Absent, Connection, Error, Event, Events, Server},
+    tmux::{self, Connection, Error, Event, Events, NoConnection, Server},
     wire::{CleanupJob, CleanupResult},
 };
 
@@ -41,7 +41,7 @@ pub(super) struct Performer {
     server: Server,
     placeholder: Arc<Vec<String>>,
     program: PathBuf,
-    screens: ScreenLog,
+    spool: Arc<Spool>,
     wakes: mpsc::Sender<Wake>,
     tasks: JoinSet<()>,
     connection: Option<Arc<Connection>>,
@@ -67,7 +67,7 @@ impl Performer {
             server,
             placeholder: Arc::new(placeholder),
             program: setup.program.clone(),
-            screens: ScreenLog::new(options.state.screens()),
+            spool: Arc::new(Spool::new(options.state.spool())),
             wakes,
             tasks: JoinSet::new(),
             connection: None,
@@ -117,72 +117,62 @@ impl Performer {
         linked
     }
 
-    pub(super) fn perform(&mut self, effect: Effect) {
-        match effect {
-            Effect::Link { missing, after, known } => self.link(missing, after, known),
-            Effect::Unlink => self.unlink(),
-            Effect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
-            Effect::Keep { worker, samples } => self.screens.append(&worker, &samples),
-            Effect::FindWorktrees(of) => self.find_worktrees(of),
-            // The loop's own.
-            Effect::Record(_)
-            | Effect::Answer(..)
-            | Effect::Subscribe(..)
-            | Effect::Leave { .. } => {}
-            effect @ (Effect::ListPanes { .. }
-            | Effect::FindSession { .. }
-            | Effect::MakeWindow(_)
-            | Effect::Look { .. }
-            | Effect::Act { .. }
-            | Effect::Press { .. }
-            | Effect::Promote { .. }
-            | Effect::CloseWindow { .. }
-            | Effect::Status { .. }
-            | Effect::Announce(_)) => self.on_tmux(effect),
-        }
-    }
-
     /// Acts on the connection; without one, its failure is the answer.
-    fn on_tmux(&mut self, effect: Effect) {
-        let (tmux, wakes) = (self.connection.clone(), self.wakes.clone());
+    pub(super) fn on_tmux(&mut self, effect: TmuxEffect) {
+        let (tmux, wakes, spool) =
+            (self.connection.clone(), self.wakes.clone(), self.spool.clone());
         self.tasks.spawn(async move {
-            let input = match tmux {
-                Some(tmux) => act(tmux, effect).await,
-                None => not_connected(effect),
-            };
+            let input = act(tmux, effect).await;
+            // What an agent or a shell draws comes after what it reported. On a busy machine such a
+            // report may have found no time to reach the socket.
+            if matches!(input, Some(Input::Sampled { .. })) {
+                spool.read(&wakes).await;
+            }
             if let Some(input) = input {
                 send(&wakes, input).await;
             }
         });
     }
+
+    pub(super) fn on_machine(&mut self, effect: LocalEffect) {
+        match effect {
+            LocalEffect::Link { missing, after, known } => self.link(missing, after, known),
+            LocalEffect::Unlink => self.unlink(),
+            LocalEffect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
+            LocalEffect::FindWorktrees(of) => self.find_worktrees(of),
+        }
+    }
+
+    /// Looks for reports that found no hub.
+    pub(super) fn read_spool(&mut self) {
+        let (wakes, spool) = (self.wakes.clone(), self.spool.clone());
+        self.tasks.spawn(async move { spool.read(&wakes).await });
+    }
 }
 
 /// The connection: made, left.
 impl Performer {
-    fn link(&mut self, missing: Missing, after: Duration, known: Option<ServerId>) {
+    fn link(&mut self, missing: NoConnection, after: Duration, known: Option<ServerId>) {
         self.connection = None;
         self.events.abort_all();
         let (mut server, wakes) = (self.server.clone(), self.wakes.clone());
         let placeholder = Arc::clone(&self.placeholder);
-        let turn = Arc::clone(&self.server_turn);
+        let (turn, spool) = (Arc::clone(&self.server_turn), self.spool.clone());
         self.tasks.spawn(async move {
             time::sleep(after).await;
             let _alone = turn.lock().await;
             server.relays.retain(|place| is_private(place));
             server.tmux = proc::tmux(&server.socket).await.into();
-            let absent = match missing {
-                Missing::Leave => Absent::Leave,
-                Missing::MakeFleet => Absent::Fail,
-                Missing::StartServer => Absent::Start,
-            };
             let opened = async {
-                let (connection, events) = Connection::open(&server, &placeholder, absent).await?;
+                let (connection, events) = Connection::open(&server, &placeholder, missing).await?;
                 let fleet = connection.info().fleet;
                 let names = connection.update_environment(fleet).await?;
                 Ok::<_, Error>((connection, events, names))
             };
             let wake = match opened.await {
                 Ok((connection, events, names)) => {
+                    // Reports of a time without a hub are older than anything the screen shows.
+                    spool.read(&wakes).await;
                     Wake::Connected(Box::new(connection), events, names)
                 }
                 Err(error) => {
@@ -286,9 +276,15 @@ impl Performer {
     fn find_worktrees(&mut self, of: Vec<(WorkerId, PathBuf)>) {
         let wakes = self.wakes.clone();
         self.tasks.spawn(async move {
-            let found =
-                of.into_iter().map(|(id, git_dir)| (id, git::worktree_of_git_dir(&git_dir)));
-            send(&wakes, Input::Worktrees(found.collect())).await;
+            // A worktree may be on a file system that does not answer.
+            let looked = task::spawn_blocking(move || {
+                let find =
+                    |(id, git_dir): (WorkerId, PathBuf)| (id, git::worktree_of_git_dir(&git_dir));
+                of.into_iter().map(find).collect()
+            });
+            if let Ok(found) = looked.await {
+                send(&wakes, Input::Worktrees(found)).await;
+            }
         });
     }
 }

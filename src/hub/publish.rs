@@ -4,7 +4,7 @@
 //! number of the last event it got and dropped: it may ask for the rest by number.
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{state::RequestId, wake::Outgoing};
 use crate::{
@@ -20,6 +20,8 @@ pub(super) struct Clients {
 #[derive(Debug)]
 struct Client {
     lines: mpsc::Sender<Outgoing>,
+    /// Dropped with the client: its connection ends.
+    _known: oneshot::Sender<()>,
     subscriptions: Vec<Subscription>,
 }
 
@@ -32,8 +34,14 @@ struct Subscription {
 }
 
 impl Clients {
-    pub(super) fn add(&mut self, client: u64, lines: mpsc::Sender<Outgoing>) {
-        self.clients.insert(client, Client { lines, subscriptions: Vec::new() });
+    pub(super) fn add(
+        &mut self,
+        client: u64,
+        lines: mpsc::Sender<Outgoing>,
+        known: oneshot::Sender<()>,
+    ) {
+        let client_of = Client { lines, _known: known, subscriptions: Vec::new() };
+        self.clients.insert(client, client_of);
     }
 
     /// Ends every connection once what is queued for it is written.
@@ -132,7 +140,7 @@ mod tests {
     fn an_answer_that_is_too_long_is_refused_instead() {
         let (lines, mut queue) = mpsc::channel(3);
         let mut clients = Clients::default();
-        clients.add(1, lines);
+        clients.add(1, lines, oneshot::channel().0);
         let delivery = Delivery {
             id: DeliveryId(1),
             worker: "a".parse().unwrap(),
@@ -147,7 +155,7 @@ mod tests {
             shown_before: None,
             steps: Vec::new(),
         };
-        let answer = Answer::Receipts { deliveries: vec![delivery] };
+        let answer = Answer::Receipts { deliveries: vec![delivery], n_older: 0 };
         clients.answer(RequestId { client: 1, number: 7 }, Ok(Box::new(answer)));
         let Ok(Outgoing::Line(line)) = queue.try_recv() else { panic!("nothing") };
         let frame = wire::decode::<Frame>(&line).unwrap();
@@ -158,7 +166,7 @@ mod tests {
     fn a_slow_subscriber_hears_where_it_stopped() {
         let (lines, mut queue) = mpsc::channel(3);
         let mut clients = Clients::default();
-        clients.add(1, lines);
+        clients.add(1, lines, oneshot::channel().0);
         let request_id = RequestId { client: 1, number: 7 };
         clients.subscribe(request_id, BTreeSet::from(["a".parse().unwrap()]), 0);
         for (seq, worker) in [(1, "a"), (2, "b"), (3, "a"), (4, "a"), (5, "a")] {

@@ -1,7 +1,9 @@
 //! The hub's one loop: the only place with a clock, and the only owner of [`HubState`].
 use std::{
+    collections::VecDeque,
+    io,
     path::PathBuf,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::{
@@ -13,15 +15,21 @@ use tokio::{
 use super::{
     perform::Performer,
     publish::Clients,
+    screens::ScreenLog,
     spool,
     start::{self, Started},
     starter::Starter,
-    state::{Effect, HubState, Input, Record, RequestId, Setup},
-    store::{self, Store},
+    state::{Effect, HubState, Input, Record, Setup},
+    store::{
+        self, Store,
+        disk::{Disk, Done, MAX_WAITING},
+    },
     wake::{HubOptions, Wake},
 };
-use crate::model::{Answer, Delivery, Now, Refusal, RefusalKind, Request, Timestamp, error_chain};
+use crate::model::{Event, Now, Refusal, RefusalKind, Timestamp, error_chain};
 
+/// How often the hub looks whether its state directory is still its own.
+const OWN_FILES: Duration = Duration::from_secs(5);
 /// Inputs that may wait for the loop; whoever sends more waits in turn.
 const QUEUE: usize = 1024;
 
@@ -31,6 +39,8 @@ pub enum Error {
     Start(#[from] start::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error("could not start a thread")]
+    Thread(#[source] io::Error),
 }
 
 /// Is the hub until it is asked to leave, has nothing to do, or cannot go on.
@@ -67,25 +77,38 @@ async fn serve(
 ) -> Result<(), Error> {
     let store = Store::open(&options.state.hub_db())?;
     let found = store.load()?;
+    let screens = ScreenLog::new(options.state.screens());
+    let (disk, dones) =
+        Disk::start(store, screens, options.keep, || now().wall).map_err(Error::Thread)?;
     let setup = setup(options, &started);
     let (send, wakes) = mpsc::channel(QUEUE);
     let performer = Performer::new(&setup, options, send.clone());
-    let spool = options.state.spool();
     let (state, effects) = HubState::start(setup, found, now());
-    let clients = Clients::default();
-    let mut hub = Hub { state, performer, clients, store, spool, leaving: false };
-    hub.perform(effects);
-    hub.read_spool();
+    let mut hub = Hub {
+        state,
+        performer,
+        clients: Clients::default(),
+        disk,
+        waiting: VecDeque::new(),
+        last_batch: 0,
+        leaving: false,
+    };
+    hub.take(effects);
+    hub.performer.read_spool();
     // Before anybody can know our pid.
     let signals = (Heard::new(SignalKind::terminate()), Heard::new(SignalKind::user_defined1()));
     started.listen(send)?;
     if let Some(starter) = starter.take() {
         starter.tell("ready").await;
     }
-    hub.turn(wakes, &mut started, signals).await;
+    hub.turn((wakes, dones), &mut started, signals).await;
+    // Whoever waits for our end waits until the database is closed and the lock is free.
+    started.stop();
+    hub.performer.leave().await;
+    hub.disk.close().await;
+    started.unlock();
     hub.clients.close();
     started.close().await;
-    hub.performer.leave().await;
     tracing::info!("left");
     Ok(())
 }
@@ -106,36 +129,60 @@ struct Hub {
     state: HubState,
     performer: Performer,
     clients: Clients,
-    store: Store,
-    spool: PathBuf,
+    disk: Disk,
+    /// What waits for the disk, oldest first.
+    waiting: VecDeque<Batch>,
+    last_batch: u64,
     leaving: bool,
+}
+
+/// What is to be done once its records are written.
+struct Batch {
+    number: u64,
+    events: Vec<Event>,
+    then: Vec<Then>,
+}
+
+enum Then {
+    Do(Effect),
+    /// A report of the spool is recorded.
+    Forget(PathBuf),
 }
 
 impl Hub {
     async fn turn(
         &mut self,
-        mut wakes: mpsc::Receiver<Wake>,
+        (mut wakes, mut dones): (mpsc::Receiver<Wake>, mpsc::Receiver<Done>),
         started: &mut Started,
         (mut terminate, mut renew): (Heard, Heard),
     ) {
+        let mut check = time::interval(OWN_FILES);
         while !self.leaving {
             let deadline = self.state.next_deadline();
+            let has_room = self.waiting.len() < MAX_WAITING;
             tokio::select! {
-                wake = wakes.recv() => match wake {
+                biased;
+                Some(done) = dones.recv() => self.done(done),
+                wake = wakes.recv(), if has_room => match wake {
                     Some(wake) => self.wake(wake),
                     None => return,
                 },
-                () = sleep_until(deadline) => {
+                () = sleep_until(deadline), if has_room => {
                     // A worker that seems to be stuck may have told us.
-                    self.read_spool();
+                    self.performer.read_spool();
                     self.input(Input::Tick);
                 }
                 () = self.performer.reap() => {}
                 () = terminate.next() => return tracing::info!("told to end"),
-                // Somebody found our socket gone.
+                // A process found our socket gone.
                 () = renew.next() => {
                     started.renew().await;
-                    self.read_spool();
+                    self.performer.read_spool();
+                }
+                _ = check.tick() => {
+                    if !started.is_ours() {
+                        return tracing::warn!("leaving: the state directory is another hub's now");
+                    }
                 }
             }
         }
@@ -143,162 +190,123 @@ impl Hub {
 
     fn wake(&mut self, wake: Wake) {
         match wake {
-            Wake::Input(Input::Requested { request_id, request: request @ Request::Hook(_) }) => {
-                self.input(Input::Requested { request_id, request });
-                // Whoever reports now may have found us silent before.
-                self.read_spool();
-            }
-            Wake::Input(Input::Requested { request_id, request }) => {
-                self.asked(request_id, request);
-            }
             Wake::Input(Input::ClientGone { client }) => {
                 self.clients.remove(client);
                 self.input(Input::ClientGone { client });
             }
-            Wake::Input(input) => {
-                // What an agent or a shell draws comes after what it reported. On a busy machine
-                // such a report may have found no time to reach the socket.
-                if matches!(input, Input::Sampled { .. }) {
-                    self.read_spool();
-                }
-                self.input(input);
+            Wake::Input(input) => self.input(input),
+            Wake::Spooled(file, report) => {
+                self.input(Input::Spooled(report));
+                self.then(Then::Forget(file));
             }
-            Wake::ClientCame { client, lines } => {
-                self.clients.add(client, lines);
+            Wake::ClientCame { client, lines, known } => {
+                self.clients.add(client, lines, known);
                 self.input(Input::ClientCame);
             }
             Wake::Connected(connection, events, env_names) => {
                 let linked = self.performer.connected(*connection, events, env_names);
-                // Reports of a time without a hub are older than anything the screen shows.
-                self.read_spool();
                 self.input(Input::Linked(linked));
             }
-        }
-    }
-
-    /// History is read from the store; everything else is the state's.
-    fn asked(&mut self, request_id: RequestId, request: Request) {
-        let answer = match &request {
-            Request::Receipts { worker } => {
-                let deliveries = self.store.receipts(worker.as_ref());
-                let short = |it: Vec<Delivery>| it.into_iter().map(Delivery::shortened).collect();
-                deliveries.map(|it| Answer::Receipts { deliveries: short(it) })
-            }
-            Request::Events { worker, since, limit } => {
-                let events = self.store.events(worker.as_ref(), *since, *limit);
-                events.map(|events| {
-                    let last = events.last().map_or(*since, |event| event.seq);
-                    Answer::Events { events, last }
-                })
-            }
-            Request::List { ended: true } => self.store.ended().map(|workers| Answer::Workers {
-                workers,
-                deliveries: Vec::new(),
-                orphans: Vec::new(),
-            }),
-            Request::Reserve(_)
-            | Request::Create(_)
-            | Request::Release { .. }
-            | Request::Recover { .. }
-            | Request::List { ended: false }
-            | Request::Show { .. }
-            | Request::Locate { .. }
-            | Request::Promote { .. }
-            | Request::Cleanup(_)
-            | Request::Panes { .. }
-            | Request::Send(_)
-            | Request::Cancel { .. }
-            | Request::Subscribe { .. }
-            | Request::Explain { .. }
-            | Request::Hook(_)
-            | Request::Status
-            | Request::Stop { .. } => return self.input(Input::Requested { request_id, request }),
-        };
-        let answer = answer
-            .map(Box::new)
-            .map_err(|error| Refusal::new(RefusalKind::Store, error_chain(&error)));
-        self.clients.answer(request_id, answer);
-    }
-
-    fn read_spool(&mut self) {
-        for (file, report) in spool::load(&self.spool) {
-            self.input(Input::Spooled(report));
-            // It could not be recorded: the next hub reads it.
-            if self.leaving {
-                return;
-            }
-            // Only now: whoever ends us in between leaves it to the next hub.
-            spool::remove(&file);
         }
     }
 
     fn input(&mut self, input: Input) {
         tracing::trace!(?input);
         let effects = self.state.handle(now(), input);
-        self.perform(effects);
+        self.take(effects);
     }
 
-    /// Records first: what is announced by a record that cannot be written is not done.
-    fn perform(&mut self, effects: Vec<Effect>) {
+    /// Records first: what is announced by a record is done when the record is written. Meanwhile
+    /// tmux is read, and inputs are taken.
+    fn take(&mut self, effects: Vec<Effect>) {
         let mut records = Vec::new();
-        let mut acts = Vec::new();
+        let mut others = Vec::new();
         for effect in effects {
             if let Effect::Record(record) = effect {
                 records.push(record);
             } else {
-                acts.push(effect);
+                others.push(effect);
             }
         }
-        if !records.is_empty()
-            && let Err(error) = self.store.write(&records)
-        {
-            return self.not_written(&error, acts);
+        if !records.is_empty() {
+            self.last_batch += 1;
+            let events = records.iter().filter_map(Record::event).cloned().collect();
+            self.waiting.push_back(Batch { number: self.last_batch, events, then: Vec::new() });
+            self.disk.write(self.last_batch, records);
         }
-        for record in &records {
-            if let Record::Event(event) = record {
-                tracing::debug!(seq = event.seq, worker = event.worker.as_ref().map(tracing::field::display), what = ?event.what);
-                self.clients.publish(event);
+        for effect in others {
+            if effect.only_reads() {
+                self.act(effect);
+            } else {
+                self.then(Then::Do(effect));
             }
         }
-        for act in acts {
-            match act {
-                Effect::Answer(request_id, answer) => self.clients.answer(request_id, answer),
-                Effect::Subscribe(request_id, workers) => {
-                    self.clients.subscribe(request_id, workers, self.state.last_seq());
+    }
+
+    /// Now, or when all that was recorded before is written.
+    fn then(&mut self, then: Then) {
+        match self.waiting.back_mut() {
+            Some(batch) => batch.then.push(then),
+            None => self.go_on(then),
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Written(last, Ok(())) => {
+                let n_written = self.waiting.iter().take_while(|it| it.number <= last).count();
+                for batch in self.waiting.drain(..n_written).collect::<Vec<_>>() {
+                    self.written(batch);
                 }
-                Effect::Leave { why } => {
-                    tracing::info!(why, "leaving");
-                    self.leaving = true;
-                }
-                act @ (Effect::Record(_)
-                | Effect::Link { .. }
-                | Effect::Unlink
-                | Effect::ListPanes { .. }
-                | Effect::FindSession { .. }
-                | Effect::MakeWindow(_)
-                | Effect::Look { .. }
-                | Effect::Act { .. }
-                | Effect::Press { .. }
-                | Effect::Promote { .. }
-                | Effect::CloseWindow { .. }
-                | Effect::Cleanup { .. }
-                | Effect::FindWorktrees(_)
-                | Effect::Status { .. }
-                | Effect::Keep { .. }
-                | Effect::Announce(_)) => self.performer.perform(act),
+            }
+            Done::Written(_, Err(error)) => self.not_written(&error),
+            Done::Answer(request_id, answer) => self.clients.answer(request_id, answer),
+        }
+    }
+
+    fn written(&mut self, batch: Batch) {
+        for event in &batch.events {
+            tracing::debug!(seq = event.seq, worker = event.worker.as_ref().map(tracing::field::display), what = ?event.what);
+            self.clients.publish(event);
+        }
+        for then in batch.then {
+            self.go_on(then);
+        }
+    }
+
+    fn go_on(&mut self, then: Then) {
+        match then {
+            Then::Do(effect) => self.act(effect),
+            Then::Forget(file) => spool::remove(&file),
+        }
+    }
+
+    fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::Record(_) => {}
+            Effect::Reply(request_id, answer) => self.clients.answer(request_id, answer),
+            Effect::Query(request_id, query) => self.disk.query(request_id, query),
+            Effect::Keep { worker, samples } => self.disk.keep(worker, samples),
+            Effect::Subscribe { request_id, workers, after } => {
+                self.clients.subscribe(request_id, workers, after);
+            }
+            Effect::Tmux(effect) => self.performer.on_tmux(effect),
+            Effect::Local(effect) => self.performer.on_machine(effect),
+            Effect::Leave { why } => {
+                tracing::info!(why, "leaving");
+                self.leaving = true;
             }
         }
     }
 
     /// Those who wait are told; the agents stay as they are, and the next hub starts from what
     /// was written.
-    fn not_written(&mut self, error: &store::Error, acts: Vec<Effect>) {
-        let error = error_chain(error);
+    fn not_written(&mut self, error: &str) {
         tracing::error!(error, "cannot record");
-        for act in acts {
-            if let Effect::Answer(request_id, _) = act {
-                let refusal = Refusal::new(RefusalKind::Store, error.clone())
-                    .hint("is the disk full? the hub leaves, its agents run on");
+        for then in std::mem::take(&mut self.waiting).into_iter().flat_map(|it| it.then) {
+            if let Then::Do(Effect::Reply(request_id, _)) = then {
+                let refusal = Refusal::new(RefusalKind::Store, error)
+                    .hint("is the disk full? `wtmag doctor` checks the store; the agents run on");
                 self.clients.answer(request_id, Err(refusal));
             }
         }

@@ -1,35 +1,108 @@
 //! The spool: reports of hooks that found no hub, a file each.
 //!
-//! Knows files and how a report looks; decides nothing.
+//! Knows files and how a report looks; decides nothing. Anything may lie in the directory: only
+//! regular files of this user, of a bounded size, are read. What cannot be read is set aside, once.
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
 };
 
+use nix::{fcntl::OFlag, unistd};
+use tokio::{sync::mpsc, task};
+
+use super::wake::Wake;
 use crate::model::HookReport;
 
-/// The reports that hooks left while no hub answered, oldest first, with their files. One that
-/// cannot be read is set aside, not lost.
-pub(super) fn load(dir: &Path) -> Vec<(PathBuf, HookReport)> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+/// Longest report, in bytes: an agent's last message is in it.
+const MAX_REPORT: u64 = 4 << 20;
+/// A directory that changed this recently may change again without a new time.
+const UNSETTLED: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(super) struct Spool {
+    dir: PathBuf,
+    /// When the directory had changed last when it was found empty.
+    empty_since: Mutex<Option<SystemTime>>,
+}
+
+impl Spool {
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Self { dir, empty_since: Mutex::default() }
+    }
+
+    /// Hands every report to the loop, oldest first. One look at the directory's time is enough
+    /// when nothing came.
+    pub(super) async fn read(self: &Arc<Self>, wakes: &mpsc::Sender<Wake>) {
+        let spool = Arc::clone(self);
+        let Ok(found) = task::spawn_blocking(move || spool.load()).await else { return };
+        for (path, report) in found {
+            if wakes.send(Wake::Spooled(path, report)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn load(&self) -> Vec<(PathBuf, HookReport)> {
+        let changed = fs::metadata(&self.dir).and_then(|it| it.modified()).ok();
+        let Ok(mut empty_since) = self.empty_since.lock() else { return Vec::new() };
+        if changed.is_some() && *empty_since == changed {
+            return Vec::new();
+        }
+        let (reports, is_empty) = load(&self.dir);
+        let is_settled =
+            changed.is_some_and(|it| it.elapsed().is_ok_and(|since| since > UNSETTLED));
+        *empty_since = changed.filter(|_| is_empty && is_settled);
+        reports
+    }
+}
+
+/// The reports with their files, oldest first; and whether there is nothing to come back for.
+fn load(dir: &Path) -> (Vec<(PathBuf, HookReport)>, bool) {
+    let Ok(entries) = fs::read_dir(dir) else { return (Vec::new(), false) };
     let paths = entries.flatten().map(|entry| entry.path());
     let mut paths: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|it| it == "json")).collect();
     paths.sort();
+    let is_empty = paths.is_empty();
     let mut reports = Vec::new();
     for path in paths {
-        match fs::read(&path).map(|bytes| serde_json::from_slice(&bytes)) {
-            Ok(Ok(report)) => reports.push((path, report)),
-            // Its sender has heard from us by the socket, and took it back.
+        match read(&path) {
+            Ok(report) => reports.push((path, report)),
+            // Its sender was answered at the socket, and took it back.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Ok(Err(error)) => {
-                tracing::warn!(path = %path.display(), %error, "a report that cannot be read");
-                fs::rename(&path, path.with_extension("bad")).unwrap_or_default();
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "set aside: not a report");
+                set_aside(&path);
             }
-            Err(error) => tracing::warn!(path = %path.display(), %error, "cannot read a report"),
         }
     }
-    reports
+    (reports, is_empty)
+}
+
+/// Neither a link nor a pipe nor another user's file, and not longer than a report can be.
+fn read(path: &Path) -> io::Result<HookReport> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() || about.uid() != unistd::getuid().as_raw() {
+        return Err(io::Error::other("not a file of this user"));
+    }
+    if about.len() > MAX_REPORT {
+        return Err(io::Error::other("too long"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_REPORT).read_to_end(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+fn set_aside(path: &Path) {
+    if let Err(error) = fs::rename(path, path.with_extension("bad")) {
+        tracing::warn!(path = %path.display(), %error, "cannot set aside");
+    }
 }
 
 pub(super) fn remove(path: &Path) {
@@ -38,5 +111,45 @@ pub(super) fn remove(path: &Path) {
             tracing::warn!(path = %path.display(), %error, "cannot remove");
         }
         Ok(()) | Err(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use nix::{sys::stat::Mode, unistd::mkfifo};
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a scratch file")]
+    fn put(path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn only_reports_are_read_and_the_rest_is_set_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let report = r#"{"id":"1","worker":"a","pane":"%1","hook":{"name":"started"}}"#;
+        put(&at("b.json"), report);
+        put(&at("a.json"), &report.replace("started", "of-the-future"));
+        put(&at("half.json"), r#"{"id":"#);
+        put(&at("elsewhere"), report);
+        symlink(at("elsewhere"), at("link.json")).unwrap();
+        mkfifo(&at("pipe.json"), Mode::S_IRWXU).unwrap();
+        fs::create_dir(at("dir.json")).unwrap();
+        let long = File::create(at("long.json")).unwrap();
+        long.set_len(MAX_REPORT + 1).unwrap();
+        let (found, is_empty) = load(dir.path());
+        let names: Vec<_> = found.iter().map(|(path, _)| path.file_name().unwrap()).collect();
+        assert_eq!(names, ["a.json", "b.json"]);
+        assert!(!is_empty);
+        for name in ["half", "link", "pipe", "dir", "long"] {
+            assert!(fs::symlink_metadata(at(&format!("{name}.bad"))).is_ok(), "{name}");
+        }
+        remove(&at("a.json"));
+        remove(&at("b.json"));
+        assert!(load(dir.path()).1);
     }
 }

@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -77,7 +78,7 @@ pub(super) async fn start(options: &HubOptions) -> Result<Option<Started>, Error
     })?;
     let Some(lock) = lock(options).await? else { return Ok(None) };
     log::open(&options.state.log());
-    let program = std::env::current_exe().map_err(|source| Error::File {
+    let program = paths::own_program().map_err(|source| Error::File {
         act: "find",
         path: "wtmag".into(),
         source,
@@ -140,17 +141,37 @@ impl Started {
         }
     }
 
-    /// Takes no more clients, and lets those that are there read what was written for them.
-    pub(super) async fn close(&mut self) {
-        remove(&self.file);
-        remove(&self.socket);
-        // Nobody is to wake us any more.
+    /// Takes no more clients.
+    pub(super) fn stop(&mut self) {
+        if self.is_ours() {
+            remove(&self.file);
+            remove(&self.socket);
+        }
+        // No process is to wake this one any more.
         self.lock.set_len(0).unwrap_or_default();
         self.stop.send_replace(true);
+    }
+
+    /// Lets the next hub start.
+    pub(super) fn unlock(&self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "cannot unlock");
+        }
+    }
+
+    /// Lets those clients that are there read what was written for them.
+    pub(super) async fn close(mut self) {
         let all = async { while self.listening.join_next().await.is_some() {} };
         if timeout(CLOSE_LIMIT, all).await.is_err() {
             tracing::debug!("some clients did not read to the end");
         }
+    }
+
+    /// The lock file is the one that this hub holds: the directory was not removed or replaced.
+    pub(super) fn is_ours(&self) -> bool {
+        let id = |it: fs::Metadata| (it.dev(), it.ino());
+        let held = self.lock.metadata().map(id);
+        held.is_ok_and(|held| fs::metadata(&self.lock_path).is_ok_and(|it| id(it) == held))
     }
 }
 
@@ -176,12 +197,24 @@ async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
     }
 }
 
+/// The number may be another program's by now, which must not get our signal. Where the system does
+/// not tell, it is taken for a hub: it holds the lock.
+fn is_wtmag(pid: i32) -> bool {
+    match fs::read_link(format!("/proc/{pid}/exe")) {
+        Ok(program) => program.file_name().is_some_and(|it| it.as_bytes().starts_with(b"wtmag")),
+        Err(_) => !Path::new("/proc/self/exe").exists(),
+    }
+}
+
 /// A hub whose socket vanished is told to make it again; it will say the word in our place.
 fn wake_hidden_hub(options: &HubOptions) -> bool {
     let Some(ready) = &options.ready else { return false };
     let Ok(text) = fs::read_to_string(options.state.hub_lock()) else { return false };
     // Anything else than a process of its own is no hub.
     let Some(pid) = text.trim().parse().ok().filter(|pid: &i32| *pid > 1) else { return false };
+    if !is_wtmag(pid) {
+        return false;
+    }
     let waiting = options.state.root().join("ready");
     let noted = replace(&waiting, ready.to_string_lossy().as_bytes());
     let woken = signal::kill(unistd::Pid::from_raw(pid), signal::Signal::SIGUSR1);

@@ -3,7 +3,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentState, Timestamp, WorkerId};
+use serde_json::Value;
+
+use super::{AgentState, Timestamp, UnknownName, WorkerId, unknown::name_of};
 
 /// Number of a delivery, unique within a hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +52,9 @@ pub enum DeliveryMode {
     Ready,
     /// Passed on the agent's command line.
     Argument,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 /// How far a delivery has come.
@@ -69,6 +74,9 @@ pub enum Step {
     Accepted,
     Failed,
     Cancelled,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +103,9 @@ pub enum Hold {
     Earlier,
     /// tmux cannot be reached.
     Disconnected,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 impl Step {
@@ -135,6 +146,7 @@ impl fmt::Display for Step {
             Self::Accepted => "accepted",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Other(name) => name.as_str(),
         })
     }
 }
@@ -157,6 +169,7 @@ impl fmt::Display for Hold {
             Self::Foreground => f.write_str("another program is in the foreground"),
             Self::Earlier => f.write_str("an earlier delivery is not done"),
             Self::Disconnected => f.write_str("tmux cannot be reached"),
+            Self::Other(value) => f.write_str(name_of(value)),
         }
     }
 }

@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     AgentState, DeliveryId, Fact, Hold, Placement, Process, Reported, Step, Timestamp, WorkerId,
@@ -62,4 +63,7 @@ pub enum Happened {
     Hub {
         what: String,
     },
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }

@@ -11,6 +11,7 @@ mod sample;
 mod source;
 mod state;
 mod time;
+mod unknown;
 mod worker;
 
 pub use delivery::{Delivery, DeliveryId, DeliveryMode, Hold, Step, StepAt};
@@ -28,4 +29,5 @@ pub use state::{
     Reported, Tone, WorkerState,
 };
 pub use time::{Now, Timestamp};
+pub use unknown::{UnknownName, name_of};
 pub use worker::{Agent, Base, Place, Placement, ServerId, Worker};

@@ -2,10 +2,11 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     Agent, Base, Delivery, DeliveryId, Event, Exit, Kind, PaneId, Placement, RuleSaid, Sample,
-    SessionId, Source, Verdict, Worker, WorkerId,
+    SessionId, Source, UnknownName, Verdict, Worker, WorkerId,
 };
 
 /// One request.
@@ -53,6 +54,10 @@ pub enum Request {
     Receipts {
         worker: Option<WorkerId>,
     },
+    /// One delivery, open or over.
+    Receipt {
+        delivery: DeliveryId,
+    },
     /// The workers as they are now, then every event from then on.
     Subscribe {
         workers: Vec<WorkerId>,
@@ -71,6 +76,21 @@ pub enum Request {
     Stop {
         reason: String,
     },
+}
+
+impl Request {
+    /// The answer tells how workers are now: it has to be seen first.
+    pub fn tells_of_now(&self) -> bool {
+        matches!(
+            self,
+            Self::List { ended: false }
+                | Self::Show { .. }
+                | Self::Explain { .. }
+                | Self::Locate { .. }
+                | Self::Subscribe { .. }
+                | Self::Reserve(_)
+        )
+    }
 }
 
 /// A place wanted for a new worker.
@@ -167,13 +187,17 @@ pub struct HookReport {
 pub enum Hook {
     /// The shell came to the agent's line.
     Started,
+    /// The agent ended or, if it was not `started`, the shell before it reached the agent.
     Exited {
         exit: Exit,
+        #[serde(default = "yes")]
+        started: bool,
     },
     /// An agent's own hook: its payload as it came.
-    Agent {
-        payload: String,
-    },
+    Agent { payload: String },
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// One answer.
@@ -226,6 +250,12 @@ pub enum Answer {
     },
     Receipts {
         deliveries: Vec<Delivery>,
+        /// How many older ones there are that one answer does not hold.
+        #[serde(default)]
+        n_older: usize,
+    },
+    Receipt {
+        delivery: Option<Box<Delivery>>,
     },
     Queued {
         delivery: Delivery,
@@ -242,6 +272,9 @@ pub enum Answer {
     },
     Explained(Box<Explained>),
     Status(Box<HubStatus>),
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// All that a worker's state rests on.
@@ -315,6 +348,9 @@ pub enum RefusalKind {
     Store,
     /// The request makes no sense to this hub.
     BadRequest,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 impl Refusal {

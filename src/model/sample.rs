@@ -2,8 +2,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{AgentState, DisplayState, FactSource, Timestamp};
+use super::{AgentState, DisplayState, FactSource, Timestamp, unknown::name_of};
 
 /// What tmux's own grid and formats said of a pane at one moment, read in one atomic line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub enum InputBox {
     Empty,
     /// Its text, lines joined by `\n`, prompt glyph and frame removed.
     Holds(String),
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// What one rule of a profile said of a sample.
@@ -76,6 +80,9 @@ pub enum Said {
     NoRegion,
     /// It matches above the box: text of a dialog that is gone.
     Stale { row: usize, evidence: String },
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 impl Sample {
@@ -112,6 +119,7 @@ impl fmt::Display for Said {
             Self::Stale { row, evidence } => {
                 write!(f, "matches row {row}, above the live box: `{evidence}`")
             }
+            Self::Other(value) => f.write_str(name_of(value)),
         }
     }
 }

@@ -2,15 +2,35 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{UnknownName, unknown::name_of};
 
 /// What the worker is made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "type")]
 pub enum Source {
-    GithubIssue { number: u64, url: String, title: String },
-    GithubPr { number: u64, url: String, title: String },
-    Jira { key: String, url: String, title: String },
-    Prompt { title: String },
+    GithubIssue {
+        number: u64,
+        url: String,
+        title: String,
+    },
+    GithubPr {
+        number: u64,
+        url: String,
+        title: String,
+    },
+    Jira {
+        key: String,
+        url: String,
+        title: String,
+    },
+    Prompt {
+        title: String,
+    },
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// The work asked for; decides brief and placement default.
@@ -19,6 +39,9 @@ pub enum Source {
 pub enum Kind {
     Implementation,
     Review,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 /// The forge that holds the repository, by its remote's host name.
@@ -38,13 +61,14 @@ impl Source {
             Self::GithubPr { number, .. } => format!("github-pr-{number}"),
             Self::Jira { key, .. } => format!("jira-ticket-{}", key.to_lowercase()),
             Self::Prompt { title } => format!("prompt-{}", slug(title)),
+            Self::Other(value) => slug(&format!("{} {}", name_of(value), field(value, "key"))),
         }
     }
 
     pub fn kind(&self) -> Kind {
         match self {
             Self::GithubPr { .. } => Kind::Review,
-            Self::GithubIssue { .. } | Self::Jira { .. } | Self::Prompt { .. } => {
+            Self::GithubIssue { .. } | Self::Jira { .. } | Self::Prompt { .. } | Self::Other(_) => {
                 Kind::Implementation
             }
         }
@@ -56,6 +80,7 @@ impl Source {
                 Some(url)
             }
             Self::Prompt { .. } => None,
+            Self::Other(value) => value.get("url")?.as_str(),
         }
     }
 
@@ -70,7 +95,7 @@ impl Source {
                 let base = format!("{}/pull/", url.rsplit_once("/issues/")?.0);
                 only(urls.into_iter().filter(|it| it.starts_with(&base)))
             }
-            Self::Jira { .. } | Self::Prompt { .. } => {
+            Self::Jira { .. } | Self::Prompt { .. } | Self::Other(_) => {
                 let is_own = |url: &&String| {
                     let path = url.split("/-/").next().unwrap_or_default();
                     let repo = path.split("/pull/").next().and_then(|it| it.rsplit('/').next());
@@ -91,6 +116,7 @@ impl Source {
             | Self::GithubPr { title, .. }
             | Self::Jira { title, .. }
             | Self::Prompt { title } => title,
+            Self::Other(value) => field(value, "title"),
         }
     }
 
@@ -101,8 +127,14 @@ impl Source {
             Self::GithubPr { number, .. } => Some(format!("github-pr-{number}")),
             Self::Jira { key, .. } => Some(format!("jira-{}", key.to_lowercase())),
             Self::Prompt { .. } => None,
+            Self::Other(value) => Some(value.to_string()),
         }
     }
+}
+
+/// A field of a source of a newer version.
+fn field<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 impl fmt::Display for Source {
@@ -112,6 +144,7 @@ impl fmt::Display for Source {
             Self::GithubPr { number, .. } => write!(f, "PR #{number}"),
             Self::Jira { key, .. } => f.write_str(key),
             Self::Prompt { .. } => f.write_str("prompt"),
+            Self::Other(value) => f.write_str(name_of(value)),
         }
     }
 }

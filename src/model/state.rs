@@ -3,7 +3,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use serde_json::Value;
+
+use super::{Timestamp, UnknownName, unknown::name_of};
 
 /// One belief, with where it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,9 @@ pub enum FactSource {
     Process,
     Report,
     Hub,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 /// The agent's process.
@@ -35,9 +40,15 @@ pub enum Process {
     /// The window exists; the shell has not come to the agent yet.
     Starting,
     Running,
+    /// The shell ended before it reached the agent.
+    #[serde(rename = "not-started")]
+    NotStarted(Exit),
     Exited(Exit),
     /// The pane is gone and nobody recorded an exit.
     Lost(EndCause),
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// How the agent's process ended, as the shell saw it.
@@ -56,6 +67,9 @@ pub enum EndCause {
     SessionClosed,
     ServerGone,
     Rebooted,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 /// Where the agent is in its conversation.
@@ -78,6 +92,9 @@ pub enum AgentState {
     Failed,
     /// The box holds text that we did not put there.
     Draft,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// What stands before the agent listens.
@@ -92,6 +109,9 @@ pub enum Blocker {
     HooksReview,
     Update,
     Other,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Unknown(UnknownName),
 }
 
 /// What the agent asks in the middle of a turn.
@@ -100,6 +120,9 @@ pub enum Blocker {
 pub enum Question {
     Permission,
     Question,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 /// What the worker says of itself.
@@ -111,6 +134,9 @@ pub enum Reported {
     Failed,
     Blocked,
     Question,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 /// All that is believed about one worker.
@@ -126,6 +152,7 @@ pub struct WorkerState {
 pub enum DisplayState {
     Starting,
     Turn(AgentState),
+    NotStarted(Exit),
     Exited(Exit),
     Lost(EndCause),
 }
@@ -149,19 +176,23 @@ impl WorkerState {
     /// The process decides when it is gone; a blocked shell is shown while it starts; else the turn.
     pub fn word(&self) -> DisplayState {
         match &self.process.value {
+            Process::NotStarted(exit) => DisplayState::NotStarted(*exit),
             Process::Exited(exit) => DisplayState::Exited(*exit),
             Process::Lost(cause) => DisplayState::Lost(*cause),
             Process::Starting if self.turn.value == AgentState::Unknown => DisplayState::Starting,
-            Process::Starting | Process::Running => DisplayState::Turn(self.turn.value.clone()),
+            Process::Starting | Process::Running | Process::Other(_) => {
+                DisplayState::Turn(self.turn.value.clone())
+            }
         }
     }
 
     /// Since when the word holds.
     pub fn since(&self) -> Timestamp {
         match self.word() {
-            DisplayState::Exited(_) | DisplayState::Lost(_) | DisplayState::Starting => {
-                self.process.since
-            }
+            DisplayState::NotStarted(_)
+            | DisplayState::Exited(_)
+            | DisplayState::Lost(_)
+            | DisplayState::Starting => self.process.since,
             DisplayState::Turn(_) => self.turn.since,
         }
     }
@@ -241,15 +272,24 @@ impl DisplayState {
                 AgentState::Idle => face("idle", Tone::AtRest, '○', 2),
                 AgentState::Failed => face("failed", Tone::WantsYou, '✗', 1),
                 AgentState::Draft => face("draft", Tone::Unsure, '✎', 1),
+                AgentState::Other(_) => face("unknown", Tone::Unsure, '?', 3),
             },
+            Self::NotStarted(_) => face("not-started", Tone::Over, '✗', 1),
             Self::Exited(_) => face("exited", Tone::Over, '-', 4),
             Self::Lost(_) => face("lost", Tone::Over, '✗', 4),
         }
     }
 
     /// The word without its detail.
-    pub const fn name(&self) -> &'static str {
-        self.face().name
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Turn(AgentState::Other(value)) => name_of(value),
+            Self::Starting
+            | Self::Turn(_)
+            | Self::NotStarted(_)
+            | Self::Exited(_)
+            | Self::Lost(_) => self.face().name,
+        }
     }
 
     /// The agent has ended.
@@ -258,9 +298,20 @@ impl DisplayState {
     }
 
     /// Every name, in the order of a worker's life.
-    pub const NAMES: [&'static str; 12] = [
-        "starting", "unknown", "blocked", "ready", "working", "retrying", "waiting", "idle",
-        "failed", "draft", "exited", "lost",
+    pub const NAMES: [&'static str; 13] = [
+        "starting",
+        "not-started",
+        "unknown",
+        "blocked",
+        "ready",
+        "working",
+        "retrying",
+        "waiting",
+        "idle",
+        "failed",
+        "draft",
+        "exited",
+        "lost",
     ];
 }
 
@@ -269,6 +320,7 @@ impl fmt::Display for DisplayState {
         let text = match self {
             Self::Turn(AgentState::Blocked(by)) => format!("blocked: {by}"),
             Self::Turn(AgentState::Waiting(question)) => format!("waiting: {question}"),
+            Self::NotStarted(exit) => format!("not-started({exit})"),
             Self::Exited(exit) => format!("exited({exit})"),
             Self::Lost(cause) => format!("lost: {cause}"),
             Self::Starting | Self::Turn(_) => self.name().to_owned(),
@@ -322,6 +374,7 @@ impl fmt::Display for Blocker {
             Self::HooksReview => "hooks-review",
             Self::Update => "update",
             Self::Other => "other",
+            Self::Unknown(name) => name.as_str(),
         })
     }
 }
@@ -331,6 +384,7 @@ impl fmt::Display for Question {
         f.pad(match self {
             Self::Permission => "permission",
             Self::Question => "question",
+            Self::Other(name) => name.as_str(),
         })
     }
 }
@@ -342,6 +396,7 @@ impl fmt::Display for EndCause {
             Self::SessionClosed => "session closed",
             Self::ServerGone => "tmux server gone",
             Self::Rebooted => "machine rebooted",
+            Self::Other(name) => name.as_str(),
         })
     }
 }

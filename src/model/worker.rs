@@ -4,7 +4,8 @@ use std::{fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeliveryMode, Kind, PaneId, SessionId, Source, Timestamp, WindowId, WorkerId, WorkerState,
+    DeliveryMode, Kind, PaneId, SessionId, Source, Timestamp, UnknownName, WindowId, WorkerId,
+    WorkerState,
 };
 
 /// Everything the hub records of a worker.
@@ -95,6 +96,9 @@ pub enum Placement {
     Session,
     /// Only in the fleet: the session it was shown in is gone.
     Fleet,
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(UnknownName),
 }
 
 /// Where in tmux the worker is. Ids mean something only on the server they came from.
@@ -142,6 +146,7 @@ impl fmt::Display for Placement {
             Self::Window => "window",
             Self::Session => "session",
             Self::Fleet => "fleet",
+            Self::Other(name) => name.as_str(),
         })
     }
 }

@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     model::{Hook, HookReport, PaneId, Request, WorkerId},
-    paths::Env,
+    paths::{self, Env},
     proc,
     wire::{self, Envelope, Frame, Hello},
 };
@@ -86,7 +86,7 @@ pub fn report_to_any(
 /// Does not wait for it.
 fn start_hub() -> Option<u32> {
     let server = Env::capture().ok()?.caller()?.socket;
-    let program = std::env::current_exe().ok()?;
+    let program = paths::own_program().ok()?;
     let args = [OsStr::new("-S"), server.as_os_str(), OsStr::new("hub"), OsStr::new("start")];
     proc::detach(&program, args).ok()
 }

@@ -71,7 +71,7 @@ pub async fn run(options: &Options) -> ExitCode {
     let was_killed = matches!(exit, Exit::Signal(_) | Exit::Code(129..));
     terminal.take_back();
     terminal.clean(was_killed);
-    let exited = Hook::Exited { exit };
+    let exited = Hook::Exited { exit, started };
     report_to_any(&options.spool, &options.socket, &options.worker, options.pane, exited);
     // Once more, for what came since: from our own line on, it is typed for the shell.
     terminal.forget_input();
@@ -173,7 +173,7 @@ async fn run_agent(options: &Options, terminal: &Terminal) -> io::Result<End> {
 /// The shell with the agent's line, in a process group of its own.
 #[expect(clippy::disallowed_methods, reason = "it gets the terminal and the caller's environment")]
 fn spawn(options: &Options) -> io::Result<Pid> {
-    let wtmag = std::env::current_exe()?;
+    let wtmag = crate::paths::own_program()?;
     let launch = line::launch(
         &options.shell,
         &Parts {

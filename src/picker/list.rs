@@ -1,5 +1,5 @@
 //! Which workers show, in which order, and which one is selected. Pure.
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
@@ -7,7 +7,7 @@ use nucleo_matcher::{
 };
 
 use super::keys::Wish;
-use crate::model::{Event, Happened, Worker, WorkerId};
+use crate::model::{Worker, WorkerId};
 
 /// Everything the picker knows.
 pub(super) struct List {
@@ -29,14 +29,6 @@ pub(super) enum Next {
     Stay,
     Go(Box<Worker>),
     Leave,
-}
-
-/// What the caller is to do after an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
-    Enough,
-    /// Workers came, went or moved: ask for all of them.
-    AskAgain,
 }
 
 impl List {
@@ -99,34 +91,14 @@ impl List {
         self.filter();
     }
 
-    /// Takes in what happened. Rows keep their places: nothing jumps under the reader's eyes.
-    pub(super) fn handle_event(&mut self, event: Event) -> Known {
-        let worker = event.worker.and_then(|id| self.workers.iter_mut().find(|it| it.id == id));
-        match (event.what, worker) {
-            (Happened::Process(fact), Some(worker)) => worker.state.process = fact,
-            (Happened::Turn(fact), Some(worker)) => worker.state.turn = fact,
-            (Happened::Reported(fact), Some(worker)) => worker.state.reported = Some(fact),
-            (
-                Happened::Created
-                | Happened::Ended { .. }
-                | Happened::Placed { .. }
-                | Happened::Worktree { .. }
-                | Happened::Told { .. }
-                | Happened::Process(_)
-                | Happened::Turn(_)
-                | Happened::Reported(_),
-                _,
-            ) => return Known::AskAgain,
-            (
-                Happened::Delivery { .. }
-                | Happened::CleanupStarted
-                | Happened::CleanupFailed { .. }
-                | Happened::Command { .. }
-                | Happened::Hub { .. },
-                _,
-            ) => {}
+    /// Takes the same workers with what is known of them now. Rows keep their places: nothing jumps
+    /// under the reader's eyes.
+    pub(super) fn update(&mut self, known: &BTreeMap<WorkerId, Worker>) {
+        for worker in &mut self.workers {
+            if let Some(now) = known.get(&worker.id) {
+                worker.clone_from(now);
+            }
         }
-        Known::Enough
     }
 
     pub(super) fn handle_wish(&mut self, wish: Wish) -> Next {
@@ -194,8 +166,8 @@ fn searched(worker: &Worker) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::model::{
-        Agent, AgentState, Blocker, DeliveryMode, Fact, FactSource, Kind, PaneId, Place, Placement,
-        Process, ServerId, Source, Timestamp, WindowId, WorkerState,
+        Agent, AgentState, Blocker, DeliveryMode, Kind, PaneId, Place, Placement, Process,
+        ServerId, Source, Timestamp, WindowId, WorkerState,
     };
 
     pub(in crate::picker) fn worker(
@@ -325,18 +297,11 @@ pub(super) mod tests {
     #[test]
     fn a_new_state_shows_where_the_row_is() {
         let mut list = List::new(workers());
-        let fact = Fact {
-            value: AgentState::Idle,
-            since: Timestamp(95_000),
-            source: FactSource::Screen,
-            evidence: String::new(),
-        };
+        let mut known: BTreeMap<_, _> =
+            workers().into_iter().map(|it| (it.id.clone(), it)).collect();
         let id = WorkerId::for_branch("blog", "prompt-tidy-tests");
-        let event = |worker, what| Event { seq: 1, at: Timestamp(1), worker, what };
-        let known = list.handle_event(event(Some(id), Happened::Turn(fact)));
-        assert_eq!(known, Known::Enough);
+        known.get_mut(&id).unwrap().state.turn.value = AgentState::Idle;
+        list.update(&known);
         assert_eq!(list.shown().next().unwrap().state.word().to_string(), "idle");
-        let stranger = Some(WorkerId::for_branch("blog", "stranger"));
-        assert_eq!(list.handle_event(event(stranger, Happened::Created)), Known::AskAgain);
     }
 }

@@ -11,12 +11,12 @@ use tokio::{sync::mpsc, time};
 use super::{
     Theme,
     keys::wish,
-    list::{Known, List, Next},
+    list::{List, Next},
     view::draw,
 };
 use crate::{
-    client::{self, Hub, HubLocation},
-    model::{Answer, Request, Timestamp, Worker},
+    client::{self, Change, Hub, HubLocation, Mirror},
+    model::{Timestamp, Worker},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -35,17 +35,16 @@ const REDRAW: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`Error::Hub`] when the hub cannot be reached, or is lost and cannot be started again.
 pub async fn pick(at: &HubLocation, theme: Theme) -> Result<Option<Worker>, Error> {
-    let (hub, workers) = subscribe(at).await?;
-    let list = List::new(workers);
+    let mirror = Mirror::open(Hub::connect_or_start(at).await?, Vec::new()).await?;
+    let list = List::new(present(&mirror));
     let mut terminal = ratatui::try_init()?;
-    let chosen = choose(at, hub, list, (&mut terminal, theme)).await;
+    let chosen = choose(mirror, list, (&mut terminal, theme)).await;
     ratatui::try_restore()?;
     chosen
 }
 
 async fn choose(
-    at: &HubLocation,
-    mut hub: Hub,
+    mut mirror: Mirror,
     mut list: List,
     (terminal, theme): (&mut DefaultTerminal, Theme),
 ) -> Result<Option<Worker>, Error> {
@@ -63,18 +62,9 @@ async fn choose(
                     Next::Leave => return Ok(None),
                 }
             }
-            event = hub.event() => match event {
-                Ok(event) => {
-                    if list.handle_event(event) == Known::AskAgain {
-                        list.replace(all(&mut hub).await?);
-                    }
-                }
-                // It was replaced or it died; the next one knows what this one knew.
-                Err(_) => {
-                    let (next, workers) = subscribe(at).await?;
-                    hub = next;
-                    list.replace(workers);
-                }
+            change = mirror.next() => match change? {
+                Change::Detail => list.update(&mirror.known.workers),
+                Change::Workers => list.replace(present(&mirror)),
             },
             () = time::sleep(REDRAW) => {}
         }
@@ -92,17 +82,10 @@ fn show(terminal: &mut DefaultTerminal, list: &List, theme: Theme) -> io::Result
     Ok(())
 }
 
-async fn subscribe(at: &HubLocation) -> Result<(Hub, Vec<Worker>), client::Error> {
-    let mut hub = Hub::connect_or_start(at).await?;
-    let answer = hub.ask(Request::Subscribe { workers: Vec::new() }).await?;
-    let Answer::Subscribed { workers, .. } = answer else { return Err(client::Error::Closed) };
-    Ok((hub, workers))
-}
-
-async fn all(hub: &mut Hub) -> Result<Vec<Worker>, client::Error> {
-    let answer = hub.ask(Request::List { ended: false }).await?;
-    let Answer::Workers { workers, .. } = answer else { return Err(client::Error::Closed) };
-    Ok(workers)
+/// Those that were not removed.
+fn present(mirror: &Mirror) -> Vec<Worker> {
+    let workers = mirror.known.workers.values();
+    workers.filter(|it| it.ended.is_none()).cloned().collect()
 }
 
 enum Press {

@@ -130,9 +130,10 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
     let state = &worker.state;
     let seen = match state.word() {
         DisplayState::Turn(_) => &state.turn.evidence,
-        DisplayState::Starting | DisplayState::Exited(_) | DisplayState::Lost(_) => {
-            &state.process.evidence
-        }
+        DisplayState::Starting
+        | DisplayState::NotStarted(_)
+        | DisplayState::Exited(_)
+        | DisplayState::Lost(_) => &state.process.evidence,
     };
     // What it said last is the answer to an earlier question than the one it now asks.
     let asks =

@@ -27,9 +27,10 @@ use super::{
     events::{Events, Mailbox},
     pty::{self, Server},
     relay::Relay,
-    reply::{self, Acted, ServerInfo},
+    reply::{self, ServerInfo},
     session::{Reply, Session},
-    start::{self, Absent, Fleet},
+    start::{self, Fleet},
+    values::{Acted, NoConnection},
     watch::{Shared, Watch},
 };
 use crate::model::{PaneId, Sample, WindowId};
@@ -71,7 +72,7 @@ impl Connection {
     pub async fn open(
         server: &Server,
         placeholder: &[String],
-        absent: Absent,
+        absent: NoConnection,
     ) -> Result<(Self, Events), Error> {
         let found = start::require_fleet(server, placeholder, absent).await?;
         let fleet = found.session;

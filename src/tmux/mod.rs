@@ -8,6 +8,7 @@ pub mod parse;
 pub mod quote;
 pub mod reply;
 pub mod session;
+pub mod values;
 pub mod verb;
 
 mod client;
@@ -25,6 +26,6 @@ pub use command::{Guard, NewWindow, Show};
 pub use error::Error;
 pub use events::{Event, Events};
 pub use pty::Server;
-pub use reply::{Acted, ClientRow, Link, PaneRow, Refusal, ServerInfo, SessionRow, Version};
-pub use start::{Absent, revive_socket};
-pub use windows::{Created, Promoted};
+pub use reply::{ClientRow, Link, PaneRow, ServerInfo, SessionRow, Version};
+pub use start::revive_socket;
+pub use values::{Acted, Created, NoConnection, Promoted, Refusal};

@@ -7,7 +7,10 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use super::command::{ACK, NAK};
+use super::{
+    command::{ACK, NAK},
+    values::{Acted, Refusal},
+};
 use crate::model::{PaneId, Sample, ServerId, SessionId, Timestamp, WindowId};
 
 /// The server we are connected to.
@@ -89,30 +92,6 @@ pub struct ClientRow {
 pub struct Look {
     pub sample: Sample,
     pub digest: u64,
-}
-
-/// What came of a guarded act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Acted {
-    Done,
-    Refused(Refusal),
-}
-
-/// Why a guarded act was not done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such pane.
-    Gone,
-    /// Its process ended.
-    Dead,
-    /// Copy mode or another mode of tmux.
-    InMode,
-    /// `select-pane -d`.
-    InputOff,
-    /// Keys would go to other panes, too.
-    Synchronized,
-    /// Another command is in the foreground: this one.
-    Foreground(String),
 }
 
 impl Version {

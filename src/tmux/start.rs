@@ -10,7 +10,10 @@ use nix::{
 };
 use tokio::time;
 
-use super::{command::FLEET_OPTION, driver::LIMIT, error::Error, pty::Server, reply::Version};
+use super::{
+    command::FLEET_OPTION, driver::LIMIT, error::Error, pty::Server, reply::Version,
+    values::NoConnection,
+};
 use crate::{
     model::{ServerId, SessionId},
     proc::{self, Cmd, Output},
@@ -31,17 +34,6 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// A server that is just ending lets nobody in; how often and how soon to knock again.
 const KNOCKS: u32 = 6;
-
-/// What to do when there is no server, or no fleet in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absent {
-    /// Start the one, make the other.
-    Start,
-    /// Make a fleet, but no server.
-    Fail,
-    /// Make nothing.
-    Leave,
-}
 
 /// The session that shows every worker, and what its server is.
 #[derive(Clone, Debug)]
@@ -87,31 +79,42 @@ impl Iterator for Backoff {
 /// Has a server whose socket was removed, as cleaners of `/tmp` do, make it again. False, and nothing
 /// done, if the process is not a tmux server (any more).
 pub fn revive_socket(id: ServerId) -> bool {
-    let name = std::fs::read_to_string(format!("/proc/{}/comm", id.pid)).unwrap_or_default();
-    let pid = i32::try_from(id.pid).ok().filter(|_| name.starts_with("tmux"));
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.pid)).unwrap_or_default();
+    let pid = i32::try_from(id.pid).ok().filter(|_| is_live_tmux(&stat));
     pid.is_some_and(|pid| kill(Pid::from_raw(pid), Signal::SIGUSR1).is_ok())
+}
+
+/// Whether a line of `/proc/PID/stat` is of a tmux that runs: `PID (NAME) STATE …`. A process that
+/// has ended keeps its name until its parent asks for it, and takes every signal.
+fn is_live_tmux(stat: &str) -> bool {
+    let after_pid = stat.split_once('(').map(|(_, rest)| rest).unwrap_or_default();
+    let Some((name, rest)) = after_pid.rsplit_once(')') else { return false };
+    let is_dead = rest.trim_start().starts_with(['Z', 'X', 'x']);
+    name.starts_with("tmux") && !is_dead
 }
 
 /// The fleet's session, made if there is none, on a server started if that is wanted.
 pub(super) async fn require_fleet(
     server: &Server,
     placeholder: &[String],
-    absent: Absent,
+    absent: NoConnection,
 ) -> Result<Fleet, Error> {
     let mut waits = Backoff::default();
     let mut knocks = 0..KNOCKS;
     loop {
         let found = match fetch_fleet(server).await {
             Ok(Some(fleet)) => return Ok(fleet),
-            Ok(None) if absent == Absent::Leave => Err(Error::NoFleet),
+            Ok(None) if absent == NoConnection::Leave => Err(Error::NoFleet),
             Ok(None) => return add_fleet(server, placeholder).await,
-            Err(Error::NoServer { .. }) if absent == Absent::Start => {
+            Err(Error::NoServer { .. }) if absent == NoConnection::StartServer => {
                 make_fleet(server, placeholder, absent).await
             }
             Err(error) => Err(error),
         };
         match found {
-            Err(Error::NoServer { .. }) if absent == Absent::Start && knocks.next().is_some() => {
+            Err(Error::NoServer { .. })
+                if absent == NoConnection::StartServer && knocks.next().is_some() =>
+            {
                 time::sleep(waits.next().unwrap_or_default()).await;
             }
             found => return found,
@@ -122,10 +125,10 @@ pub(super) async fn require_fleet(
 /// A fleet on a server that runs. If that ends by it, no other one takes its place unseen.
 async fn add_fleet(server: &Server, placeholder: &[String]) -> Result<Fleet, Error> {
     let args = ["show-option", "-gqv", "window-size"];
-    if run(server, &args, Absent::Fail).await?.stdout_text().trim() == MANUAL_SIZE {
+    if run(server, &args, NoConnection::MakeFleet).await?.stdout_text().trim() == MANUAL_SIZE {
         return Err(Error::ManualSize);
     }
-    match make_fleet(server, placeholder, Absent::Fail).await {
+    match make_fleet(server, placeholder, NoConnection::MakeFleet).await {
         Err(Error::NoServer { socket }) => Err(Error::ServerEnded { socket }),
         made => made,
     }
@@ -133,7 +136,7 @@ async fn add_fleet(server: &Server, placeholder: &[String]) -> Result<Fleet, Err
 
 async fn fetch_fleet(server: &Server) -> Result<Option<Fleet>, Error> {
     let format = format!("{FLEET_FORMAT} #{{{FLEET_OPTION}}}");
-    let output = run(server, &["list-session", "-F", &format], Absent::Fail).await?;
+    let output = run(server, &["list-session", "-F", &format], NoConnection::MakeFleet).await?;
     let text = output.stdout_text();
     let mut rows = text.lines().filter_map(|row| row.rsplit_once(' '));
     Ok(rows.find(|(_, mark)| !mark.is_empty()).and_then(|(fleet, _)| Fleet::parse(fleet)))
@@ -143,9 +146,9 @@ async fn fetch_fleet(server: &Server) -> Result<Option<Fleet>, Error> {
 async fn make_fleet(
     server: &Server,
     placeholder: &[String],
-    absent: Absent,
+    absent: NoConnection,
 ) -> Result<Fleet, Error> {
-    if absent == Absent::Start {
+    if absent == NoConnection::StartServer {
         make_socket_dir(server)?;
     }
     let mut refused = Err(Error::NoServer { socket: server.socket.clone() });
@@ -201,7 +204,8 @@ pub(super) async fn load_buffer(
     let mut waits = Backoff::default().take(4);
     loop {
         let args = ["load-buffe", "-b", name, "-"];
-        let loaded = finish(server, command(server, &args, Absent::Fail).stdin(bytes)).await;
+        let loaded =
+            finish(server, command(server, &args, NoConnection::MakeFleet).stdin(bytes)).await;
         match (loaded, waits.next()) {
             (Err(Error::NoServer { .. }), Some(wait)) => {
                 revive_socket(id);
@@ -212,13 +216,13 @@ pub(super) async fn load_buffer(
     }
 }
 
-async fn run(server: &Server, args: &[&str], absent: Absent) -> Result<Output, Error> {
+async fn run(server: &Server, args: &[&str], absent: NoConnection) -> Result<Output, Error> {
     finish(server, command(server, args, absent)).await
 }
 
-fn command(server: &Server, args: &[&str], absent: Absent) -> Cmd<'static> {
+fn command(server: &Server, args: &[&str], absent: NoConnection) -> Cmd<'static> {
     let mut cmd = Cmd::new(&server.tmux, Path::new("/")).args(["-u"]);
-    if absent != Absent::Start {
+    if absent != NoConnection::StartServer {
         cmd = cmd.args(["-N"]);
     }
     // What is started by the new server must not take it for its own.
@@ -227,7 +231,7 @@ fn command(server: &Server, args: &[&str], absent: Absent) -> Cmd<'static> {
             cmd = cmd.env_remove(name);
         }
     }
-    let limit = if absent == Absent::Start { START_LIMIT } else { LIMIT };
+    let limit = if absent == NoConnection::StartServer { START_LIMIT } else { LIMIT };
     cmd.args(["-S"]).args([&server.socket]).args(args).limit(limit)
 }
 
@@ -251,6 +255,16 @@ async fn finish(server: &Server, cmd: Cmd<'_>) -> Result<Output, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_is_no_server() {
+        assert!(is_live_tmux("12 (tmux: server) S 1 12"));
+        assert!(!is_live_tmux("12 (tmux: server) Z 1 12"));
+        assert!(!is_live_tmux("12 (tmux: server) X 1 12"));
+        assert!(!is_live_tmux("12 (bash) S 1 12"));
+        assert!(!is_live_tmux("12 (a (tmux) S) Z 1"));
+        assert!(!is_live_tmux(""));
+    }
 
     #[test]
     fn waits_grow_up_to_two_seconds() {

@@ -10,27 +10,9 @@ use super::{
     reply::{self, ClientRow, Link, PaneRow, SessionRow},
     session::Reply,
     start::MANUAL_SIZE,
+    values::{Created, Promoted},
 };
 use crate::model::{PaneId, SessionId, WindowId, WorkerId};
-
-/// A worker's window.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Created {
-    pub pane: PaneId,
-    pub window: WindowId,
-    /// The session that shows it, besides the fleet.
-    pub session: SessionId,
-}
-
-/// What came of giving a window a session of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Promoted {
-    pub session: SessionId,
-    /// Clients that looked at the window and still do.
-    pub followed: Vec<String>,
-    /// Names of sessions whose last window it was: they have ended.
-    pub ended: Vec<String>,
-}
 
 impl Connection {
     /// Makes a window for a worker: in the fleet, tagged, shown as `spec` says, named; in one step

@@ -21,23 +21,56 @@ pub const PROTOCOL: u32 = 1;
 /// Longest line, in bytes. A brief travels as a file, never as a frame.
 pub const MAX_FRAME: usize = 8 << 20;
 
+/// This build, as the build script named it: when it was built, and of what.
+pub const BUILD: &str = env!("WTMAG_BUILD");
+
 /// First line on a connection, from both sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     pub wtmag: String,
     pub protocol: u32,
     pub pid: u32,
+    /// Empty from a program of before builds had names.
+    #[serde(default)]
+    pub build: String,
 }
 
 impl Hello {
     pub fn new(pid: u32) -> Self {
-        Self { wtmag: env!("CARGO_PKG_VERSION").to_owned(), protocol: PROTOCOL, pid }
+        Self {
+            wtmag: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            pid,
+            build: BUILD.to_owned(),
+        }
+    }
+
+    /// The other side is of an older version than this program, or of an older build of the same.
+    /// Of two builds of one moment this one is the newer: it was called last.
+    pub fn is_older(&self) -> bool {
+        let ours = Self::new(0);
+        if self.build == ours.build {
+            return false;
+        }
+        let age = |it: &Self| (numbers(&it.wtmag), built(&it.build));
+        age(self) <= age(&ours)
     }
 
     /// The other side's frames can be read.
     pub fn is_understood(&self) -> bool {
         (PROTOCOL.saturating_sub(1)..=PROTOCOL).contains(&self.protocol)
     }
+}
+
+/// The numbers of a version, for comparison.
+fn numbers(version: &str) -> Vec<u64> {
+    version.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect()
+}
+
+/// When a build was made.
+fn built(build: &str) -> u64 {
+    let seconds = build.strip_prefix("wtmag-build-").and_then(|it| it.split('-').next());
+    seconds.and_then(|it| it.parse().ok()).unwrap_or(0)
 }
 
 /// What a running hub writes into `hub.json`.
@@ -78,6 +111,9 @@ pub enum Frame {
         id: u64,
         seq: u64,
     },
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(serde_json::Value),
 }
 
 /// A line that is no frame.
@@ -112,11 +148,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_older_build_is_known() {
+        let hello = |wtmag: &str, build: &str| Hello {
+            wtmag: wtmag.to_owned(),
+            build: build.to_owned(),
+            ..Hello::new(1)
+        };
+        let own = env!("CARGO_PKG_VERSION");
+        assert!(!Hello::new(1).is_older());
+        assert!(hello(own, "").is_older(), "of before builds had names");
+        assert!(hello(own, "wtmag-build-000000000007-x").is_older());
+        assert!(!hello(own, "wtmag-build-999999999999-x").is_older());
+        assert!(hello("0.0.9", "wtmag-build-999999999999-x").is_older());
+        assert!(!hello("99.0.0", "").is_older());
+        assert!(numbers("0.9.0") < numbers("0.10.0") && numbers("0.1.0") >= numbers("0.1.0-dev"));
+    }
+
+    #[test]
     fn frames_are_lines() {
         let request = Envelope { id: 7, request: Request::List { ended: false } };
         let line = encode(&request).unwrap();
         assert_eq!(line, b"{\"id\":7,\"ask\":{\"verb\":\"list\",\"ended\":false}}\n");
         assert_eq!(decode::<Envelope>(&line).unwrap(), request);
+    }
+
+    /// What a newer version may say is read, and is said again as it was.
+    #[test]
+    fn frames_of_the_future_are_kept() {
+        for line in include_str!("../../tests/fixtures/wire/future.jsonl").lines() {
+            let frame =
+                decode::<Frame>(line.as_bytes()).unwrap_or_else(|it| panic!("{it:?}: {line}"));
+            let again = encode(&frame).unwrap();
+            let value = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+            assert_eq!(value(&again), value(line.as_bytes()));
+        }
     }
 
     /// What earlier versions sent stays readable: these lines are never edited.

@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use crate::model::{
     AgentState, Base, Delivery, DeliveryMode, DisplayState, Event, Exit, Happened, Hold, Kind,
-    Placement, RuleSaid, Said, Source, Step, StepAt, Timestamp, Worker, WorkerState,
+    Placement, RuleSaid, Said, Source, Step, StepAt, Timestamp, Worker, WorkerState, name_of,
 };
 
 /// A worker, as `list --json` and `show --json` print it.
@@ -58,8 +58,8 @@ pub struct WorkerSummary<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StateView<'a> {
     /// `starting`, `ready`, `working`, `waiting`, `blocked`, `idle`, `failed`, `draft`, `retrying`,
-    /// `unknown`, `exited` or `lost`.
-    pub state: &'static str,
+    /// `unknown`, `not-started`, `exited` or `lost`.
+    pub state: String,
     /// The word with its detail, such as `blocked: trust` or `exited(3)`.
     pub text: String,
     pub since: Timestamp,
@@ -105,7 +105,7 @@ pub struct RuleView<'a> {
     /// The state that it stands for.
     pub state: String,
     /// `matched`, `missing`, `excluded`, `no-region` or `stale`.
-    pub said: &'static str,
+    pub said: &'a str,
     /// Where it matched, from 0.
     pub row: Option<usize>,
     /// The line that matched, or the pattern that decided.
@@ -177,7 +177,7 @@ fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> O
             AgentState::Waiting(_) | AgentState::Blocked(_) | AgentState::Failed,
         ) => &state.turn.evidence,
         DisplayState::Exited(exit) if *exit != Exit::Code(0) => &state.process.evidence,
-        DisplayState::Lost(_) => &state.process.evidence,
+        DisplayState::Lost(_) | DisplayState::NotStarted(_) => &state.process.evidence,
         DisplayState::Turn(_) | DisplayState::Starting | DisplayState::Exited(_) => {
             let failed = delivery.filter(|it| it.step == Step::Failed)?;
             return Some(clip(&format!("text not delivered: {}", failed.evidence), SHORT));
@@ -198,14 +198,14 @@ fn clip(text: &str, most: usize) -> String {
 impl<'a> From<&'a WorkerState> for StateView<'a> {
     fn from(state: &'a WorkerState) -> Self {
         let word = state.word();
-        let by_process = matches!(word.name(), "starting" | "exited" | "lost");
+        let by_process = matches!(word.name(), "starting" | "not-started" | "exited" | "lost");
         let (source, evidence) = if by_process {
             (state.process.source, state.process.evidence.as_str())
         } else {
             (state.turn.source, state.turn.evidence.as_str())
         };
         Self {
-            state: word.name(),
+            state: word.name().to_owned(),
             text: word.to_string(),
             since: state.since(),
             source,
@@ -245,6 +245,7 @@ impl<'a> From<&'a RuleSaid> for RuleView<'a> {
             Said::Excluded(pattern) => ("excluded", None, Some(pattern)),
             Said::NoRegion => ("no-region", None, None),
             Said::Stale { row, evidence } => ("stale", Some(*row), Some(evidence)),
+            Said::Other(value) => (name_of(value), None, None),
         };
         let state = DisplayState::Turn(rule.turn.clone()).to_string();
         Self { name: &rule.name, state, said, row, text: text.map(String::as_str) }

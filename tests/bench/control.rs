@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use wtmag::{
     model::WindowId,
     proc::{self, Cmd},
-    tmux::{Absent, Connection, Server, session::Session},
+    tmux::{Connection, NoConnection, Server, session::Session},
 };
 
 /// Windows on the server besides the fleet's.
@@ -82,7 +82,7 @@ impl Stage {
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let stay = ["sleep", "1000"].map(str::to_owned);
-        let opened = Connection::open(&server, &stay, Absent::Start);
+        let opened = Connection::open(&server, &stay, NoConnection::StartServer);
         let (connection, _events) = runtime.block_on(opened).unwrap();
         let stage = Self { runtime, server, connection, _dir: dir };
         for _ in 0..n_windows {

@@ -7,7 +7,7 @@ use nix::{
 };
 use wtmag::{
     model::ServerId,
-    tmux::{Absent, Acted, Connection, Created, Error, Event, Events, Guard, revive_socket},
+    tmux::{Acted, Connection, Created, Error, Event, Events, Guard, NoConnection, revive_socket},
 };
 
 use super::{SOON, Stage, Terminal, event, eventually, look, placeholder, screen, shows};
@@ -25,7 +25,7 @@ async fn worker(stage: &Stage) -> (Connection, Events, Created) {
 async fn reconnect(stage: &Stage, before: ServerId) -> (Connection, Events) {
     let tried = async {
         loop {
-            match Connection::open(&stage.server, &placeholder(), Absent::Fail).await {
+            match Connection::open(&stage.server, &placeholder(), NoConnection::MakeFleet).await {
                 Ok(done) => return done,
                 Err(Error::NoServer { .. }) => assert!(revive_socket(before)),
                 // A client that is just ending.
@@ -113,7 +113,7 @@ async fn another_server_is_told_from_the_one_before() {
     stage.tmux(&["kill-server"]);
     event(&mut events, |it| matches!(it, Event::Closed { .. })).await;
     drop(connection);
-    let none = Connection::open(&stage.server, &placeholder(), Absent::Fail).await;
+    let none = Connection::open(&stage.server, &placeholder(), NoConnection::MakeFleet).await;
     assert!(matches!(none, Err(Error::NoServer { .. })), "{:?}", none.err());
     eventually(|| (!revive_socket(before)).then_some(())).await;
     // Nothing was started by looking for it.

@@ -12,7 +12,7 @@ use nix::{
     unistd::Pid,
 };
 use tokio::{runtime::Runtime, time};
-use wtmag::tmux::{Absent, Connection};
+use wtmag::tmux::{Connection, NoConnection};
 
 use super::{SOON, Stage, eventually, placeholder};
 use crate::support::is_full;
@@ -126,7 +126,7 @@ fn clients_come_and_go_while_there_is_something_to_tell() {
         let renames = scope.spawn(|| rename_all_the_time(&stage, &stop));
         let stop = Stop(&stop);
         for at in 0..n_connections {
-            let open = Connection::open(&stage.server, &placeholder, Absent::Start);
+            let open = Connection::open(&stage.server, &placeholder, NoConnection::StartServer);
             if at % 2 == 0 {
                 let (connection, _events) = runtime.block_on(open).unwrap();
                 runtime.block_on(connection.close());

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 use tokio::time;
 use wtmag::{
     model::{PaneId, SessionId, WindowId},
-    tmux::{Absent, Connection, Error, Event, Events, Show},
+    tmux::{Connection, Error, Event, Events, NoConnection, Show},
 };
 
 use super::{Stage, Terminal, event, eventually, look, placeholder, screen, shows};
@@ -215,7 +215,7 @@ async fn the_fleet_survives_options_and_names_of_the_users() {
 #[tokio::test]
 async fn a_server_is_started_only_if_that_is_wanted() {
     let stage = Stage::empty();
-    let refused = Connection::open(&stage.server, &placeholder(), Absent::Fail).await;
+    let refused = Connection::open(&stage.server, &placeholder(), NoConnection::MakeFleet).await;
     assert!(matches!(refused, Err(Error::NoServer { .. })), "{:?}", refused.err());
     assert!(!stage.server.socket.exists());
     let (connection, _events) = stage.connect().await;

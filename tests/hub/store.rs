@@ -73,7 +73,7 @@ fn windows_of_a_store_that_is_gone_are_named() {
             fs::remove_file(path).unwrap();
         }
     }
-    let want = format!("a window of `{}` belongs to no worker known here", worker.id);
+    let want = format!("a window is marked as worker `{}`, which is not known here", worker.id);
     let list = sandbox.wtmag(["list"]).run().success();
     assert!(list.contains(&want), "{list}");
     assert_eq!(tmux.show(&worker.place.pane.to_string(), "#{pane_dead}"), "0");
@@ -104,7 +104,7 @@ fn reports_that_waited_are_read_when_a_hub_starts() {
     // What nobody can read is kept for somebody to look at.
     assert_eq!(fs::read_to_string(spool.join("2.bad")).unwrap(), "garbage");
     assert!(spool.join("3.partial").exists());
-    assert!(log(&sandbox).contains("a report that cannot be read"));
+    assert!(log(&sandbox).contains("set aside: not a report"));
     let told = events(&sandbox, worker.id.as_str());
     assert_eq!(told.iter().filter(|it| it["kind"] == "process").count(), 2, "{told:#?}");
 }

@@ -86,7 +86,8 @@ fn is_called(turn: &AgentState, name: &str) -> bool {
         | AgentState::Ready
         | AgentState::Retrying
         | AgentState::Failed
-        | AgentState::Draft => false,
+        | AgentState::Draft
+        | AgentState::Other(_) => false,
     }
 }
 

@@ -50,7 +50,11 @@ fn name(turn: &AgentState) -> &'static str {
         AgentState::Working | AgentState::Retrying => "working",
         AgentState::Waiting(_) => "waiting",
         AgentState::Ready | AgentState::Idle => "idle",
-        AgentState::Unknown | AgentState::Blocked(_) | AgentState::Failed | AgentState::Draft => "",
+        AgentState::Unknown
+        | AgentState::Blocked(_)
+        | AgentState::Failed
+        | AgentState::Draft
+        | AgentState::Other(_) => "",
     }
 }
 

@@ -179,7 +179,10 @@ impl Job<'_> {
         let source = self.fetched.item.source.clone();
         let pr = match &source {
             Source::GithubPr { url, .. } => Some(url.clone()),
-            Source::GithubIssue { .. } | Source::Jira { .. } | Source::Prompt { .. } => None,
+            Source::GithubIssue { .. }
+            | Source::Jira { .. }
+            | Source::Prompt { .. }
+            | Source::Other(_) => None,
         };
         Ok(NewWorker {
             id: self.reserved.reservation.id.clone(),

@@ -25,14 +25,12 @@ use self::{
     site::Site,
 };
 use super::{
-    Context, Failure,
-    feed::Feed,
-    leftovers,
+    Context, Failure, leftovers,
     outcome::{self, Outcome, Patience, interrupt},
     progress::Progress,
 };
 use crate::{
-    client::Hub,
+    client::{Hub, Mirror},
     git::{News, Run},
     model::WorkerId,
     proc::Cancel,
@@ -64,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
     let (hub, created) = make(context, &site, &order, &progress, &cancel).await?;
     let id = created.worker.id.clone();
-    let outcome = wait(context, &order, &created, hub, &progress, &cancel).await;
+    let outcome = wait(&order, &created, hub, &progress, &cancel).await;
     let outcome = outcome.map_err(|failure| failure.hint(format!("worker `{id}` was made")))?;
     drop(progress);
     let report = Report::new(context, &site, created, outcome).await?;
@@ -103,7 +101,6 @@ async fn make(
 
 /// Waits as the order says; `None` when it says not to.
 async fn wait(
-    context: &Context,
     order: &Order,
     created: &Created,
     hub: Hub,
@@ -113,8 +110,8 @@ async fn wait(
     let Some(limit) = order.wait.limit else { return Ok(None) };
     let id: &WorkerId = &created.worker.id;
     progress.step(format!("waiting until {} has its prompt", created.worker.agent.name));
-    let mut feed = Feed::open(context, hub, vec![id.clone()]).await?;
-    feed.require(id, created.delivery).await?;
+    let mut mirror = Mirror::open(hub, vec![id.clone()]).await?;
+    mirror.require(created.delivery).await?;
     let dialog = if created.worker.agent.trust { ANSWERED } else { DIALOG };
     let patience = Patience {
         held: (!order.wait.through_dialogs).then_some(dialog),
@@ -122,7 +119,7 @@ async fn wait(
         until: order.wait.until.clone(),
         limit,
     };
-    outcome::wait(&mut feed, (id.clone(), created.delivery), &patience, cancel).await.map(Some)
+    outcome::wait(&mut mirror, (id.clone(), created.delivery), &patience, cancel).await.map(Some)
 }
 
 /// The work, unless the user gives up first.

@@ -206,8 +206,16 @@ impl<'a> Report<'a> {
             Process::Exited(exit) => {
                 Failure::user(format!("agent `{name}` exited at its start ({exit})"))
             }
+            Process::NotStarted(exit) => Failure::user(format!(
+                "your shell ended ({exit}) before it started the agent"
+            ))
+            .hint(
+                "one of your shell's start-up files ends it, or puts another program in its place",
+            ),
             Process::Lost(cause) => Failure::user(format!("the agent's window is gone: {cause}")),
-            Process::Starting | Process::Running => Failure::user("the worker was cleaned up"),
+            Process::Starting | Process::Running | Process::Other(_) => {
+                Failure::user("the worker was cleaned up")
+            }
         }
     }
 
@@ -249,6 +257,6 @@ fn place_name(worker: &Worker) -> &'static str {
     match worker.placement {
         Placement::Window => "window",
         Placement::Session => "session",
-        Placement::Fleet => "place",
+        Placement::Fleet | Placement::Other(_) => "place",
     }
 }

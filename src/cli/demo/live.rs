@@ -10,10 +10,10 @@ use super::asks;
 use crate::{
     cli::{
         Context, Failure,
-        feed::Known,
         output::{Cell, Paint, Style, Table, seconds},
         receipt,
     },
+    client::Known,
     model::{Delivery, WorkerId},
 };
 

@@ -12,10 +12,10 @@ use self::{
     live::{Live, delivery},
     scratch::Scratch,
 };
-use super::{Context, Failure, feed::Known, receipt};
+use super::{Context, Failure, receipt};
 use crate::{
-    client::Hub,
-    model::{AgentState, Answer, Blocker, Happened, Request, Step, Worker},
+    client::{Known, Mirror},
+    model::{AgentState, Answer, Blocker, Request, Step, Worker},
     proc::{self, Cancel},
 };
 
@@ -80,7 +80,7 @@ async fn play(context: &Context, scratch: &Scratch, cancel: &Cancel) -> Result<(
     let mut made = false;
     // Until each prompt has arrived, or waits for a person.
     while !(made && watch.all(|known, it| has_prompt(known, it) || asks(it))) {
-        live.show(&watch.known)?;
+        live.show(&watch.0.known)?;
         tokio::select! {
             done = &mut creates, if !made => {
                 done?;
@@ -89,50 +89,33 @@ async fn play(context: &Context, scratch: &Scratch, cancel: &Cancel) -> Result<(
             more = watch.next() => more?,
         }
     }
-    live.show(&watch.known)?;
-    answer(scratch, &mut live, &watch).await?;
+    live.show(&watch.0.known)?;
+    answer(scratch, &mut live, &mut watch).await?;
     while !watch.all(|known, it| has_prompt(known, it) && it.state.turn.value == AgentState::Idle) {
         watch.next().await?;
-        live.show(&watch.known)?;
+        live.show(&watch.0.known)?;
     }
-    live.say(&receipts(&watch.known))?;
+    live.say(&receipts(&watch.0.known))?;
     live.say(NEXT)
 }
 
 /// Everything about the workers of the scratch server, pushed by its hub.
-struct Watch {
-    context: Context,
-    hub: Hub,
-    known: Known,
-}
+struct Watch(Mirror);
 
 impl Watch {
     async fn start(scratch: &Scratch) -> Result<Self, Failure> {
-        let context = scratch.context();
-        let mut hub = context.hub().await?;
-        hub.ask(Request::Subscribe { workers: Vec::new() }).await?;
-        Ok(Self { context, hub, known: Known::default() })
+        let hub = scratch.context().hub().await?;
+        Ok(Self(Mirror::open(hub, Vec::new()).await?))
     }
 
     async fn next(&mut self) -> Result<(), Failure> {
-        let event = self.hub.event().await?;
-        if !matches!(event.what, Happened::Created) {
-            self.known.apply(event);
-            return Ok(());
-        }
-        // By a connection of its own, so that no event is taken for the answer.
-        if let Answer::Workers { workers, deliveries, .. } =
-            self.context.ask(Request::List { ended: false }).await?
-        {
-            self.known.workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
-            self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
-        }
+        self.0.next().await?;
         Ok(())
     }
 
     fn all(&self, is: impl Fn(&Known, &Worker) -> bool) -> bool {
-        let workers = &self.known.workers;
-        workers.len() == TASKS.len() && workers.values().all(|it| is(&self.known, it))
+        let workers = &self.0.known.workers;
+        workers.len() == TASKS.len() && workers.values().all(|it| is(&self.0.known, it))
     }
 }
 
@@ -161,10 +144,10 @@ fn asks(worker: &Worker) -> bool {
 }
 
 /// Does what a person would do about the one that asks.
-async fn answer(scratch: &Scratch, live: &mut Live<'_>, watch: &Watch) -> Result<(), Failure> {
-    let Some(worker) = watch.known.workers.values().find(|it| asks(it)) else { return Ok(()) };
-    let id = &worker.id;
-    let shown = watch.context.ask(Request::Show { id: id.clone() }).await?;
+async fn answer(scratch: &Scratch, live: &mut Live<'_>, watch: &mut Watch) -> Result<(), Failure> {
+    let Some(worker) = watch.0.known.workers.values().find(|it| asks(it)) else { return Ok(()) };
+    let (id, pane) = (worker.id.clone(), worker.place.pane.to_string());
+    let shown = watch.0.hub().ask_any(Request::Show { id: id.clone() }).await?;
     let Answer::Shown { screen: Some(screen), .. } = shown else { return Ok(()) };
     let rows: Vec<String> =
         screen.last_lines(8).iter().map(|row| format!("    │ {row}\n")).collect();
@@ -174,7 +157,6 @@ async fn answer(scratch: &Scratch, live: &mut Live<'_>, watch: &Watch) -> Result
          The demo presses these keys in its window now; the prompt goes out by itself.\n\n",
         rows.concat()
     ))?;
-    let pane = worker.place.pane.to_string();
     scratch.tmux(&["send-keys", "-t", &pane, "Up", "Enter"]).await?;
     Ok(())
 }

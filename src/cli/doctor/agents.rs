@@ -182,7 +182,7 @@ fn question(doctor: &Doctor<'_>, shell: &Shell, agent: &Agent) -> Option<Cmd<'st
     // The mark keeps apart what the start-up files print.
     let line =
         format!("command -v {word} >/dev/null 2>&1 && echo {MARK} && {word} --version </dev/null");
-    let program = std::env::current_exe().ok()?;
+    let program = crate::paths::own_program().ok()?;
     Some(doctor.cmd(&shell.program, &[shell.flags, &line]).without_terminal(&program))
 }
 

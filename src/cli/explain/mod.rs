@@ -167,7 +167,7 @@ fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String
         format!("{word} by `{}`{row}: {}", verdict.rule, clean(&verdict.evidence).trim())
     };
     let input = match &verdict.input {
-        InputBox::Unseen => "not seen".to_owned(),
+        InputBox::Unseen | InputBox::Other(_) => "not seen".to_owned(),
         InputBox::Empty => "empty".to_owned(),
         InputBox::Holds(text) => format!("holds `{}`", one_line(text, SHOWN_CHARS)),
     };
@@ -202,7 +202,11 @@ fn body(style: Style, sample: Option<&Sample>, verdict: &Verdict, rules: &[RuleS
                 format!("{}\n", style.paint(&format!("  > {line}"), Paint::Bold))
             }
             Said::Matched { .. } => format!("  + {line}\n"),
-            Said::Missing(_) | Said::Excluded(_) | Said::NoRegion | Said::Stale { .. } => {
+            Said::Missing(_)
+            | Said::Excluded(_)
+            | Said::NoRegion
+            | Said::Stale { .. }
+            | Said::Other(_) => {
                 format!("{}\n", style.paint(&format!("    {line}"), Paint::Dim))
             }
         };

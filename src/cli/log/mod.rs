@@ -18,7 +18,7 @@ use super::{
 use crate::{
     brief::text::{clean, one_line},
     hub::screens,
-    model::{DisplayState, Event, Fact, Happened, Sample, Timestamp, Worker},
+    model::{DisplayState, Event, Fact, Happened, Sample, Timestamp, Worker, name_of},
     paths,
     wire::EventView,
 };
@@ -176,6 +176,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         Happened::Ended { .. } => plain("cleaned up", String::new()),
         Happened::Command { verb } => plain("asked", verb.clone()),
         Happened::Hub { what } => plain("hub", what.clone()),
+        Happened::Other(value) => plain(name_of(value), String::new()),
     }
 }
 

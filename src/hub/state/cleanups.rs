@@ -1,6 +1,6 @@
 //! Dropping a worker: close its window, then remove worktree and branch, even across a crash.
 use super::{
-    CleanedUp, Effect, HubState, Link, Record, RequestId,
+    CleanedUp, Effect, HubState, Link, LocalEffect, Record, RequestId, TmuxEffect,
     requests::{answer, not_found, record, refuse},
 };
 use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerId};
@@ -57,12 +57,19 @@ impl HubState {
             (Phase::Waiting, true) if matches!(self.link, Link::Up(_)) => {
                 under_way.phase = Phase::Closing;
                 let (pane, window) = (live.worker.place.pane, live.worker.place.window);
-                out.push(Effect::CloseWindow { worker: id.clone(), pane, window });
+                out.push(Effect::Tmux(TmuxEffect::CloseWindow {
+                    worker: id.clone(),
+                    pane,
+                    window,
+                }));
             }
             (Phase::Waiting | Phase::Closing, false) => {
                 under_way.phase = Phase::Removing;
                 let worker = Box::new(live.worker.clone());
-                out.push(Effect::Cleanup { cleanup: under_way.cleanup.clone(), worker });
+                out.push(Effect::Local(LocalEffect::Cleanup {
+                    cleanup: under_way.cleanup.clone(),
+                    worker,
+                }));
             }
             (Phase::Waiting | Phase::Closing, true) | (Phase::Removing, _) => {}
         }

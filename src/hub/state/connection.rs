@@ -2,10 +2,13 @@
 use std::time::Duration;
 
 use super::{
-    Effect, HubState, Link, Linked, Missing, RequestId,
+    Effect, HubState, Link, Linked, LocalEffect, RequestId,
     requests::{answer, refuse},
 };
-use crate::model::{Answer, EndCause, Happened, Now, Refusal, RefusalKind, Request, ServerId};
+use crate::{
+    model::{Answer, EndCause, Happened, Now, Refusal, RefusalKind, Request, ServerId},
+    tmux::NoConnection,
+};
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const SLOWEST_RETRY: Duration = Duration::from_secs(2);
@@ -58,13 +61,14 @@ impl HubState {
     ) {
         if no_server {
             self.server_gone(now, out);
+            self.give_up_first_look(now, out);
         }
         let (tries, tried) = match &self.link {
             Link::Retrying { tries, missing, .. } => (tries + 1, *missing),
             Link::Connecting(missing) => (1, *missing),
-            Link::Down | Link::Up(_) => (1, Missing::MakeFleet),
+            Link::Down | Link::Up(_) => (1, NoConnection::MakeFleet),
         };
-        if (no_server || tried == Missing::Leave) && self.missing() > tried {
+        if (no_server || tried == NoConnection::Leave) && self.missing() > tried {
             // Somebody came who wants more than what was there.
             self.link = Link::Down;
             return self.ask_pending(now, out);
@@ -74,6 +78,9 @@ impl HubState {
         }
         let is_told = tries >= TRIES_TOLD || self.workers.values().all(|live| !live.has_window());
         let told = if is_told { std::mem::take(&mut self.pending) } else { Vec::new() };
+        if is_told {
+            self.give_up_first_look(now, out);
+        }
         self.try_again(now, (tries, &error, no_server), out);
         for (request_id, request) in told {
             self.link_refused(now, (request_id, request), (&error, no_server), out);
@@ -87,7 +94,7 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         let missing = self.missing();
-        if missing == Missing::Leave && (no_server || tries >= TRIES_TOLD) {
+        if missing == NoConnection::Leave && (no_server || tries >= TRIES_TOLD) {
             self.link = Link::Down;
             self.orphans.clear();
             return;
@@ -98,7 +105,7 @@ impl HubState {
         }
         self.link = Link::Retrying { error: error.to_owned(), tries, missing };
         let known = self.known_server().filter(|_| tries < TRIES_REVIVED);
-        out.push(Effect::Link { missing, after: retry_delay(tries), known });
+        out.push(Effect::Local(LocalEffect::Link { missing, after: retry_delay(tries), known }));
     }
 
     /// What somebody waited for that cannot be had.
@@ -109,7 +116,7 @@ impl HubState {
         (error, no_server): (&str, bool),
         out: &mut Vec<Effect>,
     ) {
-        if matches!(request, Request::List { .. }) {
+        if request.tells_of_now() && !matches!(request, Request::Reserve(_)) {
             self.asked(now, request_id, request, out);
         } else if no_server && matches!(request, Request::Recover { .. }) {
             answer(out, request_id, Answer::Recovered { exists: false });
@@ -121,15 +128,15 @@ impl HubState {
 
     /// A server is started for who comes to make a worker, and a fleet made for those who live.
     /// Else only what is there is of interest.
-    pub(super) fn missing(&self) -> Missing {
+    pub(super) fn missing(&self) -> NoConnection {
         let wants =
             |is_it: fn(&Request) -> bool| self.pending.iter().any(|(_, request)| is_it(request));
         if wants(|request| matches!(request, Request::Reserve(_))) {
-            Missing::StartServer
-        } else if self.has_place() || wants(|request| !matches!(request, Request::List { .. })) {
-            Missing::MakeFleet
+            NoConnection::StartServer
+        } else if self.has_place() || wants(|request| matches!(request, Request::Recover { .. })) {
+            NoConnection::MakeFleet
         } else {
-            Missing::Leave
+            NoConnection::Leave
         }
     }
 
@@ -168,7 +175,7 @@ impl HubState {
         self.flush_workers(now, out);
         let (missing, known) = (self.missing(), self.known_server());
         self.link = Link::Retrying { error: why.to_owned(), tries: 0, missing };
-        out.push(Effect::Link { missing, after: FIRST_RETRY, known });
+        out.push(Effect::Local(LocalEffect::Link { missing, after: FIRST_RETRY, known }));
     }
 }
 

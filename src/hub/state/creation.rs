@@ -6,7 +6,7 @@ use std::{
 
 use super::{
     Effect, HubState, Link, Made, NotMade, PaneSeen, PendingWorker, RequestId, SessionId, Show,
-    Unsure, WindowSpec,
+    TmuxEffect, Unsure, WindowSpec,
     live_worker::LiveWorker,
     requests::{answer, refuse},
 };
@@ -45,7 +45,7 @@ impl HubState {
         };
         self.reserved.insert(id, kept);
         if wants_session {
-            out.push(Effect::FindSession { request_id, caller });
+            out.push(Effect::Tmux(TmuxEffect::FindSession { request_id, caller }));
             self.finding.insert(request_id, reservation);
         } else {
             answer(out, request_id, Answer::Reserved(reservation));
@@ -78,7 +78,8 @@ impl HubState {
         let first = WorkerId::for_branch(&reserve.project, &reserve.branch);
         let is_free = |id: &WorkerId| {
             let is_worker = self.workers.contains_key(id) || self.reserved.contains_key(id);
-            !is_worker && !self.orphans.contains_key(id.as_str())
+            let is_taken = self.taken.contains(id.as_str());
+            !is_worker && !is_taken && !self.orphans.contains_key(id.as_str())
         };
         let superseded = self.workers.get(&first).is_some_and(|live| {
             let worker = &live.worker;
@@ -174,7 +175,7 @@ impl HubState {
         kept.creating = Some((request_id, new));
         // Written before the window is made: a store that cannot be written refuses here.
         self.log(now, out, Some(&id), Happened::Command { verb: "create".into() });
-        out.push(Effect::MakeWindow(Box::new(spec)));
+        out.push(Effect::Tmux(TmuxEffect::MakeWindow(Box::new(spec))));
     }
 
     fn worker_env(&self, new: &NewWorker) -> Vec<(String, String)> {
@@ -230,7 +231,7 @@ impl HubState {
             Ok(live) => self.workers.insert(copy.id.clone(), live),
             Err(error) => {
                 let Made { pane, window, .. } = made;
-                out.push(Effect::CloseWindow { worker: copy.id, pane, window });
+                out.push(Effect::Tmux(TmuxEffect::CloseWindow { worker: copy.id, pane, window }));
                 return refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, error));
             }
         };

@@ -6,6 +6,7 @@ use crate::model::{
     Answer, Caller, Cleanup, Delivery, DeliveryId, Event, PaneId, Refusal, Sample, ServerId,
     SessionId, WindowId, Worker, WorkerId,
 };
+use crate::tmux::NoConnection;
 
 /// Where a new window is to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,33 +46,35 @@ pub enum Act {
     Keys(Vec<String>, Duration),
 }
 
-/// What to do when there is nothing to connect to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Missing {
-    /// Without the fleet nothing of ours is there.
-    Leave,
-    /// On a server that runs, make the fleet.
-    MakeFleet,
-    /// Start a server, too.
-    StartServer,
-}
-
 /// What the hub does to the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     Record(Record),
-    Answer(RequestId, Result<Box<Answer>, Refusal>),
-    /// Send this request_id every event from now on; none named means every worker's.
-    Subscribe(RequestId, BTreeSet<WorkerId>),
-    /// Connect to the server. If nobody is at its socket, but the server `known` lives, the socket
-    /// was removed and is made again.
-    Link {
-        missing: Missing,
-        after: Duration,
-        known: Option<ServerId>,
+    Reply(RequestId, Result<Box<Answer>, Refusal>),
+    /// Answer from the store.
+    Query(RequestId, Query),
+    /// Append to the worker's screen log.
+    Keep {
+        worker: WorkerId,
+        samples: Vec<Sample>,
     },
-    /// Leave the server, and end the fleet when nothing of anybody's is in it.
-    Unlink,
+    /// Send this request every event after number `after`; no workers means those of every worker.
+    Subscribe {
+        request_id: RequestId,
+        workers: BTreeSet<WorkerId>,
+        after: u64,
+    },
+    Tmux(TmuxEffect),
+    Local(LocalEffect),
+    /// Stop the hub.
+    Leave {
+        why: String,
+    },
+}
+
+/// What is done on the connection to tmux.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TmuxEffect {
     ListPanes {
         after: Duration,
     },
@@ -106,35 +109,69 @@ pub enum Effect {
         name: String,
         cwd: PathBuf,
     },
-    /// End a worker's window; its pane alone where the user has moved that into a window of his.
+    /// End a worker's window; its pane alone where the user has moved that into a window of theirs.
     CloseWindow {
         worker: WorkerId,
         pane: PaneId,
         window: WindowId,
     },
-    /// Run the second half of a cleanup.
-    Cleanup {
-        cleanup: Cleanup,
-        worker: Box<Worker>,
-    },
-    /// Ask git where these workers' worktrees are, by their git dirs.
-    FindWorktrees(Vec<(WorkerId, PathBuf)>),
-    /// Show a worker's word on its window.
+    /// Show a worker's state on its window.
     Status {
         window: WindowId,
         word: String,
     },
-    /// Append to the worker's screen log.
-    Keep {
-        worker: WorkerId,
-        samples: Vec<Sample>,
-    },
     /// Tell the people at the server's clients.
     Announce(String),
-    /// Stop the hub.
-    Leave {
-        why: String,
+}
+
+/// What is done beside the connection: make and end it, run programs, read and write files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalEffect {
+    /// Connect to the server. If nobody is at its socket, but the server `known` lives, the socket
+    /// was removed and is made again.
+    Link { missing: NoConnection, after: Duration, known: Option<ServerId> },
+    /// Leave the server, and end the fleet when nothing of anybody's is in it.
+    Unlink,
+    /// Run the second half of a cleanup.
+    Cleanup { cleanup: Cleanup, worker: Box<Worker> },
+    /// Ask git where these workers' worktrees are, by their git dirs.
+    FindWorktrees(Vec<(WorkerId, PathBuf)>),
+}
+
+impl Effect {
+    /// It only reads tmux, and need not wait until what came before it is recorded.
+    pub fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Tmux(
+                TmuxEffect::ListPanes { .. }
+                    | TmuxEffect::FindSession { .. }
+                    | TmuxEffect::Look { .. }
+            )
+        )
+    }
+}
+
+/// A question about the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    Receipts {
+        worker: Option<WorkerId>,
     },
+    Receipt(DeliveryId),
+    Events {
+        worker: Option<WorkerId>,
+        since: u64,
+        limit: u32,
+    },
+    /// Workers that were cleaned up.
+    Ended,
+}
+
+impl Record {
+    pub fn event(&self) -> Option<&Event> {
+        if let Self::Event(event) = self { Some(event) } else { None }
+    }
 }
 
 /// What the store keeps.

@@ -2,16 +2,12 @@
 use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use super::RequestId;
-use crate::model::{
-    DeliveryId, Hold, HookReport, PaneId, Request, Sample, ServerId, SessionId, WindowId, WorkerId,
+use crate::{
+    model::{
+        DeliveryId, HookReport, PaneId, Request, Sample, ServerId, SessionId, WindowId, WorkerId,
+    },
+    tmux::{Acted, Promoted},
 };
-
-/// What became of a guarded act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Acted {
-    Done,
-    Refused(Hold),
-}
 
 /// A pane of a worker's window, as the server lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +88,9 @@ pub enum Input {
     Promoted {
         request_id: RequestId,
         worker: WorkerId,
-        done: Result<PromotedTo, String>,
+        /// What its session is called now.
+        name: String,
+        done: Result<Promoted, String>,
     },
     WindowClosed {
         worker: WorkerId,
@@ -124,14 +122,6 @@ pub enum NotMade {
     Refused(String),
     /// tmux was told to make it and did not answer: the next list of panes decides.
     Unknown(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PromotedTo {
-    pub session: SessionId,
-    pub name: String,
-    /// Sessions that ended because the window was their last one.
-    pub ended_sessions: Vec<String>,
 }
 
 /// What the second half of a cleanup did.

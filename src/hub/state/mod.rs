@@ -20,13 +20,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use effect::{Act, Effect, Missing, Record, Show, WindowSpec};
-pub use input::{Acted, CleanedUp, Input, Linked, Listed, Made, NotMade, PaneSeen, PromotedTo};
+pub use effect::{Act, Effect, LocalEffect, Query, Record, Show, TmuxEffect, WindowSpec};
+pub use input::{CleanedUp, Input, Linked, Listed, Made, NotMade, PaneSeen};
 use live_worker::{LiveWorker, Noted, Profiles};
 
-use crate::model::{
-    Cleanup, Delivery, Event, Happened, HookReport, Now, Request, Reserve, SessionId, Timestamp,
-    Worker, WorkerId,
+use crate::{
+    model::{
+        Cleanup, Delivery, Event, Happened, HookReport, Now, Request, Reserve, SessionId,
+        Timestamp, Worker, WorkerId,
+    },
+    tmux::NoConnection,
 };
 
 /// A hub with nothing to do leaves after this long.
@@ -62,7 +65,13 @@ pub struct Remembered {
     pub workers: Vec<Worker>,
     /// Open deliveries, and the newest one of each of those workers.
     pub deliveries: Vec<Delivery>,
+    /// The texts delivered last to each of those workers, oldest first.
+    pub sent: Vec<(WorkerId, String)>,
     pub cleanups: Vec<Cleanup>,
+    /// Ids of workers whose rows cannot be read: they are not given again.
+    pub taken: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<String>,
     pub last_seq: u64,
     pub last_delivery: u64,
 }
@@ -72,13 +81,13 @@ pub struct Remembered {
 enum Link {
     /// Not connected and nothing wants it.
     Down,
-    Connecting(Missing),
+    Connecting(NoConnection),
     Up(Linked),
     /// Lost or refused; the next try is under way.
     Retrying {
         error: String,
         tries: u32,
-        missing: Missing,
+        missing: NoConnection,
     },
 }
 
@@ -95,6 +104,20 @@ struct PendingWorker {
     /// What its pane told before its window was known.
     early: Vec<HookReport>,
 }
+
+/// A hub that starts knows what the one before saw. Nothing of it is told until it is seen again.
+#[derive(Clone, Copy, Debug)]
+enum FirstLook {
+    Due,
+    /// The windows are known, and what they show is waited for until then.
+    Listed {
+        until: Instant,
+    },
+    Over,
+}
+
+/// How long the first screens of all workers are waited for.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 /// Why something is not known, and since when.
 #[derive(Clone, Debug)]
@@ -126,10 +149,13 @@ pub struct HubState {
     /// Cleanups whose second half runs or waits, with whoever asked.
     cleanups: BTreeMap<WorkerId, cleanups::UnderWay>,
     seen_reports: VecDeque<String>,
+    /// Ids of workers that cannot be read.
+    taken: BTreeSet<String>,
     problems: Vec<String>,
     clients: usize,
     idle_since: Option<Instant>,
     list_due: bool,
+    first_look: FirstLook,
     /// When a structural event came last.
     restructured_at: Option<Instant>,
     seq: u64,
@@ -153,10 +179,12 @@ impl HubState {
             showing: Vec::new(),
             cleanups: BTreeMap::new(),
             seen_reports: VecDeque::new(),
-            problems: Vec::new(),
+            taken: found.taken.into_iter().collect(),
+            problems: found.problems,
             clients: 0,
             idle_since: Some(now.steady),
             list_due: false,
+            first_look: FirstLook::Due,
             restructured_at: None,
             seq: found.last_seq,
             last_delivery: found.last_delivery,
@@ -166,11 +194,18 @@ impl HubState {
         for worker in found.workers {
             let mine = |it: &&Delivery| it.worker == worker.id;
             let deliveries = found.deliveries.iter().filter(mine).cloned().collect();
-            match LiveWorker::remembered(worker, deliveries, &mut state.profiles, now) {
-                Ok(live) => {
-                    state.workers.insert(live.worker.id.clone(), live);
+            let sent = found.sent.iter().filter(|(id, _)| *id == worker.id);
+            let sent = sent.map(|(_, text)| text.as_str()).collect();
+            let id = worker.id.clone();
+            match LiveWorker::remembered(worker, (deliveries, sent), &mut state.profiles, now) {
+                Ok((live, problem)) => {
+                    state.workers.insert(id, live);
+                    state.problems.extend(problem);
                 }
-                Err(error) => state.problems.push(error),
+                Err(error) => {
+                    state.taken.insert(id.to_string());
+                    state.problems.push(error);
+                }
             }
         }
         state.find_worktrees(&mut out);
@@ -209,8 +244,8 @@ impl HubState {
             Input::Acted { worker, delivery, acted } => {
                 self.acted(now, &worker, delivery, acted, &mut out);
             }
-            Input::Promoted { request_id, worker, done } => {
-                self.promoted(now, request_id, &worker, done, &mut out);
+            Input::Promoted { request_id, worker, name, done } => {
+                self.promoted(now, request_id, (&worker, name), done, &mut out);
             }
             Input::WindowClosed { worker, done } => {
                 self.window_closed(now, &worker, done, &mut out);
@@ -234,8 +269,12 @@ impl HubState {
     pub fn next_deadline(&self) -> Option<Instant> {
         let looks = self.workers.values().filter_map(LiveWorker::next_look);
         let idle = self.idle_since.map(|since| since + IDLE_EXIT);
+        let first_look = match self.first_look {
+            FirstLook::Listed { until } => Some(until),
+            FirstLook::Due | FirstLook::Over => None,
+        };
         let shown = self.showing.iter().map(showing::Showing::deadline);
-        looks.chain(idle).chain(shown).min()
+        looks.chain(idle).chain(first_look).chain(shown).min()
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -254,19 +293,42 @@ impl HubState {
         if !self.showing.is_empty() {
             self.show_screens(now, out);
         }
+        self.end_first_look(now, out);
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
         if is_done && matches!(self.link, Link::Up(_)) {
             self.link = Link::Down;
-            out.push(Effect::Unlink);
+            out.push(Effect::Local(LocalEffect::Unlink));
         }
         let is_idle = self.clients == 0 && !self.wants_link() && self.cleanups.is_empty();
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now.steady));
     }
 
-    /// Nobody is known, and whether windows of ours are there is not known yet.
+    /// What is there now is not known yet.
     fn is_looking(&self) -> bool {
-        let is_first_try = matches!(self.link, Link::Connecting(Missing::Leave));
-        self.workers.is_empty() && (is_first_try || self.list_due)
+        !matches!(self.first_look, FirstLook::Over)
+    }
+
+    /// The first look is over when every window that was found has been seen once.
+    fn end_first_look(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let FirstLook::Listed { until } = self.first_look else { return };
+        let mut unseen = self.workers.values().filter(|live| live.is_unseen());
+        if unseen.next().is_some() && now.steady < until {
+            return;
+        }
+        self.give_up_first_look(now, out);
+        self.ask_pending(now, out);
+    }
+
+    /// The state of what cannot be seen is unknown.
+    fn give_up_first_look(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if matches!(self.first_look, FirstLook::Over) {
+            return;
+        }
+        self.first_look = FirstLook::Over;
+        for live in self.workers.values_mut().filter(|live| live.is_unseen()) {
+            live.forget_state(now);
+        }
+        self.flush_workers(now, out);
     }
 
     /// Something is in tmux, or somebody waits for what is.

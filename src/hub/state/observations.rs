@@ -1,6 +1,9 @@
 //! What panes show and hooks tell, handed to the worker it concerns.
-use super::{Acted, Effect, HubState, Link};
-use crate::model::{DeliveryId, Hook, HookReport, Now, PaneId, Sample, WorkerId};
+use super::{Effect, HubState, Link, TmuxEffect};
+use crate::{
+    model::{DeliveryId, Hook, HookReport, Now, PaneId, Sample, WorkerId, name_of},
+    tmux::Acted,
+};
 
 impl HubState {
     pub(super) fn rang(&mut self, now: Now, pane: PaneId) {
@@ -56,8 +59,15 @@ impl HubState {
             }
             return;
         };
-        if report.pane.is_some_and(|pane| pane != live.worker.place.pane) {
-            let text = format!("a hook from pane {:?} says it is this worker", report.pane);
+        // The pane's own process always knows its pane; an agent's hook may not.
+        let is_its_own = match (report.pane, &report.hook) {
+            (Some(pane), _) => pane == live.worker.place.pane,
+            (None, Hook::Started | Hook::Exited { .. }) => false,
+            (None, Hook::Agent { .. } | Hook::Other(_)) => true,
+        };
+        if !is_its_own {
+            let from = report.pane.map_or_else(|| "no pane".to_owned(), |pane| pane.to_string());
+            let text = format!("a report from {from} says it is this worker");
             let what = crate::model::Happened::Told { about: "unattributed".into(), text };
             return self.log(now, out, Some(&report.worker), what);
         }
@@ -65,8 +75,13 @@ impl HubState {
         let mut acts = Vec::new();
         match &report.hook {
             Hook::Started => live.agent_started(now, &mut acts),
-            Hook::Exited { exit } => live.agent_exited(now, *exit, &mut acts),
+            Hook::Exited { exit, started } => {
+                live.agent_exited(now, (*exit, *started), &mut acts);
+            }
             Hook::Agent { payload } => live.hook(now, payload, &mut acts),
+            Hook::Other(value) => {
+                tracing::debug!(name = name_of(value), "a report of a newer version");
+            }
         }
         self.announce_word(&report.worker, &word, out);
         self.flush_workers(now, out);
@@ -94,7 +109,7 @@ impl HubState {
         let word = live.worker.state.word();
         if word != *before {
             let window = live.worker.place.window;
-            out.push(Effect::Status { window, word: word.to_string() });
+            out.push(Effect::Tmux(TmuxEffect::Status { window, word: word.to_string() }));
         }
     }
 }

@@ -2,7 +2,8 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Effect, HubState, Link, Listed, PaneSeen, RequestId,
+    Effect, FIRST_LOOK, FirstLook, HubState, Link, Listed, LocalEffect, PaneSeen, RequestId,
+    TmuxEffect,
     live_worker::LiveWorker,
     requests::{answer, not_found},
 };
@@ -18,7 +19,7 @@ impl HubState {
     pub(super) fn list_panes(&mut self, after: Duration, out: &mut Vec<Effect>) {
         if matches!(self.link, Link::Up(_)) {
             self.list_due = true;
-            out.push(Effect::ListPanes { after });
+            out.push(Effect::Tmux(TmuxEffect::ListPanes { after }));
         }
     }
 
@@ -26,7 +27,7 @@ impl HubState {
         let git_dir = |live: &LiveWorker| (live.worker.id.clone(), live.worker.git_dir.clone());
         let all: Vec<_> = self.workers.values().map(git_dir).collect();
         if !all.is_empty() {
-            out.push(Effect::FindWorktrees(all));
+            out.push(Effect::Local(LocalEffect::FindWorktrees(all)));
         }
     }
 
@@ -89,6 +90,9 @@ impl HubState {
         let Ok(Listed { asked, panes: rows, sessions }) = listed else {
             return self.list_panes(LIST_RETRY, out);
         };
+        if matches!(self.first_look, FirstLook::Due) {
+            self.first_look = FirstLook::Listed { until: now.steady + FIRST_LOOK };
+        }
         let mut by_tag: BTreeMap<String, Vec<PaneSeen>> = BTreeMap::new();
         for row in rows {
             by_tag.entry(row.tag.clone()).or_default().push(row);
@@ -122,7 +126,7 @@ impl HubState {
             .collect();
         for id in announce {
             let text = format!("{id} goes on in the fleet: its session was closed");
-            out.push(Effect::Announce(text));
+            out.push(Effect::Tmux(TmuxEffect::Announce(text)));
         }
         self.flush_workers(now, out);
         self.go_on_with_cleanups(out);
@@ -132,7 +136,7 @@ impl HubState {
     /// Sent by a `create` whose hub died on it. A window that was made and never recorded has been
     /// told nothing: it is closed, and the `create` undoes the rest.
     pub(super) fn recover(&mut self, request_id: RequestId, id: WorkerId, out: &mut Vec<Effect>) {
-        let exists = self.workers.contains_key(&id);
+        let exists = self.workers.contains_key(&id) || self.taken.contains(id.as_str());
         let is_listed = matches!(self.link, Link::Up(_)) && !self.list_due;
         if !exists && !is_listed {
             self.pending.push((request_id, Request::Recover { id }));
@@ -140,7 +144,7 @@ impl HubState {
         }
         if let Some(orphan) = self.orphans.get(id.as_str()).filter(|_| !exists) {
             let (pane, window) = (orphan.pane, orphan.window);
-            out.push(Effect::CloseWindow { worker: id.clone(), pane, window });
+            out.push(Effect::Tmux(TmuxEffect::CloseWindow { worker: id.clone(), pane, window }));
             self.closing.insert(id);
         }
         answer(out, request_id, Answer::Recovered { exists });

@@ -2,11 +2,15 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Effect, HubState, Input, Link, PromotedTo, Record, RequestId, live_worker::LiveWorker,
+    Effect, HubState, Input, Link, LocalEffect, Query, Record, RequestId, TmuxEffect,
+    live_worker::LiveWorker,
 };
-use crate::model::{
-    Answer, Delivery, DeliveryId, DeliveryMode, Happened, HubStatus, NewDelivery, Now, Placement,
-    Refusal, RefusalKind, Request, Worker, WorkerId,
+use crate::{
+    model::{
+        Answer, Delivery, DeliveryId, DeliveryMode, Happened, HubStatus, NewDelivery, Now,
+        Placement, Refusal, RefusalKind, Request, Worker, WorkerId,
+    },
+    tmux::Promoted,
 };
 
 /// Longest text that is typed into an agent, in bytes.
@@ -21,12 +25,16 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         match request {
+            // What the last hub saw is not told as what is.
+            request if self.is_looking() && request.tells_of_now() => {
+                self.pending.push((request_id, request));
+                self.want_link(out);
+            }
             Request::Reserve(reserve) => self.reserve(request_id, reserve, out),
             Request::Create(new) => self.create(now, request_id, new, out),
             Request::Release { id } => self.release(request_id, &id, out),
             Request::Recover { id } => self.recover(request_id, id, out),
-            // What it looks for may be all there is to tell.
-            Request::List { .. } if self.is_looking() => self.pending.push((request_id, request)),
+            Request::List { ended: true } => out.push(Effect::Query(request_id, Query::Ended)),
             Request::List { .. } => {
                 let (workers, deliveries) = self.snapshot(&BTreeSet::new());
                 let orphans = self.orphans.keys().cloned().collect();
@@ -56,10 +64,14 @@ impl HubState {
                 answer(out, request_id, Answer::Done);
                 out.push(Effect::Leave { why: reason });
             }
-            // Answered from the store by the loop, before they get here.
-            Request::Receipts { .. } | Request::Events { .. } => {
-                let text = "this is answered elsewhere";
-                refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, text));
+            Request::Receipts { worker } => {
+                out.push(Effect::Query(request_id, Query::Receipts { worker }));
+            }
+            Request::Receipt { delivery } => {
+                out.push(Effect::Query(request_id, Query::Receipt(delivery)));
+            }
+            Request::Events { worker, since, limit } => {
+                out.push(Effect::Query(request_id, Query::Events { worker, since, limit }));
             }
         }
     }
@@ -108,13 +120,13 @@ impl HubState {
             let message = format!("`{id}` has a session of its own already, `{session}`");
             return refuse(out, request_id, Refusal::new(RefusalKind::Exists, message));
         }
-        out.push(Effect::Promote {
+        out.push(Effect::Tmux(TmuxEffect::Promote {
             request_id,
             worker: id.clone(),
             window: worker.place.window,
             name: id.to_string(),
             cwd: worker.worktree.clone(),
-        });
+        }));
         self.log(now, out, Some(id), Happened::Command { verb: "promote".into() });
     }
 
@@ -122,8 +134,8 @@ impl HubState {
         &mut self,
         now: Now,
         request_id: RequestId,
-        id: &WorkerId,
-        done: Result<PromotedTo, String>,
+        (id, name): (&WorkerId, String),
+        done: Result<Promoted, String>,
         out: &mut Vec<Effect>,
     ) {
         let to = match done {
@@ -131,11 +143,10 @@ impl HubState {
             Err(error) => return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, error)),
         };
         if let Some(live) = self.workers.get_mut(id) {
-            live.placed(Placement::Session, Some((to.session, to.name.clone())));
+            live.placed(Placement::Session, Some((to.session, name.clone())));
         }
         self.flush_workers(now, out);
-        let ended_sessions = to.ended_sessions;
-        answer(out, request_id, Answer::Promoted { session: to.name, ended_sessions });
+        answer(out, request_id, Answer::Promoted { session: name, ended_sessions: to.ended });
     }
 
     fn send(&mut self, now: Now, request_id: RequestId, new: NewDelivery, out: &mut Vec<Effect>) {
@@ -165,7 +176,7 @@ impl HubState {
                         waits for the end of the turn";
             return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
-        if live.is_full() {
+        if live.is_full(delivery.text.len()) {
             let n_open = live.open_deliveries();
             let message = format!("{n_open} texts wait for `{}` already", new.worker);
             let hint =
@@ -208,7 +219,7 @@ impl HubState {
         }
         let (workers, deliveries) = self.snapshot(&wanted);
         answer(out, request_id, Answer::Subscribed { workers, deliveries, seq: self.seq });
-        out.push(Effect::Subscribe(request_id, wanted));
+        out.push(Effect::Subscribe { request_id, workers: wanted, after: self.seq });
     }
 
     fn snapshot(&self, wanted: &BTreeSet<WorkerId>) -> (Vec<Worker>, Vec<Delivery>) {
@@ -250,7 +261,7 @@ impl HubState {
         if matches!(self.link, Link::Down) {
             let (missing, known) = (self.missing(), self.known_server());
             self.link = Link::Connecting(missing);
-            out.push(Effect::Link { missing, after: Duration::ZERO, known });
+            out.push(Effect::Local(LocalEffect::Link { missing, after: Duration::ZERO, known }));
         }
     }
 
@@ -263,11 +274,11 @@ impl HubState {
 }
 
 pub(super) fn answer(out: &mut Vec<Effect>, request_id: RequestId, answer: Answer) {
-    out.push(Effect::Answer(request_id, Ok(Box::new(answer))));
+    out.push(Effect::Reply(request_id, Ok(Box::new(answer))));
 }
 
 pub(super) fn refuse(out: &mut Vec<Effect>, request_id: RequestId, refusal: Refusal) {
-    out.push(Effect::Answer(request_id, Err(refusal)));
+    out.push(Effect::Reply(request_id, Err(refusal)));
 }
 
 pub(super) fn not_found(out: &mut Vec<Effect>, request_id: RequestId, id: &WorkerId) {

@@ -4,6 +4,7 @@ mod deliveries;
 mod linking;
 mod listing;
 mod moving;
+mod reports;
 mod restart;
 mod showing;
 
@@ -13,6 +14,7 @@ use crate::model::{
     Placement, RefusalKind, Source, Step,
 };
 use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
+use crate::tmux::Acted;
 
 const PANE: PaneId = PaneId(7);
 const WINDOW: WindowId = WindowId(3);
@@ -108,8 +110,8 @@ fn screen_with(text: &str) -> Sample {
 impl Hub {
     fn new() -> Self {
         let (mut hub, out) = Self::with(Remembered::default());
-        let (missing, after) = (Missing::Leave, Duration::ZERO);
-        assert!(out.contains(&Effect::Link { missing, after, known: None }));
+        let (missing, after) = (NoConnection::Leave, Duration::ZERO);
+        assert!(out.contains(&Effect::Local(LocalEffect::Link { missing, after, known: None })));
         assert_eq!(hub.give(nothing_there()), []);
         hub
     }
@@ -149,14 +151,17 @@ impl Hub {
     fn with_worker_of(profile: &str) -> (Self, WorkerId) {
         let mut hub = Self::new();
         let (request_id, out) = hub.ask(Request::Reserve(reserve()));
-        assert!(out.contains(&Effect::Link {
-            missing: Missing::StartServer,
+        assert!(out.contains(&Effect::Local(LocalEffect::Link {
+            missing: NoConnection::StartServer,
             after: Duration::ZERO,
             known: None
-        }));
+        })));
         let out = hub.give(Input::Linked(linked()));
         let caller = reserve().caller;
-        assert!(out.contains(&Effect::FindSession { request_id, caller }), "{out:?}");
+        assert!(
+            out.contains(&Effect::Tmux(TmuxEffect::FindSession { request_id, caller })),
+            "{out:?}"
+        );
         let found = Ok(Some((SESSION, "work".to_owned())));
         let out = hub.give(Input::SessionFound { request_id, found });
         let Some(Answer::Reserved(reservation)) = answer_to(&out, request_id) else {
@@ -168,7 +173,9 @@ impl Hub {
         let mut new = new_worker(&id);
         new.agent.profile = profile.into();
         let (request_id, out) = hub.ask(Request::Create(Box::new(new)));
-        let Some(Effect::MakeWindow(spec)) = out.last() else { panic!("{out:?}") };
+        let Some(Effect::Tmux(TmuxEffect::MakeWindow(spec))) = out.last() else {
+            panic!("{out:?}")
+        };
         assert_eq!(spec.show, Show::In(SESSION));
         let session = Some((SESSION, "work".to_owned()));
         let made = Ok(Made { server: linked().server, pane: PANE, window: WINDOW, session });
@@ -202,7 +209,8 @@ impl Hub {
         let ms = u64::try_from(next.duration_since(self.start).as_millis()).unwrap();
         self.ms = self.ms.max(ms + 1);
         let out = self.give(Input::Tick);
-        let wants = out.iter().any(|it| matches!(it, Effect::Look { pane: PANE, .. }));
+        let wants =
+            out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Look { pane: PANE, .. })));
         assert!(wants, "no look at {}: {out:?}", self.ms);
         self.give(Input::Sampled { worker: id.clone(), sample: Ok(screen.clone()) })
     }
@@ -211,7 +219,7 @@ impl Hub {
     fn look_until_act(&mut self, id: &WorkerId, screen: &Sample) -> Act {
         for _ in 0..40 {
             let out = self.look(id, screen);
-            if let Some(Effect::Act { act, .. }) = out.last() {
+            if let Some(Effect::Tmux(TmuxEffect::Act { act, .. })) = out.last() {
                 return act.clone();
             }
         }
@@ -245,14 +253,14 @@ fn listed_at(asked: Instant, panes: Vec<PaneSeen>) -> Input {
 
 fn answer_to(out: &[Effect], to: RequestId) -> Option<Answer> {
     out.iter().find_map(|effect| {
-        let Effect::Answer(request_id, Ok(answer)) = effect else { return None };
+        let Effect::Reply(request_id, Ok(answer)) = effect else { return None };
         (*request_id == to).then(|| (**answer).clone())
     })
 }
 
 fn refusal_to(out: &[Effect], to: RequestId) -> Option<RefusalKind> {
     out.iter().find_map(|effect| {
-        let Effect::Answer(request_id, Err(refusal)) = effect else { return None };
+        let Effect::Reply(request_id, Err(refusal)) = effect else { return None };
         (*request_id == to).then_some(refusal.kind)
     })
 }
@@ -298,7 +306,9 @@ fn a_paste_is_recorded_before_it_is_done() {
     let (mut hub, id) = Hub::with_agent();
     for _ in 0..40 {
         let out = hub.look(&id, &ready_screen());
-        let Some(act) = out.iter().position(|it| matches!(it, Effect::Act { .. })) else {
+        let Some(act) =
+            out.iter().position(|it| matches!(it, Effect::Tmux(TmuxEffect::Act { .. })))
+        else {
             continue;
         };
         let is_record = |it: &Effect| matches!(it, Effect::Record(Record::Delivery(it)) if it.step == Step::Pasting);
@@ -377,7 +387,7 @@ fn a_reservation_goes_with_its_client() {
     hub.give(Input::Linked(linked()));
     hub.give(listed(Vec::new()));
     let out = hub.give(Input::ClientGone { client: 1 });
-    assert!(out.contains(&Effect::Unlink), "{out:?}");
+    assert!(out.contains(&Effect::Local(LocalEffect::Unlink)), "{out:?}");
 }
 
 #[test]
@@ -407,36 +417,16 @@ fn a_window_that_cannot_be_made_makes_no_worker() {
 }
 
 #[test]
-fn an_exit_is_known_at_once_and_fails_what_was_on_its_way() {
-    let (mut hub, id) = Hub::with_agent();
-    let out = hub.report(&id, Hook::Exited { exit: Exit::Code(3) });
-    assert_eq!(hub.word(&id).to_string(), "exited(3)");
-    let failed = |it: &Happened| matches!(it, Happened::Delivery { step: Step::Failed, .. });
-    assert!(happened(&out).iter().any(failed), "{out:?}");
-}
-
-#[test]
-fn a_report_counts_once_and_only_from_the_workers_pane() {
-    let (mut hub, id) = Hub::with_worker();
-    let hook = Hook::Exited { exit: Exit::Code(3) };
-    let mut report =
-        HookReport { id: "x".into(), worker: id.clone(), pane: Some(PaneId(99)), hook };
-    hub.ask(Request::Hook(report.clone()));
-    assert_eq!(hub.word(&id), DisplayState::Starting);
-    report.pane = Some(PANE);
-    report.id = "y".into();
-    assert!(!happened(&hub.ask(Request::Hook(report.clone())).1).is_empty());
-    assert_eq!(happened(&hub.give(Input::Spooled(report))), []);
-}
-
-#[test]
 fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
     let (mut hub, id) = Hub::with_agent();
     let row = hub.seen(&id, &[]);
     let out = hub.give(listed(vec![row.clone()]));
-    assert!(out.iter().any(|it| matches!(it, Effect::Announce(_))), "{out:?}");
+    assert!(out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Announce(_)))), "{out:?}");
     let out = hub.give(listed(vec![row]));
-    assert!(!out.iter().any(|it| matches!(it, Effect::Announce(_))), "announced once");
+    assert!(
+        !out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Announce(_)))),
+        "announced once"
+    );
     assert_eq!(hub.state.workers[&id].worker.placement, Placement::Fleet);
 }
 
@@ -446,7 +436,11 @@ fn cleanup_closes_the_window_first_and_survives_a_crash() {
     let cleanup = Cleanup { id: id.clone(), force: false, keep_branch: false, env: Vec::new() };
     let (request_id, out) = hub.ask(Request::Cleanup(cleanup.clone()));
     assert!(out.contains(&Effect::Record(Record::Cleanup(cleanup.clone()))));
-    assert!(out.contains(&Effect::CloseWindow { worker: id.clone(), pane: PANE, window: WINDOW }));
+    assert!(out.contains(&Effect::Tmux(TmuxEffect::CloseWindow {
+        worker: id.clone(),
+        pane: PANE,
+        window: WINDOW
+    })));
 
     let mut found = restart::remembered(&hub, &id);
     found.cleanups = vec![cleanup];
@@ -455,17 +449,27 @@ fn cleanup_closes_the_window_first_and_survives_a_crash() {
     let row = next.seen(&id, &[]);
     let out = next.give(listed(vec![row]));
     assert!(
-        out.contains(&Effect::CloseWindow { worker: id.clone(), pane: PANE, window: WINDOW }),
+        out.contains(&Effect::Tmux(TmuxEffect::CloseWindow {
+            worker: id.clone(),
+            pane: PANE,
+            window: WINDOW
+        })),
         "{out:?}"
     );
 
     let out = hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
-    assert!(out.iter().any(|it| matches!(it, Effect::Cleanup { .. })), "{out:?}");
+    assert!(
+        out.iter().any(|it| matches!(it, Effect::Local(LocalEffect::Cleanup { .. }))),
+        "{out:?}"
+    );
     let done = CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() };
     let out = hub.give(Input::CleanupOver { worker: id.clone(), outcome: Ok(done) });
     assert!(matches!(answer_to(&out, request_id), Some(Answer::CleanedUp { .. })), "{out:?}");
     assert!(out.contains(&Effect::Record(Record::CleanupOver(id))));
-    assert!(out.contains(&Effect::Unlink), "the last worker takes the fleet along: {out:?}");
+    assert!(
+        out.contains(&Effect::Local(LocalEffect::Unlink)),
+        "the last worker takes the fleet along: {out:?}"
+    );
 }
 
 #[test]

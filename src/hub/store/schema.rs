@@ -2,10 +2,11 @@
 use rusqlite::Connection;
 
 /// Schema that this program writes.
-pub(super) const KNOWN: u32 = 1;
+pub(super) const KNOWN: u32 = 2;
 
 /// `MIGRATIONS[n]` leads from schema n to n + 1. Never edited, only added to.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE workers (
         n INTEGER PRIMARY KEY, id TEXT NOT NULL, ended INTEGER NOT NULL, doc TEXT NOT NULL);
     CREATE UNIQUE INDEX live_workers ON workers (id) WHERE ended = 0;
@@ -17,7 +18,19 @@ const MIGRATIONS: [&str; 1] = ["
         seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, worker TEXT, doc TEXT NOT NULL);
     CREATE INDEX events_of ON events (worker, seq);
     CREATE TABLE cleanups (worker TEXT PRIMARY KEY, doc TEXT NOT NULL);
-"];
+",
+    // When a row was over, for the removal of old ones; and long texts out of the documents that
+    // are written at every step of a delivery.
+    "
+    ALTER TABLE workers ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE deliveries ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+    UPDATE workers SET at = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
+    UPDATE deliveries SET at = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
+    CREATE TABLE texts (delivery INTEGER PRIMARY KEY, text TEXT NOT NULL);
+    CREATE TRIGGER texts_of_deliveries AFTER DELETE ON deliveries
+        BEGIN DELETE FROM texts WHERE delivery = old.id; END;
+",
+];
 
 pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))

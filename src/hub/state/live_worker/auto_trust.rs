@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{LiveWorker, deliveries::obstacle};
 use crate::{
     agents::menu::{self, Menu},
-    hub::state::Effect,
+    hub::state::{Effect, TmuxEffect},
     model::{AgentState, Blocker, Happened, Now},
 };
 
@@ -59,7 +59,7 @@ impl LiveWorker {
         self.answer.over = steps == 0 || self.answer.n_keys >= MAX_KEYS;
         self.tell_of(key, &menu);
         let (pane, key) = (self.worker.place.pane, key.to_owned());
-        out.push(Effect::Press { pane, command, key });
+        out.push(Effect::Tmux(TmuxEffect::Press { pane, command, key }));
         self.want_look(now.steady + PATIENCE);
     }
 

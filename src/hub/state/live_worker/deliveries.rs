@@ -8,12 +8,19 @@ use crate::{
         profile::Profile,
     },
     delivery::{Content, Do, Input, Look, Machine},
-    hub::state::{Act, Acted, Effect},
+    hub::state::{Act, Effect, TmuxEffect},
     model::{Delivery, DeliveryId, DeliveryMode, Happened, Hold, Now, Sample, Step, Verdict},
+    tmux::{Acted, Refusal},
 };
 
-/// Texts that may wait for one worker, and texts that are looked for on its screen.
+/// Texts that may wait for one worker, and their bytes in all.
 const MAX_OPEN: usize = 100;
+const MAX_OPEN_BYTES: usize = 8 << 20;
+/// Texts that are looked for on its screen, and their bytes in all.
+const MAX_SENT: usize = 100;
+const MAX_SENT_BYTES: usize = 256 << 10;
+/// Of a longer text only the beginning and the end are looked for: no screen shows more.
+const MAX_SOUGHT: usize = 32 << 10;
 
 /// What it is to be given.
 impl LiveWorker {
@@ -50,14 +57,28 @@ impl LiveWorker {
         }
     }
 
-    /// No more may wait until one of them is over.
-    pub(in crate::hub::state) fn is_full(&self) -> bool {
-        self.queue.len() >= MAX_OPEN
+    /// A text of `n_bytes` may not wait, too, until some of the others are over.
+    pub(in crate::hub::state) fn is_full(&self, n_bytes: usize) -> bool {
+        let waiting: usize = self.queue.iter().map(|it| it.delivery().text.len()).sum();
+        self.queue.len() >= MAX_OPEN || waiting + n_bytes > MAX_OPEN_BYTES
     }
 
     pub(super) fn remember_sent(&mut self, text: &str) {
-        self.sent.push(text.to_owned());
-        let n_old = self.sent.len().saturating_sub(MAX_OPEN);
+        if text.len() > 2 * MAX_SOUGHT {
+            let cut = |at: &usize| text.is_char_boundary(*at);
+            let head = (0..MAX_SOUGHT).rev().find(cut).and_then(|at| text.get(..at));
+            let tail = (text.len() - MAX_SOUGHT..).find(cut).and_then(|at| text.get(at..));
+            self.sent.extend(head.into_iter().chain(tail).map(ToOwned::to_owned));
+        } else {
+            self.sent.push(text.to_owned());
+        }
+        let mut room = MAX_SENT_BYTES;
+        let fits = self.sent.iter().rev().take(MAX_SENT).take_while(|it| {
+            let fits = it.len() <= room;
+            room = room.saturating_sub(it.len());
+            fits
+        });
+        let n_old = self.sent.len() - fits.count();
         self.sent.drain(..n_old);
     }
 
@@ -105,7 +126,7 @@ impl LiveWorker {
             now,
             match acted {
                 Ok(Acted::Done) => Input::Done,
-                Ok(Acted::Refused(hold)) => Input::Refused(hold),
+                Ok(Acted::Refused(why)) => Input::Refused(hold_of(&why)),
                 Err(_) => Input::Unknown,
             },
         );
@@ -192,13 +213,13 @@ impl LiveWorker {
 
     fn act(&mut self, delivery: &Delivery, act: Act, out: &mut Vec<Effect>) {
         let command = self.last.as_ref().map(|it| it.command.clone()).unwrap_or_default();
-        out.push(Effect::Act {
+        out.push(Effect::Tmux(TmuxEffect::Act {
             worker: self.worker.id.clone(),
             delivery: delivery.id,
             pane: self.worker.place.pane,
             command,
             act,
-        });
+        }));
     }
 
     fn finished(&mut self, delivery: Delivery) {
@@ -246,6 +267,16 @@ fn program(profile: &Profile, sample: &Sample) -> String {
             profile.name
         ),
         classify::Foreground::Agent | classify::Foreground::Shell => format!("`{command}`"),
+    }
+}
+
+/// Why tmux's guard kept keys or text from the agent.
+fn hold_of(refusal: &Refusal) -> Hold {
+    match refusal {
+        Refusal::InMode => Hold::PaneMode,
+        Refusal::InputOff => Hold::InputOff,
+        Refusal::Synchronized => Hold::Synchronized,
+        Refusal::Gone | Refusal::Dead | Refusal::Foreground(_) => Hold::Foreground,
     }
 }
 

@@ -13,15 +13,15 @@ use std::{
 use super::{PaneSeen, Record, SessionId, reconcile::placement};
 use crate::{
     agents::{
-        classify,
+        self, classify,
         echo::Echo,
         fold::{Seen, Tracker},
         profile::Profile,
     },
     delivery::{Input, Machine},
     model::{
-        Agent, AgentState, Delivery, EndCause, Explained, FactSource, Happened, Heard, Now,
-        Placement, Process, Sample, Verdict, Worker,
+        Agent, AgentState, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard, Now,
+        Placement, Process, Sample, Step, Verdict, Worker,
     },
 };
 
@@ -100,14 +100,19 @@ pub(super) struct Profiles {
 
 impl Profiles {
     fn of(&mut self, agent: &Agent) -> Result<Arc<Profile>, String> {
-        let key = (agent.profile.clone(), agent.profile_text.clone());
+        self.get(&agent.profile, agent.profile_text.as_deref())
+    }
+
+    fn get(&mut self, name: &str, text: Option<&str>) -> Result<Arc<Profile>, String> {
+        let key = (name.to_owned(), text.map(ToOwned::to_owned));
         if let Some(profile) = self.known.get(&key) {
             return Ok(Arc::clone(profile));
         }
-        let profile = match &agent.profile_text {
-            Some(text) => Profile::parse(&agent.profile, text).map_err(|it| it.to_string())?,
-            None => Profile::embedded(&agent.profile)
-                .ok_or_else(|| format!("there is no profile `{}`", agent.profile))?,
+        let profile = match text {
+            Some(text) => Profile::parse(name, text).map_err(|it| it.to_string())?,
+            None => {
+                Profile::embedded(name).ok_or_else(|| format!("there is no profile `{name}`"))?
+            }
         };
         let profile = Arc::new(profile);
         self.known.insert(key, Arc::clone(&profile));
@@ -123,23 +128,41 @@ impl LiveWorker {
         profiles: &mut Profiles,
         now: Now,
     ) -> Result<Self, String> {
-        let mut live = Self::new(worker, profiles, now)?;
+        let profile = profiles.of(&worker.agent)?;
+        let mut live = Self::new(worker, profile, now);
         live.notes.worker = true;
         live.queue(now, first);
         Ok(live)
     }
 
-    /// A worker that a former hub recorded.
+    /// A worker that a former hub recorded, and what is wrong with it. One whose profile cannot be
+    /// read any more is judged by the generic one.
     pub(super) fn remembered(
         worker: Worker,
-        deliveries: Vec<Delivery>,
+        (deliveries, sent): (Vec<Delivery>, Vec<&str>),
         profiles: &mut Profiles,
         now: Now,
-    ) -> Result<Self, String> {
-        let mut live = Self::new(worker, profiles, now)?;
+    ) -> Result<(Self, Option<String>), String> {
+        let (profile, problem) = match profiles.of(&worker.agent) {
+            Ok(profile) => (profile, None),
+            Err(error) => {
+                let problem = format!(
+                    "`{}` is judged by the generic profile, its own cannot be read: {error}",
+                    worker.id
+                );
+                (profiles.get(agents::GENERIC, None)?, Some(problem))
+            }
+        };
+        let mut live = Self::new(worker, profile, now);
         live.gone = live.worker.place.gone;
+        for text in sent {
+            live.remember_sent(text);
+        }
         for delivery in deliveries {
-            live.remember_sent(&delivery.text);
+            // Of a newer version: it stays in the store, and nothing is done about it here.
+            if matches!(delivery.step, Step::Other(_)) {
+                continue;
+            }
             if delivery.step.is_final() {
                 live.receipt = Some(delivery);
             } else {
@@ -147,15 +170,14 @@ impl LiveWorker {
                 live.queue.insert(at, Machine::new(delivery));
             }
         }
-        Ok(live)
+        Ok((live, problem))
     }
 
-    fn new(worker: Worker, profiles: &mut Profiles, now: Now) -> Result<Self, String> {
-        let profile = profiles.of(&worker.agent)?;
+    fn new(worker: Worker, profile: Arc<Profile>, now: Now) -> Self {
         let tracker = Tracker::new(Arc::clone(&profile), &worker.state, now);
         let starting = worker.state.process.value == Process::Starting;
         let start_limit = starting.then(|| now.steady + START_LIMIT);
-        Ok(Self {
+        Self {
             worker,
             profile,
             tracker,
@@ -176,7 +198,7 @@ impl LiveWorker {
             start_limit,
             answer: auto_trust::Answer::default(),
             notes: Notes::default(),
-        })
+        }
     }
 
     /// Its last screen was captured since then, and shows the state that a hook told.
@@ -227,6 +249,25 @@ impl LiveWorker {
             quiet_ms: self.watch.quiet_since.and_then(|it| u64::try_from(silence(it)).ok()),
             hook: self.heard.clone(),
         }
+    }
+
+    /// Its agent should be there, and this hub has not seen it yet.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.has_window() && self.last.is_none() && self.worker.is_live()
+    }
+
+    /// What a former hub saw says nothing about now.
+    pub(super) fn forget_state(&mut self, now: Now) {
+        if self.worker.state.turn.value == AgentState::Unknown {
+            return;
+        }
+        let evidence = "not seen since the hub started".to_owned();
+        let (value, source) = (AgentState::Unknown, FactSource::Hub);
+        let turn = Fact { value, since: now.wall, source, evidence };
+        self.worker.state.turn = turn.clone();
+        self.tracker = Tracker::new(Arc::clone(&self.profile), &self.worker.state, now);
+        self.notes.worker = true;
+        self.notes.happened.push(Happened::Turn(turn));
     }
 
     /// What is to be recorded since the last call.
@@ -303,7 +344,9 @@ impl LiveWorker {
         let is_there = self.worker.place.session.is_some_and(|it| sessions.contains(&it));
         match self.worker.placement {
             Placement::Session if !is_there => EndCause::SessionClosed,
-            Placement::Session | Placement::Window | Placement::Fleet => EndCause::WindowClosed,
+            Placement::Session | Placement::Window | Placement::Fleet | Placement::Other(_) => {
+                EndCause::WindowClosed
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use crate::{
         fold::{Changed, Seen},
     },
     delivery::Input,
-    hub::state::Effect,
-    model::{Exit, Happened, Heard, Now, Sample, WindowId},
+    hub::state::{Effect, TmuxEffect},
+    model::{Exit, Happened, Heard, Now, Process, Sample, WindowId},
 };
 
 /// Shortest time between two samples of one pane.
@@ -74,7 +74,7 @@ impl LiveWorker {
         self.watch.begun = Some(now.steady);
         self.watch.due = None;
         let (worker, pane) = (self.worker.id.clone(), self.worker.place.pane);
-        out.push(Effect::Look { worker, pane, resume });
+        out.push(Effect::Tmux(TmuxEffect::Look { worker, pane, resume }));
     }
 
     pub(in crate::hub::state) fn rang(&mut self, now: Now) {
@@ -191,15 +191,27 @@ impl LiveWorker {
         self.want_look(now.steady + SETTLE);
     }
 
+    /// The first end of an agent is its end: another one told later changes nothing.
     pub(in crate::hub::state) fn agent_exited(
         &mut self,
         now: Now,
-        exit: Exit,
+        (exit, started): (Exit, bool),
         out: &mut Vec<Effect>,
     ) {
+        if matches!(self.worker.state.process.value, Process::Exited(_) | Process::NotStarted(_)) {
+            return;
+        }
         self.start_limit = None;
-        self.track(now, Seen::Exited(exit), out);
-        self.fail_deliveries(now, &format!("the agent exited ({exit})"));
+        let (seen, why) = if started {
+            (Seen::Exited(exit), format!("the agent exited ({exit})"))
+        } else {
+            (
+                Seen::ShellEnded(exit),
+                format!("the shell ended ({exit}) before it started the agent"),
+            )
+        };
+        self.track(now, seen, out);
+        self.fail_deliveries(now, &why);
         self.want_look(now.steady + SETTLE);
     }
 

@@ -23,7 +23,7 @@ fn keys(hub: &mut Hub, id: &WorkerId, screen: &Sample) -> Vec<String> {
     while hub.ms < end {
         let out = hub.look(id, screen);
         keys.extend(out.into_iter().filter_map(|it| {
-            let Effect::Press { key, .. } = it else { return None };
+            let Effect::Tmux(TmuxEffect::Press { key, .. }) = it else { return None };
             Some(key)
         }));
         hub.after(100).give(Input::Rang(PANE));
@@ -62,7 +62,11 @@ fn labels_that_are_not_known_are_left_to_the_user() {
 impl Hub {
     fn look_until_key(&mut self, id: &WorkerId, screen: &Sample) {
         for _ in 0..20 {
-            if self.look(id, screen).iter().any(|it| matches!(it, Effect::Press { .. })) {
+            if self
+                .look(id, screen)
+                .iter()
+                .any(|it| matches!(it, Effect::Tmux(TmuxEffect::Press { .. })))
+            {
                 return;
             }
         }

@@ -12,7 +12,10 @@ fn look_until_quiet(hub: &mut Hub, id: &WorkerId, screen: &Sample) {
             return;
         }
         let out = hub.look(id, screen);
-        assert!(!out.iter().any(|it| matches!(it, Effect::Act { .. })), "{out:?}");
+        assert!(
+            !out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Act { .. }))),
+            "{out:?}"
+        );
     }
     panic!("never quiet: {:?}", hub.state.workers[id].newest_delivery());
 }

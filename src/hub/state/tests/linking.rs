@@ -10,18 +10,18 @@ pub(super) fn n_of(out: &[Effect], is_it: impl Fn(&Effect) -> bool) -> usize {
 }
 
 fn closes(out: &[Effect]) -> usize {
-    n_of(out, |it| matches!(it, Effect::CloseWindow { .. }))
+    n_of(out, |it| matches!(it, Effect::Tmux(TmuxEffect::CloseWindow { .. })))
 }
 
 fn removes(out: &[Effect]) -> usize {
-    n_of(out, |it| matches!(it, Effect::Cleanup { .. }))
+    n_of(out, |it| matches!(it, Effect::Local(LocalEffect::Cleanup { .. })))
 }
 
 #[test]
 fn a_cleanup_waits_for_the_connection_and_does_each_step_once() {
     let (mut hub, id) = Hub::with_agent();
     let lost = hub.give(Input::LinkLost { why: "x".into() });
-    assert_eq!(n_of(&lost, |it| matches!(it, Effect::Link { .. })), 1);
+    assert_eq!(n_of(&lost, |it| matches!(it, Effect::Local(LocalEffect::Link { .. }))), 1);
     let (request_id, out) = hub.ask(Request::Cleanup(cleanup_of(&id)));
     assert_eq!(closes(&out), 0, "{out:?}");
     hub.give(Input::Linked(linked()));
@@ -83,7 +83,11 @@ fn what_a_lost_connection_shows_is_not_acted_on() {
     for _ in 0..5 {
         let out =
             hub.after(500).give(Input::Sampled { worker: id.clone(), sample: Ok(ready_screen()) });
-        assert_eq!(n_of(&out, |it| matches!(it, Effect::Act { .. })), 0, "{out:?}");
+        assert_eq!(
+            n_of(&out, |it| matches!(it, Effect::Tmux(TmuxEffect::Act { .. }))),
+            0,
+            "{out:?}"
+        );
     }
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[]);
@@ -96,7 +100,7 @@ fn workers_of_a_server_whose_socket_was_removed_are_not_lost() {
     let (mut hub, id) = Hub::with_agent();
     let known = |out: &[Effect]| {
         out.iter().find_map(|it| {
-            let Effect::Link { known, .. } = it else { return None };
+            let Effect::Local(LocalEffect::Link { known, .. }) = it else { return None };
             Some(*known)
         })
     };
@@ -132,7 +136,10 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
         let made = Err(NotMade::Unknown("no answer".into()));
         let out = hub.give(Input::WindowMade { worker: id.clone(), made });
         assert_eq!(refusal_to(&out, request_id), None, "{out:?}");
-        assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
+        assert!(
+            out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::ListPanes { .. }))),
+            "{out:?}"
+        );
         let tag = id.to_string();
         let sessions = vec![(SESSION, tag.clone())];
         let row = PaneSeen { pane: PANE, window: WINDOW, tag, dead: false, pid: 42, sessions };

@@ -17,7 +17,7 @@ fn a_pane_that_is_gone_is_lost() {
 fn structural_events_ask_for_one_list() {
     let (mut hub, _) = Hub::with_agent();
     let out = hub.give(Input::Restructured);
-    assert!(matches!(out.as_slice(), [Effect::ListPanes { .. }]), "{out:?}");
+    assert!(matches!(out.as_slice(), [Effect::Tmux(TmuxEffect::ListPanes { .. })]), "{out:?}");
     assert_eq!(hub.give(Input::Restructured), []);
 }
 
@@ -29,7 +29,7 @@ fn windows_of_nobody_are_reported_and_left_alone() {
     stranger.pane = PaneId(50);
     let mine = hub.seen(&id, &[(SESSION, "work")]);
     let out = hub.give(listed(vec![mine, stranger]));
-    assert!(!out.iter().any(|it| matches!(it, Effect::CloseWindow { .. })));
+    assert!(!out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::CloseWindow { .. }))));
     let (request_id, out) = hub.ask(Request::Status);
     let Some(Answer::Status(status)) = answer_to(&out, request_id) else { panic!("{out:?}") };
     assert_eq!(status.orphans, ["old-worker"]);
@@ -38,7 +38,8 @@ fn windows_of_nobody_are_reported_and_left_alone() {
 #[test]
 fn a_list_that_failed_is_asked_for_again() {
     let (mut hub, _) = Hub::with_agent();
-    let lists = |out: &[Effect]| n_of(out, |it| matches!(it, Effect::ListPanes { .. }));
+    let lists =
+        |out: &[Effect]| n_of(out, |it| matches!(it, Effect::Tmux(TmuxEffect::ListPanes { .. })));
     assert_eq!(lists(&hub.give(Input::Panes(Err("no answer".into())))), 1);
     hub.give(Input::LinkLost { why: "x".into() });
     assert_eq!(lists(&hub.give(Input::Panes(Err("no answer".into())))), 0);
@@ -55,7 +56,7 @@ fn a_list_that_is_older_than_a_window_does_not_lose_it() {
     assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
     let out = hub.give(listed_at(asked, Vec::new()));
     assert!(hub.state.workers[&id].worker.is_live());
-    assert!(matches!(out.as_slice(), [.., Effect::ListPanes { .. }]), "{out:?}");
+    assert!(matches!(out.as_slice(), [.., Effect::Tmux(TmuxEffect::ListPanes { .. })]), "{out:?}");
     hub.give(listed(Vec::new()));
     assert!(!hub.state.workers[&id].worker.is_live());
 }
@@ -68,7 +69,10 @@ fn what_changes_while_the_panes_are_listed_is_listed_after() {
     hub.after(1).give(Input::Restructured);
     let row = hub.seen(&id, &[(SESSION, id.as_str())]);
     let out = hub.give(listed_at(asked, vec![row]));
-    assert!(out.iter().any(|it| matches!(it, Effect::ListPanes { .. })), "{out:?}");
+    assert!(
+        out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::ListPanes { .. }))),
+        "{out:?}"
+    );
     hub.give(listed(Vec::new()));
     assert!(!hub.state.workers[&id].worker.is_live());
 }

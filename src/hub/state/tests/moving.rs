@@ -16,7 +16,7 @@ fn looks(
         hub.ms = hub.ms.max(ms + 1);
         let out = hub.give(Input::Tick);
         let look = out.iter().find_map(|it| {
-            let Effect::Look { resume, .. } = it else { return None };
+            let Effect::Tmux(TmuxEffect::Look { resume, .. }) = it else { return None };
             Some(*resume)
         });
         let Some(resume) = look else { break };

@@ -17,11 +17,11 @@ fn a_new_hub_finds_its_workers_again() {
     let (hub, id) = Hub::with_agent();
     let (mut hub, out) = Hub::with(remembered(&hub, &id));
     let known = Some(linked().server);
-    assert!(out.contains(&Effect::Link {
-        missing: Missing::MakeFleet,
+    assert!(out.contains(&Effect::Local(LocalEffect::Link {
+        missing: NoConnection::MakeFleet,
         after: Duration::ZERO,
         known
-    }));
+    })));
     hub.give(Input::Linked(linked()));
     let row = hub.seen(&id, &[(SESSION, "work")]);
     hub.give(listed(vec![row]));
@@ -34,7 +34,7 @@ fn worktrees_that_were_moved_or_removed_are_noticed_once() {
     let found = remembered(&hub, &id);
     let git_dir = found.workers[0].git_dir.clone();
     let (mut hub, out) = Hub::with(found);
-    assert!(out.contains(&Effect::FindWorktrees(vec![(id.clone(), git_dir)])));
+    assert!(out.contains(&Effect::Local(LocalEffect::FindWorktrees(vec![(id.clone(), git_dir)]))));
     for (path, n_events) in [(Some("/moved"), 1), (None, 1), (None, 0), (Some("/moved"), 1)] {
         let path = path.map(PathBuf::from);
         let out = hub.give(Input::Worktrees(vec![(id.clone(), path.clone())]));
@@ -55,7 +55,10 @@ fn a_new_hub_never_pastes_what_may_have_been_pasted() {
     hub.give(listed(vec![row]));
     for _ in 0..30 {
         let out = hub.look(&id, &ready_screen());
-        assert!(!out.iter().any(|it| matches!(it, Effect::Act { .. })), "{out:?}");
+        assert!(
+            !out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Act { .. }))),
+            "{out:?}"
+        );
         if hub.state.workers[&id].open_deliveries() == 0 {
             let receipt = hub.state.workers[&id].newest_delivery().unwrap();
             return assert_eq!(receipt.evidence, "outcome unknown after restart");
@@ -90,24 +93,24 @@ fn a_hub_that_knows_nobody_looks_for_windows_of_ours() {
     let row = hub.seen(&id, &[(SESSION, "work")]);
     let (mut hub, _) = Hub::with(Remembered::default());
     // Who asks before it has looked is answered after.
-    let (request_id, out) = hub.ask(Request::List { ended: true });
+    let (request_id, out) = hub.ask(Request::List { ended: false });
     assert_eq!(out, []);
     assert!(answer_to(&hub.give(Input::Linked(linked())), request_id).is_none());
     let out = hub.give(listed(vec![row]));
-    assert!(!out.contains(&Effect::Unlink), "{out:?}");
+    assert!(!out.contains(&Effect::Local(LocalEffect::Unlink)), "{out:?}");
     let Some(Answer::Workers { orphans, .. }) = answer_to(&out, request_id) else {
         panic!("{out:?}")
     };
     assert_eq!(orphans, [id.as_str()]);
     let out = hub.give(listed(Vec::new()));
-    assert!(out.contains(&Effect::Unlink), "{out:?}");
+    assert!(out.contains(&Effect::Local(LocalEffect::Unlink)), "{out:?}");
 }
 
 #[test]
 fn who_asks_while_a_hub_looks_is_answered_also_when_there_is_nothing() {
     for input in [nothing_there(), Input::LinkLost { why: "x".into() }] {
         let (mut hub, _) = Hub::with(Remembered::default());
-        let (request_id, _) = hub.ask(Request::List { ended: true });
+        let (request_id, _) = hub.ask(Request::List { ended: false });
         if matches!(input, Input::LinkLost { .. }) {
             hub.give(Input::Linked(linked()));
         }
@@ -125,11 +128,11 @@ fn who_comes_while_a_hub_looks_is_not_refused_for_what_it_does_not_find() {
     let (request_id, out) = hub.ask(Request::Reserve(reserve()));
     assert_eq!(out, []);
     let out = hub.give(nothing_there());
-    let (missing, after) = (Missing::StartServer, Duration::ZERO);
-    assert_eq!(out, [Effect::Link { missing, after, known: None }]);
+    let (missing, after) = (NoConnection::StartServer, Duration::ZERO);
+    assert_eq!(out, [Effect::Local(LocalEffect::Link { missing, after, known: None })]);
     let out = hub.give(Input::Linked(linked()));
     let caller = reserve().caller;
-    assert!(out.contains(&Effect::FindSession { request_id, caller }), "{out:?}");
+    assert!(out.contains(&Effect::Tmux(TmuxEffect::FindSession { request_id, caller })), "{out:?}");
 }
 
 #[test]
@@ -140,8 +143,11 @@ fn who_comes_while_a_lost_server_is_looked_for_has_one_started() {
     let (request_id, _) = hub.ask(Request::Reserve(own));
     let out = hub.give(nothing_there());
     assert_eq!(hub.word(&id).to_string(), "lost: tmux server gone");
-    let (missing, after) = (Missing::StartServer, Duration::ZERO);
-    assert!(out.contains(&Effect::Link { missing, after, known: None }), "{out:?}");
+    let (missing, after) = (NoConnection::StartServer, Duration::ZERO);
+    assert!(
+        out.contains(&Effect::Local(LocalEffect::Link { missing, after, known: None })),
+        "{out:?}"
+    );
     assert_eq!(refusal_to(&out, request_id), None);
     // Who could not be served by that either is told.
     let out = hub.give(nothing_there());
@@ -152,11 +158,11 @@ fn who_comes_while_a_lost_server_is_looked_for_has_one_started() {
 fn a_look_that_fails_is_repeated_and_given_up() {
     let (mut hub, _) = Hub::with(Remembered::default());
     let failed = || Input::LinkFailed { error: "slow".into(), no_server: false };
-    let is_look = |it: &Effect| matches!(it, Effect::Link { missing: Missing::Leave, after, .. } if !after.is_zero());
+    let is_look = |it: &Effect| matches!(it, Effect::Local(LocalEffect::Link { missing: NoConnection::Leave, after, .. }) if !after.is_zero());
     let n_looks = (0..20).take_while(|_| hub.give(failed()).iter().any(is_look)).count();
     assert_eq!(n_looks, 5);
     let (_, out) = hub.ask(Request::Reserve(reserve()));
-    assert!(out.iter().any(|it| matches!(it, Effect::Link { .. })), "{out:?}");
+    assert!(out.iter().any(|it| matches!(it, Effect::Local(LocalEffect::Link { .. }))), "{out:?}");
 }
 
 #[test]

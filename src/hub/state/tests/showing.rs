@@ -23,7 +23,7 @@ fn the_screen_was_captured_after_the_question() {
     hub.after(1000);
     let (request_id, out) = show(&mut hub, &id);
     assert_eq!(shown(&out, request_id), None);
-    assert!(out.iter().any(|it| matches!(it, Effect::Look { .. })), "{out:?}");
+    assert!(out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Look { .. }))), "{out:?}");
     let out = sampled(&mut hub, &id, &screen_with("new"));
     let screen = shown(&out, request_id).unwrap().unwrap();
     assert_eq!(screen.rows, screen_with("new").rows);

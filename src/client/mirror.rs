@@ -1,0 +1,181 @@
+//! A live copy of what the hub knows of workers and their deliveries.
+//!
+//! Knows one subscription, and the one rule by which an event changes what is known. Goes on past the
+//! end of one hub, and past events that were missed.
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Error, Hub};
+use crate::model::{
+    Answer, Delivery, DeliveryId, Event, Happened, Request, StepAt, Timestamp, Worker, WorkerId,
+};
+
+/// Workers and deliveries, kept up to date by events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    pub workers: BTreeMap<WorkerId, Worker>,
+    pub deliveries: BTreeMap<DeliveryId, Delivery>,
+}
+
+/// What an event was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A state, a delivery, or nothing that is known here.
+    Detail,
+    /// Workers came, went or moved.
+    Workers,
+}
+
+#[derive(Debug)]
+pub struct Mirror {
+    hub: Hub,
+    /// Empty means every worker.
+    ids: Vec<WorkerId>,
+    /// Deliveries that are known even when newer ones of their worker are.
+    wanted: BTreeSet<DeliveryId>,
+    pub known: Known,
+}
+
+impl Mirror {
+    /// Subscribes on this connection; nothing that happens after the answer is missed.
+    pub async fn open(hub: Hub, ids: Vec<WorkerId>) -> Result<Self, Error> {
+        let mut mirror = Self { hub, ids, wanted: BTreeSet::new(), known: Known::default() };
+        mirror.subscribe().await?;
+        Ok(mirror)
+    }
+
+    /// The connection, for questions between two events.
+    pub fn hub(&mut self) -> &mut Hub {
+        &mut self.hub
+    }
+
+    /// From now on this delivery is known, too.
+    pub fn want(&mut self, delivery: Delivery) {
+        self.wanted.insert(delivery.id);
+        self.known.deliveries.entry(delivery.id).or_insert(delivery);
+    }
+
+    /// As [`Mirror::want`], for one of which only the number is at hand.
+    pub async fn require(&mut self, id: DeliveryId) -> Result<(), Error> {
+        self.wanted.insert(id);
+        if self.known.deliveries.contains_key(&id) { Ok(()) } else { self.fetch(id).await }
+    }
+
+    /// Waits for one more event. Safe to drop while it waits for it. A hub that went away is started
+    /// again: what it had recorded goes on.
+    pub async fn next(&mut self) -> Result<Change, Error> {
+        match self.hub.event().await {
+            Ok(event) => self.take(event).await,
+            // What was missed is in the answer to the next subscription.
+            Err(error) if error.is_gone() => {
+                self.subscribe().await?;
+                Ok(Change::Workers)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings the wanted deliveries up to date: two steps at once are one event.
+    pub async fn refresh(&mut self) -> Result<(), Error> {
+        for id in self.wanted.clone() {
+            self.fetch(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, event: Event) -> Result<Change, Error> {
+        let is_new = matches!(event.what, Happened::Created);
+        let id = event.worker.clone().filter(|_| is_new && self.ids.is_empty());
+        let change = self.known.apply(event);
+        let Some(id) = id else { return Ok(change) };
+        match self.hub.ask_any(Request::Show { id: id.clone() }).await {
+            Ok(Answer::Shown { worker, deliveries, .. }) => {
+                self.known.workers.insert(id, *worker);
+                self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
+            }
+            // It is gone already; the event that says so is on its way.
+            Ok(_) | Err(Error::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Change::Workers)
+    }
+
+    async fn subscribe(&mut self) -> Result<(), Error> {
+        let request = Request::Subscribe { workers: self.ids.clone() };
+        let answer = self.hub.ask_any(request).await?;
+        let Answer::Subscribed { workers, deliveries, .. } = answer else {
+            return Err(Error::Unexpected);
+        };
+        self.known.workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
+        self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
+        self.refresh().await
+    }
+
+    async fn fetch(&mut self, id: DeliveryId) -> Result<(), Error> {
+        let answer = self.hub.ask_any(Request::Receipt { delivery: id }).await?;
+        let Answer::Receipt { delivery } = answer else { return Err(Error::Unexpected) };
+        self.known.deliveries.extend(delivery.map(|it| (id, *it)));
+        Ok(())
+    }
+}
+
+impl Known {
+    /// What the event says, added to what is known.
+    pub fn apply(&mut self, event: Event) -> Change {
+        let Event { at, worker, what, .. } = event;
+        let worker = worker.and_then(|id| self.workers.get_mut(&id));
+        match (what, worker) {
+            (Happened::Delivery { id, step, held, evidence }, _) => {
+                let Some(delivery) = self.deliveries.get_mut(&id) else { return Change::Detail };
+                if delivery.step.is_final() {
+                    return Change::Detail;
+                }
+                if delivery.step != step {
+                    delivery.steps.push(StepAt { step, at });
+                }
+                delivery.step = step;
+                delivery.held = held;
+                delivery.evidence = evidence;
+                Change::Detail
+            }
+            (what, Some(worker)) => tell(worker, at, what),
+            (_, None) => Change::Detail,
+        }
+    }
+}
+
+fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
+    match what {
+        Happened::Process(fact) => worker.state.process = fact,
+        Happened::Turn(fact) => worker.state.turn = fact,
+        Happened::Reported(fact) => worker.state.reported = Some(fact),
+        Happened::Placed { placement, session } => {
+            worker.placement = placement;
+            worker.place.session_name = session;
+            return Change::Workers;
+        }
+        Happened::Worktree { path } => {
+            worker.worktree_gone = path.is_none();
+            worker.worktree = path.unwrap_or_else(|| worker.worktree.clone());
+        }
+        Happened::Told { about, text } => match about.as_str() {
+            "session" => worker.agent_session = Some(text),
+            "message" => worker.last_message = Some(text),
+            "pull-request" => worker.pr = Some(text),
+            _ => {}
+        },
+        Happened::Ended { .. } => {
+            worker.ended = Some(at);
+            return Change::Workers;
+        }
+        Happened::Created
+        | Happened::Delivery { .. }
+        | Happened::CleanupStarted
+        | Happened::CleanupFailed { .. }
+        | Happened::Command { .. }
+        | Happened::Hub { .. }
+        | Happened::Other(_) => {}
+    }
+    // A window that is gone is told by the process alone.
+    worker.place.gone |= matches!(worker.state.process.value, crate::model::Process::Lost(_));
+    Change::Detail
+}

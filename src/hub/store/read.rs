@@ -1,0 +1,211 @@
+//! What is read from the store: everything when a hub starts, history when a client asks.
+use rusqlite::types::Value;
+use serde::de::DeserializeOwned;
+
+use super::{Error, Store};
+use crate::{
+    hub::state::{Query, Remembered},
+    model::{Answer, Delivery, DeliveryId, Event, Worker, WorkerId},
+    wire,
+};
+
+/// Bytes of documents in one answer, whose frame has to hold them.
+const MAX_ANSWER: usize = wire::MAX_FRAME / 2;
+/// Texts that were delivered to one worker and that a hub remembers when it starts.
+const N_SENT: u32 = 100;
+
+/// A delivery, with its whole text where that is kept elsewhere.
+const OPEN: &str = "
+    SELECT deliveries.id, doc, text FROM deliveries LEFT JOIN texts ON delivery = deliveries.id
+    WHERE open = 1 OR deliveries.id IN
+      (SELECT max(id) FROM deliveries WHERE worker IN
+        (SELECT id FROM workers WHERE ended = 0) GROUP BY worker) ORDER BY deliveries.id";
+const SENT: &str = "
+    SELECT id, doc, text FROM
+      (SELECT deliveries.id AS id, doc, text, row_number() OVER (PARTITION BY worker
+         ORDER BY deliveries.id DESC) AS n
+       FROM deliveries LEFT JOIN texts ON delivery = deliveries.id
+       WHERE worker IN (SELECT id FROM workers WHERE ended = 0))
+    WHERE n <= ?1 ORDER BY id";
+
+/// Rows of one table: those that can be read, the others by name.
+struct Rows<T> {
+    found: Vec<T>,
+    unreadable: Vec<(String, String)>,
+}
+
+impl Store {
+    pub fn load(&self) -> Result<Remembered, Error> {
+        let last = |sql: &str| self.db.query_row(sql, [], |row| row.get(0)).map_err(read_failed);
+        let workers = self.rows::<Worker>("SELECT id, doc FROM workers WHERE ended = 0", &[])?;
+        let deliveries = self.deliveries(OPEN, &[])?;
+        let sent = self.deliveries(SENT, &[&N_SENT])?;
+        let cleanups = self.rows("SELECT worker, doc FROM cleanups", &[])?;
+        let name = |table: &str, rows: &[(String, String)]| -> Vec<String> {
+            let one = |(row, error): &(String, String)| {
+                format!(
+                    "row `{row}` of table `{table}` cannot be read, and stays as it is: {error}"
+                )
+            };
+            rows.iter().map(one).collect()
+        };
+        let problems = [
+            name("workers", &workers.unreadable),
+            name("deliveries", &deliveries.unreadable),
+            name("cleanups", &cleanups.unreadable),
+        ];
+        Ok(Remembered {
+            workers: workers.found,
+            deliveries: deliveries.found,
+            sent: sent.found.into_iter().map(|it| (it.worker, it.text)).collect(),
+            cleanups: cleanups.found,
+            taken: workers.unreadable.into_iter().map(|(id, _)| id).collect(),
+            problems: problems.concat(),
+            last_seq: last("SELECT ifnull(max(seq), 0) FROM events")?,
+            last_delivery: last("SELECT ifnull(max(id), 0) FROM deliveries")?,
+        })
+    }
+
+    pub(super) fn answer(&self, query: &Query) -> Result<Answer, Error> {
+        Ok(match query {
+            Query::Receipts { worker } => {
+                let (deliveries, n_older) = self.receipts(worker.as_ref())?;
+                Answer::Receipts { deliveries, n_older }
+            }
+            Query::Receipt(id) => Answer::Receipt { delivery: self.receipt(*id)?.map(Box::new) },
+            Query::Events { worker, since, limit } => {
+                let (events, last) = self.events(worker.as_ref(), *since, *limit)?;
+                Answer::Events { events, last }
+            }
+            Query::Ended => {
+                let (deliveries, orphans) = (Vec::new(), Vec::new());
+                Answer::Workers { workers: self.ended()?, deliveries, orphans }
+            }
+        })
+    }
+
+    /// Workers that were cleaned up, oldest first; the newest that one answer holds.
+    pub fn ended(&self) -> Result<Vec<Worker>, Error> {
+        let sql = "SELECT id, doc FROM workers WHERE ended = 1 ORDER BY n DESC";
+        let mut workers: Vec<Worker> = self.some_rows(sql, &[])?.found;
+        workers.reverse();
+        Ok(workers)
+    }
+
+    /// Deliveries, of one worker or of all, oldest first; the newest that one answer holds, and how
+    /// many more there are.
+    pub fn receipts(&self, worker: Option<&WorkerId>) -> Result<(Vec<Delivery>, usize), Error> {
+        let worker = worker.map(WorkerId::as_str);
+        let sql = "SELECT id, doc FROM deliveries
+                   WHERE ?1 IS NULL OR worker = ?1 ORDER BY id DESC";
+        let rows = self.some_rows::<Delivery>(sql, &[&worker])?;
+        let sql = "SELECT count(*) FROM deliveries WHERE ?1 IS NULL OR worker = ?1";
+        let total: usize =
+            self.db.query_row(sql, [&worker], |row| row.get(0)).map_err(read_failed)?;
+        let n_read = rows.found.len() + rows.unreadable.len();
+        let mut deliveries: Vec<Delivery> =
+            rows.found.into_iter().map(Delivery::shortened).collect();
+        deliveries.reverse();
+        Ok((deliveries, total.saturating_sub(n_read)))
+    }
+
+    fn receipt(&self, DeliveryId(id): DeliveryId) -> Result<Option<Delivery>, Error> {
+        let rows = self.rows::<Delivery>("SELECT id, doc FROM deliveries WHERE id = ?1", &[&id])?;
+        Ok(rows.found.into_iter().next().map(Delivery::shortened))
+    }
+
+    /// Events after number `since`, at most `limit` and no more than one answer holds, oldest first,
+    /// and the number to go on from. No event and the same number: there are no later ones.
+    pub fn events(
+        &self,
+        worker: Option<&WorkerId>,
+        since: u64,
+        limit: u32,
+    ) -> Result<(Vec<Event>, u64), Error> {
+        let sql = "SELECT seq, doc FROM events
+                   WHERE seq > ?1 AND (?2 IS NULL OR worker = ?2) ORDER BY seq LIMIT ?3";
+        // No event has a number that the database cannot hold.
+        let from = i64::try_from(since).unwrap_or(i64::MAX);
+        let worker = worker.map(WorkerId::as_str);
+        let rows = self.some_rows::<Event>(sql, &[&from, &worker, &limit])?;
+        let unread = rows.unreadable.iter().filter_map(|(seq, _)| seq.parse().ok());
+        let last = rows.found.iter().map(|it| it.seq).chain(unread).max().unwrap_or(since);
+        Ok((rows.found, last))
+    }
+
+    fn rows<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: &[&dyn rusqlite::ToSql],
+    ) -> Result<Rows<T>, Error> {
+        self.read_rows(usize::MAX, sql, params, |text, _| serde_json::from_str(text))
+    }
+
+    /// As many as one answer holds.
+    fn some_rows<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: &[&dyn rusqlite::ToSql],
+    ) -> Result<Rows<T>, Error> {
+        self.read_rows(MAX_ANSWER, sql, params, |text, _| serde_json::from_str(text))
+    }
+
+    fn deliveries(
+        &self,
+        sql: &str,
+        params: &[&dyn rusqlite::ToSql],
+    ) -> Result<Rows<Delivery>, Error> {
+        self.read_rows(usize::MAX, sql, params, |doc, text| {
+            let mut delivery: Delivery = serde_json::from_str(doc)?;
+            delivery.text = text.unwrap_or(delivery.text);
+            Ok(delivery)
+        })
+    }
+
+    /// Each row is a key, a document and, where there is a third column, a text.
+    fn read_rows<T>(
+        &self,
+        max_bytes: usize,
+        sql: &str,
+        params: &[&dyn rusqlite::ToSql],
+        parse: impl Fn(&str, Option<String>) -> serde_json::Result<T>,
+    ) -> Result<Rows<T>, Error> {
+        let mut query = self.db.prepare_cached(sql).map_err(read_failed)?;
+        let has_text = query.column_count() > 2;
+        let mut rows = query.query(params).map_err(read_failed)?;
+        let mut read = Rows { found: Vec::new(), unreadable: Vec::new() };
+        let mut n_bytes: usize = 0;
+        while let Some(row) = rows.next().map_err(read_failed)? {
+            let key = key_text(row.get(0).map_err(read_failed)?);
+            let doc: Value = row.get(1).map_err(read_failed)?;
+            let text = if has_text { row.get(2).map_err(read_failed)? } else { None };
+            let Value::Text(doc) = doc else {
+                read.unreadable.push((key, "not a text".to_owned()));
+                continue;
+            };
+            n_bytes = n_bytes.saturating_add(doc.len());
+            // At least one row is told, or nobody would ever get past it.
+            if n_bytes > max_bytes && !read.found.is_empty() {
+                break;
+            }
+            match parse(&doc, text) {
+                Ok(value) => read.found.push(value),
+                Err(error) => read.unreadable.push((key, error.to_string())),
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn key_text(key: Value) -> String {
+    match key {
+        Value::Text(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Null | Value::Blob(_) => "?".to_owned(),
+    }
+}
+
+fn read_failed(source: rusqlite::Error) -> Error {
+    Error::Use { act: "read", source }
+}
