@@ -5,7 +5,7 @@ pub(crate) use crate::text::{age, count, cut, seconds};
 use crate::{
     brief::text::clean,
     model::{DisplayState, Tone},
-    text::{cut_start, width},
+    text::{cut_start, width, wrap},
 };
 
 /// What the output is for: how wide it may be, and whether it may have colours.
@@ -203,7 +203,9 @@ pub(crate) fn fields(style: Style, fields: &[(&str, String)]) -> String {
     let mut text = String::new();
     for (name, value) in fields {
         let pad = " ".repeat(widest - width(name));
-        let mut lines = value.lines();
+        // On a terminal broken between words, and never narrower than can be read.
+        let room = style.width.map_or(usize::MAX, |it| it.saturating_sub(widest + 4).max(20));
+        let mut lines = value.lines().flat_map(|line| wrap(line, room)).map(str::trim_end);
         let name = style.paint(name, Paint::Dim);
         let first = lines.next().unwrap_or_default();
         writeln!(text, "  {name}{pad}  {first}").unwrap_or_default();
@@ -277,5 +279,8 @@ mod tests {
     fn fields_line_up() {
         let text = fields(Style::default(), &[("a", "1".into()), ("long", "2\n3".into())]);
         assert_eq!(text, "  a     1\n  long  2\n        3\n");
+        let style = Style { colour: false, width: Some(30) };
+        let text = fields(style, &[("name", "words that do not fit on one row".into())]);
+        assert_eq!(text, "  name  words that do not fit\n        on one row\n");
     }
 }
