@@ -131,6 +131,11 @@ impl Env {
         self.config_dir().join("prompts")
     }
 
+    /// What of the repositories' own settings the user has approved.
+    pub fn approvals_file(&self) -> PathBuf {
+        self.base_dir("XDG_STATE_HOME", ".local/state").join("wtmag/approved.json")
+    }
+
     /// The tmux socket that is meant, as tmux finds it: `-S` path, else `-L` name, else `$TMUX`,
     /// else `default`. An absolute, real path; nothing needs to be there.
     pub fn tmux_socket(&self, path: Option<&Path>, name: Option<&OsStr>) -> Result<PathBuf, Error> {

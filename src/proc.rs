@@ -340,6 +340,21 @@ pub fn feed<S: AsRef<OsStr>>(
     if status.success() { Ok(()) } else { Err(failed(io::Error::other(status.to_string()))) }
 }
 
+/// Runs a program that talks to the user on our terminal, to its end.
+#[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
+pub fn in_foreground<S: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    args: impl IntoIterator<Item = S>,
+) -> Result<(), Error> {
+    let name = program.as_ref().to_string_lossy().into_owned();
+    let failed = |source| Error::Start { program: name.clone(), source };
+    let status = std::process::Command::new(&program).args(args).status().map_err(failed)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(failed(io::Error::other(format!("it ended with {status}"))))
+}
+
 /// Becomes another program; comes back only with an error.
 #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
 pub fn exec<S: AsRef<OsStr>>(

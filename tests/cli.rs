@@ -1,5 +1,6 @@
 //! The commands, as people and programs use them: real tmux, real git and WorkTrunk, real `gh` against a stand-in.
 #![expect(clippy::indexing_slicing, reason = "what is not in the JSON is null")]
+mod approval;
 mod asking;
 mod cleanup;
 mod create;
@@ -14,5 +15,6 @@ mod servers;
 mod settings;
 mod shapes;
 mod talk;
+mod tasks;
 mod undo;
 mod why;

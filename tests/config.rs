@@ -148,7 +148,7 @@ fn a_bad_file_is_named_with_line_and_column_and_left_alone() {
     let start = format!("`{}`, line 3, column 1: unknown key `prompt_flagg`", path.display());
     assert!(error.starts_with(&start), "{error}");
     assert!(error.ends_with("; did you mean `prompt_flag`?"), "{error}");
-    assert!(!config::write_template(&path).unwrap());
+    assert!(!config::write_template(&path, "pi").unwrap());
     assert_eq!(fs::read_to_string(&path).unwrap(), bad);
 }
 
@@ -170,7 +170,7 @@ fn the_first_run_writes_the_template_once_however_many_run_at_once() {
         let runs: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| {
-                    let wrote = config::write_template(&files.user()).unwrap();
+                    let wrote = config::write_template(&files.user(), "pi").unwrap();
                     // Whoever did not write it finds all of it.
                     assert_eq!(fs::read_to_string(files.user()).unwrap(), TEMPLATE);
                     wrote
@@ -188,6 +188,6 @@ fn the_first_run_writes_the_template_once_however_many_run_at_once() {
 fn a_dangling_link_is_not_written_through() {
     let files = Files::new(&[("home/x", "")]);
     std::os::unix::fs::symlink("elsewhere", files.user()).unwrap();
-    assert!(!config::write_template(&files.user()).unwrap());
+    assert!(!config::write_template(&files.user(), "pi").unwrap());
     assert!(files.load(&[], &[]).unwrap().files.is_empty());
 }

@@ -11,7 +11,10 @@ mod item;
 pub mod text;
 mod view;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
 
@@ -28,6 +31,13 @@ pub const MAX_BODY: usize = 128 << 10;
 /// Most bytes of comments that a brief repeats; the newest are kept.
 pub const MAX_COMMENTS: usize = 128 << 10;
 
+/// Steps that a template may take: a thousand times what the built-in ones need. A repository's own
+/// template is code that other people wrote.
+const FUEL: u64 = 2_000_000;
+
+/// Longest brief that a template may write.
+const MAX_BRIEF: usize = 16 << 20;
+
 /// Most changed files that a brief lists.
 pub const MAX_FILES: usize = 300;
 
@@ -37,6 +47,8 @@ pub enum Error {
     Template { name: String, source: minijinja::Error },
     #[error("the template `{name}` renders to nothing")]
     Empty { name: String },
+    #[error("the template `{name}` renders to more than {} MB", MAX_BRIEF >> 20)]
+    TooLong { name: String },
 }
 
 /// One template: its text and what errors call it.
@@ -74,6 +86,8 @@ pub struct Options<'a> {
     pub open_pr: bool,
     /// The agent starts in its plan mode.
     pub plan: bool,
+    /// The repository has submodules, which are empty in a new worktree.
+    pub submodules: bool,
     /// The user's own words beside the item (`--prompt` with a source).
     pub instructions: Option<&'a str>,
 }
@@ -143,6 +157,7 @@ pub fn render(
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(FUEL));
     env.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     env.add_filter("fence", |text: &str| text::fence("untrusted", text.trim_matches('\n')));
     env.add_filter("sh", quote_for_shell);
@@ -155,8 +170,37 @@ fn render_one(
     view: &view::View,
 ) -> Result<String, Error> {
     let failed = |source| Error::Template { name: template.name.clone(), source };
-    let text = env.render_named_str(&template.name, &template.text, Serde(view)).map_err(failed)?;
+    let compiled = env.template_from_named_str(&template.name, &template.text).map_err(failed)?;
+    let mut brief = Brief::default();
+    let rendered = compiled.render_captured_to(Serde(view), &mut brief);
+    if brief.is_full {
+        return Err(Error::TooLong { name: template.name.clone() });
+    }
+    rendered.map_err(failed)?;
+    let text = String::from_utf8_lossy(&brief.text);
     Ok(text.trim().to_owned())
+}
+
+/// What a template has written so far.
+#[derive(Default)]
+struct Brief {
+    text: Vec<u8>,
+    is_full: bool,
+}
+
+impl Write for Brief {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.text.len() + bytes.len() > MAX_BRIEF {
+            self.is_full = true;
+            return Err(io::Error::other("the brief is too long"));
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The text as one word of a shell command.

@@ -86,6 +86,7 @@ fn options<'a>(branch: &'a str, base: &'a Base) -> Options<'a> {
         target: Some("main"),
         open_pr: true,
         plan: false,
+        submodules: false,
         instructions: None,
     }
 }
@@ -156,6 +157,33 @@ fn code_of_a_fork_is_not_run() {
     let base = main_branch();
     let without_base = Options { base: None, ..options("github-pr-234", &base) };
     snapshot!("pull-request-fork-draft", brief(&item, &without_base));
+}
+
+#[test]
+fn a_template_cannot_run_or_write_for_ever() {
+    let base = main_branch();
+    let check = |text: &'static str| {
+        let work = Template { name: "x.tmpl".to_owned(), text: Cow::Borrowed(text) };
+        let templates =
+            Templates { work, ..Templates::embedded(Kind::Implementation, Host::Github) };
+        render(&templates, &issue(), &options("x", &base)).unwrap_err()
+    };
+    let loops = "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}\
+                 {% endfor %}{% endfor %}{% endfor %}";
+    assert!(matches!(check(loops), Error::Template { .. }));
+    let long = "{% for a in range(9999) %}{{ 'x' * 9999 }}{% endfor %}";
+    assert!(matches!(check(long), Error::TooLong { .. }));
+}
+
+#[test]
+fn empty_submodules_are_named() {
+    let base = main_branch();
+    let line = "`git submodule update --init`";
+    for item in [issue(), pull()] {
+        let options = options("x", &base);
+        assert!(!brief(&item, &options).contains(line));
+        assert!(brief(&item, &Options { submodules: true, ..options }).contains(line));
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(super) struct View {
     remote: Option<String>,
     target: Option<String>,
     plan: bool,
+    submodules: bool,
     open_pr: bool,
     /// The user's own words beside the item.
     instructions: Option<String>,
@@ -141,6 +142,7 @@ impl View {
             remote: options.remote.map(line),
             target: options.target.map(line),
             plan: options.plan,
+            submodules: options.submodules,
             open_pr: options.open_pr,
             instructions: options.instructions.map(|text| clean(text).trim().to_owned()),
             context: String::new(),

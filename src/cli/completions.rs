@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<ExitCode, Fail
         Shell::Zsh => script("zsh", &program)?,
         Shell::Fish => script("fish", &program)?,
     };
-    context.print(&script)?;
+    context.print_raw(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,9 +1,9 @@
 //! `wtmag config`.
-use std::{ffi::OsString, process::ExitCode};
+use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Context, Failure, settings};
+use super::{Context, Failure, approval::Wanted, settings};
 use crate::{
     config::{self, Setting},
     proc,
@@ -25,11 +25,20 @@ pub(crate) struct Args {
 enum Verb {
     /// Print where your config.toml is
     Path,
+    /// Approve what this repository's wtmag.toml can run
+    ///
+    /// A `wtmag.toml` may bring agents and a `[worktree]` setup of its own, which run commands as you.
+    /// They are shown here, and used only once you have approved them; a change is asked for again.
+    Approve {
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Edit your config.toml with $VISUAL or $EDITOR; writes the explained template first
     Edit,
 }
 
-pub(crate) fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
         None => show(context),
         Some(Verb::Path) => {
@@ -41,8 +50,30 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Some(Verb::Approve { yes }) => approve(context, yes).await,
         Some(Verb::Edit) => edit(context),
     }
+}
+
+async fn approve(context: &Context, yes: bool) -> Result<ExitCode, Failure> {
+    let repo = settings::repo_around(&std::env::current_dir()?)?;
+    let loaded = settings::load(context, repo.as_ref())?;
+    let wanted = match &repo {
+        Some(repo) => Wanted::find(context, repo, &loaded, None)?,
+        None => None,
+    };
+    let approved = wanted.is_some();
+    match wanted {
+        Some(wanted) if yes => wanted.save(context)?,
+        Some(wanted) => wanted.ask(context, &context.cancel()?).await?,
+        None => {}
+    }
+    if context.json() {
+        context.print_json(&json!({ "approved": approved }))?;
+    } else {
+        context.print(if approved { "approved\n" } else { "nothing to approve\n" })?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show(context: &Context) -> Result<ExitCode, Failure> {
@@ -59,13 +90,9 @@ fn show(context: &Context) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Becomes the editor, which may be a command line as in `EDITOR="code -w"`.
+/// Becomes the editor.
 fn edit(context: &Context) -> Result<ExitCode, Failure> {
     let path = context.env.config_file();
-    config::write_template(&path)?;
-    let editor = context.env.var("VISUAL").or_else(|| context.env.var("EDITOR"));
-    let mut script = editor.map_or_else(|| OsString::from("vi"), OsString::from);
-    script.push(" \"$1\"");
-    let args: [OsString; 4] = ["-c".into(), script, "sh".into(), path.into()];
-    Err(proc::exec("sh", args, &[]).into())
+    config::write_template(&path, settings::default_agent(&context.env))?;
+    Err(proc::exec("sh", context.editor(&path), &[]).into())
 }

@@ -1,5 +1,6 @@
 //! What every verb needs of the outside: environment, the hub, the interrupt, how to print.
 use std::{
+    ffi::OsString,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
@@ -7,7 +8,12 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Failure, Server, failure::Kind, outcome::interrupt, output::Style};
+use super::{
+    Failure, Server,
+    failure::Kind,
+    outcome::interrupt,
+    output::{Style, clean_painted},
+};
 use crate::{
     client::{Hub, HubLocation},
     git::Repo,
@@ -132,8 +138,14 @@ impl Context {
         Ok(cancel)
     }
 
-    /// Writes to standard output; whoever reads it may have gone, which is an error that ends well.
+    /// Writes to standard output, without anything that acts on a terminal but our own colours. Its
+    /// reader may have gone, which is an error that ends well.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        self.print_raw(&clean_painted(text))
+    }
+
+    /// The same for what a program reads, or what moves the cursor: nothing that others wrote.
+    pub(crate) fn print_raw(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()?;
@@ -143,19 +155,19 @@ impl Context {
     /// Prints one JSON value as a line.
     pub(crate) fn print_json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value).map_err(Failure::bug)?;
-        self.print(&format!("{text}\n"))
+        self.print_raw(&format!("{text}\n"))
     }
 
     /// Says something on standard error that is no part of the output: progress, notes.
     pub(crate) fn say(&self, text: &str) {
         // Nobody may be listening; the command goes on.
-        writeln!(io::stderr(), "{text}").unwrap_or_default();
+        writeln!(io::stderr(), "{}", clean_painted(text)).unwrap_or_default();
     }
 
     /// The same without the end of a line, before an answer is read.
     pub(crate) fn ask_user(&self, text: &str) {
         let mut err = io::stderr().lock();
-        err.write_all(text.as_bytes()).unwrap_or_default();
+        err.write_all(clean_painted(text).as_bytes()).unwrap_or_default();
         err.flush().unwrap_or_default();
     }
 
@@ -176,6 +188,15 @@ impl Context {
         let width = crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns));
         let is_dumb = self.env.var("TERM").is_none_or(|it| it == "dumb");
         Style { colour: self.env.var("NO_COLOR").is_none() && !is_dumb, width }
+    }
+
+    /// Arguments of `sh` that open a file in $VISUAL or $EDITOR, which may be a command line as in
+    /// `EDITOR="code -w"`.
+    pub(crate) fn editor(&self, file: &Path) -> [OsString; 4] {
+        let editor = self.env.var("VISUAL").or_else(|| self.env.var("EDITOR"));
+        let mut script = editor.map_or_else(|| OsString::from("vi"), OsString::from);
+        script.push(" \"$1\"");
+        ["-c".into(), script, "sh".into(), file.into()]
     }
 
     /// The wall clock.

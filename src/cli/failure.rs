@@ -61,13 +61,19 @@ impl Failure {
         Self::new(Kind::Bug, error)
     }
 
+    /// The same as wrong words on the command line, where it is the user's to fix.
+    #[must_use]
+    pub(crate) fn into_usage(self) -> Self {
+        if self.kind == Kind::User { Self { kind: Kind::Usage, ..self } } else { self }
+    }
+
     pub(crate) fn interrupted() -> Self {
         Self::new(Kind::Interrupted, "interrupted")
     }
 
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.hints.push(brief::text::clean(&hint.into()));
         self
     }
 
@@ -150,6 +156,8 @@ impl Failure {
     pub(crate) fn message(&self, between: &str) -> String {
         let causes = successors(self.error.source(), |&cause| cause.source());
         let lines = std::iter::once(self.error.to_string()).chain(causes.map(ToString::to_string));
+        // It may repeat what a repository, a program or an agent said.
+        let lines = lines.map(|it| brief::text::clean(&it));
         lines.collect::<Vec<_>>().join(between)
     }
 
@@ -223,6 +231,7 @@ impl From<git::Error> for Failure {
         let mut said = String::new();
         if let git::Error::Unapproved { text, .. }
         | git::Error::HookFailed { text, .. }
+        | git::Error::Setup { text, .. }
         | git::Error::GitHook { text, .. }
         | git::Error::Filter { said: text, .. }
         | git::Error::Failed { said: text, .. } = &error
@@ -312,6 +321,19 @@ mod tests {
         ");
         insta::assert_snapshot!(failure.to_json(), @r#"{"error":{"hint":"check who owns it","kind":"hub","message":"lost the connection to the hub: permission denied"}}"#);
     }
+
+    #[test]
+    fn nothing_that_a_message_repeats_acts_on_a_terminal() {
+        let failure =
+            Failure::user("key `\u{1b}]0;x\u{7}\u{202e}y`").hint("a\u{1b}[2J").quote(["\u{9b}b"]);
+        let text = failure.to_string();
+        assert!(
+            !text.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'),
+            "{text:?}"
+        );
+        assert!(!failure.line().contains('\u{1b}'));
+    }
+
     #[test]
     fn json_has_the_first_hint_and_all_of_several() {
         let failure = Failure::user("no").hint("look").quote(["a", "b"]).hint("ask");

@@ -2,6 +2,7 @@
 //!
 //! A verb is a file: its `Args`, whose doc comments are the help, and its `run`. What every verb
 //! needs of the outside (environment, streams, interrupt) comes in one [`Context`].
+mod approval;
 mod attach;
 mod cleanup;
 mod complete;
@@ -199,7 +200,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Events(args) => events::run(context, args).await,
         Verb::Log(args) => log::run(context, args).await,
         Verb::Explain(args) => explain::run(context, args).await,
-        Verb::Config(args) => config::run(context, args),
+        Verb::Config(args) => config::run(context, args).await,
         Verb::Tmux(args) => tmux::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,
         Verb::Completions(args) => completions::run(context, &args).await,

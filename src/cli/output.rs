@@ -62,6 +62,45 @@ impl Style {
     }
 }
 
+/// The text without anything that acts on a terminal, but for colours and weights.
+pub(crate) fn clean_painted(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\x1b[") {
+        let (before, from) = rest.split_at(at);
+        match paint_at(from) {
+            Some(paint) => {
+                cleaned.push_str(&clean(before));
+                cleaned.push_str(paint);
+                rest = from.strip_prefix(paint).unwrap_or_default();
+            }
+            None => {
+                // With what is before it, so that a sequence is seen whole.
+                let end = from.get(2..).and_then(|it| it.find("\x1b["));
+                let end = end.map_or(rest.len(), |it| at + 2 + it);
+                let (part, after) = rest.split_at(end);
+                cleaned.push_str(&clean(part));
+                rest = after;
+            }
+        }
+    }
+    cleaned.push_str(&clean(rest));
+    cleaned
+}
+
+/// The colour or weight that the text begins with; nothing that hides text, or makes it blink.
+fn paint_at(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("\x1b[")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    let codes = rest.get(..end)?;
+    let is_known = |code: &str| {
+        matches!(code, "" | "0" | "1" | "2" | "3" | "4" | "22" | "23" | "24" | "39")
+            || matches!(code.as_bytes(), [b'3', b'1'..=b'7'] | [b'9', b'1'..=b'7'])
+    };
+    let is_paint = rest.get(end..)?.starts_with('m') && codes.split(';').all(is_known);
+    is_paint.then(|| text.get(..end + 3)).flatten()
+}
+
 /// One cell of a [`Table`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
@@ -273,6 +312,20 @@ mod tests {
         let style = Style { colour: true, width: None };
         let text = table().render(style);
         assert!(text.contains("\x1b[31mbb\x1b[0m  x y"), "{text:?}");
+    }
+
+    #[test]
+    fn only_colours_reach_the_terminal() {
+        for (text, want) in [
+            ("a\x1b[31mb\x1b[0mc", "a\x1b[31mb\x1b[0mc"),
+            ("\x1b[2Ja\x1b[1mb", "a\x1b[1mb"),
+            ("\x1b[8mhidden\x1b[0m", "hidden\x1b[0m"),
+            ("\x1b]0;title\x07\u{202e}x", "␛]0;title␇x"),
+            ("\x1b[\x1b[31mx", "␛[\x1b[31mx"),
+            ("äß\x1b[38;5;1mö", "äßö"),
+        ] {
+            assert_eq!(clean_painted(text), want, "{text:?}");
+        }
     }
 
     #[test]

@@ -109,7 +109,15 @@ pub(crate) async fn workers(
 
 /// All workers that were not removed.
 pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    let answer = hub.ask_any(Request::List { ended: false }).await?;
+    listed(hub.ask_any(Request::List { ended: false }).await?)
+}
+
+/// The same, with those that were cleaned up.
+pub(crate) async fn all(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
+    listed(hub.ask_any(Request::List { ended: true }).await?)
+}
+
+fn listed(answer: Answer) -> Result<Vec<Worker>, Failure> {
     let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
     Ok(workers)
 }

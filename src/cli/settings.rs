@@ -15,15 +15,36 @@ use crate::{
 /// The settings for work in `repo`. A user's first run writes the file with all of them explained.
 pub(crate) fn load(context: &Context, repo: Option<&Repo>) -> Result<Loaded, Failure> {
     let file = context.env.config_file();
-    match config::write_template(&file) {
-        Ok(true) => {
-            context.say(&format!("note: wrote `{}`, with everything explained", file.display()));
-        }
+    let default = default_agent(&context.env);
+    match config::write_template(&file, default) {
+        Ok(true) => context.say(&format!(
+            "note: wrote `{}`, with every setting explained; the default agent is `{default}`",
+            file.display()
+        )),
         Ok(false) => {}
         // A home that cannot be written to does not keep anybody from working.
         Err(error) => context.say(&format!("note: {error}")),
     }
     Ok(config::load(&file, &project_dirs(repo), &[])?)
+}
+
+/// The agents that wtmag knows and that are installed, the preferred one first. Aliases and functions
+/// of the user's shell are not looked for.
+pub(crate) fn installed(
+    env: &Env,
+    names: impl IntoIterator<Item = &'static str>,
+) -> Vec<&'static str> {
+    let path = env.var("PATH").unwrap_or_default();
+    let is_there = |name: &&str| which::which_in(name, Some(path), "/").is_ok();
+    names.into_iter().filter(is_there).collect()
+}
+
+/// Agents that the generated configuration has, in the order in which one is chosen.
+pub(crate) const KNOWN_AGENTS: [&str; 4] = ["pi", "claude", "codex", "opencode"];
+
+/// The default agent of a user who has not chosen one: one that is installed, if there is one.
+pub(crate) fn default_agent(env: &Env) -> &'static str {
+    installed(env, KNOWN_AGENTS).first().copied().unwrap_or("pi")
 }
 
 /// Where a project may keep its `wtmag.toml` and templates: the worktree we are in, the main one,

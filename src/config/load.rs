@@ -51,6 +51,8 @@ pub struct Loaded {
     pub settings: Vec<Setting>,
     /// The files that were read, weakest first.
     pub files: Vec<PathBuf>,
+    /// The project's own file, where there is one.
+    pub project: Option<PathBuf>,
 }
 
 /// One value in force. Prints as a line of TOML with its origin as a comment.
@@ -81,9 +83,11 @@ pub fn load(
         .map_err(|fault| invalid(Path::new("built-in"), TEMPLATE, fault))?;
     layers.lay(built_in, |_| Origin::BuiltIn);
     layers.lay_file(user_file, Owner::User)?;
+    let mut project = None;
     let candidates = project_dirs.iter().filter(|dir| !is_worker(dir));
     for file in candidates.map(|dir| dir.join(PROJECT_FILE)) {
         if layers.lay_file(&file, Owner::Project)? {
+            project = Some(file);
             break;
         }
     }
@@ -92,10 +96,25 @@ pub fn load(
     }
     let config = schema::settle(layers.table)?;
     let settings = settings(&config, &layers.origins);
-    Ok(Loaded { config, settings, files: layers.files })
+    Ok(Loaded { config, settings, files: layers.files, project })
 }
 
 impl Loaded {
+    /// What the project's own file sets for this section, `agents.NAME` or `worktree`, as lines of TOML:
+    /// what may run commands and read or write files. `None`: nothing.
+    pub fn from_project(&self, section: &str) -> Option<String> {
+        let project = self.project.as_ref()?;
+        let within = format!("{section}.");
+        let is_set = |it: &&Setting| {
+            let is_theirs = matches!(&it.origin, Origin::File { path, .. } if path == project);
+            // Which of the two programs makes worktrees is the only harmless one.
+            is_theirs && it.key.starts_with(&within) && it.key != "worktree.backend"
+        };
+        let lines = self.settings.iter().filter(is_set);
+        let lines: Vec<String> = lines.map(|it| format!("{} = {}", it.key, it.value)).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
     /// Where the value of a dotted key, or an agent's block, comes from.
     pub fn origin(&self, key: &str) -> Option<&Origin> {
         let block = format!("{key}.");
@@ -107,9 +126,9 @@ impl Loaded {
     }
 }
 
-/// Writes the commented template for a user who has no configuration yet; false when there is one,
-/// readable or not. Never writes over anything, and nobody sees half of it.
-pub fn write_template(user_file: &Path) -> Result<bool, Error> {
+/// Writes the commented template for a user who has no configuration yet, with this default agent;
+/// false when there is one, readable or not. Never writes over anything, and nobody sees half of it.
+pub fn write_template(user_file: &Path, default_agent: &str) -> Result<bool, Error> {
     let fail = |source| Error::Write { path: user_file.to_owned(), source };
     if fs::symlink_metadata(user_file).is_ok() {
         return Ok(false);
@@ -117,7 +136,8 @@ pub fn write_template(user_file: &Path) -> Result<bool, Error> {
     let dir = user_file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(fail)?;
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(fail)?;
-    file.write_all(TEMPLATE.as_bytes()).map_err(fail)?;
+    let text = schema::template(default_agent);
+    file.write_all(text.as_bytes()).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     match file.persist_noclobber(user_file) {
         Ok(_) => Ok(true),

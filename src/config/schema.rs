@@ -1,7 +1,11 @@
 //! What a configuration may say, what it says by default, and how layers are laid over each other.
 //!
 //! Knows text in, checked tables and settings out. No file, no environment, no flag parser.
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use toml::{
@@ -13,6 +17,12 @@ use crate::model::{DeliveryMode, Kind, Placement};
 
 /// The file that the first run writes, and the lowest layer.
 pub const TEMPLATE: &str = include_str!("template.toml");
+
+/// The template with another default agent.
+pub(super) fn template(default_agent: &str) -> String {
+    let line = |name: &str| format!("name = {:<20}", format!("{name:?}"));
+    TEMPLATE.replacen(&line("pi"), &line(default_agent), 1)
+}
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,10 +91,16 @@ pub struct Launch {
     pub review: Placement,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Worktree {
     pub backend: Backend,
+    /// Where plain git puts them: `{repo}` and `{branch}` are replaced.
+    pub path: Option<String>,
+    /// Files that are copied into a new one.
+    pub copy: Vec<String>,
+    /// A command that runs in a new one before the agent starts.
+    pub setup: Option<String>,
 }
 
 /// What makes and removes worktrees.
@@ -213,6 +229,10 @@ enum Shape {
     Bool,
     /// A number of days or weeks.
     Days,
+    /// A path with `{branch}` in it.
+    Place,
+    /// Paths below the repository.
+    Inside,
     OneOf(&'static [&'static str]),
 }
 
@@ -223,7 +243,15 @@ const PLACES: Shape = Shape::OneOf(&["window", "session"]);
 /// Every table but `agents`.
 const SECTIONS: &[(&str, Keys)] = &[
     ("launch", &[("implementation", PLACES), ("review", PLACES)]),
-    ("worktree", &[("backend", Shape::OneOf(&["auto", "wt", "git"]))]),
+    (
+        "worktree",
+        &[
+            ("backend", Shape::OneOf(&["auto", "wt", "git"])),
+            ("path", Shape::Place),
+            ("copy", Shape::Inside),
+            ("setup", Shape::CommandLine),
+        ],
+    ),
     ("record", &[("enabled", Shape::Bool)]),
     ("history", &[("keep", Shape::Days)]),
 ];
@@ -333,6 +361,17 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
             let words = text.and_then(shlex::split).unwrap_or_default();
             (words.first().is_some_and(|it| !it.is_empty()), "a command".to_owned())
         }
+        Shape::Place => (
+            text.is_some_and(is_place),
+            "a path with `{branch}` in it, and `{repo}` if you like".to_owned(),
+        ),
+        Shape::Inside => {
+            let array = value.get_ref().as_array();
+            let is_inside =
+                |it: &Spanned<DeValue<'_>>| it.get_ref().as_str().is_some_and(is_inside);
+            let fits = array.is_some_and(|it| it.iter().all(is_inside));
+            (fits, "an array of paths below the repository".to_owned())
+        }
         Shape::OneOf(names) => {
             (text.is_some_and(|it| names.contains(&it)), one_of(names.iter().copied(), "or"))
         }
@@ -350,6 +389,16 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
         fault.message += &did_you_mean(nearest(text, names.iter().copied()));
     }
     Err(fault)
+}
+
+fn is_place(text: &str) -> bool {
+    let rest = text.replace("{branch}", "").replace("{repo}", "");
+    text.contains("{branch}") && !rest.contains(['{', '}', '\0'])
+}
+
+fn is_inside(text: &str) -> bool {
+    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    !text.is_empty() && !text.contains('\0') && Path::new(text).components().all(is_plain)
 }
 
 fn is_name(text: &str) -> bool {

@@ -82,6 +82,8 @@ pub enum Error {
     Answer { program: &'static str, why: String },
     #[error("the project's {phase} hooks are not approved")]
     Unapproved { phase: &'static str, text: String },
+    #[error("the setup command `{command}` failed with code {code}")]
+    Setup { command: String, code: i32, text: String },
     #[error("a {phase} hook failed with code {code}")]
     HookFailed { phase: &'static str, code: i32, text: String },
 
@@ -138,7 +140,8 @@ impl Error {
                 "look at the commands; then --yes runs them once, `wt config approvals add` for \
                  good, and --no-hooks leaves them out"
             }
-            Self::HookFailed { .. } => "mend the hook, or pass --no-hooks",
+            Self::HookFailed { .. } => "fix the hook, or pass --no-hooks",
+            Self::Setup { .. } => "fix `setup` in [worktree], or pass --no-hooks",
             Self::Busy { .. } => "try again when that process is done",
             Self::Open { .. }
             | Self::RefFormat { .. }

@@ -89,7 +89,7 @@ fn met_another_git(text: &str) -> bool {
     first.is_some_and(|line| line.starts_with("✗ git worktree list"))
 }
 
-fn last_lines(text: &str, or: &str) -> String {
+pub(super) fn last_lines(text: &str, or: &str) -> String {
     const N: usize = 10;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines.get(lines.len().saturating_sub(N)..).unwrap_or_default().join("\n");

@@ -19,6 +19,7 @@ mod remotes;
 pub mod removal;
 mod repo;
 pub mod scratch;
+mod setup;
 mod stale;
 mod steps;
 pub mod undo;
@@ -35,6 +36,7 @@ pub use make::{Made, Order, make};
 pub use note::Note;
 pub use processes::{Process, occupant};
 pub use repo::{Repo, Worktree, worktree_of_git_dir};
+pub use setup::{copy_files, set_up};
 pub use steps::{CreateJournal, Step};
 pub use undo::{Undone, leftovers};
 pub use wt::{Backend, Tool, Version, Wt};
@@ -80,9 +82,13 @@ impl fmt::Display for News {
             Self::Fetching { what, from } => write!(f, "fetching {what} from {from}"),
             Self::Stale { name, why } => write!(f, "using the local `{name}`: {why}"),
             Self::Note(note) => note.fmt(f),
-            Self::Fallback { why } => write!(f, "using plain git worktrees: {why}"),
+            Self::Fallback { why } => write!(
+                f,
+                "using plain git worktrees: {why}; `[worktree] backend = \"git\"` makes that your choice"
+            ),
             Self::Retrying { why } => write!(f, "trying again: {why}"),
             Self::Undoing { branch } => write!(f, "undoing what is left of {branch}"),
+            Self::Hook { phase: "setup" } => f.write_str("running the setup command"),
             Self::Hook { phase } => write!(f, "running {phase} hooks"),
             Self::Line(line) => f.write_str(line),
         }

@@ -11,6 +11,8 @@ pub enum Note {
     Hidden { path: PathBuf, by: PathBuf },
     /// The worktree that this was called in has only a part of the files checked out.
     FullCheckout,
+    /// A file that `[worktree] copy` names does not exist.
+    NotCopied { path: PathBuf },
     /// The repository has submodules, which a new worktree does not fill.
     Submodules,
 }
@@ -40,6 +42,9 @@ impl fmt::Display for Note {
                 "this worktree has all files: the sparse checkout of the current worktree was not \
                  inherited",
             ),
+            Self::NotCopied { path } => {
+                write!(f, "`{}` does not exist, so it was not copied", path.display())
+            }
             Self::Submodules => f.write_str(
                 "the submodules of the new worktree are empty; `git submodule update --init` fills \
                  them",

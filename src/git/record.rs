@@ -2,6 +2,7 @@
 use std::{
     fs, io,
     io::Write as _,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
 };
 
@@ -19,6 +20,9 @@ pub struct Record {
     /// State directory of the hub that watches it.
     pub hub: PathBuf,
     pub created: Timestamp,
+    /// Socket of the tmux server that it runs on; older records do not say.
+    #[serde(default)]
+    pub tmux: Option<PathBuf>,
     /// wtmag made the worktree, for this worker or one before.
     #[serde(default = "yes")]
     pub worktree_made: bool,
@@ -26,6 +30,13 @@ pub struct Record {
 
 fn yes() -> bool {
     true
+}
+
+impl Record {
+    /// Its tmux server cannot be reached any more, and its agent ended with it.
+    pub fn is_of_a_dead_server(&self) -> bool {
+        self.tmux.as_ref().is_some_and(|it| UnixStream::connect(it).is_err())
+    }
 }
 
 /// Refuses a worktree that a worker has.

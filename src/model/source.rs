@@ -3,6 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use unicode_width::UnicodeWidthChar as _;
 
 use super::{UnknownName, unknown::name_of};
 
@@ -172,20 +173,44 @@ fn pull_requests_in(text: &str) -> Vec<String> {
     words.filter_map(url).collect()
 }
 
+/// A letter or digit of any script, or a mark that belongs to the letter before it.
+fn is_letter(c: char) -> bool {
+    // Of what has no width, these act on the text around them or are not seen at all.
+    let is_hidden = matches!(
+        c,
+        '\0'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202f}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    );
+    c.is_alphanumeric() || c.width() == Some(0) && !is_hidden
+}
+
 /// The first words of a prompt as part of a branch name.
 fn slug(text: &str) -> String {
     const MAX_WORDS: usize = 6;
     const MAX_LEN: usize = 40;
     let mut slug = String::new();
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut len = 0;
+    let words = text.split(|c: char| !is_letter(c)).filter(|it| it.contains(char::is_alphanumeric));
     for word in words.take(MAX_WORDS) {
-        if !slug.is_empty() && slug.len() + 1 + word.len() > MAX_LEN {
+        let n_letters = word.chars().count();
+        if len > 0 && len + 1 + n_letters > MAX_LEN {
             break;
         }
-        if !slug.is_empty() {
+        if len > 0 {
             slug.push('-');
         }
         slug.extend(word.chars().take(MAX_LEN).flat_map(char::to_lowercase));
+        len += 1 + n_letters;
     }
     if slug.is_empty() { "task".to_owned() } else { slug }
 }
@@ -233,7 +258,10 @@ mod tests {
         let branch = |title: &str| Source::Prompt { title: title.to_owned() }.branch();
         assert_eq!(branch("Fix the login-bug, please!"), "prompt-fix-the-login-bug-please");
         assert_eq!(branch("--force ../../etc #{x}"), "prompt-force-etc-x");
-        assert_eq!(branch("日本語"), "prompt-task");
+        assert_eq!(branch("日本語を直す。テストも"), "prompt-日本語を直す-テストも");
+        assert_eq!(branch("Ändere die Überschrift"), "prompt-ändere-die-überschrift");
+        assert_eq!(branch("हिन्दी में लिखो"), "prompt-हिन्दी-में-लिखो");
+        assert_eq!(branch("🎉 \u{202e}\u{200b}\u{fe0f}!"), "prompt-task");
         assert_eq!(branch(&"a".repeat(99)), format!("prompt-{}", "a".repeat(40)));
     }
 }

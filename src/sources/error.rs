@@ -45,9 +45,9 @@ pub enum Error {
     IsPullRequest { number: u64, repo: String },
     #[error("#{number} of `{repo}` is an issue, not a pull request")]
     IsIssue { number: u64, repo: String },
-    #[error("`0` is no issue or pull request number")]
-    BadNumber,
-    #[error("`{key}` is no Jira key")]
+    #[error("`{text}` is not the number or the URL of an issue or a pull request")]
+    BadNumber { text: String },
+    #[error("`{key}` is not a Jira key")]
     BadKey { key: String },
     #[error("Jira has no ticket `{key}` that you may see")]
     TicketNotFound { key: String },
@@ -55,6 +55,10 @@ pub enum Error {
     EmptyPrompt,
     #[error("could not read the prompt from standard input")]
     Stdin(#[source] io::Error),
+    #[error("could not read the task from `{}`", path.display())]
+    PromptFile { path: PathBuf, source: io::Error },
+    #[error("`{url}` is of another repository: `gh` takes `{repo}` for the one of this directory")]
+    OtherRepository { url: String, repo: String },
     #[error("could not read the template `{}`", path.display())]
     Template { path: PathBuf, source: io::Error },
     #[error("interrupted")]
@@ -78,7 +82,7 @@ impl Error {
                 "set JIRA_API_TOKEN, then run `jira init`"
             }
             Self::TimedOut { .. } | Self::Network { .. } => {
-                "check the connection and try again; `--prompt` needs no network"
+                "check the connection and try again; a task in your own words needs no network"
             }
             Self::Refused { program: Program::Gh, .. } => {
                 "`gh auth status` shows what your token may do, `gh api rate_limit` how often"
@@ -87,10 +91,12 @@ impl Error {
                 "check with `jira me` that your account may see the project"
             }
             Self::NoRepository { .. } => "run this inside a repository",
-            Self::NoRemote => "add one with `git remote add origin <url>`, or use `--prompt`",
+            Self::NoRemote => {
+                "add one with `git remote add origin <url>`, or give the task in your own words"
+            }
             Self::NotOnGithub => {
                 "for a GitHub server of your own, run `gh auth login --hostname <host>`; \
-                 elsewhere use `--prompt`"
+                 elsewhere give the task in your own words"
             }
             Self::RepoNotFound { .. } => {
                 "check `git remote -v` and `gh auth status`; \
@@ -100,20 +106,22 @@ impl Error {
                 "`gh repo set-default` chooses the repository with the issues"
             }
             Self::NotFound { .. } => "`gh repo set-default --view` shows which repository is asked",
-            Self::BadNumber => "numbers start at 1",
+            Self::BadNumber { .. } => {
+                "pass `456`, `#456` or `https://github.com/OWNER/REPO/issues/456`"
+            }
+            Self::OtherRepository { .. } => {
+                "run this in a clone of that repository; `gh repo set-default` chooses between remotes"
+            }
             Self::BadKey { .. } => "a key looks like `PROJ-123`",
             Self::TicketNotFound { .. } => "check the key, and with `jira me` who you are",
-            Self::EmptyPrompt => "say what is to be done: `--prompt \"Make the tests faster\"`",
+            Self::EmptyPrompt => "say what to do: `wtmag create \"Make the tests faster\"`",
             Self::Unreadable { .. } | Self::Nonsense { .. } => "run `wtmag doctor` for its version",
-            Self::IsPullRequest { number, .. } => {
-                return Some(format!("`--github {number} -t pr` reviews it"));
-            }
-            Self::IsIssue { number, .. } => {
-                return Some(format!("`--github {number} -t issue` works on it"));
-            }
+            Self::IsPullRequest { .. } => "leave out `-t issue` to review it",
+            Self::IsIssue { .. } => "leave out `-t pr` to work on it",
             Self::Start { .. }
             | Self::Failed { .. }
             | Self::Stdin(_)
+            | Self::PromptFile { .. }
             | Self::Template { .. }
             | Self::Cancelled => return None,
         };

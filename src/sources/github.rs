@@ -2,6 +2,8 @@
 //!
 //! The repository is resolved once, as `gh` understands the remotes and `gh repo set-default`, and
 //! named in every later call.
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
@@ -18,6 +20,70 @@ const ISSUE_FIELDS: &str = "number,title,body,url,author,state,labels,comments";
 const PULL_FIELDS: &str = "number,title,body,url,author,state,labels,comments,isDraft,\
     baseRefName,headRefName,headRefOid,headRepository,headRepositoryOwner,isCrossRepository,\
     files,changedFiles,additions,deletions";
+
+/// An issue or a pull request as a user names it: `456`, `#456`, or the URL of its page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    pub number: u64,
+    /// Host and `owner/name`, where a URL says so.
+    pub repo: Option<(String, String)>,
+    /// `None`: the forge knows.
+    pub is_pull: Option<bool>,
+}
+
+impl FromStr for Pointer {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bad = || Error::BadNumber { text: one_line(text, 200) };
+        let number = |text: &str| text.parse().ok().filter(|it| *it > 0).ok_or_else(bad);
+        let text = text.trim();
+        let Some((_, rest)) = text.split_once("://") else {
+            let number = number(text.strip_prefix('#').unwrap_or(text))?;
+            return Ok(Self { number, repo: None, is_pull: None });
+        };
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        let mut parts = path.split('/');
+        let mut next = || parts.next().filter(|it| !it.is_empty()).ok_or_else(bad);
+        let (host, owner, name, kind, at) = (next()?, next()?, next()?, next()?, next()?);
+        let is_pull = match kind {
+            "issues" => false,
+            "pull" => true,
+            _ => return Err(bad()),
+        };
+        let repo = format!("{owner}/{name}");
+        if !is_slug(&repo) {
+            return Err(bad());
+        }
+        let host = host.rsplit('@').next().unwrap_or(host).trim_start_matches("www.");
+        let repo = Some((host.to_lowercase(), repo));
+        Ok(Self { number: number(at)?, repo, is_pull: Some(is_pull) })
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((host, repo)) = &self.repo else { return write!(f, "#{}", self.number) };
+        let kind = if self.is_pull == Some(true) { "pull" } else { "issues" };
+        write!(f, "https://{host}/{repo}/{kind}/{}", self.number)
+    }
+}
+
+/// Whether it is a pull request of this repository, asked where that is not said.
+pub async fn resolve(cx: &Context<'_>, pointer: &Pointer) -> Result<bool, Error> {
+    let forge = fetch_forge(cx).await?;
+    if let Some((host, repo)) = &pointer.repo
+        && !(forge.host.eq_ignore_ascii_case(host) && forge.repo.eq_ignore_ascii_case(repo))
+    {
+        return Err(Error::OtherRepository { url: pointer.to_string(), repo: forge.repo });
+    }
+    if let Some(known) = pointer.is_pull {
+        return Ok(known);
+    }
+    // `gh issue view` answers for both.
+    let found: UrlJson = view(cx, &forge, "issue", pointer.number, "number,url").await?;
+    Ok(is_pull_page(&found.url))
+}
 
 /// The repository whose issues and pull requests are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +177,7 @@ pub async fn fetch_pull(cx: &Context<'_>, forge: &Forge, number: u64) -> Result<
         Err(not_found @ Error::NotFound { .. }) => {
             // An issue of that number is a likely slip, and deserves its own answer.
             return Err(match view::<UrlJson>(cx, forge, "issue", number, "number,url").await {
-                Ok(UrlJson {}) => Error::IsIssue { number, repo: forge.repo.clone() },
+                Ok(_) => Error::IsIssue { number, repo: forge.repo.clone() },
                 Err(Error::Cancelled) => Error::Cancelled,
                 Err(_) => not_found,
             });
@@ -149,9 +215,6 @@ async fn view<T: DeserializeOwned>(
     number: u64,
     fields: &str,
 ) -> Result<T, Error> {
-    if number == 0 {
-        return Err(Error::BadNumber);
-    }
     let (number_text, repo_argument) = (number.to_string(), forge.argument());
     let args = [what, "view", &number_text, "--repo", &repo_argument, "--json", fields];
     let output = cx.run(Program::Gh, &args).await?;
@@ -310,7 +373,9 @@ struct CommentJson {
 }
 
 #[derive(Deserialize)]
-struct UrlJson {}
+struct UrlJson {
+    url: String,
+}
 
 #[derive(Deserialize)]
 struct Named {
@@ -322,14 +387,24 @@ struct Login {
     login: Option<String>,
 }
 
+fn is_pull_page(url: &str) -> bool {
+    url.rsplit('/').nth(1) == Some("pull")
+}
+
+/// What stands for an account that its owner has deleted. `gh` gives an empty name, or that of an
+/// app without one.
+const GHOST: &str = "a deleted account";
+
 impl ItemJson {
     /// `gh issue view` answers for a pull request, too; only the URL tells.
     fn is_pull_request(&self) -> bool {
-        self.url.rsplit('/').nth(1) == Some("pull")
+        is_pull_page(&self.url)
     }
 
     fn into_work_item(self, source: Source, detail: Detail) -> WorkItem {
-        let login = |author: Option<Login>| author?.login.filter(|login| !login.is_empty());
+        let login = |author: Option<Login>| {
+            author?.login.filter(|login| !matches!(login.as_str(), "" | "app/"))
+        };
         let comment = |it: CommentJson| Comment {
             author: login(it.author),
             at: it.created_at,
@@ -337,7 +412,7 @@ impl ItemJson {
         };
         WorkItem {
             source,
-            author: login(self.author),
+            author: Some(login(self.author).unwrap_or_else(|| GHOST.to_owned())),
             state: Some(self.state),
             labels: self.labels.into_iter().map(|label| label.name).collect(),
             body: self.body,
@@ -350,6 +425,41 @@ impl ItemJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_issue_is_named_by_number_or_page() {
+        let parse = |text: &str| text.parse::<Pointer>();
+        let plain = Pointer { number: 456, repo: None, is_pull: None };
+        for text in ["456", "#456", " 456 "] {
+            assert_eq!(parse(text).unwrap(), plain, "{text}");
+        }
+        let repo = Some(("github.com".to_owned(), "acme/blog".to_owned()));
+        let issue = Pointer { number: 4, repo: repo.clone(), is_pull: Some(false) };
+        for text in [
+            "https://github.com/acme/blog/issues/4",
+            "https://www.github.com/acme/blog/issues/4#issuecomment-1",
+            "http://GitHub.com/acme/blog/issues/4?x=y",
+        ] {
+            assert_eq!(parse(text).unwrap(), issue, "{text}");
+        }
+        let pull = Pointer { is_pull: Some(true), ..issue };
+        assert_eq!(parse("https://github.com/acme/blog/pull/4/files").unwrap(), pull);
+        for bad in [
+            "",
+            "0",
+            "#0",
+            "-1",
+            "x",
+            "1 2",
+            "https://github.com/acme/blog",
+            "https://github.com",
+            "https://github.com/acme/blog/issues/x",
+            "https://github.com/-x/blog/issues/4",
+            "https://github.com/acme/blog/wiki/4",
+        ] {
+            assert!(matches!(parse(bad), Err(Error::BadNumber { .. })), "{bad}");
+        }
+    }
 
     #[test]
     fn a_remote_names_host_and_repository() {

@@ -1,5 +1,9 @@
 //! A task, or more instructions, in the user's own words.
-use std::io::{self, Read};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use super::Error;
 
@@ -8,19 +12,31 @@ const MAX: usize = 8 << 20;
 
 /// The text of `--prompt TEXT`; `-` reads it from `stdin`. Blank text is an error.
 pub fn read(arg: &str, stdin: impl Read) -> Result<String, Error> {
-    let mut text = arg.to_owned();
-    if arg == "-" {
-        text.clear();
-        let max = u64::try_from(MAX).unwrap_or(u64::MAX);
-        stdin.take(max + 1).read_to_string(&mut text).map_err(Error::Stdin)?;
-        if text.len() > MAX {
-            return Err(Error::Stdin(io::Error::other("it is longer than 8 MB")));
-        }
+    let text = if arg == "-" { read_all(stdin).map_err(Error::Stdin)? } else { arg.to_owned() };
+    require_words(text)
+}
+
+/// The text of a file; `-` is standard input. Blank text is an error.
+pub fn read_file(path: &Path) -> Result<String, Error> {
+    if path == Path::new("-") {
+        return read("-", io::stdin());
     }
-    if text.trim().is_empty() {
-        return Err(Error::EmptyPrompt);
+    let text = File::open(path).and_then(read_all);
+    require_words(text.map_err(|source| Error::PromptFile { path: path.to_owned(), source })?)
+}
+
+fn read_all(from: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    let max = u64::try_from(MAX).unwrap_or(u64::MAX);
+    from.take(max + 1).read_to_string(&mut text)?;
+    if text.len() > MAX {
+        return Err(io::Error::other("it is longer than 8 MB"));
     }
     Ok(text)
+}
+
+fn require_words(text: String) -> Result<String, Error> {
+    if text.trim().is_empty() { Err(Error::EmptyPrompt) } else { Ok(text) }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 //! comes last.
 use std::{
     borrow::Cow,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -20,19 +21,31 @@ use super::Error;
 /// of a worktree made for a pull request: its author does not choose what a reviewer is told.
 pub const PROJECT_DIR: &str = "wtmag-prompts";
 
+/// Largest template, in bytes.
+const MAX: u64 = 1 << 20;
+
+/// A directory that may hold templates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dir {
+    pub path: PathBuf,
+    /// The project that it belongs to: no link of a repository's may lead out of it, to a file of the
+    /// user's that an agent would then be told.
+    pub within: Option<PathBuf>,
+}
+
 /// The templates for this kind of work; `dirs` in order of precedence, those that are missing are
 /// skipped.
-pub fn load(dirs: &[PathBuf], kind: Kind, host: Host) -> Result<Templates, Error> {
+pub fn load(dirs: &[Dir], kind: Kind, host: Host) -> Result<Templates, Error> {
     Ok(Templates {
         work: find(dirs, brief::template_type(kind), host)?,
         pr: find(dirs, "pr", host)?,
     })
 }
 
-fn find(dirs: &[PathBuf], kind: &str, host: Host) -> Result<Template, Error> {
+fn find(dirs: &[Dir], kind: &str, host: Host) -> Result<Template, Error> {
     for name in brief::file_names(kind, host) {
         for dir in dirs {
-            if let Some(template) = read(&dir.join(&name))? {
+            if let Some(template) = read(dir, &name)? {
                 return Ok(template);
             }
         }
@@ -40,11 +53,31 @@ fn find(dirs: &[PathBuf], kind: &str, host: Host) -> Result<Template, Error> {
     Ok(Template::embedded(kind, host))
 }
 
-fn read(path: &Path) -> Result<Option<Template>, Error> {
-    match fs::read_to_string(path) {
+fn read(dir: &Dir, name: &str) -> Result<Option<Template>, Error> {
+    let path = dir.path.join(name);
+    match read_text(&path, dir.within.as_deref()) {
         Ok(text) => Ok(Some(Template { name: path.display().to_string(), text: Cow::Owned(text) })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
-        Err(source) => Err(Error::Template { path: path.to_owned(), source }),
+        Err(source) => Err(Error::Template { path, source }),
     }
+}
+
+fn read_text(path: &Path, within: Option<&Path>) -> io::Result<String> {
+    let real = fs::canonicalize(path)?;
+    if let Some(project) = within
+        && !real.starts_with(fs::canonicalize(project)?)
+    {
+        return Err(io::Error::other("it is a link that leads out of the project"));
+    }
+    // A pipe would never end, a device never be read to its end.
+    if !fs::metadata(&real)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    File::open(&real)?.take(MAX + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|it| it > MAX) {
+        return Err(io::Error::other("it is larger than 1 MB"));
+    }
+    Ok(text)
 }

@@ -96,7 +96,7 @@ fn what_cannot_work_is_said_before_anything_happens() {
     let mut desk = Desk::new();
     let before = desk.traces();
     for (args, why) in [
-        (&["--github", "456"][..], "`--github 456` needs a type"),
+        (&["--github", "456"][..], "`gh` is not logged in"),
         (&["--prompt", "x", "--agent", "clude"], "no agent `clude` in the configuration"),
         (&["--prompt", "x", "--model", "a/b"], "agent `fake` has no known flag for a model"),
         (&["--prompt", "x", "--plan"], "agent `fake` has no known flag for plan mode"),
@@ -116,26 +116,43 @@ fn what_cannot_work_is_said_before_anything_happens() {
     desk.sandbox.hide_programs(&["gh"]);
     let said = desk.wtmag(&["create", "--github", "456", "-t", "issue"]).failure(1);
     assert!(said.contains("`gh` is not installed\nhint: "), "{said}");
-    let json = desk.wtmag(&["create", "--github", "456", "--json"]);
+    let json = desk.wtmag(&["create", "--prompt", " ", "--json"]);
     assert_eq!(json.code, 2);
     assert!(json.stdout.contains(r#""kind":"usage""#), "{json}");
     assert!(desk.list(&["--all"]).is_empty());
 }
 
 #[test]
-fn an_agent_that_cannot_run_leaves_a_worker_and_says_what_it_showed() {
+fn an_agent_that_is_not_installed_leaves_nothing_and_others_are_named() {
     let desk = Desk::new();
-    let said = desk.wtmag(&["create", "--prompt", "a", "--agent", "missing"]).failure(1);
-    assert!(said.contains("your shell found no `no-such-agent`"), "{said}");
-    assert!(said.contains("| bash: no-such-agent: command not found"), "{said}");
-    assert!(said.contains("`blog-prompt-a` and its worktree"), "{said}");
+    desk.sandbox.put_program("claude", "#!/bin/sh\nexit 0\n");
+    let before = desk.traces();
+    for _ in 0..2 {
+        let said = desk.wtmag(&["create", "a", "--agent", "missing"]).failure(1);
+        assert!(said.contains("your shell did not find `no-such-agent`"), "{said}");
+        assert!(said.contains("installed: `--agent claude`"), "{said}");
+        assert!(!said.contains("are kept"), "{said}");
+        assert_eq!(desk.traces(), before);
+        assert!(desk.list(&["--all"]).is_empty());
+    }
+    // With work in the worktree it stays.
+    let hook = desk.dir.join(".git/hooks/post-checkout");
+    desk.sandbox.put_program("hook", "#!/bin/sh\necho mine > new-file\n");
+    std::os::unix::fs::symlink(desk.sandbox.path("bin/hook"), hook).unwrap();
+    let said = desk.wtmag(&["create", "a", "--agent", "missing"]).failure(1);
+    assert!(said.contains("are kept") && said.contains("command not found"), "{said}");
+}
+
+#[test]
+fn an_agent_that_ends_at_its_start_leaves_a_worker_and_says_what_it_showed() {
+    let desk = Desk::new();
     let ran = desk.wtmag(&["create", "--prompt", "b", "--agent", "dies", "--json"]);
     let error = &serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["error"];
     assert_eq!(ran.code, 1);
     assert_eq!(error["message"], "agent `dies` exited at its start (3)");
     assert_eq!(error["worker"]["id"], "blog-prompt-b");
     assert!(error["output"].to_string().contains("boom"), "{error}");
-    assert_eq!(desk.list(&[]).len(), 2);
+    assert_eq!(desk.list(&[]).len(), 1);
 }
 
 #[test]

@@ -302,6 +302,7 @@ pub(crate) fn worker(branch: &str) -> record::Record {
         worker: wtmag::model::WorkerId::for_branch("p", branch),
         hub: PathBuf::from("/run/hub"),
         created: Timestamp(1),
+        tmux: None,
         worktree_made: true,
     }
 }

@@ -36,7 +36,11 @@ impl Chosen {
     pub(super) fn find(context: &Context, loaded: &Loaded, order: &Order) -> Result<Self, Failure> {
         let config = &loaded.config;
         let name = order.agent.clone().unwrap_or_else(|| config.agents.default.name.clone());
-        let block = config.agent(&name)?.clone();
+        let block = config.agent(&name).map_err(|unknown| {
+            let failure = Failure::from(unknown);
+            if order.agent.is_some() { failure.into_usage() } else { failure }
+        });
+        let block = block?.clone();
         let profile = settings::profile(&context.env, &name, &block)?;
         let chosen = Self { name, block, profile, model: order.model.clone(), plan: order.plan };
         chosen.request(&context.env, &[], None, None)?;

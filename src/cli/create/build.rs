@@ -70,14 +70,14 @@ impl Job<'_> {
         let templates = templates::load(
             &self.site.template_dirs(self.context),
             self.order.task.kind(),
-            self.site.repo.host(),
+            self.fetched.host(&self.site.repo),
         )?;
         self.progress.step(format!("making a worktree for {}", self.reserved.branch));
         let order = git::Order {
             branch: self.reserved.branch.clone(),
             start: self.fetched.start(self.site, self.order),
             reuse: self.order.reuse,
-            path: None,
+            path: self.site.worktree_path(self.context),
             git_hooks: self.order.hooks != git::Hooks::Skip,
         };
         let made = git::make(&self.site.repo, &tool, &order, journal, &mut run).await?;
@@ -90,12 +90,18 @@ impl Job<'_> {
                 journal.announce(Step::Hooks)?;
                 git::run_hooks(&tool, &made.path, base, hooks, &mut run).await?;
             }
+            self.set_up(&made, journal, &mut run).await?;
         }
         let brief = self.brief(&templates, &made)?;
         let before = git::scratch::brief_before(&made.path)?;
         journal.announce(Step::Brief { worktree: made.path.clone(), before })?;
         git::scratch::write_brief(&made.path, &brief)?;
-        let new = NewWorker { worktree_made: is_ours, ..self.new_worker(&made)? };
+        let mut new = NewWorker { worktree_made: is_ours, ..self.new_worker(&made)? };
+        if let Some(earlier) = self.earlier(hub, &made).await? {
+            new.base = new.base.or(earlier.base);
+            new.branch_made = earlier.branch_made;
+            new.pr = new.pr.or(earlier.pr);
+        }
         if *self.cancel.borrow() {
             return Err(Failure::interrupted().into());
         }
@@ -104,12 +110,33 @@ impl Job<'_> {
         Ok(Created { worker, delivery, worktree_made: made.worktree_made })
     }
 
+    /// The files and the command that `[worktree]` has for a new worktree.
+    async fn set_up(
+        &self,
+        made: &Made,
+        journal: &mut CreateJournal,
+        run: &mut Run<'_>,
+    ) -> Result<(), Failure> {
+        let settings = &self.site.loaded.config.worktree;
+        let command = settings.setup.as_ref().filter(|_| self.order.hooks != git::Hooks::Skip);
+        if settings.copy.is_empty() && command.is_none() {
+            return Ok(());
+        }
+        // What is in the worktree from now on is no work of anybody's.
+        journal.announce(Step::Hooks)?;
+        git::copy_files(&self.site.repo, &made.path, &settings.copy, run)?;
+        if let Some(command) = command {
+            git::set_up(&made.path, command, run).await?;
+        }
+        Ok(())
+    }
+
     fn brief(&self, templates: &brief::Templates, made: &Made) -> Result<String, Failure> {
         let remote = self.site.repo.push_remote();
         let base = made.base.as_ref().filter(|_| self.fetched.item.pull().is_none());
         let target = base.and_then(|it| self.target(&it.name, remote.as_deref()));
         let options = Options {
-            host: self.site.repo.host(),
+            host: self.fetched.host(&self.site.repo),
             repo: self.fetched.forge.as_ref().map(|it| it.repo.as_str()),
             branch: &made.branch,
             base,
@@ -117,6 +144,7 @@ impl Job<'_> {
             target: target.as_deref(),
             open_pr: self.order.open_pr,
             plan: self.order.plan,
+            submodules: made.path.join(".gitmodules").exists(),
             instructions: self.order.instructions.as_deref(),
         };
         Ok(brief::render(templates, &self.fetched.item, &options)?)
@@ -143,6 +171,7 @@ impl Job<'_> {
             worker: self.reserved.reservation.id.clone(),
             hub: ours.to_owned(),
             created: self.context.now(),
+            tmux: Some(self.site.hub.tmux_socket.clone()),
             worktree_made: made.worktree_made,
         };
         let before = match take(&made.git_dir, &record, journal) {
@@ -154,19 +183,54 @@ impl Job<'_> {
         };
         let workers = resolve::present(hub).await?;
         let is_live = workers.iter().any(|it| it.id == before.worker && !it.place.gone);
-        if before.hub == ours && is_live || before.hub != ours && before.hub.exists() {
-            let other = if before.hub == ours { "" } else { " of another tmux server" };
-            let message = format!(
-                "worker `{}`{other} has the worktree `{}`",
-                before.worker,
-                made.path.display()
-            );
-            return Err(Failure::user(message).hint("clean that one up first"));
+        let is_ours = before.hub == ours;
+        if is_ours && is_live || !is_ours && self.may_be_live_elsewhere(&before) {
+            return Err(self.claimed(made, &before, is_ours));
         }
         record::remove(&made.git_dir, &before.worker)?;
         let worktree_made = made.worktree_made || before.worktree_made;
         take(&made.git_dir, &Record { worktree_made, ..record }, journal)?;
         Ok(worktree_made)
+    }
+
+    /// One hub watches a tmux server: a record of this server by another hub is of one that is gone, as
+    /// after the machine's id changed.
+    fn may_be_live_elsewhere(&self, before: &Record) -> bool {
+        let is_here = before.tmux.as_ref() == Some(&self.site.hub.tmux_socket);
+        before.hub.exists() && !is_here && !before.is_of_a_dead_server()
+    }
+
+    fn claimed(&self, made: &Made, before: &Record, is_ours: bool) -> Failure {
+        let (id, path) = (&before.worker, made.path.display());
+        let elsewhere = if is_ours { "" } else { " of another tmux server" };
+        let failure = Failure::user(format!("worker `{id}`{elsewhere} has the worktree `{path}`"));
+        match &before.tmux {
+            _ if is_ours => failure.hint(format!("`wtmag cleanup {id}` removes it")),
+            Some(socket) => {
+                let server = server_flag(socket);
+                failure.hint(format!("`wtmag {server} cleanup {id}` removes it"))
+            }
+            None => {
+                let note = made.git_dir.join("wtmag.json");
+                failure
+                    .hint("clean that one up first, with `-L NAME` or `-S SOCKET` of its server")
+                    .hint(format!(
+                        "if that tmux server is gone for good, delete `{}`",
+                        note.display()
+                    ))
+            }
+        }
+    }
+
+    /// A worker that had the branch before: what it knew of the branch still holds.
+    async fn earlier(&self, hub: &mut Hub, made: &Made) -> Result<Option<Worker>, Failure> {
+        if made.branch_made {
+            return Ok(None);
+        }
+        let workers = resolve::all(hub).await?;
+        let repo = self.site.repo.common_dir();
+        let same = workers.into_iter().filter(|it| it.repo == repo && it.branch == made.branch);
+        Ok(same.max_by_key(|it| it.created))
     }
 
     fn new_worker(&self, made: &Made) -> Result<NewWorker, Failure> {
@@ -229,6 +293,16 @@ impl Job<'_> {
             }
         }
         Err(failure.unwrap_or_else(|| Failure::bug("no hub was asked")).into())
+    }
+}
+
+/// How a server is named on the command line.
+fn server_flag(socket: &std::path::Path) -> String {
+    let dir = socket.parent().and_then(std::path::Path::file_name).unwrap_or_default();
+    let name = socket.file_name().and_then(|it| it.to_str());
+    match name.filter(|_| dir.to_string_lossy().starts_with("tmux-")) {
+        Some(name) => format!("-L {}", shlex::try_quote(name).unwrap_or_default()),
+        None => format!("-S {}", socket.display()),
     }
 }
 

@@ -1,4 +1,6 @@
 //! What would be made, without making it: asks the task's source, and nobody else.
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::{order::Order, reserve, site::Site, source};
@@ -9,6 +11,9 @@ use crate::{
     proc::Cancel,
     sources::templates,
 };
+
+/// What the remote must be asked for.
+const UNKNOWN: &str = "the remote's default branch";
 
 pub(super) async fn describe(
     context: &Context,
@@ -22,10 +27,10 @@ pub(super) async fn describe(
     let fetched = source::fetch(site, order, progress, cancel).await?;
     let launch = site.agent.outline(&context.env)?;
     let templates =
-        templates::load(&site.template_dirs(context), order.task.kind(), site.repo.host())?;
+        templates::load(&site.template_dirs(context), order.task.kind(), fetched.host(&site.repo))?;
     let remote = site.repo.push_remote();
     let options = Options {
-        host: site.repo.host(),
+        host: fetched.host(&site.repo),
         repo: fetched.forge.as_ref().map(|it| it.repo.as_str()),
         branch: &branch,
         base: None,
@@ -33,18 +38,20 @@ pub(super) async fn describe(
         target: order.base.as_deref(),
         open_pr: order.open_pr,
         plan: order.plan,
+        submodules: site.repo.home().join(".gitmodules").exists(),
         instructions: order.instructions.as_deref(),
     };
     let brief = brief::render(&templates, &fetched.item, &options)?;
     let base = match (fetched.item.pull(), &order.base) {
         (Some(pull), _) => pull.head_sha.clone(),
         (None, Some(base)) => base.clone(),
-        (None, None) => site.repo.default_branch()?,
+        (None, None) => site.repo.default_branch().unwrap_or_else(|_| UNKNOWN.to_owned()),
     };
+    let variables: BTreeMap<_, _> = launch.env.iter().cloned().collect();
     if context.json() {
         let value = json!({
             "id": id, "branch": branch, "base": base, "placement": site.placement,
-            "agent": site.agent.name, "argv": launch.argv, "delivery": site.agent.delivery(),
+            "agent": site.agent.name, "argv": launch.argv, "env": variables, "delivery": site.agent.delivery(),
             "source": fetched.item.source, "brief": brief,
         });
         return Ok(format!("{value}\n"));
@@ -55,18 +62,18 @@ pub(super) async fn describe(
         DeliveryMode::Ready | DeliveryMode::Other(_) => "typed once the agent listens",
         DeliveryMode::Argument => "on the command line",
     };
-    let text = fields(
-        context.style(),
-        &[
-            ("id", id.to_string()),
-            ("branch", format!("{branch} from {base}")),
-            ("placement", site.placement.to_string()),
-            ("agent", site.agent.name.clone()),
-            ("command", command),
-            ("prompt", by.to_owned()),
-        ],
-    );
-    Ok(format!("would make\n{text}\n{brief}"))
+    let mut rows = vec![
+        ("id", id.to_string()),
+        ("branch", format!("{branch} from {base}")),
+        ("placement", site.placement.to_string()),
+        ("agent", site.agent.name.clone()),
+        ("command", command),
+        ("variables", variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect()),
+        ("prompt", by.to_owned()),
+    ];
+    rows.retain(|(_, value)| !value.is_empty());
+    let text = fields(context.style(), &rows);
+    Ok(format!("would create\n{text}\n{brief}"))
 }
 
 /// The branch that a `create` would make now, as far as the repository decides it.
@@ -74,7 +81,11 @@ fn free_branch(site: &Site, order: &Order) -> Result<String, Failure> {
     let mut first = None;
     for branch in reserve::branches(order) {
         if site.repo.branch_tip(&branch)?.is_none() {
-            return Ok(branch);
+            match reserve::check_free(site, order, &branch) {
+                Ok(()) => return Ok(branch),
+                Err(error) if !reserve::is_numbered(order) => return Err(error.into()),
+                Err(_) => {}
+            }
         }
         first.get_or_insert(branch);
     }

@@ -4,6 +4,7 @@ mod agent;
 mod args;
 mod build;
 mod dry_run;
+mod editor;
 mod fate;
 mod order;
 mod report;
@@ -25,13 +26,15 @@ use self::{
     site::Site,
 };
 use super::{
-    Context, Failure, leftovers,
+    Context, Failure,
+    approval::Wanted,
+    leftovers,
     outcome::{self, Outcome, Patience, interrupt},
     progress::Progress,
 };
 use crate::{
     client::{Hub, Mirror},
-    git::{News, Run},
+    git::{self, News, Run},
     model::WorkerId,
     proc::Cancel,
 };
@@ -47,18 +50,36 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     if args.reads_stdin() && io::stdin().is_terminal() {
         context.say("reading the prompt from here; Ctrl-D on a line of its own ends it");
     }
-    let order = args.check(io::stdin())?;
-    let site = Site::find(context, &order)?;
+    let (args, draft) = editor::fill(context, args)?;
+    let done = run_with(context, args).await;
+    match (&done, draft) {
+        (Err(_), Some(draft)) => {
+            let kept = draft.keep()?;
+            done.map_err(|it| it.hint(format!("your text is kept: `-f {}`", kept.display())))
+        }
+        (Ok(_), _) | (Err(_), None) => done,
+    }
+}
+
+async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let mut order = args.check(io::stdin())?;
     let cancel = context.cancel()?;
     let progress = Progress::new(&context.env);
-    if let Some(file) = site.project_agent(context) {
-        progress.note(&format!("agent `{}` is as `{}` says", site.agent.name, file.display()));
+    let repo = site::repo(&order)?;
+    source::resolve(&mut order, &repo, &progress, &cancel).await?;
+    if let Some(note) = order.settle_base(&repo)? {
+        progress.note(&note);
     }
+    let site = Site::find(context, repo, &order)?;
     if order.dry_run {
         let text = dry_run::describe(context, &site, &order, &progress, &cancel).await?;
         drop(progress);
         context.print(&text)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    let wanted = Wanted::find(context, &site.repo, &site.loaded, Some(&site.agent.name))?;
+    if let Some(wanted) = wanted.filter(|_| order.hooks != git::Hooks::Yes) {
+        wanted.ask(context, &cancel).await?;
     }
     let (hub, created) = make(context, &site, &order, &progress, &cancel).await?;
     let id = created.worker.id.clone();

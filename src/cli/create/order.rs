@@ -7,9 +7,9 @@ use crate::{
     agents::launch::Model,
     brief::WorkItem,
     cli::{Failure, outcome::states},
-    git::{self, Hooks},
+    git::{self, Hooks, Repo},
     model::{Kind, Placement, Source},
-    sources::{jira::Key, prompt},
+    sources::{github::Pointer, jira::Key, prompt},
 };
 
 /// What is wanted, checked as far as that goes without looking at anything.
@@ -24,6 +24,7 @@ pub(super) struct Order {
     pub(super) plan: bool,
     pub(super) placement: Option<Placement>,
     pub(super) project: Option<PathBuf>,
+    /// A branch, tag or commit; `HEAD` is resolved with the repository at hand.
     pub(super) base: Option<String>,
     pub(super) name: Option<String>,
     pub(super) reuse: bool,
@@ -34,6 +35,8 @@ pub(super) struct Order {
 
 #[derive(Debug)]
 pub(super) enum Task {
+    /// An issue or a pull request: GitHub says which.
+    Github(Pointer),
     Issue(u64),
     Pull(u64),
     Ticket(Key),
@@ -54,30 +57,57 @@ pub(super) struct Wait {
 /// How long the first prompt may take unless told otherwise.
 const LIMIT: Duration = Duration::from_secs(60);
 
+impl Order {
+    /// Puts the commit that one is on in place of `HEAD`, and says so.
+    pub(super) fn settle_base(&mut self, repo: &Repo) -> Result<Option<String>, Failure> {
+        if !self.base.as_deref().is_some_and(|it| matches!(it, "HEAD" | "@")) {
+            return Ok(None);
+        }
+        let here = repo.worktree().map(|it| repo.worktree_at(&it)).transpose()?.flatten();
+        let head = here.as_ref().and_then(|it| it.head.clone()).ok_or_else(|| {
+            Failure::user("there is no commit here that HEAD stands for")
+                .hint("run this in a worktree, or pass `--base BRANCH`")
+        })?;
+        let short = head.get(..12).unwrap_or(&head);
+        let on = here.and_then(|it| it.branch).map_or_else(String::new, |it| format!(" of `{it}`"));
+        let note = format!("starting from HEAD, commit {short}{on}");
+        self.base = Some(head);
+        Ok(Some(note))
+    }
+
+    pub(super) fn check_base_of_pull(&self) -> Result<(), Failure> {
+        if matches!(self.task, Task::Pull(_)) && self.base.is_some() {
+            return Err(Failure::usage("`--base` makes no sense for a pull request")
+                .hint("its worktree is at its own head"));
+        }
+        Ok(())
+    }
+}
+
 impl Args {
     /// Everything that can be said to be wrong by looking at the words alone.
     pub(super) fn check(self, stdin: impl Read) -> Result<Order, Failure> {
+        self.check_words(stdin).map_err(Failure::into_usage)
+    }
+
+    fn check_words(self, stdin: impl Read) -> Result<Order, Failure> {
         let placement = self.placement()?;
         let wait = self.wait()?;
         if let Some(name) = &self.name {
             git::names::check_branch(name)?;
         }
         if let Some(base) = &self.base {
-            git::names::check_base(base)?;
+            check_base(base)?;
         }
         let model = self.model.as_deref().map(Model::parse).transpose()?;
         let (task, instructions) = self.task(stdin)?;
-        if matches!(task, Task::Pull(_)) && self.base.is_some() {
-            return Err(Failure::usage("`--base` makes no sense for a pull request")
-                .hint("its worktree is at its own head"));
-        }
         let open_pr = self.pr || !self.no_pr && !matches!(task, Task::Prompt(_));
         let hooks = match (self.yes, self.no_hooks) {
             (_, true) => Hooks::Skip,
             (true, false) => Hooks::Yes,
             (false, false) => Hooks::Approved,
         };
-        Ok(Order {
+        let order = Order {
             task,
             instructions,
             open_pr,
@@ -92,43 +122,55 @@ impl Args {
             hooks,
             wait,
             dry_run: self.dry_run,
-        })
+        };
+        order.check_base_of_pull()?;
+        Ok(order)
     }
 
-    /// The prompt comes from standard input.
+    /// The text comes from standard input.
     pub(super) fn reads_stdin(&self) -> bool {
-        self.prompt.as_deref() == Some("-")
+        [&self.text, &self.prompt].iter().any(|it| it.as_deref() == Some("-"))
     }
 
     fn task(&self, stdin: impl Read) -> Result<(Task, Option<String>), Failure> {
-        let task = match (self.github, self.github_type, &self.jira) {
+        let task = match (&self.github, self.github_type, &self.jira) {
             (Some(_), _, Some(_)) => {
                 return Err(Failure::usage("`--github` and `--jira` are two tasks")
-                    .hint("make a worker for each"));
-            }
-            (Some(number), None, None) => {
-                return Err(Failure::usage(format!("`--github {number}` needs a type"))
-                    .hint("`-t issue` to work on an issue, `-t pr` to review a pull request"));
+                    .hint("create a worker for each"));
             }
             (None, Some(_), _) => {
                 return Err(Failure::usage("`-t` belongs to `--github N`"));
             }
-            (Some(number), Some(GithubType::Issue), None) => Some(Task::Issue(number)),
-            (Some(number), Some(GithubType::Pr), None) => Some(Task::Pull(number)),
+            (Some(pointer), asked, None) => Some(Task::github(pointer, asked)?),
             (None, None, Some(key)) => Some(Task::Ticket(key.parse::<Key>()?)),
             (None, None, None) => None,
         };
-        let prompt = self.prompt.as_deref().map(|it| prompt::read(it, stdin)).transpose()?;
-        if prompt.as_ref().is_some_and(|it| it.contains('\0')) {
-            return Err(Failure::user("the prompt holds a NUL byte"));
-        }
-        match (task, prompt) {
-            (Some(task), prompt) => Ok((task, prompt)),
-            (None, Some(prompt)) => Ok((Task::Prompt(prompt), None)),
+        let text = self.words(stdin)?;
+        match (task, text) {
+            (Some(task), text) => Ok((task, text)),
+            (None, Some(text)) => Ok((Task::Prompt(text), None)),
             (None, None) => Err(Failure::usage("no task is given").hint(
-                "pass `--github N -t issue`, `--github N -t pr`, `--jira KEY` or `--prompt TEXT`",
+                "`wtmag create \"TEXT\"`, `-f FILE`, `-e`, `--github N` and `--jira KEY` each give one",
             )),
         }
+    }
+
+    /// The user's own words, from the one place that was named.
+    fn words(&self, stdin: impl Read) -> Result<Option<String>, Failure> {
+        let given = [self.text.is_some(), self.prompt.is_some(), self.file.is_some(), self.edit];
+        if given.iter().filter(|it| **it).count() > 1 {
+            return Err(Failure::usage("the text is given twice")
+                .hint("pass one of TEXT, `--prompt TEXT`, `-f FILE` and `-e`"));
+        }
+        let text = match (&self.file, self.text.as_ref().or(self.prompt.as_ref())) {
+            (Some(path), _) => Some(prompt::read_file(path)?),
+            (None, Some(text)) => Some(prompt::read(text, stdin)?),
+            (None, None) => None,
+        };
+        if text.as_ref().is_some_and(|it| it.contains('\0')) {
+            return Err(Failure::usage("the prompt contains a NUL byte"));
+        }
+        Ok(text)
     }
 
     fn placement(&self) -> Result<Option<Placement>, Failure> {
@@ -154,11 +196,54 @@ impl Args {
     }
 }
 
+/// `HEAD` is a word for where one is; other expressions of git's are for git to resolve.
+fn check_base(base: &str) -> Result<(), Failure> {
+    if matches!(base, "HEAD" | "@") {
+        return Ok(());
+    }
+    git::names::check_base(base).map_err(|error| {
+        let failure = Failure::from(error);
+        let is_expression = base.starts_with("HEAD") || base.contains(['~', '^', '@']);
+        if !is_expression {
+            return failure;
+        }
+        let quoted = shlex::try_quote(base).unwrap_or_default();
+        failure.hint(format!("pass the commit: `--base $(git rev-parse {quoted})`"))
+    })
+}
+
 impl Task {
+    /// The word of the user and that of the URL; they must agree.
+    fn github(pointer: &Pointer, asked: Option<GithubType>) -> Result<Self, Failure> {
+        let named = pointer.is_pull.map(|it| if it { GithubType::Pr } else { GithubType::Issue });
+        if let (Some(named), Some(asked)) = (named, asked)
+            && named != asked
+        {
+            let is = if named == GithubType::Pr { "a pull request" } else { "an issue" };
+            return Err(Failure::usage(format!("the URL names {is}, and `-t` something else"))
+                .hint("leave `-t` out"));
+        }
+        Ok(match (asked.or(named), &pointer.repo) {
+            (Some(GithubType::Issue), None) => Self::Issue(pointer.number),
+            (Some(GithubType::Pr), None) => Self::Pull(pointer.number),
+            (_, _) => {
+                let is_pull = asked.or(named).map(|it| it == GithubType::Pr);
+                Self::Github(Pointer { is_pull, ..pointer.clone() })
+            }
+        })
+    }
+
     /// What it is, as far as that is known before anything is fetched.
     pub(super) fn outline(&self) -> Source {
         let (url, title) = (String::new(), String::new());
         match self {
+            // Asked and replaced before anything depends on it.
+            Self::Github(Pointer { number, is_pull: Some(true), .. }) => {
+                Source::GithubPr { number: *number, url, title }
+            }
+            Self::Github(Pointer { number, .. }) => {
+                Source::GithubIssue { number: *number, url, title }
+            }
             Self::Issue(number) => Source::GithubIssue { number: *number, url, title },
             Self::Pull(number) => Source::GithubPr { number: *number, url, title },
             Self::Ticket(key) => Source::Jira { key: key.to_string(), url, title },

@@ -10,15 +10,17 @@ use crate::{
         failure::Kind,
         outcome::Outcome,
         output::{Paint, fields},
-        receipt, unexpected,
+        receipt, settings, unexpected,
     },
     model::{
-        AgentState, Answer, Blocker, Delivery, DeliveryMode, Exit, Placement, Process, Request,
-        Sample, Step, Worker,
+        AgentState, Answer, Blocker, Cleanup, Delivery, DeliveryMode, Exit, Placement, Process,
+        Request, Sample, Step, Worker,
     },
     wire::{DeliveryView, WorkerView},
 };
 
+/// How long the removal of a worker may take whose agent does not exist.
+const REMOVAL: Duration = Duration::from_secs(60);
 /// Lines of the screen that an error shows.
 const SCREEN_LINES: usize = 10;
 /// Time between two questions for a screen that is about to be looked at.
@@ -32,6 +34,9 @@ pub(super) struct Report<'a> {
     screen: Option<Sample>,
     worktree_made: bool,
     outcome: Option<Outcome>,
+    installed: Vec<&'static str>,
+    /// The worker came to nothing and is gone again.
+    removed: bool,
 }
 
 impl<'a> Report<'a> {
@@ -43,8 +48,16 @@ impl<'a> Report<'a> {
         outcome: Option<Outcome>,
     ) -> Result<Self, Failure> {
         let Created { worker, delivery: first, worktree_made } = created;
-        let mut report =
-            Self { site, worker, delivery: None, screen: None, worktree_made, outcome };
+        let mut report = Self {
+            site,
+            worker,
+            delivery: None,
+            screen: None,
+            worktree_made,
+            outcome,
+            installed: settings::installed(&context.env, settings::KNOWN_AGENTS),
+            removed: false,
+        };
         let mut tries = 0;
         // The screen of an agent that just ended is looked at a moment later.
         while tries == 0 || outcome == Some(Outcome::Gone) && report.is_blind() && tries < 10 {
@@ -63,6 +76,7 @@ impl<'a> Report<'a> {
                 Err(_) => break,
             }
         }
+        report.discard_useless(context).await?;
         Ok(report)
     }
 
@@ -85,6 +99,7 @@ impl<'a> Report<'a> {
                 let evidence = self.delivery.as_ref().map_or("", |it| it.evidence.as_str());
                 self.kept(Failure::user(format!("the prompt was not delivered: {evidence}")))
             }
+            Some(Outcome::Gone) if self.removed => self.gone(),
             Some(Outcome::Gone) => self.kept(self.gone()),
             Some(Outcome::TimedOut) => self.kept(self.timed_out(order)),
             Some(Outcome::Interrupted) => {
@@ -196,7 +211,8 @@ impl<'a> Report<'a> {
         match &self.worker.state.process.value {
             Process::Exited(Exit::Code(127)) => {
                 let what = format!("`{command}`, the command of agent `{name}`");
-                Failure::user(format!("your shell found no {what}")).hint(format!(
+                let failure = Failure::user(format!("your shell did not find {what}"));
+                self.others_installed(failure).hint(format!(
                     "install it, or set `command` in [agents.{name}]: `wtmag config edit`"
                 ))
             }
@@ -217,6 +233,36 @@ impl<'a> Report<'a> {
                 Failure::user("the worker was cleaned up")
             }
         }
+    }
+
+    fn others_installed(&self, failure: Failure) -> Failure {
+        let known = &self.site.loaded.config.agents.by_name;
+        let others = self.installed.iter().filter(|it| known.contains_key(**it));
+        let others: Vec<_> = others.map(|it| format!("`--agent {it}`")).collect();
+        if others.is_empty() {
+            return failure;
+        }
+        failure.hint(format!(
+            "installed: {}; `[agents.default] name` chooses the agent for good",
+            others.join(", ")
+        ))
+    }
+
+    /// A worker whose agent does not exist is of no use: nothing of it is left behind, unless
+    /// something has come to be in its worktree.
+    async fn discard_useless(&mut self, context: &Context) -> Result<(), Failure> {
+        let missing = Process::Exited(Exit::Code(127));
+        let is_useless = self.outcome == Some(Outcome::Gone)
+            && self.worker.state.process.value == missing
+            && self.delivery.as_ref().is_none_or(|it| it.at(Step::Ready).is_none());
+        if !is_useless {
+            return Ok(());
+        }
+        let (force, keep_branch, env) = (false, false, Vec::new());
+        let cleanup = Cleanup { id: self.worker.id.clone(), force, keep_branch, env };
+        let asked = context.hub().await?.ask_within(Request::Cleanup(cleanup), REMOVAL).await;
+        self.removed = matches!(asked, Ok(Answer::CleanedUp { .. }));
+        Ok(())
     }
 
     fn timed_out(&self, order: &Order) -> Failure {

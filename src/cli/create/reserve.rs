@@ -33,7 +33,7 @@ pub(super) async fn reserve(
 ) -> Result<Reserved, Failure> {
     for branch in branches(order) {
         let tip = site.repo.branch_tip(&branch)?;
-        let free = is_free(site, order, &branch, tip.is_some());
+        let free = if tip.is_some() { Ok(()) } else { check_free(site, order, &branch) };
         if is_numbered(order) && (tip.is_some() || free.is_err()) {
             continue;
         }
@@ -95,9 +95,9 @@ fn preparation(site: &Site, order: &Order, branch: &str) -> Request {
     })
 }
 
-/// Of a branch that is not here: whether a remote or another branch has the name.
-fn is_free(site: &Site, order: &Order, branch: &str, is_here: bool) -> Result<(), git::Error> {
-    if is_here || order.reuse || order.task.kind() == Kind::Review {
+/// Of a branch that is not here: that no remote and no other branch has the name.
+pub(super) fn check_free(site: &Site, order: &Order, branch: &str) -> Result<(), git::Error> {
+    if order.reuse || order.task.kind() == Kind::Review {
         return Ok(());
     }
     git::check_free(&site.repo, branch)
@@ -126,6 +126,6 @@ pub(super) fn branches(order: &Order) -> impl Iterator<Item = String> {
 }
 
 /// Two prompts are two tasks, however alike.
-fn is_numbered(order: &Order) -> bool {
+pub(super) fn is_numbered(order: &Order) -> bool {
     matches!(order.task, Task::Prompt(_)) && order.name.is_none() && !order.reuse
 }

@@ -8,9 +8,10 @@ use super::{agent::Chosen, order::Order};
 use crate::{
     cli::{Context, Failure, settings},
     client::HubLocation,
-    config::{Loaded, Origin},
+    config::Loaded,
     git::Repo,
     model::{Caller, Placement, WorkerId},
+    sources::templates::{Dir, PROJECT_DIR},
 };
 
 /// Everything that is known before anything is asked of the hub or the network.
@@ -30,21 +31,30 @@ fn nowhere(error: io::Error) -> Failure {
         .hint("it may have been removed; `cd` to the repository, or pass `--project DIR` in full")
 }
 
+/// The repository that is meant.
+pub(super) fn repo(order: &Order) -> Result<Repo, Failure> {
+    let dir = match &order.project {
+        Some(dir) if dir.is_absolute() => dir.clone(),
+        project => {
+            let cwd = std::env::current_dir().map_err(nowhere)?;
+            project.as_ref().map_or(cwd.clone(), |it| cwd.join(it))
+        }
+    };
+    if order.project.is_some() && !dir.is_dir() {
+        let what = if dir.exists() { "is not a directory" } else { "does not exist" };
+        return Err(Failure::user(format!("`{}` {what}", dir.display())));
+    }
+    let repo = Repo::discover(&dir)?;
+    if repo.home().to_str().is_none() {
+        let message = format!("the path `{}` is not UTF-8", repo.home().display());
+        return Err(Failure::user(message).hint("tmux and the agents could not be told it"));
+    }
+    Ok(repo)
+}
+
 impl Site {
     /// Looks around; whatever is wrong with the order here is said now.
-    pub(super) fn find(context: &Context, order: &Order) -> Result<Self, Failure> {
-        let dir = match &order.project {
-            Some(dir) if dir.is_absolute() => dir.clone(),
-            project => {
-                let cwd = std::env::current_dir().map_err(nowhere)?;
-                project.as_ref().map_or(cwd.clone(), |it| cwd.join(it))
-            }
-        };
-        let repo = Repo::discover(&dir)?;
-        if repo.home().to_str().is_none() {
-            let message = format!("the path `{}` is no UTF-8", repo.home().display());
-            return Err(Failure::user(message).hint("tmux and the agents could not be told it"));
-        }
+    pub(super) fn find(context: &Context, repo: Repo, order: &Order) -> Result<Self, Failure> {
         let loaded = settings::load(context, Some(&repo))?;
         let agent = Chosen::find(context, &loaded, order)?;
         let hub = context.whereabouts()?;
@@ -59,22 +69,23 @@ impl Site {
         Ok(Self { repo, loaded, agent, placement, caller: caller.unwrap_or_default(), hub, parent })
     }
 
+    /// `[worktree] path`, with the home directory in place of `~`.
+    pub(super) fn worktree_path(&self, context: &Context) -> Option<String> {
+        let path = self.loaded.config.worktree.path.clone()?;
+        match path.strip_prefix("~/") {
+            Some(rest) => Some(format!("{}/{rest}", context.env.home().display())),
+            None => Some(path),
+        }
+    }
+
     /// Where templates of the user's own may be, the nearest first. A worker's worktree is none of
     /// these: what is in it may be somebody else's pull request.
-    pub(super) fn template_dirs(&self, context: &Context) -> Vec<PathBuf> {
+    pub(super) fn template_dirs(&self, context: &Context) -> Vec<Dir> {
         let is_worker = |dir: &PathBuf| dir.join(".wtmag/prompt.md").symlink_metadata().is_ok();
         let projects = settings::project_dirs(Some(&self.repo)).into_iter();
         let own = projects.filter(|dir| !is_worker(dir));
-        let own = own.map(|dir| dir.join(crate::sources::templates::PROJECT_DIR));
-        own.chain([context.env.prompts_dir()]).collect()
-    }
-
-    /// The file of the project that says how this agent is started, if one does.
-    pub(super) fn project_agent(&self, context: &Context) -> Option<PathBuf> {
-        match self.loaded.origin(&format!("agents.{}", self.agent.name))? {
-            Origin::File { path, .. } if *path != context.env.config_file() => Some(path.clone()),
-            Origin::File { .. } | Origin::BuiltIn | Origin::Flag(_) => None,
-        }
+        let own = own.map(|dir| Dir { path: dir.join(PROJECT_DIR), within: Some(dir) });
+        own.chain([Dir { path: context.env.prompts_dir(), within: None }]).collect()
     }
 }
 

@@ -6,7 +6,8 @@ use super::{
 use crate::{
     brief::WorkItem,
     cli::{Failure, progress::Progress},
-    git::Start,
+    git::{Repo, Start},
+    model::Host,
     proc::Cancel,
     sources::{
         self,
@@ -21,6 +22,22 @@ pub(super) struct Fetched {
     pub(super) forge: Option<Forge>,
 }
 
+/// Asks GitHub whether it is an issue or a pull request, where that is still open.
+pub(super) async fn resolve(
+    order: &mut Order,
+    repo: &Repo,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let Task::Github(pointer) = &order.task else { return Ok(()) };
+    progress.step(format!("asking gh what {pointer} is"));
+    let cx = sources::Context { dir: repo.home(), env: &[], cancel };
+    let is_pull = github::resolve(&cx, pointer).await?;
+    let number = pointer.number;
+    order.task = if is_pull { Task::Pull(number) } else { Task::Issue(number) };
+    order.check_base_of_pull()
+}
+
 pub(super) async fn fetch(
     site: &Site,
     order: &Order,
@@ -29,6 +46,9 @@ pub(super) async fn fetch(
 ) -> Result<Fetched, Failure> {
     let cx = sources::Context { dir: site.repo.home(), env: &[], cancel };
     let (item, forge) = match &order.task {
+        Task::Github(pointer) => {
+            return Err(Failure::bug(format!("nobody asked what {pointer} is")));
+        }
         Task::Issue(number) => {
             progress.step(format!("reading issue #{number} with gh"));
             let forge = github::fetch_forge(&cx).await?;
@@ -68,7 +88,12 @@ impl Fetched {
         }
     }
 
-    /// What somebody who asked for this may not expect.
+    /// The forge: the one that the task came from, else by the name of the remote's host.
+    pub(super) fn host(&self, repo: &Repo) -> Host {
+        if self.forge.is_some() { Host::Github } else { repo.host() }
+    }
+
+    /// What a user may not expect of this task.
     pub(super) fn warning(&self) -> Option<String> {
         let state = self.item.state.as_deref()?;
         let is_over = ["CLOSED", "MERGED"].contains(&state);

@@ -53,7 +53,7 @@ impl<'a> Live<'a> {
             rows => format!("\x1b[{rows}A\x1b[J"),
         };
         self.drawn = text.lines().count();
-        self.context.print(&format!("{back}{text}"))
+        self.context.print_raw(&format!("{back}{text}"))
     }
 
     fn tell(&mut self, known: &Known) -> Result<(), Failure> {

@@ -9,9 +9,10 @@ use crate::{
     agents::{GENERIC, Profile},
     cli::{
         Failure,
+        approval::Wanted,
         settings::{self, FoundProfile},
     },
-    config::Agent,
+    config::{Agent, Loaded},
     pane::line,
     proc::{self, Cmd},
 };
@@ -41,9 +42,11 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     }
     let (shell, unusual) = shell(doctor).await;
     findings.extend(unusual);
-    let mut found = ask_all(doctor, &shell, &loaded.config.agents.by_name).await;
+    let (own, foreign) = by_approval(doctor, loaded);
+    let mut found = ask_all(doctor, &shell, &own).await;
     let mut missing = Vec::new();
-    for (name, agent) in &loaded.config.agents.by_name {
+    findings.extend(foreign);
+    for (name, agent) in &own {
         let profile = settings::profile(&doctor.context.env, name, agent);
         // Users know what their own profile was written from.
         let known = |it: FoundProfile| Profile {
@@ -66,6 +69,24 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
         findings.push(Finding::note(format!("not installed: {}", missing.join(", "))));
     }
     findings
+}
+
+/// The agents that may be run to ask for their version; and those of a repository's own file that the
+/// user has not approved.
+fn by_approval(doctor: &Doctor<'_>, loaded: &Loaded) -> (BTreeMap<String, Agent>, Vec<Finding>) {
+    let mut own = loaded.config.agents.by_name.clone();
+    let mut foreign = Vec::new();
+    let Some(repo) = &doctor.repo else { return (own, foreign) };
+    own.retain(|name, _| {
+        let is_approved = loaded.from_project(&format!("agents.{name}")).is_none()
+            || matches!(Wanted::find(doctor.context, repo, loaded, Some(name)), Ok(None));
+        if !is_approved {
+            let what = format!("`{name}` is set by this repository's wtmag.toml and not approved");
+            foreign.push(Finding::note(what).advice("`wtmag config approve` shows it"));
+        }
+        is_approved
+    });
+    (own, foreign)
 }
 
 /// Pure: what is to be said of one agent.

@@ -91,7 +91,7 @@ fn write_cast(
     };
     let text = cast::cast(&worker.id, samples);
     if file == Path::new("-") {
-        return context.print(&text);
+        return context.print_raw(&text);
     }
     // Readable for the user alone, as the log is.
     paths::replace(file, text.as_bytes())

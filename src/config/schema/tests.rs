@@ -37,6 +37,14 @@ fn the_template_is_what_the_first_user_gets() {
 }
 
 #[test]
+fn the_template_may_have_another_default_agent() {
+    let text = template("opencode");
+    assert_eq!(config(&[&text]).agents.default.name, "opencode");
+    assert_eq!(text.lines().count(), TEMPLATE.lines().count());
+    assert_eq!(template("pi"), TEMPLATE);
+}
+
+#[test]
 fn what_the_template_has_as_a_comment_can_be_switched_on() {
     let is_example = |it: &&str| it.starts_with('[') || it.starts_with(|c: char| c.is_lowercase());
     let comments = TEMPLATE.lines().filter_map(|it| it.strip_prefix("# "));

@@ -57,18 +57,42 @@ fn there_is_exactly_one_task() {
     refused(&[], "no task is given");
     refused(&["--agent", "pi"], "no task is given");
     refused(&["--github", "1", "-t", "pr", "--jira", "A-1"], "two tasks");
-    refused(&["--github", "1"], "`--github 1` needs a type\nhint: `-t issue`");
     refused(&["-t", "pr", "--prompt", "x"], "belongs to `--github N`");
-    refused(&["--github", "0", "-t", "pr"], "numbers start at 1");
-    refused(&["--github", "x", "-t", "pr"], "numbers start at 1");
+    refused(&["--github", "0", "-t", "pr"], "`0` is not the number or the URL of an issue");
+    refused(&["--github", "x", "-t", "pr"], "`x` is not the number or the URL of an issue");
     refused(&["--github", "1", "-t", "x"], "possible values: issue, pr");
-    refused(&["--jira", "nonsense"], "no Jira key");
+    refused(&["--jira", "nonsense"], "is not a Jira key");
     refused(&["--prompt", " "], "the prompt is empty");
     refused(&["--prompt", "a\0b"], "NUL");
 }
 
 #[test]
+fn a_task_may_be_said_in_many_ways() {
+    let task = |line: &[&str]| parse(line).unwrap().task;
+    assert!(matches!(task(&["Fix the bug"]), Task::Prompt(text) if text == "Fix the bug"));
+    assert!(matches!(task(&["-"]), Task::Prompt(text) if text == "from stdin"));
+    assert!(matches!(task(&["--", "-x"]), Task::Prompt(text) if text == "-x"));
+    let open = |line: &[&str], want| {
+        let Task::Github(it) = task(line) else { panic!("{line:?}") };
+        assert_eq!((it.number, it.is_pull), want, "{line:?}");
+    };
+    open(&["--github", "#7"], (7, None));
+    open(&["--github", "https://github.com/acme/blog/pull/7"], (7, Some(true)));
+    open(&["--github", "https://github.com/acme/blog/issues/7", "-t", "issue"], (7, Some(false)));
+    let order = parse(&["--github", "7", "Mind the tests"]).unwrap();
+    assert_eq!(order.instructions.as_deref(), Some("Mind the tests"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file.as_file(), b"- from a file\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    assert!(matches!(task(&["-f", path]), Task::Prompt(text) if text == "- from a file\n"));
+}
+
+#[test]
 fn what_contradicts_itself_is_refused() {
+    refused(&["x", "--prompt", "y"], "given twice");
+    refused(&["x", "-f", "y"], "given twice");
+    refused(&["--github", "https://github.com/a/b/pull/1", "-t", "issue"], "names a pull request");
+    refused(&["-f", "/no/such/file"], "could not read the task from `/no/such/file`");
     refused(&["--prompt", "x", "-w", "-s"], "both asked for");
     refused(&["--prompt", "x", "-w", "--launch", "session"], "both asked for");
     refused(&["--prompt", "x", "--no-wait", "--wait"], "cannot be used with");
@@ -82,6 +106,8 @@ fn names_and_models_are_checked_first() {
     refused(&["--prompt", "x", "--name", "a..b"], "cannot be used as a branch name");
     refused(&["--prompt", "x", "--name=-f"], "starts with `-`");
     refused(&["--prompt", "x", "--base", "a b"], "cannot be used as a base");
+    refused(&["x", "--base", "HEAD~1"], "pass the commit: `--base $(git rev-parse ");
+    assert_eq!(parse(&["x", "--base", "HEAD"]).unwrap().base.as_deref(), Some("HEAD"));
     refused(&["--prompt", "x", "--model", "gpt"], "not of the form");
     refused(&["--prompt", "x", "--model", "a/b:huge"], "not a thinking level");
     refused(&["--prompt", "x", "--model", "a/:high"], "not of the form");
