@@ -131,6 +131,24 @@ impl Env {
         self.config_dir().join("prompts")
     }
 
+    /// Files of the user and the machine in which WorkTrunk may find hooks; `None` where variables say
+    /// that there are others.
+    pub fn worktrunk_files(&self) -> Option<Vec<PathBuf>> {
+        let is_setting = |name: &OsStr| {
+            let name = name.to_string_lossy();
+            let words = ["CONFIG", "START", "CREATE", "HOOK"];
+            name.starts_with("WORKTRUNK_") && words.iter().any(|it| name.contains(it))
+        };
+        if self.vars().any(|(name, _)| is_setting(name)) {
+            return None;
+        }
+        let user = self.base_dir("XDG_CONFIG_HOME", ".config");
+        let machine = self.var("XDG_CONFIG_DIRS").map(std::env::split_paths);
+        let usual = ["/etc/xdg", "/etc", "/Library/Application Support"].map(PathBuf::from);
+        let dirs = [user].into_iter().chain(machine.into_iter().flatten()).chain(usual);
+        Some(dirs.map(|it| it.join("worktrunk/config.toml")).collect())
+    }
+
     /// What of the repositories' own settings the user has approved.
     pub fn approvals_file(&self) -> PathBuf {
         self.base_dir("XDG_STATE_HOME", ".local/state").join("wtmag/approved.json")

@@ -84,6 +84,7 @@ fn without_files_the_built_in_values_are_in_force() {
     launch.review = "window"  # built-in
     record.enabled = true  # built-in
     worktree.backend = "auto"  # built-in
+    worktree.copy = []  # built-in
     "#);
 }
 

@@ -1,7 +1,13 @@
 //! WorkTrunk's start hooks, run as a phase of their own so that their progress and failure show.
-use std::{path::Path, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use super::{Error, News, Run, Tool, wt::reason};
+use gix::bstr::ByteSlice as _;
+
+use super::{Error, News, Repo, Run, Tool, wt::reason};
 
 /// `npm ci` on a bad day.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -76,6 +82,16 @@ pub async fn run_hooks(
         });
     }
     Ok(())
+}
+
+/// Whether WorkTrunk could find a start hook: in one of the user's `files`, or in the project's own in
+/// the new worktree or the main one. A file that only mentions one counts.
+pub fn may_have_hooks(files: &[PathBuf], repo: &Repo, worktree: &Path) -> bool {
+    let project = [worktree, repo.home()].map(|it| it.join(".config/wt.toml"));
+    files.iter().chain(&project).any(|file| match fs::read(file) {
+        Ok(text) => ["start", "create", "hook"].iter().any(|it| text.contains_str(it)),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    })
 }
 
 /// wt refuses to ask without a terminal.

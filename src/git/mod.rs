@@ -30,7 +30,7 @@ use std::fmt;
 pub use base::{Picked, PickedFrom, Start, pick};
 pub use branch::{BranchEnd, BranchTip, check_free};
 pub use error::Error;
-pub use hooks::{Hooks, run_hooks};
+pub use hooks::{Hooks, may_have_hooks, run_hooks};
 pub use lock::RepoLock;
 pub use make::{Made, Order, make};
 pub use note::Note;

@@ -4,11 +4,13 @@
 use std::{
     ffi::{OsStr, OsString},
     fmt,
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Error, News, Run};
 use crate::proc::{self, Cmd, Output};
@@ -43,7 +45,7 @@ pub struct Wt {
     pub version: Version,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version(pub u32, pub u32, pub u32);
 
 impl Version {
@@ -81,7 +83,40 @@ impl Tool {
         if backend == Backend::Git {
             return Ok(Self::Git { why: None });
         }
-        match Wt::probe(program, run).await {
+        let found = Wt::probe(program, run).await;
+        Self::judge(backend, found, run)
+    }
+
+    /// The same, and asks WorkTrunk for its version only when the program is another than last time:
+    /// `seen` is the file that remembers it.
+    ///
+    /// # Errors
+    /// As [`Tool::choose`].
+    pub async fn choose_seen(
+        backend: Backend,
+        program: &OsStr,
+        seen: &Path,
+        run: &mut Run<'_>,
+    ) -> Result<Self, Error> {
+        if backend == Backend::Git {
+            return Ok(Self::Git { why: None });
+        }
+        let now = Seen::look(program);
+        if let (Some(now), Some(before)) = (&now, Seen::load(seen))
+            && now.is_same(&before)
+            && before.version >= Version::MINIMUM
+        {
+            return Ok(Self::Wt(Wt { program: program.to_owned(), version: before.version }));
+        }
+        let found = Wt::probe(program, run).await;
+        if let (Some(now), Ok(wt)) = (now, &found) {
+            Seen { version: wt.version, ..now }.save(seen);
+        }
+        Self::judge(backend, found, run)
+    }
+
+    fn judge(backend: Backend, found: Result<Wt, Error>, run: &mut Run<'_>) -> Result<Self, Error> {
+        match found {
             Ok(wt) => Ok(Self::Wt(wt)),
             Err(it) if backend == Backend::Wt || it.is_cancelled() => Err(it),
             Err(it) => {
@@ -89,6 +124,51 @@ impl Tool {
                 (run.tell)(&News::Fallback { why: why.clone() });
                 Ok(Self::Git { why: Some(why) })
             }
+        }
+    }
+}
+
+/// A program as it was when it said its version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Seen {
+    program: PathBuf,
+    modified: SystemTime,
+    size: u64,
+    version: Version,
+}
+
+impl Seen {
+    /// `None` for a script or another program's shim, which may start different ones.
+    fn look(program: &OsStr) -> Option<Self> {
+        let program = fs::canonicalize(which::which(program).ok()?).ok()?;
+        let found = fs::metadata(&program).ok()?;
+        let mut start = [0; 2];
+        File::open(&program).ok()?.read_exact(&mut start).ok()?;
+        let is_itself = program.file_name().is_some_and(|it| it == "wt") && &start != b"#!";
+        let (modified, size) = (found.modified().ok()?, found.len());
+        is_itself.then_some(Self { program, modified, size, version: Version(0, 0, 0) })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let key = |it: &Self| (it.program.clone(), it.modified, it.size);
+        key(self) == key(other)
+    }
+
+    fn load(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+
+    /// Only a cache: where it cannot be written, the program is asked again.
+    fn save(&self, path: &Path) {
+        let write = || -> io::Result<()> {
+            let dir = path.parent().unwrap_or(path);
+            let mut file = tempfile::NamedTempFile::new_in(dir)?;
+            file.write_all(&serde_json::to_vec(self)?)?;
+            file.persist(path)?;
+            Ok(())
+        };
+        if let Err(error) = write() {
+            tracing::debug!(path = %path.display(), %error, "the version is not remembered");
         }
     }
 }

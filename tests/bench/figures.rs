@@ -21,6 +21,8 @@ const SETTLE: Duration = Duration::from_secs(10);
 const SPAN: Duration = Duration::from_secs(20);
 /// Reports of an agent's hook that are timed.
 const N_HOOKS: usize = 300;
+/// Workers that are created, each beside a bare worktree.
+const N_CREATES: usize = 21;
 /// First prompts that are timed.
 const N_PROMPTS: usize = 30;
 /// Turns of each of three agents, every fourth of which asks something.
@@ -32,7 +34,8 @@ const N_EVENTS: usize = 10_000;
 
 /// Those that are named; all without a name.
 pub(crate) fn print(names: &[String]) {
-    let all: [(&str, fn()); 7] = [
+    let all: [(&str, fn()); 8] = [
+        ("creates", creates),
         ("hooks", hooks),
         ("prompts", first_prompts),
         ("states", states),
@@ -45,6 +48,41 @@ pub(crate) fn print(names: &[String]) {
         if names.is_empty() || names.iter().any(|it| it == name) {
             measure();
         }
+    }
+}
+
+/// What `create --no-wait` takes beside the fetch and the worktree that it makes, in turns.
+fn creates() {
+    for backend in ["wt", "git"] {
+        let sandbox = world();
+        let repo = sandbox.repo("blog");
+        let config = format!(
+            "[agents.default]\nname = \"sleeper\"\n[agents.sleeper]\ncommand = \"sleep 600\"\n\
+             [worktree]\nbackend = \"{backend}\"\n"
+        );
+        sandbox.put("config/wtmag/config.toml", config);
+        let mut pairs = Vec::new();
+        for n in 0..N_CREATES {
+            let (own, bare) = (format!("own-{n}"), format!("bare-{n}"));
+            let run = |args: &[&str]| sandbox.run(args[0]).args(&args[1..]).cwd(&repo.dir).time();
+            let create = ["create", "x", "--no-wait", "-s", "--name", &own];
+            let all = sandbox.wtmag(create).cwd(&repo.dir).time();
+            // Each fetches: what was fetched just now would be shared.
+            fs::remove_file(repo.dir.join(".git/wtmag/fetched.json")).unwrap();
+            let fetched = run(&["git", "fetch", "--quiet", "origin", "main"]);
+            let path = format!("../{bare}");
+            let made = match backend {
+                "wt" => run(&["wt", "switch", "--no-cd", "--no-hooks", "--create", &bare]),
+                _ => run(&["git", "worktree", "add", "--quiet", "-b", &bare, &path]),
+            };
+            pairs.push((all, fetched + made));
+        }
+        // The first one starts the hub.
+        let ms = |it: Duration| u64::try_from(it.as_millis()).unwrap();
+        let more = pairs.iter().skip(1).map(|(all, bare)| ms(all.saturating_sub(*bare))).collect();
+        let bare = pairs.iter().skip(1).map(|(_, bare)| ms(*bare)).collect();
+        println!("fetch and worktree by {backend}, {N_CREATES} times: {}", spread(bare, "ms"));
+        println!("  `create --no-wait` on top of that: {}", spread(more, "ms"));
     }
 }
 

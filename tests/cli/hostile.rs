@@ -94,7 +94,7 @@ fn names_that_lead_elsewhere_name_nobody() {
         let ran = desk.wtmag(&["send", "--", id, "x"]);
         assert_eq!(ran.code, 1, "send {id}: {ran}");
     }
-    let said = desk.wtmag(&["create", "--prompt", "x", "--name", "../../x"]).failure(1);
+    let said = desk.wtmag(&["create", "--prompt", "x", "--name", "../../x"]).failure(2);
     assert!(said.contains("cannot be used as a branch name"), "{said}");
     assert_eq!(desk.list(&["--all"]).len(), 1);
     check_unharmed(&desk);

@@ -94,7 +94,7 @@ fn errors_are_json_too() {
     {
       "code": 2,
       "error": {
-        "hint": "pass `--github N -t issue`, `--github N -t pr`, `--jira KEY` or `--prompt TEXT`",
+        "hint": "`wtmag create \"TEXT\"`, `-f FILE`, `-e`, `--github N` and `--jira KEY` each give one",
         "kind": "usage",
         "message": "no task is given"
       }

@@ -109,10 +109,12 @@ fn a_copy_does_not_leave_the_worktree_by_a_link_of_the_repository() {
 fn a_worker_that_takes_a_branch_up_again_knows_where_it_came_from() {
     let desk = Desk::new();
     let id = desk.worker("docs");
+    desk.wait_for_state(&id, "idle");
     let base = desk.list(&[])[0]["base"].clone();
     desk.wtmag(&["cleanup", &id, "--keep-branch"]).success();
     let made = desk.wtmag(&["create", "x", "--name", "docs", "--reuse", "--json"]).json();
     assert_eq!(made["worker"]["base"], base);
+    desk.wait_for_state(&id, "idle");
     // The branch is still wtmag's, so it goes with the worker.
     desk.wtmag(&["cleanup", made["worker"]["id"].as_str().unwrap()]).success();
     assert_eq!(desk.git(&["branch", "--list", "docs"]), "");

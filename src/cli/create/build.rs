@@ -66,7 +66,8 @@ impl Job<'_> {
         let mut tell = |news: &News| self.progress.news(news);
         let mut run = Run { cancel: self.cancel, tell: &mut tell };
         let backend = settings::backend(self.site.loaded.config.worktree.backend);
-        let tool = Tool::choose(backend, "wt".as_ref(), &mut run).await?;
+        let seen = self.site.hub.state.root().join("wt.json");
+        let tool = Tool::choose_seen(backend, "wt".as_ref(), &seen, &mut run).await?;
         let templates = templates::load(
             &self.site.template_dirs(self.context),
             self.order.task.kind(),
@@ -86,7 +87,10 @@ impl Job<'_> {
         if made.worktree_made {
             let base = made.base.as_ref().map(|it| it.name.as_str());
             let hooks = self.order.hooks;
-            if hooks.run_with(&tool) {
+            let files = self.context.env.worktrunk_files();
+            let repo = &self.site.repo;
+            let may_have = files.is_none_or(|it| git::may_have_hooks(&it, repo, &made.path));
+            if may_have && hooks.run_with(&tool) {
                 journal.announce(Step::Hooks)?;
                 git::run_hooks(&tool, &made.path, base, hooks, &mut run).await?;
             }
