@@ -82,14 +82,6 @@ impl GithubStub {
         put(&path.with_extension("new"), &data.to_string());
         fs::rename(path.with_extension("new"), path).unwrap();
     }
-
-    /// The names of the GraphQL queries so far.
-    fn queries(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-        let entries = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let name = |entry: Value| entry.get("query")?.as_str().map(str::to_owned);
-        entries.map(|entry| name(entry).unwrap_or_else(|| "REST".to_owned())).collect()
-    }
 }
 
 impl Drop for GithubStub {
@@ -337,12 +329,12 @@ async fn each_kind_of_number_is_told_apart() {
 async fn a_repository_that_cannot_be_told_has_its_own_error() {
     insta::assert_snapshot!(said(Desk::new(&[]).issue(456).await), @"
     the repository has no remote
-    hint: add one with `git remote add origin <url>`, or use `--prompt`
+    hint: add one with `git remote add origin <url>`, or give the task in your own words
     ");
     let gitlab = Desk::new(&[("origin", "https://gitlab.com/acme/blog.git")]);
     insta::assert_snapshot!(said(gitlab.issue(456).await), @"
     no remote of the repository is on GitHub
-    hint: for a GitHub server of your own, run `gh auth login --hostname <host>`; elsewhere use `--prompt`
+    hint: for a GitHub server of your own, run `gh auth login --hostname <host>`; elsewhere give the task in your own words
     ");
     let gone = Desk::new(&[("origin", "https://github.com/acme/gone.git")]);
     insta::assert_snapshot!(said(gone.issue(456).await), @"
@@ -645,8 +637,8 @@ fn a_template_that_cannot_be_read_is_an_error() {
     put(&secret, "a secret");
     put(&project.join("inside"), "fine");
     let check = |make: &dyn Fn(&Path), want: Result<&str, &str>| {
-        let _ = fs::remove_file(&path);
-        let _ = fs::remove_dir(&path);
+        // Whatever the one before left.
+        fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap_or_default();
         make(&path);
         let place = templates::Dir { path: project.clone(), within: Some(project.clone()) };
         match (templates::load(&[place], Kind::Review, Host::Other), want) {

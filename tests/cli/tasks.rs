@@ -136,5 +136,6 @@ fn the_server_of_another_worker_is_named() {
     });
     // Its agent has ended with it.
     desk.wtmag(&reuse).success();
-    desk.wtmag(&["-S", socket, "hub", "stop"]);
+    let stopped = desk.wtmag(&["-S", socket, "hub", "stop"]);
+    assert!(matches!(stopped.code, 0 | 3), "{stopped}");
 }
