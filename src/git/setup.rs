@@ -61,11 +61,7 @@ fn copy(source: &Path, target: &Path, worktree: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// [`Error::Setup`] with its code and last lines.
-pub async fn set_up(
-    worktree: &Path,
-    command: &str,
-    run: &mut Run<'_>,
-) -> Result<(), Error> {
+pub async fn set_up(worktree: &Path, command: &str, run: &mut Run<'_>) -> Result<(), Error> {
     (run.tell)(&News::Hook { phase: "setup" });
     let tell = &mut *run.tell;
     let cmd = Cmd::new("sh", worktree).args(["-c", &format!("exec 1>&2\n{command}")]);
