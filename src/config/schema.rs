@@ -274,6 +274,10 @@ pub(super) fn parse(text: &str, owner: Owner) -> Result<Layer, Fault> {
     let mut layer = Layer::default();
     for (key, value) in root.get_ref() {
         let name: &str = key.get_ref();
+        if name == "history" && owner == Owner::Project {
+            let message = "`history` can only be set in your own configuration".to_owned();
+            return Err(Fault { at: key.span().start, message });
+        }
         if name == "agents" {
             parse_agents(value, owner, &mut layer)?;
         } else if let Some((_, keys)) = SECTIONS.iter().find(|(section, _)| *section == name) {

@@ -179,4 +179,8 @@ fn a_repository_may_not_opt_its_users_in() {
         "1:15: `agents.pi.trust` can only be set in your own configuration",
     );
     assert!(parse("agents.pi.trust = 'worktree'", Owner::User).is_ok());
+    check_fault(
+        "[history]\nkeep = '1d'",
+        "1:2: `history` can only be set in your own configuration",
+    );
 }
