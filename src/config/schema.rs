@@ -1,6 +1,8 @@
 //! What a configuration may say, what it says by default, and how layers are laid over each other.
 //!
 //! Knows text in, checked tables and settings out. No file, no environment, no flag parser.
+mod merge;
+
 use std::{
     collections::BTreeMap,
     path::{Component, Path},
@@ -9,9 +11,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use toml::{
-    Spanned, Table, Value,
+    Spanned, Table,
     de::{DeTable, DeValue},
 };
+
+pub(super) use merge::{merge, settle};
 
 use crate::model::{DeliveryMode, Kind, Placement};
 
@@ -468,46 +472,6 @@ fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k s
     let scored = known.map(|it| (strsim::jaro_winkler(&name.to_lowercase(), it), it));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 >= CLOSE).then_some(best.1)
-}
-
-/// Lays `over` on `base`: an agent's block replaces the whole block, other keys replace one value.
-pub(super) fn merge(base: &mut Table, over: Table) {
-    for (section, value) in over {
-        let is_agents = section == "agents";
-        let (Value::Table(value), Value::Table(base)) =
-            (value, base.entry(section).or_insert_with(|| Value::Table(Table::new())))
-        else {
-            continue;
-        };
-        if is_agents {
-            merge_agents(base, value);
-        } else {
-            base.extend(value);
-        }
-    }
-}
-
-fn merge_agents(base: &mut Table, over: Table) {
-    for (name, block) in over {
-        match (base.get_mut(&name), block) {
-            (Some(Value::Table(old)), Value::Table(new)) if name == "default" => old.extend(new),
-            (_, block) => {
-                base.insert(name, block);
-            }
-        }
-    }
-}
-
-/// The settings of a merged table; defaults that depend on other keys are filled in here.
-pub(super) fn settle(mut table: Table) -> Result<Config, toml::de::Error> {
-    let agents = table.get_mut("agents").and_then(Value::as_table_mut);
-    for (name, block) in agents.into_iter().flatten().filter(|(name, _)| *name != "default") {
-        let Some(block) = block.as_table_mut() else { continue };
-        let delivery = if block.contains_key("prompt_flag") { "argument" } else { "ready" };
-        block.entry("command").or_insert_with(|| name.clone().into());
-        block.entry("delivery").or_insert_with(|| delivery.into());
-    }
-    table.try_into()
 }
 
 #[cfg(test)]
