@@ -6,7 +6,7 @@
 //! pressed only on a box that holds our text alone; what is about to be done is recorded first.
 use std::time::{Duration, Instant};
 
-use crate::model::{AgentState, Delivery, DeliveryMode, Hold, Now, Step, StepAt};
+use crate::model::{AgentState, Delivery, DeliveryMode, Hold, Now, Step, StepAt, Take};
 
 /// Codex takes an Enter within 120 ms of a paste for a line break.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -31,67 +31,6 @@ const RESUME_SETTLE: Duration = Duration::from_secs(2);
 /// No bell rings when a user's panes are no longer synchronized.
 const SYNCHRONIZED: Duration = Duration::from_secs(2);
 
-/// What is in the input box, compared with the text of this delivery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Content {
-    /// The box, or what is in it, cannot be seen.
-    #[default]
-    Unseen,
-    Empty,
-    /// Our text, or the placeholder for it, and nothing else.
-    Ours,
-    /// Something else, with or without our text.
-    Other,
-}
-
-/// One look at the worker's pane.
-#[derive(Clone, Copy, Debug)]
-pub struct Look<'a> {
-    /// The turn as confirmed over time.
-    pub settled: &'a AgentState,
-    /// The turn as this look alone shows it.
-    pub seen: &'a AgentState,
-    pub content: Content,
-    /// How often our text stands on the screen outside the box.
-    pub n_shown: usize,
-    /// Grows whenever the agent draws.
-    pub n_drawn: u64,
-    /// What keeps keys from the agent, whatever it shows.
-    pub obstacle: Option<&'a Hold>,
-    /// Which program has the terminal, in words for [`Hold::Foreground`].
-    pub program: &'a str,
-}
-
-/// Something that happened to the worker or to an act of ours.
-#[derive(Clone, Debug)]
-pub enum Input<'a> {
-    Look(Look<'a>),
-    /// The guarded act was carried out.
-    Done,
-    /// The guard refused: nothing was sent.
-    Refused(Hold),
-    /// The reply was lost: nobody knows.
-    Unknown,
-    /// A hook says that the agent took this text.
-    Told(&'a str),
-    /// The agent or its pane is gone.
-    Gone(&'a str),
-    Cancel,
-}
-
-/// What the hub is to do. Records come before the act they announce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Do {
-    /// Store the delivery as it is now and tell subscribers.
-    Record,
-    Paste,
-    Enter,
-    /// Press the agent's own interrupt key.
-    Interrupt,
-    /// Look again after this long, even if nothing rings.
-    Look(Duration),
-}
-
 /// A delivery under way.
 #[derive(Debug)]
 pub struct Machine {
@@ -103,12 +42,24 @@ pub struct Machine {
     has_worked: bool,
     /// What [`Look::n_drawn`] was before our last Enter.
     n_drawn: u64,
+    /// A turn was stopped for it.
+    interrupted: bool,
+    /// The box was cleared for it.
+    cleared: bool,
+    /// Since when it has been held by what may never end.
+    held_since: Option<Instant>,
+    /// What a human said, until it can be done.
+    take: Option<Take>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Waiting,
     Interrupting {
+        since: Option<Instant>,
+    },
+    /// The box is being cleared.
+    Clearing {
         since: Option<Instant>,
     },
     /// Paste sent, no reply yet.
@@ -174,7 +125,17 @@ impl Machine {
                 Phase::Unsure { since: None, doubt: Doubt::Restart }
             }
         };
-        Self { delivery, phase, was_idle: false, has_worked: false, n_drawn: 0 }
+        Self {
+            delivery,
+            phase,
+            was_idle: false,
+            has_worked: false,
+            n_drawn: 0,
+            interrupted: false,
+            cleared: false,
+            held_since: None,
+            take: None,
+        }
     }
 
     pub fn delivery(&self) -> &Delivery {
@@ -188,7 +149,11 @@ impl Machine {
     /// Text of ours may be in the box or on its way there.
     pub fn is_in_flight(&self) -> bool {
         match self.phase {
-            Phase::Waiting | Phase::Interrupting { .. } | Phase::Argument(_) | Phase::Over => false,
+            Phase::Waiting
+            | Phase::Interrupting { .. }
+            | Phase::Clearing { .. }
+            | Phase::Argument(_)
+            | Phase::Over => false,
             Phase::Pasting
             | Phase::Pasted { .. }
             | Phase::Entering { .. }
@@ -225,11 +190,16 @@ impl Machine {
             Input::Told(_) => Vec::new(),
             Input::Gone(why) => self.fail(now, why),
             Input::Cancel => self.cancel(now),
+            Input::Take(take) => self.hear_human(now, take),
         }
     }
 
     fn handle_look(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
-        let mut todo = self.take_look(now, look);
+        let mut todo = match self.take {
+            Some(take) => self.obey(now, look, take),
+            None => self.take_look(now, look),
+        };
+        self.watch_hold(now, look, &mut todo);
         let program = match self.delivery.held {
             Some(Hold::Foreground) => look.program,
             Some(_) | None => "",
@@ -247,6 +217,7 @@ impl Machine {
         match self.phase {
             Phase::Waiting => self.wait(now, look),
             Phase::Interrupting { since } => self.interrupted(now, look, since),
+            Phase::Clearing { since } => self.expect_empty(now, look, since),
             Phase::Pasted { watch, shown } => self.expect_echo(now, look, watch, shown),
             Phase::Entered { watch, n } => self.expect_turn(now, look, watch, n),
             Phase::Argument(passed) => self.expect_argument(now, look, passed),
@@ -266,9 +237,16 @@ impl Machine {
             todo.push(Do::Interrupt);
             return todo;
         }
+        if let Some(todo) = self.clear_former(now, look) {
+            return todo;
+        }
         if let Some(hold) = Self::reason_to_hold(look) {
             return self.hold(Some(hold));
         }
+        self.paste(now, look)
+    }
+
+    fn paste(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
         self.was_idle = matches!(look.seen, AgentState::Idle | AgentState::Failed);
         self.delivery.shown_before = Some(look.n_shown);
         self.hold_silently(None);
@@ -297,7 +275,7 @@ impl Machine {
         }
         match look.content {
             Content::Empty | Content::Unseen => None,
-            Content::Ours | Content::Other => Some(Hold::Turn(AgentState::Draft)),
+            Content::Ours | Content::Former | Content::Other => Some(Hold::Turn(AgentState::Draft)),
         }
     }
 
@@ -306,6 +284,7 @@ impl Machine {
         let Some(since) = since else { return Vec::new() };
         if !look.settled.is_busy() {
             self.phase = Phase::Waiting;
+            self.interrupted = true;
             self.delivery.interrupt = false;
             return self.wait(now, look);
         }
@@ -319,6 +298,10 @@ impl Machine {
         match self.phase {
             Phase::Interrupting { .. } => {
                 self.phase = Phase::Interrupting { since: Some(now.steady) };
+                vec![Do::Look(SETTLE)]
+            }
+            Phase::Clearing { .. } => {
+                self.phase = Phase::Clearing { since: Some(now.steady) };
                 vec![Do::Look(SETTLE)]
             }
             Phase::Pasting => {
@@ -343,7 +326,7 @@ impl Machine {
     fn handle_refused(&mut self, now: Now, hold: Hold) -> Vec<Do> {
         let watch = Watch { held: true, ..Watch::from(now) };
         match self.phase {
-            Phase::Interrupting { .. } | Phase::Pasting => {
+            Phase::Interrupting { .. } | Phase::Clearing { .. } | Phase::Pasting => {
                 self.phase = Phase::Waiting;
                 self.delivery.step = Step::Queued;
             }
@@ -372,6 +355,8 @@ impl Machine {
             Phase::Interrupting { since } => {
                 Phase::Interrupting { since: since.or(Some(now.steady)) }
             }
+            // Nothing of it is in the box; a key that clears is not pressed twice.
+            Phase::Clearing { .. } => Phase::Waiting,
             Phase::Argument(passed) => Phase::Argument(passed),
             Phase::Pasting
             | Phase::Pasted { .. }
@@ -387,9 +372,10 @@ impl Machine {
     fn cancel(&mut self, now: Now) -> Vec<Do> {
         let may_be_sent = self.delivery.step == Step::Entering;
         match self.phase {
-            Phase::Waiting | Phase::Interrupting { .. } | Phase::Argument(_) => {
-                self.end(now, Step::Cancelled, "cancelled")
-            }
+            Phase::Waiting
+            | Phase::Interrupting { .. }
+            | Phase::Clearing { .. }
+            | Phase::Argument(_) => self.end(now, Step::Cancelled, "cancelled"),
             Phase::Pasted { shown: true, .. } => {
                 self.end(now, Step::Cancelled, "cancelled; its text was left in the input box")
             }
@@ -406,7 +392,7 @@ impl Machine {
     }
 
     fn may_be_accepted(&self) -> bool {
-        !matches!(self.phase, Phase::Waiting | Phase::Interrupting { .. })
+        !matches!(self.phase, Phase::Waiting | Phase::Interrupting { .. } | Phase::Clearing { .. })
     }
 
     fn hold(&mut self, hold: Option<Hold>) -> Vec<Do> {
@@ -432,6 +418,7 @@ impl Machine {
     fn end(&mut self, now: Now, step: Step, evidence: &str) -> Vec<Do> {
         self.phase = Phase::Over;
         self.delivery.held = None;
+        self.delivery.stuck = None;
         evidence.clone_into(&mut self.delivery.evidence);
         self.step(now, step);
         vec![Do::Record]
@@ -455,7 +442,11 @@ fn pace(looks: u32) -> Duration {
     }
 }
 
+mod human;
+mod inputs;
 mod watching;
+
+pub use inputs::{Content, Do, Input, Look};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use super::{
     generic,
     input_box::{self, Found},
+    menu,
     profile::{Pattern, Profile, Region, Rule},
     typed,
 };
@@ -21,6 +22,9 @@ const SHELLS: [&str; 15] = [
     "bash", "zsh", "fish", "sh", "dash", "ksh", "mksh", "tcsh", "csh", "nu", "elvish", "xonsh",
     "pwsh", "ash", "login",
 ];
+
+/// The box shows and is empty, and no rule of the profile says that the agent listens.
+pub(super) const NOT_READY: &str = "not-ready";
 
 /// What every rule of a profile said of one sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +62,8 @@ pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanati
         let dialogs = generic::dialogs(sample, found.as_ref(), &typed);
         hits.extend(dialogs.into_iter().map(Hit::from));
     }
-    let verdict = screen.decide(profile, &hits);
+    let doubtful = found.as_ref().and_then(|it| it.doubtful.clone());
+    let verdict = Verdict { doubtful, ..screen.decide(profile, &hits) };
     let rules = hits.into_iter().map(|hit| hit.word).collect();
     Explanation { verdict, found, rules }
 }
@@ -113,6 +118,7 @@ impl Hit {
             rule: self.word.name.clone(),
             evidence: evidence.to_owned(),
             row,
+            doubtful: None,
         })
     }
 }
@@ -144,7 +150,10 @@ impl<'a> Screen<'a> {
         let is_over = |busy: &&Hit| ended.is_some_and(|it| !it.fixed && self.is_below(it, busy));
         let busy = busy.filter(|busy| !is_over(busy));
         let first = match (dialog, busy) {
-            (Some(dialog), Some(busy)) if self.is_below(busy, dialog) => Some(busy),
+            // An agent that waits may turn a wheel below its list.
+            (Some(dialog), Some(busy)) if self.is_below(busy, dialog) && !self.shows_a_list() => {
+                Some(busy)
+            }
             (dialog, busy) => dialog.or(busy),
         };
         if let Some(verdict) = first.and_then(|hit| hit.verdict(input.clone())) {
@@ -156,6 +165,14 @@ impl<'a> Screen<'a> {
         let ready = lowest(|turn| *turn == AgentState::Ready);
         let wants_ready = profile.rules.iter().any(|rule| rule.turn == AgentState::Ready);
         self.at_the_box(found, ended, ready, wants_ready)
+    }
+
+    /// There is no box, and a list with a pointer stands near the end of the screen.
+    fn shows_a_list(&self) -> bool {
+        let rows = self.sample.used_rows();
+        let entries = menu::read(rows).filter(|it| !it.doubtful).map(|it| it.entries);
+        let last = entries.and_then(|it| it.last().map(|it| it.row));
+        self.found.is_none() && last.is_some_and(|it| it + LIST_ROWS >= rows.len())
     }
 
     /// The lowest sign that a turn is over.
@@ -183,13 +200,14 @@ impl<'a> Screen<'a> {
             rule: rule.to_owned(),
             evidence,
             row,
+            doubtful: None,
         };
         if let InputBox::Holds(text) = &found.input {
             return on_screen(AgentState::Draft, "box", text.clone());
         }
         if wants_ready && ready.is_none() {
             let evidence = "the box shows, but nothing says that it is live".to_owned();
-            return on_screen(AgentState::Unknown, "not-ready", evidence);
+            return on_screen(AgentState::Unknown, NOT_READY, evidence);
         }
         let said = ended.or(ready).and_then(|hit| hit.verdict(found.input.clone()));
         let row_text = self.sample.rows.get(found.first).map(|row| row.trim().to_owned());
@@ -281,7 +299,7 @@ impl<'a> Screen<'a> {
         let used = self.sample.used_rows();
         let filled = |rows: &'a [String], from: usize, n: usize| {
             let numbered = rows.iter().enumerate().map(|(at, row)| (Some(from + at), row.as_str()));
-            let filled: Vec<_> = numbered.filter(|(_, row)| !row.trim().is_empty()).collect();
+            let filled: Vec<_> = numbered.filter(|(_, row)| !is_blank(row)).collect();
             let last = filled.into_iter().rev().take(n).rev();
             let is_typed = |at: Option<usize>| at.is_some_and(|at| self.typed.contains(&at));
             Rows(last.filter(|(at, _)| reads_all || !is_typed(*at)).collect())
@@ -315,6 +333,15 @@ impl<'a> Screen<'a> {
         !text.is_empty() && text.chars().all(|c| ('\u{2500}'..='\u{259f}').contains(&c))
     }
 }
+
+/// Nothing but perhaps a scroll bar.
+fn is_blank(row: &str) -> bool {
+    let row = row.trim();
+    row.is_empty() || row.chars().count() == 1 && row.starts_with(['█', '▐', '│', '┃', '▌'])
+}
+
+/// Below a list with a pointer there may be so many rows of help and progress.
+const LIST_ROWS: usize = 8;
 
 /// The text of a region, with row numbers.
 struct Rows<'a>(Vec<(Option<usize>, &'a str)>);

@@ -1,10 +1,14 @@
 //! Is our text on the screen, and is it still where we put it?
 //!
-//! Knows rows of text and what a box holds. Programs wrap, indent and frame what is typed, so texts
-//! are compared without white space and line drawing.
+//! Knows rows of text and what a box holds. Texts are compared by what a terminal shows of them:
+//! [`super::glyphs`].
 use unicode_width::UnicodeWidthChar as _;
 
-use super::{generic::split_column, profile::Profile};
+use super::{
+    generic::split_column,
+    glyphs::{self, Glyph, counts},
+    profile::Profile,
+};
 use crate::model::{InputBox, Sample};
 
 /// Where a text of ours appeared.
@@ -46,13 +50,16 @@ pub fn holding(profile: &Profile, input: &InputBox, text: &str) -> Holding {
         InputBox::Empty => return Holding::Empty,
         InputBox::Holds(held) => held,
     };
-    let (bare, ours) = (squeeze(held), squeeze(text));
-    let is_part = bare.chars().count() >= MIN_PART && ours.contains(&bare);
-    if bare == ours || is_part {
+    let (shown, ours) = (glyphs::of(held), glyphs::of(text));
+    if shown.is_empty() {
+        return Holding::Empty;
+    }
+    let is_part = shown.len() >= MIN_PART && glyphs::is_piece(&shown, &ours);
+    if glyphs::is_all(&shown, &ours) || is_part {
         Holding::Ours
     } else if profile.is_folded(held) {
         Holding::Folded
-    } else if !ours.is_empty() && bare.contains(&ours) {
+    } else if !ours.is_empty() && glyphs::contains(&shown, &ours) {
         Holding::Mixed
     } else {
         Holding::Other
@@ -62,13 +69,14 @@ pub fn holding(profile: &Profile, input: &InputBox, text: &str) -> Holding {
 /// The rows of the box that are not `text` stood on the screen before it: they belong to the box.
 pub fn is_alone(before: &Sample, input: &InputBox, text: &str) -> bool {
     let InputBox::Holds(held) = input else { return false };
-    let lines: Vec<String> = held.lines().map(squeeze).collect();
-    let ours = squeeze(text);
+    let lines: Vec<Vec<Glyph>> = held.lines().map(glyphs::of).collect();
+    let ours = glyphs::of(text);
+    let is_ours = |run: &[Vec<Glyph>]| glyphs::is_all(&run.concat(), &ours);
     let runs = (0..lines.len()).flat_map(|from| (from + 1..=lines.len()).map(move |to| from..to));
-    let mut runs = runs.filter(|it| lines.get(it.clone()).is_some_and(|run| run.concat() == ours));
+    let mut runs = runs.filter(|it| lines.get(it.clone()).is_some_and(is_ours));
     let Some(run) = runs.next() else { return false };
     let rest = lines.iter().enumerate().filter(|(at, _)| !run.contains(at)).map(|(_, line)| line);
-    let old: Vec<String> = before.used_rows().iter().map(|row| squeeze(row)).collect();
+    let old: Vec<Vec<Glyph>> = before.used_rows().iter().map(|row| glyphs::of(row)).collect();
     rest.into_iter().all(|line| line.is_empty() || old.contains(line))
 }
 
@@ -89,14 +97,16 @@ pub fn gone(echo: &Echo, after: &Sample, text: &str) -> bool {
     echo.cursor_behind && !cursor_behind(after, still)
 }
 
-/// Two texts that differ only in what programs change: white space and line drawing.
+/// Two texts that differ only in what programs and terminals change.
 pub fn same_text(one: &str, other: &str) -> bool {
-    squeeze(one) == squeeze(other)
+    let (one, other) = (glyphs::of(one), glyphs::of(other));
+    glyphs::is_all(&one, &other) || glyphs::is_all(&other, &one)
 }
 
 /// Whether `text` begins with `start` and goes on.
 pub fn begins(text: &str, start: &str) -> bool {
-    squeeze(text).strip_prefix(&squeeze(start)).is_some_and(|rest| !rest.is_empty())
+    let (start, text) = (glyphs::of(start), glyphs::of(text));
+    glyphs::begins(&start, &text).is_some_and(|n| n < text.len())
 }
 
 /// How often `text` shows above the box: the conversation has it. A short one may be part of any
@@ -105,7 +115,7 @@ pub fn n_in_transcript(profile: &Profile, sample: &Sample, text: &str) -> usize 
     let found = super::explain(profile, sample, &[text.to_owned()]).found;
     let end = found.map_or(usize::MAX, |it| it.first);
     let rows = sample.used_rows();
-    let is_short = text.chars().filter(|c| counts(*c)).count() < MIN_PART;
+    let is_short = text.chars().filter(|c| counts(*c)).take(MIN_PART).count() < MIN_PART;
     let shown = match is_short {
         true => rows_of(rows, text),
         false => places(rows, text).iter().map(|it| it.rows).collect(),
@@ -115,7 +125,7 @@ pub fn n_in_transcript(profile: &Profile, sample: &Sample, text: &str) -> usize 
 
 /// First and last row of every place that shows `text` and nothing else but a prompt before it.
 pub(crate) fn rows_of(rows: &[String], text: &str) -> Vec<(usize, usize)> {
-    let n_chars = text.chars().filter(|c| counts(*c)).count();
+    let n_chars = text.chars().filter(|c| counts(*c)).take(MIN_PART).count();
     let is_alone = |it: &Place| {
         let before = rows.get(it.rows.0).map(|row| split_column(row, it.start).0);
         let behind = rows.get(it.rows.1).map(|row| split_column(row, it.end).1);
@@ -155,59 +165,47 @@ fn cursor_behind(sample: &Sample, place: &Place) -> bool {
 
 /// Every occurrence, top to bottom.
 fn places(rows: &[String], text: &str) -> Vec<Place> {
-    let wanted: Vec<char> = squeeze(text).chars().collect();
-    let screen: Vec<Shown> = rows.iter().enumerate().flat_map(row_chars).collect();
-    let shown: Vec<char> = screen.iter().map(|it| it.c).collect();
+    // The rest of a long text has no room on the screen.
+    let room: usize = rows.iter().map(String::len).sum();
+    let wanted = glyphs::up_to(text, room.max(SAMPLE_CHARS));
+    let cells: Vec<Cell> = rows.iter().enumerate().flat_map(cells_of).collect();
+    let shown: Vec<Glyph> = cells.iter().map(|it| it.glyph).collect();
     let n_head = wanted.len().min(SAMPLE_CHARS);
-    let Some(head) = wanted.get(..n_head).filter(|it| !it.is_empty()) else { return Vec::new() };
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(at) = shown.get(from..).and_then(|rest| find(rest, head)) {
-        let start = from + at;
-        let rest = shown.get(start..).unwrap_or_default();
-        let n_same = rest.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
-        let (first, last) = (screen.get(start), screen.get(start + n_same.saturating_sub(1)));
-        if let (Some(first), Some(last)) = (first, last) {
+    while let Some(rest) = shown.get(from..).filter(|it| !it.is_empty() && n_head > 0) {
+        let may_begin = rest.first().is_some_and(|it| glyphs::may_begin(it, &wanted));
+        let (n_shown, n_text) = if may_begin { glyphs::walk(rest, &wanted) } else { (0, 0) };
+        if n_shown == 0 || n_text < n_head {
+            from += 1;
+            continue;
+        }
+        if let (Some(first), Some(last)) = (cells.get(from), cells.get(from + n_shown - 1)) {
             found.push(Place { rows: (first.row, last.row), start: first.from, end: last.to });
         }
-        from = start + n_same.max(1);
+        from += n_shown;
     }
     found
 }
 
-fn find(text: &[char], wanted: &[char]) -> Option<usize> {
-    text.windows(wanted.len()).position(|it| it == wanted)
-}
-
-/// A character on the screen, its row and the columns it takes.
-struct Shown {
-    c: char,
+/// A glyph on the screen, its row and the columns it takes.
+struct Cell {
+    glyph: Glyph,
     row: usize,
     from: usize,
     to: usize,
 }
 
-/// The characters of a row that count.
-fn row_chars((row, text): (usize, &String)) -> Vec<Shown> {
+/// The cells of a row that count.
+fn cells_of((row, text): (usize, &String)) -> Vec<Cell> {
     let mut to = 0;
-    let mut chars = Vec::new();
+    let mut cells = Vec::new();
     for c in text.chars() {
         let from = to;
         to += c.width().unwrap_or(0);
-        if counts(c) {
-            chars.push(Shown { c, row, from, to });
-        }
+        cells.extend(glyphs::of_char(c).map(|glyph| Cell { glyph, row, from, to }));
     }
-    chars
-}
-
-fn squeeze(text: &str) -> String {
-    text.chars().filter(|c| counts(*c)).collect()
-}
-
-/// White space, controls and line drawing come from the program, not from the text.
-fn counts(c: char) -> bool {
-    !c.is_whitespace() && !c.is_control() && !('\u{2500}'..='\u{259f}').contains(&c)
+    cells
 }
 
 #[cfg(test)]

@@ -17,25 +17,18 @@ use std::{
 };
 
 use super::{
-    echo::{self, Holding},
     hooks::{self, HookEvent},
-    input_box,
     profile::Profile,
 };
 use crate::model::{
-    AgentState, Blocker, EndCause, Exit, Fact, FactSource, InputBox, Now, Process, Question,
-    Reported, Sample, Verdict, WorkerState,
+    AgentState, Blocker, EndCause, Exit, Fact, FactSource, Now, Process, Question, Reported,
+    Sample, Verdict, WorkerState,
 };
 
 /// How long the screen may lag behind a hook, or contradict it before it wins.
 const HOOK_LAG: Duration = Duration::from_secs(2);
 /// How long nothing may match before a known state is given up.
 const UNKNOWN_AFTER: Duration = Duration::from_secs(1);
-/// Words of work by whose shape alone a program is taken to work, and that have stood for so long in
-/// silence above an empty box, are words of the conversation: one that works moves.
-const SILENCE: Duration = Duration::from_secs(15);
-/// The same where the cursor is hidden, as many programs do while they work.
-const HIDDEN_SILENCE: Duration = Duration::from_secs(60);
 /// Our own texts, kept to know them again on the screen.
 const MAX_SENT: usize = 4;
 
@@ -107,6 +100,8 @@ pub struct Tracker {
     outlasted: Option<Instant>,
     /// What the box held, while it has not been seen empty since.
     typed: Option<String>,
+    /// What the box shows when it is empty, where no cursor tells.
+    hints: Vec<String>,
     sent: Vec<String>,
     /// The last of `sent` may be in the box.
     sending: bool,
@@ -159,6 +154,7 @@ impl Tracker {
             quiet_since: None,
             outlasted: None,
             typed: None,
+            hints: Vec::new(),
             sent: Vec::new(),
             sending: false,
             thread: None,
@@ -285,6 +281,8 @@ impl Tracker {
         self.looked = Some(now.steady);
         self.verdict = self.outlast(now, sample, verdict);
         self.tell_drafts(sample);
+        self.tell_hints();
+        self.trust_hook();
         if self.process != Process::Running {
             return changed;
         }
@@ -299,47 +297,6 @@ impl Tracker {
         let weighed = self.weigh(now, seen, evidence);
         changed.turn = weighed.turn.or(changed.turn);
         changed
-    }
-
-    /// Takes words of work for what they are after a long silence.
-    fn outlast(&mut self, now: Now, sample: &Sample, verdict: &Verdict) -> Verdict {
-        self.outlasted = None;
-        let may_be_words = self.profile.structural
-            && verdict.turn.is_busy()
-            && verdict.input == InputBox::Empty
-            && verdict.source == Some(FactSource::Screen);
-        let Some(since) = self.quiet_since.filter(|_| may_be_words) else {
-            return verdict.clone();
-        };
-        let end = since + if sample.cursor_visible { SILENCE } else { HIDDEN_SILENCE };
-        if now.steady < end {
-            self.outlasted = Some(end);
-            return verdict.clone();
-        }
-        let evidence = format!("silent for long with an empty box, under `{}`", verdict.evidence);
-        Verdict { turn: AgentState::Ready, rule: "silence".to_owned(), evidence, ..verdict.clone() }
-    }
-
-    /// A text that was seen while it was typed is a draft, also with the cursor before it.
-    fn tell_drafts(&mut self, sample: &Sample) {
-        let suggested =
-            match &self.verdict.input {
-                InputBox::Unseen | InputBox::Other(_) => return,
-                InputBox::Holds(text) => return self.typed = Some(text.clone()),
-                InputBox::Empty => self.profile.input.as_ref().and_then(|spec| {
-                    input_box::find(spec, sample).and_then(|found| found.suggested)
-                }),
-            };
-        let Some(text) = suggested else { return self.typed = None };
-        if self.typed.as_ref().is_none_or(|typed| !typed.ends_with(&text)) {
-            return;
-        }
-        if self.verdict.turn.listens() {
-            self.verdict.turn = AgentState::Draft;
-            "typed".clone_into(&mut self.verdict.rule);
-            self.verdict.evidence.clone_from(&text);
-        }
-        self.verdict.input = InputBox::Holds(text);
     }
 
     /// What the last verdict means with what came before it.
@@ -367,25 +324,6 @@ impl Tracker {
             | AgentState::Draft
             | AgentState::Other(_) => turn,
         }
-    }
-
-    /// The box holds what we are delivering.
-    fn is_ours(&self) -> bool {
-        let Some(text) = self.sent.last().filter(|_| self.sending) else { return false };
-        let holding = echo::holding(&self.profile, &self.verdict.input, text);
-        matches!(holding, Holding::Ours | Holding::Folded) && self.turn.listens()
-    }
-
-    /// An agent that nobody knows is drawing what we told it last, as part of the conversation, and
-    /// stopped in the middle.
-    fn is_half_drawn(&self) -> bool {
-        let (true, Some(text)) = (self.profile.structural, self.sent.last()) else { return false };
-        let InputBox::Holds(held) = &self.verdict.input else { return false };
-        let holding = echo::holding(&self.profile, &self.verdict.input, text);
-        let is_part = holding == Holding::Ours && !echo::same_text(held, text);
-        // A few letters may be anybody's, but an agent that has not come to rest is drawing.
-        let may_be_a_human = self.turn.listens() || self.turn == AgentState::Draft;
-        is_part || !may_be_a_human && echo::begins(text, held)
     }
 
     /// For programs whose signs of work are not known: endless output is one.
@@ -497,6 +435,7 @@ impl Tracker {
 }
 
 mod hearing;
+mod memory;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
-    menu,
+    glyphs, menu,
     profile::{BoxSpec, Pattern},
 };
 use crate::model::{InputBox, Sample};
@@ -21,6 +21,8 @@ pub struct Found {
     pub input: InputBox,
     /// A text that counts for nothing because the cursor stands before it.
     pub suggested: Option<String>,
+    /// Its text, where no cursor tells whether it is a hint or a draft.
+    pub doubtful: Option<String>,
 }
 
 impl Found {
@@ -142,13 +144,21 @@ fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<F
     let text_row = first + begin.unwrap_or(0);
     let at_start =
         (usize::from(sample.cursor.0), usize::from(sample.cursor.1)) == (column, text_row);
-    let is_empty = text.is_empty() || spec.placeholder.iter().any(|it| it.0.is_match(text.trim()));
+    let is_empty =
+        glyphs::is_invisible(&text) || spec.placeholder.iter().any(|it| it.0.is_match(text.trim()));
     let (input, suggested) = match text {
         _ if is_empty => (InputBox::Empty, None),
         text if spec.ghost && at_start => (InputBox::Empty, Some(text)),
         text => (InputBox::Holds(text), None),
     };
-    Some(Found { first, last: first + body.len().saturating_sub(1), column, input, suggested })
+    Some(Found {
+        first,
+        last: first + body.len().saturating_sub(1),
+        column,
+        input,
+        suggested,
+        doubtful: None,
+    })
 }
 
 /// Splits at a byte that a match ended on.

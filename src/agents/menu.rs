@@ -74,7 +74,8 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn read(row: &'a str) -> Self {
         let is_frame = |c: char| "│┃║|▌▎".contains(c);
-        let inner = row.trim_end().trim_end_matches(is_frame).trim_end();
+        let is_bar = |c: char| is_frame(c) || "█▐".contains(c);
+        let inner = row.trim_end().trim_end_matches(is_bar).trim_end();
         let bare = inner.trim_start();
         let bare = bare.strip_prefix(is_frame).unwrap_or(bare).trim_start();
         let (glyph, text) = cut(bare, |c| POINTERS.contains(c) || BULLETS.contains(c));
@@ -130,7 +131,7 @@ fn cut(text: &str, kind: impl Fn(char) -> bool) -> (Option<char>, &str) {
 
 /// The list whose highlighted entry is in row `at`.
 fn around(lines: &[Line<'_>], at: usize) -> Option<Menu> {
-    let selected = lines.get(at).filter(|it| !it.is_blank())?;
+    let selected = lines.get(at).filter(|it| it.label.contains(char::is_alphanumeric))?;
     let glyph = selected.glyph?;
     let max = if POINTERS.contains(glyph) { MAX_ENTRY } else { MAX_BULLET_ENTRY };
     if selected.label.width() > max {

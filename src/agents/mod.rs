@@ -10,8 +10,10 @@
 //! | [`fold`] | what is to be believed, after all that was seen and told? |
 //! | [`hooks`] | what do agents report by themselves? |
 //! | [`kinds`] | how is each agent program made to report, and how does it say it? |
+//! | [`still`] | does the screen stand still? |
 //! | [`mod@replay`] | the same, of a screen log |
 //! | [`echo`] | is our text on the screen, is it in the box? |
+//! | [`glyphs`] | are two texts the same to a terminal? |
 //! | [`menu`] | which entry of a dialog is highlighted? |
 //! | [`mod@launch`] | which command line does what the user wants? |
 //!
@@ -81,6 +83,7 @@ pub mod classify;
 pub mod echo;
 pub mod fold;
 mod generic;
+pub mod glyphs;
 pub mod hooks;
 pub mod input_box;
 pub mod kinds;
@@ -88,6 +91,7 @@ pub mod launch;
 pub mod menu;
 pub mod profile;
 pub mod replay;
+pub mod still;
 mod typed;
 
 pub use classify::{Explanation, classify, explain};

@@ -93,6 +93,8 @@ pub struct Paste {
     pub comfortable_lines: usize,
     /// What stands for a long paste in a box that is found by its shape.
     pub folded: Vec<Pattern>,
+    /// A text that begins so would be a command to the agent, not a message: it goes by file.
+    pub prefixes: Vec<String>,
 }
 
 /// Key names as `send-keys` takes them.
@@ -104,6 +106,11 @@ pub struct Keys {
     /// Time between two of them.
     #[serde(rename = "interrupt_gap_ms", deserialize_with = "millis")]
     pub interrupt_gap: Duration,
+    /// Empties the input box, if it holds one text that we gave; pressed one after the other.
+    pub clear: Vec<String>,
+    /// Time between two of them.
+    #[serde(rename = "clear_gap_ms", deserialize_with = "millis")]
+    pub clear_gap: Duration,
     /// Ends the agent.
     pub quit: Vec<String>,
     #[serde(rename = "quit_gap_ms", deserialize_with = "millis")]
@@ -291,7 +298,7 @@ impl Profile {
         {
             return Err("[box] needs `top`, `frame` or `prompt`".to_owned());
         }
-        let mut keys = self.keys.interrupt.iter().chain(&self.keys.quit);
+        let mut keys = self.keys.interrupt.iter().chain(&self.keys.clear).chain(&self.keys.quit);
         if let Some(key) = keys.find(|it| !is_key(it)) {
             return Err(format!(
                 "[keys] has `{key}`, which tmux has no key for and would type; its names are Escape, \
@@ -323,14 +330,22 @@ impl Default for Timing {
 
 impl Default for Paste {
     fn default() -> Self {
-        Self { comfortable_bytes: 16 * 1024, comfortable_lines: 1, folded: Vec::new() }
+        let prefixes = ["!", "/"].map(str::to_owned).to_vec();
+        Self { comfortable_bytes: 16 * 1024, comfortable_lines: 1, folded: Vec::new(), prefixes }
     }
 }
 
 impl Default for Keys {
     fn default() -> Self {
         let gap = Duration::from_millis(300);
-        Self { interrupt: Vec::new(), interrupt_gap: gap, quit: Vec::new(), quit_gap: gap }
+        Self {
+            interrupt: Vec::new(),
+            interrupt_gap: gap,
+            clear: Vec::new(),
+            clear_gap: gap,
+            quit: Vec::new(),
+            quit_gap: gap,
+        }
     }
 }
 
@@ -532,9 +547,10 @@ mod tests {
         let lines = |profile: &Profile| profile.paste.comfortable_lines;
         assert_eq!(lines(&Profile::parse("x", "name = 'x'").unwrap()), 1);
         assert_eq!(lines(&Profile::shared("generic").unwrap()), 1);
-        for name in ["claude", "codex", "opencode", "pi"] {
+        for name in ["codex", "opencode", "pi"] {
             assert_eq!(lines(&Profile::shared(name).unwrap()), 200, "{name}");
         }
+        assert_eq!(lines(&Profile::shared("claude").unwrap()), 3, "more is an attachment");
     }
 
     #[test]

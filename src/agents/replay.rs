@@ -11,11 +11,15 @@ use super::{
     Seen, Tracker,
     classify::{Foreground, explain, foreground},
     profile::Profile,
+    still::stands,
 };
 use crate::model::{DisplayState, Now, Sample, Timestamp, Verdict, WorkerState};
 
 /// How long the last screen is taken to have stood.
 const AFTER: Duration = Duration::from_secs(10);
+/// Looks at one that moves come so quickly, and not for ever.
+const NOISY_LOOK: Duration = Duration::from_millis(200);
+const MAX_NOISY_LOOKS: usize = 1000;
 /// Looks at one screen that stands still: a belief takes two.
 const MAX_LOOKS: usize = 10;
 
@@ -38,18 +42,54 @@ pub fn replay(profile: &Arc<Profile>, samples: &[Sample], start: Instant) -> Vec
     let tracker = Tracker::new(Arc::clone(profile), &state, now(first));
     let mut player = Player { profile, tracker, state, believed: Vec::new() };
     let mut clock = first;
-    let mut stands: Option<(&Sample, Now)> = None;
+    let mut stood: Option<(&Sample, Now)> = None;
     for (number, sample) in samples.iter().enumerate() {
         // A clock that was set back does not take us back.
         clock = clock.max(sample.at);
-        let since = stands.filter(|(it, _)| it.rows == sample.rows).map(|(_, since)| since);
+        let found = explain(profile, sample, &[]).found;
+        let is_same = |it: &Sample| stands(it, sample, found.as_ref());
+        let since = stood.filter(|(it, _)| is_same(it)).map(|(_, since)| since);
         player.look(number, sample, now(clock), since.map(|it| it.steady));
-        stands = Some((sample, since.unwrap_or(now(clock))));
+        stood = Some((sample, since.unwrap_or(now(clock))));
     }
-    if let Some((last, since)) = stands {
+    if let Some((last, since)) = stood {
         player.stand(samples.len().saturating_sub(1), last, now(clock), since.steady);
     }
     player.believed
+}
+
+/// What would be believed of one screen, and what it says in the light of the one `before` it, when
+/// the agent has printed without a pause for `noise`.
+pub fn judge(
+    profile: &Arc<Profile>,
+    before: Option<&Sample>,
+    sample: &Sample,
+    noise: Duration,
+    start: Instant,
+) -> (DisplayState, Verdict) {
+    let now = |millis: u64| Now {
+        steady: start + Duration::from_millis(millis),
+        wall: Timestamp(millis),
+    };
+    let state = WorkerState::starting(Timestamp(0));
+    let tracker = Tracker::new(Arc::clone(profile), &state, now(0));
+    let mut player = Player { profile, tracker, state, believed: Vec::new() };
+    if let Some(before) = before {
+        player.look(0, before, now(0), Some(start));
+        player.stand(0, before, now(0), start);
+    }
+    let first = 2 * u64::try_from(AFTER.as_millis()).unwrap_or_default();
+    let noise = u64::try_from(noise.as_millis()).unwrap_or_default();
+    let step = usize::try_from(NOISY_LOOK.as_millis()).unwrap_or(1);
+    for later in (0..=noise).step_by(step).take(MAX_NOISY_LOOKS) {
+        player.look(1, sample, now(first + later), None);
+    }
+    if noise == 0 {
+        let since = now(first).steady;
+        player.look(1, sample, now(first), Some(since));
+        player.stand(1, sample, now(first), since);
+    }
+    (player.state.word(), player.tracker.verdict().clone())
 }
 
 struct Player<'a> {
@@ -156,6 +196,27 @@ all = ['busy']
                 (30_500, "idle"),
             ],
         );
+    }
+
+    #[test]
+    fn one_screen_is_judged_with_what_came_before_it() {
+        let profile = Profile::shared(crate::agents::GENERIC).unwrap();
+        let screen = |text: &str| {
+            let rule = "─".repeat(30);
+            let rows = vec![rule.clone(), format!("> {text}"), rule, "footer".to_owned()];
+            let (size, command) = ((40, 10), "x".to_owned());
+            Sample { rows, size, command, cursor: (0, 9), ..Sample::default() }
+        };
+        let word = |before: Option<&str>, text: &str, noise: u64| {
+            let before = before.map(screen);
+            let noise = Duration::from_millis(noise);
+            let start = Instant::now();
+            judge(&profile, before.as_ref(), &screen(text), noise, start).0.to_string()
+        };
+        assert_eq!(word(Some("Ask me anything..."), "fix the bug", 0), "draft");
+        assert_eq!(word(Some("fix the bug"), "fix the bug", 0), "ready");
+        assert_eq!(word(None, "Ask me anything...", 0), "ready");
+        assert_eq!(word(Some("Ask me anything..."), "Ask me anything...", 5000), "working");
     }
 
     #[test]

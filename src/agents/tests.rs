@@ -9,7 +9,11 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{BUILTIN, Profile, Seen, Tracker, explain};
+use super::{
+    BUILTIN, Profile, Seen, Tracker,
+    classify::{Foreground, foreground},
+    explain,
+};
 use crate::model::{AgentState, DisplayState, Now, Process, Sample, Timestamp, WorkerState};
 
 #[derive(Deserialize)]
@@ -78,6 +82,8 @@ fn heading(head: &str) -> (u64, Sample) {
     (t_ms, sample)
 }
 
+mod screens;
+
 /// What is believed at each screen, when it is seen twice and then is quiet.
 fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, String, String)> {
     let start = Instant::now();
@@ -87,6 +93,10 @@ fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, Stri
     let mut words = Vec::new();
     for (t_ms, sample) in screens {
         let verdict = explain(profile, sample, &[]).verdict;
+        if !sample.dead && foreground(profile, &sample.command) == Foreground::Agent {
+            let changed = tracker.handle(now(t_ms + 10_000), Seen::Started);
+            state.process = changed.process.unwrap_or(state.process);
+        }
         for later in [0, 2000, 4000] {
             let quiet_since = Some(start + Duration::from_millis(*t_ms) + QUIET);
             let seen = Seen::Sample { sample, verdict: &verdict, quiet_since };
@@ -119,11 +129,13 @@ fn satisfies(word: &str, want: &str) -> bool {
         || (want == "unknown" && word == "starting")
 }
 
+const RECORDED: [&str; 4] = ["claude", "codex", "opencode", "pi"];
+
 /// Compares all cases; returns how many moments were judged, and the misses.
-fn judge() -> (usize, String) {
+fn judge_by(profile: impl Fn(&str) -> Arc<Profile>) -> (usize, String) {
     let (mut n_judged, mut misses) = (0, String::new());
-    for agent in ["claude", "codex", "opencode", "pi"] {
-        let profile = Profile::shared(agent).unwrap();
+    for agent in RECORDED {
+        let profile = profile(agent);
         let mut paths: Vec<PathBuf> = fs::read_dir(recordings().join(agent))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -162,7 +174,7 @@ fn every_embedded_profile_can_be_read() {
 
 #[test]
 fn the_recorded_screens_are_what_a_human_says() {
-    let (n_judged, misses) = judge();
+    let (n_judged, misses) = judge_by(|agent| Profile::shared(agent).unwrap());
     assert!(misses.is_empty(), "of {n_judged} moments:\n{misses}");
     assert!(n_judged > 100, "{n_judged}");
 }

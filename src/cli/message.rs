@@ -11,7 +11,7 @@ use crate::{
 ///
 /// Line ends around it are not part of it: `echo` writes one, and an agent that asks for no brackets
 /// around what is pasted takes it for Enter.
-pub(super) fn compose(worker: &Worker, text: &str, paste: bool) -> Result<NewDelivery, Failure> {
+pub(super) fn compose(worker: &Worker, text: &str, how: How) -> Result<NewDelivery, Failure> {
     let bare = text.trim_matches(['\n', '\r']);
     let mut new = NewDelivery {
         worker: worker.id.clone(),
@@ -20,18 +20,38 @@ pub(super) fn compose(worker: &Worker, text: &str, paste: bool) -> Result<NewDel
         interrupt: false,
         file: None,
     };
-    if paste || !worker.is_live() || is_comfortable(&limits(worker)?, bare) {
+    let limits = limits(worker)?;
+    let fits = how.paste || how.raw || is_comfortable(&limits, bare);
+    if !worker.is_live() || fits && (how.raw || !is_command(&limits, bare)) {
         return Ok(new);
     }
     let file = git::scratch::write_message(&worker.worktree, text).map_err(|error| {
-        Failure::from(error).hint("`--paste` types it into the box, however long it is")
+        Failure::from(error).hint(match is_command(&limits, bare) {
+            true => "`--raw` types it as it is; the agent may run it as a command",
+            false => "`--paste` types it into the box, however long it is",
+        })
     })?;
     new.text = format!("Read ./{file} and treat it as a message to you.");
     new.file = Some(file);
     Ok(new)
 }
 
-fn limits(worker: &Worker) -> Result<Paste, Failure> {
+/// How the user wants a text to go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct How {
+    /// Into the box, however long it is.
+    pub(super) paste: bool,
+    /// Into the box, even if the agent takes it for a command.
+    pub(super) raw: bool,
+}
+
+/// The agent would take it for a command of its own: `!` runs a shell without asking.
+pub(super) fn is_command(limits: &Paste, text: &str) -> bool {
+    let bare = text.trim_start();
+    limits.prefixes.iter().any(|prefix| bare.starts_with(prefix))
+}
+
+pub(super) fn limits(worker: &Worker) -> Result<Paste, Failure> {
     let agent = &worker.agent;
     if let Some(text) = &agent.profile_text {
         return Ok(Profile::parse(&agent.profile, text)?.paste);
@@ -56,7 +76,7 @@ mod tests {
         let mut worker = samples::worker("a");
         worker.agent.profile = profile.to_owned();
         worker.worktree = dir.path().to_owned();
-        let new = compose(&worker, text, false).unwrap();
+        let new = compose(&worker, text, How::default()).unwrap();
         assert_eq!(new.file.as_deref(), want);
         let path = dir.path().join(new.file.clone().unwrap_or_default());
         match want {
@@ -69,12 +89,30 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_would_be_a_command_is_announced() {
+        let file = Some(".wtmag/message-1.md");
+        for text in ["!touch x", "  !touch x", "/clear", "#note", "@file do it"] {
+            check("claude", text, file);
+        }
+        for profile in ["generic", "codex", "pi", "gemini", "opencode", "demo"] {
+            check(profile, "!touch x", file);
+            check(profile, "/quit", file);
+            check(profile, "do it / or not!", None);
+        }
+        let worker = samples::worker("a");
+        let raw = compose(&worker, "!touch x", How { raw: true, ..How::default() }).unwrap();
+        assert_eq!((raw.text.as_str(), raw.file), ("!touch x", None));
+    }
+
+    #[test]
     fn what_a_box_takes_well_is_typed_and_the_rest_is_announced() {
         let file = Some(".wtmag/message-1.md");
         check("generic", "one line", None);
         check("generic", "two\nlines", file);
         check("claude", "two\nlines", None);
         check("claude", &"long ".repeat(4000), file);
+        check("claude", "1\n2\n3\n4", file);
+        check("codex", "1\n2\n3\n4", None);
         check("a profile of a later version", "two\nlines", file);
     }
 
@@ -82,9 +120,12 @@ mod tests {
     fn line_ends_around_a_text_are_not_part_of_it() {
         let worker = samples::worker("a");
         for text in ["hello", "hello\n", "\r\nhello\r\n\n"] {
-            assert_eq!(compose(&worker, text, false).unwrap().text, "hello");
+            assert_eq!(compose(&worker, text, How::default()).unwrap().text, "hello");
         }
-        assert_eq!(compose(&worker, "a\n  b", true).unwrap().text, "a\n  b");
+        assert_eq!(
+            compose(&worker, "a\n  b", How { paste: true, ..How::default() }).unwrap().text,
+            "a\n  b"
+        );
     }
 
     #[test]
@@ -94,11 +135,14 @@ mod tests {
         let mut worker = samples::worker("a");
         worker.worktree = dir.path().to_owned();
         worker.agent.profile_text = Some("name = 'x'\n[paste]\ncomfortable_bytes = 4".to_owned());
-        assert_eq!(compose(&worker, "four", false).unwrap().file, None);
-        assert!(compose(&worker, "fives", false).unwrap().file.is_some());
-        assert_eq!(compose(&worker, "fives", true).unwrap().text, "fives");
+        assert_eq!(compose(&worker, "four", How::default()).unwrap().file, None);
+        assert!(compose(&worker, "fives", How::default()).unwrap().file.is_some());
+        assert_eq!(
+            compose(&worker, "fives", How { paste: true, ..How::default() }).unwrap().text,
+            "fives"
+        );
         worker.worktree = dir.path().join("gone");
-        let failure = compose(&worker, "fives", false).unwrap_err().to_string();
+        let failure = compose(&worker, "fives", How::default()).unwrap_err().to_string();
         assert!(failure.contains("--paste"), "{failure}");
     }
 }

@@ -9,15 +9,17 @@ use super::{
     unexpected,
 };
 use crate::{
-    brief::text::one_line,
-    model::{Answer, Delivery, Request, Step, Timestamp},
+    brief::text::{clean, one_line},
+    model::{Answer, Delivery, DeliveryId, Hold, Request, Step, Take, Timestamp},
     wire::DeliveryView,
 };
 
 /// List what was and is being delivered to the agents, with times
 ///
 /// A delivery goes through `queued`, `ready`, `pasted`, `echoed`, `entering` and `accepted`. A held
-/// one says why and goes out when the way is clear; `wtmag send --cancel N` withdraws it.
+/// one says why and goes out when the way is clear; `wtmag send --cancel N` withdraws it. One that
+/// has waited for a minute makes its worker `needs you: delivery`: look at what the agent shows, then
+/// say with `--take` what is to be done.
 ///
 /// A text too long for the agent's box is written to `.wtmag/message-N.md` in its worktree, and one
 /// line that announces it is delivered.
@@ -31,9 +33,54 @@ pub(crate) struct Args {
     /// Of all workers, also from inside a worker's worktree or window
     #[arg(short, long, conflicts_with_all = ["id", "by_flag"])]
     all: bool,
+    /// Decide about a delivery that is stuck, by its number: `wtmag receipts N --take HOW`
+    #[arg(long, value_name = "HOW", value_enum)]
+    take: Option<How>,
+}
+
+/// What a human sees on the agent's screen.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum How {
+    /// The box holds the text: press Enter
+    Enter,
+    /// The agent has the text: close the receipt
+    Done,
+    /// The box is free and has nothing of the text: type it
+    Retry,
+    /// Clear the box with the agent's own key, then type the text
+    Clear,
+}
+
+impl From<How> for Take {
+    fn from(how: How) -> Self {
+        match how {
+            How::Enter => Self::Enter,
+            How::Done => Self::Done,
+            How::Retry => Self::Retry,
+            How::Clear => Self::Clear,
+        }
+    }
+}
+
+async fn take(context: &Context, target: &Target, how: How) -> Result<ExitCode, Failure> {
+    let number = target.given()?.and_then(|text| text.trim_start_matches('#').parse().ok());
+    let Some(number) = number else {
+        return Err(Failure::usage("`--take` needs the number of a delivery")
+            .hint("`wtmag receipts` shows the numbers; then `wtmag receipts N --take HOW`"));
+    };
+    let request = Request::Take { delivery: DeliveryId(number), take: how.into() };
+    let answer = context.ask(request).await?;
+    let Answer::Done = answer else { return Err(unexpected(&answer)) };
+    let answer = context.ask(Request::Receipt { delivery: DeliveryId(number) }).await?;
+    let Answer::Receipt { delivery } = answer else { return Err(unexpected(&answer)) };
+    print(context, delivery.as_deref().map_or(&[], std::slice::from_ref))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    if let Some(how) = args.take {
+        return take(context, &args.target, how).await;
+    }
     let mut hub = context.hub_that_knows().await?;
     let worker = match args.target.given()? {
         _ if args.all => None,
@@ -60,7 +107,20 @@ pub(crate) fn print(context: &Context, deliveries: &[Delivery]) -> Result<(), Fa
     if deliveries.is_empty() {
         return context.print("no deliveries\n");
     }
-    context.print(&table(deliveries, context.now(), context.style()))
+    let stuck: String = deliveries.iter().filter_map(stuck).collect();
+    context.print(&format!("{}{stuck}", table(deliveries, context.now(), context.style())))
+}
+
+/// What the agent shows instead of the text, and what may be said of it.
+fn stuck(delivery: &Delivery) -> Option<String> {
+    let stuck = delivery.stuck.as_ref()?;
+    let rows: String = stuck.shows.lines().map(|row| format!("  | {}\n", clean(row))).collect();
+    let (id, worker) = (delivery.id, &delivery.worker);
+    let way_out = delivery.held.as_ref().map(Hold::way_out).unwrap_or_default();
+    Some(format!(
+        "\n{id} needs you: {way_out}. The agent shows\n{rows}  look with `wtmag attach {worker}`, then \
+         `wtmag receipts {id} --take enter|done|retry|clear`, or `wtmag send --cancel {id}`\n"
+    ))
 }
 
 fn table(deliveries: &[Delivery], now: Timestamp, style: Style) -> String {

@@ -78,6 +78,7 @@ pub(crate) fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         held: None,
         evidence: if step == Step::Accepted { "the turn started".into() } else { String::new() },
         steps: taken.into_iter().filter(|it| it.step <= step).collect(),
+        stuck: None,
         shown_before: None,
     }
 }

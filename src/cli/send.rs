@@ -1,6 +1,6 @@
 //! `wtmag send`.
 use std::{
-    io::{self, Read},
+    io::{self, IsTerminal as _, Read},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -30,7 +30,8 @@ use crate::{
 /// afterwards. `send` returns once it knows: accepted, held and why, or failed.
 ///
 /// A text too long for the agent's box is written to `.wtmag/message-N.md` in its worktree, which git
-/// ignores, and announced by one line.
+/// ignores, and announced by one line. So is a text that the agent would run as a command, such as
+/// `/clear` or `!ls`, unless you pass `--raw`.
 ///
 /// With --json: an array of receipts, as in `wtmag receipts --json`.
 #[derive(clap::Args)]
@@ -58,6 +59,10 @@ pub(crate) struct Args {
     /// Type it however long it is, instead of announcing a file
     #[arg(long)]
     paste: bool,
+    /// Type it as it is, even if the agent takes it for a command (`/clear`, `!ls`) instead of a
+    /// message; one that begins with `!` runs in a shell, and needs a terminal here
+    #[arg(long)]
+    raw: bool,
     /// Wait until it is accepted, whatever holds it, and for a state of the agent if one is named
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
@@ -184,7 +189,12 @@ impl Args {
     }
 
     fn compose(&self, worker: &Worker, text: &str) -> Result<NewDelivery, Failure> {
-        let new = message::compose(worker, text, self.paste)?;
+        if self.raw && text.trim_start().starts_with('!') && !io::stdin().is_terminal() {
+            return Err(Failure::user("a text that begins with `!` may run as a shell command")
+                .hint("without `--raw` it is delivered as a message; `--raw` needs a terminal"));
+        }
+        let how = message::How { paste: self.paste, raw: self.raw };
+        let new = message::compose(worker, text, how)?;
         Ok(NewDelivery { submit: !self.no_submit, interrupt: self.now, ..new })
     }
 

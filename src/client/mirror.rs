@@ -148,6 +148,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
         Happened::Process(fact) => worker.state.process = fact,
         Happened::Turn(fact) => worker.state.turn = fact,
         Happened::Reported(fact) => worker.state.reported = Some(fact),
+        Happened::Need { need } => worker.state.need = need,
         Happened::Placed { placement, session } => {
             worker.placement = placement;
             worker.place.session_name = session;

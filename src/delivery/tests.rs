@@ -1,5 +1,6 @@
 //! Scenarios on a virtual clock: each line is what happens and what comes of it.
 mod argument;
+mod human;
 mod restart;
 
 use super::*;
@@ -25,6 +26,7 @@ impl Scene {
             held: None,
             evidence: String::new(),
             steps: Vec::new(),
+            stuck: None,
             shown_before: None,
         };
         Self { machine: Machine::new(delivery), start: Instant::now(), ms: 0 }
@@ -83,7 +85,17 @@ impl Scene {
 }
 
 fn look<'a>(settled: &'a AgentState, seen: &'a AgentState, content: Content) -> Look<'a> {
-    Look { settled, seen, content, n_shown: 0, n_drawn: 0, obstacle: None, program: "`vim`" }
+    Look {
+        settled,
+        seen,
+        content,
+        n_shown: 0,
+        n_drawn: 0,
+        obstacle: None,
+        program: "`vim`",
+        shows: "half typed",
+        can_clear: true,
+    }
 }
 
 const TRUST: AgentState = AgentState::Blocked(Blocker::Trust);

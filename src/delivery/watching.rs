@@ -42,12 +42,13 @@ impl Machine {
         watch: Watch,
         shown: bool,
     ) -> Vec<Do> {
-        let shown = shown || matches!(look.content, Content::Ours | Content::Other);
+        let shown = shown || !matches!(look.content, Content::Empty | Content::Unseen);
         if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
             self.phase = Phase::Pasted { watch: Watch::held(now), shown };
             return self.hold(Some(hold));
         }
-        if look.content == Content::Other && (watch.held || watch.age(now) >= PARTIAL) {
+        let is_other = matches!(look.content, Content::Other | Content::Former);
+        if is_other && (watch.held || watch.age(now) >= PARTIAL) {
             self.phase = Phase::Pasted { watch: Watch::held(now), shown };
             return self.hold(Some(Hold::Turn(AgentState::Draft)));
         }
@@ -58,7 +59,7 @@ impl Machine {
             Content::Ours if age < SETTLE => vec![Do::Look(SETTLE.saturating_sub(age))],
             Content::Ours => self.echoed(now, look),
             // What comes as keys shows bit by bit.
-            Content::Other => vec![Do::Look(pace(watch.looks))],
+            Content::Other | Content::Former => vec![Do::Look(pace(watch.looks))],
             Content::Empty | Content::Unseen => self.expect_more(now, look, watch, shown),
         }
     }
@@ -80,7 +81,7 @@ impl Machine {
         todo
     }
 
-    fn echoed(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
+    pub(super) fn echoed(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
         self.hold_silently(None);
         self.step(now, Step::Echoed);
         if !self.delivery.submit {
@@ -130,7 +131,7 @@ impl Machine {
                 }
                 Content::Ours if n == 1 => "the text is still in the box after Enter",
                 Content::Ours => "the text is still in the box after two Enters",
-                Content::Other => "the box changed under the delivery",
+                Content::Other | Content::Former => "the box changed under the delivery",
                 Content::Empty | Content::Unseen => "the box emptied, but no turn was seen",
             };
             return self.fail(now, why);
@@ -228,7 +229,7 @@ impl Machine {
     /// Nothing of the argument is to be seen: the agent still starts, or has not taken it.
     fn expect_no_argument(&mut self, now: Now, look: &Look<'_>, passed: Passed) -> Vec<Do> {
         let listens = look.settled.listens() && look.seen.listens();
-        let is_up = listens && look.content != Content::Other;
+        let is_up = listens && !matches!(look.content, Content::Other | Content::Former);
         let idle_since = is_up.then(|| passed.idle_since.unwrap_or(now.steady));
         let was_up = passed.was_up || is_up;
         self.phase = Phase::Argument(Passed { ours_since: None, idle_since, was_up });
@@ -292,7 +293,7 @@ impl Machine {
     }
 
     /// A dialog that shows, or that has gone only in this one look.
-    fn dialog(look: &Look<'_>) -> Option<Hold> {
+    pub(super) fn dialog(look: &Look<'_>) -> Option<Hold> {
         let shown = [look.seen, look.settled].into_iter().find(|turn| turn.asks());
         shown.map(|turn| Hold::Turn(turn.clone()))
     }

@@ -152,6 +152,7 @@ mod tests {
             step: Step::Queued,
             held: None,
             evidence: String::new(),
+            stuck: None,
             shown_before: None,
             steps: Vec::new(),
         };

@@ -5,18 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
-use super::{AgentState, Timestamp, UnknownName, WorkerId, unknown::name_of};
-
-/// Number of a delivery, unique within a hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DeliveryId(pub u64);
-
-impl fmt::Display for DeliveryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
+use super::{AgentState, DeliveryId, Timestamp, UnknownName, WorkerId, unknown::name_of};
 
 /// A delivery as it is stored and shown: the receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +28,34 @@ pub struct Delivery {
     pub evidence: String,
     /// Every step with its time, oldest first.
     pub steps: Vec<StepAt>,
+    /// Why a human should look at it: it has waited for too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<Stuck>,
     /// How often the conversation on the screen had the text before it was pasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_before: Option<usize>,
+}
+
+/// A delivery that does not go on by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stuck {
+    pub at: Timestamp,
+    /// What the input box holds, or the last rows of the screen.
+    pub shows: String,
+}
+
+/// What a human says of a delivery that is stuck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Take {
+    /// The box holds the text: press Enter.
+    Enter,
+    /// The agent has the text: the receipt is closed.
+    Done,
+    /// The box is free and nothing of the text is in it: type it.
+    Retry,
+    /// Clear the box, then type it.
+    Clear,
 }
 
 /// How a text reaches the agent.
@@ -131,6 +145,34 @@ impl Delivery {
     /// When `step` was taken, if it was.
     pub fn at(&self, step: Step) -> Option<Timestamp> {
         self.steps.iter().find(|it| it.step == step).map(|it| it.at)
+    }
+}
+
+impl Hold {
+    /// Nothing else says that the agent wants somebody, and it may never end by itself.
+    pub fn is_open_ended(&self) -> bool {
+        match self {
+            Self::Turn(turn) => !turn.asks() && !turn.is_busy(),
+            Self::PaneMode | Self::InputOff | Self::Synchronized | Self::Foreground => true,
+            Self::Earlier | Self::Disconnected | Self::Other(_) => false,
+        }
+    }
+
+    /// What ends it.
+    pub fn way_out(&self) -> &'static str {
+        match self {
+            Self::Turn(AgentState::Draft) => "it goes out when the box is empty",
+            Self::Turn(turn) if turn.asks() => "it goes out when the question is answered",
+            Self::Turn(turn) if turn.is_busy() => "it goes out when the turn is over",
+            Self::Turn(_) => "it goes out when the agent shows an empty box",
+            Self::PaneMode => "it goes out when you leave the mode",
+            Self::InputOff => "`tmux select-pane -e` lets it out",
+            Self::Synchronized => "it goes out when synchronize-panes is off",
+            Self::Foreground => "it goes out when the agent is in the foreground",
+            Self::Earlier => "it goes out after that one",
+            Self::Disconnected => "it goes out when tmux answers",
+            Self::Other(_) => "a newer version of wtmag holds it",
+        }
     }
 }
 

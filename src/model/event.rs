@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentState, DeliveryId, Fact, Hold, Placement, Process, Reported, Step, Timestamp, WorkerId,
+    AgentState, DeliveryId, Fact, Hold, Need, Placement, Process, Reported, Step, Timestamp,
+    WorkerId,
 };
 
 /// One entry of the log. Numbers rise by one within a hub's life and never repeat.
@@ -26,6 +27,10 @@ pub enum Happened {
     Process(Fact<Process>),
     Turn(Fact<AgentState>),
     Reported(Fact<Reported>),
+    /// wtmag needs a human for this, or no longer.
+    Need {
+        need: Option<Fact<Need>>,
+    },
     Delivery {
         id: DeliveryId,
         step: Step,

@@ -14,10 +14,10 @@ mod time;
 mod unknown;
 mod worker;
 
-pub use delivery::{Delivery, DeliveryId, DeliveryMode, Hold, Step, StepAt};
+pub use delivery::{Delivery, DeliveryMode, Hold, Step, StepAt, Stuck, Take};
 pub use error::error_chain;
 pub use event::{Event, Happened};
-pub use id::{BadId, PaneId, SessionId, WindowId, WorkerId};
+pub use id::{BadId, DeliveryId, PaneId, SessionId, WindowId, WorkerId};
 pub use request::{
     Answer, Caller, Cleanup, Explained, Heard, Hook, HookReport, HubStatus, NewDelivery, NewWorker,
     Refusal, RefusalKind, Request, Reservation, Reserve, WindowPane,
@@ -25,8 +25,8 @@ pub use request::{
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source};
 pub use state::{
-    AgentState, Blocker, DisplayState, EndCause, Exit, Face, Fact, FactSource, Process, Question,
-    Reported, Tone, WorkerState,
+    AgentState, Blocker, DisplayState, EndCause, Exit, Face, Fact, FactSource, Need, Process,
+    Question, Reported, Tone, WorkerState,
 };
 pub use time::{Now, Timestamp};
 pub use unknown::{UnknownName, name_of};

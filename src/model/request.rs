@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Agent, Base, Delivery, DeliveryId, Event, Exit, Kind, PaneId, Placement, RuleSaid, Sample,
-    SessionId, Source, UnknownName, Verdict, Worker, WorkerId,
+    SessionId, Source, Take, UnknownName, Verdict, Worker, WorkerId,
 };
 
 /// One request.
@@ -50,6 +50,11 @@ pub enum Request {
     Send(NewDelivery),
     Cancel {
         delivery: DeliveryId,
+    },
+    /// What a human says of a delivery that is stuck.
+    Take {
+        delivery: DeliveryId,
+        take: Take,
     },
     Receipts {
         worker: Option<WorkerId>,

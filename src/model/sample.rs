@@ -42,6 +42,9 @@ pub struct Verdict {
     pub evidence: String,
     /// Its row, from 0, when it was on the screen.
     pub row: Option<usize>,
+    /// What the box shows, where this look alone cannot tell a hint from a draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubtful: Option<String>,
 }
 
 /// The agent's input box, as far as a profile can see it.

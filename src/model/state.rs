@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
-use super::{Timestamp, UnknownName, unknown::name_of};
+use super::{DeliveryId, Timestamp, UnknownName, unknown::name_of};
 
 /// One belief, with where it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,20 @@ pub struct WorkerState {
     pub process: Fact<Process>,
     pub turn: Fact<AgentState>,
     pub reported: Option<Fact<Reported>>,
+    /// What wtmag itself needs a human for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need: Option<Fact<Need>>,
+}
+
+/// What wtmag cannot do without a human.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// This text does not get on: `wtmag receipts` says why.
+    Delivery(DeliveryId),
+    /// Of a newer version.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// The one word of `list`, `wait` and the tmux options.
@@ -155,6 +169,7 @@ pub enum DisplayState {
     NotStarted(Exit),
     Exited(Exit),
     Lost(EndCause),
+    NeedsYou(Need),
 }
 
 impl WorkerState {
@@ -170,6 +185,7 @@ impl WorkerState {
             },
             turn: Fact { value: AgentState::Unknown, since: at, source: FactSource::Hub, evidence },
             reported: None,
+            need: None,
         }
     }
 
@@ -180,9 +196,15 @@ impl WorkerState {
             Process::Exited(exit) => DisplayState::Exited(*exit),
             Process::Lost(cause) => DisplayState::Lost(*cause),
             Process::Starting if self.turn.value == AgentState::Unknown => DisplayState::Starting,
-            Process::Starting | Process::Running | Process::Other(_) => {
-                DisplayState::Turn(self.turn.value.clone())
-            }
+            Process::Starting | Process::Running | Process::Other(_) => self.live_word(),
+        }
+    }
+
+    /// What the agent asks says more than that a text waits for the answer.
+    fn live_word(&self) -> DisplayState {
+        match &self.need {
+            Some(need) if !self.turn.value.asks() => DisplayState::NeedsYou(need.value.clone()),
+            Some(_) | None => DisplayState::Turn(self.turn.value.clone()),
         }
     }
 
@@ -194,6 +216,9 @@ impl WorkerState {
             | DisplayState::Lost(_)
             | DisplayState::Starting => self.process.since,
             DisplayState::Turn(_) => self.turn.since,
+            DisplayState::NeedsYou(_) => {
+                self.need.as_ref().map_or(self.turn.since, |need| need.since)
+            }
         }
     }
 
@@ -277,6 +302,7 @@ impl DisplayState {
             Self::NotStarted(_) => face("not-started", Tone::Over, '✗', 1),
             Self::Exited(_) => face("exited", Tone::Over, '-', 4),
             Self::Lost(_) => face("lost", Tone::Over, '✗', 4),
+            Self::NeedsYou(_) => asking("needs-you"),
         }
     }
 
@@ -288,7 +314,8 @@ impl DisplayState {
             | Self::Turn(_)
             | Self::NotStarted(_)
             | Self::Exited(_)
-            | Self::Lost(_) => self.face().name,
+            | Self::Lost(_)
+            | Self::NeedsYou(_) => self.face().name,
         }
     }
 
@@ -298,7 +325,7 @@ impl DisplayState {
     }
 
     /// Every name, in the order of a worker's life.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "starting",
         "not-started",
         "unknown",
@@ -310,6 +337,7 @@ impl DisplayState {
         "idle",
         "failed",
         "draft",
+        "needs-you",
         "exited",
         "lost",
     ];
@@ -323,6 +351,8 @@ impl fmt::Display for DisplayState {
             Self::NotStarted(exit) => format!("not-started({exit})"),
             Self::Exited(exit) => format!("exited({exit})"),
             Self::Lost(cause) => format!("lost: {cause}"),
+            Self::NeedsYou(Need::Delivery(_)) => "needs you: delivery".to_owned(),
+            Self::NeedsYou(Need::Other(value)) => format!("needs you: {}", name_of(value)),
             Self::Starting | Self::Turn(_) => self.name().to_owned(),
         };
         f.pad(&text)
@@ -419,6 +449,15 @@ mod tests {
         check(Process::Starting, AgentState::Unknown, "starting");
         check(Process::Starting, AgentState::Blocked(Blocker::Shell), "blocked: shell");
         check(Process::Running, AgentState::Waiting(Question::Permission), "waiting: permission");
+        let mut state = WorkerState::starting(Timestamp(0));
+        state.process.value = Process::Running;
+        let (value, since) = (Need::Delivery(DeliveryId(3)), Timestamp(5));
+        let (source, evidence) = (FactSource::Hub, String::new());
+        state.need = Some(Fact { value, since, source, evidence });
+        assert_eq!(state.word().to_string(), "needs you: delivery");
+        assert_eq!((state.since(), state.word().face().asks), (Timestamp(5), true));
+        state.turn.value = AgentState::Waiting(Question::Question);
+        assert_eq!(state.word().to_string(), "waiting: question");
         check(Process::Exited(Exit::Code(137)), AgentState::Working, "exited(137, SIGKILL?)");
         check(Process::Exited(Exit::Signal(9)), AgentState::Working, "exited(SIGKILL)");
         check(Process::Exited(Exit::Code(3)), AgentState::Working, "exited(3)");

@@ -178,6 +178,7 @@ fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> O
         ) => &state.turn.evidence,
         DisplayState::Exited(exit) if *exit != Exit::Code(0) => &state.process.evidence,
         DisplayState::Lost(_) | DisplayState::NotStarted(_) => &state.process.evidence,
+        DisplayState::NeedsYou(_) => state.need.as_ref().map(|it| &it.evidence)?,
         DisplayState::Turn(_) | DisplayState::Starting | DisplayState::Exited(_) => {
             let failed = delivery.filter(|it| it.step == Step::Failed)?;
             return Some(clip(&format!("text not delivered: {}", failed.evidence), SHORT));

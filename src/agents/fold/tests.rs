@@ -1,8 +1,10 @@
 //! What is believed when: scenarios on a clock that only the test moves.
+mod hints;
+
 use super::*;
 use crate::{
     agents::{explain, hooks::Event},
-    model::Timestamp,
+    model::{InputBox, Timestamp},
 };
 
 const PROFILE: &str = r"

@@ -66,6 +66,15 @@ struct Pane {
     /// Column and row of the cursor, from 0 [default: not visible]
     #[arg(long, value_name = "X,Y", requires = "screen", value_parser = cursor)]
     cursor: Option<(u16, u16)>,
+    /// The cursor is there, but hidden
+    #[arg(long, requires = "cursor")]
+    hidden: bool,
+    /// The screen before this one, saved likewise: what changed tells a draft from a hint
+    #[arg(long, value_name = "FILE", requires = "screen")]
+    before: Option<PathBuf>,
+    /// The agent has been printing without a pause for so long: `800ms`, `3s`
+    #[arg(long, value_name = "TIME", requires = "screen", value_parser = crate::cli::duration)]
+    noise: Option<std::time::Duration>,
 }
 
 const EXAMPLES: &str = "\
@@ -74,6 +83,7 @@ Examples:
   tmux capture-pane -p -t %7 > screen.txt
   wtmag explain --screen screen.txt --agent robot --cursor 2,36
   wtmag explain --screen screen.txt --agent ./robot.toml --title '* working'
+  wtmag explain --screen screen.txt --agent robot --cursor 0,39 --hidden --before idle.txt
   wtmag log issue-456 --screens > looks.jsonl
   wtmag explain --replay looks.jsonl --agent claude";
 

@@ -159,6 +159,8 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         Happened::Reported(fact) => {
             plain(&format!("says: {:?}", fact.value).to_lowercase(), clean(&fact.evidence))
         }
+        Happened::Need { need: Some(need) } => plain("needs you", clean(&need.evidence)),
+        Happened::Need { need: None } => plain("needs nobody any more", String::new()),
         Happened::Delivery { id, step, held, evidence } => {
             let held = held.as_ref().map(|it| format!("held: {it}"));
             plain(&format!("prompt {id} {step}"), held.unwrap_or_else(|| evidence.clone()))

@@ -308,6 +308,7 @@ impl HubState {
             held: None,
             evidence: String::new(),
             steps: vec![StepAt { step: Step::Queued, at: now.wall }],
+            stuck: None,
             shown_before: None,
         }
     }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     model::{
         Answer, Delivery, DeliveryId, DeliveryMode, Happened, HubStatus, NewDelivery, Now,
-        Placement, Refusal, RefusalKind, Request, Worker, WorkerId,
+        Placement, Refusal, RefusalKind, Request, Take, Worker, WorkerId,
     },
     tmux::Promoted,
 };
@@ -48,6 +48,7 @@ impl HubState {
             Request::Panes { id } => self.want_panes(request_id, id, out),
             Request::Send(new) => self.send(now, request_id, new, out),
             Request::Cancel { delivery } => self.cancel(now, request_id, delivery, out),
+            Request::Take { delivery, take } => self.take(now, request_id, delivery, take, out),
             Request::Subscribe { workers } => self.subscribe(request_id, workers, out),
             Request::Hook(report) => {
                 self.hook(now, &report, out);
@@ -206,6 +207,41 @@ impl HubState {
             }
             Some((_, false)) => {
                 let message = format!("delivery {id} is on its way already");
+                refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
+            }
+            Some((_, true)) => answer(out, request_id, Answer::Done),
+        }
+    }
+
+    fn take(
+        &mut self,
+        now: Now,
+        request_id: RequestId,
+        id: DeliveryId,
+        take: Take,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut found = None;
+        for live in self.workers.values_mut() {
+            let taken = live.take(now, id, take, out);
+            found = found.or(taken.map(|done| (live.worker.id.clone(), done)));
+        }
+        if let Some((worker, true)) = &found {
+            self.log(now, out, Some(worker), Happened::Command { verb: "take".into() });
+        }
+        self.flush_workers(now, out);
+        match found {
+            None => {
+                let message = format!("there is no open delivery {id}");
+                refuse(out, request_id, Refusal::new(RefusalKind::NotFound, message));
+            }
+            Some((_, false)) => {
+                let message = match take {
+                    Take::Enter => format!("nothing of delivery {id} is in the box yet"),
+                    Take::Done | Take::Retry | Take::Clear => {
+                        format!("delivery {id} is on its way, or behind another one")
+                    }
+                };
                 refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
             }
             Some((_, true)) => answer(out, request_id, Answer::Done),

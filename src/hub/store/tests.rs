@@ -62,6 +62,7 @@ fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         held: None,
         evidence: String::new(),
         steps: Vec::new(),
+        stuck: None,
         shown_before: None,
     }
 }

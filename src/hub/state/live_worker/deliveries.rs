@@ -9,7 +9,10 @@ use crate::{
     },
     delivery::{Content, Do, Input, Look, Machine},
     hub::state::{Act, Effect, TmuxEffect},
-    model::{Delivery, DeliveryId, DeliveryMode, Happened, Hold, Now, Sample, Step, Verdict},
+    model::{
+        Delivery, DeliveryId, DeliveryMode, Fact, FactSource, Happened, Hold, InputBox, Need, Now,
+        Sample, Step, Take, Verdict,
+    },
     tmux::{Acted, Refusal},
 };
 
@@ -144,6 +147,8 @@ impl LiveWorker {
         }
         let content = content(&self.profile, &self.verdict, sample, &text, self.echo.as_ref());
         let is_alone = |it: &Sample| echo::is_alone(it, &self.verdict.input, &text);
+        let is_former = content == Content::Other && self.is_former(&text);
+        let content = if is_former { Content::Former } else { content };
         let content = match &self.before {
             Some(before) if content == Content::Other && is_alone(before) => Content::Ours,
             Some(_) | None => content,
@@ -151,6 +156,7 @@ impl LiveWorker {
         let obstacle = obstacle(&self.profile, sample);
         let settled = self.worker.state.turn.value.clone();
         let program = program(&self.profile, sample);
+        let shows = shows(&self.verdict, sample);
         let look = Look {
             settled: &settled,
             seen: &self.verdict.turn.clone(),
@@ -159,6 +165,8 @@ impl LiveWorker {
             n_drawn: self.n_drawn,
             obstacle: obstacle.as_ref(),
             program: &program,
+            shows: &shows,
+            can_clear: !self.profile.keys.clear.is_empty(),
         };
         let Some(machine) = self.queue.front_mut() else { return };
         let todo = machine.handle(now, Input::Look(look));
@@ -184,6 +192,11 @@ impl LiveWorker {
                     let act = Act::Keys(keys.interrupt.clone(), keys.interrupt_gap);
                     self.act(&delivery, act, out);
                 }
+                Do::Clear => {
+                    let keys = &self.profile.keys;
+                    let act = Act::Keys(keys.clear.clone(), keys.clear_gap);
+                    self.act(&delivery, act, out);
+                }
                 Do::Look(after) => self.want_look(now.steady + after),
             }
         }
@@ -195,6 +208,29 @@ impl LiveWorker {
             self.go_on(now, if began { Seen::Accepted } else { Seen::SentDone }, out);
             self.want_look(now.steady + SETTLE);
         }
+    }
+
+    /// The box holds the text before this one, and nothing else.
+    fn is_former(&self, text: &str) -> bool {
+        let InputBox::Holds(held) = &self.verdict.input else { return false };
+        let former = self.receipt.as_ref().filter(|it| it.step == Step::Accepted && it.submit);
+        former.is_some_and(|it| it.text != text && echo::same_text(held, &it.text))
+    }
+
+    /// What a human says of a delivery. None: no such delivery here; false: it cannot be done.
+    pub(in crate::hub::state) fn take(
+        &mut self,
+        now: Now,
+        id: DeliveryId,
+        take: Take,
+        out: &mut Vec<Effect>,
+    ) -> Option<bool> {
+        let at = self.queue.iter().position(|it| it.delivery().id == id)?;
+        let machine = self.queue.front_mut().filter(|_| at == 0);
+        let todo = machine.map(|it| it.handle(now, Input::Take(take))).unwrap_or_default();
+        let is_heard = !todo.is_empty();
+        self.follow(now, todo, out);
+        Some(is_heard)
     }
 
     /// The first delivery has left the queue.
@@ -235,7 +271,42 @@ impl LiveWorker {
             evidence: delivery.evidence.clone(),
         });
         self.notes.deliveries.push(delivery.clone());
+        self.note_need(delivery);
     }
+
+    /// The worker needs a human for a delivery that is stuck.
+    fn note_need(&mut self, delivery: &Delivery) {
+        let known = self.worker.state.need.as_ref().map(|it| it.value.clone());
+        let value = Need::Delivery(delivery.id);
+        let need = delivery.stuck.as_ref().filter(|_| !delivery.step.is_final()).map(|stuck| {
+            let held = delivery.held.as_ref().map(ToString::to_string).unwrap_or_default();
+            let evidence = format!("text {} does not get on: {held}", delivery.id);
+            Fact { value: value.clone(), since: stuck.at, source: FactSource::Hub, evidence }
+        });
+        let is_news = if need.is_some() { known != Some(value) } else { known == Some(value) };
+        if is_news {
+            self.worker.state.need.clone_from(&need);
+            self.notes.happened.push(Happened::Need { need });
+            self.notes.worker = true;
+        }
+    }
+}
+
+/// How much of a screen a receipt shows.
+const SHOWN_ROWS: usize = 6;
+const SHOWN_BYTES: usize = 2000;
+
+/// What the box holds, or the end of the screen.
+fn shows(verdict: &Verdict, sample: &Sample) -> String {
+    let mut text = match &verdict.input {
+        InputBox::Holds(text) => text.clone(),
+        InputBox::Empty | InputBox::Unseen | InputBox::Other(_) => {
+            sample.last_lines(SHOWN_ROWS).join("\n")
+        }
+    };
+    let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= SHOWN_BYTES);
+    text.truncate(end.unwrap_or(text.len()));
+    text
 }
 
 /// What the box holds, compared with our text; by its echo when the box cannot be read.

@@ -78,6 +78,7 @@ struct Watch {
     rang: bool,
     /// Rings reach us: we looked since we connected.
     listening: bool,
+    /// Since when the looks show the same.
     quiet_since: Option<Instant>,
     /// The next look that a ring or a delivery wants.
     due: Option<Instant>,

@@ -6,8 +6,10 @@ use crate::{
     agents::{
         classify, echo,
         fold::{Changed, Seen},
+        input_box::Found,
+        still::stands,
     },
-    delivery::Input,
+    delivery::{Input, Machine},
     hub::state::{Effect, TmuxEffect},
     model::{Exit, Happened, Heard, Now, Process, Sample, WindowId},
 };
@@ -40,8 +42,13 @@ impl LiveWorker {
         if self.watch.looking {
             return self.start_limit;
         }
-        let looks = [self.watch.due, self.tracker.next_look(), self.start_limit];
-        looks.into_iter().flatten().min()
+        [self.next_sample(), self.start_limit].into_iter().flatten().min()
+    }
+
+    /// When a sample is due for a ring, for a belief or for a delivery.
+    fn next_sample(&self) -> Option<Instant> {
+        let delivery = self.queue.front().and_then(Machine::next_look);
+        [self.watch.due, self.tracker.next_look(), delivery].into_iter().flatten().min()
     }
 
     /// Looks if it is time to.
@@ -55,7 +62,7 @@ impl LiveWorker {
             let evidence = last.map(|it| it.last_lines(3).join(" / ")).unwrap_or_default();
             self.track(now, Seen::Stuck { evidence: &evidence }, out);
         }
-        let due = [self.watch.due, self.tracker.next_look()].into_iter().flatten().min();
+        let due = self.next_sample();
         if self.watch.looking || due.is_none_or(|at| at > now.steady) {
             return;
         }
@@ -80,7 +87,6 @@ impl LiveWorker {
     pub(in crate::hub::state) fn rang(&mut self, now: Now) {
         self.watch.rang = true;
         self.n_drawn += 1;
-        self.watch.quiet_since = None;
         let next = self.watch.last.map(|last| last + self.pace());
         if next.is_some_and(|next| next + self.pace() < now.steady) {
             self.watch.n_new = 0;
@@ -93,12 +99,13 @@ impl LiveWorker {
     }
 
     /// What a new look tells of the bell, and when the next one is due for it.
-    fn heed(&mut self, now: Now, sample: &Sample) {
+    fn heed(&mut self, now: Now, sample: &Sample, found: Option<&Found>) {
         let is_new = self.last.as_ref().is_none_or(|last| last.rows != sample.rows);
         self.n_drawn += u64::from(is_new);
         let was_moving = self.watch.n_new >= MOVING;
-        if !self.watch.rang {
-            self.watch.quiet_since.get_or_insert(now.steady);
+        let stands = self.last.as_ref().is_some_and(|last| stands(last, sample, found));
+        if !stands || self.watch.quiet_since.is_none() {
+            self.watch.quiet_since = Some(now.steady);
         }
         if self.watch.heard && is_new {
             self.watch.n_new = self.watch.n_new.saturating_add(1);
@@ -147,9 +154,9 @@ impl LiveWorker {
             return self.want_look(now.steady + RETRY);
         };
         sample.at = now.wall;
-        self.heed(now, &sample);
-        let quiet_since = self.watch.quiet_since;
         let why = classify::explain(&self.profile, &sample, &self.sent);
+        self.heed(now, &sample, why.found.as_ref());
+        let quiet_since = self.watch.quiet_since;
         let verdict = why.verdict;
         let seen = Seen::Sample { sample: &sample, verdict: &verdict, quiet_since };
         self.track(now, seen, out);

@@ -78,9 +78,12 @@ fn a_pasted_text_that_is_withdrawn_stays_in_the_box_as_a_draft() {
     let (request_id, out) = hub.ask(Request::Cancel { delivery });
     assert!(matches!(answer_to(&out, request_id), Some(Answer::Done)), "{out:?}");
     look_until_quiet(&mut hub, &id, &screen_with("Read it. and more"));
-    assert_eq!(hub.word(&id), DisplayState::Turn(AgentState::Draft));
+    assert_eq!(hub.state.workers[&id].worker.state.turn.value, AgentState::Draft);
+    let need = crate::model::Need::Delivery(DeliveryId(2));
+    assert_eq!(hub.word(&id), DisplayState::NeedsYou(need));
     let later = hub.state.workers[&id].newest_delivery().unwrap();
     assert_eq!((later.text.as_str(), later.held), ("later", Some(Hold::Turn(AgentState::Draft))));
     hub.give(Input::Rang(PANE));
     assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("later".into()));
+    assert_eq!(hub.state.workers[&id].worker.state.need, None, "it gets on");
 }

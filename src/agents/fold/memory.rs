@@ -1,0 +1,111 @@
+//! What a look says in the light of those before it: hints, drafts and silence.
+use std::time::Duration;
+
+use super::Tracker;
+use crate::{
+    agents::{
+        classify,
+        echo::{self, Holding},
+        input_box,
+    },
+    model::{AgentState, FactSource, InputBox, Now, Sample, Verdict},
+};
+
+/// Words of work by whose shape alone a program is taken to work, and that have stood for so long in
+/// silence above an empty box, are words of the conversation: one that works moves.
+const SILENCE: Duration = Duration::from_secs(15);
+/// The same where the cursor is hidden, as many programs do while they work.
+const HIDDEN_SILENCE: Duration = Duration::from_secs(60);
+/// Hints that one agent's box may show in turn.
+const MAX_HINTS: usize = 20;
+impl Tracker {
+    /// Takes words of work for what they are after a long silence.
+    pub(super) fn outlast(&mut self, now: Now, sample: &Sample, verdict: &Verdict) -> Verdict {
+        self.outlasted = None;
+        let may_be_words = self.profile.structural
+            && verdict.turn.is_busy()
+            && verdict.input == InputBox::Empty
+            && verdict.source == Some(FactSource::Screen);
+        let Some(since) = self.quiet_since.filter(|_| may_be_words) else {
+            return verdict.clone();
+        };
+        let end = since + if sample.cursor_visible { SILENCE } else { HIDDEN_SILENCE };
+        if now.steady < end {
+            self.outlasted = Some(end);
+            return verdict.clone();
+        }
+        let evidence = format!("silent for long with an empty box, under `{}`", verdict.evidence);
+        Verdict { turn: AgentState::Ready, rule: "silence".to_owned(), evidence, ..verdict.clone() }
+    }
+
+    /// A text that was seen while it was typed is a draft, also with the cursor before it.
+    pub(super) fn tell_drafts(&mut self, sample: &Sample) {
+        let suggested =
+            match &self.verdict.input {
+                InputBox::Unseen | InputBox::Other(_) => return,
+                InputBox::Holds(text) => return self.typed = Some(text.clone()),
+                InputBox::Empty => self.profile.input.as_ref().and_then(|spec| {
+                    input_box::find(spec, sample).and_then(|found| found.suggested)
+                }),
+            };
+        let Some(text) = suggested else { return self.typed = None };
+        if self.typed.as_ref().is_none_or(|typed| !typed.ends_with(&text)) {
+            return;
+        }
+        if self.verdict.turn.listens() {
+            self.verdict.turn = AgentState::Draft;
+            "typed".clone_into(&mut self.verdict.rule);
+            self.verdict.evidence.clone_from(&text);
+        }
+        self.verdict.input = InputBox::Holds(text);
+    }
+
+    /// Where no cursor tells, a text that stood in the box when it first showed is a hint, and one
+    /// that came later is a draft.
+    pub(super) fn tell_hints(&mut self) {
+        let Some(text) = self.verdict.doubtful.clone() else { return };
+        let is_first = self.hints.is_empty() && !self.had_turn && !self.sending;
+        let reads_like_one = self.verdict.input == InputBox::Empty;
+        if !self.hints.contains(&text) && (is_first || reads_like_one) {
+            if self.hints.len() < MAX_HINTS {
+                self.hints.push(text);
+            }
+        } else if !self.hints.contains(&text) {
+            return;
+        }
+        self.verdict.input = InputBox::Empty;
+        if self.verdict.turn == AgentState::Draft {
+            self.verdict.turn = AgentState::Ready;
+            "hint".clone_into(&mut self.verdict.rule);
+        }
+    }
+
+    /// The agent's own word that its turn is over, where its box is empty and no rule speaks.
+    pub(super) fn trust_hook(&mut self) {
+        let says_idle = self.hooked.as_ref().is_some_and(|it| it.turn == AgentState::Idle);
+        let is_open = self.verdict.rule == classify::NOT_READY;
+        if says_idle && is_open && self.verdict.input == InputBox::Empty {
+            self.verdict.turn = AgentState::Idle;
+            "hook".clone_into(&mut self.verdict.rule);
+        }
+    }
+
+    /// The box holds what we are delivering.
+    pub(super) fn is_ours(&self) -> bool {
+        let Some(text) = self.sent.last().filter(|_| self.sending) else { return false };
+        let holding = echo::holding(&self.profile, &self.verdict.input, text);
+        matches!(holding, Holding::Ours | Holding::Folded) && self.turn.listens()
+    }
+
+    /// An agent that nobody knows is drawing what we told it last, as part of the conversation, and
+    /// stopped in the middle.
+    pub(super) fn is_half_drawn(&self) -> bool {
+        let (true, Some(text)) = (self.profile.structural, self.sent.last()) else { return false };
+        let InputBox::Holds(held) = &self.verdict.input else { return false };
+        let holding = echo::holding(&self.profile, &self.verdict.input, text);
+        let is_part = holding == Holding::Ours && !echo::same_text(held, text);
+        // A few letters may be anybody's, but an agent that has not come to rest is drawing.
+        let may_be_a_human = self.turn.listens() || self.turn == AgentState::Draft;
+        is_part || !may_be_a_human && echo::begins(text, held)
+    }
+}

@@ -1,0 +1,227 @@
+//! When two texts are the same to a terminal.
+//!
+//! Between a text and what a box shows of it stand a program and tmux. They wrap, indent and frame;
+//! they draw a character as its parts; they drop what has no width, and a cell holds 21 bytes, so
+//! that the end of a long emoji is lost. So texts are compared as [`Glyph`]s: compatibility forms,
+//! without marks, without what is invisible. What may be lost may be missing from what is shown;
+//! what is shown and is not in the text was typed by someone else.
+use std::sync::LazyLock;
+
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization as _;
+
+/// A character of a text that a terminal can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Glyph {
+    pub(crate) c: char,
+    loss: Loss,
+}
+
+/// How likely it is that a character never shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// Every terminal shows it.
+    Never,
+    /// A terminal may not know it yet.
+    Seldom,
+    /// Emoji, symbols, private use: often without a cell of their own.
+    Often,
+}
+
+/// One in so many of the characters that are seldom lost may be missing.
+const SELDOM: usize = 10;
+
+fn class(pattern: &'static str) -> Option<Regex> {
+    Regex::new(pattern).ok()
+}
+
+static INVISIBLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    class(r"[\p{Cc}\p{Cf}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\p{Emoji_Modifier}\x{FFFD}]")
+});
+
+static OFTEN_LOST: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    // The jamo are vowels and finals that join the letter before them.
+    class(
+        r"[\p{Co}\p{Cn}\p{So}\p{Sk}\p{Extended_Pictographic}\p{Regional_Indicator}\x{1160}-\x{11FF}\x{D7B0}-\x{D7FF}]",
+    )
+});
+
+fn is_in(class: &LazyLock<Option<Regex>>, c: char) -> bool {
+    let mut bytes = [0; 4];
+    class.as_ref().is_some_and(|it| it.is_match(c.encode_utf8(&mut bytes)))
+}
+
+/// White space, controls, line drawing and what is invisible come from the program as well as from
+/// the text, and count for nothing.
+pub(crate) fn counts(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_graphic();
+    }
+    !('\u{2500}'..='\u{259f}').contains(&c) && !is_in(&INVISIBLE, c)
+}
+
+/// Whether a text shows nothing.
+pub fn is_invisible(text: &str) -> bool {
+    !text.chars().any(counts)
+}
+
+/// The glyphs of one character: one, or those that it is made of.
+pub(crate) fn of_char(c: char) -> impl Iterator<Item = Glyph> {
+    let loss = match c {
+        _ if c.is_ascii() => Loss::Never,
+        _ if is_in(&OFTEN_LOST, c) => Loss::Often,
+        _ => Loss::Seldom,
+    };
+    // Some programs draw a tab as `^I`.
+    let tab = (c == '\t').then_some(['^', 'I']).into_iter().flatten();
+    let tab = tab.map(|c| Glyph { c, loss: Loss::Often });
+    let visible = Some(c).filter(|c| counts(*c));
+    let parts = visible.into_iter().flat_map(|c| std::iter::once(c).nfkd());
+    tab.chain(parts.filter(|c| counts(*c)).map(move |c| Glyph { c, loss }))
+}
+
+pub(crate) fn of(text: &str) -> Vec<Glyph> {
+    up_to(text, usize::MAX)
+}
+
+/// The first `n` of a text, or a few more.
+pub(crate) fn up_to(text: &str, n: usize) -> Vec<Glyph> {
+    let mut glyphs = Vec::new();
+    for c in text.chars() {
+        if glyphs.len() >= n {
+            break;
+        }
+        if c.is_ascii_graphic() {
+            glyphs.push(Glyph { c, loss: Loss::Never });
+        } else {
+            glyphs.extend(of_char(c));
+        }
+    }
+    glyphs
+}
+
+/// How far what is shown goes along with a text: in glyphs of either.
+pub(crate) fn walk(shown: &[Glyph], text: &[Glyph]) -> (usize, usize) {
+    let (mut n_shown, mut n_text) = (0, 0);
+    let mut may_miss = (text.len() + SELDOM / 2) / SELDOM;
+    for glyph in text {
+        if shown.get(n_shown).is_some_and(|it| it.c == glyph.c) {
+            n_shown += 1;
+        } else {
+            match glyph.loss {
+                Loss::Never => break,
+                Loss::Seldom if may_miss == 0 => break,
+                Loss::Seldom => may_miss -= 1,
+                Loss::Often => {}
+            }
+        }
+        n_text += 1;
+    }
+    (n_shown, n_text)
+}
+
+/// What is shown is the text: all that it has, and nothing else.
+pub(crate) fn is_all(shown: &[Glyph], text: &[Glyph]) -> bool {
+    shown.is_empty() == text.is_empty() && walk(shown, text) == (shown.len(), text.len())
+}
+
+/// What is shown begins the text; how much of the text that is.
+pub(crate) fn begins(shown: &[Glyph], text: &[Glyph]) -> Option<usize> {
+    let shown_within = shown.len().min(text.len());
+    let (n_shown, _) = walk(shown, text);
+    (n_shown == shown.len()).then_some(shown_within)
+}
+
+/// Where the text may begin in what is shown: its first glyph that is never lost, or one before it.
+pub(crate) fn may_begin(glyph: &Glyph, text: &[Glyph]) -> bool {
+    let n_lost = text.iter().take_while(|it| it.loss != Loss::Never).count();
+    text.iter().take(n_lost + 1).any(|it| it.c == glyph.c)
+}
+
+/// What is shown is a piece of the text.
+pub(crate) fn is_piece(shown: &[Glyph], text: &[Glyph]) -> bool {
+    let Some(first) = shown.first() else { return false };
+    let starts = text.iter().enumerate().filter(|(_, it)| it.c == first.c).map(|(at, _)| at);
+    starts.into_iter().any(|at| {
+        let rest = text.get(at..).unwrap_or_default();
+        walk(shown, rest).0 == shown.len()
+    })
+}
+
+/// What is shown has the text somewhere.
+pub(crate) fn contains(shown: &[Glyph], text: &[Glyph]) -> bool {
+    (0..shown.len()).any(|at| {
+        let rest = shown.get(at..).unwrap_or_default();
+        rest.first().is_some_and(|it| may_begin(it, text)) && walk(rest, text).1 == text.len()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, shown: &str, want: bool) {
+        assert_eq!(is_all(&of(shown), &of(text)), want, "{text} {shown}");
+    }
+
+    #[test]
+    fn what_terminals_do_to_a_text_leaves_it_the_same() {
+        check("Mike4 👩‍👩‍👧‍👦 family 👩🏽‍💻 end", "Mike4 👩‍👩‍👧 family 👩 end", true);
+        check("हिन्दी text", "हन्द text", true);
+        check("กำ คำ", "กํา คํา", true);
+        check("zero\u{200b}width\u{2060}\u{feff} space", "zerowidth space", true);
+        check("cafe\u{301} naïve", "café nai\u{308}ve", true);
+        check("to be\tdone", "to be^Idone", true);
+        check("to be\tdone", "to be done", true);
+        check("wait… ﬁne", "wait... fine", true);
+        check("한국어", "한국어", true);
+        check("👍", "👍", true);
+        check("a flag 🇩🇪 here", "a flag here", true);
+    }
+
+    #[test]
+    fn what_was_typed_beside_a_text_makes_it_another() {
+        check("do it", "do itx", false);
+        check("do it", "please do it", false);
+        check("do it", "do", false);
+        check("do it", "", false);
+        check("日本語のテキスト", "日本", false);
+        check("日本", "日本語", false);
+        check("👍", "👍👍", false);
+        check("👍 done", "👎 done", false);
+        check("", "x", false);
+        check("go ^I on", "go I on", false);
+    }
+
+    #[test]
+    fn a_long_text_may_show_in_part() {
+        let text = of(&"lorem ipsum 👩🏽‍💻 dolor ".repeat(20));
+        assert!(is_piece(&of("ipsum dolor lorem ipsum 👩 dolor lorem"), &text));
+        assert!(!is_piece(&of("ipsum dolor lorem ipsum dolor AND lorem"), &text));
+        assert!(contains(&of("first do it then"), &of("do it")));
+        assert!(!contains(&of("first do that"), &of("do it")));
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_itself_however_it_is_composed(text in "[^\t^]{0,60}") {
+            let glyphs = of(&text);
+            prop_assert!(is_all(&glyphs, &glyphs));
+            let shown: String = text.nfc().collect();
+            prop_assert!(is_all(&of(&shown), &glyphs), "{text:?}");
+            let shown: String = text.nfd().filter(|c| counts(*c)).collect();
+            prop_assert!(is_all(&of(&shown), &glyphs), "{text:?}");
+        }
+
+        #[test]
+        fn letters_beside_a_text_are_never_taken_for_it(text in ".{0,60}", more in "[a-z]{1,5}") {
+            let glyphs = of(&text);
+            let [before, behind] = [more.clone() + &text, text + &more].map(|it| of(&it));
+            prop_assert!(!is_all(&before, &glyphs));
+            prop_assert!(!is_all(&behind, &glyphs));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! No delivery waits for ever in silence: when a human is told, and what they may say.
+use std::time::{Duration, Instant};
+
+use super::{Content, Do, Look, Machine, Phase, SETTLE};
+use crate::model::{AgentState, Hold, Now, Step, Stuck, Take};
+
+/// Nobody waits longer than a minute for the word that a text does not get on.
+const STUCK_AFTER: Duration = Duration::from_secs(50);
+/// How long a box may take to empty.
+const CLEAR_LIMIT: Duration = Duration::from_secs(3);
+
+impl Machine {
+    /// Says that it is stuck, once it has been held for long by what may never end, and that it is
+    /// no longer.
+    pub(super) fn watch_hold(&mut self, now: Now, look: &Look<'_>, todo: &mut Vec<Do>) {
+        let held = self.delivery.held.as_ref();
+        if !held.is_some_and(Hold::is_open_ended) || self.is_over() {
+            self.held_since = None;
+            if self.delivery.stuck.take().is_some() {
+                record(todo);
+            }
+            return;
+        }
+        let since = *self.held_since.get_or_insert(now.steady);
+        let waited = now.steady.saturating_duration_since(since);
+        if self.delivery.stuck.is_some() {
+            return;
+        }
+        if waited >= STUCK_AFTER {
+            self.be_stuck(now, look);
+            record(todo);
+        }
+    }
+
+    /// When a look will tell that it is stuck.
+    pub fn next_look(&self) -> Option<Instant> {
+        let since = self.held_since.filter(|_| self.delivery.stuck.is_none());
+        since.map(|it| it + STUCK_AFTER)
+    }
+
+    fn be_stuck(&mut self, now: Now, look: &Look<'_>) {
+        self.delivery.stuck = Some(Stuck { at: now.wall, shows: look.shows.to_owned() });
+    }
+
+    /// Takes the word of a human. Nothing comes of one that does not fit: the asker is told.
+    pub(super) fn hear_human(&mut self, now: Now, take: Take) -> Vec<Do> {
+        let is_pasted = matches!(self.phase, Phase::Pasted { .. });
+        let may = match take {
+            Take::Done => return self.accept(now, "a human says that the agent has it"),
+            Take::Enter => is_pasted,
+            Take::Retry | Take::Clear => is_pasted || self.phase == Phase::Waiting,
+        };
+        if !may {
+            return Vec::new();
+        }
+        self.take = Some(take);
+        vec![Do::Look(Duration::ZERO)]
+    }
+
+    /// Does what a human said, as soon as no dialog and no turn would take the key.
+    pub(super) fn obey(&mut self, now: Now, look: &Look<'_>, take: Take) -> Vec<Do> {
+        let busy = [look.seen, look.settled].into_iter().find(|it| it.is_busy());
+        let busy = busy.map(|turn| Hold::Turn(turn.clone()));
+        if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()).or(busy) {
+            return self.hold(Some(hold));
+        }
+        self.take = None;
+        self.held_since = None;
+        match take {
+            Take::Enter => self.echoed(now, look),
+            Take::Retry => self.paste(now, look),
+            Take::Clear if look.can_clear => self.clear(),
+            Take::Clear | Take::Done => self.hold(Some(Hold::Turn(AgentState::Draft))),
+        }
+    }
+
+    fn clear(&mut self) -> Vec<Do> {
+        self.cleared = true;
+        self.phase = Phase::Clearing { since: None };
+        self.delivery.step = Step::Queued;
+        vec![Do::Record, Do::Clear]
+    }
+
+    /// The turn that was stopped for this text had not answered, so the agent gave its prompt back:
+    /// that is our own, and goes. What cannot be cleared is said at once.
+    pub(super) fn clear_former(&mut self, now: Now, look: &Look<'_>) -> Option<Vec<Do>> {
+        let is_clear = Self::dialog(look).is_none() && look.obstacle.is_none();
+        let gave_back = self.interrupted && look.content == Content::Former;
+        if !gave_back || !is_clear || look.settled.is_busy() || look.seen.is_busy() {
+            return None;
+        }
+        if look.can_clear && !self.cleared {
+            return Some(self.clear());
+        }
+        if self.delivery.stuck.is_none() {
+            self.be_stuck(now, look);
+            self.hold_silently(None);
+        }
+        Some(self.hold(Some(Hold::Turn(AgentState::Draft))))
+    }
+
+    /// The key that clears was pressed: the box has to be seen empty.
+    pub(super) fn expect_empty(
+        &mut self,
+        now: Now,
+        look: &Look<'_>,
+        since: Option<Instant>,
+    ) -> Vec<Do> {
+        let Some(since) = since else { return Vec::new() };
+        let is_empty = matches!(look.content, Content::Empty | Content::Unseen);
+        if is_empty && look.settled.listens() {
+            self.phase = Phase::Waiting;
+            return self.wait(now, look);
+        }
+        if !is_empty && now.steady.saturating_duration_since(since) > CLEAR_LIMIT {
+            self.phase = Phase::Waiting;
+            self.be_stuck(now, look);
+            self.hold_silently(Some(Hold::Turn(AgentState::Draft)));
+            return vec![Do::Record];
+        }
+        vec![Do::Look(SETTLE)]
+    }
+}
+
+fn record(todo: &mut Vec<Do>) {
+    if !todo.contains(&Do::Record) {
+        todo.insert(0, Do::Record);
+    }
+}
