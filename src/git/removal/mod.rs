@@ -1,6 +1,6 @@
 //! Removing a worktree without losing work.
 //!
-//! [`look`] collects facts and decides nothing; [`losses`] decides and reads nothing; [`remove`] looks
+//! [`look()`] collects facts and decides nothing; [`losses()`] decides and reads nothing; [`remove()`] looks
 //! once more, keeps what is about to go in [`backup`] refs, and deletes. All of it runs under the
 //! repository's lock, and by `git` itself: what git can read is read, what it cannot is a fact.
 mod at;
