@@ -6,7 +6,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use wtmag::config::{self, Error, Flag, Loaded, Origin, Setting, TEMPLATE};
+use wtmag::config::{self, Error, Loaded, Origin, Setting, TEMPLATE};
 
 struct Files {
     dir: TempDir,
@@ -25,9 +25,9 @@ impl Files {
         self.dir.path().join("home/config.toml")
     }
 
-    fn load(&self, dirs: &[&str], flags: &[Flag<'_>]) -> Result<Loaded, Error> {
+    fn load(&self, dirs: &[&str]) -> Result<Loaded, Error> {
         let dirs: Vec<_> = dirs.iter().map(|it| self.dir.path().join(it)).collect();
-        config::load(&self.user(), &dirs, flags)
+        config::load(&self.user(), &dirs)
     }
 
     /// A setting as `wtmag config` prints it, with the directory left out.
@@ -49,7 +49,7 @@ fn put(path: &Path, text: &str) {
 #[test]
 fn without_files_the_built_in_values_are_in_force() {
     let files = Files::new(&[]);
-    let loaded = files.load(&["repo"], &[]).unwrap();
+    let loaded = files.load(&["repo"]).unwrap();
     assert!(loaded.files.is_empty());
     assert!(loaded.settings.iter().all(|it| it.origin == Origin::BuiltIn));
     let shown: Vec<_> = loaded.settings.iter().map(ToString::to_string).collect();
@@ -101,8 +101,7 @@ fn each_layer_wins_over_the_one_below_and_origins_say_which() {
             "[agents.default]\nname = \"codex\"\n[agents.pi]\nprompt_flag = \"-p\"\n",
         ),
     ]);
-    let flag = Flag { flag: "--launch", key: &["launch", "implementation"], value: "session" };
-    let loaded = files.load(&["repo"], &[flag]).unwrap();
+    let loaded = files.load(&["repo"]).unwrap();
     assert_eq!(loaded.files, [files.user(), files.dir.path().join("repo/wtmag.toml")]);
     for want in [
         "agents.default.name = \"codex\"  # repo/wtmag.toml:2",
@@ -112,7 +111,7 @@ fn each_layer_wins_over_the_one_below_and_origins_say_which() {
         "agents.pi.prompt_flag = \"-p\"  # repo/wtmag.toml:4",
         "agents.pi.delivery = \"argument\"  # built-in",
         "launch.review = \"session\"  # home/config.toml:5",
-        "launch.implementation = \"session\"  # --launch",
+        "launch.implementation = \"window\"  # built-in",
         "record.enabled = true  # built-in",
     ] {
         let (key, _) = want.split_once(" = ").unwrap();
@@ -132,10 +131,10 @@ fn the_nearest_project_file_counts_and_a_workers_never() {
         ("main/wtmag.toml", "agents.default.name = 'main'"),
         ("bare/wtmag.toml", "agents.default.name = 'bare'"),
     ]);
-    let default = |dirs: &[&str]| files.load(dirs, &[]).unwrap().config.agents.default.name;
+    let default = |dirs: &[&str]| files.load(dirs).unwrap().config.agents.default.name;
     assert_eq!(default(&["other", "main", "bare"]), "main");
     assert_eq!(default(&["no/such", "bare"]), "bare");
-    let loaded = files.load(&["worker", "main"], &[]).unwrap();
+    let loaded = files.load(&["worker", "main"]).unwrap();
     assert_eq!(loaded.config.agents.by_name["pi"].command, "pi");
     assert_eq!(loaded.config.agents.default.name, "main");
 }
@@ -144,7 +143,7 @@ fn the_nearest_project_file_counts_and_a_workers_never() {
 fn a_bad_file_is_named_with_line_and_column_and_left_alone() {
     let bad = "# mine\n[agents.pi]\nprompt_flagg = ''\n";
     let files = Files::new(&[("home/config.toml", bad)]);
-    let error = files.load(&[], &[]).unwrap_err().to_string();
+    let error = files.load(&[]).unwrap_err().to_string();
     let path = files.user();
     let start = format!("`{}`, line 3, column 1: unknown key `prompt_flagg`", path.display());
     assert!(error.starts_with(&start), "{error}");
@@ -156,12 +155,12 @@ fn a_bad_file_is_named_with_line_and_column_and_left_alone() {
 #[test]
 fn what_is_no_readable_file_is_an_error_not_a_first_run() {
     let files = Files::new(&[("home/config.toml/x", ""), ("repo/wtmag.toml", "")]);
-    assert!(matches!(files.load(&[], &[]), Err(Error::Read { .. })));
+    assert!(matches!(files.load(&[]), Err(Error::Read { .. })));
     let files = Files::new(&[]);
     put(&files.user(), "");
     #[expect(clippy::disallowed_methods, reason = "nothing is lost if a test crashes")]
     fs::write(files.user(), b"x = '\xff'").unwrap();
-    assert!(matches!(files.load(&[], &[]), Err(Error::Read { .. })));
+    assert!(matches!(files.load(&[]), Err(Error::Read { .. })));
 }
 
 #[test]
@@ -182,7 +181,7 @@ fn the_first_run_writes_the_template_once_however_many_run_at_once() {
     });
     assert_eq!(wrote.iter().filter(|it| **it).count(), 1);
     assert_eq!(fs::read_dir(files.user().parent().unwrap()).unwrap().count(), 1);
-    assert_eq!(files.load(&[], &[]).unwrap().files, [files.user()]);
+    assert_eq!(files.load(&[]).unwrap().files, [files.user()]);
 }
 
 #[test]
@@ -190,5 +189,5 @@ fn a_dangling_link_is_not_written_through() {
     let files = Files::new(&[("home/x", "")]);
     std::os::unix::fs::symlink("elsewhere", files.user()).unwrap();
     assert!(!config::write_template(&files.user(), "pi").unwrap());
-    assert!(files.load(&[], &[]).unwrap().files.is_empty());
+    assert!(files.load(&[]).unwrap().files.is_empty());
 }

@@ -183,5 +183,5 @@ fn is_config(text: &str) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.toml");
     std::io::Write::write_all(&mut fs::File::create(&file).unwrap(), text.as_bytes()).unwrap();
-    wtmag::config::load(&file, &[], &[]).is_ok()
+    wtmag::config::load(&file, &[]).is_ok()
 }

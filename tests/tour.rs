@@ -78,7 +78,7 @@ fn the_example_of_a_configuration_is_accepted() {
     let text = page("src/docs/configuration.md");
     let blocks = blocks(&text, "toml");
     let file = sandbox.put("config.toml", blocks[0]);
-    let loaded = config::load(&file, &[], &[]).unwrap();
+    let loaded = config::load(&file, &[]).unwrap();
     assert_eq!(loaded.config.agent("aider").unwrap().prompt_flag, "--message");
 }
 

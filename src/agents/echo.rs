@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{InputBox, Sample};
 
-/// Where a text of ours appeared.
+/// Where a delivered text appeared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Echo {
     /// First and last row, from 0.
@@ -20,7 +20,7 @@ pub struct Echo {
     pub cursor_behind: bool,
 }
 
-/// What a box holds, compared with a text of ours.
+/// What a box holds, compared with the delivered text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holding {
     /// The profile cannot read the box.

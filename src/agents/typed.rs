@@ -1,8 +1,8 @@
-//! Rows that show what was typed: words of the user's or of ours, which may say anything, and are
-//! no evidence of what the agent does.
+//! Rows that show text that the user typed or wtmag delivered. Such text may say anything, so it is no
+//! evidence of what the agent does.
 //!
-//! Knows one [`Sample`], where the box was found, and the texts that we sent. Errs on the side of
-//! the agent: rows that may be a dialog's are never taken for somebody's words.
+//! Knows one [`Sample`], where the box was found, and the delivered texts. In doubt a row belongs to the
+//! agent: rows that may be part of a dialog never count as typed text.
 use std::collections::BTreeSet;
 
 use super::{echo, generic, input_box::Found, menu, profile::Profile};

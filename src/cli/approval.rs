@@ -6,12 +6,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _},
     path::PathBuf,
 };
 
 use super::{Context, Failure};
-use crate::{config::Loaded, git::Repo, proc::Cancel};
+use crate::{config::Loaded, git::Repo, paths, proc::Cancel};
 
 /// Sections as they were approved, by the repository's common git dir.
 type Approved = BTreeMap<PathBuf, BTreeSet<String>>;
@@ -80,10 +80,7 @@ impl Wanted {
         let write = || -> io::Result<()> {
             let dir = path.parent().unwrap_or(&path);
             fs::create_dir_all(dir)?;
-            let mut file = tempfile::NamedTempFile::new_in(dir)?;
-            file.write_all(&serde_json::to_vec_pretty(&approved)?)?;
-            file.persist(&path)?;
-            Ok(())
+            paths::replace_durably(&path, &serde_json::to_vec_pretty(&approved)?)
         };
         write().map_err(|it| Failure::user(format!("could not write `{}`: {it}", path.display())))
     }

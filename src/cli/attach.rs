@@ -20,8 +20,8 @@ use crate::{
 
 /// Go to a worker's window
 ///
-/// Inside tmux your client switches to it; outside, tmux is attached. Without an ID you pick a worker
-/// from a list. To only look, use `wtmag show ID`.
+/// Inside tmux, your client switches to the window; outside, tmux attaches. Without an ID you choose a
+/// worker from a list. To see its screen without going there, use `wtmag show ID`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -108,7 +108,7 @@ fn load_agents() -> Option<Vec<String>> {
     let env = Env::capture().ok()?;
     let repo = Repo::discover(&std::env::current_dir().ok()?).ok();
     let dirs = settings::project_dirs(repo.as_ref());
-    let loaded = config::load(&env.config_file(), &dirs, &[]).ok()?;
+    let loaded = config::load(&env.config_file(), &dirs).ok()?;
     Some(loaded.config.agents.by_name.into_keys().collect())
 }
 

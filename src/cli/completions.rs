@@ -5,13 +5,13 @@ use clap_complete::env::Shells;
 
 use super::{Context, Failure, complete};
 
-/// Print the shell code that completes verbs, flags, worker ids and agents
+/// Print the shell code that completes commands, flags, worker names and agents
 ///
 /// bash: add to ~/.bashrc                              eval "$(wtmag completions bash)"
 /// zsh:  add to ~/.zshrc, after compinit               eval "$(wtmag completions zsh)"
 /// fish: add to ~/.config/fish/completions/wtmag.fish  wtmag completions fish | source
 ///
-/// Worker ids are those of the running hub; completing never starts one.
+/// Worker names come from the running hub. Completion never starts a hub.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {

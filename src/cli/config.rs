@@ -11,8 +11,8 @@ use crate::{
 
 /// Show the settings in force and where each comes from
 ///
-/// Strongest first: flags, `wtmag.toml` of the repository, your `config.toml`, what is built in. An
-/// `[agents.X]` block replaces a weaker one of that name as a whole.
+/// The repository's `wtmag.toml` overrides your `config.toml`, which overrides the built-in values. An
+/// `[agents.X]` block replaces the whole block of that name. `wtmag help configuration` lists every key.
 ///
 /// With --json: an array of {"key", "value", "origin"}.
 #[derive(clap::Args)]
@@ -34,7 +34,7 @@ enum Verb {
         #[arg(short, long)]
         yes: bool,
     },
-    /// Edit your config.toml with $VISUAL or $EDITOR; writes the explained template first
+    /// Edit your config.toml with $VISUAL or $EDITOR; if it does not exist, it is written first
     Edit,
 }
 

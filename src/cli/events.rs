@@ -8,20 +8,20 @@ use crate::{
     wire::EventView,
 };
 
-/// Print the log of everything that happened, as JSON lines
+/// Print everything that happened, as JSON lines
 ///
-/// Each line is {"seq", "at", "worker", "kind", …}. Numbers rise by one and never repeat: read on
-/// later with `--since` the last one, and nothing is lost between.
+/// Each line is {"seq", "at", "worker", "kind", …}. `seq` rises by one with each event and never repeats.
+/// To continue later without a gap, pass the last one to `--since`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Only those of this worker; in full if it was cleaned up
+    /// Only events of this worker; a removed worker needs its whole id
     #[arg(long, value_name = "ID")]
     worker: Option<String>,
-    /// Only those after this number
+    /// Only events after this number
     #[arg(long, value_name = "N", default_value_t = 0)]
     since: u64,
-    /// Go on with those that come
+    /// Keep printing new events
     #[arg(short, long)]
     follow: bool,
 }

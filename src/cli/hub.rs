@@ -1,4 +1,4 @@
-//! `wtmag hub`: the background process itself, and how it does.
+//! `wtmag hub`: the background process, its status and its log.
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use serde_json::json;
@@ -19,8 +19,8 @@ use crate::{
 
 /// The background process that watches the workers of a tmux server
 ///
-/// It is started when it is needed, and leaves when there has been nothing to do for ten minutes.
-/// It can be stopped at any time: the agents run on, and the next hub finds them again.
+/// The first command that needs a hub starts it. It ends after ten minutes without a live worker, a
+/// waiting text or a client. You can stop it at any time: agents run on, and the next hub finds them.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -29,29 +29,28 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Show how the hub does; exit code 3 when none runs
+    /// Show the hub's status; exit code 3 if no hub runs
     ///
     /// With --json: {"pid", "version", "started", "tmux_socket", "tmux": [version, pid] or null,
     /// "fleet", "live_workers", "open_deliveries", "clients", "orphans", "problems"}.
     Status,
-    /// Start the hub if none runs; every verb that needs one does so by itself
+    /// Start the hub if none runs; other commands do this when they need it
     ///
-    /// With --json: {"pid"}, of the one that runs.
+    /// With --json: {"pid"}, of the hub that runs.
     Start,
     /// Stop the hub; agents run on
     ///
-    /// With --json: {"pid"}, of the one that ran, or null.
+    /// With --json: {"pid"}, of the hub that ran, or null.
     Stop,
     /// Show the end of the hub's log
     ///
-    /// How much it says is set by `WTMAG_LOG` in the tmux server's environment: `debug`, or
-    /// `wtmag::tmux=trace`.
+    /// `WTMAG_LOG` in the tmux server's environment sets the level: `debug`, or `wtmag::tmux=trace`.
     Logs {
-        /// Go on with what is added
+        /// Keep printing new lines
         #[arg(short, long)]
         follow: bool,
     },
-    /// Be the hub (started by wtmag itself)
+    /// Run the hub (internal)
     #[command(hide = true)]
     Run {
         #[arg(long)]
@@ -82,7 +81,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 /// What the user's own settings say of history. A file that cannot be read stops no hub.
 fn keep(context: &Context) -> hub::store::Keep {
     let default = hub::store::Keep::default();
-    let loaded = config::load(&context.env.config_file(), &[], &[]);
+    let loaded = config::load(&context.env.config_file(), &[]);
     let age = loaded.ok().and_then(|it| it.config.history.age());
     hub::store::Keep { age: age.unwrap_or(default.age), ..default }
 }

@@ -75,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// There is no worker to list: says where there are some.
+/// The list is empty: names other projects and servers that have workers.
 async fn nothing(context: &Context, n_elsewhere: usize) -> Result<(), Failure> {
     if context.json() {
         return context.print_json(&[(); 0]);
@@ -94,7 +94,8 @@ async fn nothing(context: &Context, n_elsewhere: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Last, because nobody who wants a list waits for it; what is not done in this time the next one does.
+/// Runs after the list is printed, so that the list does not wait for it. What it cannot finish in time
+/// is left to the next `list`.
 async fn clear_leftovers(context: &Context, hub: &mut Hub) -> Result<(), Failure> {
     let (at, cancel) = (context.whereabouts()?, context.cancel()?);
     let mut tell = |news: &News| {

@@ -8,8 +8,8 @@ use crate::model::{Answer, Request};
 
 /// Give a worker's window a session of its own
 ///
-/// The agent is not disturbed, and clients that show the window move with it. A session whose last
-/// window it was ends.
+/// The agent runs on. Clients that show the window move with it. If it was the last window of its old
+/// session, that session ends. Without an ID: the worker of the current worktree or tmux window.
 ///
 /// With --json: {"id", "session", "ended_sessions": […]}.
 #[derive(clap::Args)]

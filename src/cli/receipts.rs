@@ -14,15 +14,14 @@ use crate::{
     wire::DeliveryView,
 };
 
-/// List what was and is being delivered to the agents, with times
+/// List the texts that were delivered to agents or still wait
 ///
 /// A delivery goes through `queued`, `ready`, `pasted`, `echoed`, `entering` and `accepted`. A held
-/// one says why and goes out when the way is clear; `wtmag send --cancel N` withdraws it. One that
-/// has waited for a minute makes its worker `needs you: delivery`: look at what the agent shows, then
-/// say with `--take` what is to be done.
+/// delivery shows the reason. It continues when the reason is gone. `wtmag send --cancel N` withdraws it.
+/// If a delivery is stuck for a minute, its worker's state is `needs you: delivery`: look at the agent's
+/// screen, then decide with `--take`. `wtmag help delivery` explains each step.
 ///
-/// A text too long for the agent's box is written to `.wtmag/message-N.md` in its worktree, and one
-/// line that announces it is delivered.
+/// Without an ID: the worker of the current worktree or tmux window, else all workers.
 ///
 /// With --json: an array of {"id", "worker", "file": that one or null, "mode", "step", "held": why in words or null, "hold",
 /// "evidence", "steps": [{"step", "at"}], "latency_ms": from ready to accepted}.
@@ -30,10 +29,10 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Of all workers, also from inside a worker's worktree or window
+    /// Deliveries of all workers
     #[arg(short, long, conflicts_with_all = ["id", "by_flag"])]
     all: bool,
-    /// Decide about a delivery that is stuck, by its number: `wtmag receipts N --take HOW`
+    /// Decide about a stuck delivery, by its number N: `wtmag receipts N --take HOW`
     #[arg(long, value_name = "HOW", value_enum)]
     take: Option<How>,
 }
@@ -45,7 +44,7 @@ enum How {
     Enter,
     /// The agent has the text: close the receipt
     Done,
-    /// The box is free and has nothing of the text: type it
+    /// The box is empty: type the text again
     Retry,
     /// Clear the box with the agent's own key, then type the text
     Clear,

@@ -15,7 +15,7 @@ use crate::{
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Target {
     /// The worker: its id, its branch, the number of its issue, pull request or ticket, or words of
-    /// its id [default: the worker of the current worktree or tmux window]
+    /// its id
     #[arg(value_name = "ID")]
     id: Option<String>,
     /// The same as a flag

@@ -25,7 +25,7 @@ pub(crate) fn load(context: &Context, repo: Option<&Repo>) -> Result<Loaded, Fai
         // A home that cannot be written to does not keep anybody from working.
         Err(error) => context.say(&format!("note: {error}")),
     }
-    Ok(config::load(&file, &project_dirs(repo), &[])?)
+    Ok(config::load(&file, &project_dirs(repo))?)
 }
 
 /// The agents that wtmag knows and that are installed, the preferred one first. Aliases and functions

@@ -24,9 +24,9 @@ use crate::{
 
 /// Wait until agents reach a state
 ///
-/// Returns at once when the state holds already. Prints each worker with its state and what it rests
-/// on. Without --until, waits until the agent has finished or needs you: idle, failed, waiting, blocked,
-/// draft, not-started, exited or lost.
+/// Returns at once if they are in the state already. Prints each worker with its state and the evidence
+/// for it. Without --until, waits until the agent has finished or needs you: idle, failed, waiting,
+/// blocked, needs-you, draft, not-started, exited or lost.
 ///
 /// With --json: an array of {"id", "state": {"state", "text", "since", "source", "evidence", …}}, the
 /// state as in `wtmag list --json`.
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// States, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
-    /// idle, failed, draft, not-started, exited, lost
+    /// idle, failed, draft, needs-you, not-started, exited, lost
     #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
     /// Return when one of them has reached it, not all
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 }
 
-const DEFAULT: &str = "idle,failed,waiting,blocked,draft,not-started,exited,lost";
+const DEFAULT: &str = "idle,failed,waiting,blocked,needs-you,draft,not-started,exited,lost";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -125,7 +125,7 @@ fn gone(worker: &Worker) -> Failure {
         Some(_) => "was removed".to_owned(),
         None => format!("is `{}`", worker.state.word()),
     };
-    Failure::user(format!("`{}` {what}: it will not reach that state", worker.id))
+    Failure::user(format!("`{}` {what} and cannot reach that state any more", worker.id))
 }
 
 fn timed_out(workers: &[&Worker]) -> Failure {

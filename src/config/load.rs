@@ -1,7 +1,6 @@
 //! Reads the layers and says where each value in force comes from.
 //!
-//! From weak to strong: what is built in, the user's `config.toml`, the project's `wtmag.toml`,
-//! flags. Knows files; which directories hold a project is for the caller to say.
+//! From weak to strong: what is built in, the user's `config.toml`, the project's `wtmag.toml`. Knows files; which directories hold a project is for the caller to say.
 //!
 //! A project file names commands that will run, so it is trusted like a Makefile: it is read from
 //! a checkout that the user chose, and never from a worker's worktree, whose content may be someone
@@ -28,19 +27,9 @@ pub enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("could not write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
-    /// A flag that [`Flag`] cannot express: our bug.
+    /// Layers that are valid alone and not together: our bug.
     #[error("the settings do not fit together")]
     Settle(#[from] toml::de::Error),
-}
-
-/// A flag that stands for a setting.
-#[derive(Clone, Copy, Debug)]
-pub struct Flag<'a> {
-    /// As the user wrote it: `--agent`.
-    pub flag: &'a str,
-    /// Section and key: `["launch", "review"]`, `["agents", "default", "name"]`.
-    pub key: &'a [&'a str],
-    pub value: &'a str,
 }
 
 /// The settings in force.
@@ -68,16 +57,11 @@ pub struct Setting {
 pub enum Origin {
     BuiltIn,
     File { path: PathBuf, line: usize },
-    Flag(String),
 }
 
 /// Reads `user_file` and the first [`PROJECT_FILE`] in `project_dirs`, if they are there. The
 /// directories, in order: root of the caller's worktree, main worktree, root of a bare layout.
-pub fn load(
-    user_file: &Path,
-    project_dirs: &[PathBuf],
-    flags: &[Flag<'_>],
-) -> Result<Loaded, Error> {
+pub fn load(user_file: &Path, project_dirs: &[PathBuf]) -> Result<Loaded, Error> {
     let mut layers = Layers::default();
     let built_in = schema::parse(TEMPLATE, Owner::User)
         .map_err(|fault| invalid(Path::new("built-in"), TEMPLATE, fault))?;
@@ -90,9 +74,6 @@ pub fn load(
             project = Some(file);
             break;
         }
-    }
-    for flag in flags {
-        layers.lay_flag(flag);
     }
     let config = schema::settle(layers.table)?;
     let settings = settings(&config, &layers.origins);
@@ -168,14 +149,6 @@ impl Layers {
         Ok(true)
     }
 
-    fn lay_flag(&mut self, flag: &Flag<'_>) {
-        let value = Value::String(flag.value.to_owned());
-        let nest = |value, key: &&str| Value::Table(Table::from_iter([((*key).to_owned(), value)]));
-        let Value::Table(table) = flag.key.iter().rev().fold(value, nest) else { return };
-        let places = BTreeMap::from([(flag.key.join("."), 0)]);
-        self.lay(schema::Layer { table, places }, |_| Origin::Flag(flag.flag.to_owned()));
-    }
-
     fn lay(&mut self, layer: schema::Layer, origin: impl Fn(usize) -> Origin) {
         for (key, at) in layer.places {
             if key.split('.').count() == 2 && key.starts_with("agents.") {
@@ -238,7 +211,6 @@ impl fmt::Display for Origin {
         match self {
             Self::BuiltIn => f.pad("built-in"),
             Self::File { path, line } => f.pad(&format!("{}:{line}", path.display())),
-            Self::Flag(flag) => f.pad(flag),
         }
     }
 }

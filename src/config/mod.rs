@@ -4,7 +4,7 @@
 mod load;
 mod schema;
 
-pub use load::{Error, Flag, Loaded, Origin, PROJECT_FILE, Setting, load, write_template};
+pub use load::{Error, Loaded, Origin, PROJECT_FILE, Setting, load, write_template};
 pub use schema::{
     Agent, Agents, Backend, Config, DefaultAgent, Launch, NoAgent, Record, TEMPLATE, Trust,
     Worktree,

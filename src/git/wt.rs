@@ -5,7 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io::Read as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -13,7 +13,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Error, News, Run};
-use crate::proc::{self, Cmd, Output};
+use crate::{
+    paths,
+    proc::{self, Cmd, Output},
+};
 
 /// A checkout of a large repository on a slow disk.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -83,12 +86,19 @@ impl Tool {
         if backend == Backend::Git {
             return Ok(Self::Git { why: None });
         }
-        let found = Wt::probe(program, run).await;
-        Self::judge(backend, found, run)
+        match Wt::probe(program, run).await {
+            Ok(wt) => Ok(Self::Wt(wt)),
+            Err(it) if backend == Backend::Wt || it.is_cancelled() => Err(it),
+            Err(it) => {
+                let why = it.to_string();
+                (run.tell)(&News::Fallback { why: why.clone() });
+                Ok(Self::Git { why: Some(why) })
+            }
+        }
     }
 
-    /// The same, and asks WorkTrunk for its version only when the program is another than last time:
-    /// `seen` is the file that remembers it.
+    /// The same, with a memory in the file `seen`: WorkTrunk is asked for its version only when the
+    /// program is another than last time, and a fallback to git is told once for each reason.
     ///
     /// # Errors
     /// As [`Tool::choose`].
@@ -102,34 +112,49 @@ impl Tool {
             return Ok(Self::Git { why: None });
         }
         let now = Seen::look(program);
-        if let (Some(now), Some(before)) = (&now, Seen::load(seen))
-            && now.is_same(&before)
+        let before = Remembered::load(seen);
+        if let (Some(now), Remembered::Worktrunk(before)) = (&now, &before)
+            && now.is_same(before)
             && before.version >= Version::MINIMUM
         {
             return Ok(Self::Wt(Wt { program: program.to_owned(), version: before.version }));
         }
-        let found = Wt::probe(program, run).await;
-        if let (Some(now), Ok(wt)) = (now, &found) {
-            Seen { version: wt.version, ..now }.save(seen);
+        // What it tells is told below, unless that was done before.
+        let mut tell = |_: &News| {};
+        let mut quietly = Run { cancel: run.cancel, tell: &mut tell };
+        let tool = Self::choose(backend, program, &mut quietly).await?;
+        let found = match (&tool, now) {
+            (Self::Wt(wt), Some(now)) => Remembered::Worktrunk(Seen { version: wt.version, ..now }),
+            (Self::Git { why: Some(why) }, _) => Remembered::Fallback { why: why.clone() },
+            (Self::Wt(_), None) | (Self::Git { why: None }, _) => Remembered::Nothing,
+        };
+        if let Remembered::Fallback { why } = &found
+            && found != before
+        {
+            (run.tell)(&News::Fallback { why: why.clone() });
         }
-        Self::judge(backend, found, run)
-    }
-
-    fn judge(backend: Backend, found: Result<Wt, Error>, run: &mut Run<'_>) -> Result<Self, Error> {
-        match found {
-            Ok(wt) => Ok(Self::Wt(wt)),
-            Err(it) if backend == Backend::Wt || it.is_cancelled() => Err(it),
-            Err(it) => {
-                let why = it.to_string();
-                (run.tell)(&News::Fallback { why: why.clone() });
-                Ok(Self::Git { why: Some(why) })
-            }
+        if found != before {
+            found.save(seen);
         }
+        Ok(tool)
     }
 }
 
+/// What the last `create` found out about WorkTrunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Remembered {
+    Worktrunk(Seen),
+    /// The user was told why plain git is used.
+    Fallback {
+        why: String,
+    },
+    #[default]
+    Nothing,
+}
+
 /// A program as it was when it said its version.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     program: PathBuf,
     modified: SystemTime,
@@ -153,22 +178,19 @@ impl Seen {
         let key = |it: &Self| (it.program.clone(), it.modified, it.size);
         key(self) == key(other)
     }
+}
 
-    fn load(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+impl Remembered {
+    fn load(path: &Path) -> Self {
+        let read = fs::read(path).ok().and_then(|it| serde_json::from_slice(&it).ok());
+        read.unwrap_or_default()
     }
 
     /// Only a cache: where it cannot be written, the program is asked again.
     fn save(&self, path: &Path) {
-        let write = || -> io::Result<()> {
-            let dir = path.parent().unwrap_or(path);
-            let mut file = tempfile::NamedTempFile::new_in(dir)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            file.persist(path)?;
-            Ok(())
-        };
+        let write = || paths::replace(path, &serde_json::to_vec(self)?);
         if let Err(error) = write() {
-            tracing::debug!(path = %path.display(), %error, "the version is not remembered");
+            tracing::debug!(path = %path.display(), %error, "WorkTrunk's version is not remembered");
         }
     }
 }

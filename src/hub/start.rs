@@ -216,7 +216,7 @@ fn wake_hidden_hub(options: &HubOptions) -> bool {
         return false;
     }
     let waiting = options.state.root().join("ready");
-    let noted = replace(&waiting, ready.to_string_lossy().as_bytes());
+    let noted = paths::replace(&waiting, ready.to_string_lossy().as_bytes());
     let woken = signal::kill(unistd::Pid::from_raw(pid), signal::Signal::SIGUSR1);
     noted.is_ok() && woken.is_ok()
 }
@@ -228,15 +228,6 @@ pub(super) fn boot_id() -> String {
 }
 
 fn replace_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
-    let write = || replace(path, &serde_json::to_vec(value)?);
+    let write = || paths::replace(path, &serde_json::to_vec(value)?);
     write().map_err(|source| Error::File { act: "write", path: path.to_owned(), source })
-}
-
-/// Replaces a file in one step.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::Builder::new().prefix(".").tempfile_in(dir)?;
-    file.write_all(bytes)?;
-    file.persist(path)?;
-    Ok(())
 }

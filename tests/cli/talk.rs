@@ -129,7 +129,7 @@ fn waiting_for_what_cannot_come_ends() {
     let ran = desk.wtmag(&["create", "--prompt", "x", "--agent", "dies"]);
     assert_eq!(ran.code, 1);
     let said = desk.wtmag(&["wait", "blog-prompt-x", "--until", "idle"]).failure(1);
-    assert!(said.contains("is `exited(3)`: it will not reach that state"), "{said}");
+    assert!(said.contains("is `exited(3)` and cannot reach that state any more"), "{said}");
 }
 
 #[test]

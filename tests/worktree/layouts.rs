@@ -2,7 +2,7 @@
 use std::{fs, path::Path};
 
 use wtmag::{
-    git::{Backend, Error, Repo, Tool, Version},
+    git::{Backend, Error, Repo, Run, Tool, Version},
     model::Host,
 };
 
@@ -303,5 +303,32 @@ fn what_is_called_wt_need_not_be_worktrunk() {
         assert!(matches!(by_choice, Tool::Git { why: None }));
         let real = choose(Backend::Auto, Path::new("wt")).await.unwrap();
         assert!(matches!(real, Tool::Wt(wt) if wt.version >= Version::MINIMUM));
+    });
+}
+
+#[test]
+fn a_fallback_to_git_is_told_once() {
+    alone(async |lab: Lab| {
+        let seen = lab.root.join("wt.json");
+        let chosen = async |program: &str| {
+            let before = lab.news().len();
+            let choose = async |run: &mut Run<'_>| {
+                Tool::choose_seen(Backend::Auto, program.as_ref(), &seen, run).await
+            };
+            let tool = lab.run(choose).await.unwrap();
+            (tool, lab.news().len() - before)
+        };
+        for want in [1, 0] {
+            let (tool, n_told) = chosen("no-such-wt").await;
+            assert!(matches!(tool, Tool::Git { why: Some(_) }), "{tool:?}");
+            assert_eq!(n_told, want);
+        }
+        for _ in 0..2 {
+            let (tool, n_told) = chosen("wt").await;
+            assert!(matches!(tool, Tool::Wt(_)), "{tool:?}");
+            assert_eq!(n_told, 0);
+        }
+        let (_, n_told) = chosen("no-such-wt").await;
+        assert_eq!(n_told, 1, "WorkTrunk was there in between");
     });
 }

@@ -66,8 +66,9 @@ async fn remove(context: &Context, job: &CleanupJob) -> Result<CleanupResult, Fa
     }
     let mut said = Vec::new();
     let mut tell = |news: &News| match news {
-        News::Stale { .. } | News::Note(_) | News::Fallback { .. } => said.push(news.to_string()),
-        News::Waiting { .. }
+        News::Stale { .. } | News::Note(_) => said.push(news.to_string()),
+        News::Fallback { .. }
+        | News::Waiting { .. }
         | News::Fetching { .. }
         | News::Retrying { .. }
         | News::Hook { .. }
@@ -172,6 +173,6 @@ async fn remove_worktree(
 fn backend(context: &Context, worker: &Worker) -> git::Backend {
     let repo = Repo::discover(&worker.repo).ok();
     let dirs = settings::project_dirs(repo.as_ref());
-    let loaded = crate::config::load(&context.env.config_file(), &dirs, &[]);
+    let loaded = crate::config::load(&context.env.config_file(), &dirs);
     loaded.map_or(git::Backend::Auto, |it| settings::backend(it.config.worktree.backend))
 }

@@ -36,7 +36,7 @@ use crate::{
 /// A branch and a worktree that existed before the worker are kept. A pull request is not touched. What
 /// is removed can be restored for 30 days: see `wtmag restore`.
 ///
-/// Without an ID: the worker in whose window or worktree you are.
+/// Without an ID: the worker of the current worktree or tmux window.
 ///
 /// With --json: {"id", "worktree_removed", "branch_deleted", "branch", "pr", "notes": […]}.
 #[derive(clap::Args)]

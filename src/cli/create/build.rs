@@ -42,7 +42,7 @@ pub(super) struct Created {
 /// How many hubs in a row may go away over the making of one window.
 const SUCCESSORS: usize = 10;
 
-/// Why there is no worker, or why nobody knows.
+/// Why the worker was not created, or why that is unknown.
 pub(super) enum Broken {
     /// There is none: what was made can be undone.
     Before(Failure),

@@ -1,5 +1,5 @@
-//! The workers as they change: a table that is drawn over itself, or a line for each change where
-//! there is no terminal.
+//! The workers as they change: on a terminal a table that is redrawn in place, else a line for each
+//! change.
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal as _},

@@ -32,7 +32,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Check what wtmag needs: tmux, git, WorkTrunk, forges, agents, hub, configuration, repository
 ///
-/// Prints what is ok, what is worth a note, and what is a problem, with what to do about it. It
+/// Prints what is ok, notes, and problems, each with what to do about it. It
 /// starts no hub and no tmux server and changes nothing. Exits 1 when there is a problem, else 0.
 ///
 /// With --json: {"problems": N, "notes": N, "groups": [{"name": ..., "findings": [{"mark": "ok",
@@ -85,7 +85,7 @@ impl<'a> Doctor<'a> {
     fn new(context: &'a Context, at: Option<HubLocation>) -> Result<Self, Failure> {
         let repo = std::env::current_dir().ok().and_then(|dir| Repo::discover(&dir).ok());
         let dirs = settings::project_dirs(repo.as_ref());
-        let config = config::load(&context.env.config_file(), &dirs, &[]);
+        let config = config::load(&context.env.config_file(), &dirs);
         let socket = at.as_ref().map(|it| it.tmux_socket.clone());
         Ok(Self { context, cancel: context.cancel()?, at, socket, repo, config })
     }

@@ -23,14 +23,16 @@ use crate::{
     wire::{RuleView, WorkerView},
 };
 
-/// Say why a worker is believed to be in its state
+/// Show why a worker is in its state
 ///
-/// Shows the last look at its screen, which rule of its profile matched on which line, what every
-/// other rule said, and what its hooks told.
+/// Shows the last capture of its screen, which rule of its profile matched on which line, the result of
+/// every other rule, and what its hooks reported.
 ///
-/// With `--screen` no worker is needed: a screen that was saved with `tmux capture-pane -p > FILE` is
-/// judged by the profile of an agent, which is how one is written and tried. With `--replay` a screen
-/// log (`wtmag log ID --screens`) is judged, and the states come out in order.
+/// `--screen` needs no worker: it classifies a screen that was saved with `tmux capture-pane -p > FILE`.
+/// Use it to write and test a profile (`wtmag help profiles`). `--replay` classifies a whole recording
+/// (`wtmag log ID --screens`) and lists the states in order.
+///
+/// Without an ID: the worker of the current worktree or tmux window.
 ///
 /// With --json: {"worker": as in `wtmag list --json`, "verdict", "rules": [{"name", "state", "said",
 /// "row", "text"}], "sample", "quiet_ms", "hook": {"at", "text"} or null}; for a screen {"profile",
@@ -41,13 +43,13 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Judge this saved screen instead; `-` reads standard input
+    /// Classify this saved screen; `-` reads standard input
     #[arg(long, value_name = "FILE", requires = "agent", conflicts_with_all = ["id", "by_flag", "replay"])]
     screen: Option<PathBuf>,
-    /// Judge this screen log instead; `-` reads standard input
+    /// Classify this recording; `-` reads standard input
     #[arg(long, value_name = "FILE", requires = "agent", conflicts_with_all = ["id", "by_flag"])]
     replay: Option<PathBuf>,
-    /// Whose screen it is: an agent of the configuration, a profile, or a profile's file
+    /// The agent of the configuration, the profile, or the profile's file to classify with
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
     #[command(flatten)]
@@ -84,8 +86,8 @@ Examples:
   wtmag explain --screen screen.txt --agent robot --cursor 2,36
   wtmag explain --screen screen.txt --agent ./robot.toml --title '* working'
   wtmag explain --screen screen.txt --agent robot --cursor 0,39 --hidden --before idle.txt
-  wtmag log issue-456 --screens > looks.jsonl
-  wtmag explain --replay looks.jsonl --agent claude";
+  wtmag log issue-456 --screens > screens.jsonl
+  wtmag explain --replay screens.jsonl --agent claude";
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let agent = args.agent.as_deref().unwrap_or_default();

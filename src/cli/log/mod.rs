@@ -25,10 +25,12 @@ use crate::{
 
 /// Show a worker's history, or what its screen showed
 ///
-/// The history is every state with what it rests on, and every step of a delivery. Kept as well are
-/// the screens that changed a state and the few before each: as an asciicast, which `asciinema play`
-/// plays, or as they are, for `wtmag explain --replay`. Only the user can read them; `[record]
-/// enabled = false` keeps none. A worker that was removed is found by its whole id.
+/// The history lists every state with its evidence, and every step of each delivery. wtmag also records
+/// the screens that changed a state, and the few before each. `--cast` writes them as an asciicast for
+/// `asciinema play`; `--screens` prints them for `wtmag explain --replay`. Only you can read the
+/// recording. `[record] enabled = false` turns it off.
+///
+/// Without an ID: the worker of the current worktree or tmux window. A removed worker needs its whole id.
 ///
 /// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}};
 /// with `--cast FILE` {"file", "samples", "seconds"}.
@@ -49,7 +51,7 @@ const EXAMPLES: &str = "\
 Examples:
   wtmag log issue-456
   wtmag log issue-456 --cast worker.cast && asciinema play worker.cast
-  wtmag log issue-456 --screens > looks.jsonl";
+  wtmag log issue-456 --screens > screens.jsonl";
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub_that_knows().await?;

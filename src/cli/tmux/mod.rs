@@ -16,10 +16,11 @@ use crate::{
 /// The plugin, as it lies in the repository's `tmux` folder.
 const PLUGIN: &str = include_str!("../../../tmux/wtmag.tmux");
 
-/// A key in tmux that opens a menu: new worker, go to one, promote, clean up
+/// Bind a key in tmux that opens a menu: new worker, go to one, promote, clean up
 ///
-/// `wtmag tmux init` prints the line for tmux.conf. It binds one key in the prefix table (W, or what
-/// the option @wtmag-key says) and changes nothing else.
+/// `wtmag tmux init` prints the line for tmux.conf. It binds prefix W, or the key in the option
+/// @wtmag-key. It also lets prefix " and % open a worker's split in the worker's worktree, if these keys
+/// still have tmux's own bindings; `set -g @wtmag-split off` turns that off.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -30,7 +31,7 @@ pub(crate) struct Args {
 enum Verb {
     /// Print the line for tmux.conf
     Init,
-    /// Bind the key in the tmux server around us (what the line in tmux.conf does)
+    /// Bind the keys in the current tmux server; the line in tmux.conf runs this
     Load,
     /// Print the plugin's script, for plugin managers
     Script,

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     git::{Error, Repo, RepoLock, Run, plain, wt::failed},
     model::{Timestamp, WorkerId},
+    paths,
 };
 
 const PREFIX: &str = "refs/wtmag/removed/";
@@ -122,7 +123,8 @@ pub(super) async fn keep(
     }
     let path = dir.join(format!("{}-{worker}.json", keeper.time));
     let text = serde_json::to_vec_pretty(&backup).map_err(io::Error::from);
-    text.and_then(|text| replace(&path, &text)).map_err(Error::io("write", &path))?;
+    text.and_then(|text| paths::replace_durably(&path, &text))
+        .map_err(Error::io("write", &path))?;
     limit_bundles(&dir)?;
     Ok(keeper.failed)
 }
@@ -407,14 +409,4 @@ fn now() -> Timestamp {
 /// A time that may stand in the name of a ref.
 fn name_of(time: Timestamp) -> String {
     time.to_string().chars().filter(char::is_ascii_alphanumeric).collect()
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use io::Write as _;
-    let dir = path.parent().unwrap_or(path);
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

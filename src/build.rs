@@ -10,7 +10,7 @@ use std::{
 fn main() {
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let mut hasher = DefaultHasher::new();
-    for name in ["src", "tmux", "skill", "Cargo.toml", "Cargo.lock", "build.rs"] {
+    for name in ["src", "tmux", "skill", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={name}");
         add(Path::new(name), &mut hasher);
     }
