@@ -63,7 +63,7 @@ pub enum Error {
     /// It is asked for again by number, or as a whole.
     #[error("events were missed after number {after}")]
     Lagged { after: u64 },
-    #[error("the hub answered something else than was asked")]
+    #[error("the hub sent an answer of the wrong kind")]
     Unexpected,
     #[error("`{}` cannot be read", path.display())]
     HubFile { path: PathBuf, source: io::Error },
@@ -324,7 +324,7 @@ async fn start_turn(at: &HubLocation) -> Result<File, Error> {
         io::Result::Ok(file)
     });
     let turn = timeout(START_LIMIT, turn).await;
-    let why = || "another wtmag has been starting it for too long".to_owned();
+    let why = || "another wtmag is still starting it".to_owned();
     let turn = turn.map_err(|_| Error::Start { why: why() })?;
     Ok(turn.map_err(io::Error::other)??)
 }
@@ -353,7 +353,7 @@ async fn start(at: &HubLocation) -> Result<(), Error> {
     let heard = timeout(START_LIMIT, heard).await;
     drop(std::fs::remove_file(&word));
     let log = at.state.log().display().to_string();
-    let why = format!("it did not get ready within {} s; see {log}", START_LIMIT.as_secs());
+    let why = format!("it was not ready within {} s; see {log}", START_LIMIT.as_secs());
     heard.map_err(|_| Error::Start { why })?
 }
 

@@ -304,7 +304,7 @@ pub fn private_dir(path: &Path, uid: u32) -> Result<(), Error> {
     } else if found.uid() != uid {
         "belongs to another user"
     } else if found.mode() & 0o077 != 0 {
-        "is open to other users; `chmod 700` it"
+        "can be accessed by other users; run `chmod 700` on it"
     } else {
         return Ok(());
     };

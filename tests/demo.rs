@@ -18,7 +18,7 @@ fn three_workers_get_their_prompts_and_all_of_it_is_gone_again() {
     sandbox.hide_programs(&["wt", "gh", "claude", "codex", "opencode", "pi"]);
     let text = sandbox.wtmag(["demo"]).limit(Duration::from_secs(100)).run().success();
     assert_eq!(text.matches("    accepted after").count(), 3, "{text}");
-    assert!(text.contains("is held: its agent asks something first"), "{text}");
+    assert!(text.contains("is held: its agent shows a question"), "{text}");
     assert!(text.contains("Do you trust the files in this folder?"), "{text}");
     let held = text.find("is held:").unwrap();
     let given = text.find("blog-prompt-tidy-the-stylesheet: working; prompt accepted").unwrap();
@@ -33,7 +33,7 @@ fn three_workers_get_their_prompts_and_all_of_it_is_gone_again() {
 fn interrupted_it_cleans_up_too() {
     let sandbox = Sandbox::new();
     let seat = sandbox.seat(&format!("{WTMAG} demo"));
-    let seen = seat.wait_for_text("is held: its agent asks");
+    let seen = seat.wait_for_text("is held: its agent shows");
     seat.press(&["C-c"]);
     assert_eq!(seat.wait_for_end(), 130);
     let dirs = directories(&seen);

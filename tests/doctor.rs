@@ -182,7 +182,7 @@ fn a_store_that_is_no_database_is_a_problem() {
     sandbox.put(format!("{}-wal", store.display()), "the rest");
     sandbox.put(store, "this is not a database at all");
     let problems = found(&report(&sandbox, "home"), "problem");
-    has(&problems, "is no database");
+    has(&problems, "is not a database");
     has(&problems, "hub.db-wal");
 }
 

@@ -752,12 +752,12 @@ fn the_placeholder_ignores_what_is_typed() {
     let args = ["new-window", "-d", "-P", "-F", "#{pane_id}", "--", WTMAG, "pane", "--placeholder"];
     let id = String::from_utf8(world.tmux(&args).stdout).unwrap().trim().to_owned();
     let pane = Pane { world: &world, id };
-    pane.shows("wtmag fleet: workers' windows live here");
+    pane.shows("wtmag: this session holds the windows of all workers");
     pane.keys(&["q", "C-c", "C-z", "C-d", "C-\\", "Enter"]);
     pane.keys(&["-l", &"x".repeat(20_000)]);
     // By the time the keys behind them were answered by another pane, these have been read.
     world.listening();
-    assert_eq!(pane.screen(), "wtmag fleet: workers' windows live here");
+    assert_eq!(pane.screen(), "wtmag: this session holds the windows of all workers");
     assert_eq!(pane.format("#{pane_dead} #{pane_current_command} #{cursor_flag}"), "0 wtmag 0");
     world.tmux(&["kill-pane", "-t", &pane.id]);
     pane.is_gone();

@@ -122,10 +122,10 @@ fn from_the_menu_a_worker_is_made_visited_promoted_and_cleaned_up() {
     seat.wait_for_text("[main]");
 
     seat.press(&["C-b", "W"]);
-    let menu = seat.wait_for_text("New worker: a prompt");
-    assert!(menu.contains("This window is no worker's"), "{menu}");
+    let menu = seat.wait_for_text("New worker: from a prompt");
+    assert!(menu.contains("No worker in this window"), "{menu}");
     seat.press(&["p"]);
-    seat.wait_for_text("What is the new worker to do?");
+    seat.wait_for_text("What should the new worker do?");
     seat.press(&["-l", "Say #{pane_id} #(touch x) $HOME 'twice\""]);
     seat.press(&["Enter"]);
     let made = seat.wait_for_text("[any key closes this]");
@@ -146,7 +146,7 @@ fn from_the_menu_a_worker_is_made_visited_promoted_and_cleaned_up() {
     seat.wait_for_text("demo agent, listening");
 
     seat.press(&["C-b", "W"]);
-    seat.wait_for_text("This worker: a session of its own");
+    seat.wait_for_text("This worker: move to its own session");
     seat.press(&["s"]);
     seat.wait_for_text("[any key closes this]");
     seat.press(&["q"]);
@@ -186,7 +186,7 @@ fn escape_leaves_every_popup_without_a_trace() {
     let seat = sandbox.seat("tmux -u attach -t =main");
     seat.wait_for_text("[main]");
     for (key, text) in
-        [("p", "What is the new worker"), ("i", "Number of the issue"), ("w", "no workers yet")]
+        [("p", "What should the new worker"), ("i", "Number of the issue"), ("w", "no workers yet")]
     {
         seat.press(&["C-b", "W"]);
         seat.wait_for_text("Go to a worker");
@@ -232,12 +232,12 @@ fn a_text_that_made_no_worker_is_still_there() {
         (!seat.wait_for_text("[main]").contains("not a number")).then_some(())
     });
     open("p");
-    seat.wait_for_text("What is the new worker to do?");
+    seat.wait_for_text("What should the new worker do?");
     seat.press(&["-l", "A long and careful text"]);
     seat.press(&["Enter"]);
     seat.wait_for_text("[enter: back to the text");
     seat.press(&["Enter"]);
-    let again = seat.wait_for_text("What is the new worker to do?");
+    let again = seat.wait_for_text("What should the new worker do?");
     assert!(again.contains("A long and careful text"), "{again}");
 }
 

@@ -374,7 +374,7 @@ async fn what_the_server_refuses_is_said() {
     assert!(matches!(desk.issue(456).await, Err(Error::NotLoggedIn { .. })));
     answer(403, "API rate limit exceeded for user");
     insta::assert_snapshot!(said(desk.issue(456).await), @"
-    `gh` was refused by its server: HTTP 403: API rate limit exceeded for user (https://api.github.com/graphql)
+    the server refused `gh`: HTTP 403: API rate limit exceeded for user (https://api.github.com/graphql)
     hint: `gh auth status` shows what your token may do, `gh api rate_limit` how often
     ");
     answer(502, "Bad gateway");
@@ -580,7 +580,7 @@ async fn each_failure_of_jira_has_its_own_error() {
     let fail = async |how| said(ticket("PROJ-123", &[("JIRA_STUB_FAIL", how)]).await);
     insta::assert_snapshot!(said(ticket("GONE-1", &[]).await), @"
     Jira has no ticket `GONE-1` that you may see
-    hint: check the key, and with `jira me` who you are
+    hint: check the key; `jira me` shows your account
     ");
     insta::assert_snapshot!(fail("token").await, @"
     `jira` is not logged in
@@ -589,7 +589,7 @@ async fn each_failure_of_jira_has_its_own_error() {
     assert_eq!(fail("config").await, fail("token").await);
     assert_eq!(fail("401").await, fail("token").await);
     insta::assert_snapshot!(fail("403").await, @"
-    `jira` was refused by its server: jira: Received unexpected response '403 Forbidden'.
+    the server refused `jira`: jira: Received unexpected response '403 Forbidden'.
     hint: check with `jira me` that your account may see the project
     ");
     insta::assert_snapshot!(fail("network").await, @r#"

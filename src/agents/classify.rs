@@ -206,7 +206,7 @@ impl<'a> Screen<'a> {
             return on_screen(AgentState::Draft, "box", text.clone());
         }
         if wants_ready && ready.is_none() {
-            let evidence = "the box shows, but nothing says that it is live".to_owned();
+            let evidence = "the box shows, but nothing shows that it is live".to_owned();
             return on_screen(AgentState::Unknown, NOT_READY, evidence);
         }
         let said = ended.or(ready).and_then(|hit| hit.verdict(found.input.clone()));

@@ -224,7 +224,12 @@ impl Tracker {
         let hooked =
             Hooked { turn: AgentState::Working, at: now.steady, seen: false, concluded: true };
         self.hooked = Some(hooked);
-        self.believe(now, AgentState::Working, FactSource::Hub, "it took a prompt".to_owned())
+        self.believe(
+            now,
+            AgentState::Working,
+            FactSource::Hub,
+            "the agent accepted a prompt".to_owned(),
+        )
     }
 
     fn report(&mut self, now: Now, what: Reported, text: &str) -> Changed {
@@ -287,7 +292,7 @@ impl Tracker {
             return changed;
         }
         let (seen, evidence) = if self.is_noise(now) {
-            (AgentState::Working, "it prints and does not stop".to_owned())
+            (AgentState::Working, "output is still changing".to_owned())
         } else {
             (self.refine(), self.verdict.evidence.clone())
         };

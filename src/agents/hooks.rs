@@ -41,19 +41,21 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Started => f.write_str("the agent came up"),
-            Self::PromptAccepted { text } => write!(f, "it took a prompt: {text}"),
-            Self::Busy => f.write_str("it works"),
-            Self::Permission { what } => write!(f, "it asks for leave: {what}"),
+            Self::Started => f.write_str("the agent started"),
+            Self::PromptAccepted { text } => write!(f, "accepted a prompt: {text}"),
+            Self::Busy => f.write_str("the agent is working"),
+            Self::Permission { what } => write!(f, "it asks for permission: {what}"),
             Self::Question { what } => write!(f, "it asks: {what}"),
-            Self::Answered => f.write_str("its question was answered, or a tool call is over"),
-            Self::Retrying { error } => write!(f, "the provider fails, it tries again: {error}"),
+            Self::Answered => f.write_str("its question was answered, or a tool call ended"),
+            Self::Retrying { error } => write!(f, "retrying after a provider error: {error}"),
             Self::TurnEnded { message } => {
                 write!(f, "its turn is over: {}", message.as_deref().unwrap_or_default())
             }
             Self::TurnFailed { error, .. } => write!(f, "its turn failed: {error}"),
-            Self::Background { what, .. } => write!(f, "its turn is over, and beside it: {what}"),
-            Self::Ended { reason } => write!(f, "the agent leaves: {reason}"),
+            Self::Background { what, .. } => {
+                write!(f, "its turn is over; in the background: {what}")
+            }
+            Self::Ended { reason } => write!(f, "the agent exits: {reason}"),
         }
     }
 }

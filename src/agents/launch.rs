@@ -84,17 +84,17 @@ pub enum Error {
     Thinking(String),
     #[error("agent `{agent}` has no known flag for {what}")]
     NoMapping { agent: String, what: &'static str },
-    #[error("agent `{agent}` takes models of {}, not of `{provider}`", quoted(.takes))]
+    #[error("agent `{agent}` accepts models from {}, not from `{provider}`", quoted(.takes))]
     Provider { agent: String, provider: String, takes: Vec<String> },
     #[error("agent `{agent}` has no thinking level `{level}`: it has {}", quoted(.takes))]
     Level { agent: String, level: Thinking, takes: Vec<String> },
     #[error("the command of agent `{0}` is empty")]
     EmptyCommand(String),
-    #[error("`{name}` in the environment cannot be added to")]
+    #[error("`{name}` in the environment cannot be extended")]
     Env { name: String, source: serde_json::Error },
-    #[error("`{name}` in the environment cannot be added to: it holds no object")]
+    #[error("`{name}` in the environment cannot be extended: it is not a JSON object")]
     EnvShape { name: String },
-    #[error("hooks cannot be added: the arguments of agent `{0}` have `{1}` already")]
+    #[error("hooks cannot be added: the arguments of agent `{0}` already contain `{1}`")]
     Taken(String, String),
 }
 

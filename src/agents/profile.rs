@@ -289,7 +289,10 @@ impl Profile {
         };
         let has_box = self.input.is_some() || self.structural;
         if let Some(rule) = self.rules.iter().find(anchored).filter(|_| !has_box) {
-            return Err(format!("rule `{}` looks near the box, but there is no [box]", rule.name));
+            return Err(format!(
+                "rule `{}` has a region relative to the box, but there is no [box]",
+                rule.name
+            ));
         }
         if let Some(spec) = &self.input
             && spec.top.is_none()

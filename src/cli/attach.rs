@@ -64,8 +64,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 /// The one that is picked from a list, if one is.
 async fn picked(context: &Context) -> Result<Option<WorkerId>, Failure> {
     if context.env.var("TERM").is_some_and(|it| it == "dumb") {
-        return Err(Failure::user("the list of workers needs a terminal that is not `dumb`")
-            .hint("`wtmag list` prints one; `wtmag attach ID` goes to a worker"));
+        return Err(Failure::user("the list of workers cannot be drawn: TERM is `dumb`")
+            .hint("`wtmag list` prints the workers; `wtmag attach ID` goes to one"));
     }
     drop(context.hub_that_knows().await?);
     let theme = if context.style().colour { Theme::Colour } else { Theme::Plain };

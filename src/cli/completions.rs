@@ -60,7 +60,10 @@ fn program() -> Result<String, Failure> {
     }
     let path = own.into_os_string().into_string();
     path.map_err(|path| {
-        Failure::user(format!("`{}` is no text that a shell script can hold", path.display()))
+        Failure::user(format!(
+            "a shell script cannot hold the path `{}`: it is not UTF-8",
+            path.display()
+        ))
     })
 }
 

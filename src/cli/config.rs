@@ -23,18 +23,18 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Print where your config.toml is
+    /// Print the path of your config.toml
     Path,
     /// Approve what this repository's wtmag.toml can run
     ///
-    /// A `wtmag.toml` may bring agents and a `[worktree]` setup of its own, which run commands as you.
-    /// They are shown here, and used only once you have approved them; a change is asked for again.
+    /// A `wtmag.toml` may define agents and a `[worktree]` setup, which run commands as you. This command
+    /// shows them. wtmag uses them only after you approve them, and asks again when they change.
     Approve {
-        /// Do not ask
+        /// Approve without asking
         #[arg(short, long)]
         yes: bool,
     },
-    /// Edit your config.toml with $VISUAL or $EDITOR; if it does not exist, it is written first
+    /// Edit your config.toml with $VISUAL or $EDITOR; creates the file if it is missing
     Edit,
 }
 

@@ -208,6 +208,9 @@ impl Context {
 
 fn no_server(at: &HubLocation) -> Failure {
     let socket = at.tmux_socket.display();
-    Failure::new(Kind::Hub, format!("no tmux server at `{socket}`, and it has no workers"))
-        .hint("`-L NAME` or `-S PATH` chooses another server, as in tmux")
+    Failure::new(
+        Kind::Hub,
+        format!("no tmux server runs at `{socket}`, and no workers are recorded for it"),
+    )
+    .hint("`-L NAME` or `-S PATH` chooses another server, as in tmux")
 }

@@ -188,8 +188,9 @@ impl From<client::Error> for Failure {
         match error {
             client::Error::Refused(refusal) => Self::from(refusal),
             client::Error::TimedOut { .. } => Self::new(Kind::Waited, error),
-            client::Error::NotRunning => Self::new(Kind::Hub, error)
-                .hint("the next command that needs one starts it, and so does `wtmag hub start`"),
+            client::Error::NotRunning => Self::new(Kind::Hub, error).hint(
+                "to start it now: `wtmag hub start`; any command that needs it does the same",
+            ),
             client::Error::Start { .. }
             | client::Error::Silent { .. }
             | client::Error::Foreign { .. }
@@ -199,9 +200,8 @@ impl From<client::Error> for Failure {
             | client::Error::Io(_)
             | client::Error::Frame(_)
             | client::Error::HubFile { .. }
-            | client::Error::Paths(_) => {
-                Self::new(Kind::Hub, error).hint("`wtmag hub status` and `wtmag hub logs` say more")
-            }
+            | client::Error::Paths(_) => Self::new(Kind::Hub, error)
+                .hint("to find out more: `wtmag hub status`, `wtmag hub logs`"),
         }
     }
 }
@@ -255,7 +255,7 @@ impl From<sources::Error> for Failure {
 impl From<config::NoAgent> for Failure {
     fn from(error: config::NoAgent) -> Self {
         let known = error.known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
-        Self::user(error).hint(format!("there are {known}; `wtmag config edit` adds one"))
+        Self::user(error).hint(format!("known agents: {known}; `wtmag config edit` adds one"))
     }
 }
 

@@ -41,8 +41,8 @@ pub(crate) const PAGES: [Page; 9] = [
 
 /// Show the help of a command, or a page about a topic
 ///
-/// Without a name, it lists the commands and the topics. Long pages go through $PAGER. Where
-/// standard output is not a terminal, a page is printed as the Markdown that it is.
+/// Without a name, lists the commands and the topics. Long pages go through $PAGER. When standard
+/// output is not a terminal, a page is printed as plain Markdown.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A command (`create`, `hub start`) or a topic (`states`, `delivery`, …)

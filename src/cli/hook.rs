@@ -19,7 +19,7 @@ use crate::{
     proc,
 };
 
-/// Tell the hub what a worker does (called by wtmag itself)
+/// Report a worker's activity to the hub (internal)
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -28,9 +28,9 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// The shell has come to the agent
+    /// The shell is about to start the agent
     Started(To),
-    /// A hook of the agent program that the first word names
+    /// A hook of the agent that the first argument names
     #[command(external_subcommand)]
     Agent(Vec<OsString>),
 }

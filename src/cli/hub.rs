@@ -20,7 +20,7 @@ use crate::{
 /// The background process that watches the workers of a tmux server
 ///
 /// The first command that needs a hub starts it. It ends after ten minutes without a live worker, a
-/// waiting text or a client. You can stop it at any time: agents run on, and the next hub finds them.
+/// waiting text or a client. You can stop it at any time: agents keep running, and the next hub finds them.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -38,7 +38,7 @@ enum Verb {
     ///
     /// With --json: {"pid"}, of the hub that runs.
     Start,
-    /// Stop the hub; agents run on
+    /// Stop the hub; agents keep running
     ///
     /// With --json: {"pid"}, of the hub that ran, or null.
     Stop,
@@ -144,7 +144,7 @@ async fn stop(context: &Context) -> Result<ExitCode, Failure> {
     if context.json() {
         context.print_json(&json!({ "pid": pid }))?;
     } else {
-        context.print(&format!("hub {pid} stopped; agents run on\n"))?;
+        context.print(&format!("hub {pid} stopped; agents keep running\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

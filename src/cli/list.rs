@@ -18,24 +18,24 @@ use crate::{
 /// List the workers and what they are doing
 ///
 /// Shows the workers of the current project, also those whose agent has ended; outside a repository,
-/// all workers. `!` marks the ones that need you. A state is what the agent does now, with how long it
-/// has: `working`, `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …
+/// all workers. `!` marks the ones that need you. STATE is what the agent is doing: `working`,
+/// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …; AGE is for how long.
 ///
-/// With --json: an array of {"id", "state", "since", "needs": what it needs from you, "agent", "branch",
-/// "pr", "title", "message": the beginning of what it said last}; what there is not is left out. With
-/// --full as well: each {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
+/// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
+/// "pr", "title", "message": the beginning of its last message}; fields without a value are left out. With
+/// --full, each is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
 /// "base", "agent", "model", "placement", "session", "window", "pane", "pr", "parent", "created", "ended",
 /// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "reported"}, "delivery":
 /// the newest one as in `wtmag receipts --json`, "last_message"}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Workers of every project
+    /// List the workers of every project
     #[arg(short, long)]
     all: bool,
-    /// Also workers that were removed
+    /// List removed workers, too
     #[arg(long)]
     ended: bool,
-    /// With --json: everything that is known
+    /// With --json: all fields
     #[arg(long, requires = "json")]
     full: bool,
 }
@@ -191,7 +191,7 @@ fn footer(style: Style, n_elsewhere: usize, orphans: &[String]) -> String {
         text += &format!("{}\n", style.paint(&line, Paint::Dim));
     }
     for id in orphans {
-        let line = format!("a window is marked as worker `{id}`, which is not known here");
+        let line = format!("a window is marked as worker `{id}`, which the hub does not know");
         text += &format!("{}\n", style.paint(&line, Paint::Dim));
     }
     text

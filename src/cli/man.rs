@@ -14,7 +14,7 @@ use crate::paths;
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// The directory to write to; it is made if it does not exist
+    /// Directory to write to; created if it does not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }

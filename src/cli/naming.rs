@@ -77,9 +77,9 @@ fn has_words(worker: &Worker, name: &str) -> bool {
 
 fn ambiguous(name: &str, several: &[&Worker]) -> Failure {
     let lines = several.iter().map(|it| format!("{}  {}", it.id, it.state.word()));
-    Failure::user(format!("`{name}` may mean {} workers", several.len()))
+    Failure::user(format!("`{name}` matches {} workers", several.len()))
         .quote(lines)
-        .hint("type more of the id, or all of it")
+        .hint("type more of the id")
 }
 
 fn unknown(name: &str, workers: &[Worker]) -> Failure {

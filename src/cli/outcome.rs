@@ -112,7 +112,7 @@ impl Watched<'_> {
         now: Instant,
     ) -> Result<Option<Instant>, Failure> {
         let Some((worker, delivery)) = look_up(known, self.worker, self.delivery) else {
-            return Err(Failure::bug(format!("delivery {} is not known", self.delivery)));
+            return Err(Failure::bug(format!("unknown delivery {}", self.delivery)));
         };
         self.outcome = judge(worker, delivery, &patience.until);
         self.held =
@@ -183,7 +183,7 @@ pub(crate) fn states(text: &str) -> Result<Vec<String>, Failure> {
     match names.iter().find(|name| !DisplayState::NAMES.contains(&name.as_str())) {
         None => Ok(names),
         Some(name) => Err(Failure::usage(format!("unknown state `{name}`"))
-            .hint(format!("states are {}", DisplayState::NAMES.join(", ")))),
+            .hint(format!("valid states: {}", DisplayState::NAMES.join(", ")))),
     }
 }
 

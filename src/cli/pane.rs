@@ -7,10 +7,10 @@ use crate::{
     pane::{self, Options},
 };
 
-/// Run an agent, and after it a shell (started by wtmag itself)
+/// Run an agent, then a shell (internal)
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Hold the fleet's first window open instead
+    /// Hold the first window of session `wtmag` open instead
     #[arg(long, exclusive = true)]
     placeholder: bool,
     #[command(flatten)]

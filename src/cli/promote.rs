@@ -6,9 +6,9 @@ use serde_json::json;
 use super::{Context, Failure, naming::Purpose, resolve::Target, unexpected};
 use crate::model::{Answer, Request};
 
-/// Give a worker's window a session of its own
+/// Move a worker's window to its own session
 ///
-/// The agent runs on. Clients that show the window move with it. If it was the last window of its old
+/// The agent keeps running. Clients that show the window move with it. If it was the last window of its old
 /// session, that session ends. Without an ID: the worker of the current worktree or tmux window.
 ///
 /// With --json: {"id", "session", "ended_sessions": […]}.
@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         )?;
         return Ok(ExitCode::SUCCESS);
     }
-    context.print(&format!("{id} has session {session} to itself\n"))?;
+    context.print(&format!("{id} now has its own session: {session}\n"))?;
     for name in ended_sessions {
         context.print(&format!("session {name} ended: that was its last window\n"))?;
     }

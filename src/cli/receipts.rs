@@ -23,7 +23,7 @@ use crate::{
 ///
 /// Without an ID: the worker of the current worktree or tmux window, else all workers.
 ///
-/// With --json: an array of {"id", "worker", "file": that one or null, "mode", "step", "held": why in words or null, "hold",
+/// With --json: an array of {"id", "worker", "file": the file that holds a long text, or null, "mode", "step", "held": why in words or null, "hold",
 /// "evidence", "steps": [{"step", "at"}], "latency_ms": from ready to accepted}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -91,7 +91,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     print(context, &deliveries)?;
     if n_older > 0 {
         context.say(&format!(
-            "{n_older} older deliveries are not shown; name a worker to see its own"
+            "{n_older} older deliveries are not shown; pass an ID to see those of one worker"
         ));
     }
     Ok(ExitCode::SUCCESS)

@@ -18,7 +18,7 @@ pub(crate) struct Target {
     /// its id
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// The same as a flag
+    /// The worker, as a flag
     #[arg(long = "id", value_name = "ID")]
     by_flag: Option<String>,
 }
@@ -28,8 +28,8 @@ impl Target {
     pub(crate) fn given(&self) -> Result<Option<&str>, Failure> {
         match (self.id.as_deref(), self.by_flag.as_deref()) {
             (Some(id), Some(flag)) if id != flag => {
-                let message = format!("`{id}` and `--id {flag}` are two workers");
-                Err(Failure::usage(message).hint("name one"))
+                let message = format!("two workers are named: `{id}` and `--id {flag}`");
+                Err(Failure::usage(message).hint("pass one of them"))
             }
             (id, flag) => Ok(id.or(flag)),
         }

@@ -47,36 +47,37 @@ pub(crate) struct Args {
     /// Read the text from this file
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// To every worker whose agent runs
+    /// Send to every worker whose agent is running
     #[arg(long)]
     all: bool,
-    /// Interrupt a running turn first, and go before texts that still wait
+    /// Interrupt a running turn first, and send before texts that still wait
     #[arg(long)]
     now: bool,
-    /// Leave the text in the input box
+    /// Type the text, but do not press Enter
     #[arg(long)]
     no_submit: bool,
-    /// Type it however long it is, instead of announcing a file
+    /// Type even a long text, instead of writing it to a file
     #[arg(long)]
     paste: bool,
-    /// Type it as it is, even if the agent takes it for a command (`/clear`, `!ls`) instead of a
-    /// message; one that begins with `!` runs in a shell, and needs a terminal here
+    /// Type the text as it is, even if the agent runs it as a command (`/clear`, `!ls`). An agent runs
+    /// `!` commands in a shell, so wtmag sends them only from a terminal
     #[arg(long)]
     raw: bool,
-    /// Wait until it is accepted, whatever holds it, and for a state of the agent if one is named
+    /// Wait until the text is accepted, however long it is held; with STATE, also until the agent
+    /// reaches that state
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
         default_missing_value = ""
     )]
     wait: Option<String>,
-    /// Return once it is queued
+    /// Return as soon as the text is queued
     #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
     /// Longest wait: `90`, `90s`, `5m`
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
     timeout: Option<Duration>,
-    /// Withdraw a delivery before Enter is pressed, by its number in `wtmag receipts`; what is pasted
-    /// already stays in the box
+    /// Withdraw a delivery, by its number in `wtmag receipts`, before Enter is pressed. Text that is
+    /// already pasted stays in the box
     #[arg(long, value_name = "N")]
     cancel: Option<u64>,
 }
@@ -182,7 +183,7 @@ impl Args {
         match (names.is_empty(), self.all) {
             (true, false) => Err(Failure::usage("no worker is named")
                 .hint("`wtmag send ID TEXT`, or `--all`; `wtmag list` shows the workers")),
-            (false, true) => Err(Failure::usage("workers are named beside `--all`")
+            (false, true) => Err(Failure::usage("`--all` cannot be combined with worker names")
                 .hint("a text of several words needs quotes")),
             (true, true) | (false, false) => Ok((names, text)),
         }
@@ -252,7 +253,7 @@ async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusa
         Err(client::Error::Refused(refusal)) => Ok(Err(refusal)),
         // Recorded before it is answered: nobody here knows how far that came.
         Err(error) if error.is_gone() => Err(Failure::from(error).hint(
-            "it may be queued all the same: look at `wtmag receipts` before you send it again",
+            "the text may have been queued: check `wtmag receipts` before you send it again",
         )),
         Err(error) => Err(error.into()),
     }
@@ -291,7 +292,7 @@ fn finish(
     let failure = if any(&[Outcome::Interrupted]) {
         Failure::interrupted()
     } else if !refused.is_empty() {
-        Failure::user("not every agent could be told").quote(refused)
+        Failure::user("the text could not be queued for every worker").quote(refused)
     } else if any(&[Outcome::Failed, Outcome::Gone]) {
         Failure::user("not every text was delivered")
     } else if any(&[Outcome::TimedOut]) && args.wait.is_some() {

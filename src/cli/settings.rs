@@ -96,8 +96,11 @@ pub(crate) fn profile(
     if let Some(name) = &agent.profile {
         return load_profile(env, name)?.ok_or_else(|| {
             let known = agents::BUILTIN.map(|(name, _)| format!("`{name}`")).join(", ");
-            Failure::user(format!("agent `{block}` wants profile `{name}`, which does not exist"))
-                .hint(format!("there are {known}, and yours in {}", env.profiles_dir().display()))
+            Failure::user(format!("agent `{block}` uses profile `{name}`, which does not exist"))
+                .hint(format!(
+                    "built-in profiles: {known}; yours are in {}",
+                    env.profiles_dir().display()
+                ))
         });
     }
     let argv = agent.argv();
@@ -126,7 +129,7 @@ pub(crate) fn profile_of(context: &Context, name: &str) -> Result<FoundProfile, 
             Some(found) => Ok(found),
             None => {
                 let file = context.env.profiles_dir().join(format!("{name}.toml"));
-                let hint = format!("a profile of your own would be `{}`", file.display());
+                let hint = format!("to write a profile: `{}`", file.display());
                 Err(Failure::from(unknown).hint(hint))
             }
         },

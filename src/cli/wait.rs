@@ -24,7 +24,7 @@ use crate::{
 
 /// Wait until agents reach a state
 ///
-/// Returns at once if they are in the state already. Prints each worker with its state and the evidence
+/// Returns at once if they are already in the state. Prints each worker with its state and the evidence
 /// for it. Without --until, waits until the agent has finished or needs you: idle, failed, waiting,
 /// blocked, needs-you, draft, not-started, exited or lost.
 ///
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// idle, failed, draft, needs-you, not-started, exited, lost
     #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
-    /// Return when one of them has reached it, not all
+    /// Return when the first of them reaches the state
     #[arg(long)]
     any: bool,
     /// Longest wait: `90`, `90s`, `5m`, `2h` [default: none]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use super::Failure;
 use crate::proc;
 
-/// Run a program without a controlling terminal (started by wtmag itself)
+/// Run a program without a controlling terminal (internal)
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[arg(last = true, required = true)]

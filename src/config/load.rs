@@ -28,7 +28,7 @@ pub enum Error {
     #[error("could not write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
     /// Layers that are valid alone and not together: our bug.
-    #[error("the settings do not fit together")]
+    #[error("the settings contradict each other")]
     Settle(#[from] toml::de::Error),
 }
 

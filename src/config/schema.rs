@@ -389,7 +389,7 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
     }
     let item = value.get_ref().as_array().and_then(|it| it.iter().find(|it| !is_text(it)));
     if let (Shape::Texts, Some(item)) = (shape, item) {
-        let message = format!("`{path}` must be {want}, and has {} in it", what_is(item));
+        let message = format!("`{path}` must be {want}, but contains {}", what_is(item));
         return Err(Fault { at: item.span().start, message });
     }
     let mut fault = wrong_type(path, &want, value);

@@ -46,7 +46,7 @@ impl Machine {
     pub(super) fn hear_human(&mut self, now: Now, take: Take) -> Vec<Do> {
         let is_pasted = matches!(self.phase, Phase::Pasted { .. });
         let may = match take {
-            Take::Done => return self.accept(now, "a human says that the agent has it"),
+            Take::Done => return self.accept(now, "you said that the agent has it"),
             Take::Enter => is_pasted,
             Take::Retry | Take::Clear => is_pasted || self.phase == Phase::Waiting,
         };

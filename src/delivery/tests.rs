@@ -180,7 +180,7 @@ fn a_text_that_is_taken_out_of_the_box_is_said_to_be() {
     scene.after(9_000).look(&AgentState::Ready, Content::Empty);
     assert_eq!(scene.machine.delivery().held, None, "there is no draft any more");
     scene.after(3_100).look(&AgentState::Ready, Content::Empty);
-    scene.ends(Step::Failed, "the text was taken out of the box");
+    scene.ends(Step::Failed, "the text was removed from the box");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_text_that_somebody_else_submits_is_accepted() {
     let mut scene = Scene::pasted();
     scene.after(2_000).look(&TRUST, Content::Ours);
     scene.after(2_000).look_at(&AgentState::Ready, Content::Empty, true);
-    scene.ends(Step::Accepted, "somebody else pressed Enter: the conversation has the text");
+    scene.ends(Step::Accepted, "Enter was pressed outside wtmag; the conversation shows the text");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_paste_that_never_shows_fails_and_is_not_repeated() {
     let mut scene = Scene::pasted();
     assert_eq!(scene.after(100).look(&AgentState::Ready, Content::Empty), [Do::Look(pace(0))]);
     scene.after(16_000).look(&AgentState::Ready, Content::Empty);
-    scene.ends(Step::Failed, "the text was pasted and did not show in the box");
+    scene.ends(Step::Failed, "the text was pasted but did not appear in the box");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn an_agent_that_draws_nothing_gets_no_second_enter() {
     scene.after(6_000).give(Input::Look(ours()));
     scene.ends(
         Step::Failed,
-        "the text is still in the box: the agent draws nothing, and may take it later",
+        "the text is still in the box; the agent is not drawing and may accept it later",
     );
 }
 
@@ -294,11 +294,11 @@ fn a_turn_that_asks_at_once_has_started() {
     let asks = AgentState::Waiting(Question::Permission);
     let mut shown = Scene::entered();
     shown.after(100).look_at(&asks, Content::Unseen, true);
-    shown.ends(Step::Accepted, "the turn started and asks something");
+    shown.ends(Step::Accepted, "the turn started and asks a question");
     let mut seen_to_work = Scene::entered();
     seen_to_work.after(100).look(&AgentState::Working, Content::Ours);
     seen_to_work.after(100).look(&asks, Content::Unseen);
-    seen_to_work.ends(Step::Accepted, "the turn started and asks something");
+    seen_to_work.ends(Step::Accepted, "the turn started and asks a question");
 }
 
 #[test]

@@ -68,13 +68,14 @@ impl Machine {
     fn expect_more(&mut self, now: Now, look: &Look<'_>, watch: Watch, shown: bool) -> Vec<Do> {
         let is_empty = look.content == Content::Empty;
         if is_empty && self.is_new(look) && (look.seen.is_busy() || shown) {
-            return self.accept(now, "somebody else pressed Enter: the conversation has the text");
+            return self
+                .accept(now, "Enter was pressed outside wtmag; the conversation shows the text");
         }
         if is_empty && shown && watch.age(now) > TAKEN_LIMIT {
-            return self.fail(now, "the text was taken out of the box");
+            return self.fail(now, "the text was removed from the box");
         }
         if watch.age(now) > ECHO_LIMIT {
-            return self.fail(now, "the text was pasted and did not show in the box");
+            return self.fail(now, "the text was pasted but did not appear in the box");
         }
         let mut todo = self.hold(None);
         todo.push(Do::Look(pace(watch.looks)));
@@ -85,7 +86,7 @@ impl Machine {
         self.hold_silently(None);
         self.step(now, Step::Echoed);
         if !self.delivery.submit {
-            return self.accept(now, "left in the box as asked");
+            return self.accept(now, "left in the box, as requested");
         }
         self.has_worked = false;
         self.enter(now, look, 1)
@@ -127,7 +128,7 @@ impl Machine {
         if age > if is_stalled { STALL_LIMIT } else { ACCEPT_LIMIT } {
             let why = match look.content {
                 Content::Ours if is_stalled => {
-                    "the text is still in the box: the agent draws nothing, and may take it later"
+                    "the text is still in the box; the agent is not drawing and may accept it later"
                 }
                 Content::Ours if n == 1 => "the text is still in the box after Enter",
                 Content::Ours => "the text is still in the box after two Enters",
@@ -150,7 +151,7 @@ impl Machine {
             AgentState::Working | AgentState::Retrying => Some("the turn started"),
             // A dialog that came in between has taken our Enter, and hides the box.
             AgentState::Waiting(_) if is_new || self.has_worked => {
-                Some("the turn started and asks something")
+                Some("the turn started and asks a question")
             }
             AgentState::Idle | AgentState::Failed if !self.was_idle => Some("a turn ended"),
             AgentState::Unknown
@@ -208,7 +209,7 @@ impl Machine {
             AgentState::Working | AgentState::Retrying if is_new || passed.was_up => {
                 Some("the turn started")
             }
-            AgentState::Waiting(_) if is_new => Some("the turn started and asks something"),
+            AgentState::Waiting(_) if is_new => Some("the turn started and asks a question"),
             AgentState::Idle | AgentState::Failed if is_new || self.has_worked => {
                 Some("a turn ended")
             }
@@ -240,8 +241,8 @@ impl Machine {
         if age >= ARGUMENT_LIMIT {
             return self.fail(
                 now,
-                "the agent came up and did not take its argument; with `delivery = \"ready\"` it is \
-                 pasted",
+                "the agent started without its prompt argument; `delivery = \"ready\"` pastes \
+                 the prompt instead",
             );
         }
         let mut todo = self.hold(None);
@@ -277,8 +278,8 @@ impl Machine {
         };
         if has_started {
             let evidence = match doubt {
-                Doubt::Restart => "the turn had started when the hub came back",
-                Doubt::NoReply => "the turn had started when tmux was heard again",
+                Doubt::Restart => "the turn had started before the hub restarted",
+                Doubt::NoReply => "the turn had started before tmux answered again",
             };
             return self.accept(now, evidence);
         }
@@ -287,7 +288,7 @@ impl Machine {
         }
         let why = match doubt {
             Doubt::Restart => "outcome unknown after restart",
-            Doubt::NoReply => "outcome unknown: tmux did not say what became of it",
+            Doubt::NoReply => "outcome unknown: tmux did not report what happened",
         };
         self.fail(now, why)
     }

@@ -8,7 +8,7 @@ pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("`{}` is in no git repository", path.display())]
+    #[error("`{}` is not in a git repository", path.display())]
     NoRepository { path: PathBuf, source: Cause },
     #[error("the repository at `{}` belongs to another user", path.display())]
     Untrusted { path: PathBuf, source: Cause },
@@ -26,7 +26,7 @@ pub enum Error {
 
     #[error("`{name}` cannot be used as a {what}: {why}")]
     BadName { what: &'static str, name: String, why: String },
-    #[error("the default branch of `{}` is not known", path.display())]
+    #[error("could not determine the default branch of `{}`", path.display())]
     NoDefaultBranch { path: PathBuf },
     #[error("`{name}` has no commit yet")]
     NoCommits { name: String },
@@ -61,7 +61,7 @@ pub enum Error {
 
     #[error("the repository tracks `{path}`, where the brief would be written")]
     Tracked { path: String },
-    #[error("`{}` is {what}, not a directory of yours", path.display())]
+    #[error("`{}` is {what}, not a directory that you own", path.display())]
     Unsafe { path: PathBuf, what: &'static str },
     #[error("another worker works in this worktree: `{}`", worker)]
     Claimed { worker: WorkerId },
@@ -78,7 +78,7 @@ pub enum Error {
     Filter { text: String, said: String },
     #[error("{program} could not {act}: {text}")]
     Failed { program: &'static str, act: String, text: String, said: String },
-    #[error("{program} gave no usable answer: {why}")]
+    #[error("{program} gave an unusable answer: {why}")]
     Answer { program: &'static str, why: String },
     #[error("the project's {phase} hooks are not approved")]
     Unapproved { phase: &'static str, text: String },
@@ -128,7 +128,7 @@ impl Error {
                 "install the filter's program (for Git LFS: `git lfs install`), or set \
                  GIT_LFS_SKIP_SMUDGE=1"
             }
-            Self::Diverged { .. } => "push or drop that work, or pass --name for another branch",
+            Self::Diverged { .. } => "push or discard that work, or pass --name for another branch",
             Self::Dirty { .. } => "commit or stash it first",
             Self::Tracked { .. } => "remove `.wtmag` from that branch, or use another base",
             Self::Unsafe { .. } => "remove it and try again",
@@ -137,12 +137,12 @@ impl Error {
             }
             Self::OldGit { .. } => "install a newer git, or set [worktree] backend = \"git\"",
             Self::Unapproved { .. } => {
-                "look at the commands; then --yes runs them once, `wt config approvals add` for \
-                 good, and --no-hooks leaves them out"
+                "read the commands, then pass --yes to run them once, approve them for good with \
+                 `wt config approvals add`, or pass --no-hooks to skip them"
             }
             Self::HookFailed { .. } => "fix the hook, or pass --no-hooks",
             Self::Setup { .. } => "fix `setup` in [worktree], or pass --no-hooks",
-            Self::Busy { .. } => "try again when that process is done",
+            Self::Busy { .. } => "try again when that process has ended",
             Self::Open { .. }
             | Self::RefFormat { .. }
             | Self::Read { .. }

@@ -76,7 +76,7 @@ impl fmt::Display for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting { holder: Some(pid) } => {
-                write!(f, "waiting for the repository: process {pid} is at work in it")
+                write!(f, "waiting for the repository: process {pid} is using it")
             }
             Self::Waiting { holder: None } => f.write_str("waiting for the repository"),
             Self::Fetching { what, from } => write!(f, "fetching {what} from {from}"),
@@ -84,7 +84,7 @@ impl fmt::Display for News {
             Self::Note(note) => note.fmt(f),
             Self::Fallback { why } => write!(
                 f,
-                "using plain git worktrees: {why}; `[worktree] backend = \"git\"` makes that your choice"
+                "using plain git worktrees: {why}; to hide this note, set `[worktree] backend = \"git\"`"
             ),
             Self::Retrying { why } => write!(f, "trying again: {why}"),
             Self::Undoing { branch } => write!(f, "undoing what is left of {branch}"),

@@ -18,7 +18,7 @@ pub fn check_branch(name: &str) -> Result<(), Error> {
     let bad = |why: String| Error::BadName { what: "branch name", name: printable(name), why };
     gix::validate::reference::name(BStr::new(&full)).map_err(|it| bad(it.to_string()))?;
     if matches!(name, "@" | "HEAD" | "^") {
-        return Err(bad("git gives it a meaning of its own".to_owned()));
+        return Err(bad("git gives it a special meaning".to_owned()));
     }
     Ok(())
 }

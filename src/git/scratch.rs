@@ -212,7 +212,7 @@ fn open_dir(worktree: &Path) -> Result<OwnedFd, Error> {
     };
     let owner = fstat(&dir).map_err(failed("inspect"))?.st_uid;
     if owner != geteuid().as_raw() {
-        return Err(unsafe_because("somebody else's"));
+        return Err(unsafe_because("another user's directory"));
     }
     fchmod(&dir, Mode::S_IRWXU).map_err(failed("protect"))?;
     Ok(dir)

@@ -70,7 +70,7 @@ pub async fn set_up(worktree: &Path, command: &str, run: &mut Run<'_>) -> Result
     if output.is_success() {
         return Ok(());
     }
-    let text = super::hooks::last_lines(&output.stderr_text(), "it said nothing");
+    let text = super::hooks::last_lines(&output.stderr_text(), "it printed nothing");
     let code = output.status.code().unwrap_or(1);
     Err(Error::Setup { command: command.to_owned(), code, text })
 }

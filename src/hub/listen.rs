@@ -80,7 +80,7 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == uid => {}
         Ok(peer) => return tracing::warn!(uid = peer.uid(), "turned away another user"),
-        Err(error) => return tracing::warn!(%error, "cannot tell who connects"),
+        Err(error) => return tracing::warn!(%error, "cannot identify the user of a client"),
     }
     let (read, mut write) = stream.into_split();
     let (lines, mut queue) = mpsc::channel(QUEUE);
@@ -139,7 +139,7 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
 
 async fn say_gone(wakes: &mpsc::Sender<Wake>, client: u64) {
     if wakes.send(Wake::Input(Input::ClientGone { client })).await.is_err() {
-        tracing::debug!("the hub is leaving");
+        tracing::debug!("the hub is exiting");
     }
 }
 

@@ -92,7 +92,7 @@ impl Performer {
         if let Some(connection) = self.connection.take().and_then(Arc::into_inner)
             && time::timeout(LEAVE_LIMIT, connection.close()).await.is_err()
         {
-            tracing::warn!("tmux did not let go in time");
+            tracing::warn!("tmux did not detach in time");
         }
     }
 
@@ -182,7 +182,7 @@ impl Performer {
                 }
             };
             if wakes.send(wake).await.is_err() {
-                tracing::debug!("the hub is leaving");
+                tracing::debug!("the hub is exiting");
             }
         });
     }
@@ -267,7 +267,7 @@ async fn move_client(
 
 async fn send(wakes: &mpsc::Sender<Wake>, input: Input) {
     if wakes.send(Wake::Input(input)).await.is_err() {
-        tracing::debug!("the hub is leaving");
+        tracing::debug!("the hub is exiting");
     }
 }
 

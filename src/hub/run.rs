@@ -173,7 +173,7 @@ impl Hub {
                     self.input(Input::Tick);
                 }
                 () = self.performer.reap() => {}
-                () = terminate.next() => return tracing::info!("told to end"),
+                () = terminate.next() => return tracing::info!("asked to exit"),
                 // A process found our socket gone.
                 () = renew.next() => {
                     started.renew().await;
@@ -181,7 +181,7 @@ impl Hub {
                 }
                 _ = check.tick() => {
                     if !started.is_ours() {
-                        return tracing::warn!("leaving: the state directory is another hub's now");
+                        return tracing::warn!("exiting: the state directory now belongs to another hub");
                     }
                 }
             }
@@ -306,7 +306,7 @@ impl Hub {
         for then in std::mem::take(&mut self.waiting).into_iter().flat_map(|it| it.then) {
             if let Then::Do(Effect::Reply(request_id, _)) = then {
                 let refusal = Refusal::new(RefusalKind::Store, error)
-                    .hint("is the disk full? `wtmag doctor` checks the store; the agents run on");
+                    .hint("is the disk full? `wtmag doctor` checks the store; agents keep running");
                 self.clients.answer(request_id, Err(refusal));
             }
         }

@@ -41,7 +41,7 @@ pub enum Error {
     Paths(#[from] paths::Error),
     #[error("could not {act} `{}`", path.display())]
     File { act: &'static str, path: PathBuf, source: io::Error },
-    #[error("another hub holds `{}` and does not leave", path.display())]
+    #[error("another hub holds `{}` and does not exit", path.display())]
     Held { path: PathBuf },
 }
 

@@ -18,7 +18,7 @@ impl Starter {
         match timeout(TELL_LIMIT, UnixStream::connect(path)).await {
             Ok(Ok(stream)) => Self(Some(stream)),
             Ok(Err(_)) | Err(_) => {
-                tracing::debug!("nobody waits any more");
+                tracing::debug!("the starter no longer waits");
                 Self(None)
             }
         }
@@ -32,7 +32,7 @@ impl Starter {
             stream.shutdown().await
         };
         if !matches!(timeout(TELL_LIMIT, say).await, Ok(Ok(()))) {
-            tracing::debug!("nobody waits any more");
+            tracing::debug!("the starter no longer waits");
         }
     }
 }

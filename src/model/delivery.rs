@@ -166,10 +166,10 @@ impl Hold {
             Self::Turn(turn) if turn.is_busy() => "it goes out when the turn is over",
             Self::Turn(_) => "it goes out when the agent shows an empty box",
             Self::PaneMode => "it goes out when you leave the mode",
-            Self::InputOff => "`tmux select-pane -e` lets it out",
+            Self::InputOff => "it goes out when you run `tmux select-pane -e`",
             Self::Synchronized => "it goes out when synchronize-panes is off",
             Self::Foreground => "it goes out when the agent is in the foreground",
-            Self::Earlier => "it goes out after that one",
+            Self::Earlier => "it goes out after the earlier text",
             Self::Disconnected => "it goes out when tmux answers",
             Self::Other(_) => "a newer version of wtmag holds it",
         }
@@ -202,14 +202,14 @@ impl fmt::Display for Hold {
             }
             Self::Turn(AgentState::Draft) => f.write_str("the input box holds a draft"),
             Self::Turn(turn) if turn.is_busy() => f.write_str("a turn is running"),
-            Self::Turn(_) => f.write_str("the agent has not been seen ready"),
+            Self::Turn(_) => f.write_str("the agent is not ready yet"),
             Self::PaneMode => f.write_str("the pane is in a tmux mode"),
             Self::InputOff => f.write_str("input to the pane is off"),
             Self::Synchronized => {
-                f.write_str("keys to the pane go to others, too (synchronize-panes)")
+                f.write_str("synchronize-panes is on: keys would also go to other panes")
             }
             Self::Foreground => f.write_str("another program is in the foreground"),
-            Self::Earlier => f.write_str("an earlier delivery is not done"),
+            Self::Earlier => f.write_str("an earlier text is still being delivered"),
             Self::Disconnected => f.write_str("tmux cannot be reached"),
             Self::Other(value) => f.write_str(name_of(value)),
         }

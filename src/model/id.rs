@@ -50,7 +50,7 @@ tmux_id!(SessionId, "$", "session");
 
 /// Text that is no id of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {what} id")]
+#[error("invalid {what} id `{text}`")]
 pub struct BadId {
     what: &'static str,
     text: String,

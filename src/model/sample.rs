@@ -118,7 +118,7 @@ impl fmt::Display for Said {
             Self::Matched { row: None, evidence } => write!(f, "matches `{evidence}`"),
             Self::Missing(pattern) => write!(f, "does not find `{pattern}`"),
             Self::Excluded(pattern) => write!(f, "ruled out by `{pattern}`"),
-            Self::NoRegion => f.write_str("has nothing to look at"),
+            Self::NoRegion => f.write_str("finds no rows in its region"),
             Self::Stale { row, evidence } => {
                 write!(f, "matches row {row}, above the live box: `{evidence}`")
             }

@@ -101,7 +101,9 @@ pub async fn run(options: &Options) -> ExitCode {
 pub fn placeholder() -> ExitCode {
     let terminal = Terminal::open();
     terminal.deafen();
-    terminal::write(b"\x1b[?25l\x1b[2mwtmag fleet: workers' windows live here\x1b[0m\r\n");
+    terminal::write(
+        b"\x1b[?25l\x1b[2mwtmag: this session holds the windows of all workers\x1b[0m\r\n",
+    );
     let mut ignored = [0; 1024];
     while io::stdin().read(&mut ignored).is_ok_and(|n| n > 0) {}
     ExitCode::SUCCESS

@@ -27,7 +27,7 @@ const TALL: u16 = 16;
 /// Width of the state, the longest being `waiting: permission`.
 const STATE: usize = 19;
 const AGE: usize = 4;
-const HELP: [&str; 4] = ["enter go there", "esc leave", "↑↓ select", "type to filter"];
+const HELP: [&str; 4] = ["enter go there", "esc close", "↑↓ select", "type to filter"];
 
 /// Draws everything; returns where the cursor belongs.
 pub(super) fn draw(
@@ -215,7 +215,7 @@ mod tests {
 
 
 
-        enter go there   esc leave   ↑↓ select   type to filter
+        enter go there   esc close   ↑↓ select   type to filter
         ");
     }
 
@@ -238,7 +238,7 @@ mod tests {
          prompt: Tidy the tests
          /src/blog.prompt-tidy-tests
 
-        enter go there   esc leave   ↑↓ select   type to filter
+        enter go there   esc close   ↑↓ select   type to filter
         ");
     }
 

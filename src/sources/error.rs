@@ -19,13 +19,13 @@ pub enum Error {
     TimedOut { program: Program, limit: Duration },
     #[error("`{program}` could not reach its server: {detail}")]
     Network { program: Program, detail: String },
-    #[error("`{program}` was refused by its server: {detail}")]
+    #[error("the server refused `{program}`: {detail}")]
     Refused { program: Program, detail: String },
     #[error("could not run `{program}`")]
     Start { program: Program, source: io::Error },
     #[error("`{program}` failed: {detail}")]
     Failed { program: Program, detail: String },
-    #[error("`{program}` gave an answer that makes no sense")]
+    #[error("`{program}` printed something that wtmag cannot read")]
     Unreadable { program: Program, source: serde_json::Error },
     #[error("`{program}` gave `{value}` as the {what}")]
     Nonsense { program: Program, what: &'static str, value: String },
@@ -57,7 +57,7 @@ pub enum Error {
     Stdin(#[source] io::Error),
     #[error("could not read the task from `{}`", path.display())]
     PromptFile { path: PathBuf, source: io::Error },
-    #[error("`{url}` is of another repository: `gh` takes `{repo}` for the one of this directory")]
+    #[error("`{url}` belongs to another repository; for `gh`, this directory belongs to `{repo}`")]
     OtherRepository { url: String, repo: String },
     #[error("could not read the template `{}`", path.display())]
     Template { path: PathBuf, source: io::Error },
@@ -113,7 +113,7 @@ impl Error {
                 "run this in a clone of that repository; `gh repo set-default` chooses between remotes"
             }
             Self::BadKey { .. } => "a key looks like `PROJ-123`",
-            Self::TicketNotFound { .. } => "check the key, and with `jira me` who you are",
+            Self::TicketNotFound { .. } => "check the key; `jira me` shows your account",
             Self::EmptyPrompt => "say what to do: `wtmag create \"Make the tests faster\"`",
             Self::Unreadable { .. } | Self::Nonsense { .. } => "run `wtmag doctor` for its version",
             Self::IsPullRequest { .. } => "leave out `-t issue` to review it",

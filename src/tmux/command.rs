@@ -84,7 +84,7 @@ const SAMPLE_ROW: &str = concat!(
 
 const GLANCE_ROW: &str = "#{q:pane_title} #{history_size} #{window_activity}";
 
-/// Whether keys to the pane go to others, too.
+/// Whether synchronize-panes is on: keys would also go to other panes.
 const MIRRORED: &str = "#{&&:#{pane_synchronized},#{!=:#{window_panes},1}}";
 
 /// [`NAK`] and why. What is pasted goes to one pane in any case.

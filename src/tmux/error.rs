@@ -6,7 +6,7 @@ use crate::proc;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("no tmux server at `{}`", socket.display())]
+    #[error("no tmux server runs at `{}`", socket.display())]
     NoServer { socket: PathBuf },
     /// A server was there a moment ago. No other one is started in its place.
     #[error("the tmux server at `{}` has ended", socket.display())]
@@ -16,7 +16,7 @@ pub enum Error {
          usable size; to change it: tmux set -g window-size latest"
     )]
     ManualSize,
-    #[error("nothing of wtmag's is there")]
+    #[error("there is no wtmag session on this tmux server")]
     NoFleet,
     #[error("tmux {found} is too old")]
     TooOld { found: Version },
@@ -39,7 +39,7 @@ pub enum Error {
     Unreadable { verb: &'static str },
     #[error("could not start `{}`", program.display())]
     Start { program: PathBuf, source: io::Error },
-    #[error("there is no place for a socket of ours")]
+    #[error("could not find a directory for the socket")]
     Relay(#[source] io::Error),
     #[error(transparent)]
     Process(#[from] proc::Error),

@@ -105,10 +105,10 @@ impl Relay {
         match introduced.unwrap_or_else(|late| Err(late.into())) {
             Ok((mut client, mut server)) => {
                 if let Err(error) = copy_bidirectional(&mut client, &mut server).await {
-                    tracing::debug!(%error, "a client of tmux is not heard any more");
+                    tracing::debug!(%error, "cannot read from a tmux client");
                 }
             }
-            Err(error) => tracing::warn!(%error, "a client of tmux could not be introduced"),
+            Err(error) => tracing::warn!(%error, "could not attach a tmux client"),
         }
     }
 
@@ -129,7 +129,7 @@ impl Relay {
         let mut server = UnixStream::connect(server).await?;
         let n_sent = send(&server, &introduction, &input).await?;
         if n_sent < introduction.len() {
-            tracing::warn!(n_sent, "a client of tmux was not introduced in one piece");
+            tracing::warn!(n_sent, "a tmux client was not attached in one step");
         }
         server.write_all(introduction.get(n_sent..).unwrap_or_default()).await?;
         Ok((client, server))

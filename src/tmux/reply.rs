@@ -389,7 +389,9 @@ impl fmt::Display for Refusal {
             Self::Dead => f.write_str("the pane is dead"),
             Self::InMode => f.write_str("the pane is in a tmux mode"),
             Self::InputOff => f.write_str("input to the pane is off"),
-            Self::Synchronized => f.write_str("keys to the pane go to others, too"),
+            Self::Synchronized => {
+                f.write_str("synchronize-panes is on: keys would also go to other panes")
+            }
             Self::Foreground(command) => write!(f, "`{command}` is in the foreground"),
         }
     }

@@ -138,8 +138,8 @@ impl Watch {
                     Ok((_, Ok(()))) => {}
                     Ok((_, Err(Error::Closed))) => return,
                     Ok((pane, Err(Error::Gone { .. }))) => self.forget(&BTreeSet::from([pane])),
-                    Ok((pane, Err(error))) => tracing::warn!(%pane, %error, "a look failed"),
-                    Err(error) => tracing::error!(%error, "a look failed"),
+                    Ok((pane, Err(error))) => tracing::warn!(%pane, %error, "a capture failed"),
+                    Err(error) => tracing::error!(%error, "a capture failed"),
                 }
             }
         }

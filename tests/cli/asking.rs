@@ -60,9 +60,9 @@ fn a_shell_that_asks_ends_a_create_and_its_answer_brings_the_prompt_to_the_agent
     let desk = desk();
     let said = desk.wtmag(&["create", "--prompt", "x"]).failure(4);
     for want in [
-        "error: your shell has not come to the agent\n",
+        "error: your shell has not started the agent yet\n",
         "  | Update the shell now?\n",
-        "hint: its start-up files ask something, hang or start another shell\n",
+        "hint: one of its start-up files asks a question, hangs or starts another shell\n",
         &format!("hint: worker `{ID}` and its worktree `"),
         &format!("hint: `wtmag attach {ID}` goes there, `wtmag cleanup {ID}` removes it\n"),
     ] {

@@ -34,9 +34,9 @@ fn a_second_worker_for_the_same_issue_is_refused_with_the_first_ones_id() {
     desk.wtmag(&["create", "--github", "456", "-t", "issue"]).success();
     let before = desk.traces();
     let said = desk.wtmag(&["create", "--github", "456", "-t", "issue", "-s"]).failure(1);
-    assert!(said.contains("worker `blog-github-issue-456` is already on it"), "{said}");
+    assert!(said.contains("worker `blog-github-issue-456` already handles this task"), "{said}");
     let other = ["create", "--github", "456", "-t", "issue", "--name", "other"];
-    assert!(desk.wtmag(&other).failure(1).contains("already on it"));
+    assert!(desk.wtmag(&other).failure(1).contains("already handles this task"));
     assert_eq!(desk.traces(), before);
 }
 
@@ -83,7 +83,7 @@ fn two_prompts_alike_are_two_workers() {
 fn a_session_needs_no_tmux_to_be_there() {
     let desk = Desk::without_tmux();
     let said = desk.wtmag(&["create", "--prompt", "x", "-w"]).failure(1);
-    assert!(said.contains("not in tmux\nhint: pass `-s`"), "{said}");
+    assert!(said.contains("not inside tmux\nhint: pass `-s`"), "{said}");
     assert!(!desk.sandbox.tmux().is_running());
     let made = desk.wtmag(&["create", "--prompt", "x", "-s", "--json"]).json();
     assert_eq!(made["worker"]["session"], "blog-prompt-x");
@@ -102,7 +102,7 @@ fn what_cannot_work_is_said_before_anything_happens() {
         (&["--prompt", "x", "--plan"], "agent `fake` has no known flag for plan mode"),
         (&["--prompt", "x", "--agent", "claude", "--model", "openai/x"], "takes models of"),
         (&["--prompt", "x", "--wait=happy"], "unknown state `happy`"),
-        (&["--prompt", "x", "--project", "/"], "is in no git repository"),
+        (&["--prompt", "x", "--project", "/"], "is not in a git repository"),
         (&["--github", "456", "-t", "issue"], "`gh` is not logged in"),
         (&["--jira", "PROJ-1"], "`jira` is not installed"),
         (&["--prompt", "x", "--name", "main"], "already a branch `main`"),
@@ -322,7 +322,7 @@ fn a_terminal_is_told_that_the_prompt_is_read_from_it() {
     let pane = tmux.run(["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "main:", "-c", &dir]);
     let line = format!("{} create --dry-run --prompt -\n", env!("CARGO_BIN_EXE_wtmag"));
     tmux.type_text(&pane, &line);
-    tmux.wait_for_text(&pane, "reading the prompt from here");
+    tmux.wait_for_text(&pane, "type the prompt, then press");
     tmux.type_text(&pane, "Make it blue\n");
     tmux.run(["send-keys", "-t", pane.trim(), "C-d"]);
     tmux.wait_for_text(&pane, "prompt-make-it-blue");

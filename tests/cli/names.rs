@@ -112,7 +112,10 @@ fn what_one_worker_cannot_be_told_the_others_are_told() {
     let file = desk.sandbox.put("home/text", &long);
     let said =
         desk.wtmag(&["send", "--all", "--file", file.to_str().unwrap(), "--wait"]).failure(1);
-    assert!(said.contains("not every agent could be told") && said.contains(&one), "{said}");
+    assert!(
+        said.contains("the text could not be queued for every worker") && said.contains(&one),
+        "{said}"
+    );
     let turns = desk.sandbox.agent_log().turns(Some(&other));
     assert!(turns.iter().any(|it| it.contains(".wtmag/message-1.md")), "{turns:?}");
 }

@@ -73,7 +73,7 @@ fn promote_gives_a_window_its_own_session() {
         (&"session".into(), &pane.as_str().into())
     );
     let said = desk.wtmag(&["promote", "--id", &id]).failure(1);
-    assert!(said.contains("has a session of its own already"), "{said}");
+    assert!(said.contains("already has its own session"), "{said}");
 }
 
 #[test]

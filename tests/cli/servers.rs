@@ -17,7 +17,7 @@ fn looking_at_a_server_that_is_not_there_starts_nothing() {
             &["log", "x"],
         ] {
             let said = sandbox.wtmag(server.iter().chain(verb)).run().failure(3);
-            assert!(said.contains("no tmux server at `"), "{server:?} {verb:?}: {said}");
+            assert!(said.contains("no tmux server runs at `"), "{server:?} {verb:?}: {said}");
         }
     }
     assert!(sandbox.wtmag(["list"]).run().success().contains("no workers"));

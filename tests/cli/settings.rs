@@ -113,7 +113,8 @@ fn workers_are_made_where_the_settings_or_the_flags_say() {
 fn a_setting_that_wants_a_window_is_named_outside_tmux() {
     let desk = Desk::without_tmux();
     let said = desk.wtmag(&["create", "--prompt", "x", "--dry-run"]).failure(1);
-    let want = "a window needs a session to be in (`[launch]` says so), and this is not in tmux";
+    let want =
+        "a window needs a tmux session (`[launch]` asks for one), and you are not inside tmux";
     assert!(said.contains(want), "{said}");
     desk.config(OURS);
     assert_eq!(planned(&desk, &desk.dir, &["--prompt", "x"])["placement"], "session");

@@ -94,9 +94,9 @@ fn errors_are_json_too() {
     {
       "code": 2,
       "error": {
-        "hint": "`wtmag create \"TEXT\"`, `-f FILE`, `-e`, `--github N` and `--jira KEY` each give one",
+        "hint": "pass one: `wtmag create \"TEXT\"`, `-f FILE`, `-e`, `--github N` or `--jira KEY`",
         "kind": "usage",
-        "message": "no task is given"
+        "message": "no task given"
       }
     }
     "#);

@@ -45,7 +45,7 @@ fn a_text_too_long_for_the_box_is_announced_from_a_file() {
     std::fs::remove_dir_all(&dir).unwrap();
     std::os::unix::fs::symlink(desk.sandbox.path("home"), &dir).unwrap();
     let said = desk.wtmag(&["send", &id, "--file", &file]).failure(1);
-    assert!(said.contains("a symbolic link, not a directory of yours"), "{said}");
+    assert!(said.contains("a symbolic link, not a directory that you own"), "{said}");
     assert!(said.contains("hint: `--paste`"), "{said}");
     assert!(!desk.sandbox.path("home/message-1.md").exists());
     desk.wtmag(&["send", &id, "--file", &file, "--paste", "--wait"]).success();
@@ -62,7 +62,10 @@ fn a_text_for_a_busy_agent_is_held_and_can_be_withdrawn() {
         (&"queued".into(), &"a turn is running".into())
     );
     let waited = desk.wtmag(&["send", &id, "never", "--wait", "--timeout", "1"]);
-    assert!(waited.stdout.contains("queued, held: an earlier delivery is not done"), "{waited}");
+    assert!(
+        waited.stdout.contains("queued, held: an earlier text is still being delivered"),
+        "{waited}"
+    );
     assert_eq!(waited.code, 4, "{waited}");
     let cancelled = desk.wtmag(&["send", "--cancel", &held[0]["id"].to_string(), "--json"]).json();
     assert_eq!((&cancelled[0]["id"], &cancelled[0]["step"]), (&held[0]["id"], &"cancelled".into()));
@@ -239,7 +242,10 @@ fn what_one_agent_cannot_be_told_the_others_are_told() {
     ));
     let (one, other) = (desk.worker_of("stubborn", "one"), desk.worker("other"));
     let said = desk.wtmag(&["send", "--all", "--now", "Come here"]).failure(1);
-    assert!(said.contains("not every agent could be told") && said.contains(&one), "{said}");
+    assert!(
+        said.contains("the text could not be queued for every worker") && said.contains(&one),
+        "{said}"
+    );
     let log = desk.sandbox.agent_log();
     let told = || (log.turns(Some(&other)) == [BOOTSTRAP, "Come here"]).then_some(());
     eventually(SOON, "the other one to be told", told);

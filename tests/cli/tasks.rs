@@ -19,9 +19,9 @@ fn a_number_or_a_page_of_github_is_enough() {
     assert_eq!(id(&["--github", &format!("{page}/pull/234/files")]), "blog-github-pr-234");
     let other = "https://github.com/acme/other/issues/1";
     let said = desk.wtmag(&["create", "--github", other]).failure(1);
-    assert!(said.contains("is of another repository") && said.contains("acme/blog"), "{said}");
+    assert!(said.contains("belongs to another repository") && said.contains("acme/blog"), "{said}");
     let said = desk.wtmag(&["create", "--github", "234", "--base", "main"]).failure(2);
-    assert!(said.contains("makes no sense for a pull request"), "{said}");
+    assert!(said.contains("cannot be used with a pull request"), "{said}");
 }
 
 #[test]

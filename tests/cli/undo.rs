@@ -102,7 +102,7 @@ fn ctrl_c_after_the_commit_point_only_stops_waiting() {
     create.signal(Signal::SIGINT);
     let (code, said) = create.end();
     assert_eq!(code, 130, "{said}");
-    assert!(said.contains("interrupted; worker `blog-prompt-x` goes on"), "{said}");
+    assert!(said.contains("interrupted; worker `blog-prompt-x` keeps running"), "{said}");
     assert_eq!(desk.list(&[])[0]["state"]["process"], "running");
 }
 

@@ -100,7 +100,7 @@ fn a_users_profile_wins_over_an_embedded_one_and_other_blocks_may_name_it() {
         }
     }
     let said = judge("lost").stdout;
-    assert!(said.contains("wants profile `no`, which does not exist"), "{said}");
+    assert!(said.contains("uses profile `no`, which does not exist"), "{said}");
 }
 
 #[test]

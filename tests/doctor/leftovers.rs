@@ -94,7 +94,7 @@ fn what_a_killed_create_left_is_named_until_a_list_undoes_it() {
     assert!(worktree.exists());
     lacks(&notes(&yard), KILLED);
     kill(&yard, create, &running);
-    let advice = "the next `wtmag list` undoes it, unless a worker lives there";
+    let advice = "the next `wtmag list` undoes it, unless a worker uses it";
     for _ in 0..2 {
         has(&notes(&yard), &format!("{KILLED} `{}`\n{advice}", worktree.display()));
         assert!(worktree.exists(), "a doctor does not touch it");
@@ -130,16 +130,15 @@ fn workers_whose_hub_does_not_run_are_named() {
     let yard = yard();
     hire(&yard, &["one", "other"]);
     yard.sandbox.tmux().new_window("main:", "cat");
-    lacks(&notes(&yard), "nobody watches");
+    lacks(&notes(&yard), "no hub watches");
     stop_hub(&yard);
-    let want =
-        "nobody watches these workers: blog-one, blog-other\n`wtmag list` starts a hub that does";
+    let want = "no hub watches these workers: blog-one, blog-other\n`wtmag list` starts one";
     let seen = notes(&yard);
     assert!(seen.iter().any(|it| it == want), "{seen:#?}");
     has(&marked(&yard, "ok"), "no hub runs");
     has_no_hub(&yard);
     yard.wtmag(&["list"]).success();
-    lacks(&notes(&yard), "nobody watches");
+    lacks(&notes(&yard), "no hub watches");
     has(&marked(&yard, "ok"), "2 live workers");
 }
 
@@ -158,10 +157,10 @@ fn the_window_and_the_worktree_of_a_worker_that_nobody_knows_are_named() {
     yard.wtmag(&["list"]).success();
     let seen = notes(&yard);
     let window = "a window is marked as worker `blog-one`, which the store does not know";
-    has(&seen, &format!("{window}\nit is left alone; close the window if it is of no use"));
+    has(&seen, &format!("{window}\nwtmag leaves it alone; close the window if you do not need it"));
     let path = worktree.display();
     let belongs = format!("worktree `{path}` belongs to worker `blog-one`, {UNKNOWN}");
-    has(&seen, &format!("{belongs}\nafter a look at its changes: git worktree remove {path}"));
+    has(&seen, &format!("{belongs}\ncheck its changes, then: git worktree remove {path}"));
     assert!(worktree.exists());
     // Both are as good as their advice.
     yard.sandbox.tmux().run(["kill-window", "-t", "=main:one"]);
@@ -212,7 +211,7 @@ fn reports_that_nobody_read_are_counted() {
     for id in ["blog-one", "blog-other"] {
         yard.wtmag(&["wait", id, "--until", "exited", "--timeout", "20"]).success();
     }
-    let want = format!("the hub leaves 2 reports unread in `{}`", spool.display());
+    let want = format!("the hub has not read 2 reports in `{}`", spool.display());
     has(&notes(&yard), &want);
     lacks(&marked(&yard, "ok"), "wait for the next hub");
 }

@@ -113,7 +113,7 @@ fn a_hub_stops_when_told_and_says_when_there_is_none() {
     assert!(none.contains("no hub is running"), "{none}");
     let pid = hub_pid(&sandbox);
     let said = sandbox.wtmag(["hub", "stop"]).run().success();
-    assert_eq!(said, format!("hub {pid} stopped; agents run on\n"));
+    assert_eq!(said, format!("hub {pid} stopped; agents keep running\n"));
     wait_for_end(pid);
     assert!(hub_file(&sandbox).is_none());
     sandbox.wtmag(["hub", "stop"]).run().success();

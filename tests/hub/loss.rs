@@ -234,12 +234,16 @@ fn closing_a_project_session_stops_no_worker_and_is_said_once() {
     let seat = sandbox.seat("tmux -u attach -t =main");
     seat.wait_for_text("main");
     tmux.run(["kill-session", "-t", "=project"]);
-    seat.wait_for_text(&format!("{} goes on in the fleet: its session was closed", worker.id));
+    seat.wait_for_text(&format!(
+        "{} is still running in session `wtmag`; its session was closed",
+        worker.id
+    ));
     assert!(crew.show(&worker).0.state.is_live());
     // Shown again and closed again, it is said again; till then it is not.
     seat.press(&["q"]);
-    let said =
-        |output: &[u8]| String::from_utf8_lossy(output).matches("goes on in the fleet").count();
+    let said = |output: &[u8]| {
+        String::from_utf8_lossy(output).matches("is still running in session `wtmag`").count()
+    };
     assert_eq!(said(&seat.output()), 1);
 }
 

@@ -73,7 +73,7 @@ fn windows_of_a_store_that_is_gone_are_named() {
             fs::remove_file(path).unwrap();
         }
     }
-    let want = format!("a window is marked as worker `{}`, which is not known here", worker.id);
+    let want = format!("a window is marked as worker `{}`, which the hub does not know", worker.id);
     let list = sandbox.wtmag(["list"]).run().success();
     assert!(list.contains(&want), "{list}");
     assert_eq!(tmux.show(&worker.place.pane.to_string(), "#{pane_dead}"), "0");

@@ -133,7 +133,7 @@ fn nothing_is_written_through_a_link_or_over_a_file() {
         let reuse = Order { reuse: true, ..new("work") };
         let check = async |what: &str| {
             let refused = lab.create(&dir, &GIT, &reuse).await.unwrap_err();
-            let want = format!("`{}` is {what}, not a directory of yours", trap.display());
+            let want = format!("`{}` is {what}, not a directory that you own", trap.display());
             assert_eq!(refused.to_string(), want);
             let refused = scratch::write_brief(trap.parent().unwrap(), "x");
             assert!(matches!(refused, Err(Error::Unsafe { .. })), "{refused:?}");

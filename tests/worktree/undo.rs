@@ -535,10 +535,7 @@ fn the_lock_is_waited_for_in_the_open_and_not_for_ever() {
             lab.run(async |run| git::RepoLock::acquire_within(&repo, short, run).await).await;
         assert!(matches!(busy, Err(Error::Busy { .. })), "{busy:?}");
         let own = std::process::id();
-        assert_eq!(
-            lab.news(),
-            [format!("waiting for the repository: process {own} is at work in it")]
-        );
+        assert_eq!(lab.news(), [format!("waiting for the repository: process {own} is using it")]);
         let waiting = lab.run(async |run| git::RepoLock::acquire(&repo, run).await);
         let letting_go = async { drop(held) };
         let (got, ()) = tokio::join!(waiting, letting_go);

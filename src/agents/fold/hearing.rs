@@ -10,7 +10,7 @@ use crate::{
 
 impl Tracker {
     pub(super) fn hear(&mut self, now: Now, hook: &HookEvent) -> Changed {
-        let mut changed = self.start(now, FactSource::Hook, "a hook spoke");
+        let mut changed = self.start(now, FactSource::Hook, "a hook reported");
         if let Some(session) = &hook.session
             && self.thread.as_ref() != Some(session)
         {
@@ -41,7 +41,7 @@ impl Tracker {
         let asks = |question, what: &String| Some((AgentState::Waiting(question), what.clone()));
         match event {
             Event::Started | Event::Ended { .. } => None,
-            Event::PromptAccepted { .. } => working("the agent took a prompt".to_owned()),
+            Event::PromptAccepted { .. } => working("the agent accepted a prompt".to_owned()),
             // A retry begins to work, too, and says less than we may know.
             Event::Busy if self.turn.is_busy() => None,
             Event::Busy => working("the agent began to work".to_owned()),

@@ -34,7 +34,10 @@ impl Tracker {
             self.outlasted = Some(end);
             return verdict.clone();
         }
-        let evidence = format!("silent for long with an empty box, under `{}`", verdict.evidence);
+        let evidence = format!(
+            "no output for long and the box is empty, while `{}` still matches",
+            verdict.evidence
+        );
         Verdict { turn: AgentState::Ready, rule: "silence".to_owned(), evidence, ..verdict.clone() }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     wire::{CleanupJob, CleanupResult},
 };
 
-/// Remove the worktree of a worker whose window is closed (started by wtmag itself)
+/// Remove the worktree of a worker whose window is closed (internal)
 ///
 /// Reads a cleanup job from standard input and prints the result, both as JSON.
 #[derive(clap::Args)]

@@ -86,7 +86,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let progress = Progress::new(&context.env);
     let cancel = context.cancel()?;
     clear_leftovers(context, &mut hub, &progress, &cancel).await?;
-    progress.step(format!("checking what {} holds", worker.id));
+    progress.step(format!("checking {} for work that would be lost", worker.id));
     let (losses, path) = look(&mut hub, &worker, &args, &progress, &cancel).await?;
     drop(progress);
     let lost = phrases(&worker, &losses);

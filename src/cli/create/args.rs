@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The task in your words; with `--github` or `--jira`, more instructions; `-` reads stdin
     #[arg(value_name = "TEXT", help_heading = "Task")]
     pub(super) text: Option<String>,
-    /// The same as TEXT, also for a text that begins with a dash
+    /// Same as TEXT; for a text that begins with a dash
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Task")]
     pub(super) prompt: Option<String>,
     /// Read the text from a file
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// GitHub issue or pull request of this repository: its number or its URL
     #[arg(long, value_name = "N|URL", help_heading = "Task")]
     pub(super) github: Option<Pointer>,
-    /// What `--github` names; asked of GitHub if you leave it out
+    /// Whether N is an issue or a pull request [default: ask GitHub]
     #[arg(
         short = 't',
         long = "type",
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Agent")]
     pub(super) plan: bool,
 
-    /// Show the agent in a window of this session, or in a session of its own
+    /// Open the agent in a window of this session, or in its own session
     #[arg(
         long,
         value_enum,
@@ -72,10 +72,10 @@ pub(crate) struct Args {
         help_heading = "Place"
     )]
     pub(super) launch: Option<Launch>,
-    /// The same as `--launch window`
+    /// Same as `--launch window`
     #[arg(short, long, help_heading = "Place")]
     pub(super) window: bool,
-    /// The same as `--launch session`
+    /// Same as `--launch session`
     #[arg(short, long, help_heading = "Place")]
     pub(super) session: bool,
     /// Repository to work in [default: the one around the current directory]
@@ -83,13 +83,13 @@ pub(crate) struct Args {
     pub(super) project: Option<PathBuf>,
 
     /// Start from this branch, tag or commit instead of the remote's default branch. A branch is your
-    /// local one, with unpushed commits; HEAD is the commit that you are on
+    /// local one, with unpushed commits; HEAD is the commit that is checked out
     #[arg(long, value_name = "REF", help_heading = "Worktree")]
     pub(super) base: Option<String>,
     /// Name of the new branch
     #[arg(long, value_name = "BRANCH", help_heading = "Worktree")]
     pub(super) name: Option<String>,
-    /// Reuse an existing branch and worktree, or a branch that only the remote has
+    /// Reuse an existing branch and worktree, or a branch that exists only on the remote
     #[arg(long, help_heading = "Worktree")]
     pub(super) reuse: bool,
     /// Run no hooks: neither WorkTrunk's nor git's own, and no `[worktree] setup`

@@ -73,7 +73,7 @@ impl Job<'_> {
             self.order.task.kind(),
             self.fetched.host(&self.site.repo),
         )?;
-        self.progress.step(format!("making a worktree for {}", self.reserved.branch));
+        self.progress.step(format!("creating a worktree for {}", self.reserved.branch));
         let order = git::Order {
             branch: self.reserved.branch.clone(),
             start: self.fetched.start(self.site, self.order),
@@ -109,7 +109,7 @@ impl Job<'_> {
         if *self.cancel.borrow() {
             return Err(Failure::interrupted().into());
         }
-        self.progress.step("making the window");
+        self.progress.step("opening the window");
         let (worker, delivery) = self.create(hub, new).await?;
         Ok(Created { worker, delivery, worktree_made: made.worktree_made })
     }
@@ -217,7 +217,7 @@ impl Job<'_> {
             None => {
                 let note = made.git_dir.join("wtmag.json");
                 failure
-                    .hint("clean that one up first, with `-L NAME` or `-S SOCKET` of its server")
+                    .hint("clean up that worker first: `wtmag cleanup` with `-L NAME` or `-S SOCKET` of its server")
                     .hint(format!(
                         "if that tmux server is gone for good, delete `{}`",
                         note.display()

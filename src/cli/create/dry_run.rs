@@ -59,7 +59,7 @@ pub(super) async fn describe(
     let words = launch.argv.iter().map(String::as_str);
     let command = shlex::try_join(words).unwrap_or_else(|_| launch.argv.join(" "));
     let by = match site.agent.delivery() {
-        DeliveryMode::Ready | DeliveryMode::Other(_) => "typed once the agent listens",
+        DeliveryMode::Ready | DeliveryMode::Other(_) => "typed when the agent is ready",
         DeliveryMode::Argument => "on the command line",
     };
     let mut rows = vec![

@@ -48,14 +48,16 @@ const ANSWERED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.reads_stdin() && io::stdin().is_terminal() {
-        context.say("reading the prompt from here; Ctrl-D on a line of its own ends it");
+        context.say("type the prompt, then press Ctrl-D on an empty line");
     }
     let (args, draft) = editor::fill(context, args)?;
     let done = run_with(context, args).await;
     match (&done, draft) {
         (Err(_), Some(draft)) => {
             let kept = draft.keep()?;
-            done.map_err(|it| it.hint(format!("your text is kept: `-f {}`", kept.display())))
+            done.map_err(|it| {
+                it.hint(format!("your text is saved: pass `-f {}` to use it", kept.display()))
+            })
         }
         (Ok(_), _) | (Err(_), None) => done,
     }
@@ -84,7 +86,7 @@ async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let (hub, created) = make(context, &site, &order, &progress, &cancel).await?;
     let id = created.worker.id.clone();
     let outcome = wait(&order, &created, hub, &progress, &cancel).await;
-    let outcome = outcome.map_err(|failure| failure.hint(format!("worker `{id}` was made")))?;
+    let outcome = outcome.map_err(|failure| failure.hint(format!("worker `{id}` was created")))?;
     drop(progress);
     let report = Report::new(context, &site, created, outcome).await?;
     report.finish(context, &order)
@@ -130,7 +132,7 @@ async fn wait(
 ) -> Result<Option<Outcome>, Failure> {
     let Some(limit) = order.wait.limit else { return Ok(None) };
     let id: &WorkerId = &created.worker.id;
-    progress.step(format!("waiting until {} has its prompt", created.worker.agent.name));
+    progress.step(format!("waiting for {} to accept the prompt", created.worker.agent.name));
     let mut mirror = Mirror::open(hub, vec![id.clone()]).await?;
     mirror.require(created.delivery).await?;
     let dialog = if created.worker.agent.trust { ANSWERED } else { DIALOG };

@@ -65,7 +65,7 @@ impl Order {
         }
         let here = repo.worktree().map(|it| repo.worktree_at(&it)).transpose()?.flatten();
         let head = here.as_ref().and_then(|it| it.head.clone()).ok_or_else(|| {
-            Failure::user("there is no commit here that HEAD stands for")
+            Failure::user("HEAD does not point to a commit here")
                 .hint("run this in a worktree, or pass `--base BRANCH`")
         })?;
         let short = head.get(..12).unwrap_or(&head);
@@ -77,8 +77,8 @@ impl Order {
 
     pub(super) fn check_base_of_pull(&self) -> Result<(), Failure> {
         if matches!(self.task, Task::Pull(_)) && self.base.is_some() {
-            return Err(Failure::usage("`--base` makes no sense for a pull request")
-                .hint("its worktree is at its own head"));
+            return Err(Failure::usage("`--base` cannot be used with a pull request")
+                .hint("its worktree starts at the pull request's head"));
         }
         Ok(())
     }
@@ -135,11 +135,11 @@ impl Args {
     fn task(&self, stdin: impl Read) -> Result<(Task, Option<String>), Failure> {
         let task = match (&self.github, self.github_type, &self.jira) {
             (Some(_), _, Some(_)) => {
-                return Err(Failure::usage("`--github` and `--jira` are two tasks")
-                    .hint("create a worker for each"));
+                return Err(Failure::usage("`--github` and `--jira` cannot be combined")
+                    .hint("run `create` once for each"));
             }
             (None, Some(_), _) => {
-                return Err(Failure::usage("`-t` belongs to `--github N`"));
+                return Err(Failure::usage("`-t` needs `--github N`"));
             }
             (Some(pointer), asked, None) => Some(Task::github(pointer, asked)?),
             (None, None, Some(key)) => Some(Task::Ticket(key.parse::<Key>()?)),
@@ -149,8 +149,8 @@ impl Args {
         match (task, text) {
             (Some(task), text) => Ok((task, text)),
             (None, Some(text)) => Ok((Task::Prompt(text), None)),
-            (None, None) => Err(Failure::usage("no task is given").hint(
-                "`wtmag create \"TEXT\"`, `-f FILE`, `-e`, `--github N` and `--jira KEY` each give one",
+            (None, None) => Err(Failure::usage("no task given").hint(
+                "pass one: `wtmag create \"TEXT\"`, `-f FILE`, `-e`, `--github N` or `--jira KEY`",
             )),
         }
     }
@@ -177,7 +177,7 @@ impl Args {
         let window = self.window || self.launch == Some(Launch::Window);
         let session = self.session || self.launch == Some(Launch::Session);
         match (window, session) {
-            (true, true) => Err(Failure::usage("a window and a session are both asked for")
+            (true, true) => Err(Failure::usage("a window and a session cannot be combined")
                 .hint("pass one of `-w`, `-s` and `--launch`")),
             (true, false) => Ok(Some(Placement::Window)),
             (false, true) => Ok(Some(Placement::Session)),
@@ -220,7 +220,7 @@ impl Task {
             && named != asked
         {
             let is = if named == GithubType::Pr { "a pull request" } else { "an issue" };
-            return Err(Failure::usage(format!("the URL names {is}, and `-t` something else"))
+            return Err(Failure::usage(format!("the URL names {is}, but `-t` says otherwise"))
                 .hint("leave `-t` out"));
         }
         Ok(match (asked.or(named), &pointer.repo) {

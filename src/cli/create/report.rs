@@ -90,8 +90,9 @@ impl<'a> Report<'a> {
         let failure = match self.outcome {
             None | Some(Outcome::Accepted | Outcome::Reached) => return self.print(context, None),
             Some(Outcome::Held) if self.is_shell() => {
-                let message = "your shell has not come to the agent";
-                let why = "its start-up files ask something, hang or start another shell";
+                let message = "your shell has not started the agent yet";
+                let why =
+                    "one of its start-up files asks a question, hangs or starts another shell";
                 self.kept(Failure::new(Kind::Waited, message).hint(why))
             }
             Some(Outcome::Held) => return self.print(context, Some(self.held())),
@@ -103,7 +104,7 @@ impl<'a> Report<'a> {
             Some(Outcome::Gone) => self.kept(self.gone()),
             Some(Outcome::TimedOut) => self.kept(self.timed_out(order)),
             Some(Outcome::Interrupted) => {
-                let message = format!("interrupted; worker `{}` goes on", self.worker.id);
+                let message = format!("interrupted; worker `{}` keeps running", self.worker.id);
                 self.with_worker(Failure::new(Kind::Interrupted, message))
             }
         };
@@ -182,8 +183,8 @@ impl<'a> Report<'a> {
         let mut hints = Vec::new();
         if self.site.agent.delivery() == DeliveryMode::Ready {
             hints.push(format!(
-                "`delivery = \"argument\"` in [agents.{name}] hands the prompt over at the start; \
-                 it survives such dialogs"
+                "`delivery = \"argument\"` in [agents.{name}] passes the prompt on the \
+                 command line, where it survives such dialogs"
             ));
         }
         let is_trust = matches!(self.worker.state.turn.value, AgentState::Blocked(Blocker::Trust));
@@ -243,7 +244,7 @@ impl<'a> Report<'a> {
             return failure;
         }
         failure.hint(format!(
-            "installed: {}; `[agents.default] name` chooses the agent for good",
+            "installed: {}; `[agents.default] name` sets the default",
             others.join(", ")
         ))
     }
@@ -277,7 +278,7 @@ impl<'a> Report<'a> {
             (false, None) => format!("agent `{name}` has not taken its prompt within {limit} s"),
         };
         let failure = Failure::new(Kind::Waited, message);
-        if accepted { failure } else { failure.hint("it is typed as soon as the way is clear") }
+        if accepted { failure } else { failure.hint("wtmag types it as soon as nothing holds it") }
     }
 
     /// The error of a worker that exists: with its screen, and where it is.

@@ -52,7 +52,8 @@ pub(super) async fn reserve(
         }
         return Ok(Reserved { reservation, branch, keeper: hub.hello.pid });
     }
-    Err(Failure::user("too many branches are named alike").hint("choose one with `--name`"))
+    Err(Failure::user("too many branches have that name with a number")
+        .hint("choose one with `--name`"))
 }
 
 /// A hub that went away has forgotten the reservation: its successor is asked for the same.
@@ -81,7 +82,8 @@ pub(super) async fn renew(
         }
     }
     let id = &reserved.reservation.id;
-    Err(Failure::user(format!("another worker was named `{id}` meanwhile")).hint("try again"))
+    Err(Failure::user(format!("another worker took the name `{id}` in the meantime"))
+        .hint("try again"))
 }
 
 fn preparation(site: &Site, order: &Order, branch: &str) -> Request {

@@ -47,7 +47,7 @@ pub(super) fn repo(order: &Order) -> Result<Repo, Failure> {
     let repo = Repo::discover(&dir)?;
     if repo.home().to_str().is_none() {
         let message = format!("the path `{}` is not UTF-8", repo.home().display());
-        return Err(Failure::user(message).hint("tmux and the agents could not be told it"));
+        return Err(Failure::user(message).hint("tmux and agents need UTF-8 paths"));
     }
     Ok(repo)
 }
@@ -90,10 +90,11 @@ impl Site {
 }
 
 fn outside(order: &Order, socket: &Path) -> Failure {
-    let asked = if order.placement.is_some() { "`-w` was given" } else { "`[launch]` says so" };
-    Failure::user(format!("a window needs a session to be in ({asked}), and this is not in tmux"))
+    let asked =
+        if order.placement.is_some() { "`-w` was given" } else { "`[launch]` asks for one" };
+    Failure::user(format!("a window needs a tmux session ({asked}), and you are not inside tmux"))
         .hint(format!(
-            "pass `-s` for a session of its own, or run this inside the tmux server at `{}`",
+            "pass `-s` for a new session, or run this inside the tmux server at `{}`",
             socket.display()
         ))
 }

@@ -47,7 +47,7 @@ pub(super) async fn fetch(
     let cx = sources::Context { dir: site.repo.home(), env: &[], cancel };
     let (item, forge) = match &order.task {
         Task::Github(pointer) => {
-            return Err(Failure::bug(format!("nobody asked what {pointer} is")));
+            return Err(Failure::bug(format!("it is not known what {pointer} is")));
         }
         Task::Issue(number) => {
             progress.step(format!("reading issue #{number} with gh"));

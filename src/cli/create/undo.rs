@@ -22,8 +22,8 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
         }
         // The journal stays: the next command knows more.
         Err(Broken::Unsure(failure)) => {
-            let hint = format!("it is not known whether worker `{id}` was made");
-            return Err(failure.hint(hint).hint("`wtmag list` shows it if it was"));
+            let hint = format!("could not find out whether worker `{id}` was created");
+            return Err(failure.hint(hint).hint("if it was, `wtmag list` shows it"));
         }
     };
     // The hub has the worker: the next command would see that and forget the journal.

@@ -19,10 +19,10 @@ use ratatui::text::{Line, Text};
 
 use crate::cli::Failure;
 
-/// Be the agent of `wtmag demo`
+/// Run the demo agent
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Time from start to listening; what is typed before is lost
+    /// Time from the start until it reads keys; earlier keys are lost
     #[arg(long, default_value_t = 1500)]
     start_ms: u64,
     /// Ask first whether the folder is trusted

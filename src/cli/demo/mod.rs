@@ -25,7 +25,7 @@ use crate::{
 /// folder: its prompt is held until that is answered. Everything is cleaned up at the end.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Leave everything running, and say how to look at it
+    /// Leave everything running, and print how to see it
     #[arg(long)]
     keep: bool,
 }
@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let mut stop = cancel.clone();
     let played = tokio::select! {
         played = time::timeout(LIMIT, play(context, &scratch, &cancel)) => {
-            played.unwrap_or_else(|_| Err(Failure::bug("the demo did not come to its end")))
+            played.unwrap_or_else(|_| Err(Failure::bug("the demo did not finish")))
         }
         () = proc::cancelled(&mut stop) => Err(Failure::interrupted()),
     };
@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
     scratch.end().await?;
     played?;
-    context.print("\nAll of it is gone again: agents, windows, worktrees, the tmux server.\n")?;
+    context.print("\nEverything was removed: agents, windows, worktrees and the tmux server.\n")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -152,7 +152,7 @@ async fn answer(scratch: &Scratch, live: &mut Live<'_>, watch: &mut Watch) -> Re
     let rows: Vec<String> =
         screen.last_lines(8).iter().map(|row| format!("    │ {row}\n")).collect();
     live.say(&format!(
-        "\n{id} is held: its agent asks something first, and typing now would answer it.\n\n{}\n\
+        "\n{id} is held: its agent shows a question, and typing now would answer it.\n\n{}\n\
          wtmag leaves that to you: `wtmag attach {id}`, then ↑ and Enter.\n\
          The demo presses these keys in its window now; the prompt goes out by itself.\n\n",
         rows.concat()
@@ -176,13 +176,13 @@ What you would type next, in a repository of your own:
   wtmag show blog-prompt-check-every-link     one in full, with its screen
   wtmag attach blog-prompt-check-every-link   go to its window
   wtmag send blog-prompt-check-every-link \"…\" tell it something
-  wtmag cleanup blog-prompt-check-every-link  drop it, unless that would lose work
+  wtmag cleanup blog-prompt-check-every-link  remove it, unless work would be lost
 ";
 
 fn kept(dir: &str) -> String {
     format!(
         "
-Everything goes on. To look at it, and to use the commands above in a shell:
+Everything is still running. To see it, and to use the commands above in a shell:
 
   tmux -S {dir}/tmux attach
   . {dir}/env

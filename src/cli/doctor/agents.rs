@@ -101,7 +101,7 @@ fn judge(name: &str, agent: &Agent, found: &Found, profile: &Profile, shell: &Sh
             .advice("install it, or set `[agents.default] name` to one that is installed");
         }
         Found::NoAnswer(why) => {
-            return Finding::problem(format!("{name}: `{line}` gave no answer: {why}"))
+            return Finding::problem(format!("{name}: `{line}` failed: {why}"))
                 .advice("agents start in that shell: check its start-up files");
         }
         Found::Yes(version) => version,
@@ -145,7 +145,7 @@ async fn shell(doctor: &Doctor<'_>) -> (Shell, Vec<Finding>) {
     if program != path {
         findings.push(
             Finding::note(format!(
-                "agents start in `{}`: wtmag does not know the language of `{}`",
+                "agents start in `{}`, because wtmag does not support the shell `{}`",
                 program.display(),
                 path.display()
             ))

@@ -74,8 +74,8 @@ async fn silent(doctor: &Doctor<'_>, error: &Error, pid: Option<u32>) -> Finding
             .advice(format!("process {pid} is stopped; to let it go on: kill -CONT {pid}"));
     }
     finding.advice(format!(
-        "`wtmag hub logs` may say why; `kill {pid}` ends it, and any command starts it anew; agents \
-         run on"
+        "`wtmag hub logs` may say why; `kill {pid}` ends it, and any command starts it again; \
+         agents keep running"
     ))
 }
 
@@ -100,9 +100,10 @@ fn status_findings(status: &HubStatus) -> Vec<Finding> {
     ))];
     if status.version != ours {
         findings.push(
-            Finding::note(format!("the hub is wtmag {}, this is {ours}", status.version)).advice(
-                "a newer command replaces an older hub by itself; agents are not disturbed",
-            ),
+            Finding::note(format!("the hub runs wtmag {}, this program is {ours}", status.version))
+                .advice(
+                    "the next command of a newer wtmag replaces the hub; agents are not disturbed",
+                ),
         );
     }
     if status.tmux.is_none() {
@@ -113,7 +114,7 @@ fn status_findings(status: &HubStatus) -> Vec<Finding> {
         Finding::note(format!(
             "a window is marked as worker `{orphan}`, which the store does not know"
         ))
-        .advice("it is left alone; close the window if it is of no use")
+        .advice("wtmag leaves it alone; close the window if you do not need it")
     }));
     findings
 }
@@ -127,8 +128,8 @@ async fn unwatched(doctor: &Doctor<'_>) -> Option<Finding> {
     ids.sort_unstable();
     ids.dedup();
     (!ids.is_empty()).then(|| {
-        Finding::note(format!("nobody watches these workers: {}", ids.join(", ")))
-            .advice("`wtmag list` starts a hub that does")
+        Finding::note(format!("no hub watches these workers: {}", ids.join(", ")))
+            .advice("`wtmag list` starts one")
     })
 }
 
@@ -153,7 +154,7 @@ fn store_findings(at: &HubLocation, hub: Life) -> Vec<Finding> {
     let waiting = spooled(&at.state.spool(), is_running);
     if waiting > 0 && is_running {
         findings.push(Finding::note(format!(
-            "the hub leaves {waiting} reports unread in `{}`",
+            "the hub has not read {waiting} reports in `{}`",
             at.state.spool().display()
         )));
     } else if waiting > 0 {
@@ -175,7 +176,7 @@ fn other_machine(at: &HubLocation) -> Vec<Finding> {
         Finding::note(format!("this tmux server has records under another machine id: `{old}`"))
             .advice("the machine's id has changed, as in a container without /etc/machine-id")
             .advice(format!("to use them instead of `{new}`, while no hub runs: move them there"))
-            .advice(format!("to drop them: rm -r '{old}'"))
+            .advice(format!("to delete them: rm -r '{old}'"))
     });
     found.collect()
 }
@@ -215,8 +216,8 @@ async fn leftovers(doctor: &Doctor<'_>, at: &HubLocation) -> Vec<Finding> {
                     || "nothing yet".to_owned(),
                     |path| format!("`{}`", path.display()),
                 );
-                Finding::note(format!("a `create` that was killed left {what}"))
-                    .advice("the next `wtmag list` undoes it, unless a worker lives there")
+                Finding::note(format!("a killed `create` left {what}"))
+                    .advice("the next `wtmag list` undoes it, unless a worker uses it")
             })
             .collect(),
         Err(error) => vec![Finding::problem(format!("`{}`: {error}", dir.display()))],

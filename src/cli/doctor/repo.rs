@@ -31,7 +31,7 @@ fn remotes(repo: &Repo) -> Vec<Finding> {
     if remotes.is_empty() {
         return vec![
             Finding::note("no remote: workers start from the local default branch")
-                .advice("issues and pull requests need one"),
+                .advice("issues and pull requests need a remote"),
         ];
     }
     let bare = remotes.iter().filter(|it| repo.brings_nothing(it));
@@ -41,8 +41,8 @@ fn remotes(repo: &Repo) -> Vec<Finding> {
 fn missing_refspec(home: &Path, remote: &str) -> Finding {
     let at = quote(home);
     Finding::note(format!("remote `{remote}` has no fetch refspec, as after `git clone --bare`"))
-        .advice("`git fetch` brings nothing and local branches stay as they were cloned; wtmag fetches by")
-        .advice("address and is not misled, you may be:")
+        .advice("`git fetch` updates nothing, and local branches stay as they were cloned. wtmag is not")
+        .advice("affected, since it fetches by address. To fix it:")
         .advice(format!(
             "git -C {at} config remote.{remote}.fetch '+refs/heads/*:refs/remotes/{remote}/*' && \
              git -C {at} fetch {remote}"
@@ -135,7 +135,7 @@ fn stale_record(doctor: &Doctor<'_>, at: &Worktree, workers: &[WorkerId]) -> Opt
             "worktree `{path}` belongs to worker `{}`, which the hub does not know",
             record.worker
         ))
-        .advice(format!("after a look at its changes: git worktree remove {}", quote(&at.path))),
+        .advice(format!("check its changes, then: git worktree remove {}", quote(&at.path))),
     )
 }
 

@@ -45,7 +45,7 @@ pub(super) fn head(path: &Path) -> Option<Finding> {
             let size = fs::metadata(path).map_or(0, |it| it.len());
             Some(Finding::ok(format!("store `{shown}`, {} KB", size >> 10)))
         }
-        Ok(()) => Some(ill(path, format!("`{shown}` is no database"))),
+        Ok(()) => Some(ill(path, format!("`{shown}` is not a database"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
         Err(error) => Some(Finding::problem(format!("`{shown}` cannot be read: {error}"))),
@@ -60,7 +60,7 @@ pub(super) fn whole(path: &Path) -> Option<Finding> {
     }
     match fault(path) {
         Ok(fault) => Some(fault.unwrap_or(found)),
-        Err(error) => Some(Finding::note(format!("the store was not looked at: {error}"))),
+        Err(error) => Some(Finding::note(format!("the store was not checked: {error}"))),
     }
 }
 
@@ -80,7 +80,7 @@ fn fault(path: &Path) -> io::Result<Option<Finding>> {
             Finding::problem(format!(
                 "`{shown}` is of a newer wtmag (schema {found}, this one knows {known})"
             ))
-            .advice("use that one; no store of a newer schema is touched"),
+            .advice("use the newer wtmag; this one does not touch the store"),
         ),
         Err(error) => Some(ill(path, format!("`{shown}`: {}", crate::model::error_chain(&error)))),
         Ok(()) => broken_pages(&copy).map(|it| ill(path, format!("`{shown}` is damaged: {it}"))),
@@ -106,7 +106,7 @@ fn ill(path: &Path, text: String) -> Finding {
     let files = files.collect::<Vec<_>>().join(" ");
     Finding::problem(text)
         .advice("wtmag never writes over a store it cannot read. To start anew, move all its files away;")
-        .advice("agents go on in their windows, which `wtmag list` will name:")
+        .advice("agents keep running in their windows, and `wtmag list` names the windows:")
         .advice(format!("mkdir -p ~/hub.bad && mv {files} ~/hub.bad/"))
 }
 

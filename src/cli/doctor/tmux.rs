@@ -52,7 +52,7 @@ const HAZARDS: &[Hazard] = &[
         since: (3, 2, 0),
         fixed: (3, 3, 0),
         text: "tmux 3.2 can crash when a pane dies whose output is watched",
-        advice: &["wtmag does not watch output there: it looks once a second"],
+        advice: &["there, wtmag does not watch output; it captures the screen once a second"],
     },
 ];
 
@@ -112,9 +112,9 @@ fn mismatch(said: &str, server: &str, program: Option<&Path>) -> Finding {
             "wtmag runs the server's own program, `{}`; a `tmux` that you type may not work",
             program.display()
         )),
-        None => finding.advice("commands of one release may fail on a server of another one"),
+        None => finding.advice("commands of one release may fail on a server of another"),
     }
-    .advice("to make them one: put the server's tmux first in PATH, or restart the server")
+    .advice("to fix it: put the server's tmux first in PATH, or restart the server")
 }
 
 fn deaf(socket: &Path, program: &Path) -> Finding {
@@ -129,7 +129,7 @@ fn deaf(socket: &Path, program: &Path) -> Finding {
 fn version_findings(said: &str) -> Vec<Finding> {
     let Some(version) = version(said) else {
         return vec![
-            Finding::note(format!("`tmux -V` says `{said}`: of unknown age"))
+            Finding::note(format!("`tmux -V` says `{said}`: unknown version"))
                 .advice("wtmag needs 3.3a or later"),
         ];
     };

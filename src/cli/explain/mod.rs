@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// Classify this recording; `-` reads standard input
     #[arg(long, value_name = "FILE", requires = "agent", conflicts_with_all = ["id", "by_flag"])]
     replay: Option<PathBuf>,
-    /// The agent of the configuration, the profile, or the profile's file to classify with
+    /// Classify with this agent of the configuration, this profile or this profile's file
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
     #[command(flatten)]
@@ -68,13 +68,13 @@ struct Pane {
     /// Column and row of the cursor, from 0 [default: not visible]
     #[arg(long, value_name = "X,Y", requires = "screen", value_parser = cursor)]
     cursor: Option<(u16, u16)>,
-    /// The cursor is there, but hidden
+    /// The cursor position is known, but the cursor is hidden
     #[arg(long, requires = "cursor")]
     hidden: bool,
-    /// The screen before this one, saved likewise: what changed tells a draft from a hint
+    /// The saved screen before this one; the difference tells a draft from a hint
     #[arg(long, value_name = "FILE", requires = "screen")]
     before: Option<PathBuf>,
-    /// The agent has been printing without a pause for so long: `800ms`, `3s`
+    /// How long the agent has printed without a pause: `800ms`, `3s`
     #[arg(long, value_name = "TIME", requires = "screen", value_parser = crate::cli::duration)]
     noise: Option<std::time::Duration>,
 }
@@ -96,7 +96,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     } else if let Some(file) = &args.replay {
         replay::run(context, file, agent)?;
     } else if args.agent.is_some() {
-        return Err(Failure::usage("`--agent` says whose screen `--screen` or `--replay` is"));
+        return Err(Failure::usage(
+            "`--screen` and `--replay` need `--agent`, to know whose screen it is",
+        ));
     } else {
         worker(context, &args.target).await?;
     }
@@ -142,15 +144,15 @@ fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
     let heard = hook
         .as_ref()
         .map(|it| format!("{} ago: {}", age(now.since(it.at)), one_line(&it.text, SHOWN_CHARS)));
-    lines.push(("last hook", heard.unwrap_or_else(|| "none heard".to_owned())));
+    lines.push(("last hook", heard.unwrap_or_else(|| "none received".to_owned())));
     let silence = quiet_ms.map(|ms| {
         let looked = sample.as_ref().map(|it| now.since(it.at)).unwrap_or_default();
         format!("none for {}", seconds(std::time::Duration::from_millis(ms).max(looked)))
     });
-    lines.push(("output", silence.unwrap_or_else(|| "at the last look".to_owned())));
+    lines.push(("output", silence.unwrap_or_else(|| "at the last capture".to_owned())));
     lines.push(("profile", worker.agent.profile.clone()));
     lines.extend(look(sample.as_ref(), verdict));
-    lines.extend(sample.as_ref().map(|it| ("looked at", format!("{} ago", age(now.since(it.at))))));
+    lines.extend(sample.as_ref().map(|it| ("captured", format!("{} ago", age(now.since(it.at))))));
     let head = style.paint(worker.id.as_str(), Paint::Bold);
     format!("{head}\n{}{}", fields(style, &lines), body(style, sample.as_ref(), verdict, rules))
 }
@@ -169,7 +171,7 @@ fn belief<T>(fact: &Fact<T>, now: Timestamp, value: &str) -> String {
 /// One look by itself.
 fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String)> {
     let Some(sample) = sample else {
-        return vec![("screen", "not looked at yet".to_owned())];
+        return vec![("screen", "not captured yet".to_owned())];
     };
     let word = DisplayState::Turn(verdict.turn.clone());
     let row = verdict.row.map(|row| format!(" on row {row}")).unwrap_or_default();
@@ -193,7 +195,7 @@ fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String
     lines.push(("cursor", format!("{column},{row}{shown}")));
     let modes = [
         (sample.alternate, "alternate screen"),
-        (sample.in_mode, "in a mode of tmux"),
+        (sample.in_mode, "in a tmux mode"),
         (sample.input_off, "input off"),
         (sample.dead, "dead"),
     ];
@@ -224,7 +226,7 @@ fn body(style: Style, sample: Option<&Sample>, verdict: &Verdict, rules: &[RuleS
         };
     }
     if rules.is_empty() {
-        text += "  none was asked\n";
+        text += "  none was evaluated\n";
     }
     text += "\nscreen\n";
     for (row, line) in sample.map(Sample::used_rows).unwrap_or_default().iter().enumerate() {
@@ -240,7 +242,7 @@ fn body(style: Style, sample: Option<&Sample>, verdict: &Verdict, rules: &[RuleS
 /// `X,Y`
 fn cursor(text: &str) -> Result<(u16, u16), String> {
     let parsed = text.split_once(',').and_then(|(x, y)| Some((x.parse().ok()?, y.parse().ok()?)));
-    parsed.ok_or_else(|| "a cursor is `X,Y`: column and row, from 0".to_owned())
+    parsed.ok_or_else(|| "invalid cursor: pass `X,Y`, column and row from 0".to_owned())
 }
 
 #[cfg(test)]
@@ -276,7 +278,7 @@ mod tests {
             value: AgentState::Working,
             since: NOW,
             source: FactSource::Hook,
-            evidence: "the agent took a prompt".into(),
+            evidence: "the agent accepted a prompt".into(),
         };
         let explained = Explained {
             worker,
@@ -284,7 +286,7 @@ mod tests {
             verdict: why.verdict,
             rules: why.rules,
             quiet_ms: Some(1500),
-            hook: Some(Heard { at: NOW, text: "it took a prompt: do\nit".into() }),
+            hook: Some(Heard { at: NOW, text: "accepted a prompt: do\nit".into() }),
         };
         insta::assert_snapshot!(describe(&explained, Timestamp(NOW.0 + 9000), Style::default()));
     }

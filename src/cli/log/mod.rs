@@ -162,7 +162,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
             plain(&format!("says: {:?}", fact.value).to_lowercase(), clean(&fact.evidence))
         }
         Happened::Need { need: Some(need) } => plain("needs you", clean(&need.evidence)),
-        Happened::Need { need: None } => plain("needs nobody any more", String::new()),
+        Happened::Need { need: None } => plain("no longer needs you", String::new()),
         Happened::Delivery { id, step, held, evidence } => {
             let held = held.as_ref().map(|it| format!("held: {it}"));
             plain(&format!("prompt {id} {step}"), held.unwrap_or_else(|| evidence.clone()))
@@ -220,7 +220,7 @@ mod tests {
             turn(trust, FactSource::Screen, "Do you trust\x1b[2J this?"),
             delivery(Step::Queued, hold, ""),
             delivery(Step::Accepted, None, "the turn started"),
-            turn(AgentState::Working, FactSource::Hook, "the agent took a prompt"),
+            turn(AgentState::Working, FactSource::Hook, "the agent accepted a prompt"),
             Happened::Told { about: "message".into(), text: "All\ndone".into() },
             Happened::Process(exited),
         ];

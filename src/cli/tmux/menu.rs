@@ -34,18 +34,18 @@ pub(super) fn menu(
         let promote = popup("promote", SMALL, &["tmux", "promote", id.as_str()]);
         let cleanup = popup("clean up", SMALL, &["tmux", "cleanup", id.as_str()]);
         let shell = format!("split-window -t {pane} -c \"##{{pane_current_path}}\"");
-        let mut entries = entry("This worker: a shell beside it", "d", shell);
+        let mut entries = entry("This worker: open a shell beside it", "d", shell);
         if !place.is_promoted {
-            entries.extend(entry("This worker: a session of its own", "s", promote));
+            entries.extend(entry("This worker: move to its own session", "s", promote));
         }
         entries.extend(entry("This worker: clean up", "x", cleanup));
         entries
     };
     // A leading `-` greys an entry.
-    let none = || entry("-This window is no worker's", "", String::new());
+    let none = || entry("-No worker in this window", "", String::new());
     let items = [
-        entry("New worker: a prompt", "p", create("prompt")),
-        entry("New worker: an issue", "i", create("issue")),
+        entry("New worker: from a prompt", "p", create("prompt")),
+        entry("New worker: from an issue", "i", create("issue")),
         entry("New worker: review a pull request", "r", create("pr")),
         line.clone(),
         entry("Go to a worker", "w", popup("workers", LARGE, &["attach", "--client", client])),

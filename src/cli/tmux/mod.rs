@@ -43,10 +43,10 @@ enum Verb {
         #[arg(long)]
         pane: PaneId,
     },
-    /// Ask for a task and make a worker of it, in a popup
+    /// Ask for a task and create a worker, in a popup
     #[command(hide = true)]
     New { what: Task },
-    /// Give a worker a session of its own, in a popup
+    /// Move a worker to its own session, in a popup
     #[command(hide = true)]
     Promote { id: WorkerId },
     /// Ask, then clean a worker up, in a popup
@@ -54,7 +54,7 @@ enum Verb {
     Cleanup { id: WorkerId },
 }
 
-/// What a new worker is made from.
+/// Where a new worker's task comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Task {
     Prompt,
@@ -79,7 +79,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 fn program(context: &Context) -> Result<String, Failure> {
     let path = context.env.program()?.into_os_string().into_string();
     path.map_err(|path| {
-        Failure::user(format!("`{}` is no text that tmux.conf can hold", path.display()))
+        Failure::user(format!(
+            "tmux.conf cannot hold the path `{}`: it is not UTF-8",
+            path.display()
+        ))
     })
 }
 
@@ -110,7 +113,7 @@ async fn load(context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::user(format!("tmux did not bind the key: {}", output.stderr_text()))
-        .hint("the option @wtmag-key has to be a key as tmux names it, such as W or M-w"))
+        .hint("set @wtmag-key to a key in tmux's notation, such as W or M-w"))
 }
 
 /// Becomes tmux, which shows the menu to one client and waits for its choice.

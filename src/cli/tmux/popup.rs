@@ -82,9 +82,9 @@ pub(super) async fn promote(context: &Context, id: &WorkerId) -> Result<ExitCode
 pub(super) async fn cleanup(context: &Context, id: &WorkerId) -> Result<ExitCode, Failure> {
     context.print(&format!(
         "Clean up worker {id}?\n\n\
-         Its agent ends, its window and its worktree go.\n\
-         If that would lose work, nothing is done,\n\
-         and you are told what it is.\n\n\
+         This ends its agent and removes its window and worktree.\n\
+         If work would be lost, nothing is removed and\n\
+         wtmag names that work.\n\n\
          y  clean up     any other key  leave it "
     ))?;
     let answer = next_key()?;
@@ -213,13 +213,13 @@ fn type_text(
 fn draw(frame: &mut ratatui::Frame<'_>, what: Task, input: &Input, problem: Option<&str>) {
     let area = frame.area();
     let title = match what {
-        Task::Prompt => "What is the new worker to do?",
+        Task::Prompt => "What should the new worker do?",
         Task::Issue => "Number of the issue to work on",
         Task::Pr => "Number of the pull request to review",
     };
     let help: &[&str] = match what {
-        Task::Prompt => &["enter start", "esc leave", "alt-enter new line"],
-        Task::Issue | Task::Pr => &["enter start", "esc leave"],
+        Task::Prompt => &["enter start", "esc cancel", "alt-enter new line"],
+        Task::Issue | Task::Pr => &["enter start", "esc cancel"],
     };
     let help = text::items(help, usize::from(area.width.saturating_sub(1)));
     let (rows, (column, row)) = input.wrapped(usize::from(area.width.saturating_sub(3)));

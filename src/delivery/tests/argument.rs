@@ -31,7 +31,7 @@ fn an_argument_that_the_agent_ignores_fails() {
     scene.after(1_000).look(&AgentState::Ready, Content::Empty);
     scene.ends(
         Step::Failed,
-        "the agent came up and did not take its argument; with `delivery = \"ready\"` it is pasted",
+        "the agent started without its prompt argument; `delivery = \"ready\"` pastes the prompt instead",
     );
 }
 
@@ -49,7 +49,7 @@ fn a_question_before_the_first_turn_proves_no_argument() {
     assert_eq!(scene.look(&asks, Content::Unseen), [Do::Record]);
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(asks.clone())));
     scene.after(30_000).look_at(&asks, Content::Unseen, true);
-    scene.ends(Step::Accepted, "the turn started and asks something");
+    scene.ends(Step::Accepted, "the turn started and asks a question");
 }
 
 #[test]

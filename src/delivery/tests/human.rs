@@ -80,7 +80,7 @@ fn a_human_says_that_the_box_holds_the_text() {
 fn a_human_says_that_the_agent_has_it() {
     let mut scene = unrecognised();
     assert!(scene.take(Take::Done));
-    scene.ends(Step::Accepted, "a human says that the agent has it");
+    scene.ends(Step::Accepted, "you said that the agent has it");
 }
 
 #[test]

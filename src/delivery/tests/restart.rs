@@ -10,7 +10,7 @@ fn a_hub_that_comes_back_goes_on_where_the_screen_says() {
 
     let mut turn_runs = Scene::entered().reborn();
     turn_runs.look(&AgentState::Working, Content::Empty);
-    turn_runs.ends(Step::Accepted, "the turn had started when the hub came back");
+    turn_runs.ends(Step::Accepted, "the turn had started before the hub restarted");
 
     let mut not_by_us = Scene::pasted().reborn();
     not_by_us.look(&AgentState::Working, Content::Empty);
@@ -19,7 +19,7 @@ fn a_hub_that_comes_back_goes_on_where_the_screen_says() {
 
     let mut by_somebody = Scene::pasted().reborn();
     by_somebody.look_at(&AgentState::Working, Content::Empty, true);
-    by_somebody.ends(Step::Accepted, "the turn had started when the hub came back");
+    by_somebody.ends(Step::Accepted, "the turn had started before the hub restarted");
 
     let mut nobody_knows = Scene::entered().reborn();
     assert_eq!(nobody_knows.look(&AgentState::Ready, Content::Empty), [Do::Look(SETTLE)]);
@@ -56,7 +56,7 @@ fn a_lost_reply_is_judged_like_a_restart() {
     assert_eq!(scene.give(Input::Unknown), [Do::Look(SETTLE)]);
     scene.after(100).look(&AgentState::Ready, Content::Empty);
     scene.after(3_000).look(&AgentState::Ready, Content::Empty);
-    scene.ends(Step::Failed, "outcome unknown: tmux did not say what became of it");
+    scene.ends(Step::Failed, "outcome unknown: tmux did not report what happened");
 }
 
 #[test]

@@ -62,15 +62,15 @@ impl HubState {
         let live =
             live.filter(|it| it.is_live()).find(|it| same(&it.repo, &it.branch, it.source.key()));
         if let Some(worker) = live {
-            let message = format!("worker `{}` is already on it", worker.id);
-            let hint = format!("go there with `wtmag attach {}`", worker.id);
+            let message = format!("worker `{}` already handles this task", worker.id);
+            let hint = format!("to go there: `wtmag attach {}`", worker.id);
             return Some(Refusal::new(RefusalKind::Exists, message).hint(hint));
         }
         let mut making = self.reserved.iter();
         let (id, _) = making.find(|(_, it)| {
             same(&it.reserve.repo, &it.reserve.branch, it.reserve.source_key.clone())
         })?;
-        let message = format!("worker `{id}` is just being created for it");
+        let message = format!("worker `{id}` is being created for this task");
         Some(Refusal::new(RefusalKind::Exists, message))
     }
 
@@ -108,9 +108,9 @@ impl HubState {
             Ok(Some(session)) => session,
             Ok(None) => {
                 self.reserved.remove(&reservation.id);
-                let message = "no session of yours shows the window this was called from";
-                let refusal = Refusal::new(RefusalKind::NotNow, message)
-                    .hint("pass `-s` for a session of its own");
+                let message = "could not determine your tmux session";
+                let refusal =
+                    Refusal::new(RefusalKind::NotNow, message).hint("pass `-s` for a new session");
                 return refuse(out, request_id, refusal);
             }
             Err(error) => {

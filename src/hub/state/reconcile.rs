@@ -125,7 +125,7 @@ impl HubState {
             .filter_map(|(tag, rows)| Some((tag, rows.into_iter().next()?)))
             .collect();
         for id in announce {
-            let text = format!("{id} goes on in the fleet: its session was closed");
+            let text = format!("{id} is still running in session `wtmag`; its session was closed");
             out.push(Effect::Tmux(TmuxEffect::Announce(text)));
         }
         self.flush_workers(now, out);

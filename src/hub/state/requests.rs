@@ -96,7 +96,7 @@ impl HubState {
         let Some(live) = self.workers.get(id) else { return not_found(out, request_id, id) };
         let (Link::Up(linked), true) = (&self.link, live.has_window()) else {
             let refusal =
-                Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
+                Refusal::new(RefusalKind::NotNow, format!("`{id}` no longer has a window"));
             let hint = format!("its worktree is `{}`", live.worker.worktree.display());
             return refuse(out, request_id, refusal.hint(hint));
         };
@@ -113,12 +113,12 @@ impl HubState {
         let worker = &live.worker;
         if !live.has_window() || !matches!(self.link, Link::Up(_)) {
             let refusal =
-                Refusal::new(RefusalKind::NotNow, format!("`{id}` has no window any more"));
+                Refusal::new(RefusalKind::NotNow, format!("`{id}` no longer has a window"));
             return refuse(out, request_id, refusal);
         }
         if worker.placement == Placement::Session {
             let session = worker.place.session_name.clone().unwrap_or_default();
-            let message = format!("`{id}` has a session of its own already, `{session}`");
+            let message = format!("`{id}` already has its own session, `{session}`");
             return refuse(out, request_id, Refusal::new(RefusalKind::Exists, message));
         }
         out.push(Effect::Tmux(TmuxEffect::Promote {
@@ -156,7 +156,7 @@ impl HubState {
         }
         if new.text.len() > MAX_TEXT {
             let message = format!("a text of {} bytes is too long to be typed", new.text.len());
-            let hint = "without `--paste` it goes by a file in the worktree";
+            let hint = "leave out `--paste`: wtmag then passes the text in a file";
             return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         let mut delivery = self.new_delivery(now, &new.worker, new.text, DeliveryMode::Ready);
@@ -172,16 +172,17 @@ impl HubState {
             return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         if delivery.interrupt && !live.can_interrupt() {
-            let message = format!("no key is known that interrupts `{}`", live.worker.agent.name);
-            let hint = "set `interrupt` under `[keys]` in its profile; without `--now` the text \
-                        waits for the end of the turn";
+            let message =
+                format!("wtmag knows no key that interrupts `{}`", live.worker.agent.name);
+            let hint = "set `interrupt` under `[keys]` in its profile, or leave out `--now`: the text \
+                        then waits for the end of the turn";
             return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         if live.is_full(delivery.text.len()) {
             let n_open = live.open_deliveries();
-            let message = format!("{n_open} texts wait for `{}` already", new.worker);
+            let message = format!("{n_open} texts already wait for `{}`", new.worker);
             let hint =
-                "`wtmag receipts` shows what holds them, `wtmag send --cancel N` takes one back";
+                "`wtmag receipts` shows what holds them; `wtmag send --cancel N` withdraws one";
             return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
         }
         live.queue(now, delivery.clone());
@@ -206,7 +207,8 @@ impl HubState {
                 refuse(out, request_id, Refusal::new(RefusalKind::NotFound, message));
             }
             Some((_, false)) => {
-                let message = format!("delivery {id} is on its way already");
+                let message =
+                    format!("it is too late to withdraw delivery {id}: it is already being typed");
                 refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
             }
             Some((_, true)) => answer(out, request_id, Answer::Done),
@@ -237,9 +239,11 @@ impl HubState {
             }
             Some((_, false)) => {
                 let message = match take {
-                    Take::Enter => format!("nothing of delivery {id} is in the box yet"),
+                    Take::Enter => format!("delivery {id} has not been pasted yet"),
                     Take::Done | Take::Retry | Take::Clear => {
-                        format!("delivery {id} is on its way, or behind another one")
+                        format!(
+                            "delivery {id} is not stuck: it is being delivered, or waits for an earlier text"
+                        )
                     }
                 };
                 refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));

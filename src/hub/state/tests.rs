@@ -243,7 +243,10 @@ fn listed(panes: Vec<PaneSeen>) -> Input {
 
 /// A first look that finds nothing of ours.
 fn nothing_there() -> Input {
-    Input::LinkFailed { error: "nothing of wtmag's is there".into(), no_server: true }
+    Input::LinkFailed {
+        error: "there is no wtmag session on this tmux server".into(),
+        no_server: true,
+    }
 }
 
 fn listed_at(asked: Instant, panes: Vec<PaneSeen>) -> Input {

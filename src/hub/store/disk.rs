@@ -181,7 +181,7 @@ impl Worker {
 
     fn tell(&self, done: Done) {
         if self.done.blocking_send(done).is_err() {
-            tracing::debug!("the hub is leaving");
+            tracing::debug!("the hub is exiting");
         }
     }
 }

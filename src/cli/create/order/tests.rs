@@ -54,8 +54,8 @@ fn a_prompt_may_look_like_a_flag_or_come_from_stdin() {
 
 #[test]
 fn there_is_exactly_one_task() {
-    refused(&[], "no task is given");
-    refused(&["--agent", "pi"], "no task is given");
+    refused(&[], "no task given");
+    refused(&["--agent", "pi"], "no task given");
     refused(&["--github", "1", "-t", "pr", "--jira", "A-1"], "two tasks");
     refused(&["-t", "pr", "--prompt", "x"], "belongs to `--github N`");
     refused(&["--github", "0", "-t", "pr"], "`0` is not the number or the URL of an issue");

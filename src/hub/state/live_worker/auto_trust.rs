@@ -68,7 +68,7 @@ impl LiveWorker {
             return self.want_look(since + PATIENCE);
         }
         self.answer.over = true;
-        let text = "the dialog does not react: left to you".to_owned();
+        let text = "the dialog did not react; answer it yourself".to_owned();
         self.notes.happened.push(Happened::Told { about: "trust".into(), text });
     }
 

@@ -280,7 +280,7 @@ impl LiveWorker {
         let value = Need::Delivery(delivery.id);
         let need = delivery.stuck.as_ref().filter(|_| !delivery.step.is_final()).map(|stuck| {
             let held = delivery.held.as_ref().map(ToString::to_string).unwrap_or_default();
-            let evidence = format!("text {} does not get on: {held}", delivery.id);
+            let evidence = format!("text {} is stuck: {held}", delivery.id);
             Fact { value: value.clone(), since: stuck.at, source: FactSource::Hub, evidence }
         });
         let is_news = if need.is_some() { known != Some(value) } else { known == Some(value) };

@@ -148,7 +148,7 @@ impl LiveWorker {
             Ok(profile) => (profile, None),
             Err(error) => {
                 let problem = format!(
-                    "`{}` is judged by the generic profile, its own cannot be read: {error}",
+                    "`{}` uses the generic profile, because its own cannot be read: {error}",
                     worker.id
                 );
                 (profiles.get(agents::GENERIC, None)?, Some(problem))
@@ -262,7 +262,7 @@ impl LiveWorker {
         if self.worker.state.turn.value == AgentState::Unknown {
             return;
         }
-        let evidence = "not seen since the hub started".to_owned();
+        let evidence = "not captured since the hub started".to_owned();
         let (value, source) = (AgentState::Unknown, FactSource::Hub);
         let turn = Fact { value, since: now.wall, source, evidence };
         self.worker.state.turn = turn.clone();

@@ -266,7 +266,7 @@ impl LiveWorker {
         self.notes.happened.push(Happened::Told { about: "pull-request".to_owned(), text: url });
     }
 
-    /// A hook says that the agent took a prompt: ours, unless its text is another.
+    /// A hook says that the agent accepted a prompt: ours, unless its text is another.
     fn prompt_accepted(&mut self, now: Now, text: &str, out: &mut Vec<Effect>) {
         let Some(machine) = self.queue.front_mut() else { return };
         if text.is_empty() || echo::same_text(text, &machine.delivery().text) {
