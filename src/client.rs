@@ -1,7 +1,8 @@
-//! A client's side of the hub: find it, start it when there is none, ask, listen.
+//! A client's side of the hub: find it, start it if needed, ask it, listen to it.
 //!
-//! Knows [`crate::wire`], where a hub's files are and how its process is started; nothing of what
-//! the hub does inside. Waiting for a hub to start is waiting for its word on a socket made for it.
+//! Knows [`crate::wire`], where a hub's files are and how to start its process; not what the hub
+//! does inside. To wait for a starting hub, it waits for a message on a socket made for that
+//! purpose.
 mod mirror;
 
 use std::{
@@ -31,15 +32,16 @@ use crate::{
 
 pub use mirror::{Change, Known, Mirror};
 
-/// Events that may wait while an answer is awaited. More are missed, as by any slow reader.
+/// Events that are buffered while an answer is awaited. When there are more, the client must catch
+/// up like any slow reader.
 const MAX_WAITING: usize = 4096;
 /// How long a hub may take to say hello.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
-/// How long a hub may take to start, with its database and an older hub's end.
+/// How long a hub may take to start, including its database and the end of an older hub.
 const START_LIMIT: Duration = Duration::from_secs(15);
-/// How long hubs that go away one after the other are each followed to the next.
+/// How long to keep reconnecting while one hub after another goes away.
 const SUCCESSION_LIMIT: Duration = Duration::from_secs(30);
-/// How long a hub may take to answer what needs no waiting.
+/// How long a hub may take to answer a request that does not wait for anything.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +62,7 @@ pub enum Error {
     Io(#[source] io::Error),
     #[error("invalid message from the hub")]
     Frame(#[from] wire::Error),
-    /// It is asked for again by number, or as a whole.
+    /// The client can ask for the missed events by number, or for everything.
     #[error("events were missed after number {after}")]
     Lagged { after: u64 },
     #[error("the hub sent an answer of the wrong kind")]
@@ -73,7 +75,7 @@ pub enum Error {
     Refused(#[from] Refusal),
 }
 
-/// A hub that leaves closes its connections, one that is killed resets them: it is gone either way.
+/// A hub that exits closes its connections; a killed hub resets them. Both mean that it is gone.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
@@ -84,25 +86,25 @@ impl From<io::Error> for Error {
 }
 
 impl Error {
-    /// The conversation has ended, or a part of it is missing: it can be taken up again.
+    /// The connection ended or events were missed: the client can reconnect or catch up.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::NotRunning | Self::Closed | Self::Lagged { .. })
     }
 }
 
-/// Which hub is meant, and how to start it.
+/// Which hub to use, and how to start it.
 #[derive(Clone, Debug)]
 pub struct HubLocation {
     pub tmux_socket: PathBuf,
     pub state: StateDir,
-    /// Directory for short-lived sockets, ours alone.
+    /// Private directory for short-lived sockets.
     pub runtime: PathBuf,
     pub program: PathBuf,
     pub uid: u32,
 }
 
 impl HubLocation {
-    /// The hub of the tmux server that `-S`, `-L` or the environment mean.
+    /// The hub of the tmux server chosen by `-S`, `-L` or the environment.
     pub fn find(env: &Env, path: Option<&Path>, name: Option<&OsString>) -> Result<Self, Error> {
         let tmux_socket = env.tmux_socket(path, name.map(OsString::as_os_str))?;
         let state = env.state_dir(&tmux_socket);
@@ -112,8 +114,8 @@ impl HubLocation {
         Ok(Self { tmux_socket, state, runtime, program, uid: env.uid() })
     }
 
-    /// The running hub's own words about itself, if there is a file of it. One that says nothing
-    /// is as good as none: the hub writes it again when it is asked to show itself.
+    /// What the running hub wrote about itself, if its file exists. An unreadable file counts as
+    /// missing: the hub writes it again when a client asks.
     pub fn hub_file(&self) -> Result<Option<HubFile>, Error> {
         let path = self.state.hub_json();
         let bytes = match std::fs::read(&path) {
@@ -141,7 +143,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Connects to the running hub, whatever its version; `NotRunning` when there is none.
+    /// Connects to the running hub, whatever its version; `NotRunning` if none runs.
     pub async fn connect(at: &HubLocation) -> Result<Self, Error> {
         let Some(file) = at.hub_file()? else { return Err(Error::NotRunning) };
         let stream = match UnixStream::connect(&file.socket).await {
@@ -153,8 +155,8 @@ impl Hub {
         timeout(HELLO_LIMIT, Self::greet(at, stream)).await.map_err(|_| silent)?
     }
 
-    /// Connects to a hub that can be worked with: starts one when none runs, replaces an older one.
-    /// One that dies on the way is started again.
+    /// Connects to a usable hub: starts one if none runs, and replaces an older one. If it dies in
+    /// between, starts it again.
     pub async fn connect_or_start(at: &HubLocation) -> Result<Self, Error> {
         const TRIES: usize = 3;
         for _ in 1..TRIES {
@@ -174,7 +176,7 @@ impl Hub {
             Err(error) => return Err(error),
         }
         at.state.make(at.uid)?;
-        // One starts, the others wait here and then find it running.
+        // One caller starts the hub; the others wait here and then find it running.
         let turn = start_turn(at).await?;
         let hub = match Self::connect(at).await {
             Ok(hub) if hub.hello.is_older() => {
@@ -192,13 +194,13 @@ impl Hub {
         hub
     }
 
-    /// Asks and waits for the answer; events that come meanwhile wait for [`Hub::event`].
+    /// Asks and waits for the answer. Events that arrive in between are kept for [`Hub::event`].
     pub async fn ask(&mut self, request: Request) -> Result<Answer, Error> {
         self.ask_within(request, ANSWER_LIMIT).await
     }
 
-    /// Asks what may be asked twice: when this hub goes away before it answers, its successor,
-    /// which from then on is this one.
+    /// Asks a request that may be repeated: if this hub goes away before it answers, asks its
+    /// successor and uses that connection from then on.
     pub async fn ask_any(&mut self, request: Request) -> Result<Answer, Error> {
         let deadline = Instant::now() + SUCCESSION_LIMIT;
         loop {
@@ -214,7 +216,7 @@ impl Hub {
         }
     }
 
-    /// As [`Hub::ask`], with a limit of its own.
+    /// Like [`Hub::ask`], with a time limit.
     pub async fn ask_within(&mut self, request: Request, limit: Duration) -> Result<Answer, Error> {
         let id = self.send(request).await?;
         let answered = async {
@@ -289,18 +291,18 @@ impl Hub {
         })
     }
 
-    /// The next frame. What was read of it stays in `line` when this is dropped while it waits.
+    /// The next frame. If this is dropped while it waits, the bytes read so far stay in `line`.
     async fn frame(&mut self) -> Result<Frame, Error> {
         next_line(&mut self.reader, &mut self.line).await?;
         let line = std::mem::take(&mut self.line);
         Ok(wire::decode(&line)?)
     }
 
-    /// Asks an older hub to finish the step in hand and leave, and waits until it has.
+    /// Asks an older hub to finish its current step and exit, and waits until it has.
     async fn replace(mut self) -> Result<(), Error> {
         let reason = format!("replaced by wtmag {}", env!("CARGO_PKG_VERSION"));
         match self.ask(Request::Stop { reason }).await {
-            // It left before it said so.
+            // It exited before it answered.
             Err(Error::Closed | Error::Io(_)) => Ok(()),
             Err(error) => Err(error),
             Ok(_) => self.closed().await,
@@ -315,7 +317,7 @@ impl Hub {
     }
 }
 
-/// Waits for the right to start a hub, which the kernel gives back if its holder dies.
+/// Waits for the lock that allows starting a hub. The kernel releases it if its holder dies.
 async fn start_turn(at: &HubLocation) -> Result<File, Error> {
     let path = at.state.root().join("start.lock");
     let turn = tokio::task::spawn_blocking(move || {
@@ -329,7 +331,7 @@ async fn start_turn(at: &HubLocation) -> Result<File, Error> {
     Ok(turn.map_err(io::Error::other)??)
 }
 
-/// Starts a hub and waits for its word that it is ready, or why it is not.
+/// Starts a hub and waits until it reports that it is ready, or why it is not.
 async fn start(at: &HubLocation) -> Result<(), Error> {
     let word = at.runtime.join(format!("start-{}.sock", std::process::id()));
     drop(std::fs::remove_file(&word));
@@ -342,7 +344,7 @@ async fn start(at: &HubLocation) -> Result<(), Error> {
             stream.read_to_string(&mut text).await?;
             match text.trim() {
                 "ready" => return Ok(()),
-                // One that runs already was told to say it.
+                // A hub that already ran was asked to report.
                 "elsewhere" => {}
                 // It died.
                 "" => return Err(Error::Closed),
@@ -357,8 +359,8 @@ async fn start(at: &HubLocation) -> Result<(), Error> {
     heard.map_err(|_| Error::Start { why })?
 }
 
-/// By the tmux server when there is one, so that the hub has its environment, scope and life;
-/// directly otherwise.
+/// Starts the hub from the tmux server if one runs, so that the hub gets the server's environment,
+/// scope and lifetime; otherwise directly.
 async fn launch(at: &HubLocation, word: &Path) -> Result<(), Error> {
     let failed = |error: proc::Error| Error::Start { why: error.to_string() };
     let args: [OsString; 8] = [
@@ -386,14 +388,14 @@ async fn launch(at: &HubLocation, word: &Path) -> Result<(), Error> {
 }
 
 /// The command for tmux's `run-shell`: quoted for sh, then for tmux's formats. None when a path
-/// cannot be said in a line of text. The shell leaves the hub behind: when a job of tmux's own
-/// fails or is killed, tmux says so over some pane, and puts that into a mode.
+/// cannot be written on one line. The shell starts the hub in the background and exits: when a tmux
+/// job itself fails or is killed, tmux shows a message over a pane and puts the pane into a mode.
 fn shell_line(program: &Path, args: &[OsString]) -> Option<String> {
     let words = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
     let quoted = words.map(|word| shlex::try_quote(word.to_str()?).ok().map(String::from));
     let quoted: Vec<String> = quoted.collect::<Option<_>>()?;
-    // In the background: of a command that it waits for, tmux shows the end, if it is a bad one, in
-    // a mode of whatever pane it takes for the current one.
+    // In the background: if tmux waits for a command that fails, it shows the failure in a mode of
+    // the pane that it takes for the current one.
     let line = format!("{} </dev/null >/dev/null 2>&1 &", quoted.join(" "));
     Some(line.replace('#', "##"))
 }

@@ -1,6 +1,6 @@
-//! Where things are: the only reader of the environment (HOME, XDG, TMUX and the rest).
+//! Where files are: the only reader of the environment (HOME, XDG, TMUX and the rest).
 //!
-//! Knows names of files and directories and who may own them; not what is in them.
+//! Knows names of files and directories and who may own them; not their content.
 use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
@@ -17,10 +17,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{PaneId, SessionId};
 
-/// Longest path of a unix socket in bytes that every system takes (`sun_path` less its NUL).
+/// Longest path of a unix socket, in bytes, that every system accepts (`sun_path` without its NUL).
 pub const MAX_SOCKET_LEN: usize = 103;
 
-/// Files that name this machine for good, best first.
+/// Files with a permanent id of this machine, best first.
 const MACHINE_IDS: &[&str] = &["/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid"];
 
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum Error {
     Directory { path: PathBuf, source: io::Error },
 }
 
-/// The environment of this process, read once at the edge and handed down.
+/// The environment of this process, read once at the edge and passed down.
 #[derive(Clone, Debug)]
 pub struct Env {
     vars: HashMap<OsString, OsString>,
@@ -43,7 +43,7 @@ pub struct Env {
     uid: u32,
 }
 
-/// The caller's place in tmux, as the environment tells it.
+/// The caller's place in tmux, from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Real path of the server's socket.
@@ -62,7 +62,7 @@ impl Env {
         Ok(Self::new(std::env::vars_os(), home, nix::unistd::getuid().as_raw()))
     }
 
-    /// An environment made up of `vars`.
+    /// An environment made from `vars`.
     pub fn new<N: Into<OsString>, V: Into<OsString>>(
         vars: impl IntoIterator<Item = (N, V)>,
         home: PathBuf,
@@ -72,34 +72,34 @@ impl Env {
         Self { vars, home, uid }
     }
 
-    /// A variable; one that is set to nothing counts as not set.
+    /// A variable; an empty one counts as not set.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|it| !it.is_empty())
     }
 
-    /// This program by the path that it was called by, or that PATH has for its name: unlike the one
-    /// without symbolic links, that path is the same after an upgrade.
+    /// The path by which this program was called, or that PATH has for its name. Symbolic links are
+    /// kept, so that the path survives an upgrade.
     pub fn program(&self) -> io::Result<PathBuf> {
         let real = std::env::current_exe()?;
         let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
         Ok(self.program_called(&called, &real).unwrap_or(real))
     }
 
-    /// The path of the file `real` that `called` means.
+    /// The path by which `called` refers to the file `real`.
     fn program_called(&self, called: &Path, real: &Path) -> Option<PathBuf> {
         let inode = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
         let name = called.file_name()?;
         let dirs = self.var("PATH").map(std::env::split_paths).into_iter().flatten();
         let in_path = dirs.filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
         let given = called.components().nth(1).and_then(|_| std::path::absolute(called).ok());
-        // After an upgrade the file that this process runs is gone, and the path leads to the next one.
+        // After an upgrade the file of this process is gone, and the path leads to its replacement.
         let is_it = |it: &PathBuf| {
             inode(it).is_some() && (inode(it) == inode(real) || inode(real).is_none())
         };
         given.into_iter().chain(in_path).find(is_it)
     }
 
-    /// Every variable, also the empty ones, in no order.
+    /// Every variable, including empty ones, in no particular order.
     pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
@@ -121,18 +121,18 @@ impl Env {
         self.config_dir().join("config.toml")
     }
 
-    /// Where the user's own agent profiles are: `<name>.toml`.
+    /// Where the user's agent profiles are: `<name>.toml`.
     pub fn profiles_dir(&self) -> PathBuf {
         self.config_dir().join("agents")
     }
 
-    /// Where the user's own brief templates are.
+    /// Where the user's brief templates are.
     pub fn prompts_dir(&self) -> PathBuf {
         self.config_dir().join("prompts")
     }
 
-    /// Files of the user and the machine in which WorkTrunk may find hooks; `None` where variables say
-    /// that there are others.
+    /// Files of the user and the machine in which WorkTrunk may find hooks; `None` if variables
+    /// name other files.
     pub fn worktrunk_files(&self) -> Option<Vec<PathBuf>> {
         let is_setting = |name: &OsStr| {
             let name = name.to_string_lossy();
@@ -149,13 +149,13 @@ impl Env {
         Some(dirs.map(|it| it.join("worktrunk/config.toml")).collect())
     }
 
-    /// What of the repositories' own settings the user has approved.
+    /// Which settings from repositories the user has approved.
     pub fn approvals_file(&self) -> PathBuf {
         self.base_dir("XDG_STATE_HOME", ".local/state").join("wtmag/approved.json")
     }
 
-    /// The tmux socket that is meant, as tmux finds it: `-S` path, else `-L` name, else `$TMUX`,
-    /// else `default`. An absolute, real path; nothing needs to be there.
+    /// The tmux socket to use, found as tmux does: the `-S` path, else the `-L` name, else `$TMUX`,
+    /// else `default`. An absolute, real path; the socket need not exist.
     pub fn tmux_socket(&self, path: Option<&Path>, name: Option<&OsStr>) -> Result<PathBuf, Error> {
         let caller = || self.tmux_var().map(|(socket, _, _)| socket);
         let socket = match (path, name) {
@@ -170,7 +170,7 @@ impl Env {
         Ok(socket)
     }
 
-    /// Where in tmux we are called from; None outside of tmux and for garbage.
+    /// Where in tmux the caller is; None outside tmux or if the variables are malformed.
     pub fn caller(&self) -> Option<Caller> {
         let (socket, server_pid, session) = self.tmux_var()?;
         let pane = self.var("TMUX_PANE").and_then(|it| it.to_str()?.parse().ok());
@@ -183,8 +183,8 @@ impl Env {
         StateDir { root: state.join(machine_id()).join(hash(socket)) }
     }
 
-    /// A path for the own socket of the hub with this directory, in a private one that is made if
-    /// need be. Clients do not compute it: `hub.json` names it.
+    /// A path for the socket of the hub with this directory, in a private directory that is created
+    /// if needed. Clients do not compute it: `hub.json` names it.
     pub fn hub_socket(&self, state: &StateDir) -> Result<PathBuf, Error> {
         let name = format!("{}.sock", hash(state.root()));
         if let Some(dir) = self.var("XDG_RUNTIME_DIR").map(Path::new) {
@@ -197,7 +197,7 @@ impl Env {
         }
         let dir = PathBuf::from(format!("/tmp/wtmag-{}", self.uid));
         let Err(refused) = private_dir(&dir, self.uid) else { return Ok(dir.join(name)) };
-        // Another user was there first. The state directory is this user's alone.
+        // Another user created the directory first. The state directory belongs to this user alone.
         let socket = state.root().join("hub.sock");
         if socket.as_os_str().len() > MAX_SOCKET_LEN {
             return Err(refused);
@@ -230,12 +230,12 @@ impl Env {
     }
 }
 
-/// As [`Env::program`], for those who have no environment at hand.
+/// Like [`Env::program`], for callers without an environment.
 pub fn own_program() -> io::Result<PathBuf> {
     Env::capture().map_err(io::Error::other)?.program()
 }
 
-/// The directory of one hub: of one tmux server on one machine.
+/// The directory of one hub: one tmux server on one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDir {
     root: PathBuf,
@@ -265,7 +265,7 @@ impl StateDir {
         self.root.join("hub.db")
     }
 
-    /// What hooks and panes left for a hub that did not answer: one JSON file each.
+    /// Reports from hooks and panes that no hub accepted: one JSON file each.
     pub fn spool(&self) -> PathBuf {
         self.root.join("spool")
     }
@@ -284,7 +284,8 @@ impl StateDir {
         self.root.join("creates")
     }
 
-    /// Makes the directory and those in it, for the user only. Refuses what others could write.
+    /// Creates the directory and its subdirectories for the user only. Refuses directories that
+    /// others could write to.
     pub fn make(&self, uid: u32) -> Result<(), Error> {
         private_dir(&self.root, uid)?;
         [self.spool(), self.log(), self.screens(), self.creates()]
@@ -293,8 +294,8 @@ impl StateDir {
     }
 }
 
-/// Makes `path` (mode 0700) with its parents unless it is there; refuses a symbolic link, another
-/// owner, and rights for others.
+/// Creates `path` (mode 0700) and its parents if needed; refuses a symbolic link, another owner,
+/// and access for others.
 pub fn private_dir(path: &Path, uid: u32) -> Result<(), Error> {
     let fail = |source| Error::Directory { path: path.to_owned(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail)?;
@@ -323,13 +324,13 @@ fn real_path(path: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Sixteen hex digits that stand for a path.
+/// Sixteen hex digits derived from a path.
 fn hash(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_bytes());
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What tells this machine's state from another's in a shared home directory.
+/// Distinguishes this machine's state from another's in a shared home directory.
 fn machine_id() -> String {
     let is_id =
         |id: &String| id.len() >= 8 && id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
@@ -337,7 +338,7 @@ fn machine_id() -> String {
     if let Some(id) = named.map(|it| it.trim().to_lowercase()).find(is_id) {
         return id;
     }
-    // The host name of a Mac follows the network, and its home is on its own disk.
+    // A Mac's host name depends on the network, but its home is on its own disk.
     let is_mac = cfg!(target_os = "macos");
     let host = if is_mac { None } else { nix::unistd::gethostname().ok() };
     let host = host.and_then(|it| it.into_string().ok()).unwrap_or_default();
@@ -345,14 +346,15 @@ fn machine_id() -> String {
     format!("host-{plain}")
 }
 
-/// Replaces a file in one step: who reads it finds the old content or the new one, never half of it.
-/// Only the user may read it.
+/// Replaces a file in one step: a reader finds the old content or the new, never half of it. Only
+/// the user may read it.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written_beside(path, bytes)?.persist(path)?;
     Ok(())
 }
 
-/// The same for what must survive a power failure: the content is on the disk before it has its name.
+/// Like `replace`, for files that must survive a power failure: the content is on disk before it
+/// gets its name.
 pub fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let file = written_beside(path, bytes)?;
     file.as_file().sync_all()?;
@@ -485,7 +487,7 @@ mod tests {
         assert_eq!(found.parent(), Some(dir.path().join("wtmag").as_path()));
         let mode = fs::metadata(dir.path().join("wtmag")).unwrap().mode();
         assert_eq!(mode & 0o777, 0o700);
-        // Two hubs of one server, told apart by their directories, do not take each other's.
+        // Two hubs of one server have different directories and do not take each other's.
         let runtime = env(&[("XDG_RUNTIME_DIR", dir.path().to_str().unwrap())]);
         assert_ne!(runtime.hub_socket(&StateDir::at("/t".into())).unwrap(), found);
         let long = dir.path().join("x".repeat(MAX_SOCKET_LEN));

@@ -1,8 +1,8 @@
 //! The only place that starts a process and waits for it.
 //!
-//! Knows programs, pipes, deadlines and signals; not what any program is for. A child runs in a
-//! chosen directory, without the variables that would point it at the caller's tmux pane or
-//! repository, in a process group of its own, and is always waited for.
+//! Knows programs, pipes, deadlines and signals; not what a program is for. A child runs in a
+//! chosen directory and its own process group, without the variables that point to the caller's
+//! tmux pane or repository. It is always waited for.
 mod server;
 
 use std::{
@@ -29,14 +29,15 @@ pub use server::{listens, serving, tmux};
 /// How long a child may take to clean up after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long the output of a child that ended is read on. What it wrote is in the pipe already; a
-/// process that it left behind may hold the pipe for ever.
+/// How long to read the output of a child after it ended. Everything that it wrote is already in
+/// the pipe; a process that it left behind may hold the pipe open for ever.
 const DRAIN: Duration = Duration::from_millis(300);
 
 /// Most bytes that are kept of one output stream.
 const MAX_OUTPUT: u64 = 64 << 20;
 
-/// Variables of the caller that would mislead a child: which pane, repository or shell it is in.
+/// Variables of the caller that would mislead a child: they name the caller's pane, repository or
+/// shell.
 pub const MISLEADING: &[&str] = &[
     "TMUX",
     "TMUX_PANE",
@@ -71,7 +72,7 @@ pub enum Error {
     Cancelled,
 }
 
-/// What a child that ended left behind.
+/// What an ended child left behind.
 #[derive(Debug)]
 pub struct Output {
     pub status: ExitStatus,
@@ -94,10 +95,10 @@ impl Output {
     }
 }
 
-/// Says when to stop: false at first, true once the user gave up (Ctrl-C, SIGTERM).
+/// Says when to stop: false at first, true after the user pressed Ctrl-C or SIGTERM arrived.
 pub type Cancel = watch::Receiver<bool>;
 
-/// A cancel that never comes.
+/// A cancel signal that never comes.
 pub fn never() -> Cancel {
     watch::channel(false).1
 }
@@ -113,12 +114,12 @@ pub struct Cmd<'a> {
     stdin: Vec<u8>,
     limit: Duration,
     on_line: Option<OnLine<'a>>,
-    /// The program of this process, when the child is to have no terminal.
+    /// This program's path, if the child must not have a terminal.
     session_maker: Option<PathBuf>,
 }
 
 impl<'a> Cmd<'a> {
-    /// `program` in the directory `cwd`; 60 s unless told otherwise.
+    /// Runs `program` in the directory `cwd`; limited to 60 s unless told otherwise.
     pub fn new(program: impl AsRef<OsStr>, cwd: &Path) -> Self {
         Self {
             program: program.as_ref().to_owned(),
@@ -132,9 +133,9 @@ impl<'a> Cmd<'a> {
         }
     }
 
-    /// In a session of its own, without a controlling terminal. An interactive shell that has one
-    /// and is not in its foreground stops itself. `wtmag` is this program: it makes the session and
-    /// becomes the child.
+    /// Runs the child in a new session without a controlling terminal. An interactive shell stops
+    /// itself when it has a controlling terminal but is not in its foreground. `wtmag` is this
+    /// program: it creates the session and becomes the child.
     #[must_use]
     pub fn without_terminal(mut self, wtmag: &Path) -> Self {
         self.session_maker = Some(wtmag.to_owned());
@@ -179,7 +180,8 @@ impl<'a> Cmd<'a> {
         self
     }
 
-    /// Runs it to its end. On time-out or cancel it gets SIGTERM and [`GRACE`], then SIGKILL.
+    /// Runs it to its end. On a timeout or cancel, it gets SIGTERM, [`GRACE`] to exit, then
+    /// SIGKILL.
     pub async fn run(mut self, cancel: &Cancel) -> Result<Output, Error> {
         let name = self.program.to_string_lossy().into_owned();
         let mut cancel = cancel.clone();
@@ -201,7 +203,7 @@ impl<'a> Cmd<'a> {
         let limit = self.limit;
         let work = async {
             let feed = async {
-                // A child that does not read its input says so by its exit status.
+                // A child that does not read its input reports that by its exit status.
                 if let Some(mut pipe) = stdin {
                     pipe.write_all(&bytes).await.unwrap_or_default();
                 }
@@ -238,7 +240,7 @@ impl<'a> Cmd<'a> {
         signal(group, Signal::SIGTERM);
         if time::timeout(GRACE, &mut work).await.is_err() {
             signal(group, Signal::SIGKILL);
-            // Pipes may be held open by a grandchild that left the group: do not wait for those.
+            // A grandchild outside the group may hold the pipes open: do not wait for it.
             drop(time::timeout(GRACE, &mut work).await);
         }
         Err(stopped)
@@ -266,7 +268,8 @@ impl<'a> Cmd<'a> {
         }
         let stdin = if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group's leader cannot make a session; the session's leader will lead a group.
+        // The leader of a process group cannot create a session; the session's leader will lead a
+        // group.
         if self.session_maker.is_none() {
             command.process_group(0);
         }
@@ -275,11 +278,10 @@ impl<'a> Cmd<'a> {
     }
 }
 
-/// The verb of `wtmag` behind [`Cmd::without_terminal`].
+/// The verb of `wtmag` that [`Cmd::without_terminal`] runs.
 pub const WITHOUT_TERMINAL: &str = "without-terminal";
 
-/// Beginnings of the names of variables that say where the caller is: in which agent, repository,
-/// pane.
+/// Prefixes of variables that say where the caller is: in which agent, repository or pane.
 const CALLERS_OWN: [&str; 8] = [
     "CLAUDECODE",
     "CLAUDE_CODE_ENTRYPOINT",
@@ -291,16 +293,16 @@ const CALLERS_OWN: [&str; 8] = [
     "WTMAG_",
 ];
 
-/// A variable that must not reach what outlives the caller. Where a user keeps an agent's files is
-/// no such thing.
+/// Whether a variable must not reach a process that outlives the caller. Variables that say where a
+/// user keeps an agent's files may.
 pub fn is_callers_own(variable: &OsStr) -> bool {
     let begins = |name: &str| CALLERS_OWN.iter().any(|prefix| name.starts_with(prefix));
     variable != "CODEX_HOME" && variable.to_str().is_some_and(begins)
 }
 
-/// Starts a program that goes on without us: no pipes, and nothing of the caller's agent, repository
-/// or pane in its environment. It is no group's leader, so that it can make a session of its own,
-/// which it should at once. Returns its pid.
+/// Starts a program that outlives this process: no pipes, and no variables of the caller's agent,
+/// repository or pane. It does not lead a process group, so that it can create its own session,
+/// which it should do at once. Returns its pid.
 #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
 pub fn detach<S: AsRef<OsStr>>(
     program: &Path,
@@ -319,8 +321,8 @@ pub fn detach<S: AsRef<OsStr>>(
     child.map(|child| child.id()).map_err(|source| Error::Start { program, source })
 }
 
-/// Runs a program on our own terminal with `text` as its input, and waits until the user ends it. It
-/// need not read all of it. An end other than 0 is an error.
+/// Runs a program on this terminal with `text` as its input, and waits until the user ends it. The
+/// program need not read all input. A non-zero exit is an error.
 #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
 pub fn feed<S: AsRef<OsStr>>(
     program: &str,
@@ -333,14 +335,14 @@ pub fn feed<S: AsRef<OsStr>>(
     command.args(args).envs(env).stdin(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut pipe) = child.stdin.take() {
-        // A pager that was ended early closes its input.
+        // A pager that was quit early closes its input.
         pipe.write_all(text.as_bytes()).unwrap_or_default();
     }
     let status = child.wait().map_err(failed)?;
     if status.success() { Ok(()) } else { Err(failed(io::Error::other(status.to_string()))) }
 }
 
-/// Runs a program that talks to the user on our terminal, to its end.
+/// Runs an interactive program on this terminal to its end.
 #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
 pub fn in_foreground<S: AsRef<OsStr>>(
     program: impl AsRef<OsStr>,
@@ -355,7 +357,7 @@ pub fn in_foreground<S: AsRef<OsStr>>(
     Err(failed(io::Error::other(format!("it ended with {status}"))))
 }
 
-/// Becomes another program; comes back only with an error.
+/// Replaces this process with another program; returns only on error.
 #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
 pub fn exec<S: AsRef<OsStr>>(
     program: impl AsRef<OsStr>,
@@ -371,7 +373,7 @@ pub fn exec<S: AsRef<OsStr>>(
     Error::Start { program: program.as_ref().to_string_lossy().into_owned(), source }
 }
 
-/// Resolves once `cancel` says so; never, when whoever could say so is gone.
+/// Resolves when `cancel` becomes true; never, if its sender is gone.
 pub async fn cancelled(cancel: &mut Cancel) {
     if cancel.wait_for(|&stop| stop).await.is_err() {
         std::future::pending::<()>().await;

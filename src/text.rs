@@ -1,9 +1,9 @@
-//! Texts on a terminal: how wide they are, how they are cut, and times in words. Pure.
+//! Text on a terminal: its width, how to cut and wrap it, and times in words. Pure.
 use std::{ops::Range, time::Duration};
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// How many columns the text takes.
+/// How many columns the text occupies.
 pub fn width(text: &str) -> usize {
     text.width()
 }
@@ -25,7 +25,8 @@ pub fn cut(text: &str, width: usize) -> String {
     shown
 }
 
-/// The text in at most `width` columns, its beginning cut off: names mostly differ at their end.
+/// The text in at most `width` columns, its beginning cut off, because names mostly differ at the
+/// end.
 pub fn cut_start(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -45,20 +46,20 @@ pub fn tail(text: &str, width: usize) -> &str {
     rest
 }
 
-/// Exactly `width` columns: cut, or filled up with spaces.
+/// The text cut or padded to exactly `width` columns.
 pub fn pad(text: &str, width: usize) -> String {
     let text = cut(text, width);
     let gap = width.saturating_sub(text.width());
     format!("{text}{}", " ".repeat(gap))
 }
 
-/// The text in rows of at most `width` columns, broken between words where that is possible. Spaces at
-/// the end of a row need no room.
+/// The text in rows of at most `width` columns, broken between words if possible. Spaces at the end
+/// of a row take no room.
 pub fn wrap(text: &str, width: usize) -> Vec<&str> {
     wrap_at(text, width).into_iter().filter_map(|it| text.get(it)).collect()
 }
 
-/// The same as places in the text.
+/// Like `wrap`, as ranges of the text.
 pub fn wrap_at(text: &str, width: usize) -> Vec<Range<usize>> {
     let width = width.max(2);
     let mut rows = Vec::new();

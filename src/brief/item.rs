@@ -1,12 +1,12 @@
-//! What a worker is asked to do, as it was fetched.
+//! A task, as it was fetched.
 use serde::Deserialize;
 
 use crate::model::Source;
 
 /// An issue, a pull request, a ticket or the user's own prompt.
 ///
-/// Texts are as the source gave them, in Markdown where it can be had; a brief cleans and cuts
-/// them. Only [`Source`]'s title is one clean line already, because it is shown everywhere.
+/// Texts are unchanged from the source, in Markdown if possible; a brief cleans and cuts them. Only
+/// [`Source`]'s title is already one clean line, because it is shown everywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkItem {
     pub source: Source,
@@ -29,7 +29,7 @@ pub struct Comment {
     pub text: String,
 }
 
-/// What only one kind of source has.
+/// Data that only one kind of source has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detail {
     None,
@@ -42,7 +42,7 @@ pub enum Detail {
 pub struct Pull {
     /// Branch it goes into.
     pub base: String,
-    /// Name of its head branch, in the head's repository. Never a thing to check out or to run.
+    /// Name of its head branch, in the head's repository. Never check it out or run it.
     pub head: String,
     /// The commit to review: 40 or 64 hex digits.
     pub head_sha: String,
@@ -71,7 +71,7 @@ pub struct Ticket {
     pub kind: Option<String>,
     pub priority: Option<String>,
     pub assignee: Option<String>,
-    /// Key and title of the epic or task that it belongs to.
+    /// Key and title of its epic or parent task.
     pub parent: Option<String>,
 }
 
@@ -91,7 +91,7 @@ impl WorkItem {
         }
     }
 
-    /// The commit that a review looks at.
+    /// The commit to review.
     pub fn pull(&self) -> Option<&Pull> {
         match &self.detail {
             Detail::Pull(pull) => Some(pull),

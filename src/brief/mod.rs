@@ -4,9 +4,9 @@
 //! `implement` briefs a worker that changes code, `review` one that reviews a pull request, and
 //! `pr`, of which there is one per kind of host, is the part of `implement` that says how a pull
 //! request is opened. The head of each template says what it may use and how to replace it.
-//! No IO, no clock, no environment: who fetched the item and where a template was found is not
-//! known here. Everything that was fetched is other people's text: it is cleaned, cut to a stated
-//! length, fenced and called data; only the user's own words are instructions.
+//! No IO, no clock, no environment: this module does not know who fetched the item or where a
+//! template was found. Fetched text was written by other people: it is cleaned, cut to a stated
+//! length, fenced and marked as data. Only the user's own words are instructions.
 mod item;
 pub mod text;
 mod view;
@@ -22,7 +22,7 @@ use crate::model::{Base, Host, Kind};
 
 pub use item::{ChangedFile, Comment, Detail, Pull, Ticket, WorkItem};
 
-/// What an agent is told first, word for word.
+/// The first line that an agent gets, word for word.
 pub const BOOTSTRAP: &str = "Read ./.wtmag/prompt.md and use it as the full task brief.";
 
 /// Longest body that a brief repeats, in bytes; GitHub's own limit is half of it.
@@ -31,7 +31,7 @@ pub const MAX_BODY: usize = 128 << 10;
 /// Most bytes of comments that a brief repeats; the newest are kept.
 pub const MAX_COMMENTS: usize = 128 << 10;
 
-/// Steps that a template may take: a thousand times what the built-in ones need. A repository's own
+/// Steps that a template may take: a thousand times what the built-in ones need. A repository's
 /// template is code that other people wrote.
 const FUEL: u64 = 2_000_000;
 
@@ -51,7 +51,7 @@ pub enum Error {
     TooLong { name: String },
 }
 
-/// One template: its text and what errors call it.
+/// One template: its text, and its name in errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     pub name: String,
@@ -67,22 +67,22 @@ pub struct Templates {
     pub pr: Template,
 }
 
-/// What the brief says beside the item.
+/// What the brief contains besides the item.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// Of the remote that work is pushed to.
+    /// The host of the remote that work is pushed to.
     pub host: Host,
     /// `owner/name` on the forge.
     pub repo: Option<&'a str>,
     /// The worktree's branch.
     pub branch: &'a str,
-    /// What the branch started from; for a review, what the pull request goes into.
+    /// The start of the branch; for a review, the base of the pull request.
     pub base: Option<&'a Base>,
     /// Name of the remote that work is pushed to.
     pub remote: Option<&'a str>,
     /// Branch that a pull request is opened against; `None` for the repository's default.
     pub target: Option<&'a str>,
-    /// Tell the worker to push and to open a pull request.
+    /// Ask the worker to push and to open a pull request.
     pub open_pr: bool,
     /// The agent starts in its plan mode.
     pub plan: bool,
@@ -92,7 +92,7 @@ pub struct Options<'a> {
     pub instructions: Option<&'a str>,
 }
 
-/// Names of the template files of one type, the more special first: `pr-github.tmpl`, `pr.tmpl`.
+/// Names of the template files of one type, the most specific first: `pr-github.tmpl`, `pr.tmpl`.
 pub fn file_names(kind: &str, host: Host) -> Vec<String> {
     let special = host_name(host).map(|host| format!("{kind}-{host}.tmpl"));
     special.into_iter().chain([format!("{kind}.tmpl")]).collect()
@@ -107,7 +107,7 @@ pub fn template_type(kind: Kind) -> &'static str {
 }
 
 impl Template {
-    /// The template of this type that is part of the program: one for the host, else for all.
+    /// The embedded template of this type: one for the host, else the general one.
     pub fn embedded(kind: &str, host: Host) -> Self {
         let (name, text) = match (kind, host) {
             ("review", _) => ("review.tmpl", include_str!("templates/review.tmpl")),
@@ -121,7 +121,7 @@ impl Template {
 }
 
 impl Templates {
-    /// What is used when the user has no templates of their own.
+    /// The templates for a user who has none.
     pub fn embedded(kind: Kind, host: Host) -> Self {
         Self {
             work: Template::embedded(template_type(kind), host),

@@ -1,9 +1,9 @@
-//! Other people's text made safe to show: no control characters, no hidden ones, fenced, cut.
+//! Makes other people's text safe to show: no control or hidden characters, fenced, cut.
 //!
 //! Knows characters; not where a text comes from.
 use std::borrow::Cow;
 
-/// The text without anything that acts on a terminal or hides from a reader.
+/// Removes everything from the text that acts on a terminal or hides from a reader.
 ///
 /// Lines end in `\n`; tabs stay. Colour and cursor sequences (CSI) go; any other control character
 /// becomes its visible picture (`␛`, `␀`). Bidi marks, zero-width characters and the invisible
@@ -44,7 +44,8 @@ pub fn one_line(text: &str, max: usize) -> String {
     format!("{}…", head.trim_end())
 }
 
-/// The text in a code fence longer than any run of backticks in it, so that it cannot end it.
+/// The text in a code fence that is longer than any run of backticks in it, so that the text cannot
+/// end it.
 pub fn fence(info: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(3) + 1);

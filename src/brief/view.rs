@@ -1,6 +1,7 @@
 //! What a template sees: the item and the options as cleaned, cut values.
 //!
-//! Every field below is a variable of all templates, always defined, `none` when there is nothing.
+//! Every field below is a variable of all templates. It is always defined, and `none` without a
+//! value.
 use serde::Serialize;
 
 use crate::model::{Host, Source};
@@ -18,7 +19,7 @@ const MAX_LINE: usize = 300;
 pub(super) struct View {
     /// `github-issue`, `github-pr`, `jira` or `prompt`.
     source: &'static str,
-    /// What it is called in a sentence: `issue`, `pull request`, `ticket`, `task`.
+    /// Its name in a sentence: `issue`, `pull request`, `ticket`, `task`.
     noun: &'static str,
     /// What a commit or a pull request calls it: `#456`, `PROJ-123`.
     reference: Option<String>,
@@ -32,9 +33,9 @@ pub(super) struct View {
     body: String,
     body_is_cut: bool,
     comments: Vec<Comment>,
-    /// How many older ones were left out.
+    /// How many older comments were left out.
     n_comments_left_out: usize,
-    /// Prints all of the item.
+    /// The command that prints the whole item.
     view_command: Option<String>,
     pull: Option<Pull>,
     ticket: Option<Ticket>,
@@ -50,9 +51,9 @@ pub(super) struct View {
     plan: bool,
     submodules: bool,
     open_pr: bool,
-    /// The user's own words beside the item.
+    /// The user's own words besides the item.
     instructions: Option<String>,
-    /// All that was fetched, fenced and marked as data; empty for a prompt.
+    /// Everything that was fetched, fenced and marked as data; empty for a prompt.
     pub(super) context: String,
     /// The rendered `pr` template; `none` when no pull request is to be opened.
     pub(super) pr: Option<String>,
@@ -228,7 +229,7 @@ fn newest_comments(comments: &[item::Comment]) -> (Vec<Comment>, usize) {
     for comment in comments.iter().rev() {
         let text = clean(&comment.text);
         let text = text.trim();
-        // The newest is kept in any case, cut.
+        // The newest comment is always kept, cut if needed.
         if kept.is_empty() || text.len() <= room {
             room = room.saturating_sub(text.len());
         } else {

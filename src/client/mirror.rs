@@ -1,7 +1,7 @@
 //! A live copy of what the hub knows of workers and their deliveries.
 //!
-//! Knows one subscription, and the one rule by which an event changes what is known. Goes on past the
-//! end of one hub, and past events that were missed.
+//! Knows one subscription, and the rule by which an event changes the copy. It survives the end of
+//! a hub and missed events.
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, Hub};
@@ -19,9 +19,9 @@ pub struct Known {
 /// What an event was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A state, a delivery, or nothing that is known here.
+    /// A state, a delivery, or something that the copy does not hold.
     Detail,
-    /// Workers came, went or moved.
+    /// Workers were added, removed or moved.
     Workers,
 }
 
@@ -30,7 +30,7 @@ pub struct Mirror {
     hub: Hub,
     /// Empty means every worker.
     ids: Vec<WorkerId>,
-    /// Deliveries that are known even when newer ones of their worker are.
+    /// Deliveries to keep even when their worker has newer ones.
     wanted: BTreeSet<DeliveryId>,
     pub known: Known,
 }
@@ -43,29 +43,29 @@ impl Mirror {
         Ok(mirror)
     }
 
-    /// The connection, for questions between two events.
+    /// The connection, to ask something between two events.
     pub fn hub(&mut self) -> &mut Hub {
         &mut self.hub
     }
 
-    /// From now on this delivery is known, too.
+    /// Keeps this delivery from now on.
     pub fn want(&mut self, delivery: Delivery) {
         self.wanted.insert(delivery.id);
         self.known.deliveries.entry(delivery.id).or_insert(delivery);
     }
 
-    /// As [`Mirror::want`], for one of which only the number is at hand.
+    /// Like [`Mirror::want`], when only the delivery's number is known.
     pub async fn require(&mut self, id: DeliveryId) -> Result<(), Error> {
         self.wanted.insert(id);
         if self.known.deliveries.contains_key(&id) { Ok(()) } else { self.fetch(id).await }
     }
 
-    /// Waits for one more event. Safe to drop while it waits for it. A hub that went away is started
-    /// again: what it had recorded goes on.
+    /// Waits for one more event. Safe to drop while it waits. If the hub has gone, starts it again
+    /// and continues from what it recorded.
     pub async fn next(&mut self) -> Result<Change, Error> {
         match self.hub.event().await {
             Ok(event) => self.take(event).await,
-            // What was missed is in the answer to the next subscription.
+            // The answer to the next subscription contains what was missed.
             Err(error) if error.is_gone() => {
                 self.subscribe().await?;
                 Ok(Change::Workers)
@@ -92,7 +92,7 @@ impl Mirror {
                 self.known.workers.insert(id, *worker);
                 self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
             }
-            // It is gone already; the event that says so is on its way.
+            // The delivery is gone; the event that says so will follow.
             Ok(_) | Err(Error::Refused(_)) => {}
             Err(error) => return Err(error),
         }
@@ -119,7 +119,7 @@ impl Mirror {
 }
 
 impl Known {
-    /// What the event says, added to what is known.
+    /// Applies one event to the copy.
     pub fn apply(&mut self, event: Event) -> Change {
         let Event { at, worker, what, .. } = event;
         let worker = worker.and_then(|id| self.workers.get_mut(&id));
@@ -176,7 +176,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
         | Happened::Hub { .. }
         | Happened::Other(_) => {}
     }
-    // A window that is gone is told by the process alone.
+    // The process fact alone says that a window is gone.
     worker.place.gone |= matches!(worker.state.process.value, crate::model::Process::Lost(_));
     Change::Detail
 }

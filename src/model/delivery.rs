@@ -13,7 +13,7 @@ pub struct Delivery {
     pub id: DeliveryId,
     pub worker: WorkerId,
     pub text: String,
-    /// The file in the worktree that holds what `text` announces.
+    /// The file in the worktree that holds the long text that `text` announces.
     #[serde(default)]
     pub file: Option<String>,
     pub mode: DeliveryMode,
@@ -22,7 +22,7 @@ pub struct Delivery {
     /// Interrupt a running turn first.
     pub interrupt: bool,
     pub step: Step,
-    /// Why it does not go on now; only while it is open.
+    /// Why it is held; only while the delivery is open.
     pub held: Option<Hold>,
     /// How acceptance was seen, or why it failed.
     pub evidence: String,
@@ -31,12 +31,12 @@ pub struct Delivery {
     /// Why a human should look at it: it has waited for too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<Stuck>,
-    /// How often the conversation on the screen had the text before it was pasted.
+    /// How often the conversation on the screen contained the text before it was pasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_before: Option<usize>,
 }
 
-/// A delivery that does not go on by itself.
+/// A delivery that is stuck.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stuck {
     pub at: Timestamp,
@@ -44,7 +44,7 @@ pub struct Stuck {
     pub shows: String,
 }
 
-/// What a human says of a delivery that is stuck.
+/// What a human decided about a stuck delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Take {
@@ -52,7 +52,7 @@ pub enum Take {
     Enter,
     /// The agent has the text: the receipt is closed.
     Done,
-    /// The box is free and nothing of the text is in it: type it.
+    /// The box is empty: type the text again.
     Retry,
     /// Clear the box, then type it.
     Clear,
@@ -62,11 +62,11 @@ pub enum Take {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryMode {
-    /// Pasted into the box of an agent that was seen ready.
+    /// Pasted into the input box when the agent is ready.
     Ready,
     /// Passed on the agent's command line.
     Argument,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
@@ -76,7 +76,7 @@ pub enum DeliveryMode {
 #[serde(rename_all = "lowercase")]
 pub enum Step {
     Queued,
-    /// The agent was seen ready, twice.
+    /// Two captures showed a ready agent.
     Ready,
     /// Recorded before the paste is sent.
     Pasting,
@@ -88,7 +88,7 @@ pub enum Step {
     Accepted,
     Failed,
     Cancelled,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
@@ -99,25 +99,25 @@ pub struct StepAt {
     pub at: Timestamp,
 }
 
-/// Why a delivery waits. Held is not failed: it goes out when the way is clear.
+/// Why a delivery waits. Held is not failed: it goes out when nothing is in the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "why", content = "turn")]
 pub enum Hold {
     /// The agent shows something that is not an empty box.
     Turn(AgentState),
-    /// The pane is in copy mode or another mode of tmux.
+    /// The pane is in copy mode or another tmux mode.
     PaneMode,
     /// `select-pane -d`.
     InputOff,
-    /// Keys would go to the user's other panes, too: `synchronize-panes`.
+    /// `synchronize-panes` is on: keys would also go to the user's other panes.
     Synchronized,
     /// Another program is in the foreground.
     Foreground,
-    /// An earlier delivery to this worker is not done.
+    /// An earlier delivery to this worker is still open.
     Earlier,
     /// tmux cannot be reached.
     Disconnected,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
@@ -149,7 +149,7 @@ impl Delivery {
 }
 
 impl Hold {
-    /// Nothing else says that the agent wants somebody, and it may never end by itself.
+    /// Nothing else shows that the agent needs attention, and the hold may never end by itself.
     pub fn is_open_ended(&self) -> bool {
         match self {
             Self::Turn(turn) => !turn.asks() && !turn.is_busy(),
@@ -158,7 +158,7 @@ impl Hold {
         }
     }
 
-    /// What ends it.
+    /// What ends the hold.
     pub fn way_out(&self) -> &'static str {
         match self {
             Self::Turn(AgentState::Draft) => "it goes out when the box is empty",

@@ -1,4 +1,4 @@
-//! Errors in words.
+//! Errors as text.
 use std::{error::Error, iter::successors};
 
 /// An error with its causes, in one line.

@@ -27,7 +27,7 @@ pub enum Happened {
     Process(Fact<Process>),
     Turn(Fact<AgentState>),
     Reported(Fact<Reported>),
-    /// wtmag needs a human for this, or no longer.
+    /// wtmag needs a human for this, or no longer does.
     Need {
         need: Option<Fact<Need>>,
     },
@@ -37,21 +37,21 @@ pub enum Happened {
         held: Option<Hold>,
         evidence: String,
     },
-    /// The worker is shown elsewhere than before.
+    /// The worker moved to another window or session.
     Placed {
         placement: Placement,
         session: Option<String>,
     },
-    /// The worktree was moved or, without a path, removed by somebody else.
+    /// The worktree was moved or, without a path, removed from outside wtmag.
     Worktree {
         path: Option<PathBuf>,
     },
-    /// A hook told the pull request, the agent's session or its last message.
+    /// A hook reported the pull request, the agent's session or its last message.
     Told {
         about: String,
         text: String,
     },
-    /// Cleanup began; what is left of it is done even after a crash.
+    /// Cleanup began; the rest is done even after a crash.
     CleanupStarted,
     CleanupFailed {
         error: String,
@@ -68,7 +68,7 @@ pub enum Happened {
     Hub {
         what: String,
     },
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }

@@ -1,4 +1,4 @@
-//! Names as types. Ids print as tmux prints them, so that they can be targets as they are.
+//! Ids as types. They print as tmux prints them, so that they can be used as targets.
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ tmux_id!(PaneId, "%", "pane");
 tmux_id!(WindowId, "@", "window");
 tmux_id!(SessionId, "$", "session");
 
-/// Text that is no id of its kind.
+/// The text is not an id of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {what} id `{text}`")]
 pub struct BadId {
@@ -66,12 +66,12 @@ impl WorkerId {
     /// Longest id, in bytes.
     pub const MAX_LEN: usize = 80;
 
-    /// The id that `<project>-<branch>` gives: other characters become `-`, runs of them one.
+    /// The id for `<project>-<branch>`: each run of other characters becomes one `-`.
     pub fn for_branch(project: &str, branch: &str) -> Self {
         Self::slug(&format!("{project}-{branch}"), Self::MAX_LEN)
     }
 
-    /// This id with `-N` behind it, cut to length: the next candidate when this one is taken.
+    /// This id with `-N` appended, cut to length: the next candidate if this one is taken.
     #[must_use]
     pub fn numbered(&self, n: u32) -> Self {
         let suffix = format!("-{n}");

@@ -1,7 +1,7 @@
-//! The words of this program as values: ids, workers, states, samples, receipts.
+//! The vocabulary of this program as values: ids, workers, states, samples, receipts.
 //!
-//! Knows nothing but how values look, compare and (de)serialise. No module of the crate, no IO, no
-//! clock, no environment.
+//! Knows only how values look, compare and (de)serialise. Uses no other module, no IO, no clock, no
+//! environment.
 mod delivery;
 mod error;
 mod event;

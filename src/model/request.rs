@@ -13,17 +13,17 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "verb")]
 pub enum Request {
-    /// Reserve an id and a place before anything is made. Released when the connection closes.
+    /// Reserve an id and a place before anything is created. Released when the connection closes.
     #[serde(rename = "prepare")]
     Reserve(Reserve),
-    /// Make the window and start the agent of a reserved worker.
+    /// Create the window and start the agent of a reserved worker.
     Create(Box<NewWorker>),
-    /// Give a reservation back, unless its worker exists by now.
+    /// Release a reservation, unless its worker exists by now.
     #[serde(rename = "abandon")]
     Release {
         id: WorkerId,
     },
-    /// After a `create` whose hub died: whether the worker exists. The window of one that was not
+    /// After a `create` whose hub died: find out whether the worker exists. A window that was not
     /// recorded is closed.
     #[serde(rename = "exists")]
     Recover {
@@ -43,7 +43,7 @@ pub enum Request {
         id: WorkerId,
     },
     Cleanup(Cleanup),
-    /// The panes of a worker's window, as tmux has them now.
+    /// The panes of a worker's window, as tmux reports them now.
     Panes {
         id: WorkerId,
     },
@@ -51,7 +51,7 @@ pub enum Request {
     Cancel {
         delivery: DeliveryId,
     },
-    /// What a human says of a delivery that is stuck.
+    /// What a human decided about a stuck delivery.
     Take {
         delivery: DeliveryId,
         take: Take,
@@ -59,11 +59,11 @@ pub enum Request {
     Receipts {
         worker: Option<WorkerId>,
     },
-    /// One delivery, open or over.
+    /// One delivery, open or closed.
     Receipt {
         delivery: DeliveryId,
     },
-    /// The workers as they are now, then every event from then on.
+    /// The current workers, then every following event.
     Subscribe {
         workers: Vec<WorkerId>,
     },
@@ -84,7 +84,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// The answer tells how workers are now: it has to be seen first.
+    /// The answer depends on the current screens, so they are captured first.
     pub fn tells_of_now(&self) -> bool {
         matches!(
             self,
@@ -98,14 +98,14 @@ impl Request {
     }
 }
 
-/// A place wanted for a new worker.
+/// The place requested for a new worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserve {
     pub project: String,
-    /// Common git dir, canonical: what two workers of one repository share.
+    /// The canonical common git dir, which all workers of one repository share.
     pub repo: PathBuf,
     pub branch: String,
-    /// `Source::key`, when two workers for it would be a mistake.
+    /// `Source::key`, if a second worker for the same task would be a mistake.
     pub source_key: Option<String>,
     pub placement: Placement,
     pub caller: Caller,
@@ -133,13 +133,13 @@ pub struct NewWorker {
     pub agent: Agent,
     pub pr: Option<String>,
     pub parent: Option<WorkerId>,
-    /// The caller's values of the names in [`Reservation::env_names`].
+    /// The caller's values for the names in [`Reservation::env_names`].
     pub env: Vec<(String, String)>,
-    /// Variables that the launch itself needs; they win over everything else.
+    /// Variables that the launch needs; they override all others.
     pub launch_env: Vec<(String, String)>,
     /// The first prompt.
     pub bootstrap: String,
-    /// Keep a log of its screens.
+    /// Record its screens.
     pub record: bool,
 }
 
@@ -154,7 +154,7 @@ pub struct NewDelivery {
     pub text: String,
     pub submit: bool,
     pub interrupt: bool,
-    /// The file in the worktree that holds what `text` announces.
+    /// The file in the worktree that holds the long text that `text` announces.
     #[serde(default)]
     pub file: Option<String>,
 }
@@ -163,24 +163,24 @@ pub struct NewDelivery {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowPane {
     pub pane: PaneId,
-    /// Of its first process.
+    /// Pid of its first process.
     pub pid: u32,
 }
 
-/// What is to be removed with a worker. The asker has checked that nothing is lost by it.
+/// What to remove with a worker. The caller has checked that no work is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleanup {
     pub id: WorkerId,
     pub force: bool,
     pub keep_branch: bool,
-    /// PATH, HOME and the like, for the removal's own hooks.
+    /// PATH, HOME and the like, for the hooks that run at removal.
     pub env: Vec<(String, String)>,
 }
 
-/// What a hook or the pane's own process tells.
+/// What a hook or the pane's process reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookReport {
-    /// Unique: a report may come both by socket and by spool.
+    /// Unique: a report may arrive both by socket and by spool.
     pub id: String,
     pub worker: WorkerId,
     pub pane: Option<PaneId>,
@@ -190,17 +190,17 @@ pub struct HookReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "name")]
 pub enum Hook {
-    /// The shell came to the agent's line.
+    /// The shell is about to start the agent.
     Started,
-    /// The agent ended or, if it was not `started`, the shell before it reached the agent.
+    /// The agent ended or, if not `started`, the shell ended before it reached the agent.
     Exited {
         exit: Exit,
         #[serde(default = "yes")]
         started: bool,
     },
-    /// An agent's own hook: its payload as it came.
+    /// The agent's own hook, with its payload unchanged.
     Agent { payload: String },
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
@@ -212,7 +212,7 @@ pub enum Answer {
     Done,
     #[serde(rename = "prepared")]
     Reserved(Reservation),
-    /// `seq` is the number of the last event before the worker's own.
+    /// `seq` is the number of the last event before the worker's first.
     Created {
         worker: Box<Worker>,
         delivery: DeliveryId,
@@ -255,7 +255,7 @@ pub enum Answer {
     },
     Receipts {
         deliveries: Vec<Delivery>,
-        /// How many older ones there are that one answer does not hold.
+        /// How many older ones did not fit into the answer.
         #[serde(default)]
         n_older: usize,
     },
@@ -277,41 +277,41 @@ pub enum Answer {
     },
     Explained(Box<Explained>),
     Status(Box<HubStatus>),
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
 
-/// All that a worker's state rests on.
+/// Everything that a worker's state is based on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explained {
     pub worker: Worker,
-    /// The last look, and what it says by itself.
+    /// The last capture, and the verdict on it alone.
     pub sample: Option<Sample>,
     pub verdict: Verdict,
     pub rules: Vec<RuleSaid>,
-    /// For how long the agent has been silent; none while it prints.
+    /// How long the agent has printed nothing; none while it prints.
     pub quiet_ms: Option<u64>,
-    /// The last word of a hook to this hub.
+    /// The last hook report that this hub received.
     pub hook: Option<Heard>,
 }
 
-/// What a hook told, in our words.
+/// The hook's report, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {
     pub at: super::Timestamp,
     pub text: String,
 }
 
-/// A reserved id, and what `create` has to bring.
+/// A reserved id, and what `create` must provide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     pub id: WorkerId,
-    /// Names in tmux's `update-environment`: the caller's values go to the worker.
+    /// Names in tmux's `update-environment`: the worker gets the caller's values.
     pub env_names: Vec<String>,
 }
 
-/// The hub's own health.
+/// The state of the hub itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HubStatus {
     pub pid: u32,
@@ -325,11 +325,11 @@ pub struct HubStatus {
     pub open_deliveries: usize,
     pub clients: usize,
     pub orphans: Vec<String>,
-    /// What went wrong lately and still stands, a line each.
+    /// Recent problems that still exist, a line each.
     pub problems: Vec<String>,
 }
 
-/// Why the hub would not or could not.
+/// Why the hub refused or failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
@@ -341,19 +341,19 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefusalKind {
-    /// No worker of that name, or several.
+    /// No worker has that name, or several do.
     NotFound,
     /// It exists already.
     Exists,
-    /// It does not go now; the message says why.
+    /// Not possible now; the message says why.
     NotNow,
     /// tmux cannot be reached or failed.
     Tmux,
     /// The store cannot be written.
     Store,
-    /// The request makes no sense to this hub.
+    /// The hub does not understand the request.
     BadRequest,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }

@@ -1,4 +1,4 @@
-//! One look at a pane, and what was made of it.
+//! One capture of a pane, and the verdict on it.
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{AgentState, DisplayState, FactSource, Timestamp, unknown::name_of};
 
-/// What tmux's own grid and formats said of a pane at one moment, read in one atomic line.
+/// What tmux's grid and formats showed of a pane at one moment, read in one atomic command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     pub at: Timestamp,
@@ -26,11 +26,11 @@ pub struct Sample {
     /// `select-pane -d`: input is off.
     pub input_off: bool,
     pub dead: bool,
-    /// Bracketed paste, where tmux tells (3.7 and later).
+    /// Bracketed paste, if tmux reports it (3.7 and later).
     pub bracketed_paste: Option<bool>,
 }
 
-/// What the screen says, according to one profile.
+/// What the screen shows, according to one profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     pub turn: AgentState,
@@ -42,7 +42,7 @@ pub struct Verdict {
     pub evidence: String,
     /// Its row, from 0, when it was on the screen.
     pub row: Option<usize>,
-    /// What the box shows, where this look alone cannot tell a hint from a draft.
+    /// The text in the box, when this capture alone cannot tell a hint from a draft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubtful: Option<String>,
 }
@@ -51,18 +51,18 @@ pub struct Verdict {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "is", content = "text")]
 pub enum InputBox {
-    /// The profile cannot tell, or no box shows.
+    /// The profile cannot tell, or no box is visible.
     #[default]
     Unseen,
     Empty,
     /// Its text, lines joined by `\n`, prompt glyph and frame removed.
     Holds(String),
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
 
-/// What one rule of a profile said of a sample.
+/// The result of one profile rule on a sample.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleSaid {
     pub name: String,
@@ -73,17 +73,17 @@ pub struct RuleSaid {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Said {
-    /// It matches here. No row: in the title or the foreground command.
+    /// It matches. No row: in the title or the foreground command.
     Matched { row: Option<usize>, evidence: String },
     /// This pattern was not found.
     Missing(String),
-    /// This pattern was found and must not be.
+    /// This pattern was found but must be absent.
     Excluded(String),
-    /// There is no such region on this screen: no box, or the cursor is not in it.
+    /// The region does not exist on this screen: no box, or the cursor is not in it.
     NoRegion,
-    /// It matches above the box: text of a dialog that is gone.
+    /// It matches above the box: the text of an old dialog.
     Stale { row: usize, evidence: String },
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
@@ -95,7 +95,7 @@ impl Sample {
         self.rows.get(..end).unwrap_or_default()
     }
 
-    /// The last `n` rows that are not blank, in order: what an error message quotes.
+    /// The last `n` rows that are not blank, in order, to quote in an error message.
     pub fn last_lines(&self, n: usize) -> Vec<String> {
         let filled: Vec<_> = self.rows.iter().filter(|row| !row.trim().is_empty()).collect();
         filled.iter().skip(filled.len().saturating_sub(n)).map(ToString::to_string).collect()

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::{UnknownName, unknown::name_of};
 
-/// What the worker is made from.
+/// The task of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "type")]
 pub enum Source {
@@ -29,23 +29,23 @@ pub enum Source {
     Prompt {
         title: String,
     },
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
 
-/// The work asked for; decides brief and placement default.
+/// The kind of work; decides the brief and the default placement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Implementation,
     Review,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
 
-/// The forge that holds the repository, by its remote's host name.
+/// The forge that holds the repository, judged by its remote's host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Host {
@@ -55,7 +55,7 @@ pub enum Host {
 }
 
 impl Source {
-    /// The branch that a worker for this source gets unless the user names one.
+    /// The branch name for this source, unless the user chooses one.
     pub fn branch(&self) -> String {
         match self {
             Self::GithubIssue { number, .. } => format!("github-issue-{number}"),
@@ -85,9 +85,9 @@ impl Source {
         }
     }
 
-    /// The pull request that `text` names for this work, if it names only one: for an issue, one of
-    /// the issue's repository; for other work, one of a repository that is called like the project,
-    /// else of any. The pull request that is reviewed is known already.
+    /// The pull request that `text` names for this work, if it names exactly one. For an issue, it
+    /// must be of the issue's repository; for other work, of a repository named like the project,
+    /// else of any. For a review, the pull request is already known.
     pub fn pull_request_in(&self, text: &str, project: &str) -> Option<String> {
         let urls = pull_requests_in(text);
         match self {
@@ -121,7 +121,7 @@ impl Source {
         }
     }
 
-    /// What makes two workers of one repository work on the same thing; prompts never do.
+    /// A key that two workers on the same task in one repository share; prompts have none.
     pub fn key(&self) -> Option<String> {
         match self {
             Self::GithubIssue { number, .. } => Some(format!("github-issue-{number}")),
@@ -133,7 +133,7 @@ impl Source {
     }
 }
 
-/// A field of a source of a newer version.
+/// A field of a source from a newer version.
 fn field<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -150,14 +150,14 @@ impl fmt::Display for Source {
     }
 }
 
-/// The one value of them all.
+/// The value that all of them share, if they do.
 fn only(mut urls: impl Iterator<Item = String>) -> Option<String> {
     let first = urls.next()?;
     urls.all(|it| it == first).then_some(first)
 }
 
-/// Addresses of pull requests (GitHub) and merge requests (GitLab) in a text, without what follows
-/// their number.
+/// URLs of pull requests (GitHub) and merge requests (GitLab) in a text, without what follows the
+/// number.
 fn pull_requests_in(text: &str) -> Vec<String> {
     const PATHS: [&str; 2] = ["/pull/", "/-/merge_requests/"];
     let is_end = |c: char| c.is_whitespace() || "()[]<>\"'`".contains(c);
@@ -173,9 +173,9 @@ fn pull_requests_in(text: &str) -> Vec<String> {
     words.filter_map(url).collect()
 }
 
-/// A letter or digit of any script, or a mark that belongs to the letter before it.
+/// A letter or digit of any script, or a mark that belongs to the preceding letter.
 fn is_letter(c: char) -> bool {
-    // Of what has no width, these act on the text around them or are not seen at all.
+    // Of the characters without width, these affect the surrounding text or are invisible.
     let is_hidden = matches!(
         c,
         '\0'..='\u{9f}'

@@ -1,4 +1,4 @@
-//! What a worker is doing: three facts kept apart, and the one word shown for them.
+//! What a worker is doing: three separate facts, and the one state that is shown for them.
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use super::{DeliveryId, Timestamp, UnknownName, unknown::name_of};
 
-/// One belief, with where it came from.
+/// One fact, with its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact<T> {
     pub value: T,
-    /// When the value became this.
+    /// When it got this value.
     pub since: Timestamp,
     pub source: FactSource,
-    /// What was seen: the line that matched, the hook's name, the exit record.
+    /// The evidence: the line that matched, the hook's name, the exit record.
     pub evidence: String,
 }
 
-/// Who said so.
+/// Where a fact comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FactSource {
@@ -28,7 +28,7 @@ pub enum FactSource {
     Process,
     Report,
     Hub,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
@@ -37,21 +37,21 @@ pub enum FactSource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Process {
-    /// The window exists; the shell has not come to the agent yet.
+    /// The window exists; the shell has not started the agent yet.
     Starting,
     Running,
     /// The shell ended before it reached the agent.
     #[serde(rename = "not-started")]
     NotStarted(Exit),
     Exited(Exit),
-    /// The pane is gone and nobody recorded an exit.
+    /// The pane is gone, and no exit was recorded.
     Lost(EndCause),
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
 
-/// How the agent's process ended, as the shell saw it.
+/// How the agent's process ended, as its shell saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Exit {
@@ -67,7 +67,7 @@ pub enum EndCause {
     SessionClosed,
     ServerGone,
     Rebooted,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
@@ -76,32 +76,32 @@ pub enum EndCause {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentState {
-    /// Nothing on the screen matches; never taken for idle.
+    /// No rule matches the screen; never treated as idle.
     #[default]
     Unknown,
     Blocked(Blocker),
-    /// Shows an empty input box and has not had a turn yet.
+    /// An empty input box is visible, and there was no turn yet.
     Ready,
     Working,
-    /// Busy, and the provider answers with errors that the agent retries.
+    /// Working, while the provider returns errors and the agent retries.
     Retrying,
     Waiting(Question),
     /// A turn ended; the box is empty.
     Idle,
     /// A turn ended with a provider error.
     Failed,
-    /// The box holds text that we did not put there.
+    /// The box holds text that wtmag did not type.
     Draft,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
 
-/// What stands before the agent listens.
+/// What blocks the agent before it can accept input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Blocker {
-    /// The shell's start-up files ask, hang or started another shell.
+    /// The shell's start-up files ask a question, hang or started another shell.
     Shell,
     Trust,
     Login,
@@ -109,23 +109,23 @@ pub enum Blocker {
     HooksReview,
     Update,
     Other,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Unknown(UnknownName),
 }
 
-/// What the agent asks in the middle of a turn.
+/// What the agent asks during a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Question {
     Permission,
     Question,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
 
-/// What the worker says of itself.
+/// What the worker reports about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reported {
@@ -134,18 +134,18 @@ pub enum Reported {
     Failed,
     Blocked,
     Question,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
 
-/// All that is believed about one worker.
+/// Everything known about one worker's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerState {
     pub process: Fact<Process>,
     pub turn: Fact<AgentState>,
     pub reported: Option<Fact<Reported>>,
-    /// What wtmag itself needs a human for.
+    /// Why wtmag itself needs a human.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub need: Option<Fact<Need>>,
 }
@@ -154,14 +154,14 @@ pub struct WorkerState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
-    /// This text does not get on: `wtmag receipts` says why.
+    /// This text is stuck: `wtmag receipts` says why.
     Delivery(DeliveryId),
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
 
-/// The one word of `list`, `wait` and the tmux options.
+/// The one state shown by `list`, `wait` and the tmux options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DisplayState {
     Starting,
@@ -173,7 +173,7 @@ pub enum DisplayState {
 }
 
 impl WorkerState {
-    /// The state of a worker whose window was just made.
+    /// The state of a worker whose window was just created.
     pub fn starting(at: Timestamp) -> Self {
         let evidence = String::new();
         Self {
@@ -189,7 +189,8 @@ impl WorkerState {
         }
     }
 
-    /// The process decides when it is gone; a blocked shell is shown while it starts; else the turn.
+    /// If the process is gone, it decides; a blocked shell is shown while it starts; else the turn
+    /// is shown.
     pub fn word(&self) -> DisplayState {
         match &self.process.value {
             Process::NotStarted(exit) => DisplayState::NotStarted(*exit),
@@ -200,7 +201,7 @@ impl WorkerState {
         }
     }
 
-    /// What the agent asks says more than that a text waits for the answer.
+    /// The agent's question is more informative than the fact that a text waits for the answer.
     fn live_word(&self) -> DisplayState {
         match &self.need {
             Some(need) if !self.turn.value.asks() => DisplayState::NeedsYou(need.value.clone()),
@@ -208,7 +209,7 @@ impl WorkerState {
         }
     }
 
-    /// Since when the word holds.
+    /// Since when this state is shown.
     pub fn since(&self) -> Timestamp {
         match self.word() {
             DisplayState::NotStarted(_)
@@ -222,53 +223,53 @@ impl WorkerState {
         }
     }
 
-    /// The process runs or may still come to run.
+    /// The process runs or may still start.
     pub fn is_live(&self) -> bool {
         !self.word().is_over()
     }
 }
 
 impl AgentState {
-    /// The agent takes a prompt now.
+    /// The agent accepts a prompt now.
     pub fn listens(&self) -> bool {
         matches!(self, Self::Ready | Self::Idle | Self::Failed)
     }
 
-    /// A turn runs.
+    /// A turn is running.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Working | Self::Retrying)
     }
 
-    /// A dialog or a question shows.
+    /// A dialog or a question is visible.
     pub fn asks(&self) -> bool {
         DisplayState::Turn(self.clone()).face().asks
     }
 }
 
-/// How a state is shown, and how much it wants a human.
+/// How a state is shown, and how urgently it needs a human.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Face {
-    /// The word without its detail: what `wait --until` and filters name.
+    /// The name without its detail: what `wait --until` and filters use.
     pub name: &'static str,
     pub tone: Tone,
-    /// One character that tells states apart without colour.
+    /// One character that distinguishes states without colour.
     pub mark: char,
     /// Lower is more urgent.
     pub urgency: u8,
-    /// The agent shows a question that only somebody else can answer.
+    /// The agent shows a question that only a human can answer.
     pub asks: bool,
 }
 
 /// What a state means for the human. Its colour is the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Red: it wants you.
+    /// Red: it needs you.
     WantsYou,
-    /// Yellow: it is at work.
+    /// Yellow: it is working.
     Busy,
-    /// Green: it is at rest.
+    /// Green: it is idle.
     AtRest,
-    /// Cyan: look at it when you have time.
+    /// Cyan: check it when you have time.
     Unsure,
     /// Dim: it has ended.
     Over,
@@ -283,7 +284,7 @@ const fn asking(name: &'static str) -> Face {
 }
 
 impl DisplayState {
-    /// The row of the state's table. A new state gets all that is shown of it here.
+    /// The state's row in the table: everything that is shown for a new state belongs here.
     pub const fn face(&self) -> Face {
         match self {
             Self::Starting => face("starting", Tone::Busy, '…', 3),
@@ -306,7 +307,7 @@ impl DisplayState {
         }
     }
 
-    /// The word without its detail.
+    /// The name without its detail.
     pub fn name(&self) -> &str {
         match self {
             Self::Turn(AgentState::Other(value)) => name_of(value),
@@ -360,7 +361,7 @@ impl fmt::Display for DisplayState {
 }
 
 impl fmt::Display for Exit {
-    /// A code from 128 up is shown as the signal it may stand for.
+    /// A code of 128 or more is shown as the signal that it may stand for.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Code(code @ 129..=159) => match signal_name(code - 128) {

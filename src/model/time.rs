@@ -1,4 +1,4 @@
-//! Time as an argument: what the clock said, handed in from the edge.
+//! Time as an argument: clock readings, passed in from the edge.
 use std::{
     fmt,
     str::FromStr,

@@ -1,11 +1,11 @@
-//! Values of a newer version: kept as they came, shown by their name, and never acted on.
+//! Values from a newer version: kept unchanged, shown by name, and never acted on.
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
-/// The name of a value that this program does not know. It is short and copied like the values
-/// that are known, and is written back as it was read.
+/// The name of a value that this program does not know. It is short and copied like known values,
+/// and written back as it was read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnknownName {
     len: u8,
@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for UnknownName {
     }
 }
 
-/// What an unknown value calls itself: its text, its tag, or its only key.
+/// How an unknown value is named: its text, its tag, or its only key.
 pub fn name_of(value: &Value) -> &str {
     const TAGS: [&str; 6] = ["kind", "why", "type", "name", "is", "answer"];
     let name = match value {

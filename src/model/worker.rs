@@ -17,15 +17,15 @@ pub struct Worker {
     /// The repository's common git dir, canonical.
     pub repo: PathBuf,
     pub worktree: PathBuf,
-    /// Git knows the worktree no more, or its directory was removed.
+    /// Git no longer knows the worktree, or its directory was removed.
     #[serde(default)]
     pub worktree_gone: bool,
     /// The worktree's own git dir, canonical.
     pub git_dir: PathBuf,
     pub branch: String,
-    /// wtmag made the branch, so cleanup may delete it.
+    /// wtmag created the branch, so cleanup may delete it.
     pub branch_made: bool,
-    /// wtmag made the worktree, so cleanup may remove it.
+    /// wtmag created the worktree, so cleanup may remove it.
     #[serde(default = "yes")]
     pub worktree_made: bool,
     pub base: Option<Base>,
@@ -42,13 +42,13 @@ pub struct Worker {
     pub state: WorkerState,
     /// Cleaned up: kept for `list --ended` only.
     pub ended: Option<Timestamp>,
-    /// The agent's own session id, where a hook told it.
+    /// The agent's session id, if a hook reported it.
     #[serde(default)]
     pub agent_session: Option<String>,
-    /// What the agent said last, where a hook told it.
+    /// The agent's last message, if a hook reported it.
     #[serde(default)]
     pub last_message: Option<String>,
-    /// Keep a log of its screens.
+    /// Record its screens.
     #[serde(default = "yes")]
     pub record: bool,
 }
@@ -57,13 +57,13 @@ fn yes() -> bool {
     true
 }
 
-/// What a new branch started from.
+/// The start of a new branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
-    /// The branch, tag or ref that was asked for.
+    /// The branch, tag or ref that was requested.
     pub name: String,
     pub sha: String,
-    /// Fetched for this worker, not a local copy of unknown age.
+    /// It was fetched for this worker, so it is not an old local copy.
     pub fresh: bool,
 }
 
@@ -74,14 +74,14 @@ pub struct Agent {
     pub name: String,
     /// Its profile's name.
     pub profile: String,
-    /// The profile itself as TOML, when it is the user's own and not an embedded one.
+    /// The profile's TOML, if it is the user's own and not an embedded one.
     #[serde(default)]
     pub profile_text: Option<String>,
     /// Command word and arguments.
     pub argv: Vec<String>,
     pub model: Option<String>,
     pub delivery: DeliveryMode,
-    /// The user wants its question answered whether the worktree is to be trusted.
+    /// The user wants wtmag to answer the agent's trust question about the worktree.
     #[serde(default)]
     pub trust: bool,
 }
@@ -92,25 +92,25 @@ pub struct Agent {
 pub enum Placement {
     /// A window in the user's session.
     Window,
-    /// A session of its own, named by the worker id.
+    /// Its own session, named like the worker.
     Session,
-    /// Only in the fleet: the session it was shown in is gone.
+    /// Only in session `wtmag`: the session that showed it is gone.
     Fleet,
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
 
-/// Where in tmux the worker is. Ids mean something only on the server they came from.
+/// Where in tmux the worker is. Ids are valid only on the server that they came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub server: ServerId,
     pub window: WindowId,
     pub pane: PaneId,
-    /// The session that shows it, besides the fleet.
+    /// The session that shows it, besides session `wtmag`.
     pub session: Option<SessionId>,
     pub session_name: Option<String>,
-    /// The machine's boot during which the ids were given.
+    /// The boot of the machine during which the ids were assigned.
     #[serde(default)]
     pub boot: String,
     /// The pane is gone: closed, or its server ended.
@@ -118,7 +118,7 @@ pub struct Place {
     pub gone: bool,
 }
 
-/// One life of one tmux server.
+/// One run of one tmux server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerId {
     pub pid: u32,
@@ -127,7 +127,7 @@ pub struct ServerId {
 }
 
 impl Worker {
-    /// The id without the project before it: how it is called among workers of one project.
+    /// The id without the project: its name among the workers of one project.
     pub fn short_name(&self) -> &str {
         let id = self.id.as_str();
         let project = WorkerId::for_branch(&self.project, "");

@@ -1,4 +1,4 @@
-//! Which program serves at a socket.
+//! Finds the program that serves a tmux socket.
 use std::{
     ffi::OsString,
     fs, io,
@@ -8,8 +8,8 @@ use std::{
 
 use tokio::net::UnixStream;
 
-/// The tmux to run for the server at `socket`: the program that this server runs, since two
-/// releases do not always understand each other; `tmux` from PATH when that cannot be told.
+/// The tmux to run for the server at `socket`: the server's own program, because two releases do
+/// not always understand each other. Falls back to `tmux` from PATH when the program is unknown.
 pub async fn tmux(socket: &Path) -> OsString {
     serving(socket).await.map_or_else(|| "tmux".into(), PathBuf::into_os_string)
 }
@@ -18,14 +18,14 @@ pub async fn tmux(socket: &Path) -> OsString {
 pub async fn listens(socket: &Path) -> bool {
     match UnixStream::connect(socket).await {
         Ok(_) => true,
-        // One that has no time for us is there.
+        // A server that is busy still exists.
         Err(error) => error.kind() == io::ErrorKind::WouldBlock,
     }
 }
 
-/// The program of the tmux server at `socket`, where the system tells it (Linux).
+/// The program of the tmux server at `socket`, if the system reveals it (Linux).
 pub async fn serving(socket: &Path) -> Option<PathBuf> {
-    // Never waits: with a full queue at the socket this is an error.
+    // Never blocks: if the socket's queue is full, this is an error.
     let stream = UnixStream::connect(socket).await.ok()?;
     program(stream.peer_cred().ok()?.pid()?)
 }
@@ -39,7 +39,7 @@ fn program(pid: i32) -> Option<PathBuf> {
         return None;
     }
     let inode = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
-    // A program that was replaced by an upgrade can still be run from here.
+    // A program that an upgrade replaced can still be run from here.
     Some(if inode(&path) == inode(&running) { path } else { running })
 }
 

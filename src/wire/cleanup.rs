@@ -1,12 +1,12 @@
-//! The second half of a cleanup, as the hub hands it to the program that does it, and what comes back.
+//! The second half of a cleanup, as the hub passes it to the program that does it, and the result.
 //!
-//! Hub and program may be of different versions: fields are only added, and a job whose version is
-//! newer than ours is refused, since it may ask for something that we would leave out.
+//! The hub and the program may have different versions. Fields are only added. A job of a newer
+//! version is refused, because it may ask for something that this version would leave out.
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cleanup, Worker};
 
-/// The newest kind of job that this program understands. Jobs from before there was a number are 0.
+/// The newest job version that this program understands. Jobs from before versions existed are 0.
 const VERSION: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct CleanupJob {
     pub worker: Worker,
 }
 
-/// What became of it: an error, or what was done.
+/// The result: an error, or what was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CleanupResult {
     #[serde(default)]
@@ -55,7 +55,7 @@ impl CleanupJob {
     /// # Errors
     /// [`BadJob`].
     pub fn parse(text: &[u8]) -> Result<Self, BadJob> {
-        // Its other fields may be unreadable because it is newer.
+        // Other fields may be unreadable because the job is newer.
         let Version { version } = serde_json::from_slice(text)?;
         if version > VERSION {
             return Err(BadJob::Newer { found: version });
@@ -91,7 +91,7 @@ impl CleanupResult {
     }
 
     /// # Errors
-    /// Whatever is not a result of this or another version.
+    /// Anything that is not a result of this or another version.
     pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(text)
     }

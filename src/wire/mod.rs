@@ -1,8 +1,9 @@
 //! The hub's protocol: JSON lines over a unix socket, and the shapes that `--json` prints.
 //!
 //! Knows [`crate::model`] and how its values look on the wire; no socket, no clock, no IO. A
-//! connection opens with [`Hello`] on both sides. Then the client sends [`Envelope`]s and the hub
-//! answers each with one [`Frame`] of the same number; a subscription's further frames carry events.
+//! connection opens with [`Hello`] from both sides. Then the client sends [`Envelope`]s, and the
+//! hub answers each with one [`Frame`] of the same number. Further frames of a subscription carry
+//! events.
 mod cleanup;
 mod view;
 
@@ -15,13 +16,13 @@ use crate::model::{Answer, Event, Refusal, Request};
 pub use cleanup::{BadJob, CleanupJob, CleanupResult};
 pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerSummary, WorkerView};
 
-/// Protocol that this program speaks. Frames of this one and the one before are understood.
+/// The protocol that this program speaks. It understands frames of this and the previous version.
 pub const PROTOCOL: u32 = 1;
 
 /// Longest line, in bytes. A brief travels as a file, never as a frame.
 pub const MAX_FRAME: usize = 8 << 20;
 
-/// This build, as the build script named it: when it was built, and of what.
+/// This build, as the build script named it: its time and its source.
 pub const BUILD: &str = env!("WTMAG_BUILD");
 
 /// First line on a connection, from both sides.
@@ -30,7 +31,7 @@ pub struct Hello {
     pub wtmag: String,
     pub protocol: u32,
     pub pid: u32,
-    /// Empty from a program of before builds had names.
+    /// Empty if the program predates build names.
     #[serde(default)]
     pub build: String,
 }
@@ -45,8 +46,8 @@ impl Hello {
         }
     }
 
-    /// The other side is of an older version than this program, or of an older build of the same.
-    /// Of two builds of one moment this one is the newer: it was called last.
+    /// Whether the other side is older than this program, by version or by build. Of two builds
+    /// made at the same moment, this one counts as newer, because it was called last.
     pub fn is_older(&self) -> bool {
         let ours = Self::new(0);
         if self.build == ours.build {
@@ -56,13 +57,13 @@ impl Hello {
         age(self) <= age(&ours)
     }
 
-    /// The other side's frames can be read.
+    /// Whether this program can read the other side's frames.
     pub fn is_understood(&self) -> bool {
         (PROTOCOL.saturating_sub(1)..=PROTOCOL).contains(&self.protocol)
     }
 }
 
-/// The numbers of a version, for comparison.
+/// The numbers of a version, to compare them.
 fn numbers(version: &str) -> Vec<u64> {
     version.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect()
 }
@@ -106,17 +107,18 @@ pub enum Frame {
         id: u64,
         event: Event,
     },
-    /// The subscriber was too slow and missed events after `seq`; it may ask for them by number.
+    /// The subscriber was too slow and missed the events after `seq`; it may ask for them by
+    /// number.
     Lagged {
         id: u64,
         seq: u64,
     },
-    /// Of a newer version.
+    /// A value from a newer version.
     #[serde(untagged)]
     Other(serde_json::Value),
 }
 
-/// A line that is no frame.
+/// A line that is not a frame.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("a frame of more than {MAX_FRAME} bytes")]
@@ -135,7 +137,7 @@ pub fn encode(frame: &impl Serialize) -> Result<Vec<u8>, Error> {
     Ok(line)
 }
 
-/// One line, with or without its newline, as a frame.
+/// Parses one line, with or without its newline.
 pub fn decode<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Error> {
     if line.len() > MAX_FRAME {
         return Err(Error::TooLong);
@@ -172,7 +174,7 @@ mod tests {
         assert_eq!(decode::<Envelope>(&line).unwrap(), request);
     }
 
-    /// What a newer version may say is read, and is said again as it was.
+    /// Values from a newer version can be read, and are written back unchanged.
     #[test]
     fn frames_of_the_future_are_kept() {
         for line in include_str!("../../tests/fixtures/wire/future.jsonl").lines() {
@@ -184,7 +186,7 @@ mod tests {
         }
     }
 
-    /// What earlier versions sent stays readable: these lines are never edited.
+    /// Messages of earlier versions stay readable: never edit these lines.
     #[test]
     fn old_hellos_are_understood() {
         for line in include_str!("../../tests/fixtures/wire/hello.jsonl").lines() {

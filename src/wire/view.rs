@@ -34,14 +34,14 @@ pub struct WorkerView<'a> {
     pub last_message: Option<&'a str>,
 }
 
-/// A worker in few words, as `list --json` prints it: what there is not is left out.
+/// A worker in short form, as `list --json` prints it: fields without a value are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WorkerSummary<'a> {
     pub id: &'a str,
     /// The state with its detail, such as `waiting: permission`.
     pub state: String,
     pub since: String,
-    /// What it needs from its user.
+    /// Why it needs the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
     pub agent: &'a str,
@@ -49,18 +49,18 @@ pub struct WorkerSummary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pr: Option<&'a str>,
     pub title: String,
-    /// The beginning of what it said last.
+    /// The beginning of its last message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// A worker's state: the word, and what it rests on.
+/// A worker's state: its name, and the evidence for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StateView<'a> {
     /// `starting`, `ready`, `working`, `waiting`, `blocked`, `idle`, `failed`, `draft`, `retrying`,
     /// `unknown`, `not-started`, `exited` or `lost`.
     pub state: String,
-    /// The word with its detail, such as `blocked: trust` or `exited(3)`.
+    /// The name with its detail, such as `blocked: trust` or `exited(3)`.
     pub text: String,
     pub since: Timestamp,
     pub source: crate::model::FactSource,
@@ -75,16 +75,16 @@ pub struct StateView<'a> {
 pub struct DeliveryView<'a> {
     pub id: u64,
     pub worker: &'a str,
-    /// The file in the worktree that the text announces; null when it is the text itself.
+    /// The file that holds a long text; null if the text was typed itself.
     pub file: Option<&'a str>,
     pub mode: DeliveryMode,
     pub step: Step,
-    /// Why it waits, in words; null when it does not.
+    /// Why it is held, in words; null if it is not.
     pub held: Option<String>,
     pub hold: Option<&'a Hold>,
     pub evidence: &'a str,
     pub steps: &'a [StepAt],
-    /// From ready seen to accepted, in milliseconds.
+    /// From the ready screen to acceptance, in milliseconds.
     pub latency_ms: Option<u64>,
 }
 
@@ -98,11 +98,11 @@ pub struct EventView<'a> {
     pub what: &'a Happened,
 }
 
-/// What one rule of a profile said of a screen.
+/// The result of one profile rule on a screen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleView<'a> {
     pub name: &'a str,
-    /// The state that it stands for.
+    /// The state that the rule stands for.
     pub state: String,
     /// `matched`, `missing`, `excluded`, `no-region` or `stale`.
     pub said: &'a str,
@@ -141,7 +141,7 @@ impl<'a> WorkerView<'a> {
     }
 }
 
-/// Most characters of a message, and of what else is quoted, in a summary.
+/// Most characters of a message or other quote in a summary.
 const CLIPPED: usize = 200;
 const SHORT: usize = 80;
 
@@ -151,7 +151,7 @@ impl<'a> WorkerSummary<'a> {
         let state = worker.ended.map_or_else(|| word.to_string(), |_| "removed".to_owned());
         let since = worker.ended.unwrap_or_else(|| worker.state.since()).to_string();
         let since = since.split_once('.').map_or(since.clone(), |(whole, _)| format!("{whole}Z"));
-        // What it said last is the answer to an earlier question than the one it now asks.
+        // Its last message answers an earlier question than the one it now asks.
         let is_asking =
             matches!(word, DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)));
         let message = worker.last_message.as_deref().filter(|_| !is_asking);
@@ -169,7 +169,7 @@ impl<'a> WorkerSummary<'a> {
     }
 }
 
-/// What a worker that cannot go on by itself needs.
+/// Why a worker cannot continue by itself.
 fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> Option<String> {
     let state = &worker.state;
     let evidence = match word {
@@ -187,7 +187,7 @@ fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> O
     Some(if evidence.is_empty() { word.to_string() } else { clip(evidence, SHORT) })
 }
 
-/// The text on one line, of at most so many characters.
+/// The text on one line, with at most this many characters.
 fn clip(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(most) {
