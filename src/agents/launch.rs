@@ -442,7 +442,7 @@ mod tests {
         let opus = Want { model: "anthropic/claude-sonnet-4.5:max", ..PLAIN };
         check("pi", &opus, &["pi", "--model", "anthropic/claude-sonnet-4.5:max"]);
         check("claude", &opus, &["claude", "--model", "claude-sonnet-4.5", "--effort", "max"]);
-        refused("codex", &opus, "agent `codex` takes models of `openai`, not of `anthropic`");
+        refused("codex", &opus, "agent `codex` accepts models from `openai`, not from `anthropic`");
         let gpt = Want { model: "openai/gpt-5.2:high", ..PLAIN };
         let flags =
             ["codex", "--no-daemon", "-m", "gpt-5.2", "-c", "model_reasoning_effort=\"high\""];

@@ -528,7 +528,7 @@ mod tests {
         refused("name = 'x'\n[[rule]]\nstate = 'idle'", &["rule for `idle` needs `all` or `any`"]);
         refused(
             "name = 'x'\n[[rule]]\nstate = 'idle'\nin = 'below'\nall = ['x']",
-            &["rule `idle` looks near the box, but there is no [box]"],
+            &["rule `idle` has a region relative to the box, but there is no [box]"],
         );
         refused("name = 'x'\n[box]\nbottom = '^-'", &["[box] needs `top`, `frame` or `prompt`"]);
     }

@@ -1,8 +1,8 @@
-//! What a repository's own `wtmag.toml` may run, once its user has seen it.
+//! What a repository's `wtmag.toml` may run after its user has approved it.
 //!
-//! The file comes from whoever wrote the repository. It may choose among what the user has; an agent
-//! or a setup command of its own is approved once for this repository, word for word: what changes
-//! is asked for again.
+//! The author of the repository wrote the file. It may choose among the user's agents without
+//! approval. An agent or a setup command that it defines must be approved once per repository, word
+//! for word: after a change, wtmag asks again.
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -13,10 +13,10 @@ use std::{
 use super::{Context, Failure};
 use crate::{config::Loaded, git::Repo, paths, proc::Cancel};
 
-/// Sections as they were approved, by the repository's common git dir.
+/// The approved sections, keyed by the repository's common git dir.
 type Approved = BTreeMap<PathBuf, BTreeSet<String>>;
 
-/// Sections of a project's file that want approval.
+/// The sections of a project's file that need approval.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     file: PathBuf,
@@ -25,7 +25,8 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// What is still to be approved of all that the project's file sets, or of what this agent needs.
+    /// The sections that still need approval: of everything that the project's file sets, or of
+    /// what this agent needs.
     pub(crate) fn find(
         context: &Context,
         repo: &Repo,
@@ -44,7 +45,7 @@ impl Wanted {
         Ok((!sections.is_empty()).then_some(Self { file, repo, sections }))
     }
 
-    /// Asks the user in a terminal; elsewhere it is an error that says how to approve.
+    /// Asks the user in a terminal; otherwise fails and says how to approve.
     pub(crate) async fn ask(self, context: &Context, cancel: &Cancel) -> Result<(), Failure> {
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Err(self.refusal());
@@ -72,7 +73,7 @@ impl Wanted {
             .hint("`wtmag create --yes` uses them this once")
     }
 
-    /// Remembers all of it as approved.
+    /// Stores all of it as approved.
     pub(crate) fn save(self, context: &Context) -> Result<(), Failure> {
         let path = context.env.approvals_file();
         let mut approved = load(context)?;

@@ -54,14 +54,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     if !inside && args.client.is_none() {
         let args: [OsString; 5] =
             ["-S".into(), socket.into(), "attach-session".into(), "-t".into(), target.into()];
-        // A terminal of another tmux server, where this one was asked for by name, is like any.
+        // A terminal of another tmux server is like any terminal when this server was requested by
+        // name.
         let tmux = proc::tmux(&context.whereabouts()?.tmux_socket).await;
         return Err(proc::exec(tmux, args, &["TMUX", "TMUX_PANE"]).into());
     }
     switch(context, &socket, args.client, &target).await
 }
 
-/// The one that is picked from a list, if one is.
+/// The worker that the user picks from a list, if any.
 async fn picked(context: &Context) -> Result<Option<WorkerId>, Failure> {
     if context.env.var("TERM").is_some_and(|it| it == "dumb") {
         return Err(Failure::user("the list of workers cannot be drawn: TERM is `dumb`")
@@ -88,7 +89,7 @@ async fn switch(
     }
     args.extend(["-t".into(), target.into()]);
     let mut cmd = Cmd::new(proc::tmux(socket).await, Path::new("/")).args(args);
-    // By these tmux knows which client asks.
+    // These variables tell tmux which client asks.
     for name in ["TMUX", "TMUX_PANE"] {
         if let Some(value) = context.env.var(name) {
             cmd = cmd.env(name, value);

@@ -1,4 +1,4 @@
-//! What a shell offers when Tab is pressed. Worker ids come from the hub, if one runs and answers
+//! The candidates that a shell offers on Tab. Worker ids come from the hub, if one runs and answers
 //! at once; a key press never starts one.
 use std::{
     ffi::{OsStr, OsString},
@@ -21,19 +21,19 @@ use crate::{
     paths::Env,
 };
 
-/// Set by the shells' scripts; its value is the shell's name.
+/// Set by the completion scripts; its value is the shell's name.
 pub(super) const VARIABLE: &str = "WTMAG_COMPLETE";
 
-/// A person waits for the key press.
+/// Short, because a person waits for the key press.
 const LIMIT: Duration = Duration::from_millis(100);
 
-/// Answers a shell that asks for completions; false for an ordinary run.
+/// Answers a shell's request for completions; false for an ordinary run.
 pub(super) fn answer(args: &[OsString]) -> clap::error::Result<bool> {
     let env = CompleteEnv::with_factory(command).var(VARIABLE);
     env.try_complete(args.iter().cloned(), std::env::current_dir().ok().as_deref())
 }
 
-/// The command line with what each kind of value may be.
+/// The command line, with the candidates for each kind of value.
 fn command() -> Command {
     with_values(super::command())
 }
@@ -42,7 +42,7 @@ fn with_values(command: Command) -> Command {
     command.mut_args(with_value).mut_subcommands(with_values)
 }
 
-/// By its name, or by what the help calls its value.
+/// The kind of a value, by its id or by its name in the help.
 fn with_value(arg: Arg) -> Arg {
     let name = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
     match (arg.get_id().as_str(), name.as_deref()) {
@@ -53,8 +53,8 @@ fn with_value(arg: Arg) -> Arg {
     }
 }
 
-/// The workers by the name that the user has begun, with what they are doing: in their project by
-/// their short name, else by their id.
+/// The workers whose name begins like the typed text, with their states: workers of the current
+/// project by their short name, others by their id.
 pub(crate) fn workers(begun: &OsStr) -> Vec<CompletionCandidate> {
     let workers = ask_for_workers().unwrap_or_default();
     let here = std::env::current_dir().ok().and_then(|dir| Repo::discover(&dir).ok());
@@ -68,7 +68,7 @@ pub(crate) fn workers(begun: &OsStr) -> Vec<CompletionCandidate> {
     shown.collect()
 }
 
-/// What a worker may be called, best first.
+/// The possible names of a worker, best first.
 fn names(worker: &Worker, here: Option<&Path>) -> Vec<String> {
     let short = (here == Some(&worker.repo)).then(|| worker.short_name().to_owned());
     let number = match &worker.source {
@@ -84,12 +84,12 @@ pub(crate) fn agents() -> Vec<CompletionCandidate> {
     load_agents().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// What `wait` may wait for.
+/// The states that `wait` accepts.
 pub(crate) fn states() -> Vec<CompletionCandidate> {
     DisplayState::NAMES.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// The workers of the hub that the words before the cursor mean.
+/// The workers of the hub that the words before the cursor select.
 fn ask_for_workers() -> Option<Vec<Worker>> {
     let env = Env::capture().ok()?;
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -112,7 +112,7 @@ fn load_agents() -> Option<Vec<String>> {
     Some(loaded.config.agents.by_name.into_keys().collect())
 }
 
-/// The value of a short flag, behind it or joined to it.
+/// The value of a short flag, separate or joined.
 fn flag(words: &[OsString], name: &str) -> Option<OsString> {
     let mut words = words.iter();
     let found = words.find(|it| it.as_encoded_bytes().starts_with(name.as_bytes()))?;

@@ -1,4 +1,4 @@
-//! `wtmag completions`: what a shell needs to complete wtmag's words.
+//! `wtmag completions`: the code that a shell needs to complete wtmag's commands.
 use std::{path::Path, process::ExitCode};
 
 use clap_complete::env::Shells;
@@ -25,13 +25,13 @@ enum Shell {
     Fish,
 }
 
-/// Stands for the program in a script, until it is replaced by what that shell can read.
+/// Placeholder for the program in a script, replaced by a form that the shell can read.
 const PROGRAM: &str = "wtmag_program";
 
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<ExitCode, Failure> {
     let program = program()?;
     let script = match args.shell {
-        // Its script has the program in double quotes, whatever is in it.
+        // This shell's script puts the program in double quotes, unescaped.
         Shell::Bash => {
             script("bash", PROGRAM)?.replace(&format!("\"{PROGRAM}\""), &quote(&program)?)
         }
@@ -51,7 +51,7 @@ fn script(shell: &str, program: &str) -> Result<String, Failure> {
     String::from_utf8(script).map_err(Failure::bug)
 }
 
-/// The bare name where PATH leads to this program, so that an upgrade elsewhere is found.
+/// The bare name if PATH leads to this program, so that an upgrade to another path still works.
 fn program() -> Result<String, Failure> {
     let own = crate::paths::own_program()?;
     let is_own = |found: &Path| found.canonicalize().ok() == own.canonicalize().ok();

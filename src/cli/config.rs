@@ -90,7 +90,7 @@ fn show(context: &Context) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Becomes the editor.
+/// Replaces this process with the editor.
 fn edit(context: &Context) -> Result<ExitCode, Failure> {
     let path = context.env.config_file();
     config::write_template(&path, settings::default_agent(&context.env))?;

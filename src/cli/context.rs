@@ -1,4 +1,4 @@
-//! What every verb needs of the outside: environment, the hub, the interrupt, how to print.
+//! Everything that a verb needs from outside: environment, hub, interrupt, output.
 use std::{
     ffi::OsString,
     io::{self, IsTerminal as _, Write as _},
@@ -22,7 +22,7 @@ use crate::{
     proc::{self, Cancel, Cmd, Output},
 };
 
-/// One command's surroundings.
+/// The context of one command.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) env: Env,
@@ -36,7 +36,7 @@ impl Context {
         Ok(Self { env, server, json })
     }
 
-    /// The surroundings of a command in another environment, for another tmux server.
+    /// A context with another environment, for another tmux server.
     pub(super) fn elsewhere(env: Env, socket: PathBuf) -> Self {
         Self { env, server: Server { server_name: None, server_socket: Some(socket) }, json: false }
     }
@@ -46,7 +46,7 @@ impl Context {
         self.json
     }
 
-    /// The hub of the tmux server that is meant.
+    /// The hub of the selected tmux server.
     pub(crate) fn whereabouts(&self) -> Result<HubLocation, Failure> {
         Ok(HubLocation::find(
             &self.env,
@@ -55,13 +55,13 @@ impl Context {
         )?)
     }
 
-    /// A connection to that hub, which is started if need be.
+    /// A connection to that hub, which is started if needed.
     pub(crate) async fn hub(&self) -> Result<Hub, Failure> {
         Ok(Hub::connect_or_start(&self.whereabouts()?).await?)
     }
 
-    /// The hub, for a command that only looks: `None` when nothing can be there to see, which is
-    /// when no tmux server runs and none had workers. Nothing is started to find that out.
+    /// The hub, for a command that only reads. `None` if there can be nothing to see: no tmux
+    /// server runs, and none had workers. Starts nothing to find that out.
     pub(crate) async fn hub_to_look(&self) -> Result<Option<Hub>, Failure> {
         let at = self.whereabouts()?;
         if at.state.hub_db().exists() || proc::listens(&at.tmux_socket).await {
@@ -70,7 +70,7 @@ impl Context {
         if self.server.is_named() { Err(no_server(&at)) } else { Ok(None) }
     }
 
-    /// The same where having nothing to see is an error.
+    /// Like `hub_to_look`, but an error if there is nothing to see.
     pub(crate) async fn hub_that_knows(&self) -> Result<Hub, Failure> {
         match self.hub_to_look().await? {
             Some(hub) => Ok(hub),
@@ -78,12 +78,13 @@ impl Context {
         }
     }
 
-    /// Starts the hub if need be, asks one thing that may be asked twice, and returns the answer.
+    /// Starts the hub if needed, sends a request that may be repeated, and returns the answer.
     pub(crate) async fn ask(&self, ask: Request) -> Result<Answer, Failure> {
         Ok(self.hub_that_answers(ask).await?.1)
     }
 
-    /// The same, with the hub that answered: one that ends before it does is started again.
+    /// Like `ask`, and also returns the hub that answered. A hub that ends before it answers is
+    /// started again.
     pub(crate) async fn hub_that_answers(&self, ask: Request) -> Result<(Hub, Answer), Failure> {
         let at = self.whereabouts()?;
         let mut hub = Hub::connect_or_start(&at).await?;
@@ -91,20 +92,20 @@ impl Context {
         Ok((hub, answer))
     }
 
-    /// Where in the tmux server that is meant we are called from; `None` outside of it.
+    /// The caller's place in the selected tmux server; `None` outside it.
     pub(crate) fn caller(&self) -> Result<Option<Caller>, Failure> {
         let socket = self.whereabouts()?.tmux_socket;
         let caller = self.env.caller().filter(|it| it.socket == socket);
         Ok(caller.map(|it| Caller { pane: it.pane, session: Some(it.session) }))
     }
 
-    /// The common git dir of the repository that we are called in.
+    /// The common git dir of the current repository.
     pub(crate) fn project(&self) -> Option<PathBuf> {
         let dir = std::env::current_dir().ok()?;
         Some(Repo::discover(&dir).ok()?.common_dir().to_owned())
     }
 
-    /// The worker that the tmux window around us is marked as.
+    /// The worker id in the options of the current tmux window.
     pub(crate) async fn window_worker(&self) -> Option<String> {
         let pane = self.caller().ok()??.pane?.to_string();
         let socket = self.whereabouts().ok()?.tmux_socket;
@@ -115,8 +116,8 @@ impl Context {
         Some(output.stdout_text().trim().to_owned()).filter(|it| !it.is_empty())
     }
 
-    /// Becomes true on the first Ctrl-C or SIGTERM. From this call on they no longer end the
-    /// process by themselves.
+    /// Becomes true on the first Ctrl-C or SIGTERM. From this call on, these signals no longer end
+    /// the process.
     pub(crate) fn cancel(&self) -> Result<Cancel, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let (stop, cancel) = watch::channel(false);
@@ -130,7 +131,7 @@ impl Context {
                 _ = hangup.recv() => {}
             }
             stop.send_replace(true);
-            // The channel stays open for as long as anybody may ask.
+            // The channel must stay open as long as a receiver exists.
             stop.closed().await;
         };
         #[expect(clippy::disallowed_methods, reason = "lives exactly as long as the command")]
@@ -138,13 +139,14 @@ impl Context {
         Ok(cancel)
     }
 
-    /// Writes to standard output, without anything that acts on a terminal but our own colours. Its
-    /// reader may have gone, which is an error that ends well.
+    /// Writes to standard output, and removes everything that acts on a terminal except wtmag's own
+    /// colours. If the reader has gone, this is an error that ends the command quietly.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         self.print_raw(&clean_painted(text))
     }
 
-    /// The same for what a program reads, or what moves the cursor: nothing that others wrote.
+    /// The same for output that a program reads or that moves the cursor; it must not contain text
+    /// from others.
     pub(crate) fn print_raw(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
@@ -158,20 +160,20 @@ impl Context {
         self.print_raw(&format!("{text}\n"))
     }
 
-    /// Says something on standard error that is no part of the output: progress, notes.
+    /// Prints a message to standard error that is not part of the output: progress, notes.
     pub(crate) fn say(&self, text: &str) {
-        // Nobody may be listening; the command goes on.
+        // There may be no reader; the command continues.
         writeln!(io::stderr(), "{}", clean_painted(text)).unwrap_or_default();
     }
 
-    /// The same without the end of a line, before an answer is read.
+    /// Like `say`, without a newline, before an answer is read.
     pub(crate) fn ask_user(&self, text: &str) {
         let mut err = io::stderr().lock();
         err.write_all(clean_painted(text).as_bytes()).unwrap_or_default();
         err.flush().unwrap_or_default();
     }
 
-    /// The next line of standard input, unless the user gives up first.
+    /// The next line of standard input, unless the user cancels first.
     pub(crate) async fn read_line(&self, cancel: &Cancel) -> Result<String, Failure> {
         let read = tokio::task::spawn_blocking(|| io::stdin().lines().next().transpose());
         tokio::select! {
@@ -180,7 +182,8 @@ impl Context {
         }
     }
 
-    /// Colour on standard output: a terminal, and `NO_COLOR` not set. A pipe is not cut.
+    /// Use colour if standard output is a terminal and `NO_COLOR` is not set. Output to a pipe is
+    /// not cut.
     pub(crate) fn style(&self) -> Style {
         if !io::stdout().is_terminal() {
             return Style::default();

@@ -1,5 +1,5 @@
-//! Other tmux servers of this user that have workers, as far as their hubs run: a hub without live
-//! workers leaves.
+//! Other tmux servers of this user that have workers, if their hubs run: a hub without live workers
+//! exits.
 use std::path::PathBuf;
 
 use super::Context;
@@ -8,7 +8,7 @@ use crate::{
     model::{Answer, Request},
 };
 
-/// Sockets of other tmux servers, each with the number of its workers that live.
+/// Sockets of other tmux servers, each with its number of live workers.
 pub(super) async fn servers(context: &Context) -> Vec<(PathBuf, usize)> {
     let Ok(here) = context.whereabouts() else { return Vec::new() };
     let machine = here.state.root().parent().map(std::fs::read_dir);

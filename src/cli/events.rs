@@ -31,7 +31,7 @@ Examples:
   wtmag events --worker issue-456
   wtmag events --since 1200 --follow | jq -r 'select(.kind == \"turn\") | .worker'";
 
-/// Events in one answer.
+/// Most events in one answer.
 const PAGE: u32 = 1000;
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -53,7 +53,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
 }
 
-/// Everything that is stored of a worker, oldest first.
+/// All stored events of a worker, oldest first.
 pub(super) async fn load_all(hub: &mut Hub, worker: &WorkerId) -> Result<Vec<Event>, Failure> {
     let mut all: Vec<Event> = Vec::new();
     let mut since = 0;
@@ -74,12 +74,12 @@ enum Never {}
 struct Log<'a> {
     context: &'a Context,
     worker: Option<WorkerId>,
-    /// The last number that was printed.
+    /// The number of the last printed event.
     last: u64,
 }
 
 impl Log<'_> {
-    /// Prints all there is.
+    /// Prints all stored events.
     async fn catch_up(&mut self, hub: &mut Hub) -> Result<(), Failure> {
         loop {
             let ask =
@@ -94,8 +94,8 @@ impl Log<'_> {
         }
     }
 
-    /// Subscribes first and then catches up, so that nothing falls between; a hub that goes away
-    /// is started again.
+    /// Subscribes before it catches up, so that no event is missed. A hub that goes away is started
+    /// again.
     async fn follow(&mut self) -> Result<Never, Failure> {
         loop {
             let workers = self.worker.iter().cloned().collect();

@@ -1,4 +1,4 @@
-//! How a command that failed says so, and the exit code it leaves.
+//! How a failed command reports its error, and its exit code.
 use std::{
     error::Error,
     io::{self, Write as _},
@@ -14,29 +14,29 @@ use crate::{
     proc, sources,
 };
 
-/// What kind of failure it is; decides the exit code.
+/// The kind of failure, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Something the user can fix: 1.
+    /// An error that the user can fix: 1.
     User,
-    /// Wrong words on the command line: 2.
+    /// Wrong usage: 2.
     Usage,
     /// The hub or tmux cannot be reached: 3.
     Hub,
     /// Timed out, or still held when a wait ended: 4.
     Waited,
-    /// Our bug: 70.
+    /// A bug: 70.
     Bug,
     /// Interrupted: 130.
     Interrupted,
 }
 
-/// A command's end that is not success.
+/// Why a command did not succeed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     kind: Kind,
     error: Box<dyn Error>,
-    /// What somebody else said: a screen, a hook's output. Printed as it is, set off.
+    /// Text from elsewhere: a screen, a hook's output. Printed unchanged, indented.
     quoted: Vec<String>,
     hints: Vec<String>,
     /// More fields for the error object of `--json`.
@@ -61,7 +61,7 @@ impl Failure {
         Self::new(Kind::Bug, error)
     }
 
-    /// The same as wrong words on the command line, where it is the user's to fix.
+    /// Turns it into a usage error, if it is the user's to fix.
     #[must_use]
     pub(crate) fn into_usage(self) -> Self {
         if self.kind == Kind::User { Self { kind: Kind::Usage, ..self } } else { self }
@@ -77,14 +77,14 @@ impl Failure {
         self
     }
 
-    /// Lines that show what happened: the last ones of a screen or of a program's output.
+    /// Adds lines that show what happened: the last ones of a screen or of a program's output.
     #[must_use]
     pub(crate) fn quote<S: AsRef<str>>(mut self, lines: impl IntoIterator<Item = S>) -> Self {
         self.quoted.extend(lines.into_iter().map(|line| brief::text::clean(line.as_ref())));
         self
     }
 
-    /// Fields that `--json` adds to the error object.
+    /// Adds fields to the error object of `--json`.
     #[must_use]
     pub(crate) fn detail(mut self, detail: serde_json::Value) -> Self {
         self.detail = Some(detail);
@@ -97,7 +97,7 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         let text = if json { self.to_json() } else { self.to_string() };
-        // Whoever reads it may be gone: not worth a second failure.
+        // The reader may be gone, which is not worth a second failure.
         if json {
             io::stdout().write_all(text.as_bytes()).unwrap_or_default();
         } else {
@@ -152,16 +152,16 @@ impl Failure {
         format!("{}\n", json!({ "error": error }))
     }
 
-    /// The message with its causes behind it.
+    /// The message, followed by its causes.
     pub(crate) fn message(&self, between: &str) -> String {
         let causes = successors(self.error.source(), |&cause| cause.source());
         let lines = std::iter::once(self.error.to_string()).chain(causes.map(ToString::to_string));
-        // It may repeat what a repository, a program or an agent said.
+        // It may repeat text from a repository, a program or an agent.
         let lines = lines.map(|it| brief::text::clean(&it));
         lines.collect::<Vec<_>>().join(between)
     }
 
-    /// The message, its causes and what was said, as one line.
+    /// The message, its causes and its quoted text, on one line.
     pub(crate) fn line(&self) -> String {
         let said = self.quoted.iter().map(|it| it.trim());
         let said: Vec<&str> = said.filter(|it| !it.is_empty()).collect();
@@ -269,7 +269,7 @@ impl From<proc::Error> for Failure {
     }
 }
 
-/// Errors that say all there is to say.
+/// Errors whose message needs no hint.
 macro_rules! by_the_user {
     ($($error:ty),*) => {$(
         impl From<$error> for Failure {
@@ -288,7 +288,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Wrong words, as clap says so.
+/// A usage error, in clap's words.
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
         let text = error.render().to_string();
@@ -296,10 +296,10 @@ impl From<clap::Error> for Failure {
     }
 }
 
-/// Help and version are no errors; the rest is clap's own text, or the error object.
+/// Help and version are not errors; for the rest, prints clap's text or the error object.
 pub(super) fn usage(error: clap::Error, json: bool) -> ExitCode {
     if !error.use_stderr() || !json {
-        // A reader that went away is not worth a failure.
+        // A reader that has gone is not worth a failure.
         error.print().unwrap_or_default();
         return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
     }

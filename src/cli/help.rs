@@ -1,4 +1,4 @@
-//! `wtmag help`: the help of a verb, or one of the pages in `src/docs`, which the binary carries.
+//! `wtmag help`: the help of a verb, or one of the pages of `src/docs`, which are embedded.
 use std::{
     io::{self, IsTerminal as _},
     process::ExitCode,
@@ -9,7 +9,7 @@ use termimad::MadSkin;
 
 use super::{Context, Failure, pager};
 
-/// A page: its topic, what it is about, its Markdown.
+/// A page: its topic, its subject, its Markdown.
 pub(crate) struct Page {
     pub(crate) topic: &'static str,
     pub(crate) about: &'static str,
@@ -26,7 +26,7 @@ macro_rules! page {
     };
 }
 
-/// In the order in which a newcomer may want to read them.
+/// In the order in which a newcomer may read them.
 pub(crate) const PAGES: [Page; 9] = [
     page!("tour", "every step of a worker's life, with a demo agent"),
     page!("states", "what each state means and what to do"),
@@ -86,7 +86,7 @@ fn show(context: &Context, page: &Page) -> Result<(), Failure> {
     }
     let style = context.style();
     let mut skin = if style.colour { MadSkin::default() } else { MadSkin::no_style() };
-    // Left-aligned, as every other text of this program.
+    // Left-aligned, like all other output.
     for header in &mut skin.headers {
         header.align = termimad::Alignment::Left;
     }
@@ -95,7 +95,7 @@ fn show(context: &Context, page: &Page) -> Result<(), Failure> {
     pager::show(context, &text)
 }
 
-/// The lines of a paragraph or of a list's entry in one line: termimad breaks where the text does.
+/// Joins the lines of a paragraph or a list entry, because termimad keeps line breaks.
 fn joined(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut is_fenced = false;
@@ -116,14 +116,14 @@ fn joined(text: &str) -> String {
     out
 }
 
-/// Headings, rows of tables, entries of lists.
+/// Whether a line is a heading, a table row or a list entry.
 fn begins_block(line: &str) -> bool {
     let line = line.trim_start();
     let is_numbered = line.split_once(". ").is_some_and(|(n, _)| n.parse::<u8>().is_ok());
     is_numbered || ["#", "|", "- "].iter().any(|it| line.starts_with(it))
 }
 
-/// The list of commands as clap has it, and the topics.
+/// The list of commands from clap, and the topics.
 fn overview() -> String {
     let mut text = super::command().render_help().to_string();
     text.push_str("\nTopics (wtmag help TOPIC):\n");
@@ -133,7 +133,7 @@ fn overview() -> String {
     text
 }
 
-/// The long help of a verb; `words` lead to it from the top.
+/// The long help of the verb that `words` name.
 fn help_of(words: &[String]) -> Result<String, Failure> {
     let mut command = super::command();
     command.build();

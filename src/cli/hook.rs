@@ -1,4 +1,4 @@
-//! `wtmag hook`: what a worker's shell and agent tell the hub. Quiet and quick, whatever happens.
+//! `wtmag hook`: reports from a worker's shell and agent to the hub. Always quiet and quick.
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Read as _},
@@ -35,7 +35,7 @@ enum What {
     Agent(Vec<OsString>),
 }
 
-/// Whom it is about and who is to be told
+/// The subject of the report, and its receivers
 #[derive(clap::Args)]
 struct To {
     #[arg(long)]
@@ -51,12 +51,12 @@ struct To {
     socket: PathBuf,
 }
 
-/// An agent that keeps its end of the pipe open is not waited for.
+/// If the agent keeps its end of the pipe open, it is not waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Longer payloads are cut off, and then mean nothing.
+/// Longer payloads are cut off, and then cannot be parsed.
 const MAX_PAYLOAD: u64 = 4 << 20;
 
-/// The verb by itself, without all that the others need: it runs at each turn of each agent.
+/// The verb alone, without the setup that others need: it runs at each turn of each agent.
 #[derive(clap::Parser)]
 #[command(name = "wtmag hook")]
 struct Line {
@@ -64,8 +64,8 @@ struct Line {
     args: Args,
 }
 
-/// Runs it from the words behind `wtmag`. What cannot be understood comes from another version's
-/// plug-in, and for claude an exit code of 2 would forbid what it is about to do.
+/// Runs it with the words after `wtmag`. Words that cannot be parsed come from another version's
+/// plug-in. They must not fail: for claude, exit code 2 would forbid its next action.
 pub(super) fn main(words: &[OsString]) -> ExitCode {
     match Line::try_parse_from(words) {
         Ok(line) => run(line.args),
@@ -78,7 +78,7 @@ pub(super) fn main(words: &[OsString]) -> ExitCode {
     }
 }
 
-/// Says it and succeeds: an agent that is told of a failure would show it, or stop.
+/// Prints the problem and succeeds: an agent would show a failure, or stop.
 pub(crate) fn run(args: Args) -> ExitCode {
     match args.what {
         What::Started(to) => {
@@ -104,7 +104,7 @@ fn hear(words: Vec<OsString>) {
     }
 }
 
-/// Reports the payload for the worker in whose pane we are; none, where we are in no worker's.
+/// Reports the payload for the worker of the current pane; does nothing outside a worker's pane.
 fn tell(payload: Option<String>) {
     let (Some(payload), Ok(env)) = (payload, Env::capture()) else { return };
     let text = |name| env.var(name).and_then(OsStr::to_str);
@@ -129,11 +129,11 @@ fn read_payload() -> Option<String> {
     receive.recv_timeout(PATIENCE).ok().flatten()
 }
 
-/// Becomes the user's own notification command, which ours has taken the place of.
+/// Runs the user's notification command, which wtmag's has replaced.
 fn go_on(words: &[OsString], payload: Option<OsString>) {
     let Some((flag, then)) = words.split_first() else { return };
     if let (Some((program, args)), true) = (then.split_first(), flag == "--then") {
-        // It comes back only when there is no such program: the same as without us.
+        // It returns only if the program does not exist, as it would without wtmag.
         drop(proc::exec(program, args.iter().cloned().chain(payload), &[]));
     }
 }

@@ -57,7 +57,7 @@ enum Verb {
         tmux_socket: PathBuf,
         #[arg(long)]
         state: PathBuf,
-        /// Socket on which somebody waits for the word that the hub is ready
+        /// Socket on which the starter waits for the message that the hub is ready
         #[arg(long)]
         ready: Option<PathBuf>,
     },
@@ -78,7 +78,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
 }
 
-/// What the user's own settings say of history. A file that cannot be read stops no hub.
+/// The user's setting for history. An unreadable file does not stop the hub.
 fn keep(context: &Context) -> hub::store::Keep {
     let default = hub::store::Keep::default();
     let loaded = config::load(&context.env.config_file(), &[]);
@@ -149,7 +149,7 @@ async fn stop(context: &Context) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Becomes `tail`, which knows how to follow a file that is rotated.
+/// Replaces this process with `tail`, which can follow a rotated file.
 fn logs(context: &Context, follow: bool) -> Result<ExitCode, Failure> {
     let path = context.whereabouts()?.state.log().join("hub.log");
     if !path.exists() {

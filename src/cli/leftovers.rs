@@ -1,12 +1,12 @@
-//! What `create` runs that were killed before their commit point left behind.
+//! What killed `create` runs left behind before their commit point.
 use super::{Failure, resolve};
 use crate::{
     client::{Hub, HubLocation},
     git::{self, Run},
 };
 
-/// Undoes it, unless a worker lives there. Says what it kept. Where there is nothing, which is nearly
-/// always, this reads one directory.
+/// Undoes it, unless a worker uses it, and reports what it kept. If there is nothing, as nearly
+/// always, this only reads one directory.
 pub(super) async fn clear(
     at: &HubLocation,
     hub: &mut Hub,
@@ -29,7 +29,7 @@ pub(super) async fn clear(
         (run.tell)(&git::News::Undoing { branch: branch.clone() });
         match leftover.undo(run).await {
             Ok(undone) => notes.extend(undone.kept.iter().map(|it| format!("kept {it}"))),
-            // It stays written down; nobody depends on it.
+            // The journal stays; nothing depends on it.
             Err(error) => notes.push(format!("could not undo {branch}: {error}")),
         }
     }

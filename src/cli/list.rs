@@ -40,7 +40,7 @@ pub(crate) struct Args {
     full: bool,
 }
 
-/// How long what a killed `create` left may keep a list from ending.
+/// How long the undo of a killed `create` may delay the end of `list`.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -63,7 +63,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         found.print_json(context, args.full)?;
     } else if found.workers.is_empty() {
         nothing(context, n_elsewhere).await?;
-        // A store that is gone leaves windows without workers.
+        // If the store was deleted, there are windows without workers.
         if !found.orphans.is_empty() {
             context.print(&footer(context.style(), 0, &found.orphans))?;
         }
@@ -94,8 +94,8 @@ async fn nothing(context: &Context, n_elsewhere: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs after the list is printed, so that the list does not wait for it. What it cannot finish in time
-/// is left to the next `list`.
+/// Runs after the list is printed, so that the list does not wait for it. What it cannot finish in
+/// time is left to the next `list`.
 async fn clear_leftovers(context: &Context, hub: &mut Hub) -> Result<(), Failure> {
     let (at, cancel) = (context.whereabouts()?, context.cancel()?);
     let mut tell = |news: &News| {
@@ -114,7 +114,7 @@ async fn clear_leftovers(context: &Context, hub: &mut Hub) -> Result<(), Failure
 
 struct Found {
     workers: Vec<Worker>,
-    /// The newest of each worker.
+    /// The newest worker of each id.
     deliveries: BTreeMap<WorkerId, Delivery>,
     orphans: Vec<String>,
 }
@@ -178,7 +178,7 @@ fn title(worker: &Worker) -> String {
     }
 }
 
-/// `#234` for the URL of a pull request, whole where it does not end in a number.
+/// `#234` for the URL of a pull request; the whole URL if it does not end in a number.
 fn short(url: &str) -> String {
     let number = url.rsplit('/').next().filter(|it| it.parse::<u64>().is_ok());
     number.map_or(url.to_owned(), |number| format!("#{number}"))
@@ -267,7 +267,7 @@ mod tests {
         insta::assert_snapshot!(footer(Style::default(), 1, &[]), @"1 worker in other projects: wtmag list --all");
     }
 
-    /// About four characters are one token of a language model: 120 of them.
+    /// About four characters are one token of a language model: the limit is 120 tokens.
     #[test]
     fn the_json_of_a_worker_is_short() {
         let mut worker = samples::worker("blog-github-issue-456");

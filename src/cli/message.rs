@@ -1,4 +1,4 @@
-//! A text on its way to an agent: as it is, or in a file of its worktree and announced by one line.
+//! A text on its way to an agent: as it is, or in a file that one line announces.
 use super::Failure;
 use crate::{
     agents::{self, Profile, profile::Paste},
@@ -6,11 +6,11 @@ use crate::{
     model::{NewDelivery, Worker},
 };
 
-/// What the hub is to deliver for `text`. One that is longer than the agent's box takes well is
-/// written into the worktree first.
+/// What the hub must deliver for `text`. A text that is too long for the agent's box is written to
+/// a file in the worktree first.
 ///
-/// Line ends around it are not part of it: `echo` writes one, and an agent that asks for no brackets
-/// around what is pasted takes it for Enter.
+/// Removes line ends around the text: `echo` adds one, and an agent without bracketed paste takes
+/// it for Enter.
 pub(super) fn compose(worker: &Worker, text: &str, how: How) -> Result<NewDelivery, Failure> {
     let bare = text.trim_matches(['\n', '\r']);
     let mut new = NewDelivery {
@@ -36,16 +36,16 @@ pub(super) fn compose(worker: &Worker, text: &str, how: How) -> Result<NewDelive
     Ok(new)
 }
 
-/// How the user wants a text to go.
+/// How the user wants a text to be delivered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct How {
-    /// Into the box, however long it is.
+    /// Type it into the box, however long it is.
     pub(super) paste: bool,
-    /// Into the box, even if the agent takes it for a command.
+    /// Type it into the box, even if the agent runs it as a command.
     pub(super) raw: bool,
 }
 
-/// The agent would take it for a command of its own: `!` runs a shell without asking.
+/// Whether the agent would run it as a command: `!` runs a shell command without asking.
 pub(super) fn is_command(limits: &Paste, text: &str) -> bool {
     let bare = text.trim_start();
     limits.prefixes.iter().any(|prefix| bare.starts_with(prefix))

@@ -1,7 +1,7 @@
 //! The command line: parse, call one function, print, exit. Decides nothing.
 //!
-//! A verb is a file: its `Args`, whose doc comments are the help, and its `run`. What every verb
-//! needs of the outside (environment, streams, interrupt) comes in one [`Context`].
+//! A verb is a file: its `Args`, whose doc comments are the help, and its `run`. Everything that
+//! verbs need from outside (environment, streams, interrupt) is in one [`Context`].
 mod approval;
 mod attach;
 mod cleanup;
@@ -69,11 +69,11 @@ struct Args {
     verb: Verb,
 }
 
-/// Which tmux server is meant, as in tmux itself
+/// Selects the tmux server, as in tmux itself
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Server {
     /// Name of the tmux server's socket
-    // Verbs have a name and a socket of their own: a global one would be taken for theirs.
+    // Verbs have their own `name` and `socket`: a global argument of that name would be the same.
     #[arg(short = 'L', global = true, value_name = "NAME", help_heading = "Global options")]
     server_name: Option<OsString>,
     /// Path of the tmux server's socket
@@ -82,7 +82,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The user said which one.
+    /// Whether the user selected a server.
     fn is_named(&self) -> bool {
         self.server_name.is_some() || self.server_socket.is_some()
     }
@@ -154,14 +154,14 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Err(failure) => return failure.report(parsed.json),
     };
     let json = context.json();
-    // A runtime of one thread: a command waits for one thing at a time.
+    // A single-threaded runtime: a command waits for one thing at a time.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return Failure::bug(error).report(json),
     };
     let done = runtime.block_on(dispatch(&context, parsed.verb));
-    // Nothing that still blocks a thread may keep the command from ending.
+    // A thread that still blocks must not keep the command from ending.
     runtime.shutdown_background();
     match done {
         Ok(code) => code,
@@ -169,9 +169,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Starts this program again without what a hook or an alias of git says of its own repository: it
-/// would be believed of every repository that is opened here. Comes back when nothing is said, and
-/// with what kept it from starting.
+/// Starts this program again without the variables that a git hook or alias sets for its own
+/// repository, because git would apply them to every repository that is opened here. Returns if
+/// there are none, and with the error if the start failed.
 fn shed_callers_repository(args: &[OsString]) -> Option<Failure> {
     let is_set = |name: &&&str| name.starts_with("GIT_") && std::env::var_os(name).is_some();
     let said: Vec<&str> = proc::MISLEADING.iter().filter(is_set).copied().collect();
@@ -221,19 +221,19 @@ async fn verb(context: &Context, args: Vec<OsString>) -> Result<ExitCode, Failur
     dispatch(context, parsed.verb).await
 }
 
-/// The definition of the whole command line, for completions and for checks of what documents name.
+/// The definition of the whole command line, for completions and for the check of the documents.
 pub fn command() -> clap::Command {
     Args::command()
 }
 
-/// `--json` decides how even a usage error is printed, so it is looked for before parsing.
+/// `--json` also decides how a usage error is printed, so it is searched before parsing.
 fn wants_json(args: &[OsString]) -> bool {
     args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
 }
 
-/// An answer to another question than was asked.
+/// An answer of the wrong kind.
 fn unexpected(answer: &Answer) -> Failure {
-    // Its kind, without what may be pages of it.
+    // Only its kind, without the content, which may be pages long.
     let text = format!("{answer:?}");
     let kind = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     Failure::bug(format!("the hub gave an answer that was not asked for: {kind}"))
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!([secs(""), secs("m"), secs("5x"), secs("-1"), secs("1.5s")], [None; 5]);
     }
 
-    /// A verb's argument of the same name as a global one would be the same argument.
+    /// A verb's argument with the name of a global one would be the same argument.
     #[test]
     fn global_names_are_free_for_nobody_else() {
         let command = command();

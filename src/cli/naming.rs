@@ -1,24 +1,25 @@
-//! Which worker a name means. Pure: workers and a name in, one of them or why not out.
+//! Finds the worker that a name means. Pure: workers and a name in, one worker or an error out.
 //!
 //! A name is tried as the whole id, the branch, the number of an issue, pull request or ticket, and
-//! a run of whole words of the id: first among the workers of the current project, then among all.
+//! consecutive whole words of the id: first among the workers of the current project, then among
+//! all.
 use std::path::Path;
 
 use super::Failure;
 use crate::model::{Source, Worker};
 
-/// What a worker is looked up for.
+/// Why a worker is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Only to look: any part of an id will do that no other worker has.
+    /// Only to read: any part of an id is enough if no other worker has it.
     Look,
     Change,
 }
 
-/// One way in which a name may mean a worker.
+/// One way in which a name can match a worker.
 type Reading<'a> = dyn Fn(&Worker) -> bool + 'a;
 
-/// The worker that `name` means. `project` is the common git dir of the repository we are in.
+/// The worker that `name` means. `project` is the common git dir of the current repository.
 pub(crate) fn find<'a>(
     name: &str,
     workers: &'a [Worker],
@@ -51,7 +52,7 @@ pub(crate) fn find<'a>(
 
 const SEE: &str = "`wtmag list --all` shows all workers";
 
-/// `456`, `#456`, `PROJ-12`, or the address of the issue, pull request or ticket.
+/// `456`, `#456`, `PROJ-12`, or the URL of the issue, pull request or ticket.
 fn has_number(worker: &Worker, name: &str) -> bool {
     let is_url = |url: &str| url.trim_end_matches('/') == name.trim_end_matches('/');
     if worker.source.url().is_some_and(is_url) || worker.pr.as_deref().is_some_and(is_url) {
@@ -69,7 +70,7 @@ fn has_number(worker: &Worker, name: &str) -> bool {
     own || pr == Some(number) && number.bytes().all(|it| it.is_ascii_digit())
 }
 
-/// Whole words of the id, one behind the other: `docs`, `issue-456`.
+/// Consecutive whole words of the id: `docs`, `issue-456`.
 fn has_words(worker: &Worker, name: &str) -> bool {
     let id = format!("-{}-", worker.id);
     id.contains(&format!("-{}-", name.trim_matches('-')))
@@ -90,7 +91,7 @@ fn unknown(name: &str, workers: &[Worker]) -> Failure {
     let scored = workers.iter().map(|it| {
         let id = it.id.as_str();
         let score = closeness(it.short_name()).max(closeness(&it.branch));
-        // Whole ids of one project are alike by their beginning: that says little.
+        // Ids of one project begin alike, so their beginning proves little.
         let whole = strsim::normalized_damerau_levenshtein(&lower, id);
         let score = if id.contains(&lower) { 1.0 } else { score.max(whole) };
         (score, id)
@@ -180,15 +181,15 @@ mod tests {
     fn the_current_project_comes_first() {
         check("docs", "shop", Purpose::Change, Ok("shop-docs"));
         check("45", "shop", Purpose::Change, Ok("shop-github-issue-45"));
-        check("45", "", Purpose::Change, Err("`45` may mean 2 workers\n  | blog-github-issue-45"));
-        check("45", "other", Purpose::Look, Err("may mean 2 workers"));
+        check("45", "", Purpose::Change, Err("`45` matches 2 workers\n  | blog-github-issue-45"));
+        check("45", "other", Purpose::Look, Err("matches 2 workers"));
     }
 
     #[test]
     fn only_those_who_look_may_name_a_part_of_a_word() {
         check("pric", "blog", Purpose::Look, Ok("shop-prices"));
         check("pric", "blog", Purpose::Change, Err("did you mean `shop-prices`?"));
-        check("issue", "blog", Purpose::Look, Err("may mean 2 workers"));
+        check("issue", "blog", Purpose::Look, Err("matches 2 workers"));
     }
 
     #[test]

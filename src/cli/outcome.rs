@@ -1,4 +1,4 @@
-//! When waiting for a delivery, or for a state, is over, and how.
+//! Decides when waiting for a delivery or a state is over, and with which outcome.
 use std::time::{Duration, Instant};
 
 use tokio::time;
@@ -12,16 +12,16 @@ use crate::{
     proc::{self, Cancel},
 };
 
-/// How waiting for one delivery ended.
+/// The outcome of waiting for one delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The agent has the text.
     Accepted,
-    /// It has, and came to a state that was waited for.
+    /// The agent has it, and has reached one of the wanted states.
     Reached,
-    /// Something that somebody has to answer is in the way; it goes out when that is done.
+    /// The delivery is held by something that a human must answer; it goes out after that.
     Held,
-    /// It was given up.
+    /// It failed or was withdrawn.
     Failed,
     /// The agent or its window is gone.
     Gone,
@@ -32,16 +32,16 @@ pub(crate) enum Outcome {
 /// How long to wait, and for what.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patience {
-    /// A reason to hold that stays this long ends the waiting.
+    /// The wait ends when a hold lasts this long.
     pub(crate) held: Option<Duration>,
-    /// Which reasons do.
+    /// Which holds end the wait.
     pub(crate) only_dialogs: bool,
-    /// States that are waited for after the delivery; any will do.
+    /// States to wait for after the delivery; any of them is enough.
     pub(crate) until: Vec<String>,
     pub(crate) limit: Option<Duration>,
 }
 
-/// A delivery that is waited for.
+/// A delivery to wait for.
 struct Watched<'a> {
     worker: &'a WorkerId,
     delivery: DeliveryId,
@@ -60,7 +60,7 @@ pub(crate) async fn wait(
     Ok(outcomes.into_iter().next().unwrap_or(Outcome::TimedOut))
 }
 
-/// Waits for several, and gives what became of each.
+/// Waits for several deliveries, and returns the outcome of each.
 pub(crate) async fn wait_all(
     mirror: &mut Mirror,
     deliveries: &[(WorkerId, DeliveryId)],
@@ -104,7 +104,7 @@ pub(crate) async fn wait_all(
 }
 
 impl Watched<'_> {
-    /// Decides if it can; else says when it will have been held for too long.
+    /// Decides if it can; otherwise returns when the hold will have lasted too long.
     fn look(
         &mut self,
         known: &Known,
@@ -124,7 +124,7 @@ impl Watched<'_> {
         else {
             return Ok(None);
         };
-        // For the shell the hub has waited already.
+        // The hub has already waited for the shell.
         let is_old = *hold == Hold::Turn(AgentState::Blocked(Blocker::Shell));
         let at = *since + limit;
         if is_old || at <= now {
@@ -142,14 +142,14 @@ fn look_up<'k>(
     Some((known.workers.get(worker)?, known.deliveries.get(&delivery)?))
 }
 
-/// What is certain now, whatever time it is.
+/// The outcome, if it is certain at any time.
 fn judge(worker: &Worker, delivery: &Delivery, until: &[String]) -> Option<Outcome> {
     let is_gone = worker.ended.is_some() || !worker.state.is_live();
     match delivery.step {
         Step::Accepted if until.is_empty() => Some(Outcome::Accepted),
         Step::Accepted if is_one_of(worker, until) => Some(Outcome::Reached),
         Step::Accepted => is_gone.then_some(Outcome::Gone),
-        // The delivery of an agent that is gone fails because it is.
+        // If the agent is gone, its delivery fails for that reason.
         Step::Failed if is_gone => Some(Outcome::Gone),
         Step::Failed | Step::Cancelled => Some(Outcome::Failed),
         Step::Other(_) => is_gone.then_some(Outcome::Gone),
@@ -162,13 +162,13 @@ fn judge(worker: &Worker, delivery: &Delivery, until: &[String]) -> Option<Outco
     }
 }
 
-/// The worker's state is one of these.
+/// Whether the worker's state is one of these.
 pub(crate) fn is_one_of(worker: &Worker, states: &[String]) -> bool {
     let word = worker.state.word();
     states.iter().any(|name| name == word.name())
 }
 
-/// Why the delivery waits, where that is more than an agent that is still starting.
+/// Why the delivery is held, if the reason is more than an agent that is still starting.
 fn hold(worker: &Worker, delivery: &Delivery, only_dialogs: bool) -> Option<Hold> {
     let turn = &worker.state.turn.value;
     if turn.asks() && worker.state.is_live() {
@@ -187,12 +187,12 @@ pub(crate) fn states(text: &str) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// Comes when the user gives up.
+/// Resolves when the user cancels.
 pub(crate) async fn interrupt(cancel: &Cancel) {
     proc::cancelled(&mut cancel.clone()).await;
 }
 
-/// Never, without a deadline.
+/// Never resolves without a deadline.
 pub(crate) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(at) => time::sleep_until(at.into()).await,

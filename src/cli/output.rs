@@ -8,11 +8,11 @@ use crate::{
     text::{cut_start, width, wrap},
 };
 
-/// What the output is for: how wide it may be, and whether it may have colours.
+/// The output's width, and whether it may have colours.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Style {
     pub(crate) colour: bool,
-    /// Columns of the terminal; `None` where nothing needs to be cut.
+    /// Columns of the terminal; `None` if nothing needs to be cut.
     pub(crate) width: Option<usize>,
 }
 
@@ -41,7 +41,7 @@ impl Paint {
         }
     }
 
-    /// The colour that a state has everywhere: red wants you, yellow is at work, green is at rest.
+    /// The colour of a state, the same everywhere: red needs you, yellow is working, green is idle.
     pub(crate) fn of(word: &DisplayState) -> Self {
         match word.face().tone {
             Tone::Busy => Self::Yellow,
@@ -62,7 +62,7 @@ impl Style {
     }
 }
 
-/// The text without anything that acts on a terminal, but for colours and weights.
+/// Removes everything from the text that acts on a terminal, except colours and weights.
 pub(crate) fn clean_painted(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut rest = text;
@@ -75,7 +75,7 @@ pub(crate) fn clean_painted(text: &str) -> String {
                 rest = from.strip_prefix(paint).unwrap_or_default();
             }
             None => {
-                // With what is before it, so that a sequence is seen whole.
+                // Together with the preceding text, so that the whole sequence is seen.
                 let end = from.get(2..).and_then(|it| it.find("\x1b["));
                 let end = end.map_or(rest.len(), |it| at + 2 + it);
                 let (part, after) = rest.split_at(end);
@@ -88,7 +88,7 @@ pub(crate) fn clean_painted(text: &str) -> String {
     cleaned
 }
 
-/// The colour or weight that the text begins with; nothing that hides text, or makes it blink.
+/// The colour or weight at the beginning of the text; not what hides text or makes it blink.
 fn paint_at(text: &str) -> Option<&str> {
     let rest = text.strip_prefix("\x1b[")?;
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -109,7 +109,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// A text of anybody's: what acts on a terminal is taken out.
+    /// A cell from untrusted text: everything that acts on a terminal is removed.
     pub(crate) fn new(text: impl AsRef<str>) -> Self {
         let text = clean(text.as_ref()).replace(['\n', '\t'], " ");
         Self { text, paint: Paint::Plain }
@@ -121,9 +121,10 @@ impl Cell {
     }
 }
 
-/// Rows under a head, in columns of one width each. Where they do not fit, the columns that may
-/// shrink are cut, the widest first; then they go, and then others, the last first. The first two stay:
-/// a name, which is cut at its beginning when nothing else is left, and what matters most about it.
+/// Rows under a header, with one width per column. If they do not fit, the columns that may shrink
+/// are cut, the widest first; then they are left out, and then others from the last on. The first
+/// two always stay: a name, which is finally cut at its beginning, and the most important fact
+/// about it.
 #[derive(Debug)]
 pub(crate) struct Table {
     head: Vec<&'static str>,
@@ -133,20 +134,20 @@ pub(crate) struct Table {
 
 #[derive(Debug)]
 struct Row {
-    /// Before the row, where any row has one.
+    /// The mark before the row, if any row has one.
     mark: Option<Cell>,
     cells: Vec<Cell>,
 }
 
 /// Space between two columns.
 const GAP: usize = 2;
-/// A mark and the space behind it.
+/// A mark and the space after it.
 const MARK: usize = 2;
-/// No column is cut below this.
+/// No column is cut to less than this.
 const NARROWEST: usize = 8;
 
 impl Table {
-    /// Columns by their names; `~` before a name says that it may shrink.
+    /// Columns by their names; `~` before a name means that it may shrink.
     pub(crate) fn new<const N: usize>(columns: [&'static str; N]) -> Self {
         Self {
             head: columns.iter().map(|it| it.trim_start_matches('~')).collect(),
@@ -159,7 +160,7 @@ impl Table {
         self.rows.push(Row { mark: None, cells: cells.into() });
     }
 
-    /// A row with one character before it.
+    /// Adds a row with one character before it.
     pub(crate) fn marked_row(&mut self, mark: Cell, cells: impl Into<Vec<Cell>>) {
         self.rows.push(Row { mark: Some(mark), cells: cells.into() });
     }
@@ -173,7 +174,7 @@ impl Table {
         let mut text = String::new();
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = String::new();
-            // Spaces that go nowhere if nothing follows.
+            // Trailing spaces, if nothing follows.
             let mut pending = 0;
             if is_marked {
                 let mark = row.mark.as_ref();
@@ -223,26 +224,26 @@ impl Table {
     }
 }
 
-/// Columns that are not shown need no gap.
+/// Columns that are left out need no gap.
 fn total(widths: &[usize]) -> usize {
     let shown = widths.iter().filter(|it| **it > 0).count();
     widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1)
 }
 
-/// Takes one from the widest of those that may be cut; false when none may be any more.
+/// Takes one column from the widest that may be cut; false if none is left.
 fn cut_widest(widths: &mut [usize], may: &[bool]) -> bool {
     let may = widths.iter_mut().zip(may).filter(|(width, may)| **may && **width > NARROWEST);
     let widest = may.max_by_key(|(width, _)| **width);
     widest.map(|(width, _)| *width -= 1).is_some()
 }
 
-/// Lines `name  value`, names in one column; a value of several lines is indented.
+/// Lines `name  value`, with the names in one column; a value of several lines is indented.
 pub(crate) fn fields(style: Style, fields: &[(&str, String)]) -> String {
     let widest = fields.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let mut text = String::new();
     for (name, value) in fields {
         let pad = " ".repeat(widest - width(name));
-        // On a terminal broken between words, and never narrower than can be read.
+        // On a terminal, broken between words, and never too narrow to read.
         let room = style.width.map_or(usize::MAX, |it| it.saturating_sub(widest + 4).max(20));
         let mut lines = value.lines().flat_map(|line| wrap(line, room)).map(str::trim_end);
         let name = style.paint(name, Paint::Dim);
@@ -283,7 +284,7 @@ mod tests {
         a   日本語-branch-o…  #1
         bb  x y
         ");
-        // The column that may shrink is worth less than the others.
+        // The column that may shrink is less important than the others.
         let narrow = Style { colour: false, width: Some(9) };
         insta::assert_snapshot!(table().render(narrow), @r"
         ID  PR

@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The worker's worktree is there.
+/// Checks that the worker's worktree exists.
 pub(super) fn require_worktree(worker: &Worker) -> Result<(), Failure> {
     if worker.worktree_gone || !worker.worktree.is_dir() {
         let path = worker.worktree.display();

@@ -1,7 +1,7 @@
-//! What a command is busy with, on standard error, for as long as that takes over a second.
+//! Shows on standard error what a command is doing, if a step takes over a second.
 //!
-//! A terminal gets one line that changes in place; a pipe gets a line for each slow step. A thread
-//! of its own draws, because a step may block the one that works.
+//! A terminal gets one line that changes in place; a pipe gets a line for each slow step. A
+//! separate thread draws, because a step may block the working thread.
 use std::{
     io::{self, IsTerminal as _, Write as _},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -12,9 +12,9 @@ use std::{
 use super::output::{cut, seconds};
 use crate::{brief::text::one_line, git::News, paths::Env};
 
-/// Steps shorter than this are not worth a line.
+/// Shorter steps are not shown.
 const SLOW: Duration = Duration::from_secs(1);
-/// A terminal hears of a step a little earlier: what was there a moment ago is gone again.
+/// A terminal shows a step earlier, because the line disappears afterwards.
 const LIVE: Duration = Duration::from_millis(200);
 const FRAME: Duration = Duration::from_millis(100);
 const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
@@ -34,13 +34,13 @@ struct Shared {
 #[derive(Default)]
 struct Step {
     text: String,
-    /// What a program that runs in this step said: last on a terminal; in a pipe, before it got
-    /// its line.
+    /// Output of a program in this step: on a terminal, the last line; in a pipe, the lines before
+    /// the step's own line was printed.
     details: Vec<String>,
     since: Option<Instant>,
-    /// A pipe has its line.
+    /// The pipe has its line.
     told: bool,
-    /// The terminal's line is ours.
+    /// The terminal's last line belongs to the progress.
     drawn: bool,
     over: bool,
 }
@@ -52,11 +52,11 @@ impl Progress {
         let shared = Arc::new(Shared { now: Mutex::default(), changed: Condvar::new(), live });
         let ticking = Arc::clone(&shared);
         let ticker = std::thread::Builder::new().spawn(move || ticking.tick());
-        // Without a thread there is no progress to see, which stops nothing.
+        // Without the thread there is no progress display, which harms nothing.
         Self { shared, ticker: ticker.ok() }
     }
 
-    /// This begins, and what was before it is over.
+    /// Begins a step, which ends the previous one.
     pub(crate) fn step(&self, text: impl Into<String>) {
         let mut now = self.shared.lock();
         let text = one_line(&text.into(), 200);
@@ -65,7 +65,7 @@ impl Progress {
         self.shared.changed.notify_all();
     }
 
-    /// A line of a program that runs in this step. A pipe gets all of them, of a slow step.
+    /// A line of output from a program in this step. A pipe gets all of them, if the step is slow.
     pub(crate) fn detail(&self, line: &str) {
         let line = one_line(line, 200);
         if line.is_empty() {
@@ -81,7 +81,7 @@ impl Progress {
         }
     }
 
-    /// What git and its helpers have to say, each where it belongs.
+    /// Shows git's progress reports in the right place.
     pub(crate) fn news(&self, news: &News) {
         match news {
             News::Line(line) => self.detail(line),
@@ -96,14 +96,14 @@ impl Progress {
         }
     }
 
-    /// Writes output above the step, which goes on below it.
+    /// Writes output above the step's line, which continues below it.
     pub(crate) fn above<T>(&self, write: impl FnOnce() -> T) -> T {
         let mut now = self.shared.lock();
         now.clear();
         write()
     }
 
-    /// Something that is worth knowing whatever comes of it.
+    /// Prints a note that matters whatever the result.
     pub(crate) fn note(&self, text: &str) {
         let mut now = self.shared.lock();
         now.clear();
@@ -116,7 +116,7 @@ impl Drop for Progress {
         self.shared.lock().over = true;
         self.shared.changed.notify_all();
         if let Some(ticker) = self.ticker.take() {
-            // It may have ended by a panic of its own; the work has not.
+            // The thread may have panicked; the work has not.
             ticker.join().unwrap_or_default();
         }
         self.shared.lock().clear();
@@ -185,7 +185,7 @@ fn write_line(line: &str) {
     write(&format!("{line}\n"));
 }
 
-/// Nobody may be listening; the work goes on.
+/// There may be no reader; the work continues.
 fn write(text: &str) {
     let mut err = io::stderr().lock();
     err.write_all(text.as_bytes()).unwrap_or_default();

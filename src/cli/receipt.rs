@@ -1,11 +1,11 @@
-//! Workers and deliveries in words, as several commands print them.
+//! Describes workers and deliveries in words, for several commands.
 use super::output::seconds;
 use crate::{
     brief::text::clean,
     model::{Delivery, DisplayState, Placement, Process, Step, Worker, name_of},
 };
 
-/// A delivery on one line: how far it came, when, by which steps, and why.
+/// A delivery on one line: its step, the time, the steps before it, and why.
 pub(crate) fn line(delivery: &Delivery) -> String {
     let steps = [Step::Ready, Step::Pasted, Step::Echoed, Step::Entering];
     let before = steps.iter().filter(|it| **it != delivery.step);
@@ -15,7 +15,7 @@ pub(crate) fn line(delivery: &Delivery) -> String {
     describe(delivery, &times)
 }
 
-/// The same without the times of its steps.
+/// Like `line`, without the times of its steps.
 pub(crate) fn short(delivery: &Delivery) -> String {
     describe(delivery, "")
 }
@@ -45,13 +45,13 @@ fn after(delivery: &Delivery, step: Step) -> Option<String> {
     Some(seconds(delivery.at(step)?.since(delivery.at(Step::Queued)?)))
 }
 
-/// What the worker is there for.
+/// The worker's task.
 pub(crate) fn task(worker: &Worker) -> String {
     let (source, title) = (&worker.source, worker.source.title());
     if title.is_empty() { source.to_string() } else { format!("{source}: {}", clean(title)) }
 }
 
-/// What became of its process.
+/// What happened to its process.
 pub(crate) fn process(process: &Process) -> String {
     match process {
         Process::Starting => DisplayState::Starting.to_string(),
@@ -76,7 +76,7 @@ pub(crate) fn place(worker: &Worker) -> String {
     }
 }
 
-/// Its branch, and what that started from.
+/// Its branch and base.
 pub(crate) fn branch(worker: &Worker) -> String {
     let Some(base) = &worker.base else { return worker.branch.clone() };
     let sha = base.sha.get(..10).unwrap_or(&base.sha);

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     take: Option<How>,
 }
 
-/// What a human sees on the agent's screen.
+/// A human's decision about a stuck delivery.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum How {
     /// The box holds the text: press Enter
@@ -110,7 +110,7 @@ pub(crate) fn print(context: &Context, deliveries: &[Delivery]) -> Result<(), Fa
     context.print(&format!("{}{stuck}", table(deliveries, context.now(), context.style())))
 }
 
-/// What the agent shows instead of the text, and what may be said of it.
+/// What the agent shows instead of the text, and the possible decisions.
 fn stuck(delivery: &Delivery) -> Option<String> {
     let stuck = delivery.stuck.as_ref()?;
     let rows: String = stuck.shows.lines().map(|row| format!("  | {}\n", clean(row))).collect();

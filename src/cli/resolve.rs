@@ -1,4 +1,5 @@
-//! The workers that a command is about: those that are named, else the one where it was called.
+//! The workers that a command is about: the named ones, else the one of the current directory or
+//! window.
 use std::path::Path;
 
 use super::{
@@ -24,7 +25,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// What was given, if anything.
+    /// The name that was given, if any.
     pub(crate) fn given(&self) -> Result<Option<&str>, Failure> {
         match (self.id.as_deref(), self.by_flag.as_deref()) {
             (Some(id), Some(flag)) if id != flag => {
@@ -35,7 +36,7 @@ impl Target {
         }
     }
 
-    /// The worker that is named, else the one in whose worktree or window we are called.
+    /// The named worker, else the one of the current worktree or window.
     pub(crate) async fn worker_or_own(
         &self,
         context: &Context,
@@ -48,7 +49,7 @@ impl Target {
         }
     }
 
-    /// The same, to look at only; one that was removed is found by its whole id.
+    /// Like `one`, for reading only; a removed worker is found by its whole id.
     pub(crate) async fn worker_or_ended(
         &self,
         context: &Context,
@@ -61,7 +62,7 @@ impl Target {
     }
 }
 
-/// The worker that is meant by `text`.
+/// The worker that `text` names.
 pub(crate) async fn worker(
     context: &Context,
     hub: &mut Hub,
@@ -72,7 +73,7 @@ pub(crate) async fn worker(
     naming::find(text, &workers, context.project().as_deref(), purpose).cloned()
 }
 
-/// The same, or one that was removed when its id is given in full.
+/// Like `worker`, or a removed worker if the whole id is given.
 pub(crate) async fn worker_or_ended(
     context: &Context,
     hub: &mut Hub,
@@ -88,7 +89,7 @@ pub(crate) async fn worker_or_ended(
     found.next_back().ok_or(failure)
 }
 
-/// The workers that are meant by `texts`, each once.
+/// The workers that `texts` name, each once.
 pub(crate) async fn workers(
     context: &Context,
     hub: &mut Hub,
@@ -112,7 +113,7 @@ pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
     listed(hub.ask_any(Request::List { ended: false }).await?)
 }
 
-/// The same, with those that were cleaned up.
+/// Like `all`, with removed workers.
 pub(crate) async fn all(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
     listed(hub.ask_any(Request::List { ended: true }).await?)
 }
@@ -122,7 +123,7 @@ fn listed(answer: Answer) -> Result<Vec<Worker>, Failure> {
     Ok(workers)
 }
 
-/// The worker in whose worktree or window we are called.
+/// The worker of the current worktree or window.
 pub(crate) async fn own(context: &Context, hub: &mut Hub) -> Result<Worker, Failure> {
     find_own(context, hub).await?.ok_or_else(|| {
         Failure::user("this is not inside a worker's worktree or window")
@@ -130,7 +131,7 @@ pub(crate) async fn own(context: &Context, hub: &mut Hub) -> Result<Worker, Fail
     })
 }
 
-/// The same, if there is one.
+/// Like `here`, if there is one.
 pub(crate) async fn find_own(context: &Context, hub: &mut Hub) -> Result<Option<Worker>, Failure> {
     let workers = present(hub).await?;
     let cwd = std::env::current_dir().unwrap_or_default();
@@ -144,10 +145,10 @@ pub(crate) async fn find_own(context: &Context, hub: &mut Hub) -> Result<Option<
     Ok(window.as_ref().and_then(is_it).or_else(|| named.as_ref().and_then(is_it)))
 }
 
-/// Pure: the worker whose worktree this directory is in, else the one whose pane this is.
+/// Pure: the worker whose worktree contains this directory, else the one with this pane.
 fn of_place<'a>(workers: &'a [Worker], cwd: &Path, pane: Option<PaneId>) -> Option<&'a Worker> {
     let around = workers.iter().filter(|it| !it.worktree_gone && cwd.starts_with(&it.worktree));
-    // Of worktrees inside each other the inner one.
+    // If worktrees are nested, the innermost.
     let by_dir = around.max_by_key(|it| it.worktree.components().count());
     let has_pane = |it: &&Worker| pane == Some(it.place.pane) && !it.place.gone;
     by_dir.or_else(|| workers.iter().find(has_pane))

@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let repo = Repo::discover(&dir)?;
     let backups = backup::list(repo.common_dir())?;
     let Some(id) = args.id else { return list(context, &backups) };
-    // The newest of a name that was used again.
+    // If a name was reused, the newest.
     let Some(found) = backups.iter().find(|it| it.worker.as_str() == id) else {
         return Err(Failure::user(format!("no removed worker `{id}` is kept in this repository"))
             .hint("`wtmag restore` lists what can be restored"));

@@ -97,11 +97,11 @@ Examples:
 
 Exit codes: 0 accepted or held; 1 failed; 4 with --wait: timed out.";
 
-/// How long a plain `send` looks on.
+/// How long a plain `send` keeps watching.
 const LOOK: Duration = Duration::from_secs(15);
-/// What holds a text this long is said.
+/// A hold that lasts this long is reported.
 const HELD: Duration = Duration::from_secs(1);
-/// How long `--wait` waits unless told otherwise.
+/// The default time limit of `--wait`.
 const WAIT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -129,7 +129,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         }
     }
     let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
-    // Subscribed before anything is sent: nothing is missed.
+    // Subscribe before sending, so that no event is missed.
     let mut mirror = Mirror::open(hub, ids).await?;
     let mut sent = Vec::new();
     for new in texts {
@@ -139,7 +139,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
                 sent.push((worker, delivery.id));
                 mirror.want(delivery);
             }
-            // What one agent cannot be told, the others are told all the same.
+            // A text that cannot be sent to one agent is still sent to the others.
             Err(refusal) if !is_one => refused.push(format!("{worker}: {refusal}")),
             Err(refusal) => return Err(refusal.into()),
         }
@@ -173,7 +173,7 @@ impl Args {
             Some(read) => read?,
             None => text,
         };
-        // Control characters are left out when it is typed.
+        // Control characters are removed when the text is typed.
         if text.chars().all(|it| it.is_whitespace() || it.is_control()) && !text.contains('\0') {
             return Err(Failure::user("the text is empty"));
         }
@@ -236,7 +236,7 @@ async fn recipients(
     Ok(workers)
 }
 
-/// A worker's id in the place of the text is a text that was forgotten.
+/// A worker's id as the last argument means that the text was forgotten.
 async fn require_text(hub: &mut Hub, text: &str) -> Result<(), Failure> {
     if resolve::present(hub).await?.iter().any(|it| it.id.as_str() == text) {
         return Err(Failure::usage(format!("the text is missing: `{text}` is a worker"))
@@ -245,13 +245,13 @@ async fn require_text(hub: &mut Hub, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The queued delivery, or why the hub takes none.
+/// The queued delivery, or the hub's reason to refuse it.
 async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusal>, Failure> {
     match hub.ask(Request::Send(new)).await {
         Ok(Answer::Queued { delivery, .. }) => Ok(Ok(delivery)),
         Ok(other) => Err(unexpected(&other)),
         Err(client::Error::Refused(refusal)) => Ok(Err(refusal)),
-        // Recorded before it is answered: nobody here knows how far that came.
+        // The hub records before it answers, so without an answer the outcome is unknown.
         Err(error) if error.is_gone() => Err(Failure::from(error).hint(
             "the text may have been queued: check `wtmag receipts` before you send it again",
         )),
@@ -269,7 +269,7 @@ async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> 
         receipts::print(context, receipt.map_or(&[], std::slice::from_ref))?;
         return Ok(ExitCode::SUCCESS);
     }
-    // Of a text that was pasted already it says where that is now.
+    // If the text is already pasted, says where it is now.
     let where_to = receipt.and_then(|it| it.evidence.strip_prefix("cancelled")).unwrap_or_default();
     context.say(&format!("delivery {id} is withdrawn{where_to}"));
     Ok(ExitCode::SUCCESS)
@@ -301,7 +301,7 @@ fn finish(
     } else {
         return Ok(ExitCode::SUCCESS);
     };
-    // With --json the receipts have been printed, and one value is enough.
+    // With --json, the receipts are already printed, and one value is enough.
     if context.json() { Ok(failure.exit_code()) } else { Err(failure) }
 }
 

@@ -1,4 +1,4 @@
-//! The settings and agent profiles that hold for a repository, read from where they are.
+//! Loads the settings and agent profiles for a repository.
 use std::{
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -12,7 +12,8 @@ use crate::{
     paths::Env,
 };
 
-/// The settings for work in `repo`. A user's first run writes the file with all of them explained.
+/// The settings for work in `repo`. A user's first run writes the file, with every setting
+/// explained.
 pub(crate) fn load(context: &Context, repo: Option<&Repo>) -> Result<Loaded, Failure> {
     let file = context.env.config_file();
     let default = default_agent(&context.env);
@@ -22,14 +23,14 @@ pub(crate) fn load(context: &Context, repo: Option<&Repo>) -> Result<Loaded, Fai
             file.display()
         )),
         Ok(false) => {}
-        // A home that cannot be written to does not keep anybody from working.
+        // A home directory that is not writable must not block the user.
         Err(error) => context.say(&format!("note: {error}")),
     }
     Ok(config::load(&file, &project_dirs(repo))?)
 }
 
-/// The agents that wtmag knows and that are installed, the preferred one first. Aliases and functions
-/// of the user's shell are not looked for.
+/// The agents that wtmag knows and that are installed, the preferred one first. Aliases and
+/// functions of the user's shell are not searched.
 pub(crate) fn installed(
     env: &Env,
     names: impl IntoIterator<Item = &'static str>,
@@ -39,16 +40,16 @@ pub(crate) fn installed(
     names.into_iter().filter(is_there).collect()
 }
 
-/// Agents that the generated configuration has, in the order in which one is chosen.
+/// Agents in the generated configuration, in order of preference.
 pub(crate) const KNOWN_AGENTS: [&str; 4] = ["pi", "claude", "codex", "opencode"];
 
-/// The default agent of a user who has not chosen one: one that is installed, if there is one.
+/// The default agent of a user who has not chosen one: an installed one, if any.
 pub(crate) fn default_agent(env: &Env) -> &'static str {
     installed(env, KNOWN_AGENTS).first().copied().unwrap_or("pi")
 }
 
-/// Where a project may keep its `wtmag.toml` and templates: the worktree we are in, the main one,
-/// the root of a bare layout.
+/// Where a project may keep its `wtmag.toml` and templates: the current worktree, the main one, the
+/// root of a bare layout.
 pub(crate) fn project_dirs(repo: Option<&Repo>) -> Vec<PathBuf> {
     let Some(repo) = repo else { return Vec::new() };
     let home = repo.home().to_owned();
@@ -59,7 +60,7 @@ pub(crate) fn project_dirs(repo: Option<&Repo>) -> Vec<PathBuf> {
     dirs
 }
 
-/// The repository around `dir`, if there is one.
+/// The repository around `dir`, if any.
 pub(crate) fn repo_around(dir: &Path) -> Result<Option<Repo>, Failure> {
     match Repo::discover(dir) {
         Ok(repo) => Ok(Some(repo)),
@@ -68,7 +69,7 @@ pub(crate) fn repo_around(dir: &Path) -> Result<Option<Repo>, Failure> {
     }
 }
 
-/// The backend for worktrees as `git` knows it.
+/// The worktree backend as a type of `git`.
 pub(crate) fn backend(backend: config::Backend) -> git::Backend {
     match backend {
         config::Backend::Auto => git::Backend::Auto,
@@ -77,17 +78,17 @@ pub(crate) fn backend(backend: config::Backend) -> git::Backend {
     }
 }
 
-/// A profile and where it is from.
+/// A profile and its origin.
 #[derive(Debug)]
 pub(crate) struct FoundProfile {
     pub(crate) name: String,
     pub(crate) profile: Profile,
-    /// Its text, when it is the user's own.
+    /// Its text, if it is the user's.
     pub(crate) text: Option<String>,
 }
 
-/// The profile of the agent that the block `[agents.<block>]` describes: the one it names, else one
-/// called like the block or like its command, else the generic one.
+/// The profile of the agent in the block `[agents.<block>]`: the one it names, else one named like
+/// the block or like its command, else the generic one.
 pub(crate) fn profile(
     env: &Env,
     block: &str,
@@ -113,8 +114,8 @@ pub(crate) fn profile(
     Err(Failure::bug("the generic profile is missing"))
 }
 
-/// The profile that somebody means by `name`: that of an agent of the configuration, a profile of
-/// that name, or a file.
+/// The profile for a name that the user typed: of an agent in the configuration, a profile of that
+/// name, or a file.
 pub(crate) fn profile_of(context: &Context, name: &str) -> Result<FoundProfile, Failure> {
     if name.ends_with(".toml") {
         let text = String::from_utf8_lossy(&read_input(Path::new(name))?).into_owned();
@@ -136,7 +137,7 @@ pub(crate) fn profile_of(context: &Context, name: &str) -> Result<FoundProfile, 
     }
 }
 
-/// A file that a user names; `-` is standard input.
+/// A file that the user named; `-` is standard input.
 pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
@@ -148,7 +149,7 @@ pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn load_profile(env: &Env, name: &str) -> Result<Option<FoundProfile>, Failure> {
-    // Names come from a checked config, commands do not.
+    // Names come from a checked configuration, commands do not.
     if name.contains(['/', '\0']) || name.starts_with('.') {
         return Ok(None);
     }

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     target: Target,
 }
 
-/// All that is known of one worker.
+/// Everything known about one worker.
 struct Shown {
     worker: Worker,
     deliveries: Vec<Delivery>,
@@ -115,7 +115,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     text
 }
 
-/// A belief with what it rests on.
+/// A fact with its evidence.
 fn fact<T>(fact: &Fact<T>, now: Timestamp, name: impl Fn(&T) -> String) -> String {
     let source = format!("{:?}", fact.source).to_lowercase();
     let mut text =

@@ -1,17 +1,17 @@
 //! Texts on the command line that begin with a dash: `send 456 "- fix the title"`. Pure.
 //!
-//! A word with white space in it is no flag. Such words are marked before the command line is parsed,
-//! with a byte that no argument can hold, and read without the mark.
+//! A word that contains white space is not a flag. Such words are marked before the command line is
+//! parsed, with a byte that no argument can contain, and the mark is removed when they are read.
 use std::ffi::OsString;
 
 const MARK: char = '\0';
 
 /// Verbs that take texts.
 const VERBS: [&str; 1] = ["send"];
-/// Flags before the verb that take a value.
+/// Flags before the verb that have a value.
 const SERVER: [&str; 2] = ["-L", "-S"];
 
-/// The words of a command line, with those marked that are texts.
+/// The words of a command line, with the texts marked.
 pub(super) fn protect(words: Vec<OsString>) -> Vec<OsString> {
     let Some(verb) = verb(&words) else { return words };
     let end = words.iter().position(|it| it == "--").unwrap_or(words.len());
@@ -26,7 +26,7 @@ pub(super) fn protect(words: Vec<OsString>) -> Vec<OsString> {
     words.into_iter().enumerate().map(mark).collect()
 }
 
-/// Where the verb is, if it takes texts.
+/// The position of the verb, if it takes texts.
 fn verb(words: &[OsString]) -> Option<usize> {
     let mut words = words.iter().enumerate().skip(1);
     while let Some((at, word)) = words.next() {
@@ -45,7 +45,7 @@ fn is_text(word: &OsString) -> bool {
     text.starts_with('-') && text.contains(char::is_whitespace)
 }
 
-/// A value as it was typed.
+/// A value as the user typed it.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
 pub(super) fn read(value: &str) -> Result<String, String> {
     Ok(value.strip_prefix(MARK).unwrap_or(value).to_owned())

@@ -1,4 +1,4 @@
-//! `wtmag without-terminal`: runs a program in a session of its own, for [`crate::proc`].
+//! `wtmag without-terminal`: runs a program in a new session, for [`crate::proc`].
 use std::ffi::OsString;
 
 use super::Failure;
@@ -11,7 +11,7 @@ pub(crate) struct Args {
     argv: Vec<OsString>,
 }
 
-/// Becomes the program; comes back only with why it could not.
+/// Replaces this process with the program; returns only the error.
 pub(crate) fn run(args: &Args) -> Failure {
     if let Err(error) = nix::unistd::setsid() {
         return Failure::bug(error);

@@ -1,10 +1,11 @@
-//! Reads the layers and says where each value in force comes from.
+//! Reads the layers, and records where each effective value comes from.
 //!
-//! From weak to strong: what is built in, the user's `config.toml`, the project's `wtmag.toml`. Knows files; which directories hold a project is for the caller to say.
+//! From weakest to strongest: the built-in values, the user's `config.toml`, the project's
+//! `wtmag.toml`. Knows files; the caller says which directories a project has.
 //!
-//! A project file names commands that will run, so it is trusted like a Makefile: it is read from
-//! a checkout that the user chose, and never from a worker's worktree, whose content may be someone
-//! else's pull request. It cannot opt its users in to trusting worktrees.
+//! A project file names commands that will run, so it is trusted like a Makefile. It is read from a
+//! checkout that the user chose, never from a worker's worktree, whose content may be someone
+//! else's pull request. It cannot make its users trust worktrees.
 use std::{
     collections::BTreeMap,
     fmt, fs,
@@ -16,7 +17,7 @@ use toml::{Table, Value};
 
 use super::schema::{self, Config, Owner, TEMPLATE};
 
-/// Name of a project's own settings, in its root.
+/// Name of a project's settings file, in its root.
 pub const PROJECT_FILE: &str = "wtmag.toml";
 
 #[derive(Debug, thiserror::Error)]
@@ -27,24 +28,24 @@ pub enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("could not write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
-    /// Layers that are valid alone and not together: our bug.
+    /// The layers are valid alone but not together: a bug.
     #[error("the settings contradict each other")]
     Settle(#[from] toml::de::Error),
 }
 
-/// The settings in force.
+/// The effective settings.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub config: Config,
-    /// Every value in force, by key.
+    /// Every effective value, by key.
     pub settings: Vec<Setting>,
     /// The files that were read, weakest first.
     pub files: Vec<PathBuf>,
-    /// The project's own file, where there is one.
+    /// The project's file, if there is one.
     pub project: Option<PathBuf>,
 }
 
-/// One value in force. Prints as a line of TOML with its origin as a comment.
+/// One effective value. Prints as a line of TOML with its origin as a comment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
     /// Dotted: `agents.pi.command`.
@@ -59,7 +60,7 @@ pub enum Origin {
     File { path: PathBuf, line: usize },
 }
 
-/// Reads `user_file` and the first [`PROJECT_FILE`] in `project_dirs`, if they are there. The
+/// Reads `user_file` and the first [`PROJECT_FILE`] in `project_dirs`, if they exist. The
 /// directories, in order: root of the caller's worktree, main worktree, root of a bare layout.
 pub fn load(user_file: &Path, project_dirs: &[PathBuf]) -> Result<Loaded, Error> {
     let mut layers = Layers::default();
@@ -81,14 +82,14 @@ pub fn load(user_file: &Path, project_dirs: &[PathBuf]) -> Result<Loaded, Error>
 }
 
 impl Loaded {
-    /// What the project's own file sets for this section, `agents.NAME` or `worktree`, as lines of TOML:
-    /// what may run commands and read or write files. `None`: nothing.
+    /// What the project's file sets for this section, `agents.NAME` or `worktree`, as lines of
+    /// TOML: whatever can run commands or access files. `None` if it sets nothing.
     pub fn from_project(&self, section: &str) -> Option<String> {
         let project = self.project.as_ref()?;
         let within = format!("{section}.");
         let is_set = |it: &&Setting| {
             let is_theirs = matches!(&it.origin, Origin::File { path, .. } if path == project);
-            // Which of the two programs makes worktrees is the only harmless one.
+            // The choice between the two backends is the only harmless setting.
             is_theirs && it.key.starts_with(&within) && it.key != "worktree.backend"
         };
         let lines = self.settings.iter().filter(is_set);
@@ -101,14 +102,14 @@ impl Loaded {
         let block = format!("{key}.");
         let mut found =
             self.settings.iter().filter(|it| it.key == key || it.key.starts_with(&block));
-        // A default inside of a block is built in; the block as a whole is where it was written.
+        // Defaults inside a block are built in; the block itself has the origin of the file.
         let first = found.next()?;
         Some(found.find(|it| it.origin != Origin::BuiltIn).map_or(&first.origin, |it| &it.origin))
     }
 }
 
-/// Writes the commented template for a user who has no configuration yet, with this default agent;
-/// false when there is one, readable or not. Never writes over anything, and nobody sees half of it.
+/// Writes the commented template, with this default agent, for a user without a configuration;
+/// returns false if a file exists, readable or not. Never overwrites, and is atomic.
 pub fn write_template(user_file: &Path, default_agent: &str) -> Result<bool, Error> {
     let fail = |source| Error::Write { path: user_file.to_owned(), source };
     if fs::symlink_metadata(user_file).is_ok() {
@@ -165,7 +166,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     let fail = |source| Error::Read { path: path.to_owned(), source };
     match fs::metadata(path) {
         Ok(found) if found.is_file() => fs::read_to_string(path).map(Some).map_err(fail),
-        // A pipe would never end.
+        // Reading a pipe would never end.
         Ok(_) => Err(fail(io::Error::other("it is not a regular file"))),
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(err) if err.kind() == io::ErrorKind::NotADirectory => Ok(None),

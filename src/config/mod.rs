@@ -1,6 +1,6 @@
 //! The user's and the project's settings.
 //!
-//! Knows the files that hold them, their order and what they may say; not what is done with it.
+//! Knows the files that hold them, their order and their keys; not how the settings are used.
 mod load;
 mod schema;
 

@@ -1,6 +1,6 @@
-//! What a configuration may say, what it says by default, and how layers are laid over each other.
+//! The keys of a configuration, their defaults, and how layers are merged.
 //!
-//! Knows text in, checked tables and settings out. No file, no environment, no flag parser.
+//! Text in, checked tables and settings out. No file, no environment, no flag parser.
 mod merge;
 
 use std::{
@@ -52,7 +52,7 @@ pub struct Agents {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefaultAgent {
-    /// Not checked against the blocks: see [`Config::agent`].
+    /// Not checked against the blocks; see [`Config::agent`].
     pub name: String,
 }
 
@@ -68,7 +68,7 @@ pub struct Agent {
     /// Flag for delivery by argument; empty: positional.
     #[serde(default)]
     pub prompt_flag: String,
-    /// Name of a profile; None: found by the block's name, then by the command.
+    /// Name of a profile; None: chosen by the block's name, then by the command.
     pub profile: Option<String>,
     #[serde(default)]
     pub trust: Trust,
@@ -76,14 +76,14 @@ pub struct Agent {
     pub hooks: bool,
 }
 
-/// Who answers the agent's question whether a new worktree is to be trusted.
+/// Who answers the agent's question whether to trust a new worktree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trust {
     /// The user.
     #[default]
     Ask,
-    /// wtmag, for each worktree it makes: the user opted in.
+    /// wtmag, for each worktree that it creates: the user opted in.
     Worktree,
 }
 
@@ -99,11 +99,11 @@ pub struct Launch {
 #[serde(deny_unknown_fields, default)]
 pub struct Worktree {
     pub backend: Backend,
-    /// Where plain git puts them: `{repo}` and `{branch}` are replaced.
+    /// Where plain git creates them: `{repo}` and `{branch}` are replaced.
     pub path: Option<String>,
-    /// Files that are copied into a new one.
+    /// Files to copy into each new worktree.
     pub copy: Vec<String>,
-    /// A command that runs in a new one before the agent starts.
+    /// A command to run in each new worktree before the agent starts.
     pub setup: Option<String>,
 }
 
@@ -111,7 +111,7 @@ pub struct Worktree {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
-    /// `wt` where it is installed, else `git`.
+    /// `wt` if it is installed, else `git`.
     #[default]
     Auto,
     Wt,
@@ -163,7 +163,7 @@ fn yes() -> bool {
     true
 }
 
-/// A name that no `[agents.X]` block has.
+/// A name without an `[agents.X]` block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no agent `{name}` in the configuration{}", did_you_mean(nearest.as_deref()))]
 pub struct NoAgent {
@@ -193,7 +193,7 @@ impl Launch {
 }
 
 impl Agent {
-    /// Command word and arguments; a command of several words brings its own.
+    /// The command word and the arguments; a command of several words already has some.
     pub fn argv(&self) -> Vec<String> {
         let mut argv = shlex::split(&self.command).unwrap_or_default();
         argv.extend_from_slice(&self.args);
@@ -201,22 +201,22 @@ impl Agent {
     }
 }
 
-/// What is wrong with a file, and at which byte of it.
+/// A fault in a file, and the byte where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) at: usize,
     pub(super) message: String,
 }
 
-/// Whose file it is: a repository's may not decide for its users whom they trust.
+/// Whose file it is: a repository's file may not decide whom its users trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     User,
     Project,
 }
 
-/// One file's settings, checked, each with the byte at which its key stands. Paths are dotted:
-/// `agents.pi.command`; a block has an entry of its own: `agents.pi`.
+/// The checked settings of one file, each with the byte of its key. Paths are dotted, such as
+/// `agents.pi.command`; a block also has an entry, such as `agents.pi`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
     pub(super) table: Table,
@@ -225,9 +225,9 @@ pub(super) struct Layer {
 
 enum Shape {
     Text,
-    /// Words that a shell can split, at least one.
+    /// At least one word, split as a shell does.
     CommandLine,
-    /// A name that is safe as a file name and as a TOML key.
+    /// A name that is safe in file names and as a TOML key.
     Name,
     Texts,
     Bool,
@@ -416,7 +416,7 @@ fn is_name(text: &str) -> bool {
 
 fn no_toml(err: &toml::de::Error) -> Fault {
     let at = err.span().map_or(0, |it| it.start);
-    // Some of its messages are of several lines.
+    // Some of its messages have several lines.
     Fault { at, message: err.message().lines().collect::<Vec<_>>().join(", ") }
 }
 
@@ -466,7 +466,7 @@ fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map(|it| format!("; did you mean `{it}`?")).unwrap_or_default()
 }
 
-/// The known name that `name` may be a slip of.
+/// The known name that `name` is probably a typo of.
 fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     const CLOSE: f64 = 0.7;
     let scored = known.map(|it| (strsim::jaro_winkler(&name.to_lowercase(), it), it));

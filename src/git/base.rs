@@ -1,8 +1,8 @@
-//! Which commit new work starts from.
+//! Decides which commit new work starts from.
 //!
-//! The freshly fetched default branch unless told otherwise; a pull request's head by its number. A
-//! local branch is the answer only when the remote has none or cannot be reached, or when the user named
-//! it and it has more.
+//! The freshly fetched default branch, unless told otherwise; for a pull request, its head. A local
+//! branch is used only if the remote does not have it or cannot be reached, or if the user named it
+//! and it has more commits.
 use super::{
     Error, News, Note, Repo, RepoLock, Run,
     fetch::{self, Refusal, Wanted},
@@ -10,25 +10,25 @@ use super::{
 };
 use crate::model::Base;
 
-/// What the new work starts from.
+/// The requested start of new work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// The default branch as the remote has it now.
+    /// The remote's current default branch.
     Default,
-    /// The same of the repository on a forge that the task is from, where a remote leads there.
+    /// The default branch of the task's repository on a forge, through a remote that points to it.
     DefaultOf {
         url: String,
-        /// The forge's word for its default branch.
+        /// The forge's name for its default branch.
         branch: Option<String>,
     },
     /// A branch, `REMOTE/BRANCH`, tag or commit that the user named.
     Named(String),
     /// The head of a pull request.
     Pull {
-        /// The forge's repository; a configured remote that leads there is used instead.
+        /// The forge's repository; if a configured remote points to it, that is used instead.
         url: String,
         number: u64,
-        /// The commit that the forge says it is at (`headRefOid`).
+        /// The commit that the forge reported (`headRefOid`).
         head: String,
     },
 }
@@ -42,7 +42,7 @@ pub struct Picked {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PickedFrom {
-    /// Fetched now, or by another process within the last ten seconds.
+    /// Fetched now, or by another process in the last ten seconds.
     Fetched,
     LocalBranch,
     /// A remote-tracking branch of unknown age.
@@ -51,7 +51,7 @@ pub enum PickedFrom {
     Commit,
 }
 
-/// Finds the commit; fetches when that can make a difference.
+/// Finds the commit; fetches if that can change the result.
 ///
 /// # Errors
 /// [`Error::BadName`], [`Error::NoBase`], [`Error::NoDefaultBranch`], [`Error::NoCommits`]; for a
@@ -76,7 +76,7 @@ pub async fn pick(
     }
 }
 
-/// The default branch of the remote that new work starts from; without one, what is here.
+/// The default branch of the remote that new work starts from; without a remote, the local one.
 async fn pick_default(repo: &Repo, lock: &RepoLock, run: &mut Run<'_>) -> Result<Picked, Error> {
     let Some(remote) = repo.upstream() else {
         let branch = repo.default_branch()?;
@@ -93,8 +93,8 @@ async fn pick_default(repo: &Repo, lock: &RepoLock, run: &mut Run<'_>) -> Result
     pick_default_of(repo, lock, &remote.name, known, run).await
 }
 
-/// The default branch of one remote. `known` is what it was called when it was last heard of; a remote
-/// that does not have that any more is asked for its name of today.
+/// The default branch of one remote. `known` is its last known name; if the remote no longer has
+/// that branch, it is asked for the current name.
 async fn pick_default_of(
     repo: &Repo,
     lock: &RepoLock,
@@ -119,7 +119,7 @@ async fn pick_default_of(
     settle(repo, remote, &branch, Asked::ForTheDefault, answer, run)
 }
 
-/// Asks the remote; one that has no branch at all yet leaves the branch that is worked on here.
+/// Asks the remote. If it has no branch at all yet, the local branch is used.
 async fn unknown_default(repo: &Repo, remote: &str, run: &mut Run<'_>) -> Result<String, Error> {
     let unknown = || Error::NoDefaultBranch { path: repo.home().to_owned() };
     match fetch::head(repo, remote, run).await? {
@@ -162,16 +162,16 @@ async fn pick_named(
     }
 }
 
-/// How a branch came to be meant.
+/// How a branch was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
-    /// New work starts where everybody else's does, not from unpushed commits.
+    /// New work starts from the shared branch, not from unpushed commits.
     ForTheDefault,
-    /// Who names a branch means what he has of it, also of the default one.
+    /// A user who names a branch means their local one, even if it is the default branch.
     ByName,
 }
 
-/// A branch by its short name: the remote's, unless the local one has more.
+/// A branch by its short name: the remote's, unless the local one has more commits.
 async fn pick_branch(
     repo: &Repo,
     lock: &RepoLock,
@@ -188,7 +188,7 @@ async fn pick_branch(
     settle(repo, &remote, branch, Asked::ByName, answer, run)
 }
 
-/// What the remote answered about a branch, compared with what is here.
+/// The remote's answer about a branch, compared with the local state.
 fn settle(
     repo: &Repo,
     remote: &str,
@@ -230,7 +230,7 @@ fn settle(
     }
 }
 
-/// A branch that only the remote has: what it answered, else the copy of an earlier fetch.
+/// A branch that only the remote has: its answer, else the copy from an earlier fetch.
 fn remote_branch(
     repo: &Repo,
     remote: &str,
@@ -257,7 +257,7 @@ fn remote_branch(
     Ok(picked(&name, id.to_string(), PickedFrom::TrackingBranch))
 }
 
-/// The branch as the remote has it, kept below `refs/wtmag/base/`.
+/// The remote's branch, kept below `refs/wtmag/base/`.
 pub(super) async fn fetch_branch(
     repo: &Repo,
     lock: &RepoLock,
@@ -267,13 +267,13 @@ pub(super) async fn fetch_branch(
 ) -> Result<Result<String, Refusal>, Error> {
     names::check_branch(branch)?;
     let (theirs, ours) = names_of(branch);
-    // Who has just fetched, or pushed, knows more than an answer from before.
+    // A user who has just fetched or pushed has newer data than an earlier answer.
     let at_least = repo.ref_id(&format!("refs/remotes/{remote}/{branch}"))?;
     let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least };
     fetch::shared(repo, lock, &wanted, run).await
 }
 
-/// The same, and no answer of before will do.
+/// Like the above, but an earlier answer is not accepted.
 pub(super) async fn fetch_branch_anew(
     repo: &Repo,
     lock: &RepoLock,
@@ -287,13 +287,13 @@ pub(super) async fn fetch_branch_anew(
     fetch::fresh(repo, lock, &wanted, run).await
 }
 
-/// What a branch is called over there, and its copy here.
+/// A branch's name on the remote, and its local copy.
 fn names_of(branch: &str) -> (String, String) {
     (format!("refs/heads/{branch}"), kept_ref(branch))
 }
 
-/// The ref that keeps a fetched branch. All are in one directory: a branch `release` that was kept long
-/// ago must not be in the way of `release/1`.
+/// The ref that keeps a fetched branch. All are in one directory, so that an old `release` does not
+/// block `release/1`.
 pub(super) fn kept_ref(branch: &str) -> String {
     let flat = branch.replace('%', "%25").replace('/', "%2F");
     format!("refs/wtmag/base/{flat}")

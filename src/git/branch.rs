@@ -1,4 +1,4 @@
-//! Local branches: moved and deleted only from where they are known to be.
+//! Local branches: moved and deleted only from a known commit.
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
@@ -14,36 +14,36 @@ use gix::{
 
 use super::{Error, Repo, Run, fetch::git, wt::failed};
 
-/// A branch and the commit that it was at when it was looked at.
+/// A branch and the commit that it was at when it was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BranchTip {
     pub name: String,
     pub tip: String,
 }
 
-/// What became of a branch.
+/// What happened to a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BranchEnd {
-    /// Nobody asked for its end.
+    /// Its deletion was not requested.
     Kept,
     Deleted,
-    /// There was none any more.
+    /// It no longer existed.
     Gone,
-    /// Kept: it has other commits than were looked at.
+    /// Kept: it has commits that were not checked.
     Moved {
         tip: String,
     },
-    /// Kept: another worktree has it.
+    /// Kept: another worktree has it checked out.
     CheckedOut {
         path: PathBuf,
     },
 }
 
-/// How long a foreign lock on the config or the refs is waited out.
+/// How long to wait for a foreign lock on the config or the refs.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// That a new branch may have this name: no remote has it, and no branch here or there is in the way
-/// of it. Local branches of the same name are not looked at.
+/// Checks that a new branch may have this name: no remote has it, and no local or remote branch
+/// conflicts with it. Does not check local branches of the same name.
 ///
 /// # Errors
 /// [`Error::RemoteBranchExists`], [`Error::NameConflict`].
@@ -58,7 +58,7 @@ pub fn check_free(repo: &Repo, branch: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// `a` and `a/b` cannot both be.
+/// git cannot have both `a` and `a/b`.
 fn check_conflict(repo: &Repo, branch: &str, dir: &str, remote: Option<&str>) -> Result<(), Error> {
     let conflict = |other: &str| {
         let (branch, other) = (branch.to_owned(), other.to_owned());
@@ -79,7 +79,7 @@ fn check_conflict(repo: &Repo, branch: &str, dir: &str, remote: Option<&str>) ->
     conflict(name.strip_prefix(&format!("{dir}/")).unwrap_or(&name))
 }
 
-/// Makes a branch follow the one of the same name on a remote.
+/// Makes a branch track the remote branch of the same name.
 pub(super) async fn follow(
     repo: &Repo,
     branch: &str,
@@ -97,14 +97,14 @@ pub(super) async fn follow(
             if start.elapsed() > PATIENCE {
                 return Err(failed("git", format!("make `{branch}` follow `{remote}`"), &output));
             }
-            // Another process writes the config: there is no event to wait for.
+            // Another process is writing the config: there is no event to wait for.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
     Ok(())
 }
 
-/// Moves a branch from one commit to another, if it still is at the first.
+/// Moves a branch from one commit to another, if it is still at the first.
 pub(super) fn forward(
     repo: &Repo,
     branch: &str,
@@ -118,7 +118,7 @@ pub(super) fn forward(
         .map_err(Error::read(format!("branch `{branch}`")))
 }
 
-/// Deletes a branch with its config, if it still is at `tip` and checked out nowhere.
+/// Deletes a branch with its config, if it is still at `tip` and not checked out.
 pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<BranchEnd, Error> {
     let what = || format!("branch `{branch}`");
     let start = Instant::now();
@@ -139,11 +139,11 @@ pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<Branc
         match repo.gix().clone().delete_local_branches_if_unchanged(doomed) {
             Ok(()) => return Ok(BranchEnd::Deleted),
             Err(_) if start.elapsed() < PATIENCE => {
-                // Somebody else writes the config or the ref: there is no event to wait for.
+                // Another process is writing the config or the ref: there is no event to wait for.
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            // Where the config stays locked, by somebody who died, the branch goes without it.
+            // If a dead process left the config locked, the branch is deleted without its config.
             Err(_) => {
                 let expected = PreviousValue::MustExistAndMatch(Target::Object(target));
                 let deleted = repo.gix().edit_reference(RefEdit::delete(name, expected));

@@ -1,9 +1,9 @@
-//! What can go wrong with repositories and worktrees, and what the user can do about it.
+//! What can go wrong with repositories and worktrees, and what the user can do.
 use std::{io, path::PathBuf, time::Duration};
 
 use crate::{model::WorkerId, proc};
 
-/// What gix and others hand out as a cause.
+/// The cause from gix and other libraries.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum Error {
     Untrusted { path: PathBuf, source: Cause },
     #[error("could not open the repository at `{}`", path.display())]
     Open { path: PathBuf, source: Cause },
-    /// gix cannot read reftable; git can, but then we could not check what it did.
+    /// gix cannot read reftable; git can, but its work could not be checked then.
     #[error("`{}` keeps its refs in the `{format}` format, which is not supported", path.display())]
     RefFormat { path: PathBuf, format: String },
     #[error("could not read {what}")]
@@ -41,7 +41,7 @@ pub enum Error {
     BranchExists { branch: String, worktree: Option<PathBuf> },
     #[error("the remote `{remote}` already has a branch `{branch}`")]
     RemoteBranchExists { branch: String, remote: String },
-    /// git keeps branches as files: one cannot be a directory of others.
+    /// git stores branches as files: a branch cannot be a directory of others.
     #[error("the branch `{other}`{} exists, so `{branch}` cannot", on(remote.as_deref()))]
     NameConflict { branch: String, other: String, remote: Option<String> },
     #[error("the branch `{branch}` has work that is not in the pull request")]
@@ -51,7 +51,7 @@ pub enum Error {
     #[error("the directory `{}` already exists{}", path.display(), held_by(holder.as_deref()))]
     PathTaken {
         path: PathBuf,
-        /// The branch whose worktree it is.
+        /// The branch of the worktree there.
         holder: Option<String>,
     },
     #[error("`{}` is the main worktree", path.display())]
@@ -102,7 +102,7 @@ fn held_by(branch: Option<&str>) -> String {
 }
 
 impl Error {
-    /// What to do about it, where that is more than the message says.
+    /// What to do, if the message does not already say it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoRepository { .. } => "run this inside a repository or pass --project DIR",

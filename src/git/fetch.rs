@@ -1,4 +1,4 @@
-//! Fetching one ref by `git fetch`, shared for some seconds between all processes.
+//! Fetches one ref with `git fetch`. All processes share the answer for some seconds.
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -13,25 +13,25 @@ use serde::{Deserialize, Serialize};
 use super::{Error, News, Repo, RepoLock, Run, lock, names};
 use crate::proc::{self, Cmd};
 
-/// How long an answer, also a refusal, is good for everybody.
+/// How long all processes may reuse an answer, also a refusal.
 const SHARED: Duration = Duration::from_secs(10);
 
 /// How long a server may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// One ref of a remote and where it is kept here.
+/// One remote ref, and its local copy.
 pub(super) struct Wanted<'a> {
     /// Name of a remote or a URL.
     pub from: &'a str,
-    /// Full name over there.
+    /// Full name on the remote.
     pub theirs: &'a str,
-    /// Full name here, below `refs/wtmag/`.
+    /// Full local name, below `refs/wtmag/`.
     pub ours: &'a str,
-    /// A commit that it is known to have had: an answer without it is too old to be shared.
+    /// A commit that the ref is known to have had: an answer without it is too old to reuse.
     pub at_least: Option<ObjectId>,
 }
 
-/// A fetch that others may share.
+/// A fetch that other processes may reuse.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stamp {
     /// Unix milliseconds.
@@ -47,13 +47,13 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// The server answered, and has no such ref.
+    /// The server answered that it has no such ref.
     pub(super) fn is_absent(&self) -> bool {
         self.why.contains("find remote ref")
     }
 }
 
-/// The commit that the ref is at over there now, or was within the last ten seconds.
+/// The ref's commit on the remote now, or within the last ten seconds.
 pub(super) async fn shared(
     repo: &Repo,
     lock: &RepoLock,
@@ -77,7 +77,7 @@ fn is_enough(repo: &Repo, sha: &str, at_least: Option<ObjectId>) -> bool {
     found.is_some_and(|it| at_least.is_none_or(|least| repo.is_ancestor(least, it)))
 }
 
-/// The commit that the ref is at over there now.
+/// The ref's commit on the remote now.
 pub(super) async fn fresh(
     repo: &Repo,
     _lock: &RepoLock,
@@ -113,15 +113,15 @@ async fn ask(
     if answer.is_ok() || !lock_file.exists() {
         return Ok(answer);
     }
-    // The ref is ours and so is the repository's lock: this is of a `git fetch` whose wtmag died. It
-    // is just finishing, or died too.
+    // Only wtmag writes this ref, and this process holds the repository's lock, so the lock file is
+    // from a `git fetch` whose wtmag died. That fetch is about to end, or is dead too.
     tokio::time::sleep(Duration::from_millis(200)).await;
     fs::remove_file(&lock_file).unwrap_or_default();
     ask_once(repo, wanted, run).await
 }
 
-/// Deletes the refs that an older version kept below this name, where it cannot be one itself; true
-/// when there were any.
+/// Deletes the refs that an older version kept below this name, because they block a ref of this
+/// name; true if there were any.
 async fn remove_below(repo: &Repo, ours: &str, run: &Run<'_>) -> Result<bool, Error> {
     let read = || format!("the refs below `{ours}`");
     let refs = repo.gix().references().map_err(Error::read(read()))?;
@@ -173,7 +173,7 @@ async fn ask_once(
         "--no-write-fetch-head",
         "--no-auto-gc",
         "--no-recurse-submodules",
-        // Only what is named here: nothing of the user's refs moves.
+        // Only the named refs: none of the user's refs moves.
         "--refmap=",
         "--",
         wanted.from,
@@ -193,22 +193,22 @@ async fn ask_once(
     }
 }
 
-/// `git` on this repository, whatever directory it is in; it asks nobody for a password.
+/// `git` on this repository, from any directory; never prompts for a password.
 pub(super) fn git(repo: &Repo) -> Cmd<'static> {
     git_at(repo.home()).args(["--git-dir".as_ref(), repo.common_dir().as_os_str()])
 }
 
-/// `git` in a directory; it asks nobody for a password and speaks English.
+/// `git` in a directory; never prompts for a password, and prints English.
 pub(super) fn git_at(dir: &Path) -> Cmd<'static> {
     Cmd::new("git", dir)
         .env("LC_ALL", "C")
         .env("GIT_TERMINAL_PROMPT", "0")
-        // A program in the background that asks on the terminal stops for ever.
+        // A background program that prompts on the terminal stops for ever.
         .env("SSH_ASKPASS_REQUIRE", "force")
         .env("GIT_OPTIONAL_LOCKS", "0")
 }
 
-/// The line of git's words that says what is wrong.
+/// The line of git's output that explains the failure.
 pub(super) fn first_line(text: &str) -> String {
     let is_reason = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
     let line =
@@ -220,13 +220,13 @@ fn stamps_path(repo: &Repo) -> Result<std::path::PathBuf, Error> {
     Ok(lock::state_dir(repo)?.join("fetched.json"))
 }
 
-/// Only a cache: one that cannot be read is an empty one.
+/// Only a cache: an unreadable one counts as empty.
 fn load(path: &Path) -> BTreeMap<String, Stamp> {
     let text = fs::read(path).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// Under the repository's lock: nobody else writes the partial file.
+/// Under the repository's lock: no other process writes the partial file.
 fn save(path: &Path, stamps: &BTreeMap<String, Stamp>) -> Result<(), Error> {
     let partial = path.with_extension("partial");
     let write = || -> std::io::Result<()> {
@@ -241,7 +241,7 @@ fn now() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A stamp from the future (the clock was set back) is none.
+/// A time stamp from the future (the clock was set back) is ignored.
 fn is_young(stamp: &Stamp, now: u64) -> bool {
     now.checked_sub(stamp.at).is_some_and(|age| u128::from(age) < SHARED.as_millis())
 }

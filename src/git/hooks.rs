@@ -1,4 +1,4 @@
-//! WorkTrunk's start hooks, run as a phase of their own so that their progress and failure show.
+//! WorkTrunk's start hooks, run as a separate phase so that their progress and failure are visible.
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -9,16 +9,16 @@ use gix::bstr::ByteSlice as _;
 
 use super::{Error, News, Repo, Run, Tool, wt::reason};
 
-/// `npm ci` on a bad day.
+/// Enough for a slow `npm ci`.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// How often a start is tried that another git came in the way of.
+/// How often to retry when another git interferes.
 const TRIES: usize = 5;
 
-/// Which hooks run.
+/// Which hooks to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hooks {
-    /// The user's own, and those of the project that the user has approved; others are an error.
+    /// The user's hooks, and the project's if the user approved them; otherwise an error.
     #[default]
     Approved,
     /// All, approved or not.
@@ -28,7 +28,7 @@ pub enum Hooks {
 }
 
 impl Hooks {
-    /// There is something that would run them.
+    /// Whether a program is present that would run them.
     pub fn run_with(self, tool: &Tool) -> bool {
         matches!(tool, Tool::Wt(_)) && self != Self::Skip
     }
@@ -42,8 +42,8 @@ impl Hooks {
     }
 }
 
-/// Runs `pre-start` to its end, then starts `post-start` in the background. `base` is the branch that
-/// the hooks see as `{{ base }}`. Plain git has no such hooks.
+/// Runs `pre-start` to its end, then starts `post-start` in the background. The hooks see `base` as
+/// `{{ base }}`. Plain git has no such hooks.
 ///
 /// # Errors
 /// [`Error::Unapproved`], [`Error::HookFailed`] with the hook's code and last lines.
@@ -73,7 +73,7 @@ pub async fn run_hooks(
         if asks_for_approval(&output.stderr_text()) {
             return Err(Error::Unapproved { phase, text: output.stderr_text() });
         }
-        // A hook that a signal ended has no code; 128 + signal is what wt itself would say.
+        // A hook that was ended by a signal has no code; wt itself would say 128 + signal.
         let code = output.status.code().unwrap_or(1);
         return Err(Error::HookFailed {
             phase,
@@ -84,8 +84,8 @@ pub async fn run_hooks(
     Ok(())
 }
 
-/// Whether WorkTrunk could find a start hook: in one of the user's `files`, or in the project's own in
-/// the new worktree or the main one. A file that only mentions one counts.
+/// Whether WorkTrunk could find a start hook: in one of the user's `files`, or in the project's
+/// file in the new or the main worktree. A mention in a file is enough.
 pub fn may_have_hooks(files: &[PathBuf], repo: &Repo, worktree: &Path) -> bool {
     let project = [worktree, repo.home()].map(|it| it.join(".config/wt.toml"));
     files.iter().chain(&project).any(|file| match fs::read(file) {
@@ -99,7 +99,7 @@ pub(super) fn asks_for_approval(text: &str) -> bool {
     text.contains("Cannot prompt for approval")
 }
 
-/// wt could not list the worktrees, before it ran anything: git fails on one that is half made.
+/// wt could not list the worktrees before it ran anything: git fails on one that is half created.
 fn met_another_git(text: &str) -> bool {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty());
     first.is_some_and(|line| line.starts_with("✗ git worktree list"))

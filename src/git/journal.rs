@@ -1,8 +1,8 @@
-//! A file of steps that are about to be taken, each on disk before it begins.
+//! A file of steps, each written to disk before the step begins.
 //!
-//! One file per process, locked through the kernel by it and by the children that it lets hold on: an
-//! unlocked file is one whose holder died, whatever way. Lines of JSON. Does not know what the steps
-//! are.
+//! One file per process. The process and the children that it allows hold a kernel lock on it, so
+//! an unlocked file means that its holder died. The format is lines of JSON. This module does not
+//! know what the steps are.
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, BufRead as _, BufReader, Seek as _, Write as _},
@@ -21,10 +21,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Error, Run, lock};
 
-/// How long the children of a dead holder may work on before their journal is left to the next one.
+/// How long children of a dead holder may keep working before their journal is left for later.
 const ORPHANS: Duration = Duration::from_secs(10);
 
-/// A journal of one process. Dropping it without [`Journal::commit`] leaves it to the next one.
+/// The journal of one process. If it is dropped without [`Journal::commit`], the next process
+/// handles it.
 #[derive(Debug)]
 pub struct Journal<T> {
     path: PathBuf,
@@ -33,7 +34,7 @@ pub struct Journal<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Journal<T> {
-    /// Opens a journal in `dir`, which is made when it is not there, with its first step.
+    /// Opens a journal in `dir`, which is created if needed, with its first step.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -42,7 +43,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         made.map_err(Error::io("create", dir))?;
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let name = format!("{}-{}", std::process::id(), since.as_nanos());
-        // Under its final name it is locked from the first moment on.
+        // It is locked before it gets its final name.
         let new = dir.join(format!("{name}.new"));
         let path = dir.join(format!("{name}.journal"));
         let mut options = OpenOptions::new();
@@ -60,7 +61,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         &self.steps
     }
 
-    /// Puts a step on disk. Only then may it begin.
+    /// Writes a step to disk. Only then may the step begin.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -76,10 +77,10 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(())
     }
 
-    /// The commit point: what was done stays.
+    /// The commit point: everything that was done stays.
     ///
     /// # Errors
-    /// [`Error::Io`]; the next process would then undo it, unless it is told to forget it.
+    /// [`Error::Io`]; the next process would then undo the steps, unless it is told to forget them.
     pub fn commit(self) -> Result<(), Error> {
         match fs::remove_file(&self.path) {
             Err(it) if it.kind() != io::ErrorKind::NotFound => {
@@ -89,7 +90,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         }
     }
 
-    /// While this lives, children that are started keep the journal locked after our death.
+    /// While this exists, child processes keep the journal locked even if this process dies.
     pub(super) fn held_by_children(&self) -> Result<Inherited<'_>, Error> {
         let set = fcntl(&self.file, FcntlArg::F_SETFD(FdFlag::empty()));
         set.map_err(|it| Error::io("share", &self.path)(it.into()))?;
@@ -109,7 +110,7 @@ impl Drop for Inherited<'_> {
 /// The journals in `dir` whose holders died, locked for the caller.
 ///
 /// # Errors
-/// [`Error::Io`] when the directory cannot be read. A journal that makes no sense is left alone.
+/// [`Error::Io`] if the directory cannot be read. A journal that cannot be parsed is left alone.
 pub(super) async fn abandoned<T: Serialize + DeserializeOwned>(
     dir: &Path,
     run: &Run<'_>,
@@ -122,7 +123,7 @@ pub(super) async fn abandoned<T: Serialize + DeserializeOwned>(
     for entry in entries {
         let path = entry.map_err(Error::io("read", dir))?.path();
         if is_unborn(&path) {
-            // Its holder died before it announced anything.
+            // Its holder died before it wrote a step.
             fs::remove_file(&path).unwrap_or_default();
         }
         if path.extension().is_some_and(|it| it == "journal") {
@@ -138,7 +139,7 @@ pub(super) async fn abandoned<T: Serialize + DeserializeOwned>(
     Ok(found)
 }
 
-/// Locks a journal whose holder is dead; nothing when it lives, or when another process was faster.
+/// Locks a journal whose holder is dead; nothing if the holder lives or another process was faster.
 async fn take<T: DeserializeOwned>(
     path: &Path,
     run: &Run<'_>,
@@ -153,7 +154,7 @@ async fn take<T: DeserializeOwned>(
             if !holder(path).is_some_and(is_dead) {
                 return Ok(None);
             }
-            // A child of it still works and will soon be done.
+            // A child of the holder is still working and will end soon.
             match lock::wait_for(file, ORPHANS, run).await? {
                 Some(locked) => file = locked,
                 None => return Ok(None),
@@ -177,7 +178,7 @@ fn load<T: DeserializeOwned>(file: &mut File, path: &Path) -> Result<Vec<T>, Err
     loop {
         line.clear();
         reader.read_until(b'\n', &mut line).map_err(Error::io("read", path))?;
-        // A line without an end was cut by death: its step has not begun.
+        // The holder died while it wrote a line without an end: that step has not begun.
         if !line.ends_with(b"\n") {
             return Ok(steps);
         }
@@ -186,12 +187,12 @@ fn load<T: DeserializeOwned>(file: &mut File, path: &Path) -> Result<Vec<T>, Err
     }
 }
 
-/// A journal that was never opened for use, of a process that is dead.
+/// A journal that a dead process created but never used.
 fn is_unborn(path: &Path) -> bool {
     path.extension().is_some_and(|it| it == "new") && holder(path).is_some_and(is_dead)
 }
 
-/// The process that a journal is named after.
+/// The process in a journal's name.
 fn holder(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.split_once('-')?.0.parse().ok()
 }

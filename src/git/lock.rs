@@ -1,7 +1,7 @@
-//! One process at a time makes, fetches into or removes from one repository.
+//! Lets only one process at a time create, fetch into or remove from a repository.
 //!
-//! git's own worktree registry races when two processes change it at once. The lock is a file in
-//! the common git dir, held through the kernel: it is gone when its holder is.
+//! git's worktree registry has races when two processes change it at once. The lock is a kernel
+//! lock on a file in the common git dir: it ends with its holder.
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
@@ -14,25 +14,25 @@ use tokio::{sync::oneshot, time};
 use super::{Error, News, Repo, Run};
 use crate::proc;
 
-/// How long one command waits for others before it gives up: twenty checkouts of a large repository.
+/// How long one command waits for others: enough for twenty checkouts of a large repository.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// The right to change the worktrees of one repository. Dropping it gives the right back.
+/// The right to change the worktrees of one repository. Dropping it releases the lock.
 #[derive(Debug)]
 pub struct RepoLock {
     _file: File,
 }
 
 impl RepoLock {
-    /// Waits its turn, a quarter of an hour at most, and says so when there is anything to wait for.
+    /// Waits for the lock, a quarter of an hour at most, and reports that it waits.
     ///
     /// # Errors
-    /// [`Error::Busy`] when the time is over, [`Error::Proc`] when the user gave up.
+    /// [`Error::Busy`] on timeout, [`Error::Proc`] if the user cancelled.
     pub async fn acquire(repo: &Repo, run: &mut Run<'_>) -> Result<Self, Error> {
         Self::acquire_within(repo, LIMIT, run).await
     }
 
-    /// Like [`Self::acquire`] with a limit of its own.
+    /// Like [`Self::acquire`], with a time limit.
     ///
     /// # Errors
     /// As [`Self::acquire`].
@@ -44,7 +44,7 @@ impl RepoLock {
         Self::acquire_at(repo.common_dir(), limit, run).await
     }
 
-    /// The same, of a repository that may be too damaged to be opened.
+    /// Like [`Self::acquire`], for a repository that may be too damaged to be opened.
     ///
     /// # Errors
     /// As [`Self::acquire`].
@@ -71,13 +71,13 @@ impl RepoLock {
                 return Err(Error::Io { act: "lock", path, source });
             }
         }
-        // Only for the message of those who wait: a failure here changes nothing.
+        // Only used in the message of waiting processes: a failure here is harmless.
         save_holder(&mut file).unwrap_or_default();
         Ok(Self { _file: file })
     }
 }
 
-/// Where this program keeps its own files of a repository.
+/// Where wtmag keeps its files in a repository.
 pub(super) fn state_dir(repo: &Repo) -> Result<PathBuf, Error> {
     state_dir_at(repo.common_dir())
 }
@@ -88,17 +88,17 @@ fn state_dir_at(common_dir: &Path) -> Result<PathBuf, Error> {
     Ok(dir)
 }
 
-/// Takes a lock that someone else has: the file, or nothing when the time is over.
+/// Takes a lock that another process holds: the file, or nothing on timeout.
 pub(super) async fn wait_for(
     file: File,
     limit: Duration,
     run: &Run<'_>,
 ) -> Result<Option<File>, Error> {
     let (done, locked) = oneshot::channel();
-    // A thread of its own, because flock cannot be given up; it ends with the process at the latest.
+    // A separate thread, because flock cannot be cancelled; it ends with the process at the latest.
     let waiter = std::thread::Builder::new().name("lock".to_owned()).spawn(move || {
         let result = file.lock().map(|()| file);
-        // Nobody waits any more: dropping the file gives the lock back.
+        // The caller has given up: dropping the file releases the lock.
         drop(done.send(result));
     });
     let unlocked = |source| Error::Io { act: "lock", path: PathBuf::from("lock"), source };

@@ -1,4 +1,4 @@
-//! Making the worktree of a worker.
+//! Creates the worktree of a worker.
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -19,19 +19,19 @@ use crate::{
     proc::{self, Output},
 };
 
-/// How often a foreign git process is stepped aside for.
+/// How often to retry after interference by a foreign git process.
 const TRIES: u32 = 6;
 
-/// The worktree that is asked for.
+/// The requested worktree.
 #[derive(Clone, Debug)]
 pub struct Order {
     pub branch: String,
     pub start: Start,
-    /// Work on the branch, and in its worktree, when they are there already.
+    /// Use the existing branch and worktree, if there are any.
     pub reuse: bool,
-    /// Where it goes, in the user's words; see `[worktree] path`. WorkTrunk has its own setting.
+    /// Where to create it, from the user's `[worktree] path`. WorkTrunk has its own setting.
     pub path: Option<String>,
-    /// git's own hooks run.
+    /// Whether git's own hooks run.
     pub git_hooks: bool,
 }
 
@@ -43,14 +43,14 @@ pub struct Made {
     pub branch: String,
     pub branch_made: bool,
     pub worktree_made: bool,
-    /// What it starts from; `None` when a branch was taken as it was.
+    /// Its start; `None` if an existing branch was used unchanged.
     pub base: Option<Base>,
 }
 
-/// Makes the worktree, under the repository's lock: finds the commit to start from, announces every
-/// step in the journal, keeps `.wtmag/` out of commits. Runs no hooks of WorkTrunk.
+/// Creates the worktree under the repository's lock: finds the commit to start from, writes every
+/// step to the journal, keeps `.wtmag/` out of commits. Runs no WorkTrunk hooks.
 ///
-/// After an error, `journal.undo` takes back what was made until then.
+/// After an error, `journal.undo` removes what was created so far.
 ///
 /// # Errors
 /// [`Error::BadName`], [`Error::BranchExists`], [`Error::RemoteBranchExists`],
@@ -84,7 +84,7 @@ pub async fn make(
     Ok(made)
 }
 
-/// A worktree that is inside another one is not to show up as its untracked files.
+/// A worktree inside another one must not show up as its untracked files.
 async fn hide(path: &Path, run: &mut Run<'_>) -> Result<(), Error> {
     let Some(outer) = plain::around(path) else { return Ok(()) };
     if plain::ignores(&outer, path, run).await? {
@@ -97,7 +97,7 @@ async fn hide(path: &Path, run: &mut Run<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The path as a pattern that means only itself.
+/// The path as a pattern that matches only itself.
 fn escaped(path: &str) -> String {
     let special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\' | '!' | '#');
     path.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
@@ -114,7 +114,7 @@ struct Job<'a, 'r> {
 }
 
 impl Job<'_, '_> {
-    /// A branch that is not here: it is made, unless a remote has it and it is to be worked on.
+    /// A branch that does not exist here: it is created, or taken from a remote that has it.
     async fn make_missing(&mut self) -> Result<Made, Error> {
         let (repo, branch) = (self.repo, &self.order.branch);
         if matches!(self.order.start, Start::Pull { .. }) {
@@ -124,7 +124,7 @@ impl Job<'_, '_> {
             branch::check_free(repo, branch)?;
             return self.make_new().await;
         }
-        // In a bare clone nothing here says what the remote has.
+        // In a bare clone, nothing here shows which branches the remote has.
         let Some(remote) = repo.remote_with_branch(branch)?.or_else(|| repo.remote()) else {
             return self.make_new().await;
         };
@@ -141,7 +141,7 @@ impl Job<'_, '_> {
         }
     }
 
-    /// A branch that a remote has, at its commit there, and following it.
+    /// A branch that a remote has, created at its commit there and tracking it.
     async fn make_from_remote(&mut self, remote: &str, sha: String) -> Result<Made, Error> {
         self.refuse_commit(&sha).await?;
         let branch = self.order.branch.clone();
@@ -151,7 +151,8 @@ impl Job<'_, '_> {
         Ok(Made { branch_made: true, ..self.made(added) })
     }
 
-    /// Refuses a commit that has a `.wtmag`. A partial clone may lack its tree, which git fetches.
+    /// Refuses a commit that has a `.wtmag`. In a partial clone, git fetches the tree if it is
+    /// missing.
     async fn refuse_commit(&mut self, sha: &str) -> Result<(), Error> {
         match scratch::refuse_commit(self.repo.gix(), to_id(sha)?) {
             Err(Error::Read { .. }) => {}
@@ -165,7 +166,7 @@ impl Job<'_, '_> {
         output.stdout.split(|it| *it == 0).try_for_each(|it| scratch::refuse_path(it.into()))
     }
 
-    /// A branch that is not there yet.
+    /// A branch that does not exist yet.
     async fn make_new(&mut self) -> Result<Made, Error> {
         let base = pick(self.repo, self.lock, &self.order.start, self.run).await?.base;
         let sha = base.sha.clone();
@@ -176,7 +177,7 @@ impl Job<'_, '_> {
         Ok(Made { branch_made: true, base: Some(base), ..self.made(added) })
     }
 
-    /// A branch that is there; a pull request's is brought to its head.
+    /// An existing branch; a pull request's is moved to its head.
     async fn take_up(&mut self, tip: &str, worktree: Option<Worktree>) -> Result<Made, Error> {
         let mut base = None;
         let mut sha = tip.to_owned();
@@ -193,7 +194,7 @@ impl Job<'_, '_> {
                 scratch::refuse_worktree(&it.path)?;
                 return Ok(Made { worktree_made: false, base, ..self.made(it) });
             }
-            // Its directory was deleted by hand: the registration is in the way.
+            // The directory was deleted by hand: its registration is in the way.
             Some(it) => forget(self.repo, &it, self.run).await?,
             None => {}
         }
@@ -208,7 +209,7 @@ impl Job<'_, '_> {
         Made { path, git_dir, branch, branch_made: false, worktree_made: true, base: None }
     }
 
-    /// Adds a worktree for the branch, which is made at `sha` when it is not there.
+    /// Adds a worktree for the branch, which is created at `sha` if it does not exist.
     async fn add(&mut self, sha: &str) -> Result<Worktree, Error> {
         let (repo, branch) = (self.repo, &self.order.branch);
         let path = match self.tool {
@@ -229,7 +230,7 @@ impl Job<'_, '_> {
         })?;
         let mut attempt = 1;
         loop {
-            // What a try left behind is taken up by the next one.
+            // The next attempt continues with what this one left behind.
             let base = repo.branch_tip(branch)?.is_none().then_some(sha);
             let answer = self.try_add(path.as_deref(), base).await?;
             match answer {
@@ -243,7 +244,7 @@ impl Job<'_, '_> {
                 }
                 Err(output) if attempt < TRIES && is_race(&output.stderr_text()) => {
                     (self.run.tell)(&News::Retrying { why: reason(&output) });
-                    // Somebody outside our lock is at work: there is no event to wait for.
+                    // A process without our lock is working: there is no event to wait for.
                     tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
                     attempt += 1;
                 }
@@ -252,8 +253,8 @@ impl Job<'_, '_> {
         }
     }
 
-    /// A worktree that is all there although git failed was refused by a hook; a directory that is
-    /// there already is most often the worktree of a branch with a similar name.
+    /// If git fails but the worktree is complete, a hook refused it. If the directory already
+    /// exists, it is mostly the worktree of a branch with a similar name.
     async fn why_not_added(&mut self, sha: &str, output: &Output) -> Result<Error, Error> {
         let (repo, branch) = (self.repo, &self.order.branch);
         let is_whole = |it: &Worktree| {
@@ -264,7 +265,7 @@ impl Job<'_, '_> {
             && self.order.git_hooks
             && let Some(path) = plain::checkout_hook(repo, self.run).await?
         {
-            // What it wrote before it failed is its own.
+            // What a hook wrote before it failed belongs to the hook.
             self.journal.announce(Step::Hooks)?;
             let code = output.status.code().unwrap_or(1);
             return Ok(Error::GitHook { path, code, text: output.stderr_text() });
@@ -282,7 +283,7 @@ impl Job<'_, '_> {
         Ok(failed(self.tool.name(), act, output))
     }
 
-    /// The worktree that this was called in, when it is linked and only a part of it is checked out.
+    /// The worktree of the caller, if it is linked and has a sparse checkout.
     fn sparse_example(&self) -> Option<PathBuf> {
         let here = self.repo.worktree()?;
         let found = self.repo.worktree_at(&here).ok()??;
@@ -295,8 +296,8 @@ impl Job<'_, '_> {
         }
     }
 
-    /// Where the worktree is, or what the program said. Once begun it is not interrupted: a `git` that
-    /// is told to stop forgets the worktree while its checkout still writes files.
+    /// Returns the worktree's path, or the program's error. Not interrupted after it began: a `git`
+    /// that is told to stop forgets the worktree while its checkout still writes files.
     async fn try_add(
         &mut self,
         path: Option<&Path>,
@@ -314,7 +315,7 @@ impl Job<'_, '_> {
         match self.tool {
             Tool::Wt(wt) => {
                 let default = repo.unnoted_default();
-                // Else it asks the network for it, while others wait for the lock.
+                // Otherwise it asks the network while others wait for the lock.
                 let default = default.as_deref().map(|it| ("worktrunk.default-branch", it));
                 let no_hooks = (!hooks).then_some(("core.hooksPath", "/dev/null"));
                 let settings: Vec<_> = default.into_iter().chain(no_hooks).collect();
@@ -335,14 +336,14 @@ fn is_sparse(worktree: &Worktree) -> bool {
     worktree.git_dir.join("info/sparse-checkout").exists()
 }
 
-/// Drops the registration of a worktree whose directory is gone.
+/// Removes the registration of a worktree whose directory is gone.
 async fn forget(repo: &Repo, worktree: &Worktree, run: &Run<'_>) -> Result<(), Error> {
     let act = || format!("forget the missing `{}`", worktree.path.display());
     let answer = plain::forget(repo, worktree, run).await?;
     answer.map_err(|output| failed("git", act(), &output))
 }
 
-/// Moves a branch forward to `head`, with its worktree; never over anybody's work.
+/// Moves a branch forward to `head`, with its worktree; never overwrites work.
 async fn catch_up(
     repo: &Repo,
     branch: &str,
@@ -373,7 +374,7 @@ async fn catch_up(
     Err(failed("git", format!("fast-forward `{branch}`"), &output))
 }
 
-/// Believes what is on disk, not what a program says it did.
+/// Trusts what is on disk, not what a program reports.
 fn check(
     repo: &Repo,
     branch: &str,
@@ -399,7 +400,7 @@ fn check(
     Ok(found)
 }
 
-/// What git says when another one changes the registry, a ref or the config at the same time.
+/// What git prints when another process changes the registry, a ref or the config at the same time.
 fn is_race(text: &str) -> bool {
     const SIGNS: [&str; 6] = [
         "failed to read .git/worktrees/",
@@ -412,7 +413,7 @@ fn is_race(text: &str) -> bool {
     SIGNS.iter().any(|sign| text.contains(sign))
 }
 
-/// Ids of all worktrees in the registry, also of broken ones.
+/// Ids of all registered worktrees, also broken ones.
 fn registered(repo: &Repo) -> Result<Vec<String>, Error> {
     let registry = repo.common_dir().join("worktrees");
     let entries = match fs::read_dir(&registry) {

@@ -1,7 +1,8 @@
-//! Repositories, worktrees and what would be lost with them.
+//! Repositories, worktrees, and the work that would be lost with them.
 //!
-//! Knows git, WorkTrunk and the files they keep. Reads with gix; what talks to a network, makes
-//! worktrees or judges what a removal loses is `git` and `wt` themselves. Knows nothing of tmux, agents or the hub.
+//! Knows git, WorkTrunk and their files. Reads with gix; runs `git` and `wt` for whatever uses the
+//! network, creates worktrees or decides what a removal loses. Does not know tmux, agents or the
+//! hub.
 mod base;
 mod branch;
 mod error;
@@ -43,32 +44,32 @@ pub use wt::{Backend, Tool, Version, Wt};
 
 use crate::proc::Cancel;
 
-/// One command as its user sees it: how it is stopped, and where it says what happens.
+/// The context of one command: how it is cancelled, and where it reports progress.
 pub struct Run<'a> {
     pub cancel: &'a Cancel,
     pub tell: &'a mut (dyn FnMut(&News) + Send),
 }
 
-/// Something that a user who waits wants to know. Prints as one line.
+/// Progress for a waiting user. Prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// Another process has the repository's lock; its pid where known.
+    /// Another process holds the repository's lock; with its pid if known.
     Waiting { holder: Option<u32> },
-    /// The network is asked.
+    /// The network is being asked.
     Fetching { what: String, from: String },
-    /// The base is a local copy of unknown age.
+    /// The base is a local copy that may be old.
     Stale { name: String, why: String },
-    /// Something that a user may not expect.
+    /// Something that the user may not expect.
     Note(Note),
-    /// Plain git is used although WorkTrunk was not excluded.
+    /// Plain git is used although WorkTrunk was allowed.
     Fallback { why: String },
-    /// Another git process got in the way; trying again.
+    /// Another git process interfered; trying again.
     Retrying { why: String },
-    /// What a command that was killed made is taken back.
+    /// What a killed command left is being removed.
     Undoing { branch: String },
-    /// A hook of WorkTrunk is about to run.
+    /// A WorkTrunk hook is about to run.
     Hook { phase: &'static str },
-    /// What a program that runs now says.
+    /// A line of output from the running program.
     Line(String),
 }
 

@@ -1,14 +1,14 @@
-//! Names that a user or a forge gave: what may become a branch, a remote or an argument of git.
+//! Names from a user or a forge: which may become a branch, a remote or an argument of git.
 //!
-//! Pure. Whatever passes here cannot be taken for a flag, a refspec or a revision expression.
+//! Pure. A name that passes cannot be taken for a flag, a refspec or a revision expression.
 use gix::bstr::BStr;
 
 use super::Error;
 
-/// Longest branch name, in bytes: it becomes a file name with `.lock` behind it.
+/// Longest branch name, in bytes: with `.lock` appended, it becomes a file name.
 const MAX_LEN: usize = 200;
 
-/// Checks a name that is about to become a branch.
+/// Checks the name of a new branch.
 ///
 /// # Errors
 /// [`Error::BadName`] with the reason in words.
@@ -23,7 +23,7 @@ pub fn check_branch(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks a name that is about to be looked up: a branch, `REMOTE/BRANCH`, a tag or a commit id.
+/// Checks a name before it is looked up: a branch, `REMOTE/BRANCH`, a tag or a commit id.
 ///
 /// # Errors
 /// [`Error::BadName`] with the reason in words.
@@ -55,12 +55,12 @@ fn check(name: &str, what: &'static str) -> Result<(), Error> {
     Err(Error::BadName { what, name: printable(name), why: why.to_owned() })
 }
 
-/// Marks that change how the text around them is shown.
+/// Marks that change how the surrounding text is shown.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The name as it may be shown on a terminal, cut to a length that an error can hold.
+/// The name as it can be shown on a terminal, cut to fit into an error.
 fn printable(name: &str) -> String {
     let shown: String = name.chars().take(80).flat_map(char::escape_debug).collect();
     if name.chars().nth(80).is_some() { format!("{shown}…") } else { shown }

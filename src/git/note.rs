@@ -1,19 +1,19 @@
-//! What a user may not expect of a new worktree, as one line each.
+//! Facts about a new worktree that a user may not expect, one line each.
 use std::{fmt, path::PathBuf};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Nothing says which of several remotes new work starts from.
+    /// Nothing decides which of several remotes new work starts from.
     Remote { name: String, others: Vec<String> },
-    /// The remote calls its default branch something else now.
+    /// The remote's default branch has another name now.
     Renamed { remote: String, old: String, new: String },
-    /// The new worktree is inside another worktree, which ignores it from now on.
+    /// The new worktree is inside another worktree, which now ignores it.
     Hidden { path: PathBuf, by: PathBuf },
-    /// The worktree that this was called in has only a part of the files checked out.
+    /// The caller's worktree has a sparse checkout.
     FullCheckout,
     /// A file that `[worktree] copy` names does not exist.
     NotCopied { path: PathBuf },
-    /// The repository has submodules, which a new worktree does not fill.
+    /// The repository has submodules, which are empty in a new worktree.
     Submodules,
 }
 

@@ -1,4 +1,4 @@
-//! Worktrees by `git worktree` alone, for those without WorkTrunk.
+//! Worktrees by `git worktree` alone, for users without WorkTrunk.
 use std::path::{Path, PathBuf};
 
 use super::{
@@ -9,10 +9,10 @@ use crate::proc::Output;
 
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
 
-/// Where the worktree of a branch goes. `template` is the user's own word for it: `{repo}` and
-/// `{branch}` are replaced, and a relative path starts at the repository. Without one:
-/// `<repo>.<branch>` beside the repository, `<branch>` beside the hidden repository of a bare layout;
-/// where that is inside another repository, beside the outermost one that does not ignore it.
+/// Where the worktree of a branch is created. In the user's `template`, `{repo}` and `{branch}` are
+/// replaced, and a relative path starts at the repository. Without a template: `<repo>.<branch>`
+/// beside the repository, or `<branch>` beside the hidden repository of a bare layout. If that is
+/// inside another repository: beside the outermost one that does not ignore it.
 pub(super) async fn place(
     repo: &Repo,
     branch: &str,
@@ -55,7 +55,7 @@ fn default_path(repo: &Repo, name: &str) -> PathBuf {
     }
 }
 
-/// The path without `.` and `..`, as words: what it leads to may not exist yet.
+/// The path without `.` and `..`, resolved as text: its target may not exist yet.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
@@ -72,7 +72,7 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// The nearest worktree that the path is inside, of whatever repository.
+/// The nearest enclosing worktree of any repository.
 pub(super) fn around(path: &Path) -> Option<PathBuf> {
     let is_worktree = |dir: &&Path| {
         let git = dir.join(".git");
@@ -87,9 +87,9 @@ fn is_bare(git_dir: &Path) -> bool {
     gix::open_opts(git_dir, options).is_ok_and(|it| it.is_bare())
 }
 
-/// The worktree at `outer` does not see what is at `path`.
+/// Whether the worktree at `outer` ignores `path`.
 pub(super) async fn ignores(outer: &Path, path: &Path, run: &Run<'_>) -> Result<bool, Error> {
-    // With a slash: it will be a directory.
+    // With a slash, because it will be a directory.
     let mut dir = path.as_os_str().to_owned();
     dir.push("/");
     let cmd = git_at(outer).args(["check-ignore", "--quiet", "--"]).args([dir]);
@@ -107,20 +107,20 @@ pub(super) async fn exclude_file(outer: &Path, run: &Run<'_>) -> Result<PathBuf,
     }
 }
 
-/// How a worktree is made.
+/// How to create a worktree.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Add<'a> {
     pub path: &'a Path,
     pub branch: &'a str,
-    /// Where a branch that is not there yet is made.
+    /// Where to create a branch that does not exist yet.
     pub base: Option<&'a str>,
     /// A worktree whose sparse checkout the new one inherits.
     pub like: Option<&'a Path>,
-    /// git's own hooks run.
+    /// Whether git's own hooks run.
     pub hooks: bool,
 }
 
-/// Makes the worktree.
+/// Creates the worktree.
 pub(super) async fn add(
     repo: &Repo,
     add: &Add<'_>,
@@ -143,7 +143,7 @@ pub(super) async fn add(
 /// The setting that keeps git from running hooks.
 const NO_HOOKS: &str = "core.hooksPath=/dev/null";
 
-/// The hook that git runs after a checkout, where there is one.
+/// The hook that git runs after a checkout, if there is one.
 pub(super) async fn checkout_hook(repo: &Repo, run: &Run<'_>) -> Result<Option<PathBuf>, Error> {
     let args = ["rev-parse", "--path-format=absolute", "--git-path", "hooks/post-checkout"];
     let output = git(repo).args(args).run(run.cancel).await?;
@@ -151,7 +151,7 @@ pub(super) async fn checkout_hook(repo: &Repo, run: &Run<'_>) -> Result<Option<P
     Ok(Some(path).filter(|it| output.is_success() && it.is_file()))
 }
 
-/// Takes away the registration of a worktree whose directory is gone.
+/// Removes the registration of a worktree whose directory is gone.
 pub(super) async fn forget(
     repo: &Repo,
     worktree: &Worktree,

@@ -1,6 +1,6 @@
-//! Processes that are at work in a directory.
+//! Finds processes that are using a directory.
 //!
-//! Reads `/proc`; where there is none, asks `lsof`. Other users' processes are not seen.
+//! Reads `/proc`; without it, asks `lsof`. Does not see other users' processes.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -9,7 +9,7 @@ use std::{
 use super::{Error, Run};
 use crate::proc::Cmd;
 
-/// A process that is at work somewhere.
+/// A process that is using a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     pub pid: u32,
@@ -23,18 +23,18 @@ struct Found {
     parent: u32,
     command: String,
     cwd: PathBuf,
-    /// It has a file below the directory open.
+    /// It has a file in the directory open.
     has_file: bool,
-    /// A shell on a terminal, without a script or a command to run.
+    /// An interactive shell without a script or a command.
     is_interactive: bool,
-    /// Nothing else has its terminal: it waits for what its user types.
+    /// Nothing else uses its terminal: it waits for its user.
     is_waiting: bool,
 }
 
-/// Processes whose directory or open file is `dir` or below.
+/// Processes whose current directory or open file is in `dir`.
 ///
-/// Not those in `known` and what they started, not this one and those it was started by, and not
-/// shells that wait for their users.
+/// Excludes those in `known` and their descendants, this process and its ancestors, and shells that
+/// wait for their users.
 pub(super) async fn inside(
     dir: &Path,
     known: &[u32],
@@ -43,15 +43,15 @@ pub(super) async fn inside(
     Ok(at_work(&all(Some(dir), run).await?, dir, known, std::process::id()))
 }
 
-/// A process whose command begins like this has its directory in `dir`.
+/// Whether a process with this command has its current directory in `dir`.
 pub(super) async fn has(dir: &Path, command: &str, run: &Run<'_>) -> Result<bool, Error> {
     let all = all(None, run).await?;
     Ok(all.iter().any(|it| it.cwd.starts_with(dir) && it.command.starts_with(command)))
 }
 
 fn at_work(all: &[Found], dir: &Path, known: &[u32], own: u32) -> Vec<Process> {
-    // Who is 1's or 0's (outside of our namespace) by adoption does not descend from what else they
-    // started. The chain is cut in case it turns round.
+    // A process that 1 or 0 (outside the namespace) adopted does not descend from the others that
+    // they started. The length of the chain is limited in case it is circular.
     let line = |pid: u32| {
         let parent_of = |pid: &u32| all.iter().find(|it| it.pid == *pid).map(|it| it.parent);
         std::iter::successors(Some(pid), parent_of).take(100).take_while(|&it| it > 1)
@@ -71,18 +71,18 @@ fn at_work(all: &[Found], dir: &Path, known: &[u32], own: u32) -> Vec<Process> {
     all.iter().filter(counts).map(process).collect()
 }
 
-/// Shells: what waits in a pane when nothing runs there.
+/// Shells: what waits in a pane when nothing else runs.
 const SHELLS: [&str; 12] =
     ["sh", "bash", "zsh", "fish", "dash", "ash", "ksh", "mksh", "tcsh", "csh", "nu", "xonsh"];
 
-/// A child that a prompt keeps beside its shell for as long as that lives.
+/// A helper that some prompts keep as a child of the shell.
 const PROMPT_HELPER: &str = "gitstatusd";
 
-/// What a pane with this process is busy with: nothing for a shell that waits for its user, and for one
-/// that is gone.
+/// What runs in a pane with this process: nothing for a shell that waits for its user, or for a
+/// process that is gone.
 ///
 /// # Errors
-/// [`Error::Proc`] when the user gave up.
+/// [`Error::Proc`] if the user cancelled.
 pub async fn occupant(pane_pid: u32, run: &Run<'_>) -> Result<Option<Process>, Error> {
     let all = all(None, run).await?;
     let found = occupant_of(&all, pane_pid);
@@ -109,14 +109,14 @@ fn from_proc(dir: Option<&Path>) -> Vec<Found> {
     entries.flatten().filter_map(pid).filter_map(|pid| one_from_proc(pid, dir)).collect()
 }
 
-/// Nothing when it ended meanwhile.
+/// Nothing if the process ended meanwhile.
 fn one_from_proc(pid: u32, inside: Option<&Path>) -> Option<Found> {
     let dir = PathBuf::from(format!("/proc/{pid}"));
-    // Kernel threads and other users' processes show no directory, but link to their parents.
+    // Kernel threads and other users' processes show no directory, but they link to their parents.
     let cwd = fs::read_link(dir.join("cwd")).unwrap_or_default();
     let stat = fs::read_to_string(dir.join("stat")).ok()?;
-    // `pid (command) state parent group session terminal foreground …`, where the command may hold
-    // anything.
+    // `pid (command) state parent group session terminal foreground …`; the command may contain any
+    // character.
     let (head, tail) = stat.rsplit_once(')')?;
     let command = head.split_once('(')?.1.to_owned();
     let mut words = tail.split_whitespace();
@@ -135,7 +135,7 @@ fn one_from_proc(pid: u32, inside: Option<&Path>) -> Option<Found> {
     Some(Found { pid, parent, command, cwd, has_file, is_interactive, is_waiting })
 }
 
-/// A shell's arguments are flags alone, and none of them is `-c`.
+/// Whether a shell has only flags as arguments, and no `-c`.
 fn has_no_script(cmdline: &[u8]) -> bool {
     let args = cmdline.split(|it| *it == 0).skip(1).filter(|it| !it.is_empty());
     let is_flag = |it: &[u8]| match it {
@@ -150,13 +150,13 @@ async fn from_lsof(run: &Run<'_>) -> Result<Vec<Found>, Error> {
     let cmd = Cmd::new("lsof", Path::new("/")).args(["-w", "-d", "cwd", "-F", "pRcn"]);
     match cmd.run(run.cancel).await {
         Ok(output) => Ok(parse_lsof(&output.stdout_text())),
-        // Without it nothing is known, which is not a reason to refuse.
+        // Without `lsof` nothing is known, which is not a reason to refuse.
         Err(crate::proc::Error::Missing { .. }) => Ok(Vec::new()),
         Err(it) => Err(it.into()),
     }
 }
 
-/// Lines `pPID`, `RPARENT`, `cCOMMAND`, `nPATH`, a new process at each `p`.
+/// Lines `pPID`, `RPARENT`, `cCOMMAND`, `nPATH`; each `p` begins a process.
 fn parse_lsof(text: &str) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     for line in text.lines() {
@@ -181,7 +181,8 @@ fn parse_lsof(text: &str) -> Vec<Found> {
             Some(_) | None => {}
         }
     }
-    // It does not tell who has the terminal: a shell with nothing below it waits.
+    // `lsof` does not report the terminal's foreground: a shell without descendants counts as
+    // waiting.
     let parents: Vec<u32> = found.iter().map(|it| it.parent).collect();
     for it in &mut found {
         it.is_interactive = is_shell(&it.command);
@@ -230,17 +231,17 @@ mod tests {
             shell(2, 1, false),
             found(3, 2, "wtmag", "/w"),
             found(4, 2, "server", "/w/sub"),
-            // A shell that waits, and one whose program is in the way.
+            // A waiting shell, and a shell whose program is using the directory.
             shell(5, 1, true),
             shell(6, 1, false),
             found(7, 6, "vim", "/w"),
             // A shell that waits for a program elsewhere.
             shell(8, 1, false),
             found(9, 8, "ssh", "/"),
-            // The agent's own.
+            // The agent's processes.
             found(10, 1, "agent", "/w"),
             found(11, 10, "npm", "/w"),
-            // An open file, and a name that only begins alike.
+            // An open file, and a directory whose name only begins the same.
             Found { has_file: true, ..found(12, 1, "tail", "/") },
             found(13, 1, "node", "/w2"),
         ];

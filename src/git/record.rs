@@ -1,4 +1,5 @@
-//! Who works in a worktree: one small file in its git dir, seen by every hub of this user.
+//! Records which worker has a worktree: a small file in its git dir, visible to all hubs of this
+//! user.
 use std::{
     fs, io,
     io::Write as _,
@@ -20,10 +21,10 @@ pub struct Record {
     /// State directory of the hub that watches it.
     pub hub: PathBuf,
     pub created: Timestamp,
-    /// Socket of the tmux server that it runs on; older records do not say.
+    /// Socket of its tmux server; older records do not have it.
     #[serde(default)]
     pub tmux: Option<PathBuf>,
-    /// wtmag made the worktree, for this worker or one before.
+    /// wtmag created the worktree, for this worker or an earlier one.
     #[serde(default = "yes")]
     pub worktree_made: bool,
 }
@@ -33,16 +34,16 @@ fn yes() -> bool {
 }
 
 impl Record {
-    /// Its tmux server cannot be reached any more, and its agent ended with it.
+    /// Whether its tmux server can no longer be reached, so that its agent has ended.
     pub fn is_of_a_dead_server(&self) -> bool {
         self.tmux.as_ref().is_some_and(|it| UnixStream::connect(it).is_err())
     }
 }
 
-/// Refuses a worktree that a worker has.
+/// Refuses a worktree that belongs to a worker.
 ///
 /// # Errors
-/// [`Error::Claimed`], whoever wrote the record.
+/// [`Error::Claimed`], whichever worker it is.
 pub fn refuse_claimed(git_dir: &Path) -> Result<(), Error> {
     match load(git_dir)? {
         Some(record) => Err(Error::Claimed { worker: record.worker }),
@@ -50,18 +51,18 @@ pub fn refuse_claimed(git_dir: &Path) -> Result<(), Error> {
     }
 }
 
-/// Takes the worktree for one worker. Ask [`refuse_claimed`] before this is announced: what is there
-/// already must not be undone.
+/// Claims the worktree for one worker. Call [`refuse_claimed`] before you announce this: an
+/// existing record must not be undone.
 ///
 /// # Errors
-/// [`Error::Claimed`] when there is a record already, whoever wrote it.
+/// [`Error::Claimed`] if there already is a record.
 pub fn claim(git_dir: &Path, record: &Record) -> Result<(), Error> {
     let path = git_dir.join(NAME);
     let write = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(git_dir)?;
         file.write_all(&serde_json::to_vec_pretty(record)?)?;
         file.as_file().sync_all()?;
-        // One step that fails when the name is taken.
+        // Atomic: fails if the file exists.
         file.persist_noclobber(&path).map_err(|it| it.error)?;
         Ok(())
     };
@@ -90,7 +91,7 @@ pub fn load(git_dir: &Path) -> Result<Option<Record>, Error> {
     }
 }
 
-/// Gives the worktree back, if `worker` has it.
+/// Releases the worktree, if `worker` has it.
 ///
 /// # Errors
 /// As [`load`], and [`Error::Io`] when it cannot be deleted.
@@ -102,7 +103,7 @@ pub fn remove(git_dir: &Path, worker: &WorkerId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes back exactly this record.
+/// Removes exactly this record.
 pub(super) fn withdraw(git_dir: &Path, record: &Record) -> Result<(), Error> {
     if load(git_dir)?.as_ref() == Some(record) {
         remove(git_dir, &record.worker)?;

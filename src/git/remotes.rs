@@ -1,7 +1,7 @@
-//! Which remote is meant: the one that new work starts from, the one that it is pushed to, the one
-//! that leads to a repository on a forge; and which branch of a remote is its default.
+//! Chooses remotes: where new work starts, where it is pushed to, and which one points to a
+//! repository on a forge; and a remote's default branch.
 //!
-//! Reads refs and configuration. Asks `ssh` what a host alias stands for, and no network.
+//! Reads refs and configuration. Asks `ssh` to resolve a host alias, but uses no network.
 use std::{fs, path::Path, time::Duration};
 
 use gix::{
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Upstream {
     pub name: String,
-    /// The others, when nothing in the repository says which one is meant.
+    /// The other remotes, if nothing in the repository decides which one to use.
     pub instead_of: Vec<String>,
 }
 
@@ -65,8 +65,8 @@ impl Repo {
         Some(Upstream { name, instead_of })
     }
 
-    /// The remote that finished work is pushed to: `remote.pushDefault`, else `origin`, which is the
-    /// fork where there is one, else where work starts from.
+    /// The remote that finished work is pushed to: `remote.pushDefault`, else `origin` (a fork's
+    /// `origin` is the fork), else the remote that work starts from.
     pub fn push_remote(&self) -> Option<String> {
         let remotes = self.remotes();
         let set = self.gix().config_snapshot().string("remote.pushDefault");
@@ -75,13 +75,14 @@ impl Repo {
         known.or_else(|| self.remote())
     }
 
-    /// Names that the default branch may have here, the likeliest first.
+    /// Possible names of the default branch here, the most likely first.
     fn default_names(&self, remotes: &[String]) -> Vec<String> {
         let heads = remotes.iter().filter_map(|it| self.head_of(it));
         heads.chain(self.usual_names()).collect()
     }
 
-    /// WorkTrunk's note of it, the HEAD of a bare repository, `init.defaultBranch`, `main`, `master`.
+    /// WorkTrunk's record of it, the HEAD of a bare repository, `init.defaultBranch`, `main`,
+    /// `master`.
     fn usual_names(&self) -> Vec<String> {
         let config = self.gix().config_snapshot();
         let noted = |key: &str| config.string(key).map(|it| it.to_string());
@@ -91,13 +92,13 @@ impl Repo {
         known.into_iter().chain(usual).flatten().collect()
     }
 
-    /// The branch that the main worktree, or a bare repository, is on.
+    /// The branch that is checked out in the main worktree or a bare repository.
     pub(super) fn main_head(&self) -> Option<String> {
         let head = fs::read_to_string(self.common_dir().join("HEAD")).unwrap_or_default();
         head.strip_prefix("ref: ").and_then(branch_of)
     }
 
-    /// The remote's default branch as last seen.
+    /// The remote's last known default branch.
     fn head_of(&self, remote: &str) -> Option<String> {
         let own = format!("refs/remotes/{remote}/");
         let head = self.gix().try_find_reference(&format!("{own}HEAD")).ok()??;
@@ -105,7 +106,7 @@ impl Repo {
         target.strip_prefix(&own).map(str::to_owned)
     }
 
-    /// The default branch of this remote, as far as the repository knows it.
+    /// This remote's default branch, as far as the repository knows it.
     pub(super) fn known_default(&self, remote: Option<&str>) -> Option<String> {
         let exists = |branch: &String| {
             let theirs = remote.map(|it| format!("refs/remotes/{it}/{branch}"));
@@ -116,9 +117,9 @@ impl Repo {
         head.or_else(|| self.usual_names().into_iter().find(exists))
     }
 
-    /// The branch that new work starts from: the remote's default as last seen, WorkTrunk's note of
-    /// it, the HEAD of a bare repository, `init.defaultBranch`, `main`, `master`. Without a remote, at
-    /// last the branch of the main worktree: with one, that may hold commits that nobody has pushed.
+    /// The branch that new work starts from: the remote's last known default, WorkTrunk's record of
+    /// it, the HEAD of a bare repository, `init.defaultBranch`, `main`, `master`. Without a remote,
+    /// finally the branch of the main worktree; with a remote, that may hold unpushed commits.
     ///
     /// # Errors
     /// [`Error::NoDefaultBranch`].
@@ -130,7 +131,7 @@ impl Repo {
             .ok_or_else(|| Error::NoDefaultBranch { path: self.home().to_owned() })
     }
 
-    /// The default branch, where WorkTrunk could not know it without asking the remote.
+    /// The default branch, if WorkTrunk could not find it without asking the remote.
     pub(super) fn unnoted_default(&self) -> Option<String> {
         let remote = self.remote()?;
         let has_head = self.head_of(&remote).is_some();
@@ -138,7 +139,8 @@ impl Repo {
         if has_head || is_noted { None } else { self.default_branch().ok() }
     }
 
-    /// The remote that has a branch of this name, as last seen: the one that work starts from first.
+    /// The remote with a last known branch of this name: the one that work starts from is
+    /// preferred.
     ///
     /// # Errors
     /// [`Error::Read`].
@@ -151,7 +153,7 @@ impl Repo {
         Ok(None)
     }
 
-    /// All remotes, the one that work starts from and the one that it is pushed to first.
+    /// All remotes; first the one that work starts from and the one that it is pushed to.
     pub(super) fn remotes_by_rank(&self) -> Vec<String> {
         let mut ranked: Vec<String> = self.remote().into_iter().chain(self.push_remote()).collect();
         ranked.dedup();
@@ -160,31 +162,32 @@ impl Repo {
         ranked.into_iter().chain(others).collect()
     }
 
-    /// `git fetch` without arguments brings nothing, as after `git clone --bare`.
+    /// Whether `git fetch` without arguments updates nothing, as after `git clone --bare`.
     pub fn lacks_refspec(&self) -> bool {
         self.remote().is_some_and(|it| self.brings_nothing(&it))
     }
 
-    /// The same of one remote.
+    /// The same for one remote.
     pub fn brings_nothing(&self, remote: &str) -> bool {
         let remote = self.gix().try_find_remote(BStr::new(remote)).and_then(Result::ok);
         remote.is_some_and(|it| it.refspecs(Direction::Fetch).is_empty())
     }
 
-    /// URL that the remote is fetched from, `insteadOf` applied.
+    /// The fetch URL of the remote, with `insteadOf` applied.
     pub fn fetch_url(&self, remote: &str) -> Option<String> {
         let remote = self.gix().try_find_remote(BStr::new(remote))?.ok()?;
         Some(remote.url(Direction::Fetch)?.to_bstring().to_string())
     }
 
-    /// The remote that leads to the same repository as `url`, whatever the protocol, by its URL alone.
+    /// The remote that points to the same repository as `url`, with any protocol, judged by its URL
+    /// alone.
     pub fn remote_for(&self, url: &str) -> Option<String> {
         let wanted = place(url)?;
         let leads_there = |name: &String| self.place_of(name).is_some_and(|it| it.is_same(&wanted));
         self.remotes_by_rank().into_iter().find(leads_there)
     }
 
-    /// The same, also by a host alias of the user's `~/.ssh/config`.
+    /// The same, also through a host alias in the user's `~/.ssh/config`.
     pub(super) async fn remote_leading_to(&self, url: &str, run: &Run<'_>) -> Option<String> {
         if let Some(known) = self.remote_for(url) {
             return Some(known);
@@ -198,7 +201,7 @@ impl Repo {
                 return Some(name.clone());
             }
         }
-        // A name that no server has is an alias, and what has the repository's path is meant by it.
+        // A host that no server has is an alias; a remote with the repository's path matches.
         match alike.as_slice() {
             [(place, name)] if place.is_alias_of(&wanted.host) => Some(name.clone()),
             _ => None,
@@ -223,10 +226,10 @@ impl Repo {
     }
 }
 
-/// Where a URL leads: `https://github.com/O/r.git` and `git@github.com:o/r` are one place.
+/// What a URL points to: `https://github.com/O/r.git` and `git@github.com:o/r` are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
-    /// Lower-case, by the name that the forge's pages have.
+    /// Lower-case; the name in the forge's page URLs.
     host: String,
     /// Lower-case, without `.git`.
     path: String,
@@ -238,7 +241,7 @@ impl Place {
         self.host == other.host && self.path == other.path
     }
 
-    /// Its host looks like a name of the user's for `host`: `github-work`, `github.com-work`.
+    /// Whether the host looks like a user's alias for `host`: `github-work`, `github.com-work`.
     fn is_alias_of(&self, host: &str) -> bool {
         !self.host.contains('.') || self.host.starts_with(host)
     }
@@ -252,7 +255,7 @@ fn place(url: &str) -> Option<Place> {
     Some(Place { host: canonical_host(url.host().unwrap_or_default()), path, is_ssh })
 }
 
-/// Forges answer by other names as well, for those behind a firewall.
+/// Forges have alternative host names for users behind a firewall.
 fn canonical_host(host: &str) -> String {
     let host = host.to_lowercase();
     let known = match host.as_str() {

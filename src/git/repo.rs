@@ -1,7 +1,7 @@
-//! One repository as it is on disk: where it is, its branches, worktrees and remotes.
+//! One repository on disk: its place, branches, worktrees and remotes.
 //!
 //! Knows the layouts (a clone, a linked worktree, a bare repository with worktrees beside it, a
-//! submodule, a separate git dir). Asks no network and changes nothing.
+//! submodule, a separate git dir). Uses no network and changes nothing.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -14,9 +14,9 @@ use gix::{
 
 use super::{Error, error::Cause};
 
-/// A repository found from a directory inside it. Cheap to make (below 1 ms), reads live.
+/// A repository found from a directory inside it. Cheap to create (below 1 ms); reads live data.
 pub struct Repo {
-    /// Opened at the common git dir: the worktree it was found from may be the one that goes.
+    /// Opened at the common git dir, because the worktree it was found from may be removed.
     inner: gix::Repository,
     common_dir: PathBuf,
     /// `None` in the bare layout.
@@ -24,29 +24,30 @@ pub struct Repo {
     worktree: Option<PathBuf>,
 }
 
-/// One worktree as the repository has it registered.
+/// One registered worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worktree {
     /// Its directory; canonical while it exists.
     pub path: PathBuf,
-    /// Its own git dir (`.git/worktrees/<id>`, or the common one for the main worktree).
+    /// Its git dir (`.git/worktrees/<id>`, or the common one for the main worktree).
     pub git_dir: PathBuf,
-    /// The branch it has checked out or rebases; `None` when its HEAD is detached.
+    /// The branch that it has checked out or is rebasing; `None` if its HEAD is detached.
     pub branch: Option<String>,
-    /// The commit it is on; `None` before the first one.
+    /// Its commit; `None` before the first one.
     pub head: Option<String>,
     pub is_main: bool,
-    /// Why it must not be removed, where someone said so.
+    /// The reason of its lock, if it is locked.
     pub locked: Option<String>,
     /// The directory is gone.
     pub is_missing: bool,
 }
 
-/// Where the worktree with this git dir is by git's own note, which follows `git worktree move`.
-/// `None`: it was removed, or its directory is gone. Two small reads, no repository is opened.
+/// The path of the worktree with this git dir, from git's record, which follows `git worktree
+/// move`. `None` if it was removed or its directory is gone. Two small reads; no repository is
+/// opened.
 pub fn worktree_of_git_dir(git_dir: &Path) -> Option<PathBuf> {
     let note = fs::read(git_dir.join("gitdir")).ok()?;
-    // Relative with `worktree.useRelativePaths`.
+    // Relative if `worktree.useRelativePaths` is set.
     let link = git_dir.join(note.trim_end().to_path().ok()?);
     let path = link.parent()?.canonicalize().ok()?;
     path.join(".git").exists().then_some(path)
@@ -56,7 +57,7 @@ impl Repo {
     /// Finds the repository that `dir` is in, as git would.
     ///
     /// # Errors
-    /// [`Error::NoRepository`], [`Error::Untrusted`] for one that belongs to somebody else and is not
+    /// [`Error::NoRepository`], [`Error::Untrusted`] for a repository of another user that is not
     /// in `safe.directory`, [`Error::RefFormat`], [`Error::Open`].
     pub fn discover(dir: &Path) -> Result<Self, Error> {
         let open = gix::open::Options::default().bail_if_untrusted(true);
@@ -97,17 +98,18 @@ impl Repo {
         &self.inner
     }
 
-    /// The git dir that all worktrees share, canonical: what makes two directories one repository.
+    /// The canonical git dir that all worktrees share; it identifies the repository.
     pub fn common_dir(&self) -> &Path {
         &self.common_dir
     }
 
-    /// Top of the worktree that the directory was in; `None` beside the worktrees of a bare layout.
+    /// Root of the worktree that the directory was in; `None` beside the worktrees of a bare
+    /// layout.
     pub fn worktree(&self) -> Option<PathBuf> {
         self.worktree.clone()
     }
 
-    /// There is no main worktree: worktrees stand beside a bare repository.
+    /// There is no main worktree: the worktrees are beside a bare repository.
     pub fn is_bare_layout(&self) -> bool {
         self.main_worktree.is_none()
     }
@@ -123,8 +125,8 @@ impl Repo {
         }
     }
 
-    /// The project's name: of the directory that holds the common git dir, or of a bare repository
-    /// without its `.git`; where the git dir is kept elsewhere, of the main worktree.
+    /// The project's name: the name of the directory that holds the common git dir, or of a bare
+    /// repository without `.git`; if the git dir is elsewhere, of the main worktree.
     pub fn project(&self) -> String {
         let name_of = |dir: &Path| dir.file_name().map(|it| it.to_string_lossy().into_owned());
         let own = name_of(&self.common_dir).unwrap_or_default();
@@ -167,19 +169,19 @@ impl Repo {
         self.inner.find_commit(id).is_ok().then_some(id)
     }
 
-    /// `a` is `b` or comes before it.
+    /// Whether `a` is `b` or its ancestor.
     pub(super) fn is_ancestor(&self, a: ObjectId, b: ObjectId) -> bool {
         a == b || self.fork_of(a, b) == Some(a)
     }
 
-    /// The last commit that both have, where they have one.
+    /// The merge base, if there is one.
     pub(super) fn fork_of(&self, a: ObjectId, b: ObjectId) -> Option<ObjectId> {
         self.inner.merge_base(a, b).ok()?.map(gix::Id::detach)
     }
 
-    /// All worktrees, the main one first where there is one.
+    /// All worktrees, the main one first if there is one.
     ///
-    /// # Errors
+    /// [`Error::Read`] if the registry cannot be read; single broken entries are skipped.
     /// [`Error::Read`] when the registry cannot be read; single broken entries are left out.
     pub fn worktrees(&self) -> Result<Vec<Worktree>, Error> {
         let mut found = Vec::new();
@@ -188,7 +190,7 @@ impl Repo {
             found.push(Worktree { is_main: true, ..main });
         }
         for proxy in self.inner.worktrees().map_err(Error::read("the worktrees"))? {
-            // Half-made or half-removed entries have no path yet or no more.
+            // Entries that are being created or removed have no path.
             let (Ok(path), Ok(git_dir)) = (proxy.base(), fs::canonicalize(proxy.git_dir())) else {
                 continue;
             };
@@ -198,7 +200,7 @@ impl Repo {
         Ok(found)
     }
 
-    /// Reads HEAD itself: a worktree whose directory is gone cannot be opened as a repository.
+    /// Reads HEAD itself: a worktree without its directory cannot be opened as a repository.
     fn describe(&self, path: PathBuf, git_dir: PathBuf) -> Worktree {
         let canonical = fs::canonicalize(&path);
         let head = fs::read_to_string(git_dir.join("HEAD")).unwrap_or_default();

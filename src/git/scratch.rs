@@ -1,7 +1,7 @@
 //! `.wtmag/` in a worktree: kept out of commits, and written only where it is safe to write.
 //!
-//! A commit may hold a `.wtmag` of its own that leads elsewhere, so nothing here follows a link: the
-//! directory is opened first and everything else happens relative to it.
+//! A commit may contain a `.wtmag` that leads elsewhere, so nothing here follows a link: the
+//! directory is opened first, and everything else is relative to it.
 use std::{
     fs::{self, File},
     io::{self, Read as _, Write as _},
@@ -23,10 +23,10 @@ use super::{Error, Repo};
 const DIR: &str = ".wtmag";
 const BRIEF: &str = "prompt.md";
 const LINE: &str = "/.wtmag/";
-/// Files for long messages in one worktree, less one.
+/// Files for long messages in one worktree, minus one.
 const MAX_MESSAGES: u32 = 10_000;
 
-/// Refuses a commit that has a `.wtmag` at its top, whatever kind of thing it is.
+/// Refuses a commit that has a `.wtmag` of any kind at its top.
 pub(super) fn refuse_commit(repo: &gix::Repository, id: ObjectId) -> Result<(), Error> {
     let read = || format!("commit `{id}`");
     let commit = repo.find_commit(id).map_err(Error::read(read()))?;
@@ -50,7 +50,7 @@ pub(super) fn refuse_worktree(path: &Path) -> Result<(), Error> {
     index.entries().iter().try_for_each(|entry| refuse_path(entry.path(&index)))
 }
 
-/// On some file systems `.WTMAG` is the same.
+/// Some file systems treat `.WTMAG` as the same name.
 pub(super) fn refuse_path(path: &gix::bstr::BStr) -> Result<(), Error> {
     let top = path.split_str("/").next().unwrap_or_default();
     if top.eq_ignore_ascii_case(DIR.as_bytes()) {
@@ -59,20 +59,20 @@ pub(super) fn refuse_path(path: &gix::bstr::BStr) -> Result<(), Error> {
     Ok(())
 }
 
-/// There is nothing called `.wtmag` yet.
+/// Nothing named `.wtmag` exists yet.
 pub(super) fn is_absent(worktree: &Path) -> bool {
     worktree.join(DIR).symlink_metadata().is_err()
 }
 
-/// Makes `.wtmag/` and keeps it out of commits: by a `.gitignore` of its own, written before anything
-/// else is, and by a line in the `info/exclude` that all worktrees share.
+/// Creates `.wtmag/` and keeps it out of commits: with a `.gitignore` in it, written before
+/// anything else, and with a line in the `info/exclude` that all worktrees share.
 pub(super) fn prepare(repo: &Repo, worktree: &Path) -> Result<(), Error> {
     let dir = open_dir(worktree)?;
     replace(&dir, worktree, ".gitignore", b"*\n")?;
     exclude(repo.common_dir())
 }
 
-/// The brief that is there, for who writes over it.
+/// The existing brief, for a caller that will overwrite it.
 ///
 /// # Errors
 /// [`Error::Tracked`], [`Error::Unsafe`], [`Error::Io`].
@@ -81,10 +81,10 @@ pub fn brief_before(worktree: &Path) -> Result<Option<String>, Error> {
     Ok(read(&open_dir(worktree)?, BRIEF))
 }
 
-/// Writes the brief to `.wtmag/prompt.md`, readable for the user alone. Its path comes back.
+/// Writes the brief to `.wtmag/prompt.md`, readable for the user alone. Returns its path.
 ///
 /// # Errors
-/// [`Error::Unsafe`] when `.wtmag` is not a directory of the user's, [`Error::Io`].
+/// [`Error::Unsafe`] if `.wtmag` is not a directory that the user owns, [`Error::Io`].
 pub fn write_brief(worktree: &Path, text: &str) -> Result<PathBuf, Error> {
     let dir = open_dir(worktree)?;
     replace(&dir, worktree, ".gitignore", b"*\n")?;
@@ -92,8 +92,8 @@ pub fn write_brief(worktree: &Path, text: &str) -> Result<PathBuf, Error> {
     Ok(worktree.join(DIR).join(BRIEF))
 }
 
-/// Writes a text to the first `.wtmag/message-<n>.md` that is free, readable for the user alone. Its
-/// path in the worktree comes back.
+/// Writes a text to the first free `.wtmag/message-<n>.md`, readable for the user alone. Returns
+/// its path in the worktree.
 ///
 /// # Errors
 /// As [`write_brief`].
@@ -106,7 +106,7 @@ pub fn write_message(worktree: &Path, text: &str) -> Result<String, Error> {
     Ok(format!("{DIR}/{name}"))
 }
 
-/// Makes an empty file of a name that nobody else has, or gets at the same time.
+/// Creates an empty file with a name that no other process has, or gets at the same time.
 fn reserve(dir: &OwnedFd, worktree: &Path) -> Result<String, Error> {
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
     for number in 1..MAX_MESSAGES {
@@ -124,7 +124,7 @@ fn reserve(dir: &OwnedFd, worktree: &Path) -> Result<String, Error> {
     Err(Error::Unsafe { path: worktree.join(DIR), what })
 }
 
-/// Puts an earlier brief back, or takes ours away.
+/// Restores an earlier brief, or removes this one.
 pub(super) fn undo_brief(worktree: &Path, before: Option<&str>) -> Result<(), Error> {
     let dir = open_dir(worktree)?;
     match before {
@@ -136,7 +136,7 @@ pub(super) fn undo_brief(worktree: &Path, before: Option<&str>) -> Result<(), Er
     }
 }
 
-/// Takes away a `.wtmag/` that holds nothing but our `.gitignore`.
+/// Removes a `.wtmag/` that holds only our `.gitignore`.
 pub(super) fn undo_scratch(worktree: &Path) {
     let path = worktree.join(DIR);
     let only_ours = fs::read_dir(&path)
@@ -146,13 +146,13 @@ pub(super) fn undo_scratch(worktree: &Path) {
     }
     if let Ok(dir) = open_dir(worktree) {
         unlink(&dir, ".gitignore");
-        // Somebody may have put something there just now.
+        // Another process may have put something there just now.
         fs::remove_dir(&path).unwrap_or_default();
     }
 }
 
-/// Takes what is ours out of the `.wtmag/` of a worktree that stays: the brief and the long messages,
-/// and the directory when nothing else is in it.
+/// Removes our files from the `.wtmag/` of a worktree that stays: the brief and the long messages,
+/// and the directory if it is empty then.
 ///
 /// # Errors
 /// [`Error::Unsafe`], [`Error::Io`].
@@ -174,7 +174,7 @@ pub fn withdraw(worktree: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A file that wtmag itself keeps in `.wtmag/`, or was writing when it was killed.
+/// A file that wtmag keeps in `.wtmag/`, or was writing when it was killed.
 pub(super) fn is_own(name: &str) -> bool {
     let partial = name.strip_prefix('.').and_then(|it| it.rsplit_once('.'));
     let partial = partial.filter(|(_, pid)| pid.parse::<u32>().is_ok()).map(|(name, _)| name);
@@ -187,7 +187,7 @@ fn is_message(name: &str) -> bool {
     number.is_some_and(|it| it.parse::<u32>().is_ok())
 }
 
-/// Opens `.wtmag` itself, making it when it is not there.
+/// Opens `.wtmag`, creating it if needed.
 fn open_dir(worktree: &Path) -> Result<OwnedFd, Error> {
     let path = worktree.join(DIR);
     let failed = |act| {
@@ -222,7 +222,7 @@ fn open_dir(worktree: &Path) -> Result<OwnedFd, Error> {
 fn replace(dir: &OwnedFd, worktree: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
     let partial = format!(".{name}.{}", std::process::id());
     let write = || -> io::Result<()> {
-        // Left over by a process of the same number that was killed.
+        // Left over from a killed process with the same pid.
         unlink(dir, &partial);
         let flags =
             OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -248,7 +248,7 @@ fn read(dir: &OwnedFd, name: &str) -> Option<String> {
     Some(text)
 }
 
-/// Its absence is as good.
+/// A missing file is fine.
 fn unlink(dir: &OwnedFd, name: &str) {
     unlinkat(dir.as_fd(), name, UnlinkatFlags::NoRemoveDir).unwrap_or_default();
 }
@@ -258,11 +258,11 @@ fn exclude(common_dir: &Path) -> Result<(), Error> {
     add_line(&common_dir.join("info/exclude"), LINE)
 }
 
-/// Adds a line to an exclude file unless it is there.
+/// Adds a line to an exclude file unless it is already there.
 pub(super) fn add_line(path: &Path, new: &str) -> Result<(), Error> {
     let info = path.parent().unwrap_or(path);
     fs::create_dir_all(info).map_err(Error::io("create", info))?;
-    // It may be a link into somebody's dotfiles: the file behind it is the one to change.
+    // It may be a link into the user's dotfiles: change the file behind it.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let has_line = |bytes: &[u8]| bytes.lines().any(|it| it.trim_end() == new.as_bytes());
     if has_line(&load(&path)?) {
@@ -270,7 +270,7 @@ pub(super) fn add_line(path: &Path, new: &str) -> Result<(), Error> {
     }
     let patience = gix::lock::acquire::Fail::AfterDurationWithBackoff(Duration::from_secs(5));
     let Ok(mut lock) = gix::lock::File::acquire_to_update_resource(&path, patience, None, 0) else {
-        // A left-over lock: `.wtmag/.gitignore` does the same for this worktree.
+        // A left-over lock is not an error: `.wtmag/.gitignore` does the same for this worktree.
         tracing::warn!(path = %path.display(), "could not lock the exclude file");
         return Ok(());
     };

@@ -1,17 +1,18 @@
-//! What a new worktree gets before the agent starts: files that git does not have, and a command.
+//! Prepares a new worktree before the agent starts: copies files that git does not have, and runs a
+//! command.
 use std::{fs, io, os::unix::fs::symlink, path::Path, time::Duration};
 
 use super::{Error, News, Note, Repo, Run};
 use crate::proc::Cmd;
 
-/// `npm ci` on a bad day.
+/// Enough for a slow `npm ci`.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// Copies files from the worktree that this was called in, or the main one. What is in the new worktree
-/// already stays as it is; what is not there to copy is told.
+/// Copies files from the caller's worktree, or the main one. Existing files in the new worktree
+/// stay unchanged. Missing files are reported.
 ///
 /// # Errors
-/// [`Error::Io`], also for a place that a link of the new worktree leads out of it.
+/// [`Error::Io`], also for a destination that a link leads out of the new worktree.
 pub fn copy_files(
     repo: &Repo,
     worktree: &Path,
@@ -57,7 +58,7 @@ fn copy(source: &Path, target: &Path, worktree: &Path) -> io::Result<()> {
     fs::copy(source, target).map(drop)
 }
 
-/// Runs the user's command in the new worktree, and shows what it says.
+/// Runs the user's command in the new worktree, and shows its output.
 ///
 /// # Errors
 /// [`Error::Setup`] with its code and last lines.

@@ -1,7 +1,8 @@
-//! Lock files that a killed `git` left in the repository, which stop everybody until they are gone.
+//! Lock files that a killed `git` left in the repository. They block every git command until
+//! removed.
 //!
-//! git takes them with `O_EXCL` and has no way to tell a dead holder from a living one. Here it is
-//! known: a `create` that died began at a known time, and all its children are dead too.
+//! git creates them with `O_EXCL` and cannot tell a dead holder from a living one. wtmag can: it
+//! knows when the dead `create` began, and that all its children are dead too.
 use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
@@ -12,14 +13,14 @@ use std::{
 use super::{Error, Repo, Run, processes};
 use crate::model::Timestamp;
 
-/// How long a lock must stand still: twice as long as git itself would wait for it.
+/// How long a lock must be unchanged: twice as long as git itself would wait for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What `git worktree add` and `wt switch` lock in the repository itself: `git reset` deletes its
-/// pseudo refs under the first, WorkTrunk takes its notes under the second.
+/// What `git worktree add` and `wt switch` lock in the repository: `git reset` deletes its pseudo
+/// refs under the first, WorkTrunk stores its records under the second.
 const NAMES: [&str; 2] = ["packed-refs.lock", "config.lock"];
 
-/// One lock file, as long as it is the same one.
+/// One lock file, identified so that a new one is noticed.
 #[derive(Debug, PartialEq, Eq)]
 struct Lock {
     path: PathBuf,
@@ -27,11 +28,11 @@ struct Lock {
     at: SystemTime,
 }
 
-/// Removes the locks that a `create` of this repository left, which began at `began` and whose
-/// processes are all dead; the caller has the repository's lock. Names what it removed.
+/// Removes the locks left by a `create` in this repository that began at `began` and whose
+/// processes are all dead; the caller holds the repository's lock. Returns what it removed.
 ///
-/// One that is older is somebody else's; one that goes away while it is looked at is alive, and so it
-/// may be when any `git` is at work in the repository.
+/// An older lock belongs to another process. A lock that disappears during the check has a living
+/// holder. If any `git` runs in the repository, the holder may be alive.
 pub(super) async fn clear(
     repo: &Repo,
     began: Timestamp,
@@ -44,7 +45,7 @@ pub(super) async fn clear(
     let start = Instant::now();
     let mut still = found;
     while !still.is_empty() && start.elapsed() < PATIENCE {
-        // Somebody outside our lock may be at work: there is no event to wait for.
+        // A process without our lock may be working: there is no event to wait for.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let now = present(repo, began)?;
         still.retain(|lock| now.contains(lock));

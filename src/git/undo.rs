@@ -1,7 +1,7 @@
-//! Taking back what a `create` made, and nothing else.
+//! Removes what a `create` made, and nothing else.
 //!
-//! Uses neither `wt` nor hooks: it must also work where those just failed. A worktree goes only when
-//! it holds what was put there, a branch only when it still is where it was made.
+//! Uses neither `wt` nor hooks, because it must work when those failed. Removes a worktree only if
+//! it holds just what was put there, and a branch only if it is still where it was created.
 use std::{
     collections::HashSet,
     fs, io,
@@ -22,12 +22,12 @@ use crate::{model::Timestamp, proc};
 /// Why a directory that git did not finish is not simply deleted.
 const STRANGE: &str = "it holds files that git did not put there";
 
-/// What became of the things that a `create` had made.
+/// What happened to the things that a `create` made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undone {
-    /// Gone now, named.
+    /// Removed, by name.
     pub removed: Vec<String>,
-    /// Still there, named, and why.
+    /// Kept, by name, and why.
     pub kept: Vec<String>,
 }
 
@@ -41,16 +41,16 @@ pub fn start(dir: &Path, repo: &Repo) -> Result<CreateJournal, Error> {
     Journal::open(dir, Step::Started { repo, pid, at: Some(Timestamp(now)) })
 }
 
-/// Takes back exactly what this run made, also when the user gave up (`run.cancel` is not asked).
-/// Keeps what has come to hold work and says so.
+/// Removes exactly what this run made, even if the user cancelled (`run.cancel` is ignored). Keeps
+/// and reports what now holds work.
 ///
 /// # Errors
-/// Whatever stands in the way; the journal then stays for the next command.
+/// Whatever prevents it; the journal then stays for the next command.
 pub async fn undo(journal: CreateJournal, run: &mut Run<'_>) -> Result<Undone, Error> {
     let never = proc::never();
     let mut run = Run { cancel: &never, tell: &mut *run.tell };
     let undone = match journal.steps().first() {
-        // A repository that is gone has taken everything with it.
+        // If the repository is gone, everything in it is gone too.
         Some(Step::Started { repo, .. }) if repo.exists() => {
             take_back(&Repo::discover(repo)?, journal.steps(), &mut run).await?
         }
@@ -65,21 +65,21 @@ pub async fn undo(journal: CreateJournal, run: &mut Run<'_>) -> Result<Undone, E
 pub struct Leftover(CreateJournal);
 
 impl Leftover {
-    /// The worktree it made, as far as it came.
+    /// The worktree it made, as far as it got.
     pub fn worktree(&self) -> Option<&Path> {
         self.0.steps().iter().find_map(|it| {
             if let Step::Made { path, .. } = it { Some(path.as_path()) } else { None }
         })
     }
 
-    /// The branch it worked on.
+    /// The branch it used.
     pub fn branch(&self) -> Option<&str> {
         self.0.steps().iter().find_map(|it| {
             if let Step::Worktree { branch, .. } = it { Some(branch.as_str()) } else { None }
         })
     }
 
-    /// Takes back what it made.
+    /// Removes what it made.
     ///
     /// # Errors
     /// As [`undo`].
@@ -87,7 +87,7 @@ impl Leftover {
         undo(self.0, run).await
     }
 
-    /// It did reach its commit point (there is a worker): what it made stays.
+    /// It did reach its commit point (its worker exists): what it made stays.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -96,11 +96,11 @@ impl Leftover {
     }
 }
 
-/// What dead `create` runs left in `dir`, locked for the caller. Ask whether there is a worker for
-/// [`Leftover::worktree`] before undoing: its creator may have died just after the commit point.
+/// What dead `create` runs left in `dir`, locked for the caller. Before undoing, check whether a
+/// worker exists for [`Leftover::worktree`]: its creator may have died just after the commit point.
 ///
 /// # Errors
-/// [`Error::Io`] when the directory cannot be read. A journal that makes no sense is left alone.
+/// [`Error::Io`] if the directory cannot be read. A journal that cannot be parsed is left alone.
 pub async fn leftovers(dir: &Path, run: &mut Run<'_>) -> Result<Vec<Leftover>, Error> {
     Ok(journal::abandoned(dir, run).await?.into_iter().map(Leftover).collect())
 }
@@ -133,7 +133,8 @@ async fn take_back(repo: &Repo, steps: &[Step], run: &mut Run<'_>) -> Result<Und
 }
 
 async fn undo_branch(repo: &Repo, name: &str, sha: &str, undone: &mut Undone) -> Result<(), Error> {
-    // Of a git that was killed while it made the branch; under our lock nobody else makes it now.
+    // From a git that was killed while it created the branch; under our lock no other process
+    // creates it now.
     let stale = repo.common_dir().join("refs/heads").join(format!("{name}.lock"));
     remove_if_there(fs::remove_file(&stale)).map_err(Error::io("remove", &stale))?;
     let what = format!("branch `{name}`");
@@ -148,7 +149,7 @@ async fn undo_branch(repo: &Repo, name: &str, sha: &str, undone: &mut Undone) ->
     Ok(())
 }
 
-/// An announced worktree.
+/// A worktree that was announced.
 struct Plan<'a> {
     branch: &'a str,
     sha: &'a str,
@@ -157,28 +158,28 @@ struct Plan<'a> {
     hooks_ran: bool,
 }
 
-/// A registered worktree that came after the announcement.
+/// A registered worktree that is newer than the announcement.
 struct Found {
     admin: PathBuf,
-    /// Where its files are, when it got that far.
+    /// Where its files are, if it got that far.
     path: Option<PathBuf>,
-    /// git had not finished making it.
+    /// git had not finished creating it.
     is_half: bool,
 }
 
 impl Found {
-    /// git makes the directory before it writes down where it is. A directory of the right name that is
-    /// empty is no loss to anybody.
+    /// git creates the directory before it records where it is. Deleting an empty directory with
+    /// the right name loses nothing.
     fn remove_empty(&self, repo: &Repo) -> Result<(), Error> {
         let id = self.admin.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // git takes the dot off that a name begins with.
+        // git removes a leading dot from the name.
         let names = [id.clone(), format!(".{id}")];
         let worktrees = repo.worktrees()?.into_iter().map(|it| it.path);
         let neighbours = worktrees.chain([repo.home().to_owned(), repo.common_dir().to_owned()]);
         let parents = neighbours.filter_map(|it| it.parent().map(Path::to_owned));
         let guesses = parents.flat_map(|dir| names.clone().map(|name| dir.join(name)));
         for dir in guesses.chain(self.path.clone()) {
-            // Fails for all that are not there or not empty.
+            // Fails for a directory that is missing or not empty.
             fs::remove_dir(dir).unwrap_or_default();
         }
         Ok(())
@@ -206,8 +207,8 @@ impl Plan<'_> {
         self.undo_unregistered(repo, undone)
     }
 
-    /// git makes the directory before it registers it, and when it is stopped it takes the
-    /// registration back although a child may still write files.
+    /// git creates the directory before it registers it. When it is stopped, it removes the
+    /// registration although a child may still write files.
     fn undo_unregistered(&self, repo: &Repo, undone: &mut Undone) -> Result<(), Error> {
         let Some(path) = self.path.filter(|it| it.is_dir()) else { return Ok(()) };
         if repo.worktree_at(path)?.is_some() {
@@ -240,11 +241,11 @@ impl Plan<'_> {
         Ok(found)
     }
 
-    /// Ours is what has our branch; or what git had no time to give any branch, under our name.
+    /// It is ours if it has our branch, or our name and no branch yet.
     fn inspect(&self, admin: PathBuf, id: &str) -> Option<Found> {
         let text = |name: &str| fs::read_to_string(admin.join(name)).unwrap_or_default();
         let head = text("HEAD");
-        // The note is the first thing git writes and the last it takes away.
+        // This file is the first that git writes and the last that it removes.
         let is_noted = text("locked").trim() == "initializing";
         let is_half = is_noted || (head.is_empty() && text("gitdir").is_empty());
         let has_our_branch = head.trim() == format!("ref: refs/heads/{}", self.branch);
@@ -255,14 +256,14 @@ impl Plan<'_> {
         };
         let is_ours = has_our_branch || (is_half && has_no_branch && has_our_name);
         is_ours.then_some(())?;
-        // Absolute, or relative to where it is written.
+        // Absolute, or relative to its own directory.
         let git_file = text("gitdir");
         let registered = Some(git_file.trim()).filter(|it| !it.is_empty()).map(|it| admin.join(it));
         let path = registered.as_deref().and_then(Path::parent).or(self.path).map(Path::to_owned);
         Some(Found { admin, path: path.filter(|it| it.exists()), is_half })
     }
 
-    /// What speaks against removing the files, in words.
+    /// Why the files must not be removed, in words.
     async fn why_keep(
         &self,
         repo: &Repo,
@@ -285,15 +286,15 @@ impl Plan<'_> {
     }
 }
 
-/// A name as every template of WorkTrunk leaves it recognisable.
+/// The part of a name that every WorkTrunk template keeps recognizable.
 fn letters(name: &str) -> String {
     name.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The files of a worktree lead back to its registration: nobody else's directory is there by now.
+/// The worktree's `.git` points back to its registration, so the directory has not been replaced.
 fn leads_to(path: &Path, admin: &Path) -> bool {
     match fs::read_to_string(path.join(".git")) {
-        // Killed while it wrote it.
+        // Killed while it wrote the file.
         Ok(text) if text.is_empty() => true,
         Ok(text) => {
             let target = text.trim().strip_prefix("gitdir: ").map(|it| path.join(it));
@@ -304,7 +305,7 @@ fn leads_to(path: &Path, admin: &Path) -> bool {
     }
 }
 
-/// A half-made worktree has no index to compare with: every file in it must be one of the commit.
+/// A half-created worktree has no index to compare with: every file in it must be from the commit.
 fn holds_strange_files(repo: &Repo, sha: &str, top: &Path) -> Result<bool, Error> {
     let read = || format!("commit `{sha}`");
     let id = repo.commit_id(sha).ok_or_else(|| Error::NoBase { name: sha.to_owned() })?;
@@ -332,7 +333,7 @@ fn holds_strange_files(repo: &Repo, sha: &str, top: &Path) -> Result<bool, Error
     Ok(false)
 }
 
-/// Not there is as good, also when what should be a directory above it is a file.
+/// A missing file is fine, also if one of its parents is a file.
 fn remove_if_there(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(it) if matches!(it.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -1,4 +1,4 @@
-//! WorkTrunk: which one is installed, and its answers as values.
+//! WorkTrunk: which version is installed, and its answers as values.
 //!
 //! Knows `wt` 0.66 to 0.81. Paths come from its JSON and are never computed.
 use std::{
@@ -21,21 +21,21 @@ use crate::{
 /// A checkout of a large repository on a slow disk.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// What the config asks for.
+/// The backend that the configuration requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
-    /// WorkTrunk where it is installed, else plain git.
+    /// WorkTrunk if it is installed, else plain git.
     #[default]
     Auto,
     Wt,
     Git,
 }
 
-/// What makes and removes worktrees.
+/// What creates and removes worktrees.
 #[derive(Clone, Debug)]
 pub enum Tool {
     Wt(Wt),
-    /// Plain `git worktree`; `why` says why it is not WorkTrunk, where that is not by choice.
+    /// Plain `git worktree`; `why` says why it is not WorkTrunk, unless by choice.
     Git {
         why: Option<String>,
     },
@@ -52,12 +52,13 @@ pub struct Wt {
 pub struct Version(pub u32, pub u32, pub u32);
 
 impl Version {
-    /// Oldest one whose options we use.
+    /// Oldest version with the options that we use.
     pub const MINIMUM: Self = Self(0, 66, 0);
-    /// Oldest one without known loss of data.
+    /// Oldest version without a known loss of data.
     pub const RECOMMENDED: Self = Self(0, 74, 0);
 
-    /// Of a program that says `wt 0.81.0` or `wt v0.67.0-3-gabc`; other programs are called wt too.
+    /// From a program that prints `wt 0.81.0` or `wt v0.67.0-3-gabc`; other programs are named wt,
+    /// too.
     fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("wt ")?;
         let mut numbers = rest.strip_prefix('v').unwrap_or(rest).split(['.', '-', ' ', '\n']);
@@ -73,7 +74,7 @@ impl fmt::Display for Version {
 }
 
 impl Tool {
-    /// Finds out what there is; `program` is a name in PATH or a path, usually `wt`.
+    /// Finds the backend; `program` is a name in PATH or a path, usually `wt`.
     ///
     /// # Errors
     /// With [`Backend::Wt`] only: [`Error::NotWorktrunk`], [`Error::OldWorktrunk`], or that it is not
@@ -97,8 +98,8 @@ impl Tool {
         }
     }
 
-    /// The same, with a memory in the file `seen`: WorkTrunk is asked for its version only when the
-    /// program is another than last time, and a fallback to git is told once for each reason.
+    /// Like `choose`, with a cache in the file `seen`: WorkTrunk is asked for its version only when
+    /// the program changed, and a fallback to git is reported once for each reason.
     ///
     /// # Errors
     /// As [`Tool::choose`].
@@ -119,7 +120,7 @@ impl Tool {
         {
             return Ok(Self::Wt(Wt { program: program.to_owned(), version: before.version }));
         }
-        // What it tells is told below, unless that was done before.
+        // It is reported below, unless it was reported before.
         let mut tell = |_: &News| {};
         let mut quietly = Run { cancel: run.cancel, tell: &mut tell };
         let tool = Self::choose(backend, program, &mut quietly).await?;
@@ -145,7 +146,7 @@ impl Tool {
 #[serde(untagged)]
 enum Remembered {
     Worktrunk(Seen),
-    /// The user was told why plain git is used.
+    /// The user was already told why plain git is used.
     Fallback {
         why: String,
     },
@@ -153,7 +154,7 @@ enum Remembered {
     Nothing,
 }
 
-/// A program as it was when it said its version.
+/// The program file when it reported its version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     program: PathBuf,
@@ -163,7 +164,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// `None` for a script or another program's shim, which may start different ones.
+    /// `None` for a script or a shim, which may start different programs.
     fn look(program: &OsStr) -> Option<Self> {
         let program = fs::canonicalize(which::which(program).ok()?).ok()?;
         let found = fs::metadata(&program).ok()?;
@@ -186,7 +187,7 @@ impl Remembered {
         read.unwrap_or_default()
     }
 
-    /// Only a cache: where it cannot be written, the program is asked again.
+    /// Only a cache: if it cannot be written, the program is asked again.
     fn save(&self, path: &Path) {
         let write = || paths::replace(path, &serde_json::to_vec(self)?);
         if let Err(error) = write() {
@@ -196,7 +197,7 @@ impl Remembered {
 }
 
 impl Tool {
-    /// The program that a message names.
+    /// The program named in a message.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Wt(_) => "wt",
@@ -206,13 +207,13 @@ impl Tool {
 }
 
 impl Error {
-    /// The user gave up; nothing else went wrong.
+    /// The user cancelled; nothing else went wrong.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Proc(proc::Error::Cancelled))
     }
 }
 
-/// The part of the answer to `wt switch --format json` that is believed.
+/// The part of the answer to `wt switch --format json` that is used.
 #[derive(Debug, Deserialize)]
 struct Switched {
     path: PathBuf,
@@ -237,22 +238,22 @@ impl Wt {
         Ok(Self { program: program.to_owned(), version })
     }
 
-    /// Whether it works with the git that is here.
+    /// Whether it works with the installed git.
     pub async fn check_git(&self, run: &mut Run<'_>) -> Result<(), Error> {
-        // In no repository: there is nothing to list, and git is looked at first.
+        // Outside any repository there is nothing to list, and WorkTrunk checks git first.
         let cmd = self.cmd(Path::new("/")).args(["list"]).limit(Duration::from_secs(10));
         let why = reason(&cmd.run(run.cancel).await?);
         if is_about_git(&why) { Err(Error::OldGit { why }) } else { Ok(()) }
     }
 
-    /// `wt` with what every call needs; prose goes to standard error.
+    /// `wt` with the options of every call; its messages go to standard error.
     fn cmd(&self, dir: &Path) -> Cmd<'static> {
         let cmd = Cmd::new(&self.program, dir).env("NO_COLOR", "1").env("GIT_TERMINAL_PROMPT", "0");
         cmd.args(["-C".as_ref(), dir.as_os_str()]).limit(LIMIT)
     }
 
-    /// Makes a worktree, for a branch that is there or one that is made at `base`. Runs no hooks of its
-    /// own; `settings` are git's for this call.
+    /// Creates a worktree, for an existing branch or a new one at `base`. Runs no WorkTrunk hooks;
+    /// `settings` are git settings for this call.
     pub(super) async fn switch(
         &self,
         dir: &Path,
@@ -283,7 +284,7 @@ impl Wt {
         }
     }
 
-    /// Runs the hooks of one phase in the worktree and shows what they say.
+    /// Runs the hooks of one phase in the worktree and shows their output.
     pub(super) async fn hook(
         &self,
         worktree: &Path,
@@ -299,9 +300,9 @@ impl Wt {
     }
 }
 
-/// The error that an act came to nothing, with the last lines of what was said about it: what a hook
-/// says stands among them, and is the cause more often than not. WorkTrunk's advice is about what
-/// is undone by then, so it is left out.
+/// The error for a failed action, with the last lines of output: they include a hook's output,
+/// which is usually the cause. WorkTrunk's advice is left out, because it refers to things that are
+/// undone by then.
 pub(super) fn failed(program: &'static str, act: String, output: &Output) -> Error {
     const N: usize = 10;
     let text = reason(output);
@@ -321,28 +322,28 @@ pub(super) fn failed(program: &'static str, act: String, output: &Output) -> Err
     Error::Failed { program, act, text, said }
 }
 
-/// A line without the marks in front of it.
+/// A line without leading marks.
 fn words(line: &str) -> &str {
     let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '`' | '\'' | '"' | '/');
     line.trim_start_matches(is_mark).trim_end()
 }
 
-/// git runs filters to check files out: Git LFS is one.
+/// Whether git's filters failed at checkout; Git LFS is a filter.
 fn is_about_a_filter(line: &str) -> bool {
     ["external filter", "smudge filter", "clean filter"].iter().any(|it| line.contains(it))
 }
 
-/// WorkTrunk looks at git before anything else, and may want a newer one.
+/// WorkTrunk checks git first, and may require a newer one.
 fn is_about_git(reason: &str) -> bool {
     reason.contains("requires Git")
 }
 
-/// What it says went wrong, without the marks in front.
+/// Its error message, without leading marks.
 pub(super) fn reason(output: &Output) -> String {
     let text = output.stderr_text();
     let failed = text.lines().find_map(|line| line.strip_prefix('✗'));
     let line = words(failed.or_else(|| text.lines().next()).unwrap_or_default());
-    // git's own words stand below.
+    // git's own message is below.
     let cause = text.lines().find(|line| line.contains("fatal: ") || line.contains("error: "));
     match cause {
         Some(cause) if cause.trim_end() != line => {

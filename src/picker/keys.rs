@@ -1,7 +1,7 @@
-//! Keys as wishes. Pure.
+//! Maps keys to actions. Pure.
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-/// What a key asks for.
+/// The action of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Type(char),
@@ -20,7 +20,7 @@ pub(super) enum Wish {
 /// Rows that a page key moves by.
 const PAGE: isize = 10;
 
-/// None for a key that means nothing here.
+/// None for a key without an action.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys mean nothing here")]
 pub(super) fn wish(key: KeyEvent) -> Option<Wish> {
     if key.kind == KeyEventKind::Release {

@@ -1,4 +1,4 @@
-//! Which workers show, in which order, and which one is selected. Pure.
+//! Which workers are shown, in which order, and which is selected. Pure.
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use nucleo_matcher::{
@@ -9,21 +9,21 @@ use nucleo_matcher::{
 use super::keys::Wish;
 use crate::model::{Worker, WorkerId};
 
-/// Everything the picker knows.
+/// The picker's state.
 pub(super) struct List {
-    /// Those that need somebody first, then those whose state is newest.
+    /// Workers that need the user first, then the most recent state changes.
     workers: Vec<Worker>,
-    /// Those that have no window to go to.
+    /// Workers without a window to go to.
     n_gone: usize,
     query: String,
-    /// Places in `workers` of those that match the query, best first.
+    /// Indices into `workers` of those that match the query, best first.
     shown: Vec<usize>,
-    /// The selected one stays selected wherever it moves to.
+    /// The selected worker stays selected when rows move.
     selected: Option<WorkerId>,
     matcher: Matcher,
 }
 
-/// What the caller is to do after a key.
+/// What the caller must do after a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Stay,
@@ -74,13 +74,13 @@ impl List {
         self.shown.iter().filter_map(|at| self.workers.get(*at))
     }
 
-    /// Row of the selected worker among those that show.
+    /// Row of the selected worker among the shown ones.
     pub(super) fn selected(&self) -> usize {
         let id = self.selected.as_ref();
         self.shown().position(|it| Some(&it.id) == id).unwrap_or(0)
     }
 
-    /// Takes the workers as they are now.
+    /// Replaces the workers.
     pub(super) fn replace(&mut self, mut workers: Vec<Worker>) {
         workers.retain(|it| it.ended.is_none());
         let n_known = workers.len();
@@ -91,8 +91,8 @@ impl List {
         self.filter();
     }
 
-    /// Takes the same workers with what is known of them now. Rows keep their places: nothing jumps
-    /// under the reader's eyes.
+    /// Updates the known workers. Rows keep their places, so that nothing moves while the user
+    /// reads.
     pub(super) fn update(&mut self, known: &BTreeMap<WorkerId, Worker>) {
         for worker in &mut self.workers {
             if let Some(now) = known.get(&worker.id) {
@@ -156,7 +156,7 @@ impl List {
     }
 }
 
-/// What a query is compared with.
+/// The text that a query is matched against.
 fn searched(worker: &Worker) -> String {
     let (state, agent, title) = (worker.state.word(), &worker.agent.name, worker.source.title());
     format!("{} {} {} {agent} {state} {title}", worker.id, worker.branch, worker.source)

@@ -1,7 +1,7 @@
 //! The picker: every worker with its state, live, and a few keys to find the one to go to.
 //!
-//! Knows how to ask a hub and how to draw; not where the chosen worker is shown nor how to go
-//! there: that is for the caller. `list`, `keys` and `view` are pure, `run` owns the terminal.
+//! Knows how to ask a hub and how to draw; the caller knows where the chosen worker is and how to
+//! go there. `list`, `keys` and `view` are pure, `run` owns the terminal.
 mod keys;
 mod list;
 mod run;

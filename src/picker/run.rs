@@ -27,13 +27,13 @@ pub enum Error {
     Hub(#[from] client::Error),
 }
 
-/// Ages are shown in seconds.
+/// Ages change every second.
 const REDRAW: Duration = Duration::from_secs(1);
 
-/// Shows the workers until one is chosen; None when the user leaves. Owns the terminal meanwhile.
+/// Shows the workers until one is chosen; None if the user cancels. Owns the terminal meanwhile.
 ///
 /// # Errors
-/// [`Error::Hub`] when the hub cannot be reached, or is lost and cannot be started again.
+/// [`Error::Hub`] if the hub cannot be reached, or is lost and cannot be started again.
 pub async fn pick(at: &HubLocation, theme: Theme) -> Result<Option<Worker>, Error> {
     let mirror = Mirror::open(Hub::connect_or_start(at).await?, Vec::new()).await?;
     let list = List::new(present(&mirror));
@@ -82,7 +82,7 @@ fn show(terminal: &mut DefaultTerminal, list: &List, theme: Theme) -> io::Result
     Ok(())
 }
 
-/// Those that were not removed.
+/// Workers that were not removed.
 fn present(mirror: &Mirror) -> Vec<Worker> {
     let workers = mirror.known.workers.values();
     workers.filter(|it| it.ended.is_none()).cloned().collect()
@@ -90,11 +90,11 @@ fn present(mirror: &Mirror) -> Vec<Worker> {
 
 enum Press {
     Key(KeyEvent),
-    /// The terminal changed its size, or something else that is no key.
+    /// The terminal was resized, or another event that is not a key.
     Other,
 }
 
-/// A thread that reads the terminal; it ends with the process, blocked or not.
+/// A thread that reads the terminal; it ends with the process, even if it is blocked.
 fn keys() -> mpsc::Receiver<Press> {
     let (sender, keys) = mpsc::channel(64);
     std::thread::spawn(move || {

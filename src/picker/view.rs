@@ -1,4 +1,4 @@
-//! What the picker looks like. Pure: a list, a time and an area in, cells out.
+//! Draws the picker. Pure: a list, a time and an area in, cells out.
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -13,14 +13,14 @@ use crate::{
     text::{age, count, cut, cut_start, items, pad, tail},
 };
 
-/// Whether colours may be used; marks and words say the same without them.
+/// Whether colours may be used; marks and words carry the same information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
     Colour,
     Plain,
 }
 
-/// From this width on, agent, branch and title have columns of their own.
+/// From this width on, agent, branch and title have their own columns.
 const WIDE: u16 = 100;
 /// From this height on, the selected worker is described below the list.
 const TALL: u16 = 16;
@@ -45,7 +45,7 @@ pub(super) fn draw(
     cursor
 }
 
-/// Query, rows, detail, help from top to bottom; what does not fit is empty.
+/// Query, rows, detail, help from top to bottom; a part that does not fit is empty.
 fn split(area: Rect) -> [Rect; 4] {
     let detail = if area.height >= TALL { 4 } else { 0 };
     let help = u16::from(area.height > 3);
@@ -100,7 +100,7 @@ fn draw_rows(list: &List, now: Timestamp, theme: Theme, area: Rect, buf: &mut Bu
     }
 }
 
-/// One worker: state and age first, for they are what the eye looks for.
+/// One worker: state and age first, because they matter most.
 fn row((name, worker): (&str, &Worker), now: Timestamp, theme: Theme, area: Rect) -> Line<'static> {
     let word = worker.state.word();
     let state = format!("{} {} ", word.face().mark, pad(&word.to_string(), STATE));
@@ -138,7 +138,7 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
             state.need.as_ref().map_or(&state.turn.evidence, |need| &need.evidence)
         }
     };
-    // What it said last is the answer to an earlier question than the one it now asks.
+    // Its last message answers an earlier question than the one it now asks.
     let asks =
         matches!(state.word(), DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)));
     let said = worker.last_message.as_ref().filter(|_| !asks);

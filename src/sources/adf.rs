@@ -1,7 +1,7 @@
 //! Atlassian Document Format, the JSON of Jira Cloud, as Markdown.
 //!
-//! Knows the nodes and marks of ADF version 1. Pure: a document in, a text out. Nothing that can
-//! be read is dropped: a node of a kind that is not known here gives its children, or its name.
+//! Knows the nodes and marks of ADF version 1. Pure: a document in, a text out. No readable text is
+//! lost: an unknown kind of node yields its children, or its name.
 use serde_json::Value;
 
 use crate::brief::text::fence;
@@ -76,17 +76,17 @@ fn block(node: &Value) -> String {
         "media" => media(node),
         "blockCard" | "embedCard" => card(node),
         "extension" => unknown(node),
-        // mediaSingle, mediaGroup, layouts, bodied extensions and what is yet to be invented.
+        // mediaSingle, mediaGroup, layouts, bodied extensions and future kinds.
         _ if children(node).next().is_some() => blocks(node),
         _ => unknown(node),
     }
 }
 
-/// List items, each line after the first as far in as the first one's text.
+/// List items; each further line is indented as far as the text of the first.
 fn items(list: &Value, marker: impl Fn(u64, &Value) -> String) -> String {
     let mut lines = Vec::new();
     for (n, item) in (0_u64..).zip(children(list)) {
-        // A list directly in a list is how task lists nest.
+        // Task lists nest a list directly in a list.
         if kind(item).ends_with("List") {
             lines.push(indent(&block(item), "  ", "  "));
             continue;
@@ -115,7 +115,7 @@ fn quote(text: &str) -> String {
     indent(text, "> ", "> ")
 }
 
-/// A pipe table. Markdown needs a head, so a table without one gets an empty one.
+/// A pipe table. Markdown requires a header, so a table without one gets an empty one.
 fn table(node: &Value) -> String {
     let rows: Vec<&Value> = children(node).collect();
     let cells: Vec<Vec<String>> = rows.iter().map(|row| row_cells(row)).collect();
@@ -188,7 +188,7 @@ fn marked(node: &Value) -> String {
     let marks = node.get("marks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let has = |name: &str| marks.iter().any(|mark| kind(mark) == name);
     let mut marked = if has("code") { code_span(text) } else { text.to_owned() };
-    // Space at the edge of a word would keep Markdown from seeing the mark.
+    // A space at the edge of a marked text would keep Markdown from recognizing the mark.
     for (name, sign) in [("em", "*"), ("strong", "**"), ("strike", "~~")] {
         let word = marked.trim();
         if has(name) && !word.is_empty() {
@@ -215,7 +215,7 @@ fn code(node: &Value) -> String {
     children(node).filter_map(|it| it.get("text").and_then(Value::as_str)).collect()
 }
 
-/// An attachment: the document has its name at best, never the bytes.
+/// An attachment: the document has at most its name, never its content.
 fn media(node: &Value) -> String {
     let named = ["alt", "__fileName", "url"].iter().find_map(|name| attr_str(node, name));
     match (named.filter(|it| !it.is_empty()), attr_str(node, "url")) {

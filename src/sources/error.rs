@@ -1,14 +1,14 @@
-//! Why work could not be fetched, and what the user can do about it.
+//! Why a task could not be fetched, and what the user can do.
 use std::{fmt, io, path::PathBuf, time::Duration};
 
-/// An outside program that is asked.
+/// An external program that is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     Gh,
     Jira,
 }
 
-/// Nothing was created when one of these comes back.
+/// Whenever one of these is returned, nothing was created.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("`{program}` is not installed")]
@@ -66,7 +66,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What to do about it, as one sentence without a full stop.
+    /// What to do, as one sentence without a full stop.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Missing { program: Program::Gh } => {

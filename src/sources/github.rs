@@ -1,7 +1,7 @@
 //! Issues and pull requests, through the GitHub CLI.
 //!
-//! The repository is resolved once, as `gh` understands the remotes and `gh repo set-default`, and
-//! named in every later call.
+//! The repository is resolved once, as `gh` resolves it from the remotes and `gh repo set-default`,
+//! and named in every later call.
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, de::DeserializeOwned};
@@ -21,13 +21,13 @@ const PULL_FIELDS: &str = "number,title,body,url,author,state,labels,comments,is
     baseRefName,headRefName,headRefOid,headRepository,headRepositoryOwner,isCrossRepository,\
     files,changedFiles,additions,deletions";
 
-/// An issue or a pull request as a user names it: `456`, `#456`, or the URL of its page.
+/// An issue or a pull request as the user named it: `456`, `#456`, or the URL of its page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer {
     pub number: u64,
-    /// Host and `owner/name`, where a URL says so.
+    /// Host and `owner/name`, if the user gave a URL.
     pub repo: Option<(String, String)>,
-    /// `None`: the forge knows.
+    /// `None`: ask the forge.
     pub is_pull: Option<bool>,
 }
 
@@ -69,7 +69,7 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// Whether it is a pull request of this repository, asked where that is not said.
+/// Whether it is a pull request of this repository; asks if the user did not say.
 pub async fn resolve(cx: &Context<'_>, pointer: &Pointer) -> Result<bool, Error> {
     let forge = fetch_forge(cx).await?;
     if let Some((host, repo)) = &pointer.repo
@@ -80,29 +80,29 @@ pub async fn resolve(cx: &Context<'_>, pointer: &Pointer) -> Result<bool, Error>
     if let Some(known) = pointer.is_pull {
         return Ok(known);
     }
-    // `gh issue view` answers for both.
+    // `gh issue view` answers for both kinds.
     let found: UrlJson = view(cx, &forge, "issue", pointer.number, "number,url").await?;
     Ok(is_pull_page(&found.url))
 }
 
-/// The repository whose issues and pull requests are meant.
+/// The repository of the issues and pull requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forge {
-    /// `github.com`, or the name of an own server.
+    /// `github.com`, or the name of an enterprise server.
     pub host: String,
-    /// `owner/name`, its present name after a rename.
+    /// `owner/name`, current even after a rename.
     pub repo: String,
-    /// Of its web page.
+    /// The URL of its web page.
     pub url: String,
     pub ssh_url: String,
-    /// `None` for an empty repository.
+    /// `None` if the repository is empty.
     pub default_branch: Option<String>,
 }
 
 impl Forge {
-    /// Where to fetch from: the URL of the user's own remote for this repository, since that is
-    /// what their credentials are for; else by the way that their other remotes of the host use.
-    /// It may hold a password, so it is not to be shown.
+    /// Where to fetch from: the URL of the user's remote for this repository, because their
+    /// credentials work for it; else built with the protocol of their other remotes on this host.
+    /// It may contain a password, so do not print it.
     pub fn fetch_url<'a>(&self, remotes: impl IntoIterator<Item = &'a str>) -> String {
         let mut by_ssh = false;
         for remote in remotes {
@@ -118,7 +118,7 @@ impl Forge {
         if by_ssh { self.ssh_url.clone() } else { format!("{}.git", self.url) }
     }
 
-    /// For `--repo`: the host is named unless it is the usual one.
+    /// For `--repo`: includes the host unless it is github.com.
     fn argument(&self) -> String {
         if self.host == "github.com" {
             return self.repo.clone();
@@ -127,7 +127,7 @@ impl Forge {
     }
 }
 
-/// The repository that `gh` takes for the one of `cx.dir`.
+/// The repository that `gh` uses for `cx.dir`.
 pub async fn fetch_forge(cx: &Context<'_>) -> Result<Forge, Error> {
     let fields = "nameWithOwner,url,sshUrl,defaultBranchRef";
     let output = cx.run(Program::Gh, &["repo", "view", "--json", fields]).await?;
@@ -157,7 +157,7 @@ pub async fn fetch_forge(cx: &Context<'_>) -> Result<Forge, Error> {
     })
 }
 
-/// The issue with all its comments.
+/// The issue with all comments.
 pub async fn fetch_issue(cx: &Context<'_>, forge: &Forge, number: u64) -> Result<WorkItem, Error> {
     let item: ItemJson = view(cx, forge, "issue", number, ISSUE_FIELDS).await?;
     if item.is_pull_request() {
@@ -171,11 +171,11 @@ pub async fn fetch_issue(cx: &Context<'_>, forge: &Forge, number: u64) -> Result
     Ok(item.into_work_item(source, Detail::None))
 }
 
-/// The pull request with all its comments; its [`Pull`] says which commit to check out.
+/// The pull request with all comments; its [`Pull`] names the commit to check out.
 pub async fn fetch_pull(cx: &Context<'_>, forge: &Forge, number: u64) -> Result<WorkItem, Error> {
     let pull: PullJson = match view(cx, forge, "pr", number, PULL_FIELDS).await {
         Err(not_found @ Error::NotFound { .. }) => {
-            // An issue of that number is a likely slip, and deserves its own answer.
+            // An issue number is a likely mistake here and gets its own error.
             return Err(match view::<UrlJson>(cx, forge, "issue", number, "number,url").await {
                 Ok(_) => Error::IsIssue { number, repo: forge.repo.clone() },
                 Err(Error::Cancelled) => Error::Cancelled,
@@ -234,7 +234,8 @@ async fn view<T: DeserializeOwned>(
     })
 }
 
-/// What `gh` says went wrong. It has texts, not codes: 4 is a missing login, all else is 1.
+/// The reason for a failure of `gh`. It gives texts, not codes: 4 is a missing login, anything else
+/// is 1.
 #[derive(Debug)]
 enum Complaint {
     NoRepository,
@@ -391,12 +392,12 @@ fn is_pull_page(url: &str) -> bool {
     url.rsplit('/').nth(1) == Some("pull")
 }
 
-/// What stands for an account that its owner has deleted. `gh` gives an empty name, or that of an
-/// app without one.
+/// The name shown for a deleted account. `gh` gives an empty name for it, or for an app without
+/// one.
 const GHOST: &str = "a deleted account";
 
 impl ItemJson {
-    /// `gh issue view` answers for a pull request, too; only the URL tells.
+    /// `gh issue view` also answers for a pull request; only the URL shows the difference.
     fn is_pull_request(&self) -> bool {
         is_pull_page(&self.url)
     }

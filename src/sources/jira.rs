@@ -1,7 +1,7 @@
 //! Jira tickets, through `jira` (github.com/ankitpokhrel/jira-cli).
 //!
-//! The raw answer of Jira is preferred: Cloud gives a document, a server of one's own gives wiki
-//! markup. Where it cannot be had or read, what `jira` shows a person is the body as it is.
+//! Prefers Jira's raw answer: Cloud gives a document, a self-hosted server gives wiki markup. If
+//! the raw answer is missing or unreadable, uses the text that `jira` prints.
 use std::{fmt, str::FromStr};
 
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use super::{Context, Error, Program, adf};
 /// Jira's own limit is 255.
 const MAX_TITLE: usize = 256;
 
-/// Comments that the text for a person is asked to have.
+/// How many comments to request for the text that `jira` prints.
 const MAX_COMMENTS: &str = "100";
 
 /// A ticket's key: `PROJ-123`, in upper case.
@@ -30,7 +30,7 @@ pub struct Key(String);
 impl FromStr for Key {
     type Err = Error;
 
-    /// Letters, digits and `_` from a letter on, a dash, digits; any case.
+    /// Letters, digits and `_` starting with a letter, then a dash and digits; any case.
     fn from_str(text: &str) -> Result<Self, Error> {
         let bad = || Error::BadKey { key: one_line(text, 80) };
         let (project, number) = text.trim().split_once('-').ok_or_else(bad)?;
@@ -72,7 +72,7 @@ pub async fn fetch(cx: &Context<'_>, key: &Key) -> Result<WorkItem, Error> {
 }
 
 async fn from_json(cx: &Context<'_>, asked: &Key, json: TicketJson) -> Result<WorkItem, Error> {
-    // A ticket that was moved answers under its new key.
+    // A moved ticket answers under its new key.
     let key = json.key.and_then(|key| key.parse().ok()).unwrap_or_else(|| asked.clone());
     let url = match json.own_url.as_deref().and_then(|url| browse_url(url, &key)) {
         Some(url) => url,
@@ -103,7 +103,8 @@ async fn from_json(cx: &Context<'_>, asked: &Key, json: TicketJson) -> Result<Wo
     })
 }
 
-/// The ticket from the text for a person: `# Title`, the rest, `View this issue on Jira: URL`.
+/// The ticket from the text that `jira` prints: `# Title`, the rest, `View this issue on Jira:
+/// URL`.
 fn from_plain(key: &Key, text: &str) -> WorkItem {
     let text = clean(text);
     let after = |lead: &str| text.lines().find_map(|line| line.trim().strip_prefix(lead));
@@ -117,7 +118,7 @@ fn from_plain(key: &Key, text: &str) -> WorkItem {
     }
 }
 
-/// Of the ticket's page, from its address in the REST interface.
+/// The URL of the ticket's page, from its REST URL.
 fn browse_url(own_url: &str, key: &Key) -> Option<String> {
     let (server, _) = own_url.split_once("/rest/api/")?;
     // A gateway serves many sites and has no pages.
@@ -127,7 +128,7 @@ fn browse_url(own_url: &str, key: &Key) -> Option<String> {
     Some(format!("{server}/browse/{key}"))
 }
 
-/// Of the ticket's page, as `jira` knows its server; empty when it does not say.
+/// The URL of the ticket's page, from `jira`'s server setting; empty if unknown.
 async fn fetch_url(cx: &Context<'_>, key: &Key) -> Result<String, Error> {
     let output = cx.run(Program::Jira, &["open", &key.0, "--no-browser"]).await?;
     let text = output.stdout_text();
@@ -140,7 +141,7 @@ fn markdown(body: &Value) -> String {
     body.as_str().map_or_else(|| adf::to_markdown(body), str::to_owned)
 }
 
-/// What `jira` says went wrong; its exit code is always 1.
+/// The reason for a failure of `jira`; its exit code is always 1.
 fn complaint(key: &Key, stderr: &str) -> Error {
     let program = Program::Jira;
     let stderr = clean(stderr);
@@ -207,7 +208,7 @@ struct CommentJson {
     created: Option<String>,
 }
 
-/// A person, a status, a priority: the field that has the name differs.
+/// A person, a status, a priority: the name is in different fields.
 #[derive(Deserialize)]
 struct Named {
     #[serde(rename = "displayName")]

@@ -1,8 +1,8 @@
-//! Where work comes from: one file per source, one outside program each.
+//! Where tasks come from: one file per source, one external program each.
 //!
 //! Knows how to ask `gh` and `jira`, how to read a prompt and how to find templates. Creates
-//! nothing. May not know worktrees, tmux, agents or the hub. Numbers, keys and repository names
-//! are checked before they become arguments, so that nothing a user or a forge wrote can be a
+//! nothing. Does not know worktrees, tmux, agents or the hub. Numbers, keys and repository names
+//! are checked before they become arguments, so that no text of a user or a forge can act as a
 //! flag.
 mod adf;
 mod error;
@@ -17,15 +17,15 @@ use crate::proc::{self, Cancel, Cmd, Output};
 
 pub use error::{Error, Program};
 
-/// Longest that one call of `gh` or `jira` may take.
+/// Longest time that one call of `gh` or `jira` may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Where and how outside programs are asked.
+/// Where and how external programs are run.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// A directory in the user's repository.
     pub dir: &'a Path,
-    /// Variables on top of the caller's environment.
+    /// Variables in addition to the caller's environment.
     pub env: &'a [(&'a str, &'a str)],
     pub cancel: &'a Cancel,
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::Error;
 
-/// Longest prompt, in bytes; a file given by mistake is longer.
+/// Longest prompt, in bytes; a longer file was probably passed by mistake.
 const MAX: usize = 8 << 20;
 
 /// The text of `--prompt TEXT`; `-` reads it from `stdin`. Blank text is an error.

@@ -1,8 +1,8 @@
-//! The user's own templates: `implement`, `review` and `pr`, in the project or in their home.
+//! The user's templates: `implement`, `review` and `pr`, in the project or in their home.
 //!
-//! A template for one host (`pr-github.tmpl`) wins over the one for all (`pr.tmpl`), wherever the
-//! two are; for one name the project wins over the user's directory; what is part of the program
-//! comes last.
+//! A template for one host (`pr-github.tmpl`) wins over the general one (`pr.tmpl`), wherever they
+//! are. For the same name, the project wins over the user's directory. Embedded templates come
+//! last.
 use std::{
     borrow::Cow,
     fs::{self, File},
@@ -17,8 +17,8 @@ use crate::{
 
 use super::Error;
 
-/// The project's directory of templates, in the directory that holds its `wtmag.toml`. Never that
-/// of a worktree made for a pull request: its author does not choose what a reviewer is told.
+/// The project's directory of templates, next to its `wtmag.toml`. Never the one in a worktree for
+/// a pull request: its author must not choose what a reviewer is told.
 pub const PROJECT_DIR: &str = "wtmag-prompts";
 
 /// Largest template, in bytes.
@@ -28,12 +28,12 @@ const MAX: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dir {
     pub path: PathBuf,
-    /// The project that it belongs to: no link of a repository's may lead out of it, to a file of the
-    /// user's that an agent would then be told.
+    /// The project that it belongs to. A repository's link must not lead out of it, to a file of
+    /// the user that an agent would then read.
     pub within: Option<PathBuf>,
 }
 
-/// The templates for this kind of work; `dirs` in order of precedence, those that are missing are
+/// The templates for this kind of work. `dirs` are in order of precedence; missing ones are
 /// skipped.
 pub fn load(dirs: &[Dir], kind: Kind, host: Host) -> Result<Templates, Error> {
     Ok(Templates {
@@ -70,7 +70,7 @@ fn read_text(path: &Path, within: Option<&Path>) -> io::Result<String> {
     {
         return Err(io::Error::other("it is a link that leads out of the project"));
     }
-    // A pipe would never end, a device never be read to its end.
+    // Reading a pipe or a device would never end.
     if !fs::metadata(&real)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

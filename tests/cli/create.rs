@@ -100,7 +100,7 @@ fn what_cannot_work_is_said_before_anything_happens() {
         (&["--prompt", "x", "--agent", "clude"], "no agent `clude` in the configuration"),
         (&["--prompt", "x", "--model", "a/b"], "agent `fake` has no known flag for a model"),
         (&["--prompt", "x", "--plan"], "agent `fake` has no known flag for plan mode"),
-        (&["--prompt", "x", "--agent", "claude", "--model", "openai/x"], "takes models of"),
+        (&["--prompt", "x", "--agent", "claude", "--model", "openai/x"], "accepts models from"),
         (&["--prompt", "x", "--wait=happy"], "unknown state `happy`"),
         (&["--prompt", "x", "--project", "/"], "is not in a git repository"),
         (&["--github", "456", "-t", "issue"], "`gh` is not logged in"),

@@ -1,5 +1,5 @@
-//! The second half of a cleanup, after the window is closed. The hub runs it as a child, again after a
-//! crash, so everything that is gone already counts as done.
+//! The second half of a cleanup, after the window is closed. The hub runs it as a child, and again
+//! after a crash, so everything that is already gone counts as done.
 use std::{
     io::{self, Read as _, Write as _},
     process::ExitCode,
@@ -41,14 +41,14 @@ pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure>
         Err(failure) => {
             let text = told(&job.worker, &failure);
             context.print_json(&CleanupResult::failed(text.clone()))?;
-            // The hub that would read it may have gone.
+            // The hub that would read it may be gone.
             writeln!(io::stderr(), "{text}").unwrap_or_default();
             Ok(failure.exit_code())
         }
     }
 }
 
-/// The window is gone by now, whatever else is not.
+/// Whatever else failed, the window is closed by now.
 fn told(worker: &Worker, failure: &Failure) -> String {
     let kept = if worker.worktree.exists() {
         format!(" and its worktree `{}` is kept", worker.worktree.display())
@@ -77,7 +77,8 @@ async fn remove(context: &Context, job: &CleanupJob) -> Result<CleanupResult, Fa
     };
     let cancel = proc::never();
     let mut run = Run { cancel: &cancel, tell: &mut tell };
-    // One lock from the look to the end: two that go at once would each count on the other's branch.
+    // One lock from the check to the end: otherwise two cleanups at once could each rely on the
+    // other's branch.
     let lock = RepoLock::acquire_damaged(&worker.repo, &mut run).await?;
     if is_another(job)? {
         let note = format!("`{}` now belongs to another worker: kept", worker.worktree.display());
@@ -113,7 +114,7 @@ fn result(worker: &Worker, outcome: Outcome) -> CleanupResult {
     }
 }
 
-/// The user's own worktree stays as they made it.
+/// A worktree that the user created stays.
 fn withdraw(worker: &Worker) -> Result<CleanupResult, Failure> {
     let mut result = CleanupResult::default();
     if worker.git_dir.exists() {
@@ -127,8 +128,8 @@ fn withdraw(worker: &Worker) -> Result<CleanupResult, Failure> {
     Ok(result)
 }
 
-/// This may be the second try, after a crash, and a new worktree of that name may have been made
-/// meanwhile: its worker, by whatever name, has come after this one.
+/// This may be the second attempt after a crash. Meanwhile a new worktree with that name may have
+/// been created for another worker.
 fn is_another(CleanupJob { cleanup, worker, .. }: &CleanupJob) -> Result<bool, Failure> {
     match record::load(&worker.git_dir) {
         Ok(Some(it)) => Ok(it.worker != worker.id || it.created > worker.created),
@@ -138,14 +139,15 @@ fn is_another(CleanupJob { cleanup, worker, .. }: &CleanupJob) -> Result<bool, F
     }
 }
 
-/// With the hooks that the user approved; the others are left out, and named.
+/// Runs the hooks that the user approved; the others are skipped and named.
 async fn remove_worktree(
     lock: &RepoLock,
     tool: &Tool,
     CleanupJob { cleanup, worker, .. }: &CleanupJob,
     run: &mut Run<'_>,
 ) -> Result<Outcome, Failure> {
-    // The agent may have worked on until its window was closed, so this looks again, and refuses again.
+    // The agent may have worked until its window was closed, so this checks again, and refuses
+    // again.
     let subject = Subject {
         common_dir: &worker.repo,
         path: &worker.worktree,
@@ -169,7 +171,8 @@ async fn remove_worktree(
     }
 }
 
-/// What makes and removes worktrees here; settings that cannot be read do not keep one from going.
+/// The backend that creates and removes worktrees here; unreadable settings must not block a
+/// removal.
 fn backend(context: &Context, worker: &Worker) -> git::Backend {
     let repo = Repo::discover(&worker.repo).ok();
     let dirs = settings::project_dirs(repo.as_ref());

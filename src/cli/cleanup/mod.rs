@@ -1,4 +1,4 @@
-//! `wtmag cleanup`: looks whether anything would be lost, then has the hub do it.
+//! `wtmag cleanup`: checks whether work would be lost, then asks the hub to remove the worker.
 pub(crate) mod job;
 mod panes;
 
@@ -54,10 +54,11 @@ pub(crate) struct Args {
     yes: bool,
 }
 
-/// Worktrees of size and the project's own hooks take their time.
+/// Large worktrees and slow project hooks may take this long.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Variables that the hooks of a removal, git and WorkTrunk may need. Never all: no secrets.
+/// Variables that git, WorkTrunk and the hooks of a removal may need. Never all: they may hold
+/// secrets.
 const PASSED_ON: [&str; 19] = [
     "PATH",
     "HOME",
@@ -101,7 +102,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     remove(context, &mut hub, &args, &worker, &cancel).await
 }
 
-/// What a `create` that was killed left may be in the way, such as a lock of git's.
+/// Something that a killed `create` left may be in the way, such as a git lock.
 async fn clear_leftovers(
     context: &Context,
     hub: &mut Hub,
@@ -115,8 +116,8 @@ async fn clear_leftovers(
     Ok(())
 }
 
-/// Everything that would be lost with the worktree and, if it goes, the branch; and where the worktree
-/// is, which may have been moved.
+/// Everything that would be lost with the worktree and, if it is deleted, the branch; and the
+/// worktree's current path, because it may have been moved.
 async fn look(
     hub: &mut Hub,
     worker: &Worker,
@@ -127,7 +128,7 @@ async fn look(
     let mut tell = |news: &News| progress.news(news);
     let mut run = Run { cancel, tell: &mut tell };
     let panes = panes::look(hub, worker, &run).await?;
-    // A repository that is gone takes its worktrees with it, and a worktree that stays keeps all.
+    // If the repository is gone, its worktrees are gone; if the worktree stays, nothing is lost.
     let mut lost = Vec::new();
     let mut at = worker.worktree.clone();
     if worker.repo.exists() && worker.worktree_made {
@@ -149,7 +150,7 @@ async fn look(
     Ok((lost, at))
 }
 
-/// What would be lost, in words.
+/// The losses, in words.
 fn phrases(worker: &Worker, losses: &[Loss]) -> Vec<String> {
     let turn = &worker.state.turn.value;
     let is_busy = worker.is_live() && (turn.is_busy() || matches!(turn, AgentState::Waiting(_)));
@@ -176,7 +177,7 @@ fn refusal(worker: &Worker, path: &Path, (losses, lost): (&[Loss], &[String])) -
         .detail(json!({ "losses": lost }))
 }
 
-/// A worker that was not named is removed only when the user says so.
+/// A worker that the user did not name is removed only after confirmation.
 async fn confirm(
     context: &Context,
     args: &Args,
@@ -252,7 +253,8 @@ async fn ask(
     };
     let progress = Progress::new(&context.env);
     progress.step(format!("removing {id}"));
-    // In the worker's own window this command ends here, with the window; the hub finishes.
+    // In the worker's own window, this command ends here with the window; the hub finishes the
+    // cleanup.
     let asked = hub.ask_within(Request::Cleanup(cleanup), LIMIT);
     let answer = tokio::select! {
         answer = asked => answer,

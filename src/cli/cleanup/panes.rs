@@ -1,4 +1,5 @@
-//! The panes that go with a worker's window: its own, and those that the user has beside it.
+//! The panes that are closed with a worker's window: the agent's, and those that the user opened
+//! beside it.
 use crate::{
     cli::{Failure, unexpected},
     client::Hub,
@@ -6,10 +7,10 @@ use crate::{
     model::{Answer, Request, Worker},
 };
 
-/// What is found there.
+/// What runs in the panes.
 #[derive(Default)]
 pub(super) struct Panes {
-    /// The process of the agent's pane: what it started may be in the worktree.
+    /// The process of the agent's pane: its children may be in the worktree.
     pub(super) known: Vec<u32>,
     /// What the user runs in the other panes.
     pub(super) busy: Vec<Loss>,
@@ -34,7 +35,7 @@ pub(super) async fn look(hub: &mut Hub, worker: &Worker, run: &Run<'_>) -> Resul
     Ok(found)
 }
 
-/// The pane's process is the shell that this command was called from.
+/// Whether the pane's process is the shell that runs this command.
 fn is_ancestor(pid: u32) -> bool {
     nix::unistd::getsid(None).is_ok_and(|it| u32::try_from(it.as_raw()) == Ok(pid))
 }

@@ -1,4 +1,4 @@
-//! The agent that was chosen, and how it is started in a worktree.
+//! The chosen agent, and its command line in a worktree.
 use std::{collections::BTreeMap, path::Path};
 
 use super::order::Order;
@@ -20,7 +20,7 @@ use crate::{
     paths::{self, Env},
 };
 
-/// An agent from the config, with its profile.
+/// An agent from the configuration, with its profile.
 #[derive(Debug)]
 pub(super) struct Chosen {
     pub(super) name: String,
@@ -31,8 +31,8 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// The agent of the order. That it takes the model and the mode is checked here, before
-    /// anything is made.
+    /// The agent of the order. Checks here, before anything is created, that it supports the model
+    /// and the mode.
     pub(super) fn find(context: &Context, loaded: &Loaded, order: &Order) -> Result<Self, Failure> {
         let config = &loaded.config;
         let name = order.agent.clone().unwrap_or_else(|| config.agents.default.name.clone());
@@ -47,13 +47,13 @@ impl Chosen {
         Ok(chosen)
     }
 
-    /// Its command line without what only a worktree decides.
+    /// Its command line without the parts that depend on the worktree.
     pub(super) fn outline(&self, env: &Env) -> Result<Launch, Failure> {
         self.request(env, &[], None, None)
     }
 
-    /// Its command line for this worktree. Writes the plug-in that makes the agent report its
-    /// turns, where it needs one. Comes with what the user should know.
+    /// Its command line for this worktree, and notes for the user. If the agent needs a plug-in to
+    /// report its turns, writes it.
     pub(super) fn launch(
         &self,
         env: &Env,
@@ -99,7 +99,7 @@ impl Chosen {
         self.block.delivery
     }
 
-    /// Worktrees could be trusted for the user, who has not asked for it.
+    /// Whether `trust = "worktree"` would help a user who has not set it.
     pub(super) fn could_be_trusted(&self) -> bool {
         let spec = &self.profile.profile.trust;
         self.block.trust == Trust::Ask && !(spec.args.is_empty() && spec.label.is_none())
@@ -133,7 +133,7 @@ impl Chosen {
         wire: Option<&Wire>,
     ) -> Result<Launch, Error> {
         let value = |name: &str| Some((name.to_owned(), env.var(name)?.to_str()?.to_owned()));
-        // A model may add to a variable, too, where hooks are switched off.
+        // If hooks are off, a model may still add to a variable.
         let merged = kinds::ALL.iter().flat_map(|it| it.merged_env);
         let env: BTreeMap<String, String> = merged.filter_map(|it| value(it)).collect();
         let by_argument = self.block.delivery == DeliveryMode::Argument;
@@ -154,8 +154,9 @@ impl Chosen {
         )
     }
 
-    /// What the agent must write to commit, and to tell us something from a sandbox that keeps it
-    /// from the hub's socket; and what it may write already, as a launch names all.
+    /// Directories that the agent must write to, in order to commit and to report from a sandbox
+    /// without access to the hub's socket; plus those that it may already write to, because the
+    /// launch replaces that list.
     fn writable(
         &self,
         env: &Env,
@@ -174,7 +175,7 @@ impl Chosen {
         self.profile.profile.hooks.as_ref().map(|it| it.kind)
     }
 
-    /// What makes the agent report its turns, unless the user does not want that.
+    /// How the agent reports its turns, unless the user turned hooks off.
     fn wire(&self, env: &Env, hub: &HubLocation) -> Option<Wire> {
         let kind = self.kind().filter(|_| self.block.hooks)?;
         let program = hub.program.to_str()?.to_owned();
@@ -187,7 +188,7 @@ impl Chosen {
     }
 }
 
-/// The user's own settings of an agent program; empty where they cannot be read.
+/// The user's settings file of an agent program; empty if it cannot be read.
 fn user_config(kind: &AgentKind, env: &Env) -> toml::Table {
     let Some(spec) = kind.user_config else { return toml::Table::new() };
     let dir = env.var(spec.dir_variable);
@@ -196,14 +197,14 @@ fn user_config(kind: &AgentKind, env: &Env) -> toml::Table {
     text.and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
-/// One file for all workers: it holds nothing of any one of them.
+/// One file for all workers: it contains nothing specific to a worker.
 fn write_plugin(path: &Path, text: &str, hub: &HubLocation) -> Result<(), Failure> {
     if std::fs::read_to_string(path).is_ok_and(|it| it == text) {
         return Ok(());
     }
     let dir = path.parent().unwrap_or(hub.state.root());
     paths::private_dir(dir, hub.uid).map_err(Failure::user)?;
-    // Readable for the user alone.
+    // Readable by the user alone.
     paths::replace(path, text.as_bytes())
         .map_err(|error| Failure::user(format!("could not write `{}`: {error}", path.display())))
 }

@@ -1,4 +1,4 @@
-//! What `create` may be told. Its doc comments are the help.
+//! The arguments of `create`. The doc comments are its help.
 use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;

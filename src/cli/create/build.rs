@@ -1,4 +1,5 @@
-//! The worktree with its brief, and the hub's window for it: all that is undone when it fails.
+//! Creates the worktree with its brief, and the window through the hub; everything is undone if it
+//! fails.
 use super::{
     fate::{self, Fate},
     order::Order,
@@ -19,7 +20,7 @@ use crate::{
     sources::templates,
 };
 
-/// What one `create` works with.
+/// The inputs of one `create`.
 pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
     pub(super) site: &'a Site,
@@ -28,7 +29,7 @@ pub(super) struct Job<'a> {
     pub(super) fetched: &'a Fetched,
     pub(super) progress: &'a Progress,
     pub(super) cancel: &'a Cancel,
-    /// A worker that is older is another one of that name.
+    /// An older worker with that id is a different one.
     pub(super) started: Timestamp,
 }
 
@@ -39,14 +40,14 @@ pub(super) struct Created {
     pub(super) worktree_made: bool,
 }
 
-/// How many hubs in a row may go away over the making of one window.
+/// How many hubs in a row may go away while one window is created.
 const SUCCESSORS: usize = 10;
 
 /// Why the worker was not created, or why that is unknown.
 pub(super) enum Broken {
-    /// There is none: what was made can be undone.
+    /// There is no worker: what was made can be undone.
     Before(Failure),
-    /// The hub was asked to make the window, and its answer was lost.
+    /// The hub was asked to create the window, and its answer was lost.
     Unsure(Failure),
 }
 
@@ -57,7 +58,7 @@ impl<E: Into<Failure>> From<E> for Broken {
 }
 
 impl Job<'_> {
-    /// Makes everything; each step is in the journal before it is taken.
+    /// Creates everything; each step is in the journal before it begins.
     pub(super) async fn build(
         &mut self,
         hub: &mut Hub,
@@ -82,7 +83,7 @@ impl Job<'_> {
             git_hooks: self.order.hooks != git::Hooks::Skip,
         };
         let made = git::make(&self.site.repo, &tool, &order, journal, &mut run).await?;
-        // Before anything is written where another worker may be reading.
+        // Checked before anything is written to a directory that another worker may be reading.
         let is_ours = self.claim(hub, &made, journal).await?;
         if made.worktree_made {
             let base = made.base.as_ref().map(|it| it.name.as_str());
@@ -114,7 +115,7 @@ impl Job<'_> {
         Ok(Created { worker, delivery, worktree_made: made.worktree_made })
     }
 
-    /// The files and the command that `[worktree]` has for a new worktree.
+    /// Copies the files and runs the command that `[worktree]` sets for a new worktree.
     async fn set_up(
         &self,
         made: &Made,
@@ -126,7 +127,7 @@ impl Job<'_> {
         if settings.copy.is_empty() && command.is_none() {
             return Ok(());
         }
-        // What is in the worktree from now on is no work of anybody's.
+        // The files in the worktree so far are not anyone's work.
         journal.announce(Step::Hooks)?;
         git::copy_files(&self.site.repo, &made.path, &settings.copy, run)?;
         if let Some(command) = command {
@@ -154,7 +155,7 @@ impl Job<'_> {
         Ok(brief::render(templates, &self.fetched.item, &options)?)
     }
 
-    /// The branch that a pull request goes to: the base that was named, if it is a branch.
+    /// The target branch of a pull request: the requested base, if it is a branch.
     fn target(&self, base: &str, remote: Option<&str>) -> Option<String> {
         self.order.base.as_ref()?;
         let theirs = remote.and_then(|it| base.strip_prefix(it)?.strip_prefix('/'));
@@ -162,8 +163,8 @@ impl Job<'_> {
         theirs.map(str::to_owned).or_else(|| is_ours.then(|| base.to_owned()))
     }
 
-    /// Takes the worktree for this worker, and says whether wtmag made it, now or for an earlier one. A
-    /// record of a worker that is gone is no hindrance.
+    /// Claims the worktree for this worker, and returns whether wtmag created it, now or for an
+    /// earlier worker. A record of a worker that is gone is ignored.
     async fn claim(
         &self,
         hub: &mut Hub,
@@ -197,8 +198,8 @@ impl Job<'_> {
         Ok(worktree_made)
     }
 
-    /// One hub watches a tmux server: a record of this server by another hub is of one that is gone, as
-    /// after the machine's id changed.
+    /// A tmux server has one hub. A record of this server by another hub is stale, for example
+    /// because the machine's id changed.
     fn may_be_live_elsewhere(&self, before: &Record) -> bool {
         let is_here = before.tmux.as_ref() == Some(&self.site.hub.tmux_socket);
         before.hub.exists() && !is_here && !before.is_of_a_dead_server()
@@ -226,7 +227,7 @@ impl Job<'_> {
         }
     }
 
-    /// A worker that had the branch before: what it knew of the branch still holds.
+    /// An earlier worker on the branch: its facts about the branch are still true.
     async fn earlier(&self, hub: &mut Hub, made: &Made) -> Result<Option<Worker>, Failure> {
         if made.branch_made {
             return Ok(None);
@@ -271,8 +272,8 @@ impl Job<'_> {
         })
     }
 
-    /// A hub that goes away over it may have made the window or not: its successor knows, and
-    /// makes it if need be.
+    /// If a hub goes away meanwhile, it may have created the window or not: its successor knows,
+    /// and creates it if needed.
     async fn create(
         &mut self,
         hub: &mut Hub,
@@ -300,7 +301,7 @@ impl Job<'_> {
     }
 }
 
-/// How a server is named on the command line.
+/// The flag that selects a server on the command line.
 fn server_flag(socket: &std::path::Path) -> String {
     let dir = socket.parent().and_then(std::path::Path::file_name).unwrap_or_default();
     let name = socket.file_name().and_then(|it| it.to_str());
@@ -310,8 +311,8 @@ fn server_flag(socket: &std::path::Path) -> String {
     }
 }
 
-/// The caller's values of the variables that tmux hands from clients to sessions. Names may have
-/// the wildcards `*` and `?`, as in tmux's `update-environment`.
+/// The caller's values of the variables that tmux copies from clients to sessions. Names may
+/// contain the wildcards `*` and `?`, as in tmux's `update-environment`.
 fn passed_on(context: &Context, names: &[String]) -> Vec<(String, String)> {
     let vars =
         context.env.vars().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
@@ -335,7 +336,8 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Records the worktree as this worker's; what another has is not announced as ours.
+/// Records the worktree as this worker's. Another worker's worktree is not announced, so that it is
+/// not undone.
 fn take(
     git_dir: &std::path::Path,
     record: &Record,

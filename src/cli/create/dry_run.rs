@@ -1,4 +1,4 @@
-//! What would be made, without making it: asks the task's source, and nobody else.
+//! Shows what would be created, without creating it: asks only the task's source.
 use std::collections::BTreeMap;
 
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::{
     sources::templates,
 };
 
-/// What the remote must be asked for.
+/// What only the remote knows.
 const UNKNOWN: &str = "the remote's default branch";
 
 pub(super) async fn describe(
@@ -76,7 +76,7 @@ pub(super) async fn describe(
     Ok(format!("would create\n{text}\n{brief}"))
 }
 
-/// The branch that a `create` would make now, as far as the repository decides it.
+/// The branch that `create` would create now, as far as the repository decides it.
 fn free_branch(site: &Site, order: &Order) -> Result<String, Failure> {
     let mut first = None;
     for branch in reserve::branches(order) {

@@ -1,4 +1,4 @@
-//! The task, written in the user's editor.
+//! Lets the user write the task in their editor.
 use std::{
     io::{self, IsTerminal as _, Read as _, Write as _},
     path::PathBuf,
@@ -12,22 +12,22 @@ use crate::{
     proc,
 };
 
-/// The last line of the file, which is left out.
+/// The last line of the file, which is not part of the task.
 const NOTE: &str =
     "<!-- The task, in Markdown. This line is left out; an empty task creates nothing. -->";
 
-/// A text that was written and not used yet.
+/// A written text that has not been used yet.
 pub(super) struct Draft(NamedTempFile);
 
 impl Draft {
-    /// Leaves the file where it is.
+    /// Keeps the file.
     pub(super) fn keep(self) -> Result<PathBuf, Failure> {
         let (_, path) = self.0.keep().map_err(Failure::user)?;
         Ok(path)
     }
 }
 
-/// With `-e`: the text that comes out of the editor, in place of the flag.
+/// With `-e`: puts the text from the editor in place of the flag.
 pub(super) fn fill(context: &Context, args: Args) -> Result<(Args, Option<Draft>), Failure> {
     let is_given = args.text.is_some() || args.prompt.is_some() || args.file.is_some();
     if !args.edit || is_given {
@@ -40,7 +40,7 @@ pub(super) fn fill(context: &Context, args: Args) -> Result<(Args, Option<Draft>
     write!(file, "\n\n{NOTE}\n")?;
     proc::in_foreground("sh", context.editor(file.path()))?;
     let mut text = String::new();
-    // Editors write a new file and rename it: the name counts.
+    // Editors write a new file and rename it, so the name counts.
     std::fs::File::open(file.path())?.read_to_string(&mut text)?;
     let text = text.replace(NOTE, "").trim().to_owned();
     if text.is_empty() {

@@ -1,22 +1,23 @@
-//! What became of a window whose making was asked for without an answer.
+//! Finds out whether a window exists that was requested without an answer.
 use crate::{
     client::{self, Hub},
     model::{Answer, DeliveryId, Request, Timestamp, Worker, WorkerId},
 };
 
-/// What a hub says of it afterwards.
+/// What a hub reports about it afterwards.
 pub(super) enum Fate {
     Made(Box<Worker>, DeliveryId),
     NotMade,
     Unknown,
 }
 
-/// Asks the hub, or the one that came after it. One of that name from before `since` is another.
+/// Asks the hub or its successor. A worker with that id from before `since` is a different one.
 pub(super) async fn of(id: &WorkerId, hub: &mut Hub, since: Timestamp) -> Fate {
     let is_same_hub = match hub.ask(Request::Release { id: id.clone() }).await {
         Ok(Answer::Released { existed: false }) => return Fate::NotMade,
         Ok(_) => true,
-        // The successor closes a window that was made and not recorded: it has been told nothing.
+        // The successor closes a window that was created but not recorded, and nothing was typed
+        // into it.
         Err(_) => match hub.ask_any(Request::Recover { id: id.clone() }).await {
             Ok(Answer::Recovered { exists: false }) => return Fate::NotMade,
             Ok(_) => false,

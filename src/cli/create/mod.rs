@@ -1,5 +1,5 @@
-//! `wtmag create`: everything that can be refused is refused first; then the worktree, undone again
-//! unless the window comes to be; then the wait for the receipt.
+//! `wtmag create`: checks everything that can be refused first; then creates the worktree, which is
+//! undone unless the window is created; then waits for the receipt.
 mod agent;
 mod args;
 mod build;
@@ -41,9 +41,9 @@ use crate::{
 
 pub(crate) use args::Args;
 
-/// A dialog that stays this long wants a human.
+/// A dialog that stays this long needs a human.
 const DIALOG: Duration = Duration::from_secs(2);
-/// The same where trust dialogs are answered for the user: key by key, as each is seen to work.
+/// The same if wtmag answers trust dialogs, which takes one verified key at a time.
 const ANSWERED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -108,7 +108,7 @@ async fn make(
     for note in leftovers::clear(&site.hub, &mut hub, &mut run).await? {
         progress.note(&note);
     }
-    // The hub refuses at once what the network would take seconds to bring.
+    // The hub can refuse at once; the network would take seconds.
     let reserving = reserve::reserve(&mut hub, site, order);
     let fetching = source::fetch(site, order, progress, cancel);
     let both = async { tokio::try_join!(reserving, fetching) };
@@ -122,7 +122,7 @@ async fn make(
     Ok((hub, created))
 }
 
-/// Waits as the order says; `None` when it says not to.
+/// Waits as requested; `None` if the user does not want to wait.
 async fn wait(
     order: &Order,
     created: &Created,
@@ -145,7 +145,7 @@ async fn wait(
     outcome::wait(&mut mirror, (id.clone(), created.delivery), &patience, cancel).await.map(Some)
 }
 
-/// The work, unless the user gives up first.
+/// Does the work, unless the user cancels first.
 async fn interruptible<T>(
     cancel: &Cancel,
     work: impl Future<Output = Result<T, Failure>>,

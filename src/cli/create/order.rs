@@ -1,5 +1,4 @@
-//! What `create` was told, checked: what makes sense together, and what is wanted in the end. Touches
-//! nothing.
+//! Checks the arguments of `create`, and turns them into an order. Touches nothing.
 use std::{io::Read, path::PathBuf, time::Duration};
 
 use super::args::{Args, GithubType, Launch};
@@ -12,11 +11,11 @@ use crate::{
     sources::{github::Pointer, jira::Key, prompt},
 };
 
-/// What is wanted, checked as far as that goes without looking at anything.
+/// The request, checked as far as possible without reading anything else.
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) task: Task,
-    /// The user's own words beside the task.
+    /// The user's own words besides the task.
     pub(super) instructions: Option<String>,
     pub(super) open_pr: bool,
     pub(super) agent: Option<String>,
@@ -24,7 +23,7 @@ pub(super) struct Order {
     pub(super) plan: bool,
     pub(super) placement: Option<Placement>,
     pub(super) project: Option<PathBuf>,
-    /// A branch, tag or commit; `HEAD` is resolved with the repository at hand.
+    /// A branch, tag or commit; `HEAD` is resolved once the repository is known.
     pub(super) base: Option<String>,
     pub(super) name: Option<String>,
     pub(super) reuse: bool,
@@ -35,7 +34,7 @@ pub(super) struct Order {
 
 #[derive(Debug)]
 pub(super) enum Task {
-    /// An issue or a pull request: GitHub says which.
+    /// An issue or a pull request: GitHub knows which.
     Github(Pointer),
     Issue(u64),
     Pull(u64),
@@ -43,22 +42,22 @@ pub(super) enum Task {
     Prompt(String),
 }
 
-/// For what to wait.
+/// What to wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wait {
-    /// `None`: not at all.
+    /// `None`: do not wait.
     pub(super) limit: Option<Option<Duration>>,
-    /// A dialog is waited out.
+    /// Keep waiting while a dialog is open.
     pub(super) through_dialogs: bool,
-    /// States to wait for after the prompt was taken; any will do.
+    /// States to wait for after the prompt was accepted; any of them is enough.
     pub(super) until: Vec<String>,
 }
 
-/// How long the first prompt may take unless told otherwise.
+/// The default time limit for the first prompt.
 const LIMIT: Duration = Duration::from_secs(60);
 
 impl Order {
-    /// Puts the commit that one is on in place of `HEAD`, and says so.
+    /// Replaces `HEAD` with the checked-out commit, and says so.
     pub(super) fn settle_base(&mut self, repo: &Repo) -> Result<Option<String>, Failure> {
         if !self.base.as_deref().is_some_and(|it| matches!(it, "HEAD" | "@")) {
             return Ok(None);
@@ -85,7 +84,7 @@ impl Order {
 }
 
 impl Args {
-    /// Everything that can be said to be wrong by looking at the words alone.
+    /// Finds every error that is visible from the arguments alone.
     pub(super) fn check(self, stdin: impl Read) -> Result<Order, Failure> {
         self.check_words(stdin).map_err(Failure::into_usage)
     }
@@ -127,7 +126,7 @@ impl Args {
         Ok(order)
     }
 
-    /// The text comes from standard input.
+    /// Whether the text comes from standard input.
     pub(super) fn reads_stdin(&self) -> bool {
         [&self.text, &self.prompt].iter().any(|it| it.as_deref() == Some("-"))
     }
@@ -155,7 +154,7 @@ impl Args {
         }
     }
 
-    /// The user's own words, from the one place that was named.
+    /// The user's text, from the one place that has it.
     fn words(&self, stdin: impl Read) -> Result<Option<String>, Failure> {
         let given = [self.text.is_some(), self.prompt.is_some(), self.file.is_some(), self.edit];
         if given.iter().filter(|it| **it).count() > 1 {
@@ -196,7 +195,7 @@ impl Args {
     }
 }
 
-/// `HEAD` is a word for where one is; other expressions of git's are for git to resolve.
+/// `HEAD` means the checked-out commit; other git expressions are for git to resolve.
 fn check_base(base: &str) -> Result<(), Failure> {
     if matches!(base, "HEAD" | "@") {
         return Ok(());
@@ -213,7 +212,7 @@ fn check_base(base: &str) -> Result<(), Failure> {
 }
 
 impl Task {
-    /// The word of the user and that of the URL; they must agree.
+    /// The kind from the flag and from the URL; they must match.
     fn github(pointer: &Pointer, asked: Option<GithubType>) -> Result<Self, Failure> {
         let named = pointer.is_pull.map(|it| if it { GithubType::Pr } else { GithubType::Issue });
         if let (Some(named), Some(asked)) = (named, asked)
@@ -233,7 +232,7 @@ impl Task {
         })
     }
 
-    /// What it is, as far as that is known before anything is fetched.
+    /// The kind of work, as far as it is known before anything is fetched.
     pub(super) fn outline(&self) -> Source {
         let (url, title) = (String::new(), String::new());
         match self {

@@ -1,4 +1,4 @@
-//! What `create` says in the end: the worker and its receipt, or what is in the way.
+//! The result of `create`: the worker and its receipt, or what is in the way.
 use std::{process::ExitCode, time::Duration};
 
 use serde_json::json;
@@ -19,14 +19,14 @@ use crate::{
     wire::{DeliveryView, WorkerView},
 };
 
-/// How long the removal of a worker may take whose agent does not exist.
+/// How long to wait for the removal of a worker whose agent does not exist.
 const REMOVAL: Duration = Duration::from_secs(60);
 /// Lines of the screen that an error shows.
 const SCREEN_LINES: usize = 10;
-/// Time between two questions for a screen that is about to be looked at.
+/// Time between two requests while a new capture is expected.
 const GLANCE: Duration = Duration::from_millis(150);
 
-/// A worker as it is when the command ends.
+/// A worker at the end of the command.
 pub(super) struct Report<'a> {
     site: &'a Site,
     worker: Worker,
@@ -35,12 +35,12 @@ pub(super) struct Report<'a> {
     worktree_made: bool,
     outcome: Option<Outcome>,
     installed: Vec<&'static str>,
-    /// The worker came to nothing and is gone again.
+    /// The agent could not start, and the worker was removed again.
     removed: bool,
 }
 
 impl<'a> Report<'a> {
-    /// Looks once more.
+    /// Reads the worker once more.
     pub(super) async fn new(
         context: &Context,
         site: &'a Site,
@@ -59,7 +59,7 @@ impl<'a> Report<'a> {
             removed: false,
         };
         let mut tries = 0;
-        // The screen of an agent that just ended is looked at a moment later.
+        // The screen of an agent that just ended is captured a moment later.
         while tries == 0 || outcome == Some(Outcome::Gone) && report.is_blind() && tries < 10 {
             if tries > 0 {
                 tokio::time::sleep(GLANCE).await;
@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
                     report.worker = *worker;
                 }
                 Ok(other) => return Err(unexpected(&other)),
-                // Gone meanwhile: what we know has to do.
+                // Removed meanwhile: use what is already known.
                 Err(_) => break,
             }
         }
@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
         Ok(report)
     }
 
-    /// Its window is there, and was not looked at since its agent ended.
+    /// Whether its window exists but was not captured since its agent ended.
     fn is_blind(&self) -> bool {
         let since = self.worker.state.process.since;
         !self.worker.place.gone && self.screen.as_ref().is_none_or(|it| it.at < since)
@@ -177,7 +177,7 @@ impl<'a> Report<'a> {
         )
     }
 
-    /// How the next worker need not wait for a human.
+    /// How the next worker can avoid such a dialog.
     fn hints(&self) -> Vec<String> {
         let name = &self.site.agent.name;
         let mut hints = Vec::new();
@@ -249,8 +249,7 @@ impl<'a> Report<'a> {
         ))
     }
 
-    /// A worker whose agent does not exist is of no use: nothing of it is left behind, unless
-    /// something has come to be in its worktree.
+    /// Removes a worker whose agent does not exist, unless its worktree now holds work.
     async fn discard_useless(&mut self, context: &Context) -> Result<(), Failure> {
         let missing = Process::Exited(Exit::Code(127));
         let is_useless = self.outcome == Some(Outcome::Gone)
@@ -281,7 +280,7 @@ impl<'a> Report<'a> {
         if accepted { failure } else { failure.hint("wtmag types it as soon as nothing holds it") }
     }
 
-    /// The error of a worker that exists: with its screen, and where it is.
+    /// The error for a worker that exists: with its screen and its place.
     fn kept(&self, failure: Failure) -> Failure {
         let screen = self.screen.as_ref().map(|it| it.last_lines(SCREEN_LINES)).unwrap_or_default();
         let (id, path) = (&self.worker.id, self.worker.worktree.display());

@@ -1,4 +1,4 @@
-//! An id and a place in tmux for the new worker, kept by the hub while the rest is made.
+//! Reserves an id and a place in tmux for the new worker while the rest is created.
 use super::{
     order::{Order, Task},
     site::Site,
@@ -10,22 +10,22 @@ use crate::{
     model::{Answer, Kind, RefusalKind, Request, Reservation, Reserve},
 };
 
-/// What the hub keeps for us.
+/// The hub's reservation.
 #[derive(Debug)]
 pub(super) struct Reserved {
     pub(super) reservation: Reservation,
     pub(super) branch: String,
-    /// Pid of the hub that keeps it. It goes with that hub.
+    /// Pid of the hub that holds it. The reservation ends with that hub.
     keeper: u32,
 }
 
-/// Prompts that begin alike get branches with a number.
+/// Prompts that begin alike get branches with numbers.
 const MAX_ALIKE: u32 = 1000;
 
-/// How many hubs in a row may go away before one keeps the place.
+/// How many hubs in a row may go away before the reservation succeeds.
 const SUCCESSORS: usize = 10;
 
-/// Reserves the id; the hub refuses when a worker is at work on the same.
+/// Reserves the id; the hub refuses if a worker already handles the task.
 pub(super) async fn reserve(
     hub: &mut Hub,
     site: &Site,
@@ -56,7 +56,7 @@ pub(super) async fn reserve(
         .hint("choose one with `--name`"))
 }
 
-/// A hub that went away has forgotten the reservation: its successor is asked for the same.
+/// A hub that went away has forgotten the reservation: its successor is asked for the same one.
 pub(super) async fn renew(
     hub: &mut Hub,
     site: &Site,
@@ -64,7 +64,7 @@ pub(super) async fn renew(
     reserved: &mut Reserved,
 ) -> Result<(), Failure> {
     for _ in 0..SUCCESSORS {
-        // A window that a hub made and did not record is closed by the way.
+        // This also closes a window that a hub created but did not record.
         hub.ask_any(Request::Recover { id: reserved.reservation.id.clone() }).await?;
         if hub.hello.pid == reserved.keeper {
             return Ok(());
@@ -97,7 +97,7 @@ fn preparation(site: &Site, order: &Order, branch: &str) -> Request {
     })
 }
 
-/// Of a branch that is not here: that no remote and no other branch has the name.
+/// For a branch that does not exist here: checks that no remote or other branch blocks the name.
 pub(super) fn check_free(site: &Site, order: &Order, branch: &str) -> Result<(), git::Error> {
     if order.reuse || order.task.kind() == Kind::Review {
         return Ok(());
@@ -105,8 +105,7 @@ pub(super) fn check_free(site: &Site, order: &Order, branch: &str) -> Result<(),
     git::check_free(&site.repo, branch)
 }
 
-/// A branch that is there already can only be gone on with when that was asked for, and never
-/// where its worktree is the user's own.
+/// An existing branch is used only on request, and never if its worktree is the user's.
 fn check_reuse(site: &Site, order: &Order, branch: &str) -> Result<(), Failure> {
     let worktree = site.repo.worktree_of(branch)?;
     let is_main = worktree.as_ref().is_some_and(|it| it.is_main);
@@ -120,14 +119,14 @@ fn check_reuse(site: &Site, order: &Order, branch: &str) -> Result<(), Failure> 
     }
 }
 
-/// The branch; for a prompt, others like it in case it is taken.
+/// The branch; for a prompt, numbered alternatives in case it is taken.
 pub(super) fn branches(order: &Order) -> impl Iterator<Item = String> {
     let first = order.name.clone().unwrap_or_else(|| order.task.outline().branch());
     let n = if is_numbered(order) { MAX_ALIKE } else { 1 };
     (1..=n).map(move |n| if n == 1 { first.clone() } else { format!("{first}-{n}") })
 }
 
-/// Two prompts are two tasks, however alike.
+/// Two prompts are two tasks, even if they are alike.
 pub(super) fn is_numbered(order: &Order) -> bool {
     matches!(order.task, Task::Prompt(_)) && order.name.is_none() && !order.reuse
 }

@@ -1,4 +1,4 @@
-//! What an order meets: the repository, its settings, the agent, the place in tmux.
+//! The surroundings of an order: the repository, its settings, the agent, the place in tmux.
 use std::{
     io,
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use crate::{
     sources::templates::{Dir, PROJECT_DIR},
 };
 
-/// Everything that is known before anything is asked of the hub or the network.
+/// Everything that is known before the hub or the network is asked.
 pub(super) struct Site {
     pub(super) repo: Repo,
     pub(super) loaded: Loaded,
@@ -22,7 +22,7 @@ pub(super) struct Site {
     pub(super) placement: Placement,
     pub(super) caller: Caller,
     pub(super) hub: HubLocation,
-    /// The worker that asks, if one does.
+    /// The worker that runs this command, if one does.
     pub(super) parent: Option<WorkerId>,
 }
 
@@ -31,7 +31,7 @@ fn nowhere(error: io::Error) -> Failure {
         .hint("it may have been removed; `cd` to the repository, or pass `--project DIR` in full")
 }
 
-/// The repository that is meant.
+/// The requested repository.
 pub(super) fn repo(order: &Order) -> Result<Repo, Failure> {
     let dir = match &order.project {
         Some(dir) if dir.is_absolute() => dir.clone(),
@@ -53,7 +53,7 @@ pub(super) fn repo(order: &Order) -> Result<Repo, Failure> {
 }
 
 impl Site {
-    /// Looks around; whatever is wrong with the order here is said now.
+    /// Reads the surroundings; everything that makes the order impossible here is reported now.
     pub(super) fn find(context: &Context, repo: Repo, order: &Order) -> Result<Self, Failure> {
         let loaded = settings::load(context, Some(&repo))?;
         let agent = Chosen::find(context, &loaded, order)?;
@@ -78,8 +78,8 @@ impl Site {
         }
     }
 
-    /// Where templates of the user's own may be, the nearest first. A worker's worktree is none of
-    /// these: what is in it may be somebody else's pull request.
+    /// Directories of the user's and the project's templates, nearest first. A worker's worktree is
+    /// excluded, because it may hold someone else's pull request.
     pub(super) fn template_dirs(&self, context: &Context) -> Vec<Dir> {
         let is_worker = |dir: &PathBuf| dir.join(".wtmag/prompt.md").symlink_metadata().is_ok();
         let projects = settings::project_dirs(Some(&self.repo)).into_iter();

@@ -1,4 +1,4 @@
-//! The task as it is fetched from where it is kept.
+//! Fetches the task from its source.
 use super::{
     order::{Order, Task},
     site::Site,
@@ -16,13 +16,13 @@ use crate::{
     },
 };
 
-/// A task with all that is known of it.
+/// A task with everything known about it.
 pub(super) struct Fetched {
     pub(super) item: WorkItem,
     pub(super) forge: Option<Forge>,
 }
 
-/// Asks GitHub whether it is an issue or a pull request, where that is still open.
+/// Asks GitHub whether it is an issue or a pull request, if that is still open.
 pub(super) async fn resolve(
     order: &mut Order,
     repo: &Repo,
@@ -88,7 +88,7 @@ impl Fetched {
         }
     }
 
-    /// The forge: the one that the task came from, else by the name of the remote's host.
+    /// The forge: that of the task, else judged by the remote's host.
     pub(super) fn host(&self, repo: &Repo) -> Host {
         if self.forge.is_some() { Host::Github } else { repo.host() }
     }

@@ -1,4 +1,4 @@
-//! Taking back what a `create` made that came to nothing: this one, or one that was killed.
+//! Undoes what a failed `create` made: this one, or a killed one.
 use super::build::{Broken, Created, Job};
 use crate::{
     cli::{Failure, progress::Progress},
@@ -8,7 +8,7 @@ use crate::{
     proc,
 };
 
-/// The worker, or everything as it was before.
+/// Creates the worker, or restores the state before.
 pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
     let id = job.reserved.reservation.id.clone();
     let dir = job.site.hub.state.creates();
@@ -16,7 +16,7 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
     let created = match job.build(hub, &mut journal).await {
         Ok(created) => created,
         Err(Broken::Before(failure)) => {
-            // A hub that cannot be told has let go of it with the connection.
+            // If the hub cannot be told, it drops the reservation with the connection.
             drop(hub.ask(Request::Release { id }).await);
             return Err(undo(job.progress, journal, failure).await);
         }
@@ -26,7 +26,8 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
             return Err(failure.hint(hint).hint("if it was, `wtmag list` shows it"));
         }
     };
-    // The hub has the worker: the next command would see that and forget the journal.
+    // The hub has the worker. If this fails, the next command sees the worker and removes the
+    // journal.
     if let Err(error) = journal.commit() {
         job.progress.note(&error.to_string());
     }

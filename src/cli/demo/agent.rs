@@ -1,5 +1,5 @@
-//! The demo's agent: a program that takes the whole terminal, is slow to start, may ask whether a
-//! folder is trusted, works for a while on what it is told and says what it did. It changes nothing.
+//! The demo's agent: a full-screen program that starts slowly, may ask whether to trust a folder,
+//! works on its input for a while and reports. It changes nothing.
 use std::{
     fs,
     io::{self, stdout},
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     work_ms: u64,
 }
 
-/// Time between two pictures of the spinner.
+/// Time between two frames of the spinner.
 const FRAME: Duration = Duration::from_millis(100);
 const SPINNER: [char; 8] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠇'];
 const ENTRIES: [&str; 2] = ["Yes, I trust it", "No, leave"];
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     std::thread::sleep(Duration::from_millis(args.start_ms));
     let mut terminal = ratatui::try_init()?;
     execute!(stdout(), EnableBracketedPaste, SetTitle("demo agent"))?;
-    // Like the real ones: what came too early is gone.
+    // Like real agents, it loses keys that come too early.
     while event::poll(Duration::ZERO)? {
         event::read()?;
     }
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 enum Stage {
-    /// The entry that is highlighted: leaving, until a person chooses.
+    /// The highlighted entry: "leave", until a person chooses.
     Asking {
         entry: usize,
     },
@@ -97,7 +97,7 @@ impl Agent {
         matches!(self.stage, Stage::Working { .. })
     }
 
-    /// The exit code, when it is to end.
+    /// The exit code, if it must end.
     fn handle(&mut self, now: Instant, event: Event) -> Option<u8> {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.handle_key(now, key),
@@ -208,7 +208,7 @@ mod tests {
         agent.handle(now, Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
     }
 
-    /// What the demo's own profile reads from the agent's screen.
+    /// How the demo's profile reads the agent's screen.
     fn seen(agent: &Agent, now: Instant) -> (AgentState, InputBox) {
         let profile = Profile::embedded("demo").unwrap();
         let sample = Sample {

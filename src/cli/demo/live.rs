@@ -1,5 +1,5 @@
-//! The workers as they change: on a terminal a table that is redrawn in place, else a line for each
-//! change.
+//! Shows the workers as they change: on a terminal as a table that is redrawn in place, else as a
+//! line for each change.
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal as _},
@@ -21,9 +21,9 @@ pub(super) struct Live<'a> {
     context: &'a Context,
     start: Instant,
     on_terminal: bool,
-    /// Rows that are on the terminal and may be drawn over.
+    /// Rows on the terminal that may be overwritten.
     drawn: usize,
-    /// What a pipe was told of each worker last.
+    /// The last line printed to a pipe for each worker.
     told: BTreeMap<WorkerId, String>,
 }
 
@@ -33,7 +33,7 @@ impl<'a> Live<'a> {
         Self { context, start: Instant::now(), on_terminal, drawn: 0, told: BTreeMap::new() }
     }
 
-    /// Text that stays; the table goes on below it.
+    /// Prints text that stays; the table continues below it.
     pub(super) fn say(&mut self, text: &str) -> Result<(), Failure> {
         self.drawn = 0;
         self.context.print(text)
@@ -58,7 +58,7 @@ impl<'a> Live<'a> {
 
     fn tell(&mut self, known: &Known) -> Result<(), Failure> {
         for (id, worker) in &known.workers {
-            // The steps in between are told by the receipt.
+            // The receipt reports the steps in between.
             let prompt = delivery(known, id).filter(|it| it.step.is_final() || asks(worker));
             let prompt =
                 prompt.map_or_else(String::new, |it| format!("; prompt {}", receipt::short(it)));

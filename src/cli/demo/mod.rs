@@ -1,5 +1,5 @@
 //! `wtmag demo`: three workers of a scratch repository in a private tmux server, and their states
-//! as they change. Needs tmux and git, nothing else, and touches nothing of the user's.
+//! as they change. Needs only tmux and git, and touches none of the user's files.
 pub(crate) mod agent;
 mod live;
 mod scratch;
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     keep: bool,
 }
 
-/// Longer than this and something is wrong.
+/// After this long, something is wrong.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// Agent and task of each worker.
@@ -78,7 +78,7 @@ async fn play(context: &Context, scratch: &Scratch, cancel: &Cancel) -> Result<(
     };
     tokio::pin!(creates);
     let mut made = false;
-    // Until each prompt has arrived, or waits for a person.
+    // Until each prompt has arrived, or waits for a human.
     while !(made && watch.all(|known, it| has_prompt(known, it) || asks(it))) {
         live.show(&watch.0.known)?;
         tokio::select! {
@@ -99,7 +99,7 @@ async fn play(context: &Context, scratch: &Scratch, cancel: &Cancel) -> Result<(
     live.say(NEXT)
 }
 
-/// Everything about the workers of the scratch server, pushed by its hub.
+/// All worker changes of the scratch server, pushed by its hub.
 struct Watch(Mirror);
 
 impl Watch {
@@ -143,7 +143,7 @@ fn asks(worker: &Worker) -> bool {
     worker.state.turn.value == AgentState::Blocked(Blocker::Trust)
 }
 
-/// Does what a person would do about the one that asks.
+/// Answers the dialog as a human would.
 async fn answer(scratch: &Scratch, live: &mut Live<'_>, watch: &mut Watch) -> Result<(), Failure> {
     let Some(worker) = watch.0.known.workers.values().find(|it| asks(it)) else { return Ok(()) };
     let (id, pane) = (worker.id.clone(), worker.place.pane.to_string());

@@ -1,5 +1,5 @@
-//! A place of the demo's own: a repository, a tmux server, settings and state, all in one directory
-//! that goes away with it.
+//! A private directory for the demo: a repository, a tmux server, settings and state. It is removed
+//! at the end.
 use std::{
     fs,
     io::{self, Write as _},
@@ -15,19 +15,19 @@ use crate::{
     proc::{self, Cmd},
 };
 
-/// Where the demo plays.
+/// The demo's directory.
 pub(super) struct Scratch {
     dir: tempfile::TempDir,
     pub(super) program: PathBuf,
     vars: Vec<(&'static str, String)>,
-    /// For programs that are to believe that they run in the demo's tmux session.
+    /// Variables for programs that should believe that they run in the demo's tmux session.
     inside: Option<String>,
 }
 
 impl Scratch {
-    /// Makes it, with a repository `blog` and a tmux session `demo`.
+    /// Creates it, with a repository `blog` and a tmux session `demo`.
     pub(super) async fn make() -> Result<Self, Failure> {
-        // Short: a socket's path has little room.
+        // Short, because a socket's path is limited.
         let dir = tempfile::Builder::new().prefix("wtmag-demo-").tempdir_in("/tmp")?;
         let program = std::env::current_exe()?;
         let mut scratch = Self { vars: vars(dir.path()), dir, program, inside: None };
@@ -45,14 +45,14 @@ impl Scratch {
         self.path("blog")
     }
 
-    /// A command line's surroundings in here.
+    /// A context for commands in the demo.
     pub(super) fn context(&self) -> Context {
         let vars = self.vars.iter().map(|(name, value)| (*name, value.as_str()));
         let env = Env::new(vars, self.path("home"), nix::unistd::getuid().as_raw());
         Context::elsewhere(env, self.socket())
     }
 
-    /// A program that runs in the repository and knows nothing of the world outside.
+    /// Runs a program in the repository, isolated from the user's environment.
     pub(super) fn cmd(&self, program: impl AsRef<std::ffi::OsStr>) -> Cmd<'static> {
         let cmd = Cmd::new(program, &self.repository());
         let cmd = self.vars.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value));
@@ -62,7 +62,7 @@ impl Scratch {
         }
     }
 
-    /// tmux, talking to the demo's server.
+    /// Runs tmux on the demo's server.
     pub(super) async fn tmux(&self, args: &[&str]) -> Result<String, Failure> {
         let socket = self.socket();
         let server = [Path::new("-u").as_os_str(), "-S".as_ref(), socket.as_os_str()];
@@ -74,7 +74,8 @@ impl Scratch {
         Err(Failure::user(format!("tmux failed: {}", output.stderr_text())))
     }
 
-    /// Ends hub and tmux server with all agents; the directory goes when this is dropped.
+    /// Ends the hub and the tmux server with all agents; the directory is removed when this is
+    /// dropped.
     pub(super) async fn end(self) -> Result<(), Failure> {
         if let Ok(mut hub) = Hub::connect(&self.context().whereabouts()?).await {
             let reason = "the demo is over".to_owned();
@@ -86,7 +87,7 @@ impl Scratch {
         Ok(self.dir.close()?)
     }
 
-    /// Leaves everything running, in the directory that is returned.
+    /// Leaves everything running, and returns the directory.
     pub(super) fn keep(self) -> PathBuf {
         self.dir.keep()
     }
@@ -114,7 +115,7 @@ impl Scratch {
             self.socket().display()
         ));
         self.write("env", &env)?;
-        // For the shells of the demo's windows, in which tmux tells the server.
+        // For the shells in the demo's windows, where tmux already selects the server.
         self.write("home/.profile", &format!("wtmag() {{ command {word} \"$@\"; }}\n"))?;
         Ok(())
     }
@@ -159,7 +160,7 @@ profile = "demo"
 backend = "git"
 "#;
 
-/// Nothing of the user's: no settings, no identity.
+/// Without the user's settings and identity.
 fn vars(dir: &Path) -> Vec<(&'static str, String)> {
     let at = |name: &str| dir.join(name).display().to_string();
     let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };

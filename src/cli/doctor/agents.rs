@@ -1,5 +1,5 @@
-//! The configured agents: whether the shell that starts them finds them, and whether their version
-//! is one whose screens are known.
+//! Checks the configured agents: whether the shell finds them, and whether their version matches
+//! the profile.
 use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
 
 use tokio::task::JoinSet;
@@ -17,13 +17,13 @@ use crate::{
     proc::{self, Cmd},
 };
 
-/// What the shell says of one command word.
+/// The shell's answer for one command word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Found {
     No,
-    /// The version as far as one could be read.
+    /// The version, as far as it could be read.
     Yes(Option<String>),
-    /// The shell did not get as far as an answer: why.
+    /// Why the shell gave no answer.
     NoAnswer(String),
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     findings.extend(foreign);
     for (name, agent) in &own {
         let profile = settings::profile(&doctor.context.env, name, agent);
-        // Users know what their own profile was written from.
+        // Users know which version they wrote their own profile for.
         let known = |it: FoundProfile| Profile {
             verified: it.profile.verified || it.text.is_some(),
             ..it.profile
@@ -71,7 +71,7 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The agents that may be run to ask for their version; and those of a repository's own file that the
+/// The agents that may be run to ask for their version; and those from a repository's file that the
 /// user has not approved.
 fn by_approval(doctor: &Doctor<'_>, loaded: &Loaded) -> (BTreeMap<String, Agent>, Vec<Finding>) {
     let mut own = loaded.config.agents.by_name.clone();
@@ -89,7 +89,7 @@ fn by_approval(doctor: &Doctor<'_>, loaded: &Loaded) -> (BTreeMap<String, Agent>
     (own, foreign)
 }
 
-/// Pure: what is to be said of one agent.
+/// Pure: the finding for one agent.
 fn judge(name: &str, agent: &Agent, found: &Found, profile: &Profile, shell: &Shell) -> Finding {
     let line = format!("{} {}", shell.program.display(), shell.flags);
     let version = match found {
@@ -173,7 +173,7 @@ fn first_word(command: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
-/// Asks the shell for every agent at once: each may take a second to say its version.
+/// Asks the shell about all agents at once: each may take a second to print its version.
 async fn ask_all(
     doctor: &Doctor<'_>,
     shell: &Shell,
@@ -195,12 +195,12 @@ async fn ask_all(
     asked.join_all().await.into_iter().collect()
 }
 
-/// The shell as it would start the agent, start-up files and all. Without a terminal: an interactive
-/// shell in the background of one stops and waits for its user.
+/// Runs the shell as it would start the agent, with start-up files. Without a terminal, because an
+/// interactive shell in the background of a terminal stops itself.
 fn question(doctor: &Doctor<'_>, shell: &Shell, agent: &Agent) -> Option<Cmd<'static>> {
     let argv = agent.argv();
     let word = argv.first().and_then(|it| shlex::try_quote(it).ok())?;
-    // The mark keeps apart what the start-up files print.
+    // The mark separates the answer from the output of start-up files.
     let line =
         format!("command -v {word} >/dev/null 2>&1 && echo {MARK} && {word} --version </dev/null");
     let program = crate::paths::own_program().ok()?;
@@ -221,7 +221,7 @@ fn version(text: &str) -> Option<String> {
     words.filter(|word| word.contains('.')).map(str::to_owned).next()
 }
 
-/// A profile that cannot be used, with the hints that the failure has.
+/// A profile that cannot be used, with the failure's hints.
 fn broken(failure: &Failure) -> Finding {
     let text = failure.to_string();
     let mut lines = text.lines().map(|line| line.trim_start_matches("error: "));

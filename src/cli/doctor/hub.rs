@@ -1,4 +1,4 @@
-//! The hub, its files, and what dead commands left behind.
+//! Checks the hub, its files, and what dead commands left behind.
 use std::{
     fs,
     path::Path,
@@ -12,29 +12,29 @@ use crate::{
     model::{Answer, HubStatus, Request, Worker, WorkerId},
 };
 
-/// What was found, and the workers that a running hub knows.
+/// The findings, and the workers that a running hub knows.
 pub(super) struct HubCheck {
     pub(super) findings: Vec<Finding>,
-    /// None: no hub runs, so nothing is known of them.
+    /// None: no hub runs, so the workers are unknown.
     pub(super) workers: Option<Vec<WorkerId>>,
 }
 
-/// How the hub does.
+/// The state of the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     /// It answers.
     Well,
-    /// It is there and does not.
+    /// It exists but does not answer.
     Deaf,
-    /// None runs: its files are nobody's.
+    /// No hub runs, so nothing owns its files.
     None,
 }
 
-/// How long the hub may take: a doctor does not wait for the ill.
+/// How long to wait for the hub. Short, because a hub that hangs would block `doctor`.
 const LIMIT: Duration = Duration::from_secs(5);
-/// A report that has waited this long in the spool of a running hub is not going to be read.
+/// A report that has waited this long in the spool of a running hub will not be read any more.
 const STALE: Duration = Duration::from_secs(60);
-/// Larger is worth a word.
+/// A larger size is reported.
 const LARGE: u64 = 256 << 20;
 
 pub(super) async fn check(doctor: &Doctor<'_>) -> HubCheck {
@@ -64,7 +64,7 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> HubCheck {
     HubCheck { findings, workers }
 }
 
-/// A hub that does not answer cannot be asked to leave either.
+/// A hub that does not answer cannot be asked to exit, either.
 async fn silent(doctor: &Doctor<'_>, error: &Error, pid: Option<u32>) -> Finding {
     let finding = Finding::problem(error.to_string());
     let Some(pid) = pid else { return finding.advice("`wtmag hub logs` may say why") };
@@ -163,7 +163,7 @@ fn store_findings(at: &HubLocation, hub: Life) -> Vec<Finding> {
     findings
 }
 
-/// The same tmux server's records under another machine id, as in a container that was made anew.
+/// Records of the same tmux server under another machine id, as in a recreated container.
 fn other_machine(at: &HubLocation) -> Vec<Finding> {
     let root = at.state.root();
     let (Some(own), Some(server)) = (root.parent(), root.file_name()) else { return Vec::new() };
@@ -181,7 +181,7 @@ fn other_machine(at: &HubLocation) -> Vec<Finding> {
     found.collect()
 }
 
-/// Reports that wait; of a running hub only those that have waited too long.
+/// Waiting reports; of a running hub, only those that have waited too long.
 fn spooled(dir: &Path, is_running: bool) -> usize {
     let Ok(entries) = fs::read_dir(dir) else { return 0 };
     let now = SystemTime::now();
@@ -189,7 +189,7 @@ fn spooled(dir: &Path, is_running: bool) -> usize {
         let modified = it.metadata().and_then(|it| it.modified());
         modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > STALE))
     };
-    // What a hub could not read it has set aside.
+    // The hub has set aside what it could not read.
     let is_waiting = |it: &fs::DirEntry| it.path().extension().is_some_and(|it| it == "json");
     let is_meant = |it: &fs::DirEntry| if is_running { is_old(it) } else { is_waiting(it) };
     entries.flatten().filter(is_meant).count()
@@ -200,7 +200,7 @@ fn size(dir: &Path) -> u64 {
     entries.flatten().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
 }
 
-/// What `create` runs that were killed left: the next `create`, `cleanup` or `list` undoes it.
+/// What killed `create` runs left: the next `create`, `cleanup` or `list` undoes it.
 async fn leftovers(doctor: &Doctor<'_>, at: &HubLocation) -> Vec<Finding> {
     let dir = at.state.creates();
     if !dir.exists() {

@@ -1,4 +1,4 @@
-//! `wtmag doctor`: looks at everything that wtmag stands on. Starts no hub and no tmux server,
+//! `wtmag doctor`: checks everything that wtmag depends on. Starts no hub and no tmux server, and
 //! changes nothing.
 mod agents;
 mod hub;
@@ -27,7 +27,7 @@ use crate::{
     proc::{self, Cancel, Cmd, Output},
 };
 
-/// How long any one program may take to say its version.
+/// How long a program may take to print its version.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Check what wtmag needs: tmux, git, WorkTrunk, forges, agents, hub, configuration, repository
@@ -45,12 +45,12 @@ pub(crate) struct Args {
     verbose: bool,
 }
 
-/// What the checks have in common.
+/// What all checks share.
 struct Doctor<'a> {
     context: &'a Context,
     cancel: Cancel,
     at: Option<HubLocation>,
-    /// The tmux socket that is meant.
+    /// The selected tmux socket.
     socket: Option<PathBuf>,
     /// The repository around the current directory.
     repo: Option<Repo>,
@@ -65,7 +65,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     });
     let sheet = Sheet::new(context, args.verbose);
     let one = |name, findings| vec![Group { name, findings }];
-    // All wait for other programs: at once. The agents come last because they take longest.
+    // All checks wait for other programs, so they run at once. The agents come last because they
+    // take longest.
     let tmux = async { sheet.put(0, one("tmux", tmux::check(&doctor).await)) };
     let tools = async { sheet.put(1, tools::check(&doctor).await) };
     let hub = async {
@@ -90,7 +91,7 @@ impl<'a> Doctor<'a> {
         Ok(Self { context, cancel: context.cancel()?, at, socket, repo, config })
     }
 
-    /// Runs a program for what it says.
+    /// Runs a program for its output.
     async fn ask(
         &self,
         program: impl AsRef<std::ffi::OsStr>,
@@ -105,7 +106,7 @@ impl<'a> Doctor<'a> {
         Cmd::new(program, dir).args(args).limit(LIMIT)
     }
 
-    /// Asks the running tmux server; none is started. `None` when it does not answer.
+    /// Asks the running tmux server, without starting one. `None` if it does not answer.
     async fn ask_tmux(&self, args: &[&str]) -> Option<String> {
         let socket = self.socket.as_deref()?.to_str()?;
         let output = self
@@ -115,7 +116,7 @@ impl<'a> Doctor<'a> {
         output.is_success().then(|| output.stdout_text())
     }
 
-    /// A global option of the running tmux server that is set to something.
+    /// A global option of the running tmux server, if it is not empty.
     async fn tmux_option(&self, name: &str) -> Option<String> {
         let value = self.ask_tmux(&["show-options", "-gv", name]).await?;
         Some(value.trim().to_owned()).filter(|it| !it.is_empty())

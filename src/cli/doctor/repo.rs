@@ -1,5 +1,5 @@
-//! The repository around the current directory: its layout's traps, and worktrees whose worker is
-//! gone.
+//! Checks the repository around the current directory: pitfalls of its layout, and worktrees whose
+//! worker is gone.
 use std::{ffi::OsStr, path::Path};
 
 use super::{Doctor, Finding, Group};
@@ -8,7 +8,7 @@ use crate::{
     model::WorkerId,
 };
 
-/// `workers`: those that a running hub knows; None when none runs.
+/// `workers`: those that a running hub knows; None if none runs.
 pub(super) async fn check(doctor: &Doctor<'_>, workers: Option<&[WorkerId]>) -> Option<Group> {
     let repo = doctor.repo.as_ref()?;
     let layout =
@@ -24,8 +24,8 @@ pub(super) async fn check(doctor: &Doctor<'_>, workers: Option<&[WorkerId]>) -> 
     Some(Group { name: "repository", findings })
 }
 
-/// A bare clone has no fetch refspec: `git fetch` brings nothing, and every branch of the remote is
-/// a local one that never moves.
+/// A bare clone has no fetch refspec: `git fetch` updates nothing, and every remote branch is a
+/// local one that never moves.
 fn remotes(repo: &Repo) -> Vec<Finding> {
     let remotes = repo.remotes();
     if remotes.is_empty() {
@@ -97,7 +97,7 @@ fn worktrunk_config(doctor: &Doctor<'_>) -> std::path::PathBuf {
     env.config_dir().with_file_name("worktrunk").join("config.toml")
 }
 
-/// A repository must not choose what is written into `.wtmag`.
+/// A repository must not choose the content of `.wtmag`.
 async fn tracked(doctor: &Doctor<'_>, repo: &Repo) -> Option<Finding> {
     let top = repo.worktree()?;
     let files = git(doctor, &top, &["ls-files", "--", ".wtmag"]).await?;
@@ -111,7 +111,7 @@ async fn tracked(doctor: &Doctor<'_>, repo: &Repo) -> Option<Finding> {
     )
 }
 
-/// Worktrees that say who works in them, while nobody does.
+/// Worktrees that are recorded for a worker that does not exist.
 fn stale_records(doctor: &Doctor<'_>, repo: &Repo, workers: Option<&[WorkerId]>) -> Vec<Finding> {
     let worktrees = match repo.worktrees() {
         Ok(worktrees) => worktrees,
@@ -139,7 +139,7 @@ fn stale_record(doctor: &Doctor<'_>, at: &Worktree, workers: &[WorkerId]) -> Opt
     )
 }
 
-/// What git says, where it succeeds.
+/// git's output, if it succeeds.
 async fn git(doctor: &Doctor<'_>, dir: &Path, args: &[&str]) -> Option<String> {
     let dir = dir.to_str()?;
     let args: Vec<&str> = ["-C", dir].iter().chain(args).copied().collect();
@@ -147,7 +147,7 @@ async fn git(doctor: &Doctor<'_>, dir: &Path, args: &[&str]) -> Option<String> {
     output.is_success().then(|| output.stdout_text())
 }
 
-/// A path for a command that a person may paste into a shell.
+/// A path, quoted for a command that a user may paste into a shell.
 fn quote(path: &Path) -> String {
     let path = path.to_string_lossy();
     shlex::try_quote(&path).map_or_else(|_| path.to_string(), std::borrow::Cow::into_owned)

@@ -1,40 +1,40 @@
-//! What a check found, and how it is printed. Pure.
+//! The findings of the checks, and how they are printed. Pure.
 use serde::Serialize;
 
 use crate::cli::output::{Paint, Style};
 
-/// How much a finding matters.
+/// How important a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Mark {
-    /// As it should be.
+    /// Fine.
     Ok,
-    /// Worth knowing; nothing fails by it.
+    /// Worth knowing, but nothing fails because of it.
     Note,
     /// Something will not work.
     Problem,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) mark: Mark,
     pub(super) text: String,
-    /// What it means or what to do, a line each.
+    /// What it means or what to do, one line each.
     pub(super) advice: Vec<String>,
-    /// Only for whoever wants to know all of it; not counted.
+    /// Shown only with `--verbose`; not counted.
     #[serde(skip)]
     pub(super) detail: bool,
 }
 
-/// The findings about one thing.
+/// The findings on one subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Group {
     pub(super) name: &'static str,
     pub(super) findings: Vec<Finding>,
 }
 
-/// Everything that was found: the shape of `doctor --json`.
+/// All findings: the shape of `doctor --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Report {
     pub(super) problems: usize,
@@ -61,7 +61,7 @@ impl Finding {
         self
     }
 
-    /// Shown with `--verbose` only.
+    /// Shows it only with `--verbose`.
     #[must_use]
     pub(super) fn detail(mut self) -> Self {
         self.detail = true;
@@ -74,7 +74,7 @@ impl Finding {
 }
 
 impl Group {
-    /// For a person; empty when there is nothing to say.
+    /// As text; empty if there is nothing to report.
     pub(super) fn render(&self, style: Style, verbose: bool) -> String {
         let shown = self.findings.iter().filter(|it| verbose || !it.detail);
         let mut out = String::new();
@@ -98,7 +98,7 @@ impl Report {
         Self { problems: count(Mark::Problem), notes: count(Mark::Note), groups }
     }
 
-    /// How much was found, for a person.
+    /// The totals, as text.
     pub(super) fn summary(&self) -> String {
         format!("\n{}, {}\n", count(self.problems, "problem"), count(self.notes, "note"))
     }

@@ -1,4 +1,4 @@
-//! Groups of findings, printed in their order as soon as they and those before them are known.
+//! Prints groups of findings in their order, each as soon as it and those before it are known.
 use std::{cell::RefCell, collections::BTreeMap};
 
 use super::{Group, Report};
@@ -11,11 +11,11 @@ pub(super) struct Sheet<'a> {
 }
 
 struct Filled {
-    /// By their place on the sheet.
+    /// By their position.
     groups: BTreeMap<usize, Vec<Group>>,
     n_printed: usize,
     printed: Result<(), Failure>,
-    /// Says on a terminal that more is coming.
+    /// Shows on a terminal that more is coming.
     progress: Option<Progress>,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// The sheet is full: its last lines.
+    /// The last lines, when all groups are known.
     pub(super) fn finish(self) -> Result<Report, Failure> {
         let mut filled = self.filled.into_inner();
         drop(filled.progress.take());

@@ -1,4 +1,4 @@
-//! The hub's database and the directory that it is in.
+//! Checks the hub's database and its directory.
 use std::{
     borrow::Cow,
     fs, io,
@@ -10,12 +10,12 @@ use nix::sys::statvfs::statvfs;
 use super::Finding;
 use crate::{client::HubLocation, hub::store};
 
-/// A hub needs to write a little all the time.
+/// A hub always needs to write a little.
 const LITTLE: u64 = 1 << 20;
-/// Of a larger store only the beginning is looked at.
+/// Of a larger store, only the beginning is checked.
 const LARGE: u64 = 256 << 20;
 
-/// The state directory has room and lets its owner write.
+/// The state directory has free space, and its owner can write to it.
 pub(super) fn room(at: &HubLocation) -> Option<Finding> {
     let root = at.state.root();
     let shown = root.display();
@@ -31,12 +31,12 @@ pub(super) fn room(at: &HubLocation) -> Option<Finding> {
     })
 }
 
-/// How wide these numbers are depends on the system.
+/// The width of these numbers depends on the system.
 fn wide(number: impl Into<u64>) -> u64 {
     number.into()
 }
 
-/// The beginning of the database, which a running hub may have open.
+/// The header of the database, which a running hub may have open.
 pub(super) fn head(path: &Path) -> Option<Finding> {
     let shown = path.display();
     let mut head = [0_u8; 16];
@@ -52,7 +52,8 @@ pub(super) fn head(path: &Path) -> Option<Finding> {
     }
 }
 
-/// The whole database, when no hub has it. It is a copy that is opened: that alone may change it.
+/// The whole database, if no hub uses it. Checks a copy, because opening the database could change
+/// it.
 pub(super) fn whole(path: &Path) -> Option<Finding> {
     let found = head(path)?;
     if found.mark != super::report::Mark::Ok || size(path) > LARGE {
@@ -64,7 +65,7 @@ pub(super) fn whole(path: &Path) -> Option<Finding> {
     }
 }
 
-/// What is wrong with a copy of it.
+/// The faults of a copy of it.
 fn fault(path: &Path) -> io::Result<Option<Finding>> {
     let dir = tempfile::tempdir()?;
     let copy = dir.path().join("hub.db");
@@ -87,7 +88,7 @@ fn fault(path: &Path) -> io::Result<Option<Finding>> {
     })
 }
 
-/// The first thing that SQLite itself finds.
+/// The first fault that SQLite finds.
 fn broken_pages(copy: &Path) -> Option<String> {
     let check = |db: rusqlite::Connection| {
         db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
@@ -98,7 +99,7 @@ fn broken_pages(copy: &Path) -> Option<String> {
     }
 }
 
-/// A store that no hub can use.
+/// The finding for a store that no hub can use.
 fn ill(path: &Path, text: String) -> Finding {
     let name = |it: &Path| shlex::try_quote(&it.to_string_lossy()).map(Cow::into_owned);
     let files = [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")];

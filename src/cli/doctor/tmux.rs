@@ -1,13 +1,13 @@
-//! tmux: what this version can do and what can kill it, and the user's options that matter here.
+//! Checks tmux: what this version can do, its known crashes, and the user's options that matter.
 use std::path::Path;
 
 use super::{Doctor, Finding};
 use crate::proc;
 
-/// Major, minor, and the letter behind them (0 for none): `3.3a` is (3, 3, 1).
+/// Major, minor, and the letter after them (0 for none): `3.3a` is (3, 3, 1).
 type Version = (u32, u32, u32);
 
-/// What can go wrong with a tmux before `fixed`, from `since` on.
+/// A defect of tmux from `since` on, before `fixed`.
 struct Hazard {
     since: Version,
     fixed: Version,
@@ -61,11 +61,11 @@ struct Server {
     version: String,
     /// Its global options as `name value` lines.
     options: String,
-    /// Its global hooks, likewise.
+    /// Its global hooks, in the same form.
     hooks: String,
 }
 
-/// Looks at the program, then at the running server, if one runs.
+/// Checks the program, then the running server, if there is one.
 pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     let said = match doctor.ask("tmux", &["-V"]).await {
         Ok(output) => output.stdout_text(),
@@ -83,7 +83,7 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
         });
         return findings;
     };
-    // What can happen is up to the server.
+    // The server's version decides which defects apply.
     let mut findings = version_findings(&format!("tmux {}", server.version));
     findings.push(Finding::ok(format!("a server runs at `{}`", socket.display())));
     if said.strip_prefix("tmux ") != Some(&server.version) {
@@ -214,7 +214,7 @@ fn option_findings(options: &str) -> Vec<Finding> {
     findings
 }
 
-/// A hook that detaches other clients detaches wtmag's, too.
+/// A hook that detaches other clients also detaches wtmag's.
 fn hook_finding(hooks: &str) -> Option<Finding> {
     let is_it = |line: &&str| {
         let on_attach =

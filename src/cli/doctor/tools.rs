@@ -1,4 +1,4 @@
-//! git, WorkTrunk and the programs that fetch a worker's task.
+//! Checks git, WorkTrunk and the programs that fetch tasks.
 use std::ffi::OsStr;
 
 use super::{Doctor, Finding, Group, first_line};
@@ -26,7 +26,7 @@ async fn git(doctor: &Doctor<'_>) -> Finding {
     }
 }
 
-/// WorkTrunk makes and removes worktrees; plain git does it where it is missing.
+/// WorkTrunk creates and removes worktrees; if it is missing, plain git does.
 async fn worktrunk(doctor: &Doctor<'_>) -> Vec<Finding> {
     let backend = doctor.config.as_ref().map_or(Backend::Auto, |it| it.config.worktree.backend);
     if backend == Backend::Git {
@@ -73,7 +73,7 @@ async fn gh(doctor: &Doctor<'_>) -> Finding {
             return absent(&error, "`create --github`", "install gh, then `gh auth login`");
         }
     };
-    // Answers from what is stored: no network.
+    // Answers from stored data: no network.
     match doctor.ask("gh", &["auth", "token"]).await {
         Ok(output) if output.is_success() => Finding::ok(format!("{version}, logged in")),
         Ok(_) | Err(_) => Finding::note(format!("{version}, not logged in"))

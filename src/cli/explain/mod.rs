@@ -1,4 +1,4 @@
-//! `wtmag explain`: what a state rests on, for a worker, a saved screen or a screen log.
+//! `wtmag explain`: the evidence for a state, of a worker, a saved screen or a screen log.
 mod replay;
 mod screen;
 
@@ -56,7 +56,7 @@ pub(crate) struct Args {
     pane: Pane,
 }
 
-/// What a saved screen does not tell.
+/// What a saved screen does not contain.
 #[derive(clap::Args)]
 struct Pane {
     /// The pane's title
@@ -157,7 +157,7 @@ fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
     format!("{head}\n{}{}", fields(style, &lines), body(style, sample.as_ref(), verdict, rules))
 }
 
-/// Of a prompt, a message or a draft, so much is shown.
+/// How much of a prompt, a message or a draft is shown.
 const SHOWN_CHARS: usize = 100;
 
 fn belief<T>(fact: &Fact<T>, now: Timestamp, value: &str) -> String {
@@ -168,7 +168,7 @@ fn belief<T>(fact: &Fact<T>, now: Timestamp, value: &str) -> String {
     format!("{value} for {since}, by {source}{why}")
 }
 
-/// One look by itself.
+/// The verdict on one capture.
 fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String)> {
     let Some(sample) = sample else {
         return vec![("screen", "not captured yet".to_owned())];
@@ -206,7 +206,7 @@ fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String
     lines
 }
 
-/// Every rule's word, those that match in front, and the screen with its rows numbered.
+/// The result of every rule, matching ones marked, and the screen with row numbers.
 fn body(style: Style, sample: Option<&Sample>, verdict: &Verdict, rules: &[RuleSaid]) -> String {
     let mut text = String::from("\nrules, as the profile has them\n");
     for rule in rules {

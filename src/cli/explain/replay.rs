@@ -1,4 +1,4 @@
-//! `wtmag explain --replay`: a screen log, judged again.
+//! `wtmag explain --replay`: classifies a screen log again.
 use std::{path::Path, sync::Arc, time::Instant};
 
 use serde::Serialize;
@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, file: &Path, agent: &str) -> Result<(), Fai
 #[derive(Serialize)]
 struct View<'a> {
     at: Timestamp,
-    /// After the first sample.
+    /// Time after the first sample.
     ms: u64,
     state: String,
     /// Number of the sample, from 0.

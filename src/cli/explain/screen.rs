@@ -1,4 +1,4 @@
-//! `wtmag explain --screen`: a saved screen, judged without a worker.
+//! `wtmag explain --screen`: classifies a saved screen without a worker.
 use std::{path::Path, sync::Arc, time::Instant};
 
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::{
     wire::RuleView,
 };
 
-/// What stands for the agent where its profile names no command.
+/// The foreground command to assume if the profile names none.
 const SOME_COMMAND: &str = "agent";
 
 pub(super) fn run(context: &Context, file: &Path, agent: &str, pane: Pane) -> Result<(), Failure> {

@@ -8,15 +8,15 @@ use crate::{
     model::{Sample, WorkerId},
 };
 
-/// Longer pauses are cut when it is played; the times in the file are the true ones.
+/// Players shorten longer pauses; the times in the file are unchanged.
 const IDLE_SECONDS: u32 = 2;
-/// For samples that do not know their size.
+/// For samples without a size.
 const SIZE: (u16, u16) = (80, 24);
 
 /// The whole file: a header, then a line for each screen.
 pub(super) fn cast(worker: &WorkerId, samples: &[Sample]) -> String {
     let start = samples.first().map(|it| it.at).unwrap_or_default();
-    // As large as the largest, because not every player can change its size.
+    // As large as the largest screen, because not every player can change its size.
     let width = samples.iter().map(|it| it.size.0).max().filter(|it| *it > 0).unwrap_or(SIZE.0);
     let height = samples.iter().map(|it| it.size.1).max().filter(|it| *it > 0).unwrap_or(SIZE.1);
     let header = json!({
@@ -28,7 +28,7 @@ pub(super) fn cast(worker: &WorkerId, samples: &[Sample]) -> String {
     let mut clock = start;
     let mut before: Option<&Sample> = None;
     for sample in samples {
-        // A clock that was set back does not take the film back.
+        // If the clock was set back, the recording still moves forward.
         clock = clock.max(sample.at);
         let seconds = clock.since(start).as_secs_f64();
         writeln!(text, "{}", json!([seconds, "o", frame(before, sample)])).unwrap_or_default();
@@ -37,13 +37,13 @@ pub(super) fn cast(worker: &WorkerId, samples: &[Sample]) -> String {
     text
 }
 
-/// What changes the screen before into this one: the rows that differ, title and cursor.
+/// The changes from the previous screen to this one: rows that differ, title and cursor.
 fn frame(before: Option<&Sample>, sample: &Sample) -> String {
     let mut text = String::from("\x1b[?25l");
     if before.is_none_or(|it| it.title != sample.title) {
         write!(text, "\x1b]2;{}\x07", one_line(&sample.title, 200)).unwrap_or_default();
     }
-    // Blank from the start: a terminal may show what was there before us.
+    // Start with a blank screen: a terminal may show older content.
     let known = before.filter(|it| it.size == sample.size);
     if known.is_none() {
         text += "\x1b[0m\x1b[H\x1b[2J";

@@ -1,4 +1,4 @@
-//! `wtmag log`: what became of a worker, and what its screen showed.
+//! `wtmag log`: a worker's history, and its recorded screens.
 mod cast;
 
 use std::{
@@ -65,14 +65,14 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         write_cast(context, &worker, &load(&dir, &worker)?, file)?;
     } else {
         let mut events = load_all(&mut hub, &worker.id).await?;
-        // An id may have had a worker before.
+        // An earlier worker may have had the same id.
         events.retain(|it| it.at >= worker.created);
         history(context, &worker, &events, &dir)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Its own screens: an id may have had a worker before.
+/// Only its own screens: an earlier worker may have had the same id.
 fn load(dir: &Path, worker: &Worker) -> Result<Vec<Sample>, Failure> {
     let mut samples = screens::load(dir, &worker.id).map_err(|error| {
         Failure::user(format!("could not read the screen log in `{}`: {error}", dir.display()))
@@ -95,7 +95,7 @@ fn write_cast(
     if file == Path::new("-") {
         return context.print_raw(&text);
     }
-    // Readable for the user alone, as the log is.
+    // Readable by the user alone, like the log.
     paths::replace(file, text.as_bytes())
         .map_err(|error| Failure::user(format!("could not write `{}`: {error}", file.display())))?;
     let span = last.at.since(first.at);
@@ -145,10 +145,10 @@ fn table(events: &[Event], start: Timestamp, style: Style) -> String {
     table.render(style)
 }
 
-/// Of a message or a line of the screen, so much is shown.
+/// How much of a message or a screen line is shown.
 const DETAIL_CHARS: usize = 120;
 
-/// What happened in two or three words, and the rest.
+/// The event in two or three words, and the rest.
 fn describe(happened: &Happened) -> (String, Paint, String) {
     let plain = |what: &str, detail: String| (what.to_owned(), Paint::Plain, detail);
     match happened {

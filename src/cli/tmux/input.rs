@@ -1,10 +1,10 @@
-//! A text of several lines that is being typed: keys in, rows and a cursor out. Pure.
+//! A text of several lines that a user is typing: keys in, rows and a cursor out. Pure.
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::{InputRequest, backend::crossterm::to_input_request};
 
 use crate::text::{width, wrap_at};
 
-/// The text and the place in it where typing goes.
+/// The text and the cursor's position in it.
 #[derive(Debug, Default)]
 pub(super) struct Input(tui_input::Input);
 
@@ -20,7 +20,7 @@ impl Input {
         self.0.value()
     }
 
-    /// What was pasted goes in as it is, line breaks included.
+    /// Pasted text is inserted unchanged, including line breaks.
     pub(super) fn handle_paste(&mut self, text: &str) {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let plain = |c: &char| *c == '\n' || *c == '\t' || !c.is_control();

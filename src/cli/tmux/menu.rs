@@ -1,12 +1,12 @@
 //! The menu as arguments of tmux's `display-menu`. Pure.
 //!
-//! A menu's commands pass two of tmux's own readers: formats are expanded when the menu opens, and
-//! what is left is parsed when an entry is chosen. Both are quoted for here. No text of a user's
-//! goes through them: popups ask for it themselves.
+//! tmux reads a menu's commands twice: it expands formats when the menu opens, and parses the
+//! result when an entry is chosen. Both are quoted here. Text from users does not pass through
+//! them: popups ask for it themselves.
 use super::Place;
 use crate::model::{PaneId, WorkerId};
 
-/// Columns and rows that the menu takes, with its frame and the status line.
+/// Columns and rows that the menu needs, with its frame and the status line.
 pub(super) const SIZE: (u16, u16) = (43, 12);
 
 /// Width and height of a popup.
@@ -15,7 +15,7 @@ type Size = (&'static str, &'static str);
 const LARGE: Size = ("80%", "75%");
 const SMALL: Size = ("70%", "50%");
 
-/// `display-menu` and all its arguments. Entries that need a worker are greyed without one.
+/// All arguments of `display-menu`. Without a worker, entries that need one are disabled.
 pub(super) fn menu(
     program: &str,
     socket: &str,
@@ -41,7 +41,7 @@ pub(super) fn menu(
         entries.extend(entry("This worker: clean up", "x", cleanup));
         entries
     };
-    // A leading `-` greys an entry.
+    // A leading `-` disables an entry.
     let none = || entry("-No worker in this window", "", String::new());
     let items = [
         entry("New worker: from a prompt", "p", create("prompt")),
@@ -56,22 +56,22 @@ pub(super) fn menu(
     words.into_iter().map(str::to_owned).chain(items.concat()).collect()
 }
 
-/// A message instead of a menu that tmux would not show.
+/// A message in place of a menu that does not fit.
 pub(super) fn too_small(client: &str) -> Vec<String> {
     let (width, height) = SIZE;
     let text = format!("wtmag: the menu needs {width} columns and {height} rows");
     ["display-message", "-c", client, &text].map(str::to_owned).into()
 }
 
-/// A tmux command that shows a program in a popup, started where the pane is. The popup closes when
-/// the program succeeds; a failure can be read.
+/// A tmux command that shows a program in a popup, started in the pane's directory. The popup
+/// closes if the program succeeds, and stays open so that a failure can be read.
 fn popup(pane: &str, title: &str, (width, height): Size, argv: &[&str]) -> String {
     let title = format!(" wtmag: {title} ");
     let flags = ["display-popup", "-EE", "-t", pane, "-T", &title, "-w", width, "-h", height];
     let quoted: Vec<String> =
         flags.iter().chain(argv).map(|it| quote(it).replace('#', "##")).collect();
     let (flags, argv) = quoted.split_at(flags.len());
-    // The one thing that is to be expanded, and only by the popup: where the pane is.
+    // The pane's directory is the only format, and only the popup expands it.
     format!("{} -d \"##{{pane_current_path}}\" -- {}", flags.join(" "), argv.join(" "))
 }
 
@@ -81,7 +81,7 @@ pub(super) fn quote(word: &str) -> String {
     for c in word.chars() {
         match c {
             '"' | '\\' | '$' => quoted.extend(['\\', c]),
-            // Expanded at the beginning of a word.
+            // A `~` is expanded only at the beginning of a word.
             '~' => quoted.push_str("\\176"),
             c if c.is_ascii_control() => quoted.push_str(&format!("\\{:03o}", u32::from(c))),
             c => quoted.push(c),
@@ -121,9 +121,9 @@ mod tests {
         let id = WorkerId::for_branch("blog", "x");
         let all = args(Some(id.clone()), false);
         assert!(
-            all.contains(r#""tmux" "cleanup" "blog-x""#) && all.contains("a session of its own")
+            all.contains(r#""tmux" "cleanup" "blog-x""#) && all.contains("move to its own session")
         );
-        assert!(!args(Some(id), true).contains("a session of its own"));
+        assert!(!args(Some(id), true).contains("move to its own session"));
         assert!(!args(None, false).contains("cleanup"));
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     proc::{self, Cmd},
 };
 
-/// The plugin, as it lies in the repository's `tmux` folder.
+/// The plugin, as in the repository's `tmux` folder.
 const PLUGIN: &str = include_str!("../../../tmux/wtmag.tmux");
 
 /// Bind a key in tmux that opens a menu: new worker, go to one, promote, clean up
@@ -75,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// This program's path as text: it goes into tmux's configuration.
+/// This program's path as text, for tmux's configuration.
 fn program(context: &Context) -> Result<String, Failure> {
     let path = context.env.program()?.into_os_string().into_string();
     path.map_err(|path| {
@@ -116,7 +116,7 @@ async fn load(context: &Context) -> Result<(), Failure> {
         .hint("set @wtmag-key to a key in tmux's notation, such as W or M-w"))
 }
 
-/// Becomes tmux, which shows the menu to one client and waits for its choice.
+/// Replaces this process with tmux, which shows the menu to one client and waits for a choice.
 async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<ExitCode, Failure> {
     let socket = context.whereabouts()?.tmux_socket;
     let text = socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is no text"))?;
@@ -143,7 +143,7 @@ async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<Exit
 struct Place {
     size: Option<(u16, u16)>,
     worker: Option<WorkerId>,
-    /// The worker's window is in a session of its own.
+    /// Whether the worker has its own session.
     is_promoted: bool,
 }
 
@@ -156,7 +156,7 @@ impl Place {
         Self { size, worker: id.parse().ok(), is_promoted: own == "1" }
     }
 
-    /// tmux shows no menu that does not fit, and says nothing.
+    /// tmux does not show a menu that does not fit, and does not say so.
     fn is_too_small(&self) -> bool {
         let (width, height) = menu::SIZE;
         self.size.is_some_and(|(columns, rows)| columns < width || rows < height)

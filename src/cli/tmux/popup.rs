@@ -1,5 +1,5 @@
-//! What runs inside a popup: it asks for what is missing, runs the verb as it would run in a shell,
-//! and stays until a key is pressed.
+//! Runs inside a popup: asks for missing input, runs the verb as in a shell, and stays open until a
+//! key is pressed.
 use std::{
     ffi::OsString,
     io::{self, Write as _},
@@ -29,7 +29,8 @@ use crate::{
     proc, text,
 };
 
-/// Asks for the task, then creates. A text for which nothing could be made is there to be changed.
+/// Asks for the task, then creates the worker. After a failure, the text can be edited and tried
+/// again.
 pub(super) async fn create(context: &Context, what: Task) -> Result<ExitCode, Failure> {
     if settings::repo_around(&std::env::current_dir()?)?.is_none() {
         let failure = Failure::user("this pane's directory is not in a git repository")
@@ -63,7 +64,7 @@ pub(super) async fn create(context: &Context, what: Task) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
-/// The command for what was typed, or why there is none.
+/// The command for the typed text, or why it is invalid.
 fn words(what: Task, text: &str) -> Result<Vec<&str>, String> {
     let kind = match what {
         Task::Prompt => return Ok(vec!["create", "--prompt", text]),
@@ -78,7 +79,7 @@ pub(super) async fn promote(context: &Context, id: &WorkerId) -> Result<ExitCode
     run(context, &["promote", id.as_str()]).await
 }
 
-/// Asks first: the worktree goes away with the worker.
+/// Asks first, because the worktree is removed with the worker.
 pub(super) async fn cleanup(context: &Context, id: &WorkerId) -> Result<ExitCode, Failure> {
     context.print(&format!(
         "Clean up worker {id}?\n\n\
@@ -95,16 +96,16 @@ pub(super) async fn cleanup(context: &Context, id: &WorkerId) -> Result<ExitCode
     run(context, &["cleanup", id.as_str()]).await
 }
 
-/// Runs a verb and shows how it ended until a key is pressed.
+/// Runs a verb and shows its result until a key is pressed.
 async fn run(context: &Context, words: &[&str]) -> Result<ExitCode, Failure> {
-    // The same as in a shell, failures and hints included.
+    // As in a shell, including failures and hints.
     if let Err(failure) = verb(context, words).await {
         show(context, &failure)?;
     }
     until_key(context, "[any key closes this]").await.map(|_| ExitCode::SUCCESS)
 }
 
-/// Runs a verb as if it had been typed here.
+/// Runs a verb as if it had been typed.
 async fn verb(context: &Context, words: &[&str]) -> Result<ExitCode, Failure> {
     let socket = context.whereabouts()?.tmux_socket;
     let mut args: Vec<OsString> = vec!["wtmag".into(), "-S".into(), socket.into()];
@@ -112,7 +113,7 @@ async fn verb(context: &Context, words: &[&str]) -> Result<ExitCode, Failure> {
     Box::pin(cli::verb(context, args)).await
 }
 
-/// A failure with its hints, broken between words: nothing is copied out of a popup.
+/// A failure with its hints, wrapped between words: text is not copied out of a popup.
 fn show(context: &Context, failure: &Failure) -> Result<(), Failure> {
     let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
     let text = failure.to_string();
@@ -121,10 +122,10 @@ fn show(context: &Context, failure: &Failure) -> Result<(), Failure> {
         .try_for_each(|row| context.print(&format!("{}\n", row.trim_end())))
 }
 
-/// Waits for a key; none comes when the popup is closed. Verbs take hangups for an interrupt.
+/// Waits for a key, or until the popup is closed. Verbs treat a hangup as an interrupt.
 async fn until_key(context: &Context, text: &str) -> Result<Option<KeyCode>, Failure> {
     let mut closed = context.cancel()?;
-    // Whoever reads the text may press a key at once: it is listened for by then.
+    // A reader may press a key at once, so the terminal is ready before the text is shown.
     enable_raw_mode()?;
     context.print(&format!("\r\n{text}"))?;
     tokio::select! {
@@ -133,7 +134,7 @@ async fn until_key(context: &Context, text: &str) -> Result<Option<KeyCode>, Fai
     }
 }
 
-/// The number in `456`, `#456` and in the address of an issue or pull request.
+/// The number in `456`, `#456` or the URL of an issue or pull request.
 fn number(text: &str) -> Option<&str> {
     let text = text.trim().trim_end_matches('/');
     let number = text.rsplit('/').next().unwrap_or(text).trim_start_matches('#');
@@ -141,7 +142,7 @@ fn number(text: &str) -> Option<&str> {
     is_number.then_some(number)
 }
 
-/// The next key, not echoed. None when the terminal is gone.
+/// The next key, not echoed. None if the terminal is gone.
 fn next_key() -> io::Result<Option<KeyCode>> {
     io::stdout().flush()?;
     enable_raw_mode()?;
@@ -156,8 +157,8 @@ fn next_key() -> io::Result<Option<KeyCode>> {
     Ok(found)
 }
 
-/// Lets the user type on; None when they leave, type nothing or close the popup. `problem` is what was
-/// wrong before.
+/// Lets the user continue typing; None if they cancel, type nothing or close the popup. `problem`
+/// is the previous error.
 async fn ask(
     context: &Context,
     what: Task,
@@ -176,7 +177,7 @@ async fn ask(
     Ok(typed.filter(|it| !it.text().trim().is_empty()))
 }
 
-/// Owns the terminal until Enter, which is true, or Escape.
+/// Owns the terminal until Enter (true) or Escape.
 fn type_here(what: Task, input: &mut Input, problem: Option<&str>) -> io::Result<bool> {
     let mut terminal = ratatui::try_init()?;
     execute!(io::stdout(), EnableBracketedPaste)?;

@@ -1,11 +1,12 @@
-//! Layers of settings laid over each other, and what they come to.
+//! Merges layers of settings and computes the result.
 //!
-//! Knows tables that were checked; not what a key means.
+//! Knows checked tables; not what a key means.
 use toml::{Table, Value};
 
 use super::Config;
 
-/// Lays `over` on `base`: an agent's block replaces the whole block, other keys replace one value.
+/// Merges `over` into `base`: an agent's block replaces the whole block, other keys replace one
+/// value.
 pub(in crate::config) fn merge(base: &mut Table, over: Table) {
     for (section, value) in over {
         let is_agents = section == "agents";
@@ -33,7 +34,7 @@ fn merge_agents(base: &mut Table, over: Table) {
     }
 }
 
-/// The settings of a merged table; defaults that depend on other keys are filled in here.
+/// The settings of a merged table. Defaults that depend on other keys are filled in here.
 pub(in crate::config) fn settle(mut table: Table) -> Result<Config, toml::de::Error> {
     let agents = table.get_mut("agents").and_then(Value::as_table_mut);
     for (name, block) in agents.into_iter().flatten().filter(|(name, _)| *name != "default") {

@@ -1,4 +1,4 @@
-//! What the schema takes and what it says of the rest.
+//! What the schema accepts, and its messages for the rest.
 use super::*;
 
 fn config(layers: &[&str]) -> Config {
@@ -135,7 +135,7 @@ fn a_wrong_type_or_value_is_an_error_at_its_place() {
     );
     check_fault(
         "agents.pi.args = ['-x', 1]",
-        "1:25: `agents.pi.args` must be an array of strings, and has an integer in it",
+        "1:25: `agents.pi.args` must be an array of strings, but contains an integer",
     );
     check_fault(
         "agents.default = 'pi'",

@@ -1,4 +1,4 @@
-//! `git` in one repository, told where its parts are instead of finding them.
+//! Runs `git` in one repository with explicit paths, instead of letting it search.
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use crate::{
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Settings that make git take a changed file for an unchanged one, overruled.
+/// Overrides settings that make git treat a changed file as unchanged.
 const SHARP: [&str; 8] = [
     "-c",
     "core.fsmonitor=false",
@@ -27,10 +27,10 @@ const SHARP: [&str; 8] = [
     "core.checkStat=default",
 ];
 
-/// What git said, or why it said nothing.
+/// git's output, or why there is none.
 pub(super) type Said = Result<Vec<u8>, String>;
 
-/// A repository and, where it has one, its worktree.
+/// A repository and its worktree, if it has one.
 #[derive(Clone, Debug)]
 pub(super) struct At {
     pub git_dir: PathBuf,
@@ -45,24 +45,24 @@ impl At {
     pub(super) fn cmd(&self) -> Cmd<'static> {
         let dir = self.work_tree.as_deref().unwrap_or(&self.git_dir);
         let mut cmd = git_at(dir).args(["--git-dir".as_ref(), self.git_dir.as_os_str()]);
-        // Always said: what `core.worktree` of a submodule says may be gone.
+        // Always passed: the path in a submodule's `core.worktree` may be gone.
         cmd = cmd.args(["--work-tree".as_ref(), dir.as_os_str()]);
         if let Some(top) = &self.work_tree {
-            // On a disk where case matters, `b.txt` beside `B.txt` is a file of its own.
+            // On a case-sensitive disk, `b.txt` and `B.txt` are two files.
             let is_blind = top.join(".GIT").symlink_metadata().is_ok();
             cmd = cmd.args([
                 "-c",
                 if is_blind { "core.ignoreCase=true" } else { "core.ignoreCase=false" },
             ]);
         }
-        // A replace ref may stand for a history without the work.
+        // A replace ref may hide history that contains the work.
         cmd.args(SHARP).env("GIT_NO_REPLACE_OBJECTS", "1").limit(LIMIT)
     }
 
     /// Runs git to its end.
     ///
     /// # Errors
-    /// [`Error::Proc`] when the user gave up, or when there is no git.
+    /// [`Error::Proc`] if the user cancelled or there is no git.
     pub(super) async fn ask<S: AsRef<OsStr>>(
         &self,
         args: impl IntoIterator<Item = S>,
@@ -71,7 +71,7 @@ impl At {
         said(self.cmd().args(args), run).await
     }
 
-    /// The same, with something to read.
+    /// Like `run`, with standard input.
     pub(super) async fn ask_about(
         &self,
         args: &[&str],
@@ -93,18 +93,18 @@ pub(super) async fn said(cmd: Cmd<'_>, run: &Run<'_>) -> Result<Said, Error> {
     }
 }
 
-/// Commits that come with `tips` and not with what is `staying`, as `short id subject`.
+/// Commits reachable from `tips` but not from `staying`, as `short id subject`.
 pub(super) async fn history(
     at: &At,
     tips: &[String],
     staying: &[String],
     run: &Run<'_>,
 ) -> Result<Result<Vec<String>, String>, Error> {
-    // Older gits take no `--not` from their input.
+    // Older gits do not accept `--not` on standard input.
     let hidden = staying.iter().map(|it| format!("^{it}"));
     let mut input = tips.iter().cloned().chain(hidden).collect::<Vec<_>>().join("\n");
     input.push('\n');
-    // A tip that is missing is an error; one that stays and is missing hides nothing.
+    // A missing tip is an error; a missing staying ref hides nothing.
     for tip in tips {
         if let Err(why) = at.ask(["cat-file", "-e", &format!("{tip}^{{commit}}")], run).await? {
             return Ok(Err(format!("commit {tip}: {why}")));

@@ -1,8 +1,8 @@
-//! The net under a removal: what went is kept for a while, and can be brought back.
+//! The backup of a removal: removed work is kept for a while and can be restored.
 //!
-//! A commit that only the worktree had a name for gets one below `refs/wtmag/removed/`, files that were
-//! in no commit get a commit, and a repository that goes gets a bundle. A record in the repository's
-//! `wtmag/removed` says what belongs together.
+//! A commit that only the worktree named gets a ref below `refs/wtmag/removed/`. Uncommitted files
+//! get a commit. A removed repository gets a bundle. A record in the repository's `wtmag/removed`
+//! lists what belongs together.
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -25,32 +25,32 @@ use crate::{
 
 const PREFIX: &str = "refs/wtmag/removed/";
 
-/// How long what went is kept.
+/// How long backups are kept.
 pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Most bytes of bundles; the oldest go first.
+/// Most bytes of bundles; the oldest are deleted first.
 const MAX_BUNDLES: u64 = 1 << 30;
 
-/// Files that no commit has are kept up to this size.
+/// Uncommitted files are kept up to this total size.
 const MAX_FILES: u64 = 100 << 20;
 
-/// One removal that can be taken back. Read by later versions, too: nothing here may be required that
-/// older ones do not write.
+/// One removal that can be restored. Later versions read it, too: do not require fields that older
+/// ones do not write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backup {
     pub worker: WorkerId,
     pub removed: Timestamp,
     pub worktree: PathBuf,
-    /// The branch that was deleted, and where it was.
+    /// The deleted branch and its commit.
     #[serde(default)]
     pub branch: Option<BranchWas>,
-    /// A commit with the files that were in none.
+    /// A commit with the uncommitted files.
     #[serde(default)]
     pub files: Option<String>,
-    /// Refs that keep commits, and what they were.
+    /// Refs that keep commits, and their former names.
     #[serde(default)]
     pub refs: Vec<Kept>,
-    /// Bundles of repositories that were in the worktree, and which.
+    /// Bundles of the repositories that were in the worktree.
     #[serde(default)]
     pub bundles: Vec<Kept>,
 }
@@ -64,28 +64,28 @@ pub struct BranchWas {
 /// Something that was kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// The ref or file.
+    /// The ref or file that keeps it.
     pub at: String,
-    /// What it was in the worktree.
+    /// Its name in the worktree.
     pub was: String,
 }
 
-/// What came back.
+/// What was restored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     pub branch: Option<String>,
     pub worktree: Option<PathBuf>,
-    /// Uncommitted files are there again.
+    /// Uncommitted files were restored.
     pub files: bool,
-    /// What is left to the user, as sentences.
+    /// What the user must do, as sentences.
     pub notes: Vec<String>,
 }
 
-/// Keeps what is about to go, and forgets what is older than [`KEPT`]. What could not be kept comes
-/// back as sentences.
+/// Keeps what is about to be removed, and deletes backups older than [`KEPT`]. Returns, as
+/// sentences, what could not be kept.
 ///
 /// # Errors
-/// [`Error::Io`] when nothing can be written down; [`Error::Proc`] when the user gave up.
+/// [`Error::Io`] if the record cannot be written; [`Error::Proc`] if the user cancelled.
 pub(super) async fn keep(
     common_dir: &Path,
     (worker, worktree): (&WorkerId, &Path),
@@ -137,7 +137,7 @@ struct Keeper<'a, 'r> {
 }
 
 impl Keeper<'_, '_> {
-    /// A ref for each commit that loses its name and that no local ref has.
+    /// A ref for each commit that loses its name and that no local ref contains.
     async fn refs(&mut self, worker: &WorkerId, it: &Repository) -> Result<Vec<Kept>, Error> {
         let mut kept = Vec::new();
         for tip in it.tips.iter().filter(|it| it.proof != Some(Proof::Local)) {
@@ -156,7 +156,7 @@ impl Keeper<'_, '_> {
         Ok(kept)
     }
 
-    /// A bundle of what a repository has that its remotes do not.
+    /// A bundle of what a repository has and its remotes do not.
     async fn bundle(
         &mut self,
         dir: &Path,
@@ -194,7 +194,7 @@ impl Keeper<'_, '_> {
         }
     }
 
-    /// A commit of the files as they are, with those that are untracked.
+    /// A commit of the current files, including untracked ones.
     async fn files(
         &mut self,
         worker: &WorkerId,
@@ -229,7 +229,7 @@ impl Keeper<'_, '_> {
     }
 }
 
-/// A commit of all files but the ignored ones, on top of HEAD; index and branch stay as they are.
+/// A commit of all files except ignored ones, on top of HEAD; index and branch stay unchanged.
 async fn snapshot(at: &At, run: &Run<'_>) -> Result<Result<String, String>, Error> {
     let dir = tempfile::tempdir().map_err(Error::io("create", "a directory"))?;
     let index = dir.path().join("index");
@@ -261,7 +261,7 @@ async fn snapshot(at: &At, run: &Run<'_>) -> Result<Result<String, String>, Erro
     Ok(said(cmd, run).await?.map(|it| it.trim_ascii().to_str_lossy().into_owned()))
 }
 
-/// All removals that can be taken back, newest first. A record that cannot be read is left out.
+/// All removals that can be restored, newest first. Unreadable records are skipped.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -291,11 +291,11 @@ fn records(common_dir: &Path) -> Result<Vec<(PathBuf, Backup)>, Error> {
     Ok(found)
 }
 
-/// Brings branch and worktree of a removed worker back, with the files that were in no commit.
+/// Restores the branch and worktree of a removed worker, with its uncommitted files.
 ///
 /// # Errors
-/// [`Error::BranchExists`] when the branch is there at another commit, [`Error::PathTaken`],
-/// [`Error::Failed`] with what git said.
+/// [`Error::BranchExists`] if the branch exists at another commit, [`Error::PathTaken`],
+/// [`Error::Failed`] with git's message.
 pub async fn restore(
     repo: &Repo,
     _lock: &RepoLock,
@@ -350,7 +350,7 @@ fn broken(act: String, text: String) -> Error {
     Error::Failed { program: "git", act, text, said: String::new() }
 }
 
-/// Forgets what is too old.
+/// Deletes backups that are too old.
 async fn forget_old(common_dir: &Path, now: Timestamp, run: &Run<'_>) -> Result<(), Error> {
     let at = At::bare(common_dir);
     for (path, backup) in records(common_dir)? {
@@ -359,7 +359,7 @@ async fn forget_old(common_dir: &Path, now: Timestamp, run: &Run<'_>) -> Result<
         }
         let refs = backup.refs.iter().map(|it| it.at.as_str()).chain(backup.files.as_deref());
         for name in refs.filter(|it| it.starts_with(PREFIX)) {
-            // One that is gone already is as good.
+            // A ref that is already gone is fine.
             drop(at.ask(["update-ref", "-d", name], run).await?);
         }
         for bundle in &backup.bundles {
@@ -370,7 +370,7 @@ async fn forget_old(common_dir: &Path, now: Timestamp, run: &Run<'_>) -> Result<
     Ok(())
 }
 
-/// The oldest bundles go while all are too many.
+/// Deletes the oldest bundles while their total size is too large.
 fn limit_bundles(dir: &Path) -> Result<(), Error> {
     let entries = fs::read_dir(dir).map_err(Error::io("read", dir))?;
     let mut bundles: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
@@ -406,7 +406,7 @@ fn now() -> Timestamp {
     Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default())
 }
 
-/// A time that may stand in the name of a ref.
+/// A time in a form that ref names allow.
 fn name_of(time: Timestamp) -> String {
     time.to_string().chars().filter(char::is_ascii_alphanumeric).collect()
 }

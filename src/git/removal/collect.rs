@@ -1,5 +1,5 @@
-//! Collects the facts about a worktree that is to go. Reads everything, decides nothing; what cannot be
-//! read is a fact.
+//! Collects the facts about a worktree before its removal. Reads everything, decides nothing; what
+//! cannot be read is a fact, too.
 use std::{
     collections::HashSet,
     fs,
@@ -19,28 +19,28 @@ use crate::{
     model::error_chain,
 };
 
-/// What is to go.
+/// What will be removed.
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
     /// The git dir that all worktrees of the repository share.
     pub common_dir: &'a Path,
-    /// Where the worktree was when it was recorded.
+    /// The worktree's path when it was recorded.
     pub path: &'a Path,
-    /// Its own git dir, by which it is found wherever it was moved.
+    /// Its git dir, which finds it even after a move.
     pub git_dir: &'a Path,
-    /// The branch that would be deleted; `None` when it is kept.
+    /// The branch to delete; `None` if it is kept.
     pub branch: Option<&'a str>,
-    /// The agent's own processes, with all that they started.
+    /// The agent's processes, including all descendants.
     pub known: &'a [u32],
 }
 
-/// Looks at the worktree, the repositories in it, its branch and the processes in it.
+/// Checks the worktree, the repositories in it, its branch and the processes in it.
 ///
-/// Who removes what was looked at keeps the lock from here on: what another removal takes away
-/// meanwhile would not stay.
+/// A caller that removes what was checked must hold the lock from here on: otherwise another
+/// removal may delete what this check counted as staying.
 ///
 /// # Errors
-/// [`Error::MainWorktree`]; [`Error::Proc`] when the user gave up.
+/// [`Error::MainWorktree`]; [`Error::Proc`] if the user cancelled.
 pub async fn look(
     lock: &RepoLock,
     subject: &Subject<'_>,
@@ -50,7 +50,7 @@ pub async fn look(
     look_at(lock, subject, place, run).await
 }
 
-/// The same for a worktree whose place is known.
+/// The same for a worktree whose path is known.
 pub(super) async fn look_at(
     lock: &RepoLock,
     subject: &Subject<'_>,
@@ -96,7 +96,7 @@ pub(super) async fn look_at(
     Ok(facts)
 }
 
-/// One look at everything.
+/// One check of everything.
 struct Look<'a, 'r> {
     doomed: &'a Doomed,
     staying: Option<Staying<'a>>,
@@ -145,7 +145,7 @@ impl Look<'_, '_> {
         Ok((it, branch))
     }
 
-    /// What only the worktree has a name for: its HEAD when that is detached, and refs of its own.
+    /// Commits that only the worktree names: a detached HEAD, and per-worktree refs.
     async fn own_tips(&mut self, at: &At, it: &mut Repository) -> Result<Vec<Ref>, Error> {
         let mut tips = Vec::new();
         match fs::read_to_string(at.git_dir.join("HEAD")) {
@@ -160,7 +160,7 @@ impl Look<'_, '_> {
         Ok(tips)
     }
 
-    /// Files and whatever else is in the middle of something.
+    /// Its files, and unfinished operations.
     async fn state(
         &mut self,
         at: &At,
@@ -180,7 +180,7 @@ impl Look<'_, '_> {
         Ok(())
     }
 
-    /// The repositories below, and those that are kept for submodules.
+    /// The repositories inside it, and those kept for submodules.
     async fn inner(
         &mut self,
         found: &[PathBuf],
@@ -265,7 +265,7 @@ impl Look<'_, '_> {
             self.prove_own(tips, it).await?
         } else {
             let mut staying = self.staying.as_ref().map(Staying::local).unwrap_or_default();
-            // Of another repository that stays, all refs do.
+            // In another repository that stays, all refs stay.
             let stays = |it: &&Ref| !inner.goes && !is_per_worktree(&it.name);
             staying.extend(refs.iter().filter(stays).map(|it| it.id.clone()));
             let what = (self.doomed, &staying[..]);
@@ -278,7 +278,7 @@ impl Look<'_, '_> {
         Ok(())
     }
 
-    /// Tips of another worktree of the repository that stays.
+    /// Tips of the repository's other worktrees, which stay.
     async fn prove_own(
         &mut self,
         tips: Vec<Ref>,
@@ -296,7 +296,7 @@ impl Look<'_, '_> {
     }
 }
 
-/// Where a branch is. What is there and cannot be read is an error.
+/// The branch's commit. A branch that exists but cannot be read is an error.
 async fn ref_at(
     at: &At,
     name: &str,
@@ -319,7 +319,8 @@ fn lock_reason(git_dir: &Path) -> Option<String> {
     Some(if text.is_empty() { "no reason given".to_owned() } else { text })
 }
 
-/// Messages of the stashes of a repository, newest first; those made on one branch when it is named.
+/// Messages of the repository's stashes, newest first; only those made on one branch, if it is
+/// given.
 fn stashes(common_dir: &Path, branch: Option<&str>) -> Vec<String> {
     let text = fs::read(common_dir.join("logs/refs/stash")).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -1,4 +1,5 @@
-//! Where the commits of a tip are besides in what goes. Asks git, and a remote when that decides.
+//! Finds where the commits of a tip exist besides what is removed. Asks git, and a remote if that
+//! decides.
 use std::{collections::BTreeMap, fs, io::Write as _, path::PathBuf, time::Duration};
 
 use gix::bstr::ByteSlice as _;
@@ -14,23 +15,23 @@ use crate::git::{
     base::{fetch_branch_anew, kept_ref},
 };
 
-/// How long a remote may take to name its branches.
+/// How long a remote may take to list its refs.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the answer of a remote may prove something.
+/// How long a remote's answer counts as proof.
 const SHARED: Duration = Duration::from_secs(10);
 
-/// Where this program keeps the remote's branches that it fetched.
+/// Where wtmag keeps the remote branches that it fetched.
 const FETCHED: &str = "refs/wtmag/base/";
 
-/// A name and the object that it is at.
+/// A ref name and its object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ref {
     pub name: String,
     pub id: String,
 }
 
-/// All refs of a repository, with those of the one worktree.
+/// All refs of a repository, including those of one worktree.
 pub(super) async fn refs(at: &At, run: &Run<'_>) -> Result<Result<Vec<Ref>, String>, Error> {
     let format = "--format=%(refname)%00%(objectname)%00%(objecttype)%00%(*objecttype)";
     let answer = at.ask(["for-each-ref", format], run).await?;
@@ -47,26 +48,26 @@ pub(super) async fn refs(at: &At, run: &Run<'_>) -> Result<Result<Vec<Ref>, Stri
     }))
 }
 
-/// Refs that are a worktree's own, and go with it.
+/// Refs that belong to one worktree and are removed with it.
 pub(super) fn is_per_worktree(name: &str) -> bool {
     ["refs/worktree/", "refs/bisect/", "refs/rewritten/"].iter().any(|it| name.starts_with(it))
 }
 
-/// A copy of what a remote had at some time.
+/// A copy of a remote's earlier state.
 fn is_copy(name: &str) -> bool {
     name.starts_with("refs/remotes/") || name.starts_with(FETCHED)
 }
 
-/// The repository that stays, and what stays in it.
+/// The repository that stays, and its refs that stay.
 pub(super) struct Staying<'a> {
     pub repo: &'a Repo,
     pub lock: &'a RepoLock,
     pub at: At,
-    /// The branch that goes.
+    /// The branch that is deleted.
     pub branch: Option<&'a str>,
     /// All of its refs.
     refs: Vec<Ref>,
-    /// What the remotes said, once each.
+    /// The remotes' answers, each asked once.
     asked: BTreeMap<String, Result<Vec<Ref>, String>>,
 }
 
@@ -81,8 +82,8 @@ impl<'a> Staying<'a> {
         Self { repo, lock, at, branch, refs, asked: BTreeMap::new() }
     }
 
-    /// Refs that stay here whatever a remote does: other branches, tags, heads of pull requests, and
-    /// the default branch as it was last fetched.
+    /// Local refs that stay whatever a remote does: other branches, tags, heads of pull requests,
+    /// and the default branch as last fetched.
     pub(super) fn local(&self) -> Vec<String> {
         let own = self.branch.map(|it| format!("refs/heads/{it}"));
         let default = self.default_refs();
@@ -96,7 +97,7 @@ impl<'a> Staying<'a> {
         self.refs.iter().filter(stays).map(|it| it.id.clone()).collect()
     }
 
-    /// What the default branch is called here, as far as it is there.
+    /// The default branch's name here, if it exists here.
     fn default_refs(&self) -> Vec<String> {
         let Ok(default) = self.repo.default_branch() else { return Vec::new() };
         let mut names = vec![format!("refs/heads/{default}"), kept_ref(&default)];
@@ -104,10 +105,10 @@ impl<'a> Staying<'a> {
         names
     }
 
-    /// Looks for the commits of one tip.
+    /// Searches for the commits of one tip.
     ///
     /// # Errors
-    /// [`Error::Proc`] when the user gave up.
+    /// [`Error::Proc`] if the user cancelled.
     pub(super) async fn prove(
         &mut self,
         name: String,
@@ -151,7 +152,7 @@ impl<'a> Staying<'a> {
             Ok::<bool, Error>(left.is_ok_and(|it| it.is_empty()))
         };
         for remote in self.remotes_with(&tip.id, run).await? {
-            // The look before this one asked: what proved it then is not asked for again.
+            // The previous check asked: what it proved is not asked again.
             let said = self.remembered(&remote).into_iter().map(|it| it.id);
             let known: Vec<String> = staying.iter().cloned().chain(said).collect();
             if known.len() > staying.len() && is_in(&self.at, &known, run).await? {
@@ -169,7 +170,7 @@ impl<'a> Staying<'a> {
                     Err(why) => Proof::NotAsked { remote, why },
                 }));
             }
-            // It may have moved on from there, to commits that are not here yet.
+            // It may have moved on, to commits that are not here yet.
             for branch in self.moved_on(&offered) {
                 if let Ok(sha) =
                     fetch_branch_anew(self.repo, self.lock, &remote, &branch, run).await?
@@ -184,7 +185,8 @@ impl<'a> Staying<'a> {
         Ok(None)
     }
 
-    /// Remotes that may have a commit: those with a tracking ref at or after it, and the usual one.
+    /// Remotes that may have a commit: those with a tracking ref at or after it, and the default
+    /// remote.
     async fn remotes_with(&self, id: &str, run: &Run<'_>) -> Result<Vec<String>, Error> {
         let args = ["for-each-ref", "--format=%(refname)", "--contains", id, "refs/remotes"];
         let answer = self.at.ask(args, run).await?;
@@ -207,7 +209,7 @@ impl<'a> Staying<'a> {
         }
         let answer = offered(&self.at, remote, run).await?;
         if let Ok(text) = &answer {
-            // Only saves the next look a question.
+            // Only saves the next check a request.
             let file = fs::File::create(self.memory(remote));
             file.and_then(|mut it| it.write_all(text)).unwrap_or_default();
         }
@@ -222,7 +224,7 @@ impl<'a> Staying<'a> {
         self.repo.common_dir().join("wtmag").join(format!("offered-{name}"))
     }
 
-    /// What a remote said within the last seconds, to this process or another one.
+    /// A remote's answer of the last seconds, to this process or another one.
     fn remembered(&self, remote: &str) -> Vec<Ref> {
         let path = self.memory(remote);
         let age = path.metadata().and_then(|it| it.modified()).map(|it| it.elapsed());
@@ -238,7 +240,8 @@ impl<'a> Staying<'a> {
         self.refs.iter().filter(is_copy).map(|it| it.id.clone()).collect()
     }
 
-    /// The worker's branch and the default one, where the remote has them at commits that are not here.
+    /// The worker's branch and the default branch, if the remote has them at commits that are not
+    /// here.
     fn moved_on(&self, offered: &Result<Vec<Ref>, String>) -> Vec<String> {
         let Ok(offered) = offered else { return Vec::new() };
         let default = self.repo.default_branch().ok();
@@ -251,11 +254,11 @@ impl<'a> Staying<'a> {
         names.filter(is_new).collect()
     }
 
-    /// The default branch has the files, though not the commits.
+    /// The default branch has the files, but not the commits.
     async fn merged(&self, tip: &mut Tip, run: &mut Run<'_>) -> Result<Option<Proof>, Error> {
         let mut targets: Vec<(String, String)> = Vec::new();
         for name in self.default_refs() {
-            // Anew: the remote was just asked.
+            // Read again, because the remote was just asked.
             if let Ok(Some(id)) = self.repo.ref_id(&name) {
                 let id = id.to_string();
                 if targets.iter().all(|(_, it)| *it != id) {
@@ -283,7 +286,7 @@ fn short(name: &str) -> String {
     name.trim_start_matches(FETCHED).replace("%2F", "/")
 }
 
-/// The branches and tags that a remote has now, as it says them.
+/// The remote's current branches and tags.
 async fn offered(at: &At, remote: &str, run: &Run<'_>) -> Result<Said, Error> {
     let args = ["ls-remote", "--quiet", "--heads", "--tags", "--", remote];
     said(at.cmd().args(args).limit(LIMIT), run).await
@@ -297,8 +300,8 @@ fn parse(text: &[u8]) -> Vec<Ref> {
     text.lines().filter_map(one).collect()
 }
 
-/// The tips of a repository that goes as a whole, and where else their commits are: in its remotes, as
-/// far as those stay, or in the repository that stays.
+/// The tips of a repository that is removed as a whole, and where else their commits are: in its
+/// remotes, if those stay, or in the repository that stays.
 pub(super) async fn prove_inner(
     at: &At,
     refs: &[Ref],
@@ -351,7 +354,7 @@ pub(super) async fn prove_inner(
     Ok(Ok(todo))
 }
 
-/// What the last fetch brought, such as a commit that no branch has over there.
+/// What the last fetch brought, such as a commit that no remote branch has.
 fn fetched(at: &At) -> Vec<String> {
     let text = fs::read(at.git_dir.join("FETCH_HEAD")).unwrap_or_default();
     let id = |line: &[u8]| Some(line.split_str("\t").next()?.to_str().ok()?.to_owned());
@@ -370,10 +373,10 @@ async fn remotes(at: &At, run: &Run<'_>) -> Result<Vec<(String, String)>, Error>
     Ok(text.split_str("\0").filter_map(one).collect())
 }
 
-/// The remote is a directory that goes, too.
+/// The remote is a directory that is also removed.
 fn is_doomed(url: &str, at: &At, doomed: &Doomed) -> bool {
     let path = url.strip_prefix("file://").unwrap_or(url);
     let base = at.work_tree.as_deref().unwrap_or(&at.git_dir);
-    // A URL of another kind is no directory.
+    // Other URL schemes are not directories.
     doomed.holds(&base.join(path))
 }

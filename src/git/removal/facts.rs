@@ -1,20 +1,20 @@
-//! What is known of a worktree that is to go. Values only.
+//! What is known about a worktree before its removal. Values only.
 use std::path::PathBuf;
 
 use crate::git::{BranchTip, processes::Process};
 
-/// Everything that was found, in the order in which it is told.
+/// Everything that was found, in the order in which it is reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     pub place: Place,
     /// The worktree itself first, then the repositories in it.
     pub repositories: Vec<Repository>,
-    /// Directories below on another file system.
+    /// Directories inside it that are on another file system.
     pub mounts: Vec<String>,
     pub processes: Vec<Process>,
     /// What could not be read, and why.
     pub unreadable: Vec<String>,
-    /// The branch that would be deleted, where it was when it was looked at.
+    /// The branch to delete, at the commit that was checked.
     pub branch: Option<BranchTip>,
 }
 
@@ -26,13 +26,13 @@ pub enum Place {
     Missing,
     /// A directory whose `.git` and registration agree.
     Here { path: PathBuf },
-    /// A directory that is the worker's, although git can no longer tell.
+    /// The worker's directory, although git can no longer identify it.
     Damaged { path: PathBuf, why: String },
-    /// What lies in its place is not the worker's: a link, a file, another repository.
+    /// Its path holds something that is not the worker's: a link, a file, another repository.
     Foreign { path: PathBuf, why: String },
 }
 
-/// One repository, as far as it goes with the worktree.
+/// One repository, as far as it is removed with the worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
     pub kind: Kind,
@@ -44,10 +44,10 @@ pub struct Repository {
     /// Its refs and objects are deleted, too.
     pub goes: bool,
     pub files: Files,
-    /// A merge or the like that waits to be finished.
+    /// An unfinished merge or similar operation.
     pub operation: Option<&'static str>,
     pub stashes: Vec<String>,
-    /// Why `git worktree lock` was called.
+    /// The reason of `git worktree lock`.
     pub lock: Option<String>,
     /// The worker that is recorded there.
     pub worker: Option<String>,
@@ -59,33 +59,33 @@ pub struct Repository {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The worktree that is to go.
+    /// The worktree to remove.
     Worktree,
     Submodule,
     /// A linked worktree of this or another repository.
     Linked,
-    /// A repository of its own.
+    /// An independent repository.
     Nested,
-    /// The very repository that the worktree belongs to.
+    /// The repository that the worktree belongs to.
     Main,
 }
 
-/// Files by what git says of them; paths relative to the repository's top.
+/// Files by git's classification; paths relative to the repository's root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
     pub changed: Vec<String>,
     pub untracked: Vec<String>,
-    /// Single files that are ignored, without those in directories that are ignored as a whole.
+    /// Single ignored files, without those in directories that are ignored as a whole.
     pub ignored: Vec<String>,
 }
 
-/// A commit that loses its name: a branch, a detached HEAD, a ref of the worktree's own.
+/// A commit that loses its name: of a branch, a detached HEAD or a per-worktree ref.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tip {
     /// `HEAD` or the full name of a ref.
     pub name: String,
     pub id: String,
-    /// Commits that no ref has which stays here, newest first, as `short id subject`.
+    /// Commits that are in no staying ref, newest first, as `short id subject`.
     pub commits: Vec<String>,
     /// Where else they are.
     pub proof: Option<Proof>,
@@ -96,13 +96,13 @@ pub struct Tip {
 /// Why the commits of a tip are not lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// A ref that stays has them.
+    /// A staying ref has them.
     Local,
     /// The remote has them now.
     Remote { remote: String },
     /// A tracking ref has them; the remote could not be asked.
     NotAsked { remote: String, why: String },
-    /// The files are in this commit or branch byte by byte.
+    /// This commit or branch has the same files, byte by byte.
     Merged { into: String },
 }
 

@@ -1,6 +1,6 @@
-//! What the files of one worktree hold that no commit has, and what it is in the middle of.
+//! Finds the uncommitted files of one worktree, and its unfinished operations.
 //!
-//! Asks `git status`, with everything overruled that would hide work from it.
+//! Asks `git status`, and overrides every setting that would hide work from it.
 use std::{
     collections::BTreeSet,
     fs,
@@ -17,8 +17,8 @@ use crate::git::{Error, Run, scratch};
 
 const DIR: &str = ".wtmag";
 
-/// Compares commit, index and files. `inner` are the repositories below, which are looked at by
-/// themselves.
+/// Compares commit, index and files. `inner` are the repositories inside, which are checked
+/// separately.
 pub(super) async fn look(
     at: &At,
     inner: &[PathBuf],
@@ -29,7 +29,7 @@ pub(super) async fn look(
         Ok(index) => index,
         Err(why) => return Ok(Err(why)),
     };
-    // Directories as one entry, unless a repository lies in one.
+    // Directories as one entry, unless they contain a repository.
     let untracked = if inner.is_empty() { "normal" } else { "all" };
     let mut cmd = at.cmd().args([
         "status",
@@ -37,7 +37,7 @@ pub(super) async fn look(
         "-z",
         "--no-renames",
         "--ignored=matching",
-        // Their files are looked at by themselves.
+        // Their files are checked separately.
         "--ignore-submodules=dirty",
         &format!("--untracked-files={untracked}"),
     ]);
@@ -84,20 +84,19 @@ fn parse(text: &[u8], inner: &BTreeSet<String>) -> Files {
     }
     let is_own = |path: &String| path == DIR || path.starts_with(".wtmag/");
     files.changed.retain(|it| !is_own(it));
-    // The shallow ones are the ones that a user knows.
+    // Shallow paths first: those are the ones that a user knows.
     files.ignored.sort_by_key(|it| (it.matches('/').count(), it.clone()));
     files
 }
 
-/// An index of our own, which goes when this is dropped.
+/// A temporary index, removed when this is dropped.
 struct Index {
     path: PathBuf,
     _dir: tempfile::TempDir,
 }
 
-/// A copy of the index without the marks by which a file asks not to be looked at, where there are
-/// such: work hides behind `--assume-unchanged`, and `--skip-worktree` where there is a file all the
-/// same.
+/// A copy of the index without the flags by which files are skipped, if any file has them: work
+/// hides behind `--assume-unchanged`, and behind `--skip-worktree` if the file exists anyway.
 async fn seeing_index(
     at: &At,
     top: &Path,
@@ -162,7 +161,7 @@ fn notes_of_agents(top: &Path) -> Vec<String> {
     if dir.symlink_metadata().is_ok_and(|it| !it.is_dir()) {
         return vec![DIR.to_owned()];
     }
-    // Absent, as in a repository that has no worker.
+    // Missing, as in a repository without a worker.
     let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
     let names = entries.map(|it| it.file_name().to_string_lossy().into_owned());
     let mut notes: Vec<String> =
@@ -171,7 +170,7 @@ fn notes_of_agents(top: &Path) -> Vec<String> {
     notes
 }
 
-/// A merge, rebase or the like that is not finished, by the files that git keeps for it.
+/// An unfinished merge, rebase or similar operation, judged by git's state files.
 pub(super) fn operation(git_dir: &Path) -> Option<&'static str> {
     const SIGNS: [(&str, &str); 8] = [
         ("rebase-merge", "rebase"),

@@ -1,4 +1,4 @@
-//! What would be lost: the one place that decides. Facts in, losses out; reads nothing.
+//! Decides what would be lost. The only place that decides: facts in, losses out; reads nothing.
 use std::fmt;
 
 use super::facts::{Facts, Kind, Place, Proof, Repository, Tip};
@@ -7,15 +7,15 @@ use crate::git::processes::Process;
 /// Most names that one loss lists.
 const MAX_NAMES: usize = 10;
 
-/// Most ignored files that a note names.
+/// Most ignored files that a note lists.
 const MAX_IGNORED: usize = 5;
 
 /// Which facts count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Before anything is done.
+    /// Before anything is removed.
     Before,
-    /// After the window was closed: what is left of its processes is about to end.
+    /// After the window was closed: its remaining processes are about to end.
     WindowClosed,
 }
 
@@ -26,17 +26,17 @@ pub enum Loss {
     Uncommitted(Names),
     /// Files that are neither tracked nor ignored.
     Untracked(Names),
-    /// Commits that are in nothing that stays, newest first.
+    /// Commits that nothing that stays contains, newest first.
     Commits { commits: Names, looks_merged_into: Option<String> },
     /// Stashes made on the branch, by their messages.
     Stashes(Names),
-    /// A rebase, merge or the like that waits to be finished.
+    /// An unfinished rebase, merge or similar operation.
     Operation(&'static str),
-    /// `git worktree lock`, and why.
+    /// A lock by `git worktree lock`, with its reason.
     Lock(String),
     /// Another worker works there.
     Worker(String),
-    /// It holds the repository itself.
+    /// It contains the repository itself.
     MainRepository,
     /// Worktrees elsewhere need this repository.
     NeededBy(Names),
@@ -52,7 +52,7 @@ pub enum Loss {
     Inside { kind: Kind, path: String, loss: Box<Self> },
 }
 
-/// Some names, and how many there are in all.
+/// Some names, and the total number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     pub first: Vec<String>,
@@ -104,7 +104,7 @@ fn in_repository(it: &Repository) -> Vec<Loss> {
     lost.extend(Names::of(&it.needed_by).map(Loss::NeededBy));
     let mut told: Vec<&str> = Vec::new();
     for tip in &it.tips {
-        // Several refs at one commit lose it once.
+        // Several refs at one commit count as one loss.
         if tip.proof.is_none() && !told.contains(&tip.id.as_str()) {
             told.push(&tip.id);
             let looks_merged_into = tip.looks_merged_into.clone();
@@ -116,7 +116,7 @@ fn in_repository(it: &Repository) -> Vec<Loss> {
     lost
 }
 
-/// What goes or was believed without being a loss, as sentences for the user.
+/// Things that are removed or were accepted without being a loss, as sentences for the user.
 pub fn notes(facts: &Facts) -> Vec<String> {
     let mut notes = Vec::new();
     for it in &facts.repositories {
@@ -151,7 +151,7 @@ fn within(kind: Kind, path: &str) -> String {
     format!(" in the {what} `{}`", shown(path))
 }
 
-/// Control characters in file names and subjects are shown, not obeyed.
+/// Control characters in file names and subjects are shown, not executed.
 pub(super) fn shown(name: &str) -> String {
     let turns_text = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut shown = String::new();
@@ -227,7 +227,7 @@ impl fmt::Display for Loss {
     }
 }
 
-/// Whether the commits of this tip would be gone.
+/// Whether the commits of this tip would be lost.
 pub(super) fn is_lost(tip: &Tip) -> bool {
     tip.proof.is_none() && !tip.commits.is_empty()
 }

@@ -1,8 +1,8 @@
-//! Whether the files of a branch are in another one although its commits are not: after a squash or a
+//! Checks whether another branch has the files of a branch without its commits: after a squash or
 //! rebase on the forge.
 //!
-//! Only bytes prove it. Patch ids are blind to white space and, in older gits, to binary files; merge
-//! drivers and attributes say whatever they are written to say.
+//! Only equal bytes prove it. Patch ids ignore white space and, in older gits, binary files; merge
+//! drivers and attributes can produce any result.
 use std::{collections::BTreeMap, fs};
 
 use gix::bstr::ByteSlice as _;
@@ -13,16 +13,16 @@ use crate::git::{Error, Run};
 /// Newest commits of the target that are compared.
 const MAX_COMMITS: &str = "--max-count=2000";
 
-/// More paths than this are not handed to git one by one.
+/// With more paths than this, they are not passed to git one by one.
 const MAX_PATHS: usize = 500;
 
 /// Mode and id of a file; `None` where there is none.
 type Entry = Option<(String, String)>;
 
-/// `target` has what `tip` adds: some commit of it since the fork has each file that the branch changed
-/// just as the branch has it, or merging the branch into it would change nothing.
+/// Whether `target` has the changes of `tip`: some commit of it since the fork has each changed
+/// file exactly as the branch has it, or merging the branch would change nothing.
 ///
-/// What a branch added and took back again is in nobody's files: then this is false.
+/// For changes that a branch made and reverted this is false: no file has them.
 pub(super) async fn is_in(at: &At, tip: &str, target: &str, run: &Run<'_>) -> Result<bool, Error> {
     let Ok(fork) = at.ask(["merge-base", target, tip], run).await? else { return Ok(false) };
     let fork = fork.trim_ascii().to_str_lossy().into_owned();
@@ -34,7 +34,7 @@ pub(super) async fn is_in(at: &At, tip: &str, target: &str, run: &Run<'_>) -> Re
         || adds_nothing(at, tip, target, run).await?)
 }
 
-/// Every commit of the branch has one with the same patch in the target. Proves nothing.
+/// Whether each commit of the branch has one with the same patch in the target. Proves nothing.
 pub(super) async fn looks_merged(
     at: &At,
     tip: &str,
@@ -65,7 +65,7 @@ async fn changes(
     Ok(Some(commits(&text).into_iter().flatten().collect()))
 }
 
-/// `:mode mode id id status\0path\0` again and again, in groups that begin with `commit`.
+/// Repeated `:mode mode id id status\0path\0`, in groups that begin with `commit`.
 fn commits(text: &[u8]) -> Vec<Vec<Change>> {
     let mut found = Vec::new();
     let mut parts = text.split_str("\0");
@@ -90,8 +90,8 @@ fn commits(text: &[u8]) -> Vec<Vec<Change>> {
     found
 }
 
-/// Goes back along the target's own line of commits and takes back each change on the way, until all
-/// files are as the branch has them.
+/// Follows the target's first parents back and reverts each change, until all files are as the
+/// branch has them.
 async fn had_all(
     at: &At,
     fork: &str,
@@ -145,21 +145,22 @@ async fn had_all(
     Ok(false)
 }
 
-/// Merging the branch into the target would change nothing. Needs git 2.38; older ones say no.
+/// Whether merging the branch into the target would change nothing. Needs git 2.38; older ones say
+/// no.
 async fn adds_nothing(at: &At, tip: &str, target: &str, run: &Run<'_>) -> Result<bool, Error> {
     let Ok(wanted) = at.ask(["rev-parse", &format!("{target}^{{tree}}")], run).await? else {
         return Ok(false);
     };
     let Ok(scratch) = scratch(at) else { return Ok(false) };
     let cmd = At::bare(scratch.path()).cmd();
-    // Nothing of the repository's or the user's says how to merge.
+    // No setting of the repository or the user decides how to merge.
     let cmd = cmd.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     let cmd = cmd.env("GIT_ATTR_NOSYSTEM", "1").args(["-c", "core.attributesFile=/dev/null"]);
     let cmd = cmd.args(["merge-tree", "--write-tree", target, tip]);
     Ok(said(cmd, run).await?.is_ok_and(|it| it.trim_ascii() == wanted.trim_ascii()))
 }
 
-/// An empty repository that reads the objects of this one: without its config and attributes.
+/// An empty repository that reads this one's objects, without its config and attributes.
 fn scratch(at: &At) -> std::io::Result<tempfile::TempDir> {
     let dir = tempfile::tempdir()?;
     let path = dir.path();

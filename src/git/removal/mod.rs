@@ -1,8 +1,9 @@
 //! Removing a worktree without losing work.
 //!
-//! [`look()`] collects facts and decides nothing; [`losses()`] decides and reads nothing; [`remove()`] looks
-//! once more, keeps what is about to go in [`backup`] refs, and deletes. All of it runs under the
-//! repository's lock, and by `git` itself: what git can read is read, what it cannot is a fact.
+//! [`look()`] collects facts and decides nothing. [`losses()`] decides and reads nothing.
+//! [`remove()`] checks once more, saves what it will delete in [`backup`] refs, and deletes.
+//! Everything runs under the repository's lock and with `git` itself: what git can read is read,
+//! and what it cannot read is a fact.
 mod at;
 pub mod backup;
 mod collect;
@@ -25,18 +26,18 @@ use std::path::Path;
 
 use super::{Error, Run};
 
-/// How a worktree differs from the commit that it was made at.
+/// How a worktree differs from the commit that it was created at.
 pub(super) struct State {
-    /// The commit of its HEAD, where it has one.
+    /// The commit of its HEAD, if there is one.
     pub(super) head: Option<String>,
     /// It has changed or untracked files.
     pub(super) is_changed: bool,
 }
 
-/// Reads the state of a worktree that is not to be changed if it has work.
+/// Reads the state of a worktree that must not be changed if it has work.
 ///
 /// # Errors
-/// [`Error::Read`] with what git said.
+/// [`Error::Read`] with git's message.
 pub(super) async fn state(path: &Path, git_dir: &Path, run: &Run<'_>) -> Result<State, Error> {
     let at = at::At { git_dir: git_dir.to_owned(), work_tree: Some(path.to_owned()) };
     let files = files::look(&at, &[], run).await?;

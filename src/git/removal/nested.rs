@@ -1,6 +1,7 @@
-//! Repositories in a directory: submodules, clones, worktrees, bare ones; ignored or not, at any depth.
+//! Repositories inside a directory: submodules, clones, worktrees, bare ones; ignored or not, at
+//! any depth.
 //!
-//! Reads directories only. No link is followed, no other file system entered.
+//! Reads directories only. Follows no link and enters no other file system.
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
@@ -13,7 +14,7 @@ use super::{
     place::{git_dir_of, registered},
 };
 
-/// What lies below a directory.
+/// What is inside a directory.
 #[derive(Debug, Default)]
 pub(super) struct Below {
     pub repositories: Vec<PathBuf>,
@@ -21,7 +22,7 @@ pub(super) struct Below {
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
-/// Looks through all of a directory.
+/// Searches a whole directory tree.
 pub(super) fn walk(top: &Path) -> Below {
     let mut below = Below::default();
     let device = top.symlink_metadata().map(|it| it.dev()).ok();
@@ -82,18 +83,18 @@ fn read(dir: &Path) -> std::io::Result<Entries> {
     Ok(found)
 }
 
-/// One repository below, opened far enough to know whose it is.
+/// One nested repository, opened far enough to know which one it is.
 #[derive(Clone, Debug)]
 pub(super) struct Inner {
     pub kind: Kind,
     pub at: At,
-    /// Its refs and objects go with the worktree.
+    /// Its refs and objects are removed with the worktree.
     pub goes: bool,
     /// Where its refs are.
     pub common_dir: PathBuf,
 }
 
-/// The directory that is to go, with the git dir that goes with it.
+/// The directory to remove, with the git dir that is removed with it.
 #[derive(Clone, Debug)]
 pub(super) struct Doomed {
     /// Both canonical where they exist.
@@ -108,13 +109,13 @@ impl Doomed {
         Self { top: top.map(real), git_dir: real(git_dir), common_dir: real(common_dir) }
     }
 
-    /// This path is deleted with the worktree.
+    /// Whether this path is deleted with the worktree.
     pub(super) fn holds(&self, path: &Path) -> bool {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         self.top.as_ref().is_some_and(|it| path.starts_with(it)) || path.starts_with(&self.git_dir)
     }
 
-    /// The repository in this directory below the worktree.
+    /// The repository in this directory inside the worktree.
     pub(super) fn open(&self, dir: &Path) -> Result<Inner, String> {
         let link = dir.join(".git");
         let (git_dir, work_tree) = match link.metadata() {
@@ -161,7 +162,7 @@ pub(super) fn modules(git_dir: &Path) -> Vec<PathBuf> {
         if is_repository {
             found.push(dir);
         }
-        // What is not a directory, or not there, has nothing in it.
+        // A file, or a missing directory, contains nothing.
         let entries = fs::read_dir(inner).into_iter().flatten().flatten();
         let is_dir = |it: &fs::DirEntry| it.file_type().is_ok_and(|it| it.is_dir());
         todo.extend(entries.filter(is_dir).map(|it| it.path()));
@@ -170,7 +171,7 @@ pub(super) fn modules(git_dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Worktrees of a repository that are not below the one that goes.
+/// Worktrees of a repository that are not inside the one that is removed.
 pub(super) fn needed_by(common_dir: &Path, doomed: &Doomed) -> Vec<String> {
     let entries = fs::read_dir(common_dir.join("worktrees")).into_iter().flatten().flatten();
     let paths = entries.filter_map(|it| registered(&it.path()));

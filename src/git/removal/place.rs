@@ -1,4 +1,4 @@
-//! Where a worktree is, by git's own notes. Reads files and follows no link to a worktree.
+//! Finds where a worktree is, from git's records. Reads files and follows no link to a worktree.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -8,7 +8,7 @@ use gix::bstr::ByteSlice as _;
 
 use super::facts::Place;
 
-/// Where the worktree with this git dir is: where git has it registered, else where it was when it was
+/// The path of the worktree with this git dir: where git has it registered, else where it was
 /// recorded. Either may be in the middle of a removal.
 pub(super) fn find(recorded: &Path, git_dir: &Path) -> Place {
     let registered = registered(git_dir);
@@ -22,28 +22,28 @@ pub(super) fn find(recorded: &Path, git_dir: &Path) -> Place {
             Place::Damaged { .. } | Place::Foreign { .. } => {}
         }
     }
-    // Something else that lies where the worktree was before it was moved is in nobody's way.
+    // Whatever is now at the path from which the worktree was moved does not matter.
     match (&found, registered) {
         (Place::Foreign { path, .. }, Some(moved)) if *path != real(&moved) => Place::Missing,
         _ => found,
     }
 }
 
-/// Where a worktree is put before it is deleted: beside itself, found again after a crash.
+/// Where a worktree is put before it is deleted: beside itself, so that it is found after a crash.
 pub(super) fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.wtmag-removing"))
 }
 
-/// The directory that git has noted for this git dir.
+/// The directory that git recorded for this git dir.
 pub(super) fn registered(git_dir: &Path) -> Option<PathBuf> {
     let note = fs::read(git_dir.join("gitdir")).ok()?;
-    // Relative with `worktree.useRelativePaths`.
+    // Relative if `worktree.useRelativePaths` is set.
     let link = git_dir.join(note.trim_end().to_path().ok()?);
     link.parent().filter(|_| link.ends_with(".git")).map(Path::to_owned)
 }
 
-/// Through links above it, and not through itself.
+/// Resolves links above it, but not itself.
 fn real(path: &Path) -> PathBuf {
     let parent = path.parent().and_then(|it| fs::canonicalize(it).ok());
     match (parent, path.file_name()) {
@@ -63,7 +63,7 @@ fn inspect(path: &Path, git_dir: &Path) -> Place {
         return foreign("it is not a directory");
     }
     let damaged = |why: &str| {
-        // What wtmag put there tells whose directory it is.
+        // wtmag's files in it show that the directory is the worker's.
         if path.join(".wtmag").is_dir() {
             Place::Damaged { path: path.clone(), why: why.to_owned() }
         } else {
@@ -90,7 +90,7 @@ fn inspect(path: &Path, git_dir: &Path) -> Place {
     }
 }
 
-/// What a `.git` file says.
+/// The path in a `.git` file.
 pub(super) fn git_dir_of(link: &Path) -> Option<PathBuf> {
     let text = fs::read(link).ok()?;
     let target = text.trim_end().strip_prefix(b"gitdir: ")?.to_path().ok()?;

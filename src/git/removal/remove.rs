@@ -1,4 +1,4 @@
-//! The removal itself: look, keep, put aside, look again, delete.
+//! The removal itself: check, back up, rename, check again, delete.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -21,35 +21,35 @@ use crate::{
     model::WorkerId,
 };
 
-/// The project's own hooks take their time.
+/// A slow project hook may take this long.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A worktree that is to go.
+/// A worktree to remove.
 #[derive(Clone, Debug)]
 pub struct Job<'a> {
     pub worker: &'a WorkerId,
     pub subject: Subject<'a>,
-    /// Whatever is lost, and whatever cannot be read.
+    /// Remove it whatever is lost or cannot be read.
     pub force: bool,
     /// For `pre-remove` and `post-remove`.
     pub hooks: Hooks,
 }
 
-/// What came of it.
+/// The result of a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// It was registered or there, and now is not.
+    /// It was registered or existed, and now is gone.
     pub worktree: bool,
     pub branch: BranchEnd,
     /// What the user should know, as sentences.
     pub notes: Vec<String>,
 }
 
-/// Takes the worktree away, and its branch if asked. What is gone already counts as done.
+/// Removes the worktree, and its branch if asked. What is already gone counts as done.
 ///
 /// # Errors
 /// [`Error::WouldLose`] without `force`; [`Error::MainWorktree`] always; [`Error::Unapproved`],
-/// [`Error::HookFailed`]; [`Error::Io`] for what could not be deleted, without `force`.
+/// [`Error::HookFailed`]; [`Error::Io`] for files that could not be deleted, without `force`.
 pub async fn remove(
     lock: &RepoLock,
     tool: &Tool,
@@ -62,13 +62,13 @@ pub async fn remove(
     if let (Some(hooked), true) = (hooked, outcome.worktree)
         && let Err(error) = removal.after(&hooked, run).await
     {
-        // What is gone is gone.
+        // Already gone.
         outcome.notes.push(error.to_string());
     }
     Ok(outcome)
 }
 
-/// A worktree whose hooks run, as they shall see it.
+/// A worktree whose hooks run, as the hooks see it.
 struct Hooked<'t> {
     wt: &'t Wt,
     path: PathBuf,
@@ -82,7 +82,7 @@ struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    /// Runs the hooks of WorkTrunk that come before a removal, once it is known to happen.
+    /// Runs WorkTrunk's hooks before a removal that is certain to happen.
     async fn before<'t>(
         &mut self,
         tool: &'t Tool,
@@ -130,7 +130,8 @@ impl Removal<'_> {
         Err(Error::HookFailed { phase, code, text: format!("{}\n{text}", reason(&output)) })
     }
 
-    /// Runs the hooks that come after it, beside the repository, about the worktree that was there.
+    /// Runs the hooks after a removal, beside the repository, with the removed worktree as their
+    /// subject.
     async fn after(&self, hooked: &Hooked<'_>, run: &mut Run<'_>) -> Result<(), Error> {
         let repo = Repo::discover(self.job.subject.common_dir)?;
         let mut vars = vec![format!("worktree_path={}", hooked.path.display())];
@@ -141,7 +142,7 @@ impl Removal<'_> {
         self.hook((hooked.wt, repo.home()), "post-remove", &vars, run).await
     }
 
-    /// Refuses what would be lost, unless it is forced. The repository itself is never removed.
+    /// Refuses if work would be lost, unless forced. Never removes the repository itself.
     fn judge(&self, facts: &Facts) -> Result<(), Error> {
         let lost = losses(facts, Policy::WindowClosed);
         let is_main =
@@ -156,7 +157,7 @@ impl Removal<'_> {
         let subject = &self.job.subject;
         let mut place = super::place::find(subject.path, subject.git_dir);
         let was = put_aside(&mut place);
-        // Nobody finds it by its name any more: what is seen now is what goes.
+        // No process can find it by its name any more: what this check sees is what is removed.
         let facts = match look_at(self.lock, subject, place, run).await {
             Ok(facts) => facts,
             Err(error) => return Err(back(was.as_ref(), error)),
@@ -217,7 +218,7 @@ impl Removal<'_> {
         }
     }
 
-    /// The worktree is gone by now: what keeps the branch is said, and loses nothing.
+    /// The worktree is gone by now. If the branch must stay, that is reported and nothing is lost.
     async fn delete_branch(&mut self, facts: &Facts, run: &Run<'_>) -> BranchEnd {
         let Some(name) = self.job.subject.branch else { return BranchEnd::Kept };
         let Some(tip) = &facts.branch else {
@@ -238,20 +239,20 @@ impl Removal<'_> {
     }
 }
 
-/// A directory that was renamed.
+/// A renamed directory.
 struct Moved {
     original: PathBuf,
     aside: PathBuf,
 }
 
-/// Renames the directory, and says so in `place`. Where that cannot be, it is looked at where it is.
+/// Renames the directory and updates `place`. If it cannot be renamed, it is checked where it is.
 fn put_aside(place: &mut Place) -> Option<Moved> {
     let (Place::Here { path } | Place::Damaged { path, .. }) = place else { return None };
     let original = path.clone();
     let name = path.file_name()?.to_string_lossy().into_owned();
     let before = name.strip_prefix('.').and_then(|it| it.strip_suffix(".wtmag-removing"));
     if let Some(before) = before {
-        // A removal was killed in the middle.
+        // An earlier removal was killed in the middle.
         let moved = Moved { original: path.with_file_name(before), aside: original };
         return Some(moved);
     }
@@ -263,7 +264,7 @@ fn put_aside(place: &mut Place) -> Option<Moved> {
     Some(Moved { original, aside })
 }
 
-/// Puts the directory back where it was; the error that is the reason comes back.
+/// Moves the directory back; returns the error that was the reason.
 fn back(moved: Option<&Moved>, error: Error) -> Error {
     let Some(Moved { original, aside }) = moved else { return error };
     match fs::rename(aside, original) {

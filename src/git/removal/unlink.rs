@@ -1,12 +1,12 @@
-//! Deleting a directory with all that is in it.
+//! Deletes a directory with everything in it.
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-/// Deletes a directory. What is write-protected, as caches of modules are, is made writable first.
-/// What is not there counts as deleted. No link is followed.
+/// Deletes a directory. Write-protected content, such as module caches, is made writable first. A
+/// missing directory counts as deleted. Follows no link.
 pub(super) fn delete(dir: &Path) -> io::Result<()> {
     match fs::remove_dir_all(dir) {
         Ok(()) => return Ok(()),
@@ -19,7 +19,7 @@ pub(super) fn delete(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets the user write to each directory below. What cannot be changed shows when it is deleted.
+/// Makes each directory below writable. A failure shows up when the directory is deleted.
 fn open_up(dir: &Path) {
     let mut todo: Vec<PathBuf> = vec![dir.to_owned()];
     while let Some(dir) = todo.pop() {
@@ -30,15 +30,15 @@ fn open_up(dir: &Path) {
     }
 }
 
-/// Takes a worktree's registration away: its git dir below `worktrees` of the repository.
+/// Removes a worktree's registration: its git dir below the repository's `worktrees`.
 pub(super) fn unregister(git_dir: &Path, common_dir: &Path) -> io::Result<()> {
     let registry = common_dir.join("worktrees");
-    // A git dir that is anywhere else is not a registration.
+    // A git dir in any other place is not a registration.
     if git_dir.parent() != Some(&registry) {
         return Ok(());
     }
     delete(git_dir)?;
-    // Fails where there are others.
+    // Fails if there are others.
     fs::remove_dir(registry).unwrap_or_default();
     Ok(())
 }

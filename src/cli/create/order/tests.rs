@@ -1,4 +1,4 @@
-//! The forms that users know, and what is refused before anything happens.
+//! The forms that users type, and what is refused before anything happens.
 use clap::Parser;
 
 use super::*;
@@ -56,8 +56,8 @@ fn a_prompt_may_look_like_a_flag_or_come_from_stdin() {
 fn there_is_exactly_one_task() {
     refused(&[], "no task given");
     refused(&["--agent", "pi"], "no task given");
-    refused(&["--github", "1", "-t", "pr", "--jira", "A-1"], "two tasks");
-    refused(&["-t", "pr", "--prompt", "x"], "belongs to `--github N`");
+    refused(&["--github", "1", "-t", "pr", "--jira", "A-1"], "cannot be combined");
+    refused(&["-t", "pr", "--prompt", "x"], "needs `--github N`");
     refused(&["--github", "0", "-t", "pr"], "`0` is not the number or the URL of an issue");
     refused(&["--github", "x", "-t", "pr"], "`x` is not the number or the URL of an issue");
     refused(&["--github", "1", "-t", "x"], "possible values: issue, pr");
@@ -93,11 +93,11 @@ fn what_contradicts_itself_is_refused() {
     refused(&["x", "-f", "y"], "given twice");
     refused(&["--github", "https://github.com/a/b/pull/1", "-t", "issue"], "names a pull request");
     refused(&["-f", "/no/such/file"], "could not read the task from `/no/such/file`");
-    refused(&["--prompt", "x", "-w", "-s"], "both asked for");
-    refused(&["--prompt", "x", "-w", "--launch", "session"], "both asked for");
+    refused(&["--prompt", "x", "-w", "-s"], "cannot be combined");
+    refused(&["--prompt", "x", "-w", "--launch", "session"], "cannot be combined");
     refused(&["--prompt", "x", "--no-wait", "--wait"], "cannot be used with");
     refused(&["--prompt", "x", "--no-hooks", "--yes"], "cannot be used with");
-    refused(&["--github", "1", "-t", "pr", "--base", "main"], "makes no sense");
+    refused(&["--github", "1", "-t", "pr", "--base", "main"], "cannot be used with a pull request");
     assert!(parse(&["--prompt", "x", "-w", "--launch", "window"]).is_ok());
 }
 
@@ -124,5 +124,8 @@ fn waiting_has_a_limit_unless_for_a_state() {
     assert_eq!((idle.limit, idle.until), (Some(None), vec!["idle".into(), "exited".into()]));
     let timed = wait(&["--wait=idle", "--timeout", "5m"]);
     assert_eq!(timed.limit, Some(Some(Duration::from_secs(300))));
-    refused(&["--prompt", "x", "--wait=happy"], "unknown state `happy`\nhint: states are starting");
+    refused(
+        &["--prompt", "x", "--wait=happy"],
+        "unknown state `happy`\nhint: valid states: starting",
+    );
 }
