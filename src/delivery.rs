@@ -1,54 +1,54 @@
-//! The life of one delivery: what to do next, given what is seen.
+//! The life of one delivery: decides what to do next, given what is observed.
 //!
 //! Knows [`crate::model`] and time as an argument; no tmux, no profile, no clock, no store. The hub
-//! hands in looks at the pane, replies to acts, hooks and the passing of time; it performs what
-//! comes out. Three promises hold here and nowhere else: a text is pasted at most once; Enter is
-//! pressed only on a box that holds our text alone; what is about to be done is recorded first.
+//! passes in captures, replies, hooks and the passing of time, and performs the actions that come
+//! out. This module alone guarantees three things: a text is pasted at most once; Enter is pressed
+//! only on a box that holds the delivered text alone; every action is recorded before it happens.
 use std::time::{Duration, Instant};
 
 use crate::model::{AgentState, Delivery, DeliveryMode, Hold, Now, Step, StepAt, Take};
 
-/// Codex takes an Enter within 120 ms of a paste for a line break.
+/// Codex takes an Enter within 120 ms of a paste as a line break.
 const SETTLE: Duration = Duration::from_millis(150);
-/// How long a pasted text may take to show.
+/// How long a pasted text may take to appear.
 const ECHO_LIMIT: Duration = Duration::from_secs(15);
-/// How long it may show in part before it is taken for mixed with somebody's draft.
+/// How long it may appear in part before it counts as mixed with a user's draft.
 const PARTIAL: Duration = Duration::from_secs(1);
-/// A box that still holds our text alone this long after Enter gets one more.
+/// If the box still holds the text alone this long after Enter, Enter is pressed once more.
 const ENTER_AGAIN: Duration = Duration::from_secs(5);
 /// How long acceptance may take after the last Enter.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(15);
-/// The same for an agent that draws nothing: it has not even read our Enter.
+/// The same for an agent that draws nothing: it has not even read the Enter.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
-/// A box that showed our text and then is empty for so long has lost it.
+/// A box that showed the text and then is empty for this long has lost it.
 const TAKEN_LIMIT: Duration = Duration::from_secs(3);
-/// An agent that listens for so long has not taken what stood on its command line.
+/// An agent that is ready for this long has not accepted its prompt argument.
 const ARGUMENT_LIMIT: Duration = Duration::from_secs(10);
 /// How long an agent may take to stop its turn.
 const INTERRUPT_LIMIT: Duration = Duration::from_secs(10);
-/// An unfinished act of a hub that died is judged only by a screen that had time to settle.
+/// An unfinished action of a dead hub is judged only when the screen had time to settle.
 const RESUME_SETTLE: Duration = Duration::from_secs(2);
-/// No bell rings when a user's panes are no longer synchronized.
+/// No event reports that a user's panes are no longer synchronized, so this is polled.
 const SYNCHRONIZED: Duration = Duration::from_secs(2);
 
-/// A delivery under way.
+/// A delivery in progress.
 #[derive(Debug)]
 pub struct Machine {
     delivery: Delivery,
     phase: Phase,
-    /// The turn that ended before ours was a finished one already.
+    /// The turn that ended before this one was already finished.
     was_idle: bool,
-    /// A turn was seen to run since our Enter, or since the agent started with its argument.
+    /// A turn was seen running since Enter, or since the agent started with its argument.
     has_worked: bool,
-    /// What [`Look::n_drawn`] was before our last Enter.
+    /// The value of [`Look::n_drawn`] before the last Enter.
     n_drawn: u64,
     /// A turn was stopped for it.
     interrupted: bool,
     /// The box was cleared for it.
     cleared: bool,
-    /// Since when it has been held by what may never end.
+    /// Since when it has been held by something that may never end.
     held_since: Option<Instant>,
-    /// What a human said, until it can be done.
+    /// A human's decision, until it can be carried out.
     take: Option<Take>,
 }
 
@@ -66,7 +66,7 @@ enum Phase {
     Pasting,
     Pasted {
         watch: Watch,
-        /// Something stood in the box since.
+        /// The box has held something since.
         shown: bool,
     },
     /// Enter sent, no reply yet.
@@ -79,7 +79,7 @@ enum Phase {
     },
     /// Passed on the command line.
     Argument(Passed),
-    /// A hub died or lost its connection in the middle of an act.
+    /// A hub died or lost its connection in the middle of an action.
     Unsure {
         since: Option<Instant>,
         doubt: Doubt,
@@ -87,27 +87,27 @@ enum Phase {
     Over,
 }
 
-/// Looks at what came of an act.
+/// Captures the screen to see the result of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Watch {
     since: Instant,
     looks: u32,
-    /// Something was in the way at the last look: the clock stands still.
+    /// Something was in the way at the last capture: the time limit is suspended.
     held: bool,
 }
 
-/// What was seen of an agent that was started with a text.
+/// What was seen of an agent that was started with the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Passed {
-    /// It sits in the box unsubmitted.
+    /// It is in the box, not submitted.
     ours_since: Option<Instant>,
-    /// The agent listens, and nothing is to be seen of the text.
+    /// The agent is ready, and there is no trace of the text.
     idle_since: Option<Instant>,
-    /// It has listened at least once.
+    /// It has been ready at least once.
     was_up: bool,
 }
 
-/// Why nobody knows what became of an act.
+/// Why the result of an action is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doubt {
     Restart,
@@ -115,7 +115,7 @@ enum Doubt {
 }
 
 impl Machine {
-    /// A delivery that starts, or one that a former hub left behind.
+    /// A new delivery, or one that an earlier hub left.
     pub fn new(delivery: Delivery) -> Self {
         let phase = match (delivery.step, delivery.mode) {
             (Step::Accepted | Step::Failed | Step::Cancelled | Step::Other(_), _) => Phase::Over,
@@ -146,7 +146,7 @@ impl Machine {
         self.phase == Phase::Over
     }
 
-    /// Text of ours may be in the box or on its way there.
+    /// The text may be in the box or on its way there.
     pub fn is_in_flight(&self) -> bool {
         match self.phase {
             Phase::Waiting
@@ -162,12 +162,12 @@ impl Machine {
         }
     }
 
-    /// Another one may go before it: nothing of it has reached the agent.
+    /// Another delivery may go first: nothing of this one has reached the agent.
     pub fn can_wait(&self) -> bool {
         self.phase == Phase::Waiting && !self.delivery.interrupt
     }
 
-    /// Says that earlier ones are, or are not, in its way.
+    /// Records whether earlier deliveries are in its way.
     pub fn set_behind(&mut self, others: bool) -> Vec<Do> {
         match (others, &self.delivery.held) {
             (true, _) => self.hold(Some(Hold::Earlier)),
@@ -176,7 +176,7 @@ impl Machine {
         }
     }
 
-    /// Takes one input and says what to do about it.
+    /// Takes one input and returns the actions.
     pub fn handle(&mut self, now: Now, input: Input<'_>) -> Vec<Do> {
         if self.is_over() {
             return Vec::new();
@@ -226,9 +226,10 @@ impl Machine {
         }
     }
 
-    /// Nothing sent yet: go when the agent listens, its box is empty and nothing is in the way.
+    /// Nothing sent yet: continue when the agent is ready, its box is empty and nothing is in the
+    /// way.
     fn wait(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
-        // A dialog would take the key for an answer, and a turn that just ended needs none.
+        // A dialog would take the key as an answer, and a turn that just ended needs no key.
         let runs =
             look.settled.is_busy() && (look.seen.is_busy() || *look.seen == AgentState::Unknown);
         if self.delivery.interrupt && runs && look.obstacle.is_none() {
@@ -263,10 +264,10 @@ impl Machine {
         let (seen, settled) = (look.seen, look.settled);
         let reason = match (seen.asks(), settled.asks()) {
             (true, _) => Some(seen.clone()),
-            // One look may fall into a frame that is half drawn.
+            // One capture may catch a half-drawn frame.
             (false, false) if !settled.listens() => Some(settled.clone()),
             (false, _) if !seen.listens() => Some(seen.clone()),
-            // It is gone, and what came after it has not stood long enough.
+            // The obstacle is gone, but what followed it has not been visible long enough.
             (false, true) => Some(AgentState::Unknown),
             (false, false) => None,
         };
@@ -279,7 +280,7 @@ impl Machine {
         }
     }
 
-    /// The interrupt key was pressed; the turn has to be seen to stop.
+    /// The interrupt key was pressed; the turn must be seen to stop.
     fn interrupted(&mut self, now: Now, look: &Look<'_>, since: Option<Instant>) -> Vec<Do> {
         let Some(since) = since else { return Vec::new() };
         if !look.settled.is_busy() {
@@ -322,7 +323,7 @@ impl Machine {
         }
     }
 
-    /// The guard in tmux saw something in the way: nothing was sent, so the step is taken back.
+    /// The guard in tmux found an obstacle: nothing was sent, so the step is taken back.
     fn handle_refused(&mut self, now: Now, hold: Hold) -> Vec<Do> {
         let watch = Watch { held: true, ..Watch::from(now) };
         match self.phase {
@@ -347,15 +348,15 @@ impl Machine {
         vec![Do::Record, Do::Look(again)]
     }
 
-    /// The reply to an act was lost. An interrupt key that may have been pressed is not pressed
-    /// again: some agents take a second one for something else.
+    /// The reply to an action was lost. An interrupt key that may have been pressed is not pressed
+    /// again: some agents treat a second one differently.
     fn handle_unknown(&mut self, now: Now) -> Vec<Do> {
         self.phase = match self.phase {
             Phase::Waiting => Phase::Waiting,
             Phase::Interrupting { since } => {
                 Phase::Interrupting { since: since.or(Some(now.steady)) }
             }
-            // Nothing of it is in the box; a key that clears is not pressed twice.
+            // Nothing of the text is in the box; a key that clears is not pressed twice.
             Phase::Clearing { .. } => Phase::Waiting,
             Phase::Argument(passed) => Phase::Argument(passed),
             Phase::Pasting
@@ -368,7 +369,7 @@ impl Machine {
         vec![Do::Look(SETTLE)]
     }
 
-    /// Before Enter it can be taken back, but no key is pressed to take the text out of the box.
+    /// Until Enter it can be withdrawn, but no key is pressed to remove the text from the box.
     fn cancel(&mut self, now: Now) -> Vec<Do> {
         let may_be_sent = self.delivery.step == Step::Entering;
         match self.phase {
@@ -432,7 +433,7 @@ impl Machine {
 
 const ECHO_PACE: Duration = Duration::from_millis(200);
 
-/// Looks after an act come quickly at first.
+/// Captures after an action come quickly at first.
 fn pace(looks: u32) -> Duration {
     match looks {
         0 => Duration::from_millis(50),

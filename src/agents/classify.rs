@@ -1,11 +1,11 @@
-//! What a screen says, according to a profile.
+//! Classifies a screen according to a profile.
 //!
-//! Knows a [`Profile`] and one [`Sample`]; has no memory, so it cannot tell an agent that waits for
-//! its first prompt from one whose last turn has scrolled away: [`super::fold`] can.
+//! Knows a [`Profile`] and one [`Sample`]. It has no memory, so it cannot tell an agent that waits
+//! for its first prompt from one whose last turn has scrolled away: [`super::fold`] can.
 //!
-//! The order of belief: a dialog (the lowest one; one above the input box is old text, unless it is
-//! an overlay), then a running turn, then the box. Never one signal alone: `ready` needs the box,
-//! the agent in the foreground, the profile's `ready` rules, and nothing that contradicts.
+//! Precedence: a dialog (the lowest one; text of a dialog above the input box is old, unless it is
+//! an overlay), then a running turn, then the box. One signal alone is never enough: `ready` needs
+//! the box, the agent in the foreground, the profile's `ready` rules, and no contradiction.
 use std::collections::BTreeSet;
 
 use super::{
@@ -17,16 +17,16 @@ use super::{
 };
 use crate::model::{AgentState, Blocker, FactSource, InputBox, RuleSaid, Said, Sample, Verdict};
 
-/// Programs that are where the agent should be when it is not there.
+/// Programs that run in the agent's place when the agent is gone.
 const SHELLS: [&str; 15] = [
     "bash", "zsh", "fish", "sh", "dash", "ksh", "mksh", "tcsh", "csh", "nu", "elvish", "xonsh",
     "pwsh", "ash", "login",
 ];
 
-/// The box shows and is empty, and no rule of the profile says that the agent listens.
+/// The box is visible and empty, but no rule of the profile shows that the agent accepts input.
 pub(super) const NOT_READY: &str = "not-ready";
 
-/// What every rule of a profile said of one sample.
+/// The result of every profile rule on one sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     pub verdict: Verdict,
@@ -35,7 +35,7 @@ pub struct Explanation {
     pub rules: Vec<RuleSaid>,
 }
 
-/// Who has the terminal.
+/// Who is in the foreground.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreground {
     Agent,
@@ -43,13 +43,13 @@ pub enum Foreground {
     Other,
 }
 
-/// What the screen says.
+/// The verdict on a screen.
 pub fn classify(profile: &Profile, sample: &Sample) -> Verdict {
     explain(profile, sample, &[]).verdict
 }
 
-/// The same, and why. `sent` are texts that we delivered: where they show, they are evidence of
-/// nothing else.
+/// The verdict, and the result of every rule. Where the delivered texts in `sent` show, they are
+/// not evidence of anything else.
 pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanation {
     let mut found = profile.input.as_ref().and_then(|spec| input_box::find(spec, sample));
     if found.is_none() && profile.structural {
@@ -68,7 +68,7 @@ pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanati
     Explanation { verdict, found, rules }
 }
 
-/// Whether the agent has the terminal, as far as a name tells.
+/// Whether the agent is in the foreground, judged by the command's name.
 pub fn foreground(profile: &Profile, command: &str) -> Foreground {
     let name = command.trim_start_matches('-');
     if profile.foreground.iter().any(|it| it == command) {
@@ -80,11 +80,11 @@ pub fn foreground(profile: &Profile, command: &str) -> Foreground {
     if profile.foreground.is_empty() { Foreground::Agent } else { Foreground::Other }
 }
 
-/// A rule's word with what is needed to weigh it.
+/// The result of a rule, with what is needed to weigh it.
 struct Hit {
     word: RuleSaid,
     source: FactSource,
-    /// It stands in a place of its own, not in the order of the conversation.
+    /// It has a fixed place, outside the order of the conversation.
     fixed: bool,
 }
 
@@ -126,7 +126,7 @@ impl Hit {
 struct Screen<'a> {
     sample: &'a Sample,
     found: Option<&'a Found>,
-    /// Rows that show what was typed: only a rule for the box reads them.
+    /// Rows that show typed text: only rules for the box read them.
     typed: &'a BTreeSet<usize>,
 }
 
@@ -140,17 +140,17 @@ impl<'a> Screen<'a> {
             let matching = hits.iter().rev().filter(|hit| wanted(&hit.word.turn));
             matching.filter(|hit| hit.matched().is_some()).max_by_key(|hit| self.place(hit))
         };
-        // A dialog that is known by name is not at the same time an unknown one.
+        // A dialog that has its own rule is not also an unknown dialog.
         let known = lowest(|turn| turn.asks() && *turn != AgentState::Blocked(Blocker::Other));
         let dialog = known.or_else(|| lowest(AgentState::asks));
         let busy =
             lowest(|turn| *turn == AgentState::Retrying).or_else(|| lowest(AgentState::is_busy));
         let ended = self.ended(hits);
-        // Words of work above the end of the turn are what it said.
+        // A working sign above the end of a turn is part of the agent's answer.
         let is_over = |busy: &&Hit| ended.is_some_and(|it| !it.fixed && self.is_below(it, busy));
         let busy = busy.filter(|busy| !is_over(busy));
         let first = match (dialog, busy) {
-            // An agent that waits may turn a wheel below its list.
+            // A waiting agent may animate a spinner below its list.
             (Some(dialog), Some(busy)) if self.is_below(busy, dialog) && !self.shows_a_list() => {
                 Some(busy)
             }
@@ -167,7 +167,7 @@ impl<'a> Screen<'a> {
         self.at_the_box(found, ended, ready, wants_ready)
     }
 
-    /// There is no box, and a list with a pointer stands near the end of the screen.
+    /// There is no box, and a list with a pointer is near the end of the screen.
     fn shows_a_list(&self) -> bool {
         let rows = self.sample.used_rows();
         let entries = menu::read(rows).filter(|it| !it.doubtful).map(|it| it.entries);
@@ -184,7 +184,7 @@ impl<'a> Screen<'a> {
         ended.max_by_key(|hit| if hit.fixed { 0 } else { self.place(hit) })
     }
 
-    /// The box shows, and nothing else speaks.
+    /// The box is visible, and nothing else matches.
     fn at_the_box(
         &self,
         found: &Found,
@@ -214,7 +214,7 @@ impl<'a> Screen<'a> {
         said.unwrap_or_else(|| on_screen(AgentState::Ready, "box", row_text.unwrap_or_default()))
     }
 
-    /// The agent is not there to be judged.
+    /// The agent is not in the foreground, so its state cannot be judged.
     fn absent(&self, profile: &Profile) -> Option<Verdict> {
         let command = &self.sample.command;
         let (rule, evidence) = if self.sample.dead {
@@ -230,12 +230,12 @@ impl<'a> Screen<'a> {
         Some(Verdict { rule: rule.to_owned(), evidence, source, ..Verdict::default() })
     }
 
-    /// Higher is lower on the screen.
+    /// A higher number is lower on the screen.
     fn place(&self, hit: &Hit) -> usize {
         hit.matched().and_then(|(row, _)| row).map_or(0, |row| row + 1)
     }
 
-    /// Both on the screen, and `one` below `other`.
+    /// Both are on the screen, and `one` is below `other`.
     fn is_below(&self, one: &Hit, other: &Hit) -> bool {
         let row = |hit: &Hit| hit.matched().and_then(|(row, _)| row);
         row(one).zip(row(other)).is_some_and(|(one, other)| one > other)
@@ -283,7 +283,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// A dialog's text above a live box is left over from before.
+    /// Dialog text above a live box is left over from an earlier dialog.
     fn is_stale(&self, rule: &Rule, row: usize) -> bool {
         let near_box = matches!(rule.region, Region::Above(_));
         rule.turn.asks()
@@ -292,8 +292,8 @@ impl<'a> Screen<'a> {
             && self.found.is_some_and(|it| row < it.first)
     }
 
-    /// The rows of a rule's region; none when it is not on this screen. Rows that show what was typed
-    /// are no news, but of a box that listens, which is empty then.
+    /// The rows of a rule's region; none if this screen does not have it. Rows with typed text are
+    /// not evidence, except of a box that accepts input, which is empty then.
     fn region(&self, rule: &Rule) -> Option<Rows<'a>> {
         let reads_all = rule.region == Region::Box || rule.turn == AgentState::Ready;
         let used = self.sample.used_rows();
@@ -334,13 +334,13 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// Nothing but perhaps a scroll bar.
+/// Blank, except perhaps for a scroll bar.
 fn is_blank(row: &str) -> bool {
     let row = row.trim();
     row.is_empty() || row.chars().count() == 1 && row.starts_with(['█', '▐', '│', '┃', '▌'])
 }
 
-/// Below a list with a pointer there may be so many rows of help and progress.
+/// A list with a pointer may have this many rows of help and progress below it.
 const LIST_ROWS: usize = 8;
 
 /// The text of a region, with row numbers.
@@ -350,7 +350,7 @@ struct Rows<'a>(Vec<(Option<usize>, &'a str)>);
 type Match = (Option<usize>, String);
 
 impl Rows<'_> {
-    /// The lowest match: within one row, else across the rows that a narrow pane broke a line into.
+    /// The lowest match: within one row, else across rows that a narrow pane wrapped.
     fn find(&self, pattern: &Pattern) -> Option<Match> {
         let in_row = self.0.iter().rev().find(|(_, row)| pattern.0.is_match(row));
         if let Some((at, row)) = in_row {
@@ -365,7 +365,7 @@ impl Rows<'_> {
     }
 }
 
-/// A match in rows that follow each other: blank ones and edges end what belongs together.
+/// A match in consecutive rows: blank rows and edges separate them.
 fn find_joined(rows: &[(Option<usize>, &str)], pattern: &Pattern) -> Option<Match> {
     let mut joined = String::new();
     let mut ends = Vec::new();

@@ -1,7 +1,8 @@
-//! Is our text on the screen, and is it still where we put it?
+//! Decides whether the delivered text is on the screen, and whether it is still where it was
+//! pasted.
 //!
-//! Knows rows of text and what a box holds. Texts are compared by what a terminal shows of them:
-//! [`super::glyphs`].
+//! Knows rows of text and the content of a box. Texts are compared by what a terminal shows of
+//! them; see [`super::glyphs`].
 use unicode_width::UnicodeWidthChar as _;
 
 use super::{
@@ -16,7 +17,7 @@ use crate::model::{InputBox, Sample};
 pub struct Echo {
     /// First and last row, from 0.
     pub rows: (usize, usize),
-    /// The cursor stood directly behind the text, as it does in an input box.
+    /// The cursor was directly after the text, as in an input box.
     pub cursor_behind: bool,
 }
 
@@ -26,21 +27,21 @@ pub enum Holding {
     /// The profile cannot read the box.
     Unseen,
     Empty,
-    /// Our text and nothing else; of a long text, the part that the box shows.
+    /// The delivered text and nothing else; of a long text, the part that the box shows.
     Ours,
     /// A placeholder for a long paste and nothing else.
     Folded,
-    /// Our text among other text.
+    /// The delivered text among other text.
     Mixed,
     /// Something else.
     Other,
 }
 
-/// Texts longer than this are known by their beginning or end.
+/// Longer texts are recognized by their beginning or end.
 const SAMPLE_CHARS: usize = 60;
-/// A box that shows less of a text than this may show anything.
+/// If a box shows less of a text than this, it may be any text.
 const MIN_PART: usize = 20;
-/// A name before what somebody said in a conversation.
+/// A name before a message in a conversation.
 const MAX_SPEAKER: usize = 12;
 
 /// What the box holds, compared with `text`.
@@ -66,7 +67,7 @@ pub fn holding(profile: &Profile, input: &InputBox, text: &str) -> Holding {
     }
 }
 
-/// The rows of the box that are not `text` stood on the screen before it: they belong to the box.
+/// The rows of the box that are not `text` were on the screen before it: they belong to the box.
 pub fn is_alone(before: &Sample, input: &InputBox, text: &str) -> bool {
     let InputBox::Holds(held) = input else { return false };
     let lines: Vec<Vec<Glyph>> = held.lines().map(glyphs::of).collect();
@@ -80,7 +81,7 @@ pub fn is_alone(before: &Sample, input: &InputBox, text: &str) -> bool {
     rest.into_iter().all(|line| line.is_empty() || old.contains(line))
 }
 
-/// Where `text` newly appeared: it shows lower than it did before, or more often.
+/// Where `text` newly appeared: lower than before, or more often.
 pub fn echoed(before: &Sample, after: &Sample, text: &str) -> Option<Echo> {
     let old = places(before.used_rows(), text);
     let new = places(after.used_rows(), text);
@@ -89,28 +90,28 @@ pub fn echoed(before: &Sample, after: &Sample, text: &str) -> Option<Echo> {
     is_new.then(|| Echo { rows: lowest.rows, cursor_behind: cursor_behind(after, lowest) })
 }
 
-/// Whether `text` left the place where it echoed. A transcript may show it in the very same rows:
-/// then the cursor, which stood behind it, does not any more.
+/// Whether `text` left the place where it was echoed. A transcript may show it in the same rows,
+/// but then the cursor is no longer after it.
 pub fn gone(echo: &Echo, after: &Sample, text: &str) -> bool {
     let places = places(after.used_rows(), text);
     let Some(still) = places.iter().find(|it| it.rows == echo.rows) else { return true };
     echo.cursor_behind && !cursor_behind(after, still)
 }
 
-/// Two texts that differ only in what programs and terminals change.
+/// Two texts that differ only in ways that programs and terminals change.
 pub fn same_text(one: &str, other: &str) -> bool {
     let (one, other) = (glyphs::of(one), glyphs::of(other));
     glyphs::is_all(&one, &other) || glyphs::is_all(&other, &one)
 }
 
-/// Whether `text` begins with `start` and goes on.
+/// Whether `text` begins with `start` and continues.
 pub fn begins(text: &str, start: &str) -> bool {
     let (start, text) = (glyphs::of(start), glyphs::of(text));
     glyphs::begins(&start, &text).is_some_and(|n| n < text.len())
 }
 
-/// How often `text` shows above the box: the conversation has it. A short one may be part of any
-/// sentence, and counts only where it stands alone.
+/// How often `text` shows above the box, that is, in the conversation. A short text may be part of
+/// any sentence, so it counts only if it stands alone.
 pub fn n_in_transcript(profile: &Profile, sample: &Sample, text: &str) -> usize {
     let found = super::explain(profile, sample, &[text.to_owned()]).found;
     let end = found.map_or(usize::MAX, |it| it.first);
@@ -123,7 +124,7 @@ pub fn n_in_transcript(profile: &Profile, sample: &Sample, text: &str) -> usize 
     shown.iter().filter(|(_, last)| *last < end).count()
 }
 
-/// First and last row of every place that shows `text` and nothing else but a prompt before it.
+/// First and last row of every place that shows `text` alone, except for a prompt before it.
 pub(crate) fn rows_of(rows: &[String], text: &str) -> Vec<(usize, usize)> {
     let n_chars = text.chars().filter(|c| counts(*c)).take(MIN_PART).count();
     let is_alone = |it: &Place| {
@@ -135,7 +136,7 @@ pub(crate) fn rows_of(rows: &[String], text: &str) -> Vec<(usize, usize)> {
     places(rows, text).iter().filter(|it| is_alone(it)).map(|it| it.rows).collect()
 }
 
-/// What a conversation has before a text: a glyph, or who said it.
+/// What a conversation shows before a text: a glyph, or the speaker.
 fn is_prompt(before: &str, n_chars: usize) -> bool {
     let before: String = before.chars().filter(|c| counts(*c)).collect();
     let n_before = before.chars().count();
@@ -144,13 +145,13 @@ fn is_prompt(before: &str, n_chars: usize) -> bool {
     is_glyph || is_speaker && n_chars >= MIN_PART
 }
 
-/// What stands behind it: nothing, or a column of its own beside a long text.
+/// What may follow it: nothing, or a separate column beside a long text.
 fn is_margin(behind: &str, n_chars: usize) -> bool {
     let is_bare = !behind.chars().any(char::is_alphanumeric);
     is_bare || behind.starts_with("   ") && n_chars >= MIN_PART
 }
 
-/// An occurrence: its rows, the column of its first character and the one behind its last.
+/// An occurrence: its rows, the column of its first character and the column after its last.
 struct Place {
     rows: (usize, usize),
     start: usize,
@@ -165,7 +166,7 @@ fn cursor_behind(sample: &Sample, place: &Place) -> bool {
 
 /// Every occurrence, top to bottom.
 fn places(rows: &[String], text: &str) -> Vec<Place> {
-    // The rest of a long text has no room on the screen.
+    // The rest of a long text does not fit on the screen.
     let room: usize = rows.iter().map(String::len).sum();
     let wanted = glyphs::up_to(text, room.max(SAMPLE_CHARS));
     let cells: Vec<Cell> = rows.iter().enumerate().flat_map(cells_of).collect();
@@ -188,7 +189,7 @@ fn places(rows: &[String], text: &str) -> Vec<Place> {
     found
 }
 
-/// A glyph on the screen, its row and the columns it takes.
+/// A glyph on the screen, its row and its columns.
 struct Cell {
     glyph: Glyph,
     row: usize,
@@ -196,7 +197,7 @@ struct Cell {
     to: usize,
 }
 
-/// The cells of a row that count.
+/// The relevant cells of a row.
 fn cells_of((row, text): (usize, &String)) -> Vec<Cell> {
     let mut to = 0;
     let mut cells = Vec::new();

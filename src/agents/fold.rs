@@ -1,12 +1,13 @@
-//! From single looks, hooks and reports to what is believed about one worker.
+//! Combines captures, hooks and reports into the state of one worker.
 //!
-//! Knows the profile, the classification of samples, and time as an argument. Asks nobody: it says
-//! when it wants to see the screen again ([`Tracker::next_look`]).
+//! Knows the profile, the classification of samples, and time as an argument. Does not capture by
+//! itself: it says when it needs the next capture ([`Tracker::next_look`]).
 //!
-//! - What lets us type, and every dialog, needs two equal looks [`Timing::confirm`] apart; a state
-//!   that lets us type also needs silence, unless the screen says that a turn is over. Leaving `working` by the screen alone needs a second look
-//!   [`Timing::settle`] later, so that nothing flaps between two tool calls.
-//! - A hook is believed at once. The screen may contradict it later: hooks see no interrupt.
+//! - A state in which wtmag may type, and every dialog, needs two equal captures
+//!   [`Timing::confirm`] apart. A state in which wtmag may type also needs silence, unless the
+//!   screen shows that a turn is over. Leaving `working` by the screen alone needs a second capture
+//!   [`Timing::settle`] later, so that the state does not flap between two tool calls.
+//! - A hook is accepted at once. The screen may contradict it later: no hook reports an interrupt.
 //! - `ready` becomes `idle` once a turn was seen.
 //!
 //! [`Timing::confirm`]: super::profile::Timing::confirm
@@ -25,24 +26,24 @@ use crate::model::{
     Sample, Verdict, WorkerState,
 };
 
-/// How long the screen may lag behind a hook, or contradict it before it wins.
+/// How long the screen may lag behind a hook, or contradict it, before the screen wins.
 const HOOK_LAG: Duration = Duration::from_secs(2);
-/// How long nothing may match before a known state is given up.
+/// How long no rule may match before a known state is given up.
 const UNKNOWN_AFTER: Duration = Duration::from_secs(1);
-/// Our own texts, kept to know them again on the screen.
+/// The delivered texts, kept to recognize them on the screen.
 const MAX_SENT: usize = 4;
 
-/// Something that was seen.
+/// An observation.
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
-    /// A look at the pane, and what it says. `quiet_since`: since when nothing was printed, if it is
+    /// A capture and its verdict. `quiet_since`: since when nothing was printed, if the pane is
     /// quiet now.
     Sample { sample: &'a Sample, verdict: &'a Verdict, quiet_since: Option<Instant> },
-    /// The agent told, and it was the worker's own agent.
+    /// A hook report of the worker's own agent.
     Hook(&'a HookEvent),
-    /// The pane's shell has come to the agent.
+    /// The pane's shell is about to start the agent.
     Started,
-    /// The pane's shell does not come to the agent; it shows this.
+    /// The pane's shell has not started the agent; it shows this.
     Stuck { evidence: &'a str },
     /// The shell ended before it reached the agent.
     ShellEnded(Exit),
@@ -50,30 +51,30 @@ pub enum Seen<'a> {
     Exited(Exit),
     /// The pane is gone.
     PaneGone(EndCause),
-    /// The worker said of itself.
+    /// A report of the worker about itself.
     Reported { what: Reported, text: &'a str },
-    /// We are about to paste this, or have passed it as an argument.
+    /// This text is about to be pasted, or was passed as an argument.
     Sent(&'a str),
-    /// The agent took what we sent: a turn begins, even if the screen does not show it yet.
+    /// The agent accepted the text: a turn begins, even if the screen does not show it yet.
     Accepted,
-    /// What we sent is accepted or given up: what the box holds from now on is a draft.
+    /// The text was accepted or given up: from now on, text in the box is a draft.
     SentDone,
 }
 
-/// What became different.
+/// What changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
     pub process: Option<Fact<Process>>,
     pub turn: Option<Fact<AgentState>>,
     pub reported: Option<Fact<Reported>>,
-    /// What the agent told besides: `session`, its own id of the conversation; `message`, what it
-    /// said last.
+    /// Other facts from the agent: `session`, the id of its conversation; `message`, its last
+    /// message.
     pub told: Vec<(String, String)>,
-    /// A hook says that the agent took this prompt.
+    /// A hook reports that the agent accepted this prompt.
     pub accepted: Option<String>,
 }
 
-/// What is believed about one worker, and what it takes to believe something else.
+/// The state of one worker, and what is needed to change it.
 #[derive(Clone, Debug)]
 pub struct Tracker {
     profile: Arc<Profile>,
@@ -84,9 +85,9 @@ pub struct Tracker {
     /// A turn was seen.
     had_turn: bool,
     verdict: Verdict,
-    /// A belief that waits for a second look.
+    /// A state that waits for a second capture.
     candidate: Option<Candidate>,
-    /// The last word of a hook about the turn, while the screen has not contradicted it.
+    /// The last hook report about the turn, until the screen contradicts it.
     hooked: Option<Hooked>,
     /// When the screen last showed a running turn.
     last_busy: Option<Instant>,
@@ -94,18 +95,18 @@ pub struct Tracker {
     noisy_since: Option<Instant>,
     /// When the last sample was taken.
     looked: Option<Instant>,
-    /// The last sample was quiet since.
+    /// Since when the pane was quiet at the last sample.
     quiet_since: Option<Instant>,
-    /// When silence will have outlasted the words of work that show.
+    /// When the silence will have lasted longer than visible working signs justify.
     outlasted: Option<Instant>,
-    /// What the box held, while it has not been seen empty since.
+    /// The content of the box, until the box is seen empty.
     typed: Option<String>,
-    /// What the box shows when it is empty, where no cursor tells.
+    /// What the empty box shows, if no cursor distinguishes it from a draft.
     hints: Vec<String>,
     sent: Vec<String>,
     /// The last of `sent` may be in the box.
     sending: bool,
-    /// The conversation that our prompts went to.
+    /// The conversation that received the delivered prompts.
     thread: Option<String>,
 }
 
@@ -113,7 +114,7 @@ pub struct Tracker {
 struct Candidate {
     turn: AgentState,
     first: Instant,
-    /// When it may be believed, if it is seen again.
+    /// When it is accepted, if it is seen again.
     due: Instant,
 }
 
@@ -121,14 +122,14 @@ struct Candidate {
 struct Hooked {
     turn: AgentState,
     at: Instant,
-    /// The screen has shown the same since.
+    /// Since when the screen has been unchanged.
     seen: bool,
-    /// Not the agent said so, but we conclude it.
+    /// Concluded, not reported by the agent.
     concluded: bool,
 }
 
 impl Tracker {
-    /// Starts from what was believed before: [`WorkerState::starting`] for a new worker.
+    /// Starts from the previous state: [`WorkerState::starting`] for a new worker.
     pub fn new(profile: Arc<Profile>, state: &WorkerState, now: Now) -> Self {
         let had_turn = matches!(
             state.turn.value,
@@ -161,27 +162,27 @@ impl Tracker {
         }
     }
 
-    /// When to look at the screen again even if nothing is printed.
+    /// When to capture the screen again even if nothing is printed.
     pub fn next_look(&self) -> Option<Instant> {
-        // Noise that ends rings no more: somebody has to look whether it did.
+        // The end of output causes no event, so a capture must find it.
         let noise_over = self.noisy_since.and(self.looked).map(|at| at + self.profile.timing.noise);
         let candidate = self.candidate.as_ref().map(|it| it.due);
         candidate.into_iter().chain(noise_over).chain(self.outlasted).min()
     }
 
-    /// What the last look says, in the light of what came before it.
+    /// The verdict on the last capture, in the light of the earlier ones.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
     }
 
-    /// What a hook's payload says about this worker; none when it is about something else.
+    /// What a hook's payload means for this worker; none if it is about something else.
     pub fn read_hook(&self, payload: &str) -> Result<Option<HookEvent>, hooks::Error> {
         let Some(spec) = &self.profile.hooks else { return Ok(None) };
         let event = spec.kind.read(payload)?;
         Ok(event.filter(|it| self.is_about_us(it)))
     }
 
-    /// Takes in what was seen. Time must not go back.
+    /// Takes in an observation. Time must not go back.
     pub fn handle(&mut self, now: Now, seen: Seen<'_>) -> Changed {
         match seen {
             Seen::Sample { sample, verdict, quiet_since } => {
@@ -304,11 +305,11 @@ impl Tracker {
         changed
     }
 
-    /// What the last verdict means with what came before it.
+    /// The meaning of the last verdict in the light of the earlier ones.
     fn refine(&self) -> AgentState {
         let turn = self.verdict.turn.clone();
         match turn {
-            // The error may have scrolled away; only another turn makes it good.
+            // The error may have scrolled away; only another turn clears it.
             AgentState::Ready | AgentState::Idle if self.turn == AgentState::Failed => {
                 AgentState::Failed
             }
@@ -331,7 +332,7 @@ impl Tracker {
         }
     }
 
-    /// For programs whose signs of work are not known: endless output is one.
+    /// For programs whose working signs are unknown: endless output is one.
     fn is_noise(&mut self, now: Now) -> bool {
         let noise = self.profile.timing.noise;
         if noise.is_zero() || !self.verdict.turn.listens() {
@@ -350,7 +351,7 @@ impl Tracker {
         was_up && now.steady.saturating_duration_since(since) >= noise
     }
 
-    /// Believes what the screen shows, now or when it shows it again.
+    /// Accepts what the screen shows, now or when it shows it again.
     fn weigh(&mut self, now: Now, turn: AgentState, evidence: String) -> Changed {
         if let Some(hooked) = &mut self.hooked
             && hooked.turn == turn
@@ -375,12 +376,12 @@ impl Tracker {
         Changed::default()
     }
 
-    /// When a turn that the screen first showed at `first` may be believed.
+    /// When a turn that the screen first showed at `first` may be accepted.
     fn due(&self, now: Now, first: Instant, turn: &AgentState) -> Instant {
         let timing = &self.profile.timing;
         let current = &self.turn;
         let listens = turn.listens() || *turn == AgentState::Draft;
-        // codex turns the wheel in its title for a moment when it has come up.
+        // codex animates the spinner in its title for a moment at start-up.
         let is_title = self.verdict.source == Some(FactSource::Title) && !current.is_busy();
         let mut due = match turn {
             AgentState::Working | AgentState::Retrying if is_title => first + timing.confirm,
@@ -396,9 +397,9 @@ impl Tracker {
             | AgentState::Draft
             | AgentState::Other(_) => first + timing.confirm,
         };
-        // A screen that says that the turn is over is taken at its word when it says so twice.
+        // A screen that shows that the turn is over is accepted when it shows it twice.
         let says_so = current.is_busy() && self.verdict.turn == AgentState::Idle;
-        // A spinner behind a glyph looks like a prompt with a text, and moves.
+        // A spinner after a glyph looks like a prompt with a text, but it moves.
         let may_be_a_spinner = *turn == AgentState::Draft && current.is_busy();
         if turn.listens() && !says_so || may_be_a_spinner {
             due = due.max(self.quiet_since.unwrap_or(now.steady) + timing.quiet);
@@ -406,13 +407,13 @@ impl Tracker {
         due.max(self.hook_yields(turn))
     }
 
-    /// Until when a hook's word holds against this.
+    /// Until when a hook's report wins against this.
     fn hook_yields(&self, turn: &AgentState) -> Instant {
         let Some(hooked) = &self.hooked else { return self.born };
         let asks = matches!(turn, AgentState::Waiting(_) | AgentState::Blocked(_));
         let is_firm = !(hooked.concluded && hooked.seen);
         if is_firm && hooked.turn.is_busy() && !turn.is_busy() && !asks {
-            // An interrupt tells no hook, and a spinner pauses between two tool calls.
+            // No hook reports an interrupt, and a spinner pauses between two tool calls.
             let busy = self.last_busy.map_or(hooked.at, |it| it.max(hooked.at));
             let quiet = self.quiet_since.map_or(busy, |it| it.max(busy));
             return quiet + HOOK_LAG;

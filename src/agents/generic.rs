@@ -1,7 +1,7 @@
-//! Boxes and dialogs by their shape, for programs whose words are not known.
+//! Finds boxes and dialogs by their shape, for programs whose screens are unknown.
 //!
-//! Knows one [`Sample`](crate::model::Sample). Errs on the side of a dialog: what may be one is never
-//! taken for an input box.
+//! Knows one [`Sample`](crate::model::Sample). When in doubt, it reports a dialog: what may be a
+//! dialog is never treated as an input box.
 mod boxes;
 mod dialogs;
 

@@ -1,10 +1,10 @@
-//! When two texts are the same to a terminal.
+//! Decides when two texts are the same to a terminal.
 //!
-//! Between a text and what a box shows of it stand a program and tmux. They wrap, indent and frame;
-//! they draw a character as its parts; they drop what has no width, and a cell holds 21 bytes, so
-//! that the end of a long emoji is lost. So texts are compared as [`Glyph`]s: compatibility forms,
-//! without marks, without what is invisible. What may be lost may be missing from what is shown;
-//! what is shown and is not in the text was typed by someone else.
+//! Between a text and its display are a program and tmux. They wrap, indent and frame it; they draw
+//! a character as its parts; they remove characters without width; and a cell holds 21 bytes, so
+//! the end of a long emoji is lost. Texts are therefore compared as [`Glyph`]s: in compatibility
+//! form, without marks and invisible characters. A glyph that terminals lose may be missing on the
+//! screen. A glyph that is only on the screen was typed by someone else.
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -17,7 +17,7 @@ pub(crate) struct Glyph {
     loss: Loss,
 }
 
-/// How likely it is that a character never shows.
+/// How likely it is that a character is never shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loss {
     /// Every terminal shows it.
@@ -28,7 +28,7 @@ enum Loss {
     Often,
 }
 
-/// One in so many of the characters that are seldom lost may be missing.
+/// One of this many rarely lost characters may be missing.
 const SELDOM: usize = 10;
 
 fn class(pattern: &'static str) -> Option<Regex> {
@@ -40,7 +40,7 @@ static INVISIBLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 static OFTEN_LOST: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    // The jamo are vowels and finals that join the letter before them.
+    // The jamo are vowels and finals that join the preceding letter.
     class(
         r"[\p{Co}\p{Cn}\p{So}\p{Sk}\p{Extended_Pictographic}\p{Regional_Indicator}\x{1160}-\x{11FF}\x{D7B0}-\x{D7FF}]",
     )
@@ -51,8 +51,8 @@ fn is_in(class: &LazyLock<Option<Regex>>, c: char) -> bool {
     class.as_ref().is_some_and(|it| it.is_match(c.encode_utf8(&mut bytes)))
 }
 
-/// White space, controls, line drawing and what is invisible come from the program as well as from
-/// the text, and count for nothing.
+/// White space, controls, line drawing and invisible characters may come from the program, so they
+/// are ignored.
 pub(crate) fn counts(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_graphic();
@@ -65,7 +65,7 @@ pub fn is_invisible(text: &str) -> bool {
     !text.chars().any(counts)
 }
 
-/// The glyphs of one character: one, or those that it is made of.
+/// The glyphs of one character: one, or its parts.
 pub(crate) fn of_char(c: char) -> impl Iterator<Item = Glyph> {
     let loss = match c {
         _ if c.is_ascii() => Loss::Never,
@@ -100,7 +100,7 @@ pub(crate) fn up_to(text: &str, n: usize) -> Vec<Glyph> {
     glyphs
 }
 
-/// How far what is shown goes along with a text: in glyphs of either.
+/// How far the display matches a text, in glyphs of each.
 pub(crate) fn walk(shown: &[Glyph], text: &[Glyph]) -> (usize, usize) {
     let (mut n_shown, mut n_text) = (0, 0);
     let mut may_miss = (text.len() + SELDOM / 2) / SELDOM;
@@ -120,25 +120,26 @@ pub(crate) fn walk(shown: &[Glyph], text: &[Glyph]) -> (usize, usize) {
     (n_shown, n_text)
 }
 
-/// What is shown is the text: all that it has, and nothing else.
+/// The display is exactly the text.
 pub(crate) fn is_all(shown: &[Glyph], text: &[Glyph]) -> bool {
     shown.is_empty() == text.is_empty() && walk(shown, text) == (shown.len(), text.len())
 }
 
-/// What is shown begins the text; how much of the text that is.
+/// The display begins the text; returns how much of the text that is.
 pub(crate) fn begins(shown: &[Glyph], text: &[Glyph]) -> Option<usize> {
     let shown_within = shown.len().min(text.len());
     let (n_shown, _) = walk(shown, text);
     (n_shown == shown.len()).then_some(shown_within)
 }
 
-/// Where the text may begin in what is shown: its first glyph that is never lost, or one before it.
+/// Where the text may begin in the display: at its first glyph that is never lost, or one before
+/// it.
 pub(crate) fn may_begin(glyph: &Glyph, text: &[Glyph]) -> bool {
     let n_lost = text.iter().take_while(|it| it.loss != Loss::Never).count();
     text.iter().take(n_lost + 1).any(|it| it.c == glyph.c)
 }
 
-/// What is shown is a piece of the text.
+/// The display is a part of the text.
 pub(crate) fn is_piece(shown: &[Glyph], text: &[Glyph]) -> bool {
     let Some(first) = shown.first() else { return false };
     let starts = text.iter().enumerate().filter(|(_, it)| it.c == first.c).map(|(at, _)| at);
@@ -148,7 +149,7 @@ pub(crate) fn is_piece(shown: &[Glyph], text: &[Glyph]) -> bool {
     })
 }
 
-/// What is shown has the text somewhere.
+/// The display contains the text.
 pub(crate) fn contains(shown: &[Glyph], text: &[Glyph]) -> bool {
     (0..shown.len()).any(|at| {
         let rest = shown.get(at..).unwrap_or_default();

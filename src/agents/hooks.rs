@@ -1,40 +1,40 @@
-//! What agents report by their hooks, in our words. How each agent program says it is in
-//! [`super::kinds`]; who called and when is for others to check.
+//! The events that agents report through hooks, in common terms. [`super::kinds`] knows each
+//! agent's format; the callers check who reported and when.
 use std::fmt;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookEvent {
     pub event: Event,
-    /// The agent's own id of the conversation, to resume it by.
+    /// The agent's id of the conversation, to resume it.
     pub session: Option<String>,
-    /// The prompt of the turn that the event is about, where the event names it.
+    /// The prompt of the event's turn, if the event names it.
     pub prompt: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The agent's program is up; its box need not be.
+    /// The agent's program has started; its box may not be ready.
     Started,
-    /// It took a prompt, and works.
+    /// It accepted a prompt and is working.
     PromptAccepted { text: String },
-    /// It works.
+    /// It is working.
     Busy,
-    /// It asks for leave to do this.
+    /// It asks for permission to do this.
     Permission { what: String },
     /// It asks something else.
     Question { what: String },
-    /// The question is answered.
+    /// The question was answered.
     Answered,
-    /// The provider answers with errors; it tries again.
+    /// The provider returns errors; the agent tries again.
     Retrying { error: String },
-    /// The turn is over, and this was said last.
+    /// The turn is over; this was its last message.
     TurnEnded { message: Option<String> },
-    /// The turn is over because of this.
+    /// The turn ended with this error.
     TurnFailed { error: String, message: Option<String> },
-    /// The turn is over, and work goes on beside it.
+    /// The turn is over, but work continues in the background.
     Background { message: Option<String>, what: String },
-    /// The agent leaves.
+    /// The agent exits.
     Ended { reason: String },
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// A payload that is not what the agent's version was known to send.
+/// A payload that does not have the known format.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the hook payload of `{agent}`")]
 pub struct Error {

@@ -1,7 +1,7 @@
 //! Finds the input box of a profile on a screen and reads it.
 //!
-//! Knows rows of text and a [`BoxSpec`]. What the box means for the agent's state is decided in
-//! [`mod@super::classify`].
+//! Knows rows of text and a [`BoxSpec`]. [`mod@super::classify`] decides what the box means for the
+//! agent's state.
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
@@ -19,9 +19,9 @@ pub struct Found {
     /// Column where the text begins in the first row with text.
     pub column: usize,
     pub input: InputBox,
-    /// A text that counts for nothing because the cursor stands before it.
+    /// A text that is ignored because the cursor is before it.
     pub suggested: Option<String>,
-    /// Its text, where no cursor tells whether it is a hint or a draft.
+    /// Its text, if no cursor tells whether it is a hint or a draft.
     pub doubtful: Option<String>,
 }
 
@@ -56,7 +56,7 @@ fn is_numbered_menu(rows: &[String]) -> bool {
     menu::read(rows).is_some_and(|it| it.numbered && it.selected().is_some_and(|it| it.row == 0))
 }
 
-/// One row of the box: what was cut off its beginning, and the rest.
+/// One row of the box: the removed prefix, and the rest.
 struct Row {
     cut: usize,
     text: String,
@@ -95,7 +95,7 @@ fn first_row(spec: &BoxSpec, above: &[String]) -> Option<usize> {
     above.iter().rposition(|row| prompt.0.is_match(row))
 }
 
-/// What stands beside a framed box is not in it.
+/// Text beside a framed box does not belong to it.
 fn crop(row: &str, spec: &BoxSpec, width: usize) -> String {
     if spec.frame.is_none() || row.width() <= width {
         return row.to_owned();
@@ -161,7 +161,7 @@ fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<F
     })
 }
 
-/// Splits at a byte that a match ended on.
+/// Splits at a byte index where a match ended.
 fn split(text: &str, at: usize) -> (&str, &str) {
     text.split_at_checked(at).unwrap_or((text, ""))
 }

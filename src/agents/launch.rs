@@ -1,9 +1,9 @@
-//! From what the user wants to the agent's command line.
+//! Builds the agent's command line from the user's request.
 //!
-//! Knows the profile's data and strings. Nothing is guessed: what the profile has no words for is an
-//! error, before anything is created. Placeholders in the profile's arguments: `{provider}`,
-//! `{model}`, `{thinking}`, `{session}`, `{dir}`, and in TOML's own quotes `{dir_toml}` and the list
-//! `{paths_toml}`.
+//! Knows the profile's data and strings. Nothing is guessed: if the profile has no flag for a
+//! request, that is an error before anything is created. Placeholders in the profile's arguments:
+//! `{provider}`, `{model}`, `{thinking}`, `{session}`, `{dir}`, and in TOML quotes `{dir_toml}` and
+//! the list `{paths_toml}`.
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde_json::Value;
@@ -45,32 +45,32 @@ pub struct Request<'a> {
     pub plan: bool,
     /// A prompt to pass on the command line.
     pub prompt: Option<&'a str>,
-    /// The configuration's `prompt_flag`; without it the profile's counts.
+    /// The configuration's `prompt_flag`; without it, the profile's.
     pub prompt_flag: Option<&'a str>,
-    /// A directory that the user wants trusted without a question.
+    /// A directory that the agent should trust without asking.
     pub trust: Option<&'a str>,
-    /// Directories outside the worktree that a sandboxed agent must write: [`commit_dirs`], and
-    /// those that the user's own settings name, as these are replaced.
+    /// Directories outside the worktree that a sandboxed agent must write to: [`commit_dirs`], and
+    /// those in the user's settings, because the launch replaces that list.
     pub writable: &'a [String],
     pub resume: Option<&'a Resume>,
     pub wire: Option<&'a Wire>,
-    /// The agent's environment, as far as its values may have to be merged.
+    /// The agent's environment, where its values must be merged.
     pub env: &'a BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resume {
-    /// By the agent's own id.
+    /// By the agent's id.
     Session(String),
     /// The last one of this directory.
     Latest,
 }
 
-/// What to start, and with what in its environment.
+/// The command line to start, and its environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Launch {
     pub argv: Vec<String>,
-    /// Variables to set, besides all others.
+    /// Variables to set, in addition to all others.
     pub env: Vec<(String, String)>,
     /// A file to write first: its path and its text.
     pub file: Option<(String, String)>,
@@ -126,7 +126,7 @@ impl fmt::Display for Thinking {
 }
 
 impl Model {
-    /// Reads `provider/model[:thinking]`; the level is what follows the last colon.
+    /// Parses `provider/model[:thinking]`; the level follows the last colon.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bad = || Error::Model(text.to_owned());
         let (provider, rest) = text.split_once('/').ok_or_else(bad)?;
@@ -196,9 +196,10 @@ pub fn launch(profile: &Profile, request: &Request<'_>) -> Result<Launch, Error>
     Ok(Launch { argv: build.argv, env, file })
 }
 
-/// What `git commit` writes for a linked worktree, and no more: not the hooks and the configuration,
-/// by which an agent could leave its sandbox. `common` is the repository's directory, `git_dir` the
-/// worktree's own one in it. Codex keeps the latter read-only unless it is named itself.
+/// The directories that `git commit` writes to in a linked worktree, and no more: not the hooks and
+/// the configuration, through which an agent could leave its sandbox. `common` is the repository's
+/// directory, `git_dir` the worktree's in it. Codex keeps the latter read-only unless it is listed
+/// itself.
 pub fn commit_dirs(common: &str, git_dir: &str) -> [String; 4] {
     let inside = |name: &str| format!("{}/{name}", common.trim_end_matches('/'));
     [inside("objects"), inside("refs"), inside("logs"), git_dir.to_owned()]
@@ -215,7 +216,7 @@ impl Build<'_> {
         Error::NoMapping { agent: self.profile.name.clone(), what }
     }
 
-    /// Arguments that the profile must have.
+    /// Arguments that the profile must define.
     fn add(
         &mut self,
         what: &'static str,
@@ -331,7 +332,7 @@ impl Build<'_> {
     }
 }
 
-/// Objects are merged, lists joined; of other values the new one counts.
+/// Objects are merged, lists joined; other values are replaced.
 fn merge(into: &mut Value, addition: Value) {
     match (into, addition) {
         (Value::Object(into), Value::Object(addition)) => {
@@ -348,7 +349,7 @@ fn filled(args: &[String], values: &[(&str, &str)]) -> Vec<String> {
     args.iter().map(|arg| fill(arg, values)).collect()
 }
 
-/// Fills the placeholders in one pass: what is filled in is not looked at again.
+/// Fills in the placeholders in one pass: inserted text is not expanded again.
 fn fill(text: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::new();
     let mut rest = text;

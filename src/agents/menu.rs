@@ -1,8 +1,8 @@
 //! Selectable lists on a screen: which entry is highlighted, and how far away another one is.
 //!
-//! Knows rows of text only. A list is told by its shape, never by its words: one of at least two
-//! aligned lines has a pointer in front. An entry is chosen by its label; its position says nothing,
-//! and versions of one agent have had opposite entries highlighted.
+//! Knows rows of text only. A list is recognized by its shape, never by its words: one of at least
+//! two aligned lines has a pointer. An entry is chosen by its label; its position means nothing,
+//! because versions of one agent have highlighted opposite entries.
 use regex::Regex;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -15,7 +15,7 @@ pub struct Menu {
     pub selected: usize,
     /// The entries have numbers.
     pub numbered: bool,
-    /// The mark is one that paragraphs and list items have, too.
+    /// The pointer is a mark that paragraphs and list items also use.
     pub doubtful: bool,
 }
 
@@ -26,15 +26,15 @@ pub struct Entry {
     pub row: usize,
 }
 
-/// In front of a highlighted entry and hardly ever of anything else.
+/// Used before a highlighted entry, and hardly ever before anything else.
 const POINTERS: &str = "❯›>→▶►➤➜»⮞▸☞";
-/// Also in front of paragraphs and list items: believed when every entry is short.
+/// Also used before paragraphs and list items: accepted if every entry is short.
 const BULLETS: &str = "●•*◆◉◈■";
-/// Between the pointer and the label of an entry that is set.
+/// Between the pointer and the label of a checked entry.
 const CHECKS: &str = "✔✓☑☐◉○◯●";
 const MAX_ENTRY: usize = 70;
 const MAX_BULLET_ENTRY: usize = 40;
-/// Rows that describe an entry, below it and further in.
+/// Rows that describe an entry, below it and indented.
 const MAX_DESCRIPTION: usize = 3;
 
 impl Menu {
@@ -118,7 +118,7 @@ fn is_line(c: char) -> bool {
     ('\u{2500}'..='\u{259f}').contains(&c)
 }
 
-/// A leading character of a kind with a space behind it, and the rest.
+/// A leading character of a given kind with a space after it, and the rest.
 fn cut(text: &str, kind: impl Fn(char) -> bool) -> (Option<char>, &str) {
     let mut chars = text.chars();
     match chars.next().filter(|c| kind(*c)) {

@@ -1,26 +1,26 @@
-//! Coding agents: how their screens read, what they tell of themselves, how they are started.
+//! Coding agents: how to read their screens, what their hooks report, how to start them.
 //!
-//! All of it is pure: text, samples and times come in, verdicts, states and arguments come out. No
-//! IO, no clock, no environment, no module of the crate but `model`.
+//! All of it is pure: text, samples and times come in; verdicts, states and arguments come out. No
+//! IO, no clock, no environment, no module of the crate except `model`.
 //!
 //! | module | question |
 //! |---|---|
-//! | [`profile`] | what is known of an agent, as data |
-//! | [`mod@classify`] | what does this screen say? |
-//! | [`fold`] | what is to be believed, after all that was seen and told? |
-//! | [`hooks`] | what do agents report by themselves? |
-//! | [`kinds`] | how is each agent program made to report, and how does it say it? |
-//! | [`still`] | does the screen stand still? |
-//! | [`mod@replay`] | the same, of a screen log |
-//! | [`echo`] | is our text on the screen, is it in the box? |
+//! | [`profile`] | what is known about an agent, as data |
+//! | [`mod@classify`] | what does this screen show? |
+//! | [`fold`] | what is the state, after all captures and reports? |
+//! | [`hooks`] | what do agents report themselves? |
+//! | [`kinds`] | how is each agent program set up to report, and in which format? |
+//! | [`still`] | is the screen unchanged? |
+//! | [`mod@replay`] | what were the states in a screen log? |
+//! | [`echo`] | is the delivered text on the screen, is it in the box? |
 //! | [`glyphs`] | are two texts the same to a terminal? |
 //! | [`menu`] | which entry of a dialog is highlighted? |
 //! | [`mod@launch`] | which command line does what the user wants? |
 //!
 //! # A profile
 //!
-//! One TOML file per agent. Those that come with the program are in `src/agents/profiles/`; the
-//! user's are in `~/.config/wtmag/agents/<name>.toml` and win. The smallest useful one:
+//! One TOML file per agent. Embedded ones are in `src/agents/profiles/`; the user's are in
+//! `~/.config/wtmag/agents/<name>.toml` and win. The smallest useful one:
 //!
 //! ```toml
 //! name = "aider"
@@ -40,43 +40,44 @@
 //! any = ['^[░█]{2,} Waiting for', 'Updating repo map']
 //! ```
 //!
-//! `wtmag explain --agent aider --screen FILE` shows what every rule says of a screen saved with
-//! `tmux capture-pane -p > FILE`. Regular expressions are those of the `regex` crate; write them in
-//! single quotes. Match short pieces: narrow panes break lines (a match may run over a break at a
-//! space). A file that cannot be used is an error that names its line.
+//! `wtmag explain --agent aider --screen FILE` shows the result of every rule on a screen that was
+//! saved with `tmux capture-pane -p > FILE`. Regular expressions are those of the `regex` crate;
+//! write them in single quotes. Match short pieces, because narrow panes break lines (a match may
+//! span a break at a space). An unusable file is an error that names its line.
 //!
-//! **States**: `ready`, `working`, `retrying`, `idle` (a turn ended), `failed` (it ended with the
-//! provider's error), `waiting: permission | question`, `blocked: trust | login | onboarding |
+//! **States**: `ready`, `working`, `retrying`, `idle` (a turn ended), `failed` (it ended with a
+//! provider error), `waiting: permission | question`, `blocked: trust | login | onboarding |
 //! hooks-review | update | other`.
 //!
-//! **A rule** holds when each of `all`, at least one of `any` and not one of `none` is found in its
-//! region. `in` names the region: `bottom N` (the last N rows that are not blank; 25 if nothing is
-//! said), `screen`, `footer` (the last such row), `above N` (those directly above the box), `below`
-//! (under the box), `box`, `title`, `command`. `cursor_in_box = true` also wants the cursor there.
-//! What somebody types into the box, and what we sent, may say anything: those rows are read by rules
-//! for `box` alone.
+//! **A rule** matches if all patterns of `all`, at least one of `any` and none of `none` are found
+//! in its region. `in` names the region: `bottom N` (the last N rows that are not blank; the
+//! default is 25), `screen`, `footer` (the last such row), `above N` (the N rows directly above the
+//! box), `below` (under the box), `box`, `title`, `command`. With `cursor_in_box = true` the cursor
+//! must also be there. Text that a user typed or wtmag delivered can say anything: only rules for
+//! `box` read those rows.
 //!
-//! **Which rule wins**: a dialog (`waiting`, `blocked`), the lowest on the screen; text of a dialog
-//! above the box is old and does not count, unless the rule says `overlay = true`. Then `working`.
-//! Then the box: with text in it the agent is in `draft`; when it is empty, the lowest of `idle` and
-//! `failed`, else `ready`. If there are rules for `ready`, one of them must hold, too. No box and no
-//! rule: `unknown`, which is never taken for idle. Nothing counts while a shell is in front.
+//! **Which rule wins**: a dialog (`waiting`, `blocked`), the lowest on the screen; dialog text
+//! above the box is old and is ignored, unless the rule has `overlay = true`. Then `working`. Then
+//! the box: with text in it, the agent is in `draft`; if it is empty, the lowest of `idle` and
+//! `failed`, else `ready`. If there are rules for `ready`, one of them must match, too. No box and
+//! no match: `unknown`, which is never treated as idle. While a shell is in the foreground, no rule
+//! counts.
 //!
-//! **The box** is found from below: `bottom` is the row under it (without it, the end of the
+//! **The box** is searched from below: `bottom` is the row under it (without it, the end of the
 //! screen). Its first row is the one after `top`, or the first of those that begin with `frame`, or
 //! else the lowest that begins with `prompt`. `prompt`, `frame`, `indent` (of the other rows) and
-//! `end` are cut off. `footer_rows = N` and `footer_block = true` (all after the last blank row) say
-//! what at its end is not text. A text that matches `placeholder` is none; with `ghost = true`
-//! neither is one that has the cursor before its first letter. `folded` is what stands for a long
-//! paste.
+//! `end` are cut off. `footer_rows = N` and `footer_block = true` (everything after the last blank
+//! row) mark rows at its end that are not text. A text that matches `placeholder` counts as empty;
+//! with `ghost = true`, so does a text with the cursor before its first letter. `folded` is the
+//! placeholder for a long paste.
 //!
-//! **Times** (`[timing]`, milliseconds): `quiet_ms` of silence and two looks `confirm_ms` apart
-//! before a state is believed in which we may type, `settle_ms` after a turn; with `noise_ms` an
+//! **Times** (`[timing]`, milliseconds): a state in which wtmag may type needs `quiet_ms` of
+//! silence and two captures `confirm_ms` apart; after a turn, `settle_ms`. With `noise_ms`, an
 //! agent that prints for so long is working, whatever it shows.
 //!
-//! **The rest**: `checked` and `verified` (versions), `structural = true` (look for menus, questions
-//! and boxes by their shape, too), `[keys]`, `[paste]`, `[launch]`, `[model]`, `[trust]`, `[hooks]`:
-//! the fields of [`profile::Profile`], and the embedded files as examples.
+//! **The rest**: `checked` and `verified` (versions), `structural = true` (also search for menus,
+//! questions and boxes by their shape), `[keys]`, `[paste]`, `[launch]`, `[model]`, `[trust]`,
+//! `[hooks]`: see the fields of [`profile::Profile`], and the embedded files as examples.
 #![doc = include_str!("seen.md")]
 
 pub mod classify;
@@ -99,7 +100,7 @@ pub use fold::{Changed, Seen, Tracker};
 pub use launch::{Launch, launch};
 pub use profile::Profile;
 
-/// The profiles that come with the program: their names and their text.
+/// The embedded profiles: their names and their text.
 pub const BUILTIN: [(&str, &str); 7] = [
     ("claude", include_str!("profiles/claude.toml")),
     ("codex", include_str!("profiles/codex.toml")),
@@ -110,7 +111,7 @@ pub const BUILTIN: [(&str, &str); 7] = [
     (GENERIC, include_str!("profiles/generic.toml")),
 ];
 
-/// For agents without a profile of their own.
+/// For agents without a profile.
 pub const GENERIC: &str = "generic";
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! What is known of one agent, as data: how its screen reads, how it is started and spoken to.
+//! What is known about one agent, as data: how to read its screen, start it and type into it.
 //!
-//! Knows TOML and regular expressions. Reads no file: text comes in, a [`Profile`] or an error
-//! that names the file, the line and the key comes out. The format is described in
-//! [`crate::agents`].
+//! Knows TOML and regular expressions. Reads no file: text comes in; a [`Profile`] comes out, or an
+//! error that names the file, the line and the key. [`crate::agents`] describes the format.
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock},
@@ -33,13 +32,13 @@ pub struct Profile {
     /// Versions whose screens it was checked against.
     #[serde(default)]
     pub checked: Vec<String>,
-    /// False when it was written from documents alone.
+    /// False if it was written from documentation alone.
     #[serde(default)]
     pub verified: bool,
-    /// Names that the agent has in `pane_current_command`; none: anything but a shell.
+    /// Names of the agent in `pane_current_command`; none: anything except a shell.
     #[serde(default)]
     pub foreground: Vec<String>,
-    /// Look for boxes, menus and questions by their shape, too.
+    /// Also search for boxes, menus and questions by their shape.
     #[serde(default)]
     pub structural: bool,
     #[serde(default)]
@@ -48,7 +47,7 @@ pub struct Profile {
     pub paste: Paste,
     #[serde(default)]
     pub keys: Keys,
-    /// Where text is typed. Without it only `structural` finds a box.
+    /// Where text is typed. Without it, only `structural` finds a box.
     #[serde(rename = "box")]
     pub input: Option<BoxSpec>,
     #[serde(default, rename = "rule")]
@@ -59,45 +58,46 @@ pub struct Profile {
     pub model: Option<ModelSpec>,
     #[serde(default)]
     pub trust: TrustSpec,
-    /// How it tells what it does, where it can.
+    /// How the agent reports its activity, if it can.
     #[serde(default)]
     pub hooks: Option<HooksSpec>,
 }
 
-/// How long a screen must stand before it is believed.
+/// How long a screen must be unchanged before it is accepted.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timing {
-    /// Silence before a state that lets us type is believed.
+    /// Silence before a state in which wtmag may type is accepted.
     #[serde(rename = "quiet_ms", deserialize_with = "millis")]
     pub quiet: Duration,
-    /// Time between the two equal looks that such a state needs.
+    /// Time between the two equal captures that such a state needs.
     #[serde(rename = "confirm_ms", deserialize_with = "millis")]
     pub confirm: Duration,
     /// The same for leaving `working` by the screen alone.
     #[serde(rename = "settle_ms", deserialize_with = "millis")]
     pub settle: Duration,
-    /// An agent that prints for this long without a known sign of work is working; zero: never.
+    /// An agent that prints this long without a known working sign is working; zero: never.
     #[serde(rename = "noise_ms", deserialize_with = "millis")]
     pub noise: Duration,
 }
 
-/// What the box takes well.
+/// What the box can take.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Paste {
-    /// Longer texts are better written to a file and announced by one line.
+    /// Longer texts are written to a file and announced by one line.
     pub comfortable_bytes: usize,
-    /// The same for the number of lines. One, unless the profile says otherwise: an agent that asks
-    /// for no brackets around what is pasted takes every line for a prompt of its own.
+    /// The same as a number of lines. One unless the profile sets it, because an agent without
+    /// bracketed paste takes every line as a separate prompt.
     pub comfortable_lines: usize,
-    /// What stands for a long paste in a box that is found by its shape.
+    /// The placeholder for a long paste in a box that is found by its shape.
     pub folded: Vec<Pattern>,
-    /// A text that begins so would be a command to the agent, not a message: it goes by file.
+    /// A text with this prefix would be a command to the agent, not a message: it is written to a
+    /// file.
     pub prefixes: Vec<String>,
 }
 
-/// Key names as `send-keys` takes them.
+/// Key names as `send-keys` accepts them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
@@ -106,7 +106,7 @@ pub struct Keys {
     /// Time between two of them.
     #[serde(rename = "interrupt_gap_ms", deserialize_with = "millis")]
     pub interrupt_gap: Duration,
-    /// Empties the input box, if it holds one text that we gave; pressed one after the other.
+    /// Empties the input box if it holds one delivered text; pressed one after the other.
     pub clear: Vec<String>,
     /// Time between two of them.
     #[serde(rename = "clear_gap_ms", deserialize_with = "millis")]
@@ -117,7 +117,7 @@ pub struct Keys {
     pub quit_gap: Duration,
 }
 
-/// How to find the input box on the screen and read what it holds.
+/// How to find the input box on the screen and read its content.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoxSpec {
@@ -125,7 +125,7 @@ pub struct BoxSpec {
     pub bottom: Option<Pattern>,
     /// The row above the text.
     pub top: Option<Pattern>,
-    /// Begins every row of the box; what matches is cut off.
+    /// Begins every row of the box; the match is cut off.
     pub frame: Option<Pattern>,
     /// Begins the first row with text, and is cut off. No box without it.
     pub prompt: Option<Pattern>,
@@ -133,7 +133,7 @@ pub struct BoxSpec {
     pub indent: Option<Pattern>,
     /// Cut off the end of every row.
     pub end: Option<Pattern>,
-    /// So many rows at the end, blank ones not counted, are not text.
+    /// This many rows at the end, not counting blank ones, are not text.
     #[serde(default)]
     pub footer_rows: usize,
     /// What follows the last blank row is not text.
@@ -142,7 +142,7 @@ pub struct BoxSpec {
     /// Texts that an empty box shows.
     #[serde(default)]
     pub placeholder: Vec<Pattern>,
-    /// What stands for a long paste.
+    /// The placeholder for a long paste.
     #[serde(default)]
     pub folded: Vec<Pattern>,
     /// A text with the cursor before its first letter is a suggestion, not a draft.
@@ -150,7 +150,7 @@ pub struct BoxSpec {
     pub ghost: bool,
 }
 
-/// What on the screen means what.
+/// Maps what is on the screen to a state.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "RawRule")]
 pub struct Rule {
@@ -163,13 +163,13 @@ pub struct Rule {
     pub any: Vec<Pattern>,
     /// Not one may match.
     pub none: Vec<Pattern>,
-    /// A dialog that leaves the box on the screen below it.
+    /// A dialog that does not remove the box below it.
     pub overlay: bool,
     /// The cursor must be visible and inside the box.
     pub cursor_in_box: bool,
 }
 
-/// Which part of the screen a rule reads.
+/// The part of the screen that a rule reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Region {
     Screen,
@@ -197,15 +197,15 @@ pub struct LaunchSpec {
     pub prompt_flag: Option<String>,
     /// Goes before a prompt without a flag, so that it is not read as an option: `--`.
     pub prompt_guard: Option<String>,
-    /// Only before prompts that begin so; empty: always.
+    /// Only before prompts with this prefix; empty: always.
     pub guard_before: Vec<char>,
-    /// A prompt that begins so means something else on the command line.
+    /// A prompt with this prefix has another meaning on the command line.
     pub refuse_before: Vec<char>,
     pub plan: Vec<String>,
-    /// `{session}`: the agent's own id of it.
+    /// `{session}`: the agent's id of it.
     pub resume: Vec<String>,
     pub resume_latest: Vec<String>,
-    /// `{paths_toml}`: what the agent must write outside the worktree.
+    /// `{paths_toml}`: the directories outside the worktree that the agent must write to.
     pub writable: Vec<String>,
 }
 
@@ -214,7 +214,7 @@ pub struct LaunchSpec {
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
     pub args: Vec<String>,
-    /// The only providers it takes; empty: any.
+    /// The only providers that it accepts; empty: any.
     #[serde(default)]
     pub providers: Vec<String>,
     /// Added to the arguments.
@@ -225,22 +225,22 @@ pub struct ModelSpec {
     /// A variable that holds JSON, and the path of the value in it.
     #[serde(default)]
     pub thinking_json: Vec<String>,
-    /// Our levels, and the agent's word for them; a level that is not here is an error.
+    /// wtmag's levels and the agent's names for them; a missing level is an error.
     #[serde(default)]
     pub levels: BTreeMap<String, String>,
 }
 
-/// How the user's opt-in to trust a worktree is carried out.
+/// How to trust a worktree for a user who asked for that.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrustSpec {
     /// `{dir}`, or `{dir_toml}` as a quoted TOML string.
     pub args: Vec<String>,
-    /// The entry to choose in the dialog where there is no argument.
+    /// The entry to choose in the dialog, if there is no argument for it.
     pub label: Option<Pattern>,
 }
 
-/// How the agent tells what it does.
+/// How the agent reports its activity.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HooksSpec {
@@ -267,7 +267,7 @@ impl Profile {
         Ok(profile)
     }
 
-    /// A profile that comes with the program. All callers share it: compiled patterns are large.
+    /// An embedded profile. All callers share it: compiled patterns are large.
     pub fn shared(name: &str) -> Option<Arc<Self>> {
         static ALL: LazyLock<Vec<Arc<Profile>>> = LazyLock::new(|| {
             let parse = |(name, text): &(&str, &str)| Profile::parse(name, text).ok().map(Arc::new);
@@ -281,7 +281,7 @@ impl Profile {
         Self::shared(name).map(Arc::unwrap_or_clone)
     }
 
-    /// What one key alone cannot show to be wrong.
+    /// Checks that need more than one key.
     fn check(&self) -> Result<(), String> {
         let anchored = |rule: &&Rule| {
             matches!(rule.region, Region::Above(_) | Region::Below | Region::Box)
@@ -311,7 +311,7 @@ impl Profile {
         Ok(())
     }
 
-    /// Whether `text`, read from the box, is nothing but a folded paste.
+    /// Whether `text`, read from the box, is just the placeholder for a long paste.
     pub fn is_folded(&self, text: &str) -> bool {
         let mut folds = self.input.iter().flat_map(|spec| &spec.folded).chain(&self.paste.folded);
         folds.any(|fold| {
@@ -394,7 +394,7 @@ impl TryFrom<RawRule> for Rule {
     }
 }
 
-/// How many rows that are not blank a rule reads unless it says otherwise.
+/// How many rows that are not blank a rule reads by default.
 const BOTTOM: usize = 25;
 
 /// Every state that a rule may name, as `list` prints it.
@@ -452,7 +452,7 @@ const KEYS: [&str; 23] = [
     "tab", "up",
 ];
 
-/// Whether `send-keys` takes it for a key: what it does not know, it types.
+/// Whether `send-keys` knows it as a key: it types what it does not know.
 fn is_key(name: &str) -> bool {
     let mut bare = name.strip_prefix('^').filter(|it| !it.is_empty()).unwrap_or(name);
     while let Some((modifier, rest)) = bare.split_at_checked(2)
@@ -468,8 +468,7 @@ fn is_key(name: &str) -> bool {
         || word.strip_prefix('f').is_some_and(is_function)
 }
 
-/// The first rule that means nothing, by its line: an error about a whole rule has no place of its
-/// own in the text.
+/// The first invalid rule, by its line: an error about a whole rule has no position in the text.
 fn bad_rule(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Rules {

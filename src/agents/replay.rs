@@ -1,7 +1,8 @@
-//! What would have been believed of a worker whose looks were kept: its screen log, judged again.
+//! Recomputes a worker's states from its screen log.
 //!
-//! Knows a profile and samples with their times. Two equal ones in a row say that the screen stood
-//! still between them. Hooks are not heard, so times differ a little from those of the worker's life.
+//! Knows a profile and samples with their times. Two equal samples in a row mean that the screen
+//! was unchanged between them. There are no hook reports, so times differ a little from the
+//! original.
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -15,12 +16,12 @@ use super::{
 };
 use crate::model::{DisplayState, Now, Sample, Timestamp, Verdict, WorkerState};
 
-/// How long the last screen is taken to have stood.
+/// How long the last screen is assumed to have been unchanged.
 const AFTER: Duration = Duration::from_secs(10);
-/// Looks at one that moves come so quickly, and not for ever.
+/// The interval between captures of a moving screen, and their limit.
 const NOISY_LOOK: Duration = Duration::from_millis(200);
 const MAX_NOISY_LOOKS: usize = 1000;
-/// Looks at one screen that stands still: a belief takes two.
+/// Captures of an unchanged screen: accepting a state takes two.
 const MAX_LOOKS: usize = 10;
 
 /// A change of the state.
@@ -30,11 +31,11 @@ pub struct ReplayedState {
     pub word: DisplayState,
     /// Number of the sample that showed it, from 0.
     pub sample: usize,
-    /// What that sample said by itself.
+    /// The verdict on that sample alone.
     pub verdict: Verdict,
 }
 
-/// The states in order. `start` is any moment: only times after it matter.
+/// The states in order. `start` is any moment: only differences matter.
 pub fn replay(profile: &Arc<Profile>, samples: &[Sample], start: Instant) -> Vec<ReplayedState> {
     let Some(first) = samples.first().map(|it| it.at) else { return Vec::new() };
     let now = |at: Timestamp| Now { steady: start + at.since(first), wall: at };
@@ -44,7 +45,7 @@ pub fn replay(profile: &Arc<Profile>, samples: &[Sample], start: Instant) -> Vec
     let mut clock = first;
     let mut stood: Option<(&Sample, Now)> = None;
     for (number, sample) in samples.iter().enumerate() {
-        // A clock that was set back does not take us back.
+        // If the clock was set back, the replay still moves forward.
         clock = clock.max(sample.at);
         let found = explain(profile, sample, &[]).found;
         let is_same = |it: &Sample| stands(it, sample, found.as_ref());
@@ -58,8 +59,8 @@ pub fn replay(profile: &Arc<Profile>, samples: &[Sample], start: Instant) -> Vec
     player.believed
 }
 
-/// What would be believed of one screen, and what it says in the light of the one `before` it, when
-/// the agent has printed without a pause for `noise`.
+/// The state for one screen, and the verdict in the light of the screen `before` it, if the agent
+/// has printed without a pause for `noise`.
 pub fn judge(
     profile: &Arc<Profile>,
     before: Option<&Sample>,
@@ -109,7 +110,7 @@ impl Player<'_> {
         self.see(number, &verdict, now, seen);
     }
 
-    /// Shows the last screen as often as the tracker wants to see it.
+    /// Shows the last screen as often as the tracker asks for it.
     fn stand(&mut self, number: usize, sample: &Sample, from: Now, since: Instant) {
         for _ in 0..MAX_LOOKS {
             let Some(at) = self.tracker.next_look() else { return };
@@ -182,7 +183,7 @@ all = ['busy']
                 (8000, "robot", "> "),
                 (9000, "robot", "> "),
                 (20_000, "robot", "busy\n> "),
-                // How long this one stood is not known: not long.
+                // It is unknown how long this one was unchanged: assume a short time.
                 (20_100, "robot", "> "),
                 (29_000, "robot", "busy\n> "),
                 (30_000, "robot", "> "),

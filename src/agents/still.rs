@@ -1,14 +1,14 @@
-//! Does a screen stand still?
+//! Decides whether a screen is unchanged.
 //!
-//! Output that leaves what is read as it was is no work: a cursor that a program draws itself blinks,
-//! a logo turns, a status is drawn again.
+//! Output that leaves the relevant text unchanged is not work: a program draws its cursor blinking,
+//! animates a logo, or redraws a status line.
 use super::{glyphs, input_box::Found};
 use crate::model::Sample;
 
-/// What moves further above the box than this is decoration: an agent at work moves near it.
+/// Movement further above the box than this is decoration: an agent at work moves near the box.
 const NEAR: usize = 12;
 
-/// Both looks show the same, as far as it says something of the agent. `found` is the box of `after`.
+/// Both captures show the same, as far as it matters for the agent. `found` is the box of `after`.
 pub fn stands(before: &Sample, after: &Sample, found: Option<&Found>) -> bool {
     let from = found.map_or(0, |it| it.first.saturating_sub(NEAR));
     let row = |sample: &'_ Sample, at: usize| sample.rows.get(at).cloned().unwrap_or_default();

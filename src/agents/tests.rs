@@ -1,4 +1,4 @@
-//! The recorded agents' screens against what a human said of them.
+//! Compares the recorded agents' screens with a human's judgement.
 use std::{
     fmt::Write as _,
     fs,
@@ -84,7 +84,7 @@ fn heading(head: &str) -> (u64, Sample) {
 
 mod screens;
 
-/// What is believed at each screen, when it is seen twice and then is quiet.
+/// The state at each screen, if it is captured twice and then is quiet.
 fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, String, String)> {
     let start = Instant::now();
     let now = |ms: u64| Now { steady: start + Duration::from_millis(ms), wall: Timestamp(ms) };
@@ -108,7 +108,8 @@ fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, Stri
         let word = if verdict.rule == "dead" || shell_is_back {
             "exited".to_owned()
         } else if verdict.rule == "foreground" {
-            // Only the exit record tells an agent that has ended from one that has not begun.
+            // Only the exit record distinguishes an agent that has ended from one that has not
+            // begun.
             "shell".to_owned()
         } else {
             state.word().to_string()
@@ -118,7 +119,7 @@ fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, Stri
     words
 }
 
-/// Quiet long before each look.
+/// Quiet long before each capture.
 const QUIET: Duration = Duration::from_millis(5000);
 
 fn satisfies(word: &str, want: &str) -> bool {

@@ -1,14 +1,14 @@
-//! Rows that show text that the user typed or wtmag delivered. Such text may say anything, so it is no
-//! evidence of what the agent does.
+//! Finds rows with text that the user typed or wtmag delivered. Such text can say anything, so it
+//! is not evidence of the agent's state.
 //!
-//! Knows one [`Sample`], where the box was found, and the delivered texts. In doubt a row belongs to the
-//! agent: rows that may be part of a dialog never count as typed text.
+//! Knows one [`Sample`], the position of the box, and the delivered texts. A doubtful row belongs
+//! to the agent: rows that may be part of a dialog never count as typed text.
 use std::collections::BTreeSet;
 
 use super::{echo, generic, input_box::Found, menu, profile::Profile};
 use crate::model::{InputBox, Sample};
 
-/// A text this short may as well be the name of a button.
+/// A text this short could also be the label of a button.
 const SHORT: usize = 12;
 
 /// Numbers of the rows that show a text in the live box, or one of `sent`.
@@ -37,7 +37,7 @@ pub(super) fn rows(
     typed
 }
 
-/// Where nothing tells the end of the box, what stands below its first row may be the agent's.
+/// If nothing shows the end of the box, rows below its first one may be the agent's.
 fn last_of(profile: &Profile, found: &Found) -> usize {
     let is_open = profile
         .input
@@ -46,8 +46,8 @@ fn last_of(profile: &Profile, found: &Found) -> usize {
     if is_open { found.first } else { found.last }
 }
 
-/// The box holds what somebody types: our cursor is in it, and nothing in it is there to be chosen
-/// or asks for something.
+/// The box holds what a user types: the cursor is in it, and nothing in it is a choice or a
+/// question.
 fn holds_a_draft(profile: &Profile, sample: &Sample, found: &Found) -> bool {
     let InputBox::Holds(text) = &found.input else { return false };
     let rows = sample.rows.get(found.first..=found.last).unwrap_or_default();
@@ -70,7 +70,7 @@ mod tests {
 
     const RULE: &str = "────────────────────────────────────────";
 
-    /// What the words in the box would mean if the agent had said them.
+    /// What the words in the box would mean if the agent had printed them.
     const WORDS: [(&str, &str); 8] = [
         ("claude", "Print 'Press Enter to continue' at the end"),
         ("claude", "fix: Paste code here"),

@@ -49,7 +49,7 @@ impl Target {
         }
     }
 
-    /// Like `one`, for reading only; a removed worker is found by its whole id.
+    /// Like [`Self::worker_or_own`], for reading only; a removed worker is found by its whole id.
     pub(crate) async fn worker_or_ended(
         &self,
         context: &Context,
@@ -113,7 +113,7 @@ pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
     listed(hub.ask_any(Request::List { ended: false }).await?)
 }
 
-/// Like `all`, with removed workers.
+/// All workers, including removed ones.
 pub(crate) async fn all(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
     listed(hub.ask_any(Request::List { ended: true }).await?)
 }
@@ -131,7 +131,7 @@ pub(crate) async fn own(context: &Context, hub: &mut Hub) -> Result<Worker, Fail
     })
 }
 
-/// Like `here`, if there is one.
+/// Like [`own`], if there is one.
 pub(crate) async fn find_own(context: &Context, hub: &mut Hub) -> Result<Option<Worker>, Failure> {
     let workers = present(hub).await?;
     let cwd = std::env::current_dir().unwrap_or_default();

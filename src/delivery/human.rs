@@ -1,17 +1,17 @@
-//! No delivery waits for ever in silence: when a human is told, and what they may say.
+//! Decides when a human is told about a stuck delivery, and carries out their decision.
 use std::time::{Duration, Instant};
 
 use super::{Content, Do, Look, Machine, Phase, SETTLE};
 use crate::model::{AgentState, Hold, Now, Step, Stuck, Take};
 
-/// Nobody waits longer than a minute for the word that a text does not get on.
+/// The user is told after at most a minute that a text is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(50);
 /// How long a box may take to empty.
 const CLEAR_LIMIT: Duration = Duration::from_secs(3);
 
 impl Machine {
-    /// Says that it is stuck, once it has been held for long by what may never end, and that it is
-    /// no longer.
+    /// Reports that the delivery is stuck, once a hold that may never end has lasted long, and when
+    /// it no longer is.
     pub(super) fn watch_hold(&mut self, now: Now, look: &Look<'_>, todo: &mut Vec<Do>) {
         let held = self.delivery.held.as_ref();
         if !held.is_some_and(Hold::is_open_ended) || self.is_over() {
@@ -32,7 +32,7 @@ impl Machine {
         }
     }
 
-    /// When a look will tell that it is stuck.
+    /// When the next capture could show that it is stuck.
     pub fn next_look(&self) -> Option<Instant> {
         let since = self.held_since.filter(|_| self.delivery.stuck.is_none());
         since.map(|it| it + STUCK_AFTER)
@@ -42,7 +42,8 @@ impl Machine {
         self.delivery.stuck = Some(Stuck { at: now.wall, shows: look.shows.to_owned() });
     }
 
-    /// Takes the word of a human. Nothing comes of one that does not fit: the asker is told.
+    /// Takes a human's decision. A decision that does not fit changes nothing, and the caller is
+    /// told.
     pub(super) fn hear_human(&mut self, now: Now, take: Take) -> Vec<Do> {
         let is_pasted = matches!(self.phase, Phase::Pasted { .. });
         let may = match take {
@@ -57,7 +58,7 @@ impl Machine {
         vec![Do::Look(Duration::ZERO)]
     }
 
-    /// Does what a human said, as soon as no dialog and no turn would take the key.
+    /// Does what the human decided, as soon as no dialog and no turn would take the key.
     pub(super) fn obey(&mut self, now: Now, look: &Look<'_>, take: Take) -> Vec<Do> {
         let busy = [look.seen, look.settled].into_iter().find(|it| it.is_busy());
         let busy = busy.map(|turn| Hold::Turn(turn.clone()));
@@ -81,8 +82,8 @@ impl Machine {
         vec![Do::Record, Do::Clear]
     }
 
-    /// The turn that was stopped for this text had not answered, so the agent gave its prompt back:
-    /// that is our own, and goes. What cannot be cleared is said at once.
+    /// The turn that was stopped for this text had not answered, so the agent put its prompt back:
+    /// that is a delivered text, and is cleared. What cannot be cleared is reported at once.
     pub(super) fn clear_former(&mut self, now: Now, look: &Look<'_>) -> Option<Vec<Do>> {
         let is_clear = Self::dialog(look).is_none() && look.obstacle.is_none();
         let gave_back = self.interrupted && look.content == Content::Former;
@@ -99,7 +100,7 @@ impl Machine {
         Some(self.hold(Some(Hold::Turn(AgentState::Draft))))
     }
 
-    /// The key that clears was pressed: the box has to be seen empty.
+    /// The key that clears was pressed: the box must be seen empty.
     pub(super) fn expect_empty(
         &mut self,
         now: Now,

@@ -1,4 +1,4 @@
-//! Scenarios on a virtual clock: each line is what happens and what comes of it.
+//! Scenarios on a virtual clock: each line is an event and its result.
 mod argument;
 mod human;
 mod restart;
@@ -53,7 +53,7 @@ impl Scene {
 
     fn look_at(&mut self, turn: &AgentState, content: Content, in_transcript: bool) -> Vec<Do> {
         let n_shown = usize::from(in_transcript);
-        // Every look has something new to show.
+        // Every capture shows something new.
         self.give(Input::Look(Look { n_shown, n_drawn: self.ms, ..look(turn, turn, content) }))
     }
 

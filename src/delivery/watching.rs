@@ -1,6 +1,6 @@
-//! What the looks after an act prove: that a text is in the box, that a turn has started.
+//! What captures after an action prove: that a text is in the box, that a turn has started.
 //!
-//! What stood on the screen before proves nothing: texts are counted before they are pasted.
+//! What was on the screen before proves nothing: occurrences are counted before the paste.
 use std::time::{Duration, Instant};
 
 use super::{
@@ -14,8 +14,8 @@ impl Watch {
         Self { since: now.steady, looks: 0, held: false }
     }
 
-    /// What was in the way has gone, and may have left its frame on the screen, or another one
-    /// comes: all is seen afresh.
+    /// The obstacle has gone and may have left its frame on the screen, or another one appears:
+    /// check everything again.
     fn resumed(self, now: Now) -> Self {
         if self.held { Self::from(now) } else { self }
     }
@@ -34,7 +34,7 @@ impl Watch {
 }
 
 impl Machine {
-    /// Pasted: the text has to show in the box alone, and stay past the paste burst.
+    /// Pasted: the box must show the text alone, and still show it after the paste burst.
     pub(super) fn expect_echo(
         &mut self,
         now: Now,
@@ -58,13 +58,13 @@ impl Machine {
         match look.content {
             Content::Ours if age < SETTLE => vec![Do::Look(SETTLE.saturating_sub(age))],
             Content::Ours => self.echoed(now, look),
-            // What comes as keys shows bit by bit.
+            // Text that arrives as keys appears bit by bit.
             Content::Other | Content::Former => vec![Do::Look(pace(watch.looks))],
             Content::Empty | Content::Unseen => self.expect_more(now, look, watch, shown),
         }
     }
 
-    /// The text is not in the box: not yet, not any more, or somebody else has sent it.
+    /// The text is not in the box: not yet, no longer, or another client has submitted it.
     fn expect_more(&mut self, now: Now, look: &Look<'_>, watch: Watch, shown: bool) -> Vec<Do> {
         let is_empty = look.content == Content::Empty;
         if is_empty && self.is_new(look) && (look.seen.is_busy() || shown) {
@@ -99,7 +99,7 @@ impl Machine {
         vec![Do::Record, Do::Enter]
     }
 
-    /// Enter was sent: the turn has to start, or the box to empty into the transcript.
+    /// Enter was sent: the turn must start, or the box must empty into the transcript.
     pub(super) fn expect_turn(
         &mut self,
         now: Now,
@@ -118,8 +118,8 @@ impl Machine {
         let watch = watch.resumed(now);
         let age = watch.age(now);
         let is_ours = look.content == Content::Ours;
-        // One that draws nothing has not read the first: it would find both at once, and take the
-        // second for an answer to what it asks then.
+        // An agent that draws nothing has not read the first Enter. It would find both at once, and
+        // take the second for an answer to its next question.
         let has_drawn = look.n_drawn > self.n_drawn;
         if is_ours && has_drawn && n == 1 && age > ENTER_AGAIN && look.obstacle.is_none() {
             return self.enter(now, look, 2);
@@ -141,7 +141,7 @@ impl Machine {
         vec![Do::Look(pace(watch.looks))]
     }
 
-    /// What a look after Enter proves, if anything.
+    /// What a capture after Enter proves, if anything.
     fn evidence(&self, look: &Look<'_>) -> Option<&'static str> {
         if look.content == Content::Ours {
             return None;
@@ -149,7 +149,7 @@ impl Machine {
         let is_new = self.is_new(look);
         match look.seen {
             AgentState::Working | AgentState::Retrying => Some("the turn started"),
-            // A dialog that came in between has taken our Enter, and hides the box.
+            // A dialog that appeared in between has taken the Enter, and hides the box.
             AgentState::Waiting(_) if is_new || self.has_worked => {
                 Some("the turn started and asks a question")
             }
@@ -166,7 +166,7 @@ impl Machine {
         }
     }
 
-    /// The conversation has the text once more than before it was pasted.
+    /// The conversation contains the text once more than before the paste.
     fn is_new(&self, look: &Look<'_>) -> bool {
         match (self.delivery.shown_before, self.delivery.mode) {
             (Some(before), _) => look.n_shown > before,
@@ -176,7 +176,7 @@ impl Machine {
         }
     }
 
-    /// Passed on the command line: the same proof, without an act of ours.
+    /// Passed on the command line: the same proof, without a paste or Enter.
     pub(super) fn expect_argument(&mut self, now: Now, look: &Look<'_>, passed: Passed) -> Vec<Do> {
         if let Some(evidence) = self.argument_evidence(look, passed) {
             return self.accept(now, evidence);
@@ -198,8 +198,8 @@ impl Machine {
         self.echoed(now, look)
     }
 
-    /// What a look at an agent that was started with the text proves. One that only starts up
-    /// shows spinners and asks questions, too.
+    /// What a capture of an agent that was started with the text proves. An agent that is only
+    /// starting also shows spinners and questions.
     fn argument_evidence(&self, look: &Look<'_>, passed: Passed) -> Option<&'static str> {
         if look.obstacle == Some(&Hold::Foreground) || look.content == Content::Ours {
             return None;
@@ -227,7 +227,7 @@ impl Machine {
         }
     }
 
-    /// Nothing of the argument is to be seen: the agent still starts, or has not taken it.
+    /// No trace of the argument: the agent is still starting, or has not accepted it.
     fn expect_no_argument(&mut self, now: Now, look: &Look<'_>, passed: Passed) -> Vec<Do> {
         let listens = look.settled.listens() && look.seen.listens();
         let is_up = listens && !matches!(look.content, Content::Other | Content::Former);
@@ -250,8 +250,8 @@ impl Machine {
         todo
     }
 
-    /// An act was under way when its hub or connection died: the screen has to tell what became
-    /// of it, and where it cannot, nobody sends anything twice.
+    /// An action was in progress when the hub or the connection died: the screen must show its
+    /// result. If it cannot, nothing is sent twice.
     pub(super) fn judge(
         &mut self,
         now: Now,
@@ -273,7 +273,7 @@ impl Machine {
         let is_taken = look.content == Content::Empty && self.is_new(look);
         let has_started = match self.delivery.step == Step::Entering {
             true => look.seen.is_busy() || is_taken,
-            // Without an Enter of ours a turn may be anybody's.
+            // Without Enter from wtmag, someone else may have started the turn.
             false => look.seen.is_busy() && is_taken,
         };
         if has_started {
@@ -293,7 +293,7 @@ impl Machine {
         self.fail(now, why)
     }
 
-    /// A dialog that shows, or that has gone only in this one look.
+    /// A dialog is visible, or is missing from only this one capture.
     pub(super) fn dialog(look: &Look<'_>) -> Option<Hold> {
         let shown = [look.seen, look.settled].into_iter().find(|turn| turn.asks());
         shown.map(|turn| Hold::Turn(turn.clone()))

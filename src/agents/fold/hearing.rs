@@ -1,4 +1,4 @@
-//! What hooks tell, and of whom.
+//! Evaluates hook reports and their origin.
 use super::{Changed, Hooked, Tracker};
 use crate::{
     agents::{
@@ -35,22 +35,22 @@ impl Tracker {
         changed
     }
 
-    /// The turn that an event is news of.
+    /// The turn state that an event reports.
     fn turn_of(&self, event: &Event) -> Option<(AgentState, String)> {
         let working = |what: String| Some((AgentState::Working, what));
         let asks = |question, what: &String| Some((AgentState::Waiting(question), what.clone()));
         match event {
             Event::Started | Event::Ended { .. } => None,
             Event::PromptAccepted { .. } => working("the agent accepted a prompt".to_owned()),
-            // A retry begins to work, too, and says less than we may know.
+            // A retry also begins to work, which is less than is already known.
             Event::Busy if self.turn.is_busy() => None,
             Event::Busy => working("the agent began to work".to_owned()),
             Event::Answered => {
-                // Also said after every tool call: no news unless something was asked.
+                // Also sent after every tool call: relevant only if something was asked.
                 let asked = matches!(self.turn, AgentState::Waiting(_));
                 working("the question was answered".to_owned()).filter(|_| asked)
             }
-            // Some ask twice for one thing, the second time in general words.
+            // Some agents report one question twice, the second time in general terms.
             Event::Permission { .. } | Event::Question { .. }
                 if matches!(self.turn, AgentState::Waiting(_)) =>
             {
@@ -67,7 +67,7 @@ impl Tracker {
         }
     }
 
-    /// Some agents' helpers have turns of their own, and report them as if they were the worker's.
+    /// Some agents' helpers have their own turns, and report them as if they were the worker's.
     pub(super) fn is_about_us(&self, hook: &HookEvent) -> bool {
         let Some(prompt) = &hook.prompt else { return true };
         let mut ignored = self.profile.hooks.iter().flat_map(|it| &it.ignore);

@@ -1,4 +1,4 @@
-//! What a look says in the light of those before it: hints, drafts and silence.
+//! Interprets a capture in the light of earlier ones: hints, drafts and silence.
 use std::time::Duration;
 
 use super::Tracker;
@@ -11,15 +11,15 @@ use crate::{
     model::{AgentState, FactSource, InputBox, Now, Sample, Verdict},
 };
 
-/// Words of work by whose shape alone a program is taken to work, and that have stood for so long in
-/// silence above an empty box, are words of the conversation: one that works moves.
+/// Working signs that are recognized by shape alone, and have been unchanged for this long in
+/// silence above an empty box, are part of the conversation: real ones move.
 const SILENCE: Duration = Duration::from_secs(15);
-/// The same where the cursor is hidden, as many programs do while they work.
+/// The same if the cursor is hidden, as in many programs at work.
 const HIDDEN_SILENCE: Duration = Duration::from_secs(60);
 /// Hints that one agent's box may show in turn.
 const MAX_HINTS: usize = 20;
 impl Tracker {
-    /// Takes words of work for what they are after a long silence.
+    /// Discards working signs after a long silence.
     pub(super) fn outlast(&mut self, now: Now, sample: &Sample, verdict: &Verdict) -> Verdict {
         self.outlasted = None;
         let may_be_words = self.profile.structural
@@ -41,7 +41,7 @@ impl Tracker {
         Verdict { turn: AgentState::Ready, rule: "silence".to_owned(), evidence, ..verdict.clone() }
     }
 
-    /// A text that was seen while it was typed is a draft, also with the cursor before it.
+    /// A text that was seen while it was typed is a draft, even with the cursor before it.
     pub(super) fn tell_drafts(&mut self, sample: &Sample) {
         let suggested =
             match &self.verdict.input {
@@ -63,8 +63,8 @@ impl Tracker {
         self.verdict.input = InputBox::Holds(text);
     }
 
-    /// Where no cursor tells, a text that stood in the box when it first showed is a hint, and one
-    /// that came later is a draft.
+    /// Without a cursor: a text that was in the box when it first appeared is a hint, a later one
+    /// is a draft.
     pub(super) fn tell_hints(&mut self) {
         let Some(text) = self.verdict.doubtful.clone() else { return };
         let is_first = self.hints.is_empty() && !self.had_turn && !self.sending;
@@ -83,7 +83,7 @@ impl Tracker {
         }
     }
 
-    /// The agent's own word that its turn is over, where its box is empty and no rule speaks.
+    /// The agent's own report that its turn is over, if its box is empty and no rule matches.
     pub(super) fn trust_hook(&mut self) {
         let says_idle = self.hooked.as_ref().is_some_and(|it| it.turn == AgentState::Idle);
         let is_open = self.verdict.rule == classify::NOT_READY;
@@ -93,21 +93,21 @@ impl Tracker {
         }
     }
 
-    /// The box holds what we are delivering.
+    /// The box holds the text that is being delivered.
     pub(super) fn is_ours(&self) -> bool {
         let Some(text) = self.sent.last().filter(|_| self.sending) else { return false };
         let holding = echo::holding(&self.profile, &self.verdict.input, text);
         matches!(holding, Holding::Ours | Holding::Folded) && self.turn.listens()
     }
 
-    /// An agent that nobody knows is drawing what we told it last, as part of the conversation, and
-    /// stopped in the middle.
+    /// An unknown agent is drawing the last delivered text into the conversation, and is not
+    /// finished.
     pub(super) fn is_half_drawn(&self) -> bool {
         let (true, Some(text)) = (self.profile.structural, self.sent.last()) else { return false };
         let InputBox::Holds(held) = &self.verdict.input else { return false };
         let holding = echo::holding(&self.profile, &self.verdict.input, text);
         let is_part = holding == Holding::Ours && !echo::same_text(held, text);
-        // A few letters may be anybody's, but an agent that has not come to rest is drawing.
+        // A few letters may come from anyone, but an agent that is not at rest is drawing.
         let may_be_a_human = self.turn.listens() || self.turn == AgentState::Draft;
         is_part || !may_be_a_human && echo::begins(text, held)
     }

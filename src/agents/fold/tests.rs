@@ -1,4 +1,4 @@
-//! What is believed when: scenarios on a clock that only the test moves.
+//! States over time: scenarios on a clock that only the test moves.
 mod hints;
 
 use super::*;
@@ -41,7 +41,7 @@ kind = 'codex'
 ignore = ['task title']
 ";
 
-/// A worker, its clock, and what is believed of it.
+/// A worker, its clock, and its state.
 struct Case {
     tracker: Tracker,
     state: WorkerState,
@@ -61,7 +61,7 @@ impl Case {
         Self { tracker, state, start, ms: 0, quiet_since: None, changed: Changed::default() }
     }
 
-    /// One that runs and has long been quiet at its first box.
+    /// A running worker that has long been quiet at its first box.
     fn ready() -> Self {
         let mut case = Self::of(PROFILE);
         case.quiet_since = Some(0);
@@ -428,7 +428,7 @@ fn our_text_that_an_unknown_agent_has_half_drawn_is_no_draft() {
         case.at(ms).see(&screen).at(ms + 1100).see(&screen).is(word);
     };
     shows(5000, "fix the title of the page and o", "unknown");
-    // A program may put back what was not answered.
+    // A program may restore an unanswered prompt.
     shows(7000, text, "draft");
     shows(9000, "fix the titles", "draft");
     // A human may begin a text with the same words.

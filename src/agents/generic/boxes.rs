@@ -1,8 +1,7 @@
 //! Input boxes by their shape.
 //!
-//! A box needs the cursor in a frame or behind a prompt glyph, or a prompt between two edges. Where no
-//! cursor tells a hint from a draft, its words do, and what stood there before
-//! ([`Found::doubtful`]).
+//! A box needs the cursor in a frame or after a prompt glyph, or a prompt between two edges. If no
+//! cursor tells a hint from a draft, its words and its earlier content do ([`Found::doubtful`]).
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -13,9 +12,9 @@ use crate::{
     model::{InputBox, Sample},
 };
 
-/// A box higher than this is a page.
+/// A box taller than this is a page.
 const MAX_BOX: usize = 12;
-/// What prompts begin with; other signs begin a status line, too.
+/// How prompts begin; other signs also begin status lines.
 const PLAIN_PROMPTS: &str = ">❯›»▸λ→●▌✎:=$%#";
 /// A box ends among the last rows that are not blank.
 const BOX_ROWS: usize = 8;
@@ -28,7 +27,7 @@ fn is_line(c: char) -> bool {
     ('\u{2500}'..='\u{259f}').contains(&c) || "-_=+~".contains(c)
 }
 
-/// What follows a prompt: one to three characters that are no word, then a space or nothing.
+/// What follows a prompt: up to three characters that are not a word, then a space or nothing.
 fn after_prompt(text: &str) -> Option<&str> {
     let token = text.split(char::is_whitespace).next().filter(|it| !it.is_empty())?;
     let is_word = |c: char| c != 'λ' && c.is_alphanumeric() || "\"'`()[]{}<.,;!?".contains(c);
@@ -52,7 +51,7 @@ pub(crate) fn find_box(sample: &Sample) -> Option<Found> {
     let framed = between_edges(sample);
     let is_inside = |it: &Found, row: usize| (it.first..=it.last).contains(&row);
     match (at_cursor, framed) {
-        // A frame is a box; a row that a hidden cursor was left in may be anything.
+        // A frame is a box; a row where a hidden cursor was left may be anything.
         (Some(at_cursor), Some(framed)) => {
             Some(if is_inside(&framed, at_cursor.first) { at_cursor } else { framed })
         }
@@ -71,8 +70,8 @@ fn n_filled(rows: &[String]) -> usize {
     rows.iter().filter(|row| !glyphs::is_invisible(row)).count()
 }
 
-/// The cursor is in the box: what stands left of it is the text, right of it can only be a hint.
-/// Many programs hide the cursor, but leave it where it would be.
+/// The cursor is in the box: the text is left of it, and a hint can only be right of it. Many
+/// programs hide the cursor, but leave it in its place.
 fn at_cursor(sample: &Sample) -> Option<Found> {
     let (column, row) = (usize::from(sample.cursor.0), usize::from(sample.cursor.1));
     let blank = String::new();
@@ -92,7 +91,7 @@ fn at_cursor(sample: &Sample) -> Option<Found> {
         None if edges.is_none() => first_of_wrapped(sample, row, framed),
         None => row,
     };
-    // A prompt at the very end of the row has lost its space; a later row has none.
+    // A prompt at the very end of the row has lost its space; a later row has no prompt.
     let prompt = after_prompt(inner).filter(|it| !it.is_empty() || left.len() == text.len());
     let prompt = prompt.filter(|_| above == row);
     if !framed && prompt.is_none() && edges.is_none() && above == row {
@@ -101,7 +100,7 @@ fn at_cursor(sample: &Sample) -> Option<Found> {
     let held = prompt.unwrap_or(inner).trim();
     let above = if held.is_empty() && hanging.is_none() { row } else { above };
     let (first, last) = edges.unwrap_or((above, row));
-    // The cursor may stand in a later row of a longer text.
+    // The cursor may be in a later row of a longer text.
     let earlier = if first < row { body(sample, first, row - 1) } else { String::new() };
     let input = if glyphs::is_invisible(held) && glyphs::is_invisible(&earlier) {
         InputBox::Empty
@@ -130,7 +129,8 @@ fn between_edges(sample: &Sample) -> Option<Found> {
         ([_, ..], Some(Some(_))) => body(sample, first, last),
         _ => return None,
     };
-    // Some draw a block for the cursor: before the first letter it makes a hint of the text.
+    // Some programs draw a block as the cursor: if it is before the first letter, the text is a
+    // hint.
     let is_block = |c: char| ('\u{2580}'..='\u{259f}').contains(&c);
     let starts_with_cursor = text.starts_with(is_block);
     let text = text.trim_matches(is_block).trim().to_owned();
@@ -145,7 +145,7 @@ fn between_edges(sample: &Sample) -> Option<Found> {
     Some(Found { first, last, column, input, suggested: None, doubtful })
 }
 
-/// What an empty box says to whoever may type: one line that names no task.
+/// What an empty box says to the user: one line that does not name a task.
 fn reads_like_a_hint(text: &str) -> bool {
     static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(concat!(
@@ -165,12 +165,12 @@ fn edges_around(sample: &Sample, row: usize) -> Option<(usize, usize)> {
     Some((row - up, row + down))
 }
 
-/// Where a text begins that wraps into this row: at a prompt further left than this row begins; or,
-/// behind a bar and when this row has no prompt either, at the first row with the bar. Without a bar
-/// the rows above must be nearly full.
+/// Where a text begins that wraps into this row: at a prompt further left than this row; or, after
+/// a bar and if this row has no prompt either, at the first row with the bar. Without a bar, the
+/// rows above must be nearly full.
 fn first_of_wrapped(sample: &Sample, row: usize, framed: bool) -> usize {
     let row_at = |at: usize| sample.rows.get(at).map_or("", String::as_str);
-    // A bar behind the frame is a prompt.
+    // A bar after the frame is a prompt.
     let lead = |at: usize| {
         let inside = row_at(at).trim_start().trim_start_matches(is_vertical).trim_start();
         row_at(at).chars().count() - inside.chars().count()
@@ -190,8 +190,8 @@ fn first_of_wrapped(sample: &Sample, row: usize, framed: bool) -> usize {
     if framed && !has_prompt(row) { first } else { row }
 }
 
-/// The cursor stands in a blank row, right under the first letter of a text behind a prompt: where
-/// that text begins.
+/// The cursor is in a blank row, right under the first letter of a text after a prompt: where that
+/// text begins.
 fn first_of_hanging(sample: &Sample, row: usize, column: usize) -> Option<usize> {
     let rows = sample.rows.get(..=row)?;
     let indent = |text: &str| text.width() - text.trim_start().width();

@@ -18,10 +18,10 @@ pub(crate) struct Dialog {
     pub(crate) evidence: String,
 }
 
-/// Rows that are not blank, from the bottom, in which a question is taken to be open.
+/// Rows that are not blank, from the bottom, in which a question counts as open.
 const OPEN_ROWS: usize = 10;
 
-/// A shape of one row, by its words where these are the same in every language of programs.
+/// The shape of one row, or its words if programs use the same ones in every language.
 struct Shape {
     name: &'static str,
     turn: AgentState,
@@ -59,7 +59,7 @@ const SHAPES: [Shape; 6] = [
         name: "navigation",
         turn: AgentState::Blocked(Blocker::Other),
         pattern: r"(?i)\b(?:enter|return|⏎|↵)\b?[^.]{0,6}\b(?:confirm|select|choose|continue|accept|apply)\b|(?:↑/?↓|←/?→).{0,16}\b(?:navigate|move|select|choose)\b",
-        // That is said by the shape above.
+        // The shape above covers that.
         unless: r"(?i)\b(?:press|hit|push)\b",
     },
     Shape {
@@ -75,7 +75,7 @@ static PATTERNS: LazyLock<Vec<(Option<Regex>, Option<Regex>)>> = LazyLock::new(|
     SHAPES.iter().map(|it| (compile(it.pattern), compile(it.unless))).collect()
 });
 
-/// What waits for a key, but for the rows that show what was `typed`.
+/// What waits for a key, except in the rows of `typed` text.
 pub(crate) fn dialogs(
     sample: &Sample,
     found: Option<&Found>,
@@ -107,7 +107,8 @@ pub(crate) fn dialogs(
     dialogs
 }
 
-/// Above a box that is framed, empty and has a prompt, some words and lists are the conversation's.
+/// Above a box that is framed, empty and has a prompt, some words and lists belong to the
+/// conversation.
 fn is_past(dialog: &Dialog, sample: &Sample, found: Option<&Found>) -> bool {
     let is_live = |it: &&Found| it.input == InputBox::Empty && is_framed_prompt(sample, it);
     let Some(found) = found.filter(is_live).filter(|it| dialog.row < it.first) else {
@@ -122,7 +123,7 @@ fn is_past(dialog: &Dialog, sample: &Sample, found: Option<&Found>) -> bool {
     }
 }
 
-/// So many rows of text below a question answer it.
+/// This many rows of text below a question answer it.
 const PAST_ROWS: usize = 4;
 
 fn menu(rows: &[String], found: Option<&Found>) -> Option<Dialog> {
@@ -135,7 +136,7 @@ fn menu(rows: &[String], found: Option<&Found>) -> Option<Dialog> {
     Some(Dialog { shape: "menu", turn: AgentState::Blocked(Blocker::Other), row, evidence })
 }
 
-/// `(•)` in one row and `( )` in the next or the one before.
+/// `(•)` in one row and `( )` in the next or the previous one.
 fn radio(rows: &[String]) -> Option<Dialog> {
     const SET: [&str; 7] = ["(•)", "(●)", "(*)", "(x)", "◉", "●", "[x]"];
     const UNSET: [&str; 4] = ["( )", "○", "◯", "[ ]"];

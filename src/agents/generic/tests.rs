@@ -1,4 +1,4 @@
-//! Random boxes and dialogs of programs that nobody knows.
+//! Random boxes and dialogs of unknown programs.
 use proptest::{prelude::*, sample::select};
 
 use unicode_width::UnicodeWidthStr as _;

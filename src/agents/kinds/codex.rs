@@ -1,5 +1,5 @@
-//! Codex: one notification command by `-c notify=`, its payload as the last argument. Ours takes the
-//! place of the user's own, and hands on to it.
+//! Codex: one notification command by `-c notify=`, with its payload as the last argument. wtmag's
+//! command replaces the user's and then runs it.
 use serde::Deserialize;
 
 use super::{AgentKind, PayloadSource, UserConfig, Wire, Wiring, strings};

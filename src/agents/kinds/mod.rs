@@ -1,8 +1,7 @@
-//! What is special to one agent program: how its hooks are set up for one run, what their payloads
-//! mean, and which of the user's own settings a launch must keep.
-//!
-//! One file per agent, one row in [`ALL`]. Everything else about an agent is data, in its profile.
-//! Pure: the user's settings come in as a parsed table, arguments and files to write come out.
+//! What is specific to one agent program: how to set up its hooks for one run, what their payloads
+//! mean, and which of the user's settings a launch must keep.
+//! One file per agent, one row in [`ALL`]. Everything else about an agent is data in its profile.
+//! Pure: the user's settings come in as a parsed table; arguments and files to write come out.
 use serde::{Deserialize as _, Deserializer, de};
 use serde_json::{Value, json};
 
@@ -20,16 +19,16 @@ pub struct AgentKind {
     pub name: &'static str,
     /// Where the payload of a hook comes from.
     pub payload: PayloadSource,
-    /// The user's settings that [`Wiring::config`] wants.
+    /// The user's settings that [`Wiring::config`] needs.
     pub user_config: Option<UserConfig>,
-    /// Variables of the caller that hold JSON which a launch adds to.
+    /// Variables of the caller whose JSON a launch extends.
     pub merged_env: &'static [&'static str],
     wire: fn(&Wiring) -> Wire,
     read: fn(&str) -> serde_json::Result<Option<HookEvent>>,
     writable: fn(&toml::Table) -> Vec<String>,
 }
 
-/// How an agent hands a payload to its hook.
+/// How an agent passes a payload to its hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadSource {
     Stdin,
@@ -44,22 +43,22 @@ pub struct UserConfig {
     pub file: &'static str,
 }
 
-/// How to reach us from inside the agent.
+/// How to call wtmag from inside the agent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wiring {
     /// Command word and arguments; the payload follows as [`AgentKind::payload`] says.
     pub command: Vec<String>,
     /// Where a plug-in may be written: an absolute path without an extension.
     pub plugin: String,
-    /// The user's settings, where [`AgentKind::user_config`] names some.
+    /// The user's settings, if [`AgentKind::user_config`] names a file.
     pub config: toml::Table,
 }
 
-/// What makes an agent report.
+/// The setup that makes an agent report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wire {
     pub args: Vec<String>,
-    /// A variable, and the JSON to merge into what the user has in it.
+    /// A variable, and the JSON to merge into the user's value.
     pub env: Option<(&'static str, Value)>,
     /// A file to write before the launch: its path and its text.
     pub file: Option<(String, String)>,
@@ -68,23 +67,23 @@ pub struct Wire {
 /// Every agent program with hooks.
 pub static ALL: [AgentKind; 4] = [claude::KIND, codex::KIND, opencode::KIND, pi::KIND];
 
-/// The agent program of this name.
+/// The agent program with this name.
 pub fn find(name: &str) -> Option<&'static AgentKind> {
     ALL.iter().find(|it| it.name == name)
 }
 
 impl AgentKind {
-    /// What makes an agent of this kind report.
+    /// The setup that makes an agent of this kind report.
     pub fn wire(&self, wiring: &Wiring) -> Wire {
         (self.wire)(wiring)
     }
 
-    /// What a payload means; none when it means nothing for us.
+    /// The meaning of a payload; none if it is irrelevant.
     pub fn read(&self, payload: &str) -> Result<Option<HookEvent>, Error> {
         (self.read)(payload).map_err(|source| Error { agent: self.name, source })
     }
 
-    /// Directories that the user's settings let its sandbox write.
+    /// Directories that the user's settings make writable in its sandbox.
     pub fn writable(&self, config: &toml::Table) -> Vec<String> {
         (self.writable)(config)
     }
@@ -118,7 +117,7 @@ fn strings(list: &toml::Value) -> Option<Vec<String>> {
     list.as_array()?.iter().map(|it| it.as_str().map(str::to_owned)).collect()
 }
 
-/// A plug-in that knows the command that reaches us.
+/// A plug-in that knows the command to call wtmag.
 fn script(text: &str, wiring: &Wiring) -> String {
     text.replace("__HOOK__", &json!(wiring.command).to_string())
 }

@@ -1,4 +1,4 @@
-//! What our own plug-ins send, whichever agent they run in.
+//! The payload of wtmag's own plug-ins, the same in every agent.
 use serde::Deserialize;
 
 use crate::agents::hooks::{Event, HookEvent};

@@ -1,6 +1,5 @@
-//! Saved screens of agents against what a human says of each, one look at a time.
-//!
-//! Also by the generic profile alone: every agent was unknown once.
+//! Compares saved screens of agents with a human's judgement, one capture at a time; also with the
+//! generic profile alone, because every agent was unknown once.
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use super::satisfies;
@@ -63,8 +62,8 @@ struct Score {
     n_all: usize,
 }
 
-/// Per agent how many are right, and which are wrong; and those that are taken for a free box and
-/// show a draft or a dialog.
+/// For each agent, the number of right results and the wrong ones; and the screens that are taken
+/// for a free box but show a draft or a dialog.
 fn judge(profile: impl Fn(&Screen) -> Option<std::sync::Arc<Profile>>) -> (String, Score, String) {
     let mut scores: BTreeMap<String, Score> = BTreeMap::new();
     let (mut total, mut misses, mut harm) = (Score::default(), String::new(), String::new());
@@ -101,7 +100,7 @@ fn judge(profile: impl Fn(&Screen) -> Option<std::sync::Arc<Profile>>) -> (Strin
 fn each_screen_is_what_a_human_says_by_the_profile_of_its_agent() {
     let (misses, score, harm) = judge(|it| Profile::shared(&it.agent));
     assert!(harm.is_empty(), "{harm}");
-    // Nothing tells its empty session from one whose first turn begins, but for its hook.
+    // Only its hook distinguishes its empty session from one whose first turn begins.
     let known = "opencode-1.2.27/07-idle-session: unknown by not-ready";
     let n_known = misses.lines().filter(|it| it.starts_with(known)).count();
     assert_eq!(score.n_right + n_known, score.n_all, "{misses}");
@@ -122,7 +121,7 @@ fn most_screens_are_what_a_human_says_by_the_generic_profile() {
 #[test]
 fn most_recorded_moments_are_what_a_human_says_by_the_generic_profile() {
     let (n_judged, misses) = super::judge_by(|_| Profile::shared(GENERIC).unwrap());
-    // Without a sign of its end, a turn too short to be seen leaves an agent that is ready.
+    // Without a sign of its end, an agent is ready after a turn too short to be seen.
     let is_same = |line: &&str| line.contains(": ready by") && line.contains(r#"want ["idle"]"#);
     let misses: Vec<&str> =
         misses.lines().filter(|it| it.contains("want [")).filter(|it| !is_same(it)).collect();

@@ -1,4 +1,4 @@
-//! Holds that would never end, and what a human may say of them.
+//! Holds that would never end, and the decisions of a human.
 use super::*;
 use crate::model::Stuck;
 
@@ -100,7 +100,7 @@ fn a_human_has_the_box_cleared() {
     assert_eq!(scene.after(200).look(&IDLE, Content::Empty), [Do::Record, Do::Paste]);
 }
 
-/// An interrupted agent that has given its prompt back.
+/// An interrupted agent that has put its prompt back.
 fn given_back(can_clear: bool) -> (Scene, Vec<Do>) {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;

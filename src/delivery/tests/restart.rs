@@ -1,4 +1,4 @@
-//! A hub that died in the middle of an act, and a tmux that did not reply.
+//! A hub that died in the middle of an action, and a tmux that did not reply.
 use super::*;
 
 #[test]

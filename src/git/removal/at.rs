@@ -71,7 +71,7 @@ impl At {
         said(self.cmd().args(args), run).await
     }
 
-    /// Like `run`, with standard input.
+    /// Like [`Self::ask`], with standard input.
     pub(super) async fn ask_about(
         &self,
         args: &[&str],

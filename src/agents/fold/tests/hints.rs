@@ -1,4 +1,5 @@
-//! Boxes whose hint no cursor tells from a draft, and agents whose screen does not say that they rest.
+//! Boxes where no cursor tells a hint from a draft, and agents whose screen does not show that they
+//! are idle.
 use super::*;
 
 /// A box between two rules, with the cursor hidden below it.
