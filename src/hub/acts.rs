@@ -1,7 +1,7 @@
-//! What is done on the held connection, and what comes of it.
+//! Performs actions on the tmux connection, and returns their results.
 //!
-//! Knows the tmux client; decides nothing. Each act has a deadline below it, and an answer, also when
-//! there is no connection.
+//! Knows the tmux client; decides nothing. The client gives each action a deadline. Each action has
+//! a result, even without a connection.
 use std::{
     path::Path,
     sync::Arc,
@@ -16,7 +16,7 @@ use crate::{
     tmux::{Acted, Connection, Error, Guard, NewWindow, PaneRow, Promoted, Show as TmuxShow},
 };
 
-/// Does it on the connection, if there is one, and says what came of it.
+/// Performs it on the connection, if there is one, and returns the result.
 pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Option<Input> {
     let tmux = tmux.ok_or(Error::Closed);
     Some(match effect {
@@ -100,7 +100,7 @@ async fn list(tmux: Tmux) -> Result<Listed, Error> {
     Ok(Listed { asked, panes, sessions })
 }
 
-/// A window that is gone is closed.
+/// A window that is already gone counts as closed.
 async fn close_window(
     tmux: Tmux,
     worker: &WorkerId,
@@ -113,7 +113,7 @@ async fn close_window(
 }
 
 fn not_made(error: Error) -> NotMade {
-    // tmux may still do what it was told.
+    // tmux may still carry out the command.
     if matches!(error, Error::Closed | Error::Deadline { .. }) {
         NotMade::Unknown(error_chain(&error))
     } else {
@@ -121,17 +121,17 @@ fn not_made(error: Error) -> NotMade {
     }
 }
 
-/// Tells every person who is attached.
+/// Shows a message to every attached user.
 async fn announce(tmux: Tmux, text: &str) -> Result<(), Error> {
     let tmux = tmux?;
     for client in tmux.clients().await? {
-        // Gone in between, or a program that speaks control mode.
+        // It is gone meanwhile, or it speaks control mode.
         ignore("announce", tmux.announce(&client.name, text).await);
     }
     Ok(())
 }
 
-/// For acts that are worth a note when they fail, and no more.
+/// For actions whose failure is only logged.
 pub(super) fn ignore(act: &str, done: Result<(), Error>) {
     if let Err(error) = done {
         tracing::debug!(act, error = error_chain(&error), "did not work");
@@ -140,7 +140,7 @@ pub(super) fn ignore(act: &str, done: Result<(), Error>) {
 
 async fn make_window(tmux: &Connection, spec: WindowSpec) -> Result<Made, Error> {
     let (show, own_name, mut env) = match spec.show {
-        // The session's own variables, for the programs of its windows, come first.
+        // The session's own variables come first, for the programs in its windows.
         Show::In(session) => {
             let env = tmux.session_environment(session).await?;
             let set = env.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -153,7 +153,7 @@ async fn make_window(tmux: &Connection, spec: WindowSpec) -> Result<Made, Error>
     };
     env.extend(spec.caller_env);
     env.extend(spec.env);
-    // As the user has it now, in that session.
+    // The user's current value in that session.
     let session = if let TmuxShow::In(session) = show { session } else { tmux.info().fleet };
     let mut argv = spec.pane;
     argv.extend(["--shell".to_owned(), tmux.default_shell(session).await?, "--".to_owned()]);

@@ -1,8 +1,7 @@
 //! The hub's side of its socket: one task per client, lines in, lines out.
 //!
-//! Knows frames and bounds; not what is asked. A peer of another user is turned away, a peer that
-//! speaks another protocol is told so, a line that is too long or no request ends its connection
-//! only.
+//! Knows frames and limits; not the requests. Refuses a peer of another user, and tells a peer with
+//! another protocol so. A line that is too long or not a request ends only its own connection.
 use std::{
     io,
     sync::{
@@ -29,20 +28,20 @@ use crate::{
     wire::{self, Envelope, Frame, Hello},
 };
 
-/// Lines that may wait for a client that reads slowly.
+/// Lines that may be queued for a client that reads slowly.
 pub(super) const QUEUE: usize = 256;
-/// How long a client may take for its first line, for the rest of any line, or for reading one of
-/// ours.
+/// How long a client may take to send its first line, to send the rest of any line, or to read a
+/// line.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Clients at one time; more wait until one is gone.
+/// Most clients at one time; more wait until one leaves.
 const MAX_CLIENTS: usize = 256;
-/// A line up to this length is read at once. Longer ones are read a few at a time, so that half
+/// Lines up to this length are read at once. Longer ones are read a few at a time, so that partial
 /// lines of many clients cannot fill the memory.
 const SHORT_LINE: u64 = 64 << 10;
 static LONG_LINES: Semaphore = Semaphore::const_new(4);
 
-/// Accepts clients until `stop` says so, then waits for those it has. `last_id` is the hub's: a
-/// socket that is made anew finds clients of the one before.
+/// Accepts clients until `stop` becomes true, then waits for the existing ones. `last_id` belongs
+/// to the hub: after the socket is recreated, clients of the earlier one still exist.
 pub(super) async fn listen(
     listener: UnixListener,
     wakes: mpsc::Sender<Wake>,
@@ -108,11 +107,11 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
             tracing::debug!(client, %error, "client ended");
         }
     };
-    // A client that stops reading is gone as well as one that stops writing.
+    // A client that stops reading is dropped, like one that stops writing.
     tokio::pin!(writer);
     tokio::select! {
         () = &mut writer => {}
-        // The hub is done with it, or it has not read its answers: it hears no more.
+        // The hub has dropped it, or it has not read its answers: ignore what it sends.
         _ = forgotten => {
             drop(lines);
             if timeout(PATIENCE, writer).await.is_err() {
@@ -121,7 +120,7 @@ async fn serve(stream: UnixStream, client: u64, wakes: mpsc::Sender<Wake>, uid: 
             return;
         }
         () = reader => {
-            // What it asked before it closed its side is still answered: the hub holds the queue.
+            // Requests from before it closed its side are still answered: the hub holds the queue.
             if has_come.load(Ordering::Relaxed) {
                 say_gone(&wakes, client).await;
             }
@@ -189,7 +188,7 @@ async fn requests(
     Ok(())
 }
 
-/// The number of a request whose verb is unknown here, so that its asker hears of it.
+/// The number of a request with an unknown verb, so that its client gets an answer.
 fn id_of(line: &[u8]) -> u64 {
     #[derive(serde::Deserialize)]
     struct OnlyId {
@@ -198,8 +197,8 @@ fn id_of(line: &[u8]) -> u64 {
     serde_json::from_slice::<OnlyId>(line).map_or(0, |it| it.id)
 }
 
-/// One line without its end; `None` at the end of the stream. A client may be silent for as long as
-/// it likes, but not in the middle of a line.
+/// One line without its end; `None` at the end of the stream. A client may be silent for any time,
+/// but not in the middle of a line.
 async fn line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>> {
     if reader.fill_buf().await?.is_empty() {
         return Ok(None);

@@ -8,7 +8,8 @@ use tracing_subscriber::EnvFilter;
 const LOG_BYTES: usize = 4 << 20;
 const LOG_FILES: usize = 3;
 
-/// Logs to a file that is rotated by size. `WTMAG_LOG` says how much: `debug`, `wtmag::tmux=trace`.
+/// Logs to a file that is rotated by size. `WTMAG_LOG` sets the level: `debug`,
+/// `wtmag::tmux=trace`.
 pub(super) fn open(dir: &Path) {
     let suffix = AppendCount::new(LOG_FILES);
     let limit = ContentLimit::BytesSurpassed(LOG_BYTES);
@@ -21,6 +22,6 @@ pub(super) fn open(dir: &Path) {
         .with_env_filter(filter)
         .with_ansi(false)
         .with_writer(std::sync::Mutex::new(file));
-    // A second hub in one process, as tests have it, logs where the first one does.
+    // A second hub in one process, as in tests, logs to the first one's file.
     subscriber.try_init().unwrap_or_default();
 }

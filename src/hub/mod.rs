@@ -1,6 +1,7 @@
 //! The background process: one per tmux server.
 //!
-//! [`state`] decides, [`run`] loops, `perform` and `acts` do, [`store`] remembers, `listen` talks to clients.
+//! [`state`] decides, [`run`] loops, `perform` and `acts` act, [`store`] stores, `listen` talks to
+//! clients.
 //! The hub has no terminal, reads no keys and runs no project code.
 mod acts;
 mod listen;

@@ -1,7 +1,7 @@
-//! Does what the state decided: tmux, child processes. What comes of it goes back as an input.
+//! Performs what the state decided: tmux, child processes. Results return as inputs.
 //!
-//! Knows the connection and how to start wtmag itself; decides nothing. Every act is a task of its own
-//! in one set, so that a slow one holds up no other.
+//! Knows the connection and how to start wtmag itself; decides nothing. Every action is a task of
+//! its own in one set, so that a slow one does not delay others.
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Weak},
@@ -31,12 +31,12 @@ use crate::{
     wire::{CleanupJob, CleanupResult},
 };
 
-/// A removal may run the project's own hooks.
+/// A removal may run slow project hooks.
 const CLEANUP_LIMIT: Duration = Duration::from_secs(600);
-/// How long the connection may take to say goodbye.
+/// How long the connection may take to detach.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
-/// The hub's hands.
+/// Performs the hub's effects.
 pub(super) struct Performer {
     server: Server,
     placeholder: Arc<Vec<String>>,
@@ -45,9 +45,9 @@ pub(super) struct Performer {
     wakes: mpsc::Sender<Wake>,
     tasks: JoinSet<()>,
     connection: Option<Arc<Connection>>,
-    /// Held while a connection is made, or left with the fleet's end.
+    /// Held while a connection is made, or ended with the `wtmag` session.
     server_turn: Arc<Mutex<()>>,
-    /// Turns the connection's events into inputs; gone with the connection.
+    /// Turns the connection's events into inputs; ends with the connection.
     events: JoinSet<()>,
 }
 
@@ -85,7 +85,7 @@ impl Performer {
         }
     }
 
-    /// Says goodbye to tmux.
+    /// Detaches from tmux.
     pub(super) async fn leave(mut self) {
         self.events.abort_all();
         self.tasks.shutdown().await;
@@ -96,7 +96,7 @@ impl Performer {
         }
     }
 
-    /// A new connection is there.
+    /// Takes a new connection.
     pub(super) fn connected(
         &mut self,
         connection: Connection,
@@ -117,13 +117,14 @@ impl Performer {
         linked
     }
 
-    /// Acts on the connection; without one, its failure is the answer.
+    /// Acts on the connection; without one, the result is a failure.
     pub(super) fn on_tmux(&mut self, effect: TmuxEffect) {
         let (tmux, wakes, spool) =
             (self.connection.clone(), self.wakes.clone(), self.spool.clone());
         self.tasks.spawn(async move {
             let input = act(tmux, effect).await;
-            // What an agent or a shell draws comes after what it reported. On a busy machine such a
+            // An agent or a shell reports before it draws. On a busy machine, such a report may not
+            // have had time to reach the socket.
             // report may have found no time to reach the socket.
             if matches!(input, Some(Input::Sampled { .. })) {
                 spool.read(&wakes).await;
@@ -143,14 +144,14 @@ impl Performer {
         }
     }
 
-    /// Looks for reports that found no hub.
+    /// Reads reports that found no hub.
     pub(super) fn read_spool(&mut self) {
         let (wakes, spool) = (self.wakes.clone(), self.spool.clone());
         self.tasks.spawn(async move { spool.read(&wakes).await });
     }
 }
 
-/// The connection: made, left.
+/// Connects or disconnects.
 impl Performer {
     fn link(&mut self, missing: NoConnection, after: Duration, known: Option<ServerId>) {
         self.connection = None;
@@ -171,7 +172,7 @@ impl Performer {
             };
             let wake = match opened.await {
                 Ok((connection, events, names)) => {
-                    // Reports of a time without a hub are older than anything the screen shows.
+                    // Reports from a time without a hub are older than anything on the screen.
                     spool.read(&wakes).await;
                     Wake::Connected(Box::new(connection), events, names)
                 }
@@ -187,11 +188,11 @@ impl Performer {
         });
     }
 
-    /// Ends the fleet, which goes only when nothing of the user's is in it, and lets go.
+    /// Ends the `wtmag` session, unless the user has something in it, and disconnects.
     fn unlink(&mut self) {
         self.events.abort_all();
         let Some(connection) = self.connection.take() else { return };
-        // Held before any later link can ask for it.
+        // Held before any later connection can ask for it.
         let alone = Arc::clone(&self.server_turn).try_lock_owned();
         self.tasks.spawn(async move {
             let _alone = alone;
@@ -203,7 +204,7 @@ impl Performer {
     }
 }
 
-/// Whether a socket can be there that nobody else can put another one in the place of.
+/// Whether the directory allows a socket that no other user can replace.
 fn is_private(socket: &Path) -> bool {
     let Some(dir) = socket.parent() else { return false };
     let made = paths::private_dir(dir, unistd::getuid().as_raw());
@@ -213,8 +214,8 @@ fn is_private(socket: &Path) -> bool {
     made.is_ok()
 }
 
-/// Turns what tmux tells into what the state understands, until the connection ends. Holds the
-/// connection only while it uses it, so that whoever closes it has it alone.
+/// Turns tmux's events into inputs until the connection ends. Holds the connection only while using
+/// it, so that the task that closes it has it alone.
 async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wake>) {
     let mut stray_clients = match tmux.upgrade() {
         Some(tmux) => {
@@ -289,8 +290,8 @@ impl Performer {
     }
 }
 
-/// The second half of a cleanup: a child of ours, so that it lives when the worker's window and
-/// whoever asked from inside it are gone.
+/// The second half of a cleanup: a child of the hub, so that it outlives the worker's window and a
+/// client inside it.
 impl Performer {
     fn clean_up(&mut self, cleanup: Cleanup, worker: Worker) {
         let (program, wakes) = (self.program.clone(), self.wakes.clone());

@@ -1,7 +1,7 @@
-//! Who listens: connected clients, their subscriptions, and what each of them is sent.
+//! Connected clients, their subscriptions, and what each of them is sent.
 //!
 //! Knows lines and bounded queues; decides nothing. A subscriber that reads too slowly is told the
-//! number of the last event it got and dropped: it may ask for the rest by number.
+//! number of the last event that it got, and is unsubscribed: it may ask for the rest by number.
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::{mpsc, oneshot};
@@ -44,7 +44,7 @@ impl Clients {
         self.clients.insert(client, client_of);
     }
 
-    /// Ends every connection once what is queued for it is written.
+    /// Ends every connection when its queue is written.
     pub(super) fn close(&mut self) {
         for client in std::mem::take(&mut self.clients).into_values() {
             if client.lines.try_send(Outgoing::Close).is_err() {
@@ -69,7 +69,7 @@ impl Clients {
             let refusal = Refusal::new(RefusalKind::BadRequest, format!("the answer is {error}"));
             wire::encode(&Frame::Refused { id, refusal })
         });
-        // Gone, or a queue full of unread answers: it is not reading at all.
+        // It is gone, or its queue is full of unread answers: it is not reading.
         if !line.is_ok_and(|line| client.lines.try_send(Outgoing::Line(line)).is_ok()) {
             tracing::debug!(client = request_id.client, "dropped a client that does not read");
             self.clients.remove(&request_id.client);
@@ -104,7 +104,7 @@ impl Client {
                 return true;
             }
             let frame = Frame::Event { id: it.request, event: event.clone() };
-            // One place is kept, so that the word about the lag always gets through.
+            // One place is reserved, so that the message about the lag always fits.
             if self.lines.capacity() > 1 && self.offer(&frame) {
                 it.last = event.seq;
                 return true;

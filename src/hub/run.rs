@@ -28,9 +28,9 @@ use super::{
 };
 use crate::model::{Event, Now, Refusal, RefusalKind, Timestamp, error_chain};
 
-/// How often the hub looks whether its state directory is still its own.
+/// How often the hub checks that its state directory is still its own.
 const OWN_FILES: Duration = Duration::from_secs(5);
-/// Inputs that may wait for the loop; whoever sends more waits in turn.
+/// Inputs that may be queued for the loop; further senders wait.
 const QUEUE: usize = 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +43,12 @@ pub enum Error {
     Thread(#[source] io::Error),
 }
 
-/// Is the hub until it is asked to leave, has nothing to do, or cannot go on.
+/// Runs the hub until it is asked to exit, has nothing to do, or fails.
 pub async fn main(options: HubOptions) -> Result<(), Error> {
     let starter = Starter::greet(options.ready.as_deref()).await;
     let started = match start::start(&options).await {
         Ok(Some(started)) => started,
-        // Another hub was there and is well: it says the word.
+        // Another hub runs and works: it sends the message.
         Ok(None) => {
             starter.tell("elsewhere").await;
             return Ok(());
@@ -95,14 +95,15 @@ async fn serve(
     };
     hub.take(effects);
     hub.performer.read_spool();
-    // Before anybody can know our pid.
+    // Before another process can know this pid.
     let signals = (Heard::new(SignalKind::terminate()), Heard::new(SignalKind::user_defined1()));
     started.listen(send)?;
     if let Some(starter) = starter.take() {
         starter.tell("ready").await;
     }
     hub.turn((wakes, dones), &mut started, signals).await;
-    // Whoever waits for our end waits until the database is closed and the lock is free.
+    // A process that waits for this hub's end waits until the database is closed and the lock is
+    // free.
     started.stop();
     hub.performer.leave().await;
     hub.disk.close().await;
@@ -136,7 +137,7 @@ struct Hub {
     leaving: bool,
 }
 
-/// What is to be done once its records are written.
+/// What to do once its records are written.
 struct Batch {
     number: u64,
     events: Vec<Event>,
@@ -145,7 +146,7 @@ struct Batch {
 
 enum Then {
     Do(Effect),
-    /// A report of the spool is recorded.
+    /// A report from the spool was recorded.
     Forget(PathBuf),
 }
 
@@ -168,13 +169,13 @@ impl Hub {
                     None => return,
                 },
                 () = sleep_until(deadline), if has_room => {
-                    // A worker that seems to be stuck may have told us.
+                    // A worker that seems stuck may have reported.
                     self.performer.read_spool();
                     self.input(Input::Tick);
                 }
                 () = self.performer.reap() => {}
                 () = terminate.next() => return tracing::info!("asked to exit"),
-                // A process found our socket gone.
+                // A process found the socket gone.
                 () = renew.next() => {
                     started.renew().await;
                     self.performer.read_spool();
@@ -216,8 +217,8 @@ impl Hub {
         self.take(effects);
     }
 
-    /// Records first: what is announced by a record is done when the record is written. Meanwhile
-    /// tmux is read, and inputs are taken.
+    /// Records first: an action that a record announces happens after the record is written.
+    /// Meanwhile tmux is read, and inputs are accepted.
     fn take(&mut self, effects: Vec<Effect>) {
         let mut records = Vec::new();
         let mut others = Vec::new();
@@ -243,7 +244,7 @@ impl Hub {
         }
     }
 
-    /// Now, or when all that was recorded before is written.
+    /// Now, or when everything recorded before is written.
     fn then(&mut self, then: Then) {
         match self.waiting.back_mut() {
             Some(batch) => batch.then.push(then),
@@ -299,8 +300,8 @@ impl Hub {
         }
     }
 
-    /// Those who wait are told; the agents stay as they are, and the next hub starts from what
-    /// was written.
+    /// Waiting clients are told. Agents stay as they are, and the next hub starts from what was
+    /// written.
     fn not_written(&mut self, error: &str) {
         tracing::error!(error, "cannot record");
         for then in std::mem::take(&mut self.waiting).into_iter().flat_map(|it| it.then) {
@@ -314,7 +315,7 @@ impl Hub {
     }
 }
 
-/// A signal that this process may get; one that cannot be listened to never comes.
+/// A signal to this process; never resolves if it cannot be received.
 struct Heard(Option<Signal>);
 
 impl Heard {
@@ -337,7 +338,7 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-/// Reads both clocks: the one place of the hub that does.
+/// Reads both clocks: the only place in the hub that does.
 fn now() -> Now {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let millis = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);

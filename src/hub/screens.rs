@@ -1,7 +1,7 @@
-//! The workers' screen logs: what their panes showed when a state changed, and just before.
+//! The workers' screen logs: the screens at and just before each state change.
 //!
-//! Knows files of JSON lines and their size; not what a screen means. A log that cannot be written
-//! is noted and costs nothing else: it is for looking back.
+//! Knows files of JSON lines and their size; not what a screen means. A failure to write is logged
+//! and harms nothing else.
 use std::{
     fs::{self, File},
     io::{self, Write as _},
@@ -11,9 +11,10 @@ use std::{
 
 use crate::model::{Sample, WorkerId};
 
-/// All logs together, when a hub starts: those that were written to longest ago are let go.
+/// Limit of all logs together when a hub starts: those not written for longest are deleted.
 const MAX_TOTAL: u64 = 512 << 20;
-/// One log's size before its older half is let go. Two files: this much and what is being written.
+/// Size at which a log's older half is deleted. Two files: one of this size and the one being
+/// written.
 const MAX_BYTES: u64 = 4 << 20;
 
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub struct ScreenLog {
 }
 
 impl ScreenLog {
-    /// The logs in `dir`. Those of workers that are long gone make room.
+    /// The logs in `dir`. Those of old workers are deleted to make room.
     pub fn new(dir: PathBuf) -> Self {
         prune(&dir, MAX_TOTAL);
         Self { dir }
@@ -51,7 +52,7 @@ fn prune(dir: &Path, limit: u64) {
         if total <= limit {
             return;
         }
-        // Another one goes in its place when it cannot be removed.
+        // If it cannot be removed, another one is removed instead.
         if fs::remove_file(path).is_ok() {
             total -= size;
         }
@@ -86,8 +87,7 @@ pub fn files(dir: &Path, worker: &WorkerId) -> [PathBuf; 2] {
     [older(&path), path]
 }
 
-/// Every sample that a worker's log still has, oldest first. A line that was cut by a crash is
-/// left out.
+/// All remaining samples of a worker's log, oldest first. A line that a crash cut is skipped.
 pub fn load(dir: &Path, worker: &WorkerId) -> io::Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for path in files(dir, worker) {

@@ -1,7 +1,8 @@
-//! The spool: reports of hooks that found no hub, a file each.
+//! The spool: reports of hooks that found no hub, one file each.
 //!
-//! Knows files and how a report looks; decides nothing. Anything may lie in the directory: only
-//! regular files of this user, of a bounded size, are read. What cannot be read is set aside, once.
+//! Knows files and the format of a report; decides nothing. The directory may contain anything:
+//! only regular files of this user with a limited size are read. A file that cannot be read is set
+//! aside once.
 use std::{
     fs::{self, File},
     io::{self, Read as _},
@@ -19,13 +20,13 @@ use crate::model::HookReport;
 
 /// Longest report, in bytes: an agent's last message is in it.
 const MAX_REPORT: u64 = 4 << 20;
-/// A directory that changed this recently may change again without a new time.
+/// A directory that changed this recently may change again without a new time stamp.
 const UNSETTLED: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Spool {
     dir: PathBuf,
-    /// When the directory had changed last when it was found empty.
+    /// The directory's time stamp when it was last found empty.
     empty_since: Mutex<Option<SystemTime>>,
 }
 
@@ -34,8 +35,8 @@ impl Spool {
         Self { dir, empty_since: Mutex::default() }
     }
 
-    /// Hands every report to the loop, oldest first. One look at the directory's time is enough
-    /// when nothing came.
+    /// Passes every report to the loop, oldest first. If nothing changed, this only reads the
+    /// directory's time stamp.
     pub(super) async fn read(self: &Arc<Self>, wakes: &mpsc::Sender<Wake>) {
         let spool = Arc::clone(self);
         let Ok(found) = task::spawn_blocking(move || spool.load()).await else { return };
@@ -60,7 +61,7 @@ impl Spool {
     }
 }
 
-/// The reports with their files, oldest first; and whether there is nothing to come back for.
+/// The reports with their files, oldest first; and whether there is nothing left to retry.
 fn load(dir: &Path) -> (Vec<(PathBuf, HookReport)>, bool) {
     let Ok(entries) = fs::read_dir(dir) else { return (Vec::new(), false) };
     let paths = entries.flatten().map(|entry| entry.path());
@@ -72,7 +73,7 @@ fn load(dir: &Path) -> (Vec<(PathBuf, HookReport)>, bool) {
     for path in paths {
         match read(&path) {
             Ok(report) => reports.push((path, report)),
-            // Its sender was answered at the socket, and took it back.
+            // Its sender got an answer at the socket and removed the file.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "set aside: not a report");
@@ -83,7 +84,7 @@ fn load(dir: &Path) -> (Vec<(PathBuf, HookReport)>, bool) {
     (reports, is_empty)
 }
 
-/// Neither a link nor a pipe nor another user's file, and not longer than a report can be.
+/// A file that is not a link, a pipe or another user's, and not longer than a report can be.
 fn read(path: &Path) -> io::Result<HookReport> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let file = File::options().read(true).custom_flags(flags.bits()).open(path)?;

@@ -1,4 +1,4 @@
-//! How a hub comes up and goes: its lock, its socket, its file, its log, its spool.
+//! Starts and ends a hub: its lock, its socket, its file, its log, its spool.
 //!
 //! Knows the files of one hub's directory; decides nothing about workers.
 use std::{
@@ -30,7 +30,7 @@ use crate::{
     wire::HubFile,
 };
 
-/// How long a hub that is leaving may take.
+/// How long an exiting hub may take.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// How long clients may take to read their last lines.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -52,24 +52,25 @@ pub(super) struct Started {
     file: PathBuf,
     uid: u32,
     wakes: Option<mpsc::Sender<Wake>>,
-    /// Number of the last client, whichever socket it came by.
+    /// Number of the last client, whichever socket it used.
     last_client: Arc<AtomicU64>,
-    /// The task that accepts clients; gone with this value.
+    /// The task that accepts clients; ends with this value.
     listening: JoinSet<()>,
     stop: watch::Sender<bool>,
     ready_path: PathBuf,
-    /// Released by the kernel when the process ends, however it ends. Holds our pid, for those who
-    /// find the other files gone.
+    /// A lock that the kernel releases whenever the process ends. The file holds the pid, for
+    /// clients that find the other files gone.
     lock: File,
     lock_path: PathBuf,
 }
 
-/// Takes the lock, or finds that a well hub has it: then that one is asked to show itself again,
-/// and there is nothing to start.
+/// Takes the lock, or finds that a working hub has it: that hub is asked to show itself again, and
+/// nothing is started.
 pub(super) async fn start(options: &HubOptions) -> Result<Option<Started>, Error> {
     let env = Env::capture()?;
     options.state.make(env.uid())?;
-    // A session of its own, so that no terminal's end reaches it. Fails for a group's leader only.
+    // A new session, so that the end of a terminal does not end the hub. Fails only for the leader
+    // of a process group.
     unistd::setsid().map_or_else(|_| (), |_| ());
     std::env::set_current_dir("/").map_err(|source| Error::File {
         act: "go to",
@@ -101,7 +102,7 @@ pub(super) async fn start(options: &HubOptions) -> Result<Option<Started>, Error
 }
 
 impl Started {
-    /// Accepts clients from now on, and tells them where in `hub.json`.
+    /// Accepts clients from now on, and records the socket in `hub.json`.
     pub(super) fn listen(&mut self, wakes: mpsc::Sender<Wake>) -> Result<(), Error> {
         self.wakes = Some(wakes);
         self.bind()
@@ -114,7 +115,7 @@ impl Started {
         let act = "listen on";
         let path = self.socket.clone();
         let listener = bound.map_err(|source| Error::File { act, path, source })?;
-        // A socket that is gone takes no more clients, and keeps those it has.
+        // A deleted socket accepts no more clients, but keeps its connections.
         self.stop.send_replace(true);
         self.stop = watch::Sender::new(false);
         let (ids, stop) = (Arc::clone(&self.last_client), self.stop.subscribe());
@@ -129,7 +130,7 @@ impl Started {
         noted.map_err(|source| Error::File { act: "write", path: self.lock_path.clone(), source })
     }
 
-    /// Makes the socket again, for somebody who found it gone and waits for the word.
+    /// Creates the socket again, for a process that found it gone and waits for the message.
     pub(super) async fn renew(&mut self) {
         let word = match self.bind() {
             Ok(()) => "ready".to_owned(),
@@ -141,25 +142,25 @@ impl Started {
         }
     }
 
-    /// Takes no more clients.
+    /// Accepts no more clients.
     pub(super) fn stop(&mut self) {
         if self.is_ours() {
             remove(&self.file);
             remove(&self.socket);
         }
-        // No process is to wake this one any more.
+        // No process must signal this one any more.
         self.lock.set_len(0).unwrap_or_default();
         self.stop.send_replace(true);
     }
 
-    /// Lets the next hub start.
+    /// Allows the next hub to start.
     pub(super) fn unlock(&self) {
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "cannot unlock");
         }
     }
 
-    /// Lets those clients that are there read what was written for them.
+    /// Lets existing clients read what was written for them.
     pub(super) async fn close(mut self) {
         let all = async { while self.listening.join_next().await.is_some() {} };
         if timeout(CLOSE_LIMIT, all).await.is_err() {
@@ -167,7 +168,8 @@ impl Started {
         }
     }
 
-    /// The lock file is the one that this hub holds: the directory was not removed or replaced.
+    /// Whether the lock file is still the one that this hub holds: the directory was not removed or
+    /// replaced.
     pub(super) fn is_ours(&self) -> bool {
         let id = |it: fs::Metadata| (it.dev(), it.ino());
         let held = self.lock.metadata().map(id);
@@ -179,7 +181,7 @@ async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
     let path = options.state.hub_lock();
     let fail = |source| Error::File { act: "lock", path: path.clone(), source };
     let file = File::options().create(true).append(true).open(&path).map_err(fail)?;
-    // The pid in it is a dead hub's; ours comes when we can be woken.
+    // The pid in it belongs to a dead hub; this hub's pid is written when it can be signalled.
     let own = |file: File| file.set_len(0).map(|()| file);
     match file.try_lock() {
         Ok(()) => return own(file).map(Some).map_err(fail),
@@ -189,7 +191,7 @@ async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
     if wake_hidden_hub(options) {
         return Ok(None);
     }
-    // One that is just leaving.
+    // A hub that is just exiting.
     let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
     match timeout(LEAVE_LIMIT, waiting).await {
         Ok(Ok(locked)) => locked.and_then(own).map(Some).map_err(fail),
@@ -197,8 +199,8 @@ async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
     }
 }
 
-/// The number may be another program's by now, which must not get our signal. Where the system does
-/// not tell, it is taken for a hub: it holds the lock.
+/// The pid may belong to another program by now, which must not get the signal. If the system does
+/// not tell, the holder of the lock counts as a hub.
 fn is_wtmag(pid: i32) -> bool {
     match fs::read_link(format!("/proc/{pid}/exe")) {
         Ok(program) => program.file_name().is_some_and(|it| it.as_bytes().starts_with(b"wtmag")),
@@ -206,11 +208,12 @@ fn is_wtmag(pid: i32) -> bool {
     }
 }
 
-/// A hub whose socket vanished is told to make it again; it will say the word in our place.
+/// A hub whose socket vanished is told to create it again; it will send the message in this
+/// process's place.
 fn wake_hidden_hub(options: &HubOptions) -> bool {
     let Some(ready) = &options.ready else { return false };
     let Ok(text) = fs::read_to_string(options.state.hub_lock()) else { return false };
-    // Anything else than a process of its own is no hub.
+    // A process that does not lead its own session is not a hub.
     let Some(pid) = text.trim().parse().ok().filter(|pid: &i32| *pid > 1) else { return false };
     if !is_wtmag(pid) {
         return false;
@@ -221,7 +224,7 @@ fn wake_hidden_hub(options: &HubOptions) -> bool {
     noted.is_ok() && woken.is_ok()
 }
 
-/// Changes when the machine is rebooted; empty where the system does not tell.
+/// Changes when the machine is rebooted; empty if the system does not tell.
 pub(super) fn boot_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.map_or_else(|_| String::new(), |id| id.trim().to_owned())

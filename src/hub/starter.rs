@@ -1,6 +1,6 @@
 //! The process that started this hub and waits for it to be ready.
 //!
-//! Knows one socket and one word.
+//! Knows one socket and one message.
 use std::{path::Path, time::Duration};
 
 use tokio::{io::AsyncWriteExt as _, net::UnixStream, time::timeout};
@@ -8,8 +8,8 @@ use tokio::{io::AsyncWriteExt as _, net::UnixStream, time::timeout};
 /// How long the waiting process may take to listen.
 const TELL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Whoever waits for a hub to be ready. Connected from the hub's first moment on, so that a hub
-/// that dies before it can say anything is heard, too.
+/// The process that waits for a hub to be ready. Connected from the hub's first moment, so that it
+/// also notices a hub that dies before it can send anything.
 pub(super) struct Starter(Option<UnixStream>);
 
 impl Starter {
@@ -24,7 +24,7 @@ impl Starter {
         }
     }
 
-    /// Says the one word: `ready`, `elsewhere`, or what went wrong.
+    /// Sends the message: `ready`, `elsewhere`, or the error.
     pub(super) async fn tell(self, word: &str) {
         let Some(mut stream) = self.0 else { return };
         let say = async {

@@ -1,8 +1,8 @@
-//! Who comes to the fleet without having meant to, and where they go instead.
+//! Finds clients that came to session `wtmag` unintentionally, and decides where to move them.
 //!
-//! Knows which session each client was in; decides, and does nothing. With `detach-on-destroy off`
-//! tmux shows a client whose session ended any other one. That may be the fleet, which is not the
-//! user's: such a client goes on to a session that is. Whoever came by himself may stay.
+//! Knows which session each client was in; decides, and does nothing. With `detach-on-destroy off`,
+//! tmux moves a client whose session ended to any other session. That may be session `wtmag`, which
+//! is not the user's: such a client is moved to one that is. A client that came deliberately stays.
 use std::collections::BTreeMap;
 
 use crate::{
@@ -10,14 +10,14 @@ use crate::{
     tmux::{ClientRow, SessionRow},
 };
 
-/// Where every client is, as far as we heard.
+/// The last known session of every client.
 #[derive(Debug)]
 pub(super) struct StrayClients {
     fleet: SessionId,
     at: BTreeMap<String, SessionId>,
 }
 
-/// What becomes of a client that came to the fleet.
+/// What to do with a client that came to session `wtmag`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Redirect {
     Stay,
@@ -32,19 +32,20 @@ impl StrayClients {
         Self { fleet, at }
     }
 
-    /// A client is in another session now: the one it left, if it came to the fleet from it.
+    /// A client changed its session: returns the one it left, if it came to session `wtmag` from
+    /// there.
     pub(super) fn moved(&mut self, client: &str, to: SessionId) -> Option<SessionId> {
         let left = self.at.insert(client.to_owned(), to);
         left.filter(|&left| to == self.fleet && left != self.fleet)
     }
 
-    /// Another client may come by the same name.
+    /// Another client may reuse the name.
     pub(super) fn detached(&mut self, client: &str) {
         self.at.remove(client);
     }
 
-    /// Where a client goes that came to the fleet from the session `left`: nowhere while that one
-    /// lives, else to where somebody was last, in a session of the user's if there is one.
+    /// Where to move a client that came to session `wtmag` from the session `left`: nowhere while
+    /// that one exists, else to the session that was active last, a user's session if there is one.
     pub(super) fn redirect(&self, left: SessionId, sessions: &[SessionRow]) -> Redirect {
         if sessions.iter().any(|it| it.session == left) {
             return Redirect::Stay;

@@ -1,4 +1,4 @@
-//! The values that the hub's tasks hand to each other.
+//! The values that the hub's tasks pass to each other.
 use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot};
@@ -17,22 +17,22 @@ pub struct HubOptions {
     pub state: StateDir,
     /// How much history the store keeps.
     pub keep: Keep,
-    /// A socket on which somebody waits for the word `ready`, or for why not.
+    /// The socket of the process that waits for the message `ready`, or for an error.
     pub ready: Option<PathBuf>,
 }
 
-/// Whatever wakes the loop.
+/// Everything that wakes the loop.
 pub(super) enum Wake {
     Input(Input),
-    /// A report that found no hub, and its file, which goes when the report is recorded.
+    /// A report that found no hub, and its file, which is deleted when the report is recorded.
     Spooled(PathBuf, HookReport),
     ClientCame {
         client: u64,
         lines: mpsc::Sender<Outgoing>,
-        /// Dropped when the hub forgets the client: its connection ends.
+        /// Dropped when the hub drops the client, which ends its connection.
         known: oneshot::Sender<()>,
     },
-    /// The connection, what it tells, and the names in `update-environment`.
+    /// The connection, its events, and the names in `update-environment`.
     Connected(Box<Connection>, Events, Vec<String>),
 }
 
@@ -40,6 +40,6 @@ pub(super) enum Wake {
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Line(Vec<u8>),
-    /// Nothing more; the connection ends when all before it is written.
+    /// The end; the connection ends when everything before it is written.
     Close,
 }

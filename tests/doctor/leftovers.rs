@@ -11,7 +11,7 @@ use crate::support::{Hand, Yard, eventually, state_dir};
 
 const SOON: Duration = Duration::from_secs(30);
 
-const KILLED: &str = "a `create` that was killed left";
+const KILLED: &str = "a killed `create` left";
 const UNKNOWN: &str = "which the hub does not know";
 
 fn yard() -> Yard {
@@ -168,7 +168,7 @@ fn the_window_and_the_worktree_of_a_worker_that_nobody_knows_are_named() {
         notes(&yard).iter().all(|it| !it.contains("is marked as worker")).then_some(())
     });
     let note = seen.iter().find(|it| it.contains(UNKNOWN)).unwrap();
-    let (_, line) = note.rsplit_once("changes: ").unwrap();
+    let (_, line) = note.rsplit_once("then: ").unwrap();
     yard.sandbox.run("sh").args(["-c", line]).cwd(&yard.repo).run().success();
     assert!(!worktree.exists());
     lacks(&notes(&yard), UNKNOWN);

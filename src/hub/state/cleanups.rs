@@ -1,26 +1,26 @@
-//! Dropping a worker: close its window, then remove worktree and branch, even across a crash.
+//! Removes a worker: closes its window, then removes worktree and branch, even across a crash.
 use super::{
     CleanedUp, Effect, HubState, Link, LocalEffect, Record, RequestId, TmuxEffect,
     requests::{answer, not_found, record, refuse},
 };
 use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerId};
 
-/// A cleanup that is recorded and not over.
+/// A recorded cleanup that is not finished.
 #[derive(Debug)]
 pub(super) struct UnderWay {
     cleanup: Cleanup,
     phase: Phase,
-    /// Whoever waits for the outcome.
+    /// The client that waits for the outcome.
     request_ids: Vec<RequestId>,
 }
 
-/// How far it has come. Each act is asked for once.
+/// Its progress. Each action is requested once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// For the connection, to close the window.
+    /// Waits for the connection, to close the window.
     Waiting,
     Closing,
-    /// A child of ours removes worktree and branch.
+    /// A child of the hub removes worktree and branch.
     Removing,
 }
 
@@ -47,7 +47,7 @@ impl HubState {
         self.go_on_with(&id, out);
     }
 
-    /// The window first: an agent must not write into a worktree that is being removed.
+    /// The window comes first: an agent must not write into a worktree that is being removed.
     fn go_on_with(&mut self, id: &WorkerId, out: &mut Vec<Effect>) {
         let (Some(live), Some(under_way)) = (self.workers.get(id), self.cleanups.get_mut(id))
         else {
@@ -75,8 +75,8 @@ impl HubState {
         }
     }
 
-    /// A hub that starts goes on with the cleanups of the one before; with those whose window may
-    /// be there, once the panes are listed.
+    /// A new hub continues the cleanups of the previous one; those whose window may still exist,
+    /// once the panes are listed.
     pub(super) fn resume_cleanup(&mut self, cleanup: Cleanup, out: &mut Vec<Effect>) {
         let id = cleanup.id.clone();
         if !self.workers.contains_key(&id) {
@@ -87,14 +87,14 @@ impl HubState {
         self.go_on_with(&id, out);
     }
 
-    /// What is known of the windows is new.
+    /// New facts about the windows.
     pub(super) fn go_on_with_cleanups(&mut self, out: &mut Vec<Effect>) {
         for id in self.cleanups.keys().cloned().collect::<Vec<_>>() {
             self.go_on_with(&id, out);
         }
     }
 
-    /// tmux cannot be reached: whoever waits for a window to be closed is told.
+    /// tmux cannot be reached: clients that wait for a window to be closed are told.
     pub(super) fn give_up_cleanups(&mut self, now: Now, error: &str, out: &mut Vec<Effect>) {
         let waiting = |(_, it): &(&WorkerId, &UnderWay)| {
             it.phase == Phase::Waiting && !it.request_ids.is_empty()
@@ -125,7 +125,7 @@ impl HubState {
         self.go_on_with(id, out);
     }
 
-    /// A connection that was lost meanwhile is waited for.
+    /// If the connection was lost meanwhile, waits for the next one.
     fn not_closed(&mut self, now: Now, id: &WorkerId, error: String, out: &mut Vec<Effect>) {
         match self.cleanups.get_mut(id) {
             Some(it) if !matches!(self.link, Link::Up(_)) => it.phase = Phase::Waiting,
@@ -155,7 +155,7 @@ impl HubState {
         }
     }
 
-    /// `kind` says whether tmux kept the window, or what comes after the window was not done.
+    /// `kind` says whether tmux kept the window, or the work after the window failed.
     fn cleanup_failed(
         &mut self,
         now: Now,
@@ -172,7 +172,7 @@ impl HubState {
         }
     }
 
-    /// The worker leaves the list of those that are there.
+    /// The worker leaves the list of existing workers.
     pub(super) fn end_worker(
         &mut self,
         now: Now,

@@ -1,4 +1,4 @@
-//! The connection to the tmux server: wanted, made, lost, tried again.
+//! The connection to the tmux server: when it is wanted, made, lost and retried.
 use std::time::Duration;
 
 use super::{
@@ -12,11 +12,11 @@ use crate::{
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const SLOWEST_RETRY: Duration = Duration::from_secs(2);
-/// Tries before those who wait are told, some seconds in all.
+/// Attempts before waiting clients are told, some seconds in all.
 const TRIES_TOLD: u32 = 6;
-/// Tries, some twenty seconds in all, in which a server that lives is asked to make its socket again.
+/// Attempts, some twenty seconds in all, to make a living server recreate its socket.
 const TRIES_REVIVED: u32 = 12;
-/// What `hub status` says of it.
+/// What `hub status` shows.
 const WEDGED: &str = "tmux does not answer";
 
 impl HubState {
@@ -25,7 +25,7 @@ impl HubState {
         self.log(now, out, None, Happened::Hub { what });
         let server = linked.server;
         self.link = Link::Up(linked);
-        // Ids mean something only on the server they came from.
+        // Ids are valid only on the server that they came from.
         let boot = self.setup.boot.clone();
         for live in self.workers.values_mut() {
             if live.has_window() && live.worker.place.server != server {
@@ -39,7 +39,7 @@ impl HubState {
         self.ask_pending(now, out);
     }
 
-    /// The server that we are connected to.
+    /// The connected server.
     pub(super) fn server(&self) -> Option<ServerId> {
         match &self.link {
             Link::Up(linked) => Some(linked.server),
@@ -47,7 +47,7 @@ impl HubState {
         }
     }
 
-    /// The server that has windows of ours, as far as we know.
+    /// The last known server with workers' windows.
     pub(super) fn known_server(&self) -> Option<ServerId> {
         self.workers.values().find(|it| it.has_window()).map(|it| it.worker.place.server)
     }
@@ -69,7 +69,7 @@ impl HubState {
             Link::Down | Link::Up(_) => (1, NoConnection::MakeFleet),
         };
         if (no_server || tried == NoConnection::Leave) && self.missing() > tried {
-            // Somebody came who wants more than what was there.
+            // A client came that needs more than the current server state.
             self.link = Link::Down;
             return self.ask_pending(now, out);
         }
@@ -108,7 +108,7 @@ impl HubState {
         out.push(Effect::Local(LocalEffect::Link { missing, after: retry_delay(tries), known }));
     }
 
-    /// What somebody waited for that cannot be had.
+    /// Answers a request that cannot be fulfilled.
     fn link_refused(
         &mut self,
         now: Now,
@@ -126,8 +126,8 @@ impl HubState {
         }
     }
 
-    /// A server is started for who comes to make a worker, and a fleet made for those who live.
-    /// Else only what is there is of interest.
+    /// A server is started for a client that creates a worker, and a `wtmag` session is created for
+    /// live workers. Otherwise, nothing is created.
     pub(super) fn missing(&self) -> NoConnection {
         let wants =
             |is_it: fn(&Request) -> bool| self.pending.iter().any(|(_, request)| is_it(request));
@@ -140,7 +140,7 @@ impl HubState {
         }
     }
 
-    /// Nobody answers at the socket: every window is gone with its server.
+    /// No server listens at the socket: all windows are gone with it.
     fn server_gone(&mut self, now: Now, out: &mut Vec<Effect>) {
         let boot = self.setup.boot.clone();
         for live in self.workers.values_mut().filter(|live| live.has_window()) {
@@ -179,7 +179,7 @@ impl HubState {
     }
 }
 
-/// A worker of another server: that one is gone, with the whole machine or without.
+/// The worker's server is another one: it is gone, alone or with a reboot.
 fn cause_of_other_server(boot: &str, its_boot: &str) -> EndCause {
     if boot == its_boot { EndCause::ServerGone } else { EndCause::Rebooted }
 }

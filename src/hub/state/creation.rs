@@ -1,4 +1,4 @@
-//! How a worker comes to be: an id and a place are kept, its window is made, and it exists.
+//! Creates a worker: reserves an id and a place, creates the window, and records the worker.
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -17,7 +17,7 @@ use crate::model::{
 };
 
 impl HubState {
-    /// Keeps an id and finds the place, so that nothing is made for a worker that cannot be.
+    /// Reserves an id and finds the place, so that nothing is created for an impossible worker.
     pub(super) fn reserve(
         &mut self,
         request_id: RequestId,
@@ -52,7 +52,7 @@ impl HubState {
         }
     }
 
-    /// A live worker for the same thing, or on the same branch.
+    /// A live worker for the same task, or on the same branch.
     fn conflict(&self, reserve: &Reserve) -> Option<Refusal> {
         let same = |repo, branch: &str, key: Option<String>| {
             repo == &reserve.repo
@@ -99,7 +99,7 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         let Some(reservation) = self.finding.remove(&request_id) else { return };
-        // Its asker may have gone, and another may have the id now.
+        // The requester may be gone, and another may have the id now.
         let is_kept = |it: &PendingWorker| it.client == request_id.client;
         if !self.reserved.get(&reservation.id).is_some_and(is_kept) {
             return;
@@ -173,7 +173,7 @@ impl HubState {
         };
         let id = new.id.clone();
         kept.creating = Some((request_id, new));
-        // Written before the window is made: a store that cannot be written refuses here.
+        // Written before the window is created: a store that cannot be written refuses here.
         self.log(now, out, Some(&id), Happened::Command { verb: "create".into() });
         out.push(Effect::Tmux(TmuxEffect::MakeWindow(Box::new(spec))));
     }
@@ -192,7 +192,7 @@ impl HubState {
         env
     }
 
-    /// The commit point of `create`: from this record on the worker exists.
+    /// The commit point of `create`: from this record on, the worker exists.
     pub(super) fn window_made(
         &mut self,
         now: Now,
@@ -245,7 +245,7 @@ impl HubState {
         answer(out, request_id, created);
     }
 
-    /// Windows of which it is not known whether they were made, decided by what is there.
+    /// Decides about windows whose creation is uncertain, by what exists.
     pub(super) fn settle_unsure(
         &mut self,
         now: Now,
@@ -266,7 +266,7 @@ impl HubState {
         }
     }
 
-    /// The server is gone, and with it every window.
+    /// The server is gone, and every window with it.
     pub(super) fn refuse_unsure(&mut self, now: Now, out: &mut Vec<Effect>) {
         for (id, Unsure { error, .. }) in self.unsure() {
             self.window_made(now, &id, Err(NotMade::Refused(error)), out);

@@ -1,4 +1,4 @@
-//! What the hub does to the world; what comes of it comes back as an input.
+//! The hub's effects; their results return as inputs.
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use super::RequestId;
@@ -8,27 +8,27 @@ use crate::model::{
 };
 use crate::tmux::NoConnection;
 
-/// Where a new window is to be shown.
+/// Where to show a new window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Show {
-    /// Linked into a session of the user's.
+    /// Linked into a user's session.
     In(SessionId),
     /// In a new session of this name.
     Own(String),
 }
 
-/// A window to make.
+/// A window to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowSpec {
     pub worker: WorkerId,
     /// The name it is shown under: the branch.
     pub title: String,
     pub cwd: PathBuf,
-    /// `wtmag pane` with its options, but for the shell.
+    /// `wtmag pane` with its options, without the shell.
     pub pane: Vec<String>,
     /// The agent's program and arguments.
     pub agent: Vec<String>,
-    /// The caller's values of what tmux updates in a session.
+    /// The caller's values of the variables that tmux updates in a session.
     pub caller_env: Vec<(String, String)>,
     /// Variables on top of those; later ones win.
     pub env: Vec<(String, String)>,
@@ -37,16 +37,16 @@ pub struct WindowSpec {
     pub session_name: Option<String>,
 }
 
-/// Keys or text for a pane, and the foreground command without which they are not sent.
+/// Keys or text for a pane, and the foreground command that must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     Paste(String),
     Enter,
-    /// One after the other, with this long between two.
+    /// One after the other, with this time in between.
     Keys(Vec<String>, Duration),
 }
 
-/// What the hub does to the world.
+/// An effect of the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     Record(Record),
@@ -72,7 +72,7 @@ pub enum Effect {
     },
 }
 
-/// What is done on the connection to tmux.
+/// An action on the connection to tmux.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TmuxEffect {
     ListPanes {
@@ -83,7 +83,7 @@ pub enum TmuxEffect {
         caller: Caller,
     },
     MakeWindow(Box<WindowSpec>),
-    /// Sample a pane; with `resume`, ring again from now on.
+    /// Sample a pane; with `resume`, let it ring again from now on.
     Look {
         worker: WorkerId,
         pane: PaneId,
@@ -109,7 +109,7 @@ pub enum TmuxEffect {
         name: String,
         cwd: PathBuf,
     },
-    /// End a worker's window; its pane alone where the user has moved that into a window of theirs.
+    /// End a worker's window; only the pane, if the user has moved it into another window.
     CloseWindow {
         worker: WorkerId,
         pane: PaneId,
@@ -120,17 +120,17 @@ pub enum TmuxEffect {
         window: WindowId,
         word: String,
     },
-    /// Tell the people at the server's clients.
+    /// Show a message to the users at the server's clients.
     Announce(String),
 }
 
-/// What is done beside the connection: make and end it, run programs, read and write files.
+/// An action besides the connection: connect and disconnect, run programs, read and write files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalEffect {
-    /// Connect to the server. If nobody is at its socket, but the server `known` lives, the socket
-    /// was removed and is made again.
+    /// Connect to the server. If nothing listens at its socket, but the server `known` lives, make
+    /// it recreate the socket.
     Link { missing: NoConnection, after: Duration, known: Option<ServerId> },
-    /// Leave the server, and end the fleet when nothing of anybody's is in it.
+    /// Disconnect from the server, and end the `wtmag` session if nothing else is in it.
     Unlink,
     /// Run the second half of a cleanup.
     Cleanup { cleanup: Cleanup, worker: Box<Worker> },
@@ -139,7 +139,7 @@ pub enum LocalEffect {
 }
 
 impl Effect {
-    /// It only reads tmux, and need not wait until what came before it is recorded.
+    /// It only reads tmux, and need not wait for earlier records.
     pub fn only_reads(&self) -> bool {
         matches!(
             self,
@@ -152,7 +152,7 @@ impl Effect {
     }
 }
 
-/// A question about the past.
+/// A request for history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     Receipts {
@@ -164,7 +164,7 @@ pub enum Query {
         since: u64,
         limit: u32,
     },
-    /// Workers that were cleaned up.
+    /// Removed workers.
     Ended,
 }
 

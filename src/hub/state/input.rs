@@ -1,4 +1,4 @@
-//! What wakes the hub: requests, what tmux tells, and what came of its own acts.
+//! Everything that wakes the hub: requests, tmux's events, and results of its own actions.
 use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use super::RequestId;
@@ -14,19 +14,19 @@ use crate::{
 pub struct PaneSeen {
     pub pane: PaneId,
     pub window: WindowId,
-    /// The worker that the pane or its window is marked as.
+    /// The worker id in the options of the pane or its window.
     pub tag: String,
     pub dead: bool,
-    /// Of its first process.
+    /// Pid of its first process.
     pub pid: u32,
-    /// Sessions other than the fleet that show the window.
+    /// Sessions that show the window, except session `wtmag`.
     pub sessions: Vec<(SessionId, String)>,
 }
 
-/// What the server has at one time.
+/// The server's panes at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Before it was asked: what happened later may not be in it.
+    /// Before the request was sent: later changes may not be in it.
     pub asked: Instant,
     pub panes: Vec<PaneSeen>,
     pub sessions: BTreeSet<SessionId>,
@@ -88,7 +88,7 @@ pub enum Input {
     Promoted {
         request_id: RequestId,
         worker: WorkerId,
-        /// What its session is called now.
+        /// Its session's current name.
         name: String,
         done: Result<Promoted, String>,
     },
@@ -115,16 +115,16 @@ pub struct Made {
     pub session: Option<(SessionId, String)>,
 }
 
-/// Why there is no word of a new window.
+/// Why there is no result for a new window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotMade {
-    /// There is none.
+    /// It does not exist.
     Refused(String),
-    /// tmux was told to make it and did not answer: the next list of panes decides.
+    /// tmux was told to create it and did not answer: the next list of panes decides.
     Unknown(String),
 }
 
-/// What the second half of a cleanup did.
+/// The result of the second half of a cleanup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CleanedUp {
     pub worktree_removed: bool,

@@ -1,8 +1,8 @@
-//! Everything the hub believes, and what it decides to do about each input.
+//! The hub's state, and its decision on each input.
 //!
 //! Knows [`crate::model`], the agents' profiles and the delivery machine; time is an argument. No
-//! tmux, no wire, no store, no task: what has to be done comes out as [`Effect`]s, and whatever
-//! comes of them comes back as an [`Input`].
+//! tmux, no wire, no store, no task: actions come out as [`Effect`]s, and their results return as
+//! [`Input`]s.
 mod cleanups;
 mod connection;
 mod creation;
@@ -32,17 +32,17 @@ use crate::{
     tmux::NoConnection,
 };
 
-/// A hub with nothing to do leaves after this long.
+/// A hub with nothing to do exits after this time.
 pub const IDLE_EXIT: Duration = Duration::from_secs(10 * 60);
 
-/// What a hub knows of itself from its start.
+/// What a hub knows about itself at its start.
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub pid: u32,
     pub started: Timestamp,
     /// The tmux server's socket.
     pub tmux_socket: PathBuf,
-    /// This program, for the panes it starts.
+    /// The path of this program, for the panes that it starts.
     pub program: PathBuf,
     /// Where clients and hooks connect.
     pub hub_socket: PathBuf,
@@ -58,17 +58,17 @@ pub struct RequestId {
     pub number: u64,
 }
 
-/// What a hub finds in its store when it starts.
+/// What a hub reads from its store at its start.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
-    /// Workers that were not cleaned up.
+    /// Workers that were not removed.
     pub workers: Vec<Worker>,
     /// Open deliveries, and the newest one of each of those workers.
     pub deliveries: Vec<Delivery>,
-    /// The texts delivered last to each of those workers, oldest first.
+    /// The last texts delivered to each of those workers, oldest first.
     pub sent: Vec<(WorkerId, String)>,
     pub cleanups: Vec<Cleanup>,
-    /// Ids of workers whose rows cannot be read: they are not given again.
+    /// Ids of workers whose rows cannot be read: they are not reused.
     pub taken: Vec<String>,
     /// What could not be read.
     pub problems: Vec<String>,
@@ -79,11 +79,11 @@ pub struct Remembered {
 /// The connection to the tmux server.
 #[derive(Debug)]
 enum Link {
-    /// Not connected and nothing wants it.
+    /// Not connected, and no request needs it.
     Down,
     Connecting(NoConnection),
     Up(Linked),
-    /// Lost or refused; the next try is under way.
+    /// Lost or refused; the next attempt is in progress.
     Retrying {
         error: String,
         tries: u32,
@@ -91,42 +91,43 @@ enum Link {
     },
 }
 
-/// A place kept for a worker that is being made.
+/// A reservation for a worker that is being created.
 #[derive(Debug)]
 struct PendingWorker {
     client: u64,
     reserve: Reserve,
     session: Option<(SessionId, String)>,
-    /// Its window is being made: too late to abandon.
+    /// Its window is being created: too late to release.
     creating: Option<(RequestId, Box<crate::model::NewWorker>)>,
-    /// It is not known whether the window was made.
+    /// It is unknown whether the window was created.
     unsure: Option<Unsure>,
-    /// What its pane told before its window was known.
+    /// Reports from its pane from before its window was known.
     early: Vec<HookReport>,
 }
 
-/// A hub that starts knows what the one before saw. Nothing of it is told until it is seen again.
+/// A new hub knows the previous hub's facts. It reports none of them until it has captured the
+/// screens.
 #[derive(Clone, Copy, Debug)]
 enum FirstLook {
     Due,
-    /// The windows are known, and what they show is waited for until then.
+    /// The windows are known; their screens are awaited until then.
     Listed {
         until: Instant,
     },
     Over,
 }
 
-/// How long the first screens of all workers are waited for.
+/// How long the first screens of all workers are awaited.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
-/// Why something is not known, and since when.
+/// Why something is unknown, and since when.
 #[derive(Clone, Debug)]
 struct Unsure {
     error: String,
     since: Instant,
 }
 
-/// The hub's belief. One owner: [`super::run`].
+/// The hub's state. Only [`super::run`] owns it.
 #[derive(Debug)]
 pub struct HubState {
     setup: Setup,
@@ -136,17 +137,17 @@ pub struct HubState {
     reserved: BTreeMap<WorkerId, PendingWorker>,
     /// Requests that wait for the connection.
     pending: Vec<(RequestId, Request)>,
-    /// Tagged windows that belong to no worker known here.
+    /// Tagged windows that belong to no known worker.
     orphans: BTreeMap<String, PaneSeen>,
     /// Windows without a worker that are being closed.
     closing: BTreeSet<WorkerId>,
-    /// Who waits for the next list of panes, and of which worker.
+    /// Requests that wait for the next list of panes, each with its worker.
     panes_wanted: Vec<(RequestId, WorkerId)>,
-    /// Reservations whose session is being looked for.
+    /// Reservations that wait for their session to be found.
     finding: BTreeMap<RequestId, crate::model::Reservation>,
-    /// Who waits for a screen.
+    /// Requests that wait for a screen.
     showing: Vec<showing::Showing>,
-    /// Cleanups whose second half runs or waits, with whoever asked.
+    /// Cleanups whose second half runs or waits, with their requesters.
     cleanups: BTreeMap<WorkerId, cleanups::UnderWay>,
     seen_reports: VecDeque<String>,
     /// Ids of workers that cannot be read.
@@ -156,14 +157,14 @@ pub struct HubState {
     idle_since: Option<Instant>,
     list_due: bool,
     first_look: FirstLook,
-    /// When a structural event came last.
+    /// When the last structural event came.
     restructured_at: Option<Instant>,
     seq: u64,
     last_delivery: u64,
 }
 
 impl HubState {
-    /// A hub's first belief, and what to do about it.
+    /// The first state of a hub, and the resulting effects.
     pub fn start(setup: Setup, found: Remembered, now: Now) -> (Self, Vec<Effect>) {
         let mut state = Self {
             setup,
@@ -212,12 +213,12 @@ impl HubState {
         for cleanup in found.cleanups {
             state.resume_cleanup(cleanup, &mut out);
         }
-        // Also when nobody is known: windows of ours may be there all the same.
+        // Even without a known worker: there may be windows of wtmag.
         state.want_link(&mut out);
         (state, out)
     }
 
-    /// Takes one input and says what to do.
+    /// Takes one input and returns the effects.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Effect> {
         let mut out = Vec::new();
         match input {
@@ -265,7 +266,7 @@ impl HubState {
         self.seq
     }
 
-    /// When the hub wants a [`Input::Tick`] at the latest.
+    /// When the hub needs the next [`Input::Tick`].
     pub fn next_deadline(&self) -> Option<Instant> {
         let looks = self.workers.values().filter_map(LiveWorker::next_look);
         let idle = self.idle_since.map(|since| since + IDLE_EXIT);
@@ -288,7 +289,7 @@ impl HubState {
         }
     }
 
-    /// What holds after every input: the connection is there when wanted, and idleness is noticed.
+    /// Checks after every input that it is connected if needed, and whether it is idle.
     fn settle(&mut self, now: Now, out: &mut Vec<Effect>) {
         if !self.showing.is_empty() {
             self.show_screens(now, out);
@@ -303,12 +304,12 @@ impl HubState {
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now.steady));
     }
 
-    /// What is there now is not known yet.
+    /// The current screens are not known yet.
     fn is_looking(&self) -> bool {
         !matches!(self.first_look, FirstLook::Over)
     }
 
-    /// The first look is over when every window that was found has been seen once.
+    /// The first capture is over when every found window was captured once.
     fn end_first_look(&mut self, now: Now, out: &mut Vec<Effect>) {
         let FirstLook::Listed { until } = self.first_look else { return };
         let mut unseen = self.workers.values().filter(|live| live.is_unseen());
@@ -319,7 +320,7 @@ impl HubState {
         self.ask_pending(now, out);
     }
 
-    /// The state of what cannot be seen is unknown.
+    /// If a screen cannot be captured, the state is unknown.
     fn give_up_first_look(&mut self, now: Now, out: &mut Vec<Effect>) {
         if matches!(self.first_look, FirstLook::Over) {
             return;
@@ -331,12 +332,12 @@ impl HubState {
         self.flush_workers(now, out);
     }
 
-    /// Something is in tmux, or somebody waits for what is.
+    /// Something is in tmux, or a request waits for it.
     fn wants_link(&self) -> bool {
         self.has_place() || !self.orphans.is_empty() || !self.pending.is_empty()
     }
 
-    /// A worker lives in tmux, or is about to.
+    /// A worker is in tmux, or is about to be.
     fn has_place(&self) -> bool {
         let has_window = self.workers.values().any(LiveWorker::has_window);
         has_window || !self.closing.is_empty() || !self.reserved.is_empty()

@@ -1,4 +1,4 @@
-//! What panes show and hooks tell, handed to the worker it concerns.
+//! Passes samples and hook reports to the right worker.
 use super::{Effect, HubState, Link, TmuxEffect};
 use crate::{
     model::{DeliveryId, Hook, HookReport, Now, PaneId, Sample, WorkerId, name_of},
@@ -20,13 +20,14 @@ impl HubState {
         sample: Result<Sample, String>,
         out: &mut Vec<Effect>,
     ) {
-        // What a lost connection still shows is seen again on the next one, where it can be acted on.
+        // What a lost connection still delivers is captured again on the next one, where actions
+        // are possible.
         let (Some(live), Link::Up(_)) = (self.workers.get_mut(id), &self.link) else { return };
         let word = live.worker.state.word();
         let mut acts = Vec::new();
         live.sampled(now, sample, &mut acts);
         self.announce_word(id, &word, out);
-        // Records before the acts that they announce.
+        // Records come before the actions that they announce.
         self.flush_workers(now, out);
         out.append(&mut acts);
     }
@@ -46,20 +47,20 @@ impl HubState {
         out.append(&mut acts);
     }
 
-    /// A hook or the pane's own process reports. What does not come from the worker's pane is
-    /// logged and changes nothing.
+    /// A report from a hook or the pane's process. If it does not come from the worker's pane, it
+    /// is logged and changes nothing.
     pub(super) fn hook(&mut self, now: Now, report: &HookReport, out: &mut Vec<Effect>) {
         if !self.report_is_new(report) {
             return;
         }
         let Some(live) = self.workers.get_mut(&report.worker) else {
-            // A quick shell comes to its agent before we hear that its window exists.
+            // A quick shell may start its agent before the hub hears that the window exists.
             if let Some(kept) = self.reserved.get_mut(&report.worker) {
                 kept.early.push(report.clone());
             }
             return;
         };
-        // The pane's own process always knows its pane; an agent's hook may not.
+        // The pane's process always knows its pane; an agent's hook may not.
         let is_its_own = match (report.pane, &report.hook) {
             (Some(pane), _) => pane == live.worker.place.pane,
             (None, Hook::Started | Hook::Exited { .. }) => false,
@@ -98,7 +99,7 @@ impl HubState {
         true
     }
 
-    /// The window's `@wtmag_status` follows the worker's word.
+    /// The window's `@wtmag_status` follows the worker's state.
     fn announce_word(
         &self,
         id: &WorkerId,

@@ -1,4 +1,4 @@
-//! What tmux and git have, compared with what is believed: windows lost, moved or left over.
+//! Reconciles the state with tmux and git: windows that were lost, moved or left over.
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
@@ -11,11 +11,11 @@ use crate::model::{Answer, Now, Placement, Request, WindowPane, WorkerId};
 
 /// Structural events within this time are answered by one list.
 const LIST_DELAY: Duration = Duration::from_millis(20);
-/// A list that failed is asked for again.
+/// After this time, a failed list is requested again.
 const LIST_RETRY: Duration = Duration::from_secs(1);
 
 impl HubState {
-    /// Asks for the truth about windows, where anybody can be asked.
+    /// Requests the list of windows, if there is a connection.
     pub(super) fn list_panes(&mut self, after: Duration, out: &mut Vec<Effect>) {
         if matches!(self.link, Link::Up(_)) {
             self.list_due = true;
@@ -31,7 +31,7 @@ impl HubState {
         }
     }
 
-    /// The truth about worktrees, compared with what is believed.
+    /// Reconciles the worktrees.
     pub(super) fn worktrees(
         &mut self,
         now: Now,
@@ -53,7 +53,7 @@ impl HubState {
         }
     }
 
-    /// The panes of a worker's window, from a list that is made now.
+    /// The panes of a worker's window, from a new list.
     pub(super) fn want_panes(
         &mut self,
         request_id: RequestId,
@@ -79,7 +79,7 @@ impl HubState {
         }
     }
 
-    /// The truth about windows, compared with what is believed.
+    /// Reconciles the windows.
     pub(super) fn panes(
         &mut self,
         now: Now,
@@ -133,8 +133,8 @@ impl HubState {
         self.ask_pending(now, out);
     }
 
-    /// Sent by a `create` whose hub died on it. A window that was made and never recorded has been
-    /// told nothing: it is closed, and the `create` undoes the rest.
+    /// Sent by a `create` whose hub died meanwhile. If a window was created but never recorded,
+    /// nothing was typed into it: it is closed, and the `create` undoes the rest.
     pub(super) fn recover(&mut self, request_id: RequestId, id: WorkerId, out: &mut Vec<Effect>) {
         let exists = self.workers.contains_key(&id) || self.taken.contains(id.as_str());
         let is_listed = matches!(self.link, Link::Up(_)) && !self.list_due;
@@ -157,7 +157,7 @@ impl HubState {
     }
 }
 
-/// Where a window is shown, told from the sessions that link it.
+/// Where a window is shown, judged by the sessions that link it.
 pub(super) fn placement(row: &PaneSeen, id: &WorkerId) -> Placement {
     match row.sessions.as_slice() {
         [] => Placement::Fleet,

@@ -1,4 +1,4 @@
-//! What clients ask: looking up, going there, sending. Creation and cleanup have files of their own.
+//! Requests of clients: queries, navigation, sending. Creation and cleanup have their own files.
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
@@ -25,7 +25,7 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         match request {
-            // What the last hub saw is not told as what is.
+            // The previous hub's facts are not reported as current.
             request if self.is_looking() && request.tells_of_now() => {
                 self.pending.push((request_id, request));
                 self.want_link(out);
@@ -83,7 +83,7 @@ impl HubState {
         self.panes_wanted.retain(|(request_id, _)| request_id.client != client);
         self.finding.retain(|request_id, _| request_id.client != client);
         self.showing.retain(|it| it.client() != client);
-        // A worker whose window is being made exists as soon as it is made.
+        // A worker whose window is being created will exist soon.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
     }
 
@@ -296,7 +296,7 @@ impl HubState {
         answer(out, request_id, Answer::Status(Box::new(status)));
     }
 
-    /// Starts to connect, unless that is under way.
+    /// Starts to connect, unless that is already in progress.
     pub(super) fn want_link(&mut self, out: &mut Vec<Effect>) {
         if matches!(self.link, Link::Down) {
             let (missing, known) = (self.missing(), self.known_server());
@@ -305,7 +305,7 @@ impl HubState {
         }
     }
 
-    /// Handles again what waited for the connection.
+    /// Handles the requests again that waited for the connection.
     pub(super) fn ask_pending(&mut self, now: Now, out: &mut Vec<Effect>) {
         for (request_id, request) in std::mem::take(&mut self.pending) {
             out.extend(self.handle(now, Input::Requested { request_id, request }));

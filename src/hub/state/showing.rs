@@ -1,7 +1,7 @@
 //! Showing a worker with a screen that is not older than its state.
 //!
-//! A hook tells a state before the agent has drawn it. Whoever asks is answered when a capture that
-//! was begun after the question shows that state too, or when it has been waited for long enough.
+//! A hook reports a state before the agent has drawn it. A request is answered when a capture that
+//! began after it shows that state, too, or after a time limit.
 use std::time::{Duration, Instant};
 
 use super::{
@@ -10,9 +10,9 @@ use super::{
 };
 use crate::model::{Answer, Delivery, Now, WorkerId};
 
-/// How long a screen is waited for.
+/// How long to wait for such a screen.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How soon a screen is captured again that does not show its state yet.
+/// How soon to capture again a screen that does not show its state yet.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// A client that waits for a screen.
@@ -47,12 +47,12 @@ impl HubState {
         }
         live.want_look(now.steady);
         self.showing.push(Showing { request_id, worker: id.clone(), asked: now.steady });
-        // At once, unless one is under way.
+        // At once, unless one is in progress.
         live.tick(now, out);
         self.flush_workers(now, out);
     }
 
-    /// Answers those whose screen is there, and those who have waited long enough.
+    /// Answers the requests whose screen has come or whose time is over.
     pub(super) fn show_screens(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut due = Vec::new();
         let workers = &mut self.workers;

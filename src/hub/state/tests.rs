@@ -184,7 +184,7 @@ impl Hub {
         (hub, id)
     }
 
-    /// The same, with its agent running and a first look at it.
+    /// The same, with its agent running and captured once.
     fn with_agent() -> (Self, WorkerId) {
         let (mut hub, id) = Self::with_worker();
         hub.report(&id, Hook::Started);
@@ -203,7 +203,7 @@ impl Hub {
         self.ask(Request::Hook(report)).1
     }
 
-    /// Lets the clock run to the next deadline; what the hub then wants to look at is answered.
+    /// Advances the clock to the next deadline and answers the captures that the hub then requests.
     fn look(&mut self, id: &WorkerId, screen: &Sample) -> Vec<Effect> {
         let next = self.state.next_deadline().unwrap();
         let ms = u64::try_from(next.duration_since(self.start).as_millis()).unwrap();
@@ -215,7 +215,7 @@ impl Hub {
         self.give(Input::Sampled { worker: id.clone(), sample: Ok(screen.clone()) })
     }
 
-    /// Looks at the same screen until the hub acts.
+    /// Repeats the same screen until the hub acts.
     fn look_until_act(&mut self, id: &WorkerId, screen: &Sample) -> Act {
         for _ in 0..40 {
             let out = self.look(id, screen);
@@ -236,12 +236,12 @@ impl Hub {
     }
 }
 
-/// The server has these panes, and the sessions that show them, after all that was told.
+/// The server has these panes and sessions now.
 fn listed(panes: Vec<PaneSeen>) -> Input {
     listed_at(Instant::now() + Duration::from_secs(86_400), panes)
 }
 
-/// A first look that finds nothing of ours.
+/// A first list without wtmag's windows.
 fn nothing_there() -> Input {
     Input::LinkFailed {
         error: "there is no wtmag session on this tmux server".into(),
@@ -344,7 +344,7 @@ fn texts_that_wait_for_one_worker_have_a_bound() {
         let (request_id, out) = hub.ask(Request::Send(new_text(&id, &format!("text {n}"))));
         refused.extend(refusal_to(&out, request_id));
     }
-    // The bootstrap is one of them.
+    // One of them is the bootstrap.
     assert_eq!(refused, [RefusalKind::NotNow; 4]);
     assert_eq!(hub.state.workers[&id].open_deliveries(), 100);
     hub.ask(Request::Cancel { delivery: DeliveryId(50) });

@@ -1,8 +1,8 @@
 //! The thread that owns the store and the screen logs, so that the hub's loop never waits for a disk.
 //!
-//! Knows the order: what is handed in first is done first. Every write is acknowledged; after one that
-//! failed nothing more is written. While nothing comes, the log of SQLite is carried over into the
-//! database, and old history is removed in small steps.
+//! Keeps the order: jobs run first in, first out. Every write is acknowledged; after a failed one,
+//! nothing more is written. While idle, the thread checkpoints SQLite's log into the database and
+//! removes old history in small steps.
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread::{self, JoinHandle},
@@ -26,25 +26,25 @@ pub(in crate::hub) const MAX_WAITING: usize = 512;
 const QUEUE: usize = 4 * MAX_WAITING;
 /// Batches that are written in one transaction.
 const MAX_AT_ONCE: usize = 64;
-/// When nothing came for this long, there is time to tidy up.
+/// After this time without a job, it tidies up.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// What the thread is to do.
+/// A job for the thread.
 enum Job {
     Write(u64, Vec<Record>),
     Query(RequestId, Query),
     Keep(WorkerId, Vec<Sample>),
 }
 
-/// What the thread has done.
+/// A result of the thread.
 #[derive(Debug)]
 pub(in crate::hub) enum Done {
-    /// All batches up to this one are recorded; or they never will be, and why.
+    /// All batches up to this one are recorded, or never will be, with the reason.
     Written(u64, Result<(), String>),
     Answer(RequestId, Result<Box<Answer>, Refusal>),
 }
 
-/// The loop's end of it.
+/// The loop's end of the channel.
 pub(in crate::hub) struct Disk {
     jobs: SyncSender<Job>,
     thread: JoinHandle<()>,
@@ -95,7 +95,7 @@ impl Disk {
     }
 }
 
-/// The thread's end of it.
+/// The thread's end of the channel.
 struct Worker {
     store: Store,
     screens: ScreenLog,
@@ -103,7 +103,7 @@ struct Worker {
     now: fn() -> Timestamp,
     done: mpsc::Sender<Done>,
     failed: Option<String>,
-    /// Nothing is to be tidied up until the next write.
+    /// Nothing to tidy up until the next write.
     is_tidy: bool,
 }
 
@@ -124,7 +124,7 @@ impl Worker {
         }
     }
 
-    /// Writes the batch, with those that came right behind it.
+    /// Writes the batch, together with those queued right after it.
     fn write(&mut self, jobs: &Receiver<Job>, batch: u64, mut records: Vec<Record>) {
         let mut last = batch;
         let mut next = None;

@@ -1,7 +1,9 @@
-//! What the hub remembers, in SQLite: workers, deliveries, cleanups under way, the event log.
+//! The hub's store in SQLite: workers, deliveries, unfinished cleanups, the event log.
 //!
 //! Knows rows and transactions; decides nothing. A database that cannot be read is an error and
-//! stays as it is; one of a newer schema is refused. A row that cannot be read stays, too, and is
+//! stays unchanged; one of a newer schema is refused. A row that cannot be read stays, too, and is
+//! reported. Each batch is written in one transaction. [`disk`] runs all of it on a separate
+//! thread.
 //! named. Every write of a batch is one transaction. [`disk`] runs all of it on a thread of its own.
 pub(super) mod disk;
 mod read;
@@ -19,7 +21,7 @@ pub use tidy::Keep;
 use super::state::Record;
 use crate::model::{Delivery, DeliveryId, Worker, WorkerId};
 
-/// A text that is longer has a row of its own, which is written once.
+/// A longer text has its own row, which is written once.
 const MAX_INLINE: usize = 1 << 10;
 
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +43,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes the database. It is this process's alone until it is dropped.
+    /// Opens or creates the database. This process owns it until it is dropped.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let open = |source| Error::Open { path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -53,13 +55,13 @@ impl Store {
         if found > schema::KNOWN {
             return Err(Error::Newer { path: path.to_owned(), found, known: schema::KNOWN });
         }
-        // Only a new database takes this one.
+        // Only a new database accepts this setting.
         db.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(open)?;
-        // NORMAL under WAL: a commit survives kill -9 of the hub without a sync of the disk.
+        // NORMAL under WAL: a commit survives kill -9 of the hub without a disk sync.
         db.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(open)?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(open)?;
-        // `tidy` does it when there is time.
+        // `tidy` does it when idle.
         db.pragma_update(None, "wal_autocheckpoint", 0).map_err(open)?;
         schema::migrate(&mut db, found).map_err(open)?;
         Ok(Self { db, path: path.to_owned() })

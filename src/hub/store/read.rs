@@ -1,4 +1,4 @@
-//! What is read from the store: everything when a hub starts, history when a client asks.
+//! Reads from the store: everything when a hub starts, history when a client asks.
 use rusqlite::types::Value;
 use serde::de::DeserializeOwned;
 
@@ -9,12 +9,12 @@ use crate::{
     wire,
 };
 
-/// Bytes of documents in one answer, whose frame has to hold them.
+/// Bytes of documents in one answer, which must fit into a frame.
 const MAX_ANSWER: usize = wire::MAX_FRAME / 2;
-/// Texts that were delivered to one worker and that a hub remembers when it starts.
+/// How many delivered texts per worker a hub reads when it starts.
 const N_SENT: u32 = 100;
 
-/// A delivery, with its whole text where that is kept elsewhere.
+/// A delivery, with its whole text if that is stored separately.
 const OPEN: &str = "
     SELECT deliveries.id, doc, text FROM deliveries LEFT JOIN texts ON delivery = deliveries.id
     WHERE open = 1 OR deliveries.id IN
@@ -28,7 +28,7 @@ const SENT: &str = "
        WHERE worker IN (SELECT id FROM workers WHERE ended = 0))
     WHERE n <= ?1 ORDER BY id";
 
-/// Rows of one table: those that can be read, the others by name.
+/// Rows of one table: those that can be read; the others by name.
 struct Rows<T> {
     found: Vec<T>,
     unreadable: Vec<(String, String)>,
@@ -84,7 +84,7 @@ impl Store {
         })
     }
 
-    /// Workers that were cleaned up, oldest first; the newest that one answer holds.
+    /// Removed workers, oldest first; the newest that fit into one answer.
     pub fn ended(&self) -> Result<Vec<Worker>, Error> {
         let sql = "SELECT id, doc FROM workers WHERE ended = 1 ORDER BY n DESC";
         let mut workers: Vec<Worker> = self.some_rows(sql, &[])?.found;
@@ -92,8 +92,8 @@ impl Store {
         Ok(workers)
     }
 
-    /// Deliveries, of one worker or of all, oldest first; the newest that one answer holds, and how
-    /// many more there are.
+    /// Deliveries of one worker or of all, oldest first; the newest that fit into one answer, and
+    /// how many more there are.
     pub fn receipts(&self, worker: Option<&WorkerId>) -> Result<(Vec<Delivery>, usize), Error> {
         let worker = worker.map(WorkerId::as_str);
         let sql = "SELECT id, doc FROM deliveries
@@ -114,8 +114,8 @@ impl Store {
         Ok(rows.found.into_iter().next().map(Delivery::shortened))
     }
 
-    /// Events after number `since`, at most `limit` and no more than one answer holds, oldest first,
-    /// and the number to go on from. No event and the same number: there are no later ones.
+    /// Events after number `since`, at most `limit` and as many as fit into one answer, oldest
+    /// first, and the number to continue from. If there are no later events, it is the same number.
     pub fn events(
         &self,
         worker: Option<&WorkerId>,
@@ -124,7 +124,7 @@ impl Store {
     ) -> Result<(Vec<Event>, u64), Error> {
         let sql = "SELECT seq, doc FROM events
                    WHERE seq > ?1 AND (?2 IS NULL OR worker = ?2) ORDER BY seq LIMIT ?3";
-        // No event has a number that the database cannot hold.
+        // No event has a number that the database cannot store.
         let from = i64::try_from(since).unwrap_or(i64::MAX);
         let worker = worker.map(WorkerId::as_str);
         let rows = self.some_rows::<Event>(sql, &[&from, &worker, &limit])?;
@@ -184,7 +184,7 @@ impl Store {
                 continue;
             };
             n_bytes = n_bytes.saturating_add(doc.len());
-            // At least one row is told, or nobody would ever get past it.
+            // At least one row is returned, or a client could never get past it.
             if n_bytes > max_bytes && !read.found.is_empty() {
                 break;
             }

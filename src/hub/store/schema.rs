@@ -1,10 +1,10 @@
-//! The database's tables, and the way from each older schema to this one.
+//! The database's tables, and the migrations from older schemas.
 use rusqlite::Connection;
 
 /// Schema that this program writes.
 pub(super) const KNOWN: u32 = 2;
 
-/// `MIGRATIONS[n]` leads from schema n to n + 1. Never edited, only added to.
+/// `MIGRATIONS[n]` leads from schema n to n + 1. Only add to it, never edit it.
 const MIGRATIONS: [&str; 2] = [
     "
     CREATE TABLE workers (
@@ -19,8 +19,8 @@ const MIGRATIONS: [&str; 2] = [
     CREATE INDEX events_of ON events (worker, seq);
     CREATE TABLE cleanups (worker TEXT PRIMARY KEY, doc TEXT NOT NULL);
 ",
-    // When a row was over, for the removal of old ones; and long texts out of the documents that
-    // are written at every step of a delivery.
+    // When a row was finished, to remove old ones; and long texts out of the documents, which are
+    // written at every step of a delivery.
     "
     ALTER TABLE workers ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE deliveries ADD COLUMN at INTEGER NOT NULL DEFAULT 0;

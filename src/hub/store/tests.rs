@@ -153,7 +153,7 @@ fn two_hubs_cannot_have_one_database() {
     assert!(Store::open(&path).is_err());
 }
 
-/// The store of the first schema, made by the program that wrote it. Never edited.
+/// The store of the first schema, made by the program that wrote it. Never edit it.
 const SCHEMA_1: &str = include_str!("../../../tests/fixtures/store/schema-1.sql");
 
 /// A database with that store in it, changed as `then` says.

@@ -1,13 +1,13 @@
-//! Old history goes, in small steps, while nothing else is to be done.
+//! Removes old history in small steps while the store is idle.
 //!
-//! Never an open delivery, never a worker that exists, and never the newest row of a table: numbers
-//! are given after it.
+//! Never removes an open delivery, an existing worker, or the newest row of a table, because new
+//! numbers follow it.
 use std::{fs, time::Duration};
 
 use super::{Error, Store, write_failed};
 use crate::model::Timestamp;
 
-/// What is kept of the past.
+/// How much history to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
     pub age: Duration,
@@ -21,17 +21,16 @@ impl Default for Keep {
     }
 }
 
-/// Rows that go in one step: some milliseconds.
+/// Rows removed in one step: some milliseconds.
 const STEP: u32 = 400;
-/// Pages that are given back to the file system in one step.
+/// Pages returned to the file system in one step.
 const PAGES: u32 = 256;
-/// SQLite's log is carried over into the database when it is this long and nothing waits: that
-/// syncs the disk.
+/// When idle, SQLite's log is checkpointed if it is this long, because that syncs the disk.
 const LONG_LOG: u64 = 8 << 20;
-/// It is carried over in any case when it is this long.
+/// It is always checkpointed if it is this long.
 const MAX_LOG: u64 = 128 << 20;
 
-/// Each looks at the oldest rows only: when those stay, the others do, too.
+/// Each looks only at the oldest rows: if they stay, later ones stay, too.
 const EVENTS: &str = "DELETE FROM events WHERE at < ?1
     AND seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?2)
     AND seq < (SELECT max(seq) FROM events)";
@@ -44,12 +43,12 @@ const WORKERS: &str = "DELETE FROM workers WHERE at < ?1
     AND n IN (SELECT n FROM workers WHERE ended = 1 ORDER BY n LIMIT ?2)";
 
 impl Store {
-    /// One step. True if there is another, for the next quiet moment.
+    /// One step. True if there is another one for the next idle moment.
     pub(super) fn tidy(&mut self, now: Timestamp, keep: Keep) -> Result<bool, Error> {
         let age = u64::try_from(keep.age.as_millis()).unwrap_or(u64::MAX);
         let before = now.0.saturating_sub(age);
         let is_too_large = self.used_bytes()? > keep.bytes;
-        // All that may go, oldest first, while there is too much.
+        // Everything removable, oldest first, while the store is too large.
         let before = if is_too_large { now.0 } else { before };
         let mut n_gone = 0;
         for sql in [EVENTS, DELIVERIES, WORKERS] {
@@ -67,7 +66,7 @@ impl Store {
         Ok(n_gone > 0)
     }
 
-    /// Keeps SQLite's log from growing for ever when there is never a quiet moment.
+    /// Keeps SQLite's log from growing for ever if the store is never idle.
     pub(super) fn limit_log(&self) -> Result<(), Error> {
         if self.log_bytes() > MAX_LOG { self.carry_over() } else { Ok(()) }
     }
@@ -83,7 +82,7 @@ impl Store {
         fs::metadata(name).map_or(0, |it| it.len())
     }
 
-    /// Without the pages that are free.
+    /// Excludes free pages.
     fn used_bytes(&self) -> Result<u64, Error> {
         let number = |sql: &str| -> Result<u64, Error> {
             self.db.query_row(sql, [], |row| row.get(0)).map_err(write_failed)

@@ -1,8 +1,8 @@
-//! The question whether a worktree is to be trusted, answered for a user who asked for that.
+//! Answers an agent's trust dialog for a user who asked for that.
 //!
-//! The entry is chosen by its label, and only after a look that shows it highlighted. One key at a
-//! time: the next one is pressed when the screen shows what the last one did. What cannot be read,
-//! or does not react, is left to the user.
+//! The entry is chosen by its label, and confirmed only after a capture that shows it highlighted.
+//! One key at a time: the next one is pressed when the screen shows the effect of the last. A
+//! dialog that cannot be read or does not react is left to the user.
 use std::time::{Duration, Instant};
 
 use super::{LiveWorker, deliveries::obstacle};
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// No trust dialog has as many entries.
 const MAX_KEYS: u8 = 8;
 
-/// How far the answer has come.
+/// Progress of the answer.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     /// Which entry was highlighted before the last key, and when it was pressed.
@@ -27,7 +27,7 @@ pub(super) struct Answer {
 }
 
 impl LiveWorker {
-    /// Presses the next key, if the newest look allows one.
+    /// Presses the next key, if the newest capture allows one.
     pub(super) fn answer_trust(&mut self, now: Now, out: &mut Vec<Effect>) {
         let asks = AgentState::Blocked(Blocker::Trust);
         let is_asked = self.verdict.turn == asks && self.worker.state.turn.value == asks;

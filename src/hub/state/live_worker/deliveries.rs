@@ -1,4 +1,4 @@
-//! What a worker is to be given: its deliveries, one after the other.
+//! A worker's deliveries, one after the other.
 use super::{LiveWorker, sampling::SETTLE};
 use crate::{
     agents::{
@@ -16,16 +16,16 @@ use crate::{
     tmux::{Acted, Refusal},
 };
 
-/// Texts that may wait for one worker, and their bytes in all.
+/// Texts that may wait for one worker, and their total size in bytes.
 const MAX_OPEN: usize = 100;
 const MAX_OPEN_BYTES: usize = 8 << 20;
-/// Texts that are looked for on its screen, and their bytes in all.
+/// Texts that are recognized on its screen, and their total size in bytes.
 const MAX_SENT: usize = 100;
 const MAX_SENT_BYTES: usize = 256 << 10;
-/// Of a longer text only the beginning and the end are looked for: no screen shows more.
+/// Of a longer text, only the beginning and the end are recognized: no screen shows more.
 const MAX_SOUGHT: usize = 32 << 10;
 
-/// What it is to be given.
+/// The worker's deliveries.
 impl LiveWorker {
     pub(in crate::hub::state) fn queue(&mut self, now: Now, delivery: Delivery) {
         self.remember_sent(&delivery.text);
@@ -41,13 +41,13 @@ impl LiveWorker {
         self.want_look(now.steady);
     }
 
-    /// At the end; an interrupt goes before all of which nothing has reached the agent.
+    /// At the end; an interrupt goes before all deliveries of which nothing has reached the agent.
     pub(super) fn place_of(&self, delivery: &Delivery) -> usize {
         let n_waiting = self.queue.iter().rev().take_while(|it| it.can_wait()).count();
         self.queue.len() - if delivery.interrupt { n_waiting } else { 0 }
     }
 
-    /// The first one is behind nobody any more, and the others are behind it.
+    /// The first delivery waits for no other; the rest wait for it.
     fn line_up(&mut self) {
         let mut moved = Vec::new();
         for (at, machine) in self.queue.iter_mut().enumerate() {
@@ -60,7 +60,7 @@ impl LiveWorker {
         }
     }
 
-    /// A text of `n_bytes` may not wait, too, until some of the others are over.
+    /// Whether a text of `n_bytes` is too much until other deliveries are over.
     pub(in crate::hub::state) fn is_full(&self, n_bytes: usize) -> bool {
         let waiting: usize = self.queue.iter().map(|it| it.delivery().text.len()).sum();
         self.queue.len() >= MAX_OPEN || waiting + n_bytes > MAX_OPEN_BYTES
@@ -85,12 +85,12 @@ impl LiveWorker {
         self.sent.drain(..n_old);
     }
 
-    /// Its profile names the keys that stop a turn.
+    /// Whether its profile names the keys that stop a turn.
     pub(in crate::hub::state) fn can_interrupt(&self) -> bool {
         !self.profile.keys.interrupt.is_empty()
     }
 
-    /// None: no such delivery here; false: it cannot be taken back any more.
+    /// None: no such delivery here; false: it can no longer be withdrawn.
     pub(in crate::hub::state) fn cancel(&mut self, now: Now, id: DeliveryId) -> Option<bool> {
         let at = self.queue.iter().position(|it| it.delivery().id == id)?;
         let machine = self.queue.get_mut(at)?;
@@ -136,7 +136,7 @@ impl LiveWorker {
         self.follow(now, todo, out);
     }
 
-    /// Shows the newest sample to the delivery at the head.
+    /// Passes the newest sample to the first delivery.
     pub(in crate::hub::state) fn step_delivery(&mut self, now: Now, out: &mut Vec<Effect>) {
         let (Some(sample), Some(machine)) = (&self.last, self.queue.front()) else { return };
         let text = machine.delivery().text.clone();
@@ -173,7 +173,7 @@ impl LiveWorker {
         self.follow(now, todo, out);
     }
 
-    /// Does what the delivery at the head asks for.
+    /// Performs the actions of the first delivery.
     pub(in crate::hub::state) fn follow(&mut self, now: Now, todo: Vec<Do>, out: &mut Vec<Effect>) {
         for it in todo {
             let Some(machine) = self.queue.front() else { return };
@@ -210,14 +210,14 @@ impl LiveWorker {
         }
     }
 
-    /// The box holds the text before this one, and nothing else.
+    /// The box holds the previous text and nothing else.
     fn is_former(&self, text: &str) -> bool {
         let InputBox::Holds(held) = &self.verdict.input else { return false };
         let former = self.receipt.as_ref().filter(|it| it.step == Step::Accepted && it.submit);
         former.is_some_and(|it| it.text != text && echo::same_text(held, &it.text))
     }
 
-    /// What a human says of a delivery. None: no such delivery here; false: it cannot be done.
+    /// A human's decision about a delivery. None: no such delivery here; false: it does not fit.
     pub(in crate::hub::state) fn take(
         &mut self,
         now: Now,
@@ -241,7 +241,7 @@ impl LiveWorker {
         self.line_up();
     }
 
-    /// A delivery waits, and the last look showed what keeps keys from the agent.
+    /// A delivery waits, and the last capture showed what keeps keys from the agent.
     pub(super) fn is_obstructed(&self) -> bool {
         let obstacle = self.last.as_ref().and_then(|it| obstacle(&self.profile, it));
         obstacle.is_some() && !self.queue.is_empty()
@@ -274,7 +274,7 @@ impl LiveWorker {
         self.note_need(delivery);
     }
 
-    /// The worker needs a human for a delivery that is stuck.
+    /// The worker needs a human for a stuck delivery.
     fn note_need(&mut self, delivery: &Delivery) {
         let known = self.worker.state.need.as_ref().map(|it| it.value.clone());
         let value = Need::Delivery(delivery.id);
@@ -309,7 +309,7 @@ fn shows(verdict: &Verdict, sample: &Sample) -> String {
     text
 }
 
-/// What the box holds, compared with our text; by its echo when the box cannot be read.
+/// The content of the box, compared with the text; if the box cannot be read, judged by the echo.
 fn content(
     profile: &Profile,
     verdict: &Verdict,
@@ -327,7 +327,7 @@ fn content(
     }
 }
 
-/// What has the terminal, in words for a user whose agent it may be.
+/// The foreground program, in words for a user whose agent it may be.
 fn program(profile: &Profile, sample: &Sample) -> String {
     let command = &sample.command;
     match classify::foreground(profile, command) {
@@ -351,7 +351,7 @@ fn hold_of(refusal: &Refusal) -> Hold {
     }
 }
 
-/// What keeps keys from the agent, whatever it shows.
+/// What keeps keys from the agent, whatever its screen shows.
 pub(super) fn obstacle(profile: &Profile, sample: &Sample) -> Option<Hold> {
     if sample.in_mode {
         return Some(Hold::PaneMode);

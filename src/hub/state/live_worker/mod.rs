@@ -1,4 +1,4 @@
-//! One worker inside the hub: its record, when to look at it, its tracker and its deliveries.
+//! One worker inside the hub: its record, its capture schedule, its tracker and its deliveries.
 mod auto_trust;
 mod deliveries;
 mod sampling;
@@ -25,7 +25,8 @@ use crate::{
     },
 };
 
-/// A shell that has not come to the agent by then asks, hangs or started another shell.
+/// After this time, a shell that has not started the agent has probably asked something, hung or
+/// started another shell.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
@@ -36,33 +37,33 @@ pub(super) struct LiveWorker {
     watch: Watch,
     last: Option<Sample>,
     verdict: Verdict,
-    /// Open deliveries in order; only the first is under way.
+    /// Open deliveries in order; only the first is in progress.
     queue: VecDeque<Machine>,
-    /// The newest delivery that is over.
+    /// The newest finished delivery.
     receipt: Option<Delivery>,
-    /// The screen before the paste under way, for boxes that cannot be read.
+    /// The screen before the current paste, for boxes that cannot be read.
     before: Option<Sample>,
     echo: Option<Echo>,
     /// Grows with every ring and every new screen.
     n_drawn: u64,
     /// The last samples, not yet in the screen log.
     recent: VecDeque<Sample>,
-    /// The state changed since the last sample of the screen log.
+    /// The state changed since the last sample in the screen log.
     has_changed: bool,
-    /// The last texts delivered here: where they show they are no menu.
+    /// The last texts delivered here: where they show, they are not a menu.
     sent: Vec<String>,
-    /// The last hook, for those who ask why.
+    /// The last hook report, for `explain`.
     heard: Option<Heard>,
     gone: bool,
-    /// When it was heard that its window was made.
+    /// When the hub heard that its window was created.
     made_at: Instant,
-    /// When a shell that has not come to the agent is called stuck.
+    /// When a shell that has not started the agent counts as stuck.
     start_limit: Option<Instant>,
     answer: auto_trust::Answer,
     notes: Notes,
 }
 
-/// What happened to the live and is to be recorded.
+/// What happened and must be recorded.
 #[derive(Debug, Default)]
 struct Notes {
     worker: bool,
@@ -71,31 +72,32 @@ struct Notes {
     samples: Vec<Sample>,
 }
 
-/// When to look at the pane.
+/// When to capture the pane.
 #[derive(Debug, Default)]
 struct Watch {
-    /// It rang, and the doorbell is silent until the next look.
+    /// It rang, and its doorbell is silent until the next capture.
     rang: bool,
-    /// Rings reach us: we looked since we connected.
+    /// Rings arrive: the pane was captured on this connection.
     listening: bool,
-    /// Since when the looks show the same.
+    /// Since when the captures have been equal.
     quiet_since: Option<Instant>,
-    /// The next look that a ring or a delivery wants.
+    /// The next capture that a ring or a delivery requests.
     due: Option<Instant>,
     looking: bool,
-    /// When the look began that was last begun.
+    /// When the last capture began.
     begun: Option<Instant>,
     last: Option<Instant>,
-    /// It had rung when the look under way began.
+    /// It had rung when the current capture began.
     heard: bool,
-    /// Looks in a row that a ring was the reason for, and that found a new screen.
+    /// Consecutive captures that a ring caused and that found a new screen.
     n_new: u8,
 }
 
-/// Every profile in use, read once: its patterns are what a hub with many workers would be full of.
+/// Every profile in use, parsed once: compiled patterns would fill the memory of a hub with many
+/// workers.
 #[derive(Debug, Default)]
 pub(super) struct Profiles {
-    /// By name and, where it is not ours, by text.
+    /// By name and, if it is not embedded, by text.
     known: BTreeMap<(String, Option<String>), Arc<Profile>>,
 }
 
@@ -122,7 +124,7 @@ impl Profiles {
 }
 
 impl LiveWorker {
-    /// A worker whose window was just made.
+    /// A worker whose window was just created.
     pub(super) fn made(
         worker: Worker,
         first: Delivery,
@@ -136,8 +138,8 @@ impl LiveWorker {
         Ok(live)
     }
 
-    /// A worker that a former hub recorded, and what is wrong with it. One whose profile cannot be
-    /// read any more is judged by the generic one.
+    /// A worker from the store, and what is wrong with it. If its profile can no longer be read, it
+    /// uses the generic one.
     pub(super) fn remembered(
         worker: Worker,
         (deliveries, sent): (Vec<Delivery>, Vec<&str>),
@@ -160,7 +162,7 @@ impl LiveWorker {
             live.remember_sent(text);
         }
         for delivery in deliveries {
-            // Of a newer version: it stays in the store, and nothing is done about it here.
+            // From a newer version: it stays in the store, and this version does nothing about it.
             if matches!(delivery.step, Step::Other(_)) {
                 continue;
             }
@@ -202,7 +204,7 @@ impl LiveWorker {
         }
     }
 
-    /// Its last screen was captured since then, and shows the state that a hook told.
+    /// Its last screen was captured since then, and shows the state that a hook reported.
     pub(super) fn shows_its_state(&self, since: Instant) -> bool {
         let turn = &self.worker.state.turn;
         let is_new = !self.watch.looking && self.watch.begun.is_some_and(|it| it >= since);
@@ -252,12 +254,12 @@ impl LiveWorker {
         }
     }
 
-    /// Its agent should be there, and this hub has not seen it yet.
+    /// Its agent should be there, but this hub has not captured it yet.
     pub(super) fn is_unseen(&self) -> bool {
         self.has_window() && self.last.is_none() && self.worker.is_live()
     }
 
-    /// What a former hub saw says nothing about now.
+    /// Facts of the previous hub are not current.
     pub(super) fn forget_state(&mut self, now: Now) {
         if self.worker.state.turn.value == AgentState::Unknown {
             return;
@@ -286,7 +288,7 @@ impl LiveWorker {
     }
 }
 
-/// What a live has to say.
+/// What a worker reports to the hub.
 pub(super) struct Noted {
     pub(super) records: Vec<Record>,
     pub(super) happened: Vec<Happened>,
@@ -296,7 +298,7 @@ pub(super) struct Noted {
 
 /// Where it is.
 impl LiveWorker {
-    /// The pane is there, shown by these sessions. True when its session was just closed.
+    /// The pane exists and is shown by these sessions. True if its session was just closed.
     pub(super) fn seen_at(&mut self, row: PaneSeen) -> bool {
         let to = placement(&row, &self.worker.id);
         let kept = row.sessions.iter().find(|(id, _)| Some(*id) == self.worker.place.session);
@@ -335,12 +337,12 @@ impl LiveWorker {
         &self.worker.place.boot
     }
 
-    /// True if a list that was asked for then may not have this worker's pane.
+    /// True if a list that was requested then may not contain this worker's pane.
     pub(super) fn is_made_since(&self, then: Instant) -> bool {
         self.made_at >= then
     }
 
-    /// Why a pane that should be there is not.
+    /// Why a pane that should exist does not.
     pub(super) fn cause_of_loss(&self, sessions: &BTreeSet<SessionId>) -> EndCause {
         let is_there = self.worker.place.session.is_some_and(|it| sessions.contains(&it));
         match self.worker.placement {
@@ -351,7 +353,7 @@ impl LiveWorker {
         }
     }
 
-    /// The pane is gone and nobody asked for it.
+    /// The pane is gone, but not at wtmag's request.
     pub(super) fn lost(&mut self, now: Now, cause: EndCause) {
         self.gone = true;
         self.worker.place.gone = true;
@@ -362,7 +364,7 @@ impl LiveWorker {
         self.fail_deliveries(now, &format!("the worker's pane is gone: {cause}"));
     }
 
-    /// We closed its window.
+    /// wtmag closed its window.
     pub(super) fn window_gone(&mut self, now: Now) {
         self.lost(now, EndCause::WindowClosed);
     }

@@ -1,4 +1,4 @@
-//! When a worker's pane is looked at, and what its looks, hooks and exits are taken for.
+//! Decides when to capture a worker's pane, and evaluates its samples, hooks and exits.
 use std::time::{Duration, Instant};
 
 use super::LiveWorker;
@@ -18,22 +18,22 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(200);
 /// The same while its agent animates a turn.
 const ANIMATED: Duration = Duration::from_millis(400);
-/// Looks in a row, each with a new screen and a ring since the one before, that make a pane one
-/// that moves.
+/// This many consecutive captures, each with a new screen and a ring since the last, mean a moving
+/// pane.
 const MOVING: u8 = 3;
-/// A pane that was silent draws for a moment before it is worth a look.
+/// A pane that was silent draws for a moment before a capture is useful.
 pub(super) const SETTLE: Duration = Duration::from_millis(60);
-/// Samples from before a change that the screen log has too.
+/// How many samples before a change are also in the screen log.
 const RECENT: usize = 4;
-/// A look that brought no sample is tried again.
+/// After this time, a failed capture is retried.
 const RETRY: Duration = Duration::from_millis(500);
-/// How much is kept of what an agent tells, in bytes: every list of workers has its last message.
+/// How much of an agent's message is kept, in bytes: every list of workers contains it.
 const MAX_TOLD: usize = 16 << 10;
-/// What keeps keys from an agent is looked at again: tmux tells once a second that input is off,
-/// and of two changes within one nothing.
+/// How often to check an obstacle again: tmux reports once a second that input is off, and reports
+/// nothing if it changes twice within a second.
 const OBSTRUCTED: Duration = Duration::from_secs(2);
 
-/// When to look.
+/// When to capture.
 impl LiveWorker {
     pub(in crate::hub::state) fn next_look(&self) -> Option<Instant> {
         if self.gone {
@@ -45,13 +45,13 @@ impl LiveWorker {
         [self.next_sample(), self.start_limit].into_iter().flatten().min()
     }
 
-    /// When a sample is due for a ring, for a belief or for a delivery.
+    /// When a sample is due for a ring, a state or a delivery.
     fn next_sample(&self) -> Option<Instant> {
         let delivery = self.queue.front().and_then(Machine::next_look);
         [self.watch.due, self.tracker.next_look(), delivery].into_iter().flatten().min()
     }
 
-    /// Looks if it is time to.
+    /// Captures if it is due.
     pub(in crate::hub::state) fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
         if self.gone {
             return;
@@ -69,9 +69,10 @@ impl LiveWorker {
         self.look(now, out);
     }
 
-    /// Starts a look. The bell rings again from it on, so that nothing later is missed; but for a
-    /// pane that moves, at which we look again anyway: its bell stays silent, which is cheaper, and
-    /// safer for tmux, which may die when a pane is respawned whose output is being heard.
+    /// Starts a capture. The bell rings again from here on, so that nothing later is missed.
+    /// Exception: a moving pane, which is captured again anyway. Its bell stays silent, which is
+    /// cheaper, and safer for tmux: it may crash when a pane is respawned while its output is
+    /// watched.
     pub(in crate::hub::state) fn look(&mut self, now: Now, out: &mut Vec<Effect>) {
         let resume = self.watch.rang && self.watch.n_new < MOVING || !self.watch.listening;
         self.watch.heard = self.watch.rang;
@@ -98,7 +99,7 @@ impl LiveWorker {
         if self.worker.state.turn.value.is_busy() { ANIMATED } else { INTERVAL }
     }
 
-    /// What a new look tells of the bell, and when the next one is due for it.
+    /// What a new capture means for the bell, and when the next one is due for it.
     fn heed(&mut self, now: Now, sample: &Sample, found: Option<&Found>) {
         let is_new = self.last.as_ref().is_none_or(|last| last.rows != sample.rows);
         self.n_drawn += u64::from(is_new);
@@ -113,16 +114,16 @@ impl LiveWorker {
             self.watch.n_new = 0;
         }
         if self.watch.rang {
-            // One that stands still now may have drawn its last: the bell alone can tell.
+            // A pane that is still now may have drawn its last frame: only the bell can tell.
             let stopped = was_moving && !is_new;
             let wait = if stopped { Duration::ZERO } else { self.pace() };
             self.want_look(now.steady + wait);
         }
     }
 
-    /// Its pane was found, in this window. A look is due if nothing is known of what it shows, if it was
-    /// out of the fleet for a moment, or if something was in the way of a delivery: a mode that ends
-    /// and input that is on again ring no bell.
+    /// Its pane was found, in this window. A capture is due if its screen is unknown, if it was out
+    /// of session `wtmag` for a moment, or if something was in the way of a delivery: the end of a
+    /// mode and enabled input ring no bell.
     pub(in crate::hub::state) fn found_in(&mut self, now: Now, window: WindowId) {
         if window != self.worker.place.window {
             self.worker.place.window = window;
@@ -170,9 +171,10 @@ impl LiveWorker {
     }
 
     /// The screen log has every sample that changed the state, the few before it, and the first
-    /// after a change that a hook or the shell told.
+    /// after a change that a hook or the shell reported.
     fn keep(&mut self, sample: &Sample) {
-        // Of a screen that stands still its first look and its last: how long it stood.
+        // Of an unchanged screen, the first capture and the last: they show how long it was
+        // unchanged.
         if self.recent.iter().rev().take_while(|it| is_same(it, sample)).nth(1).is_some() {
             self.recent.pop_back();
         }
@@ -198,7 +200,7 @@ impl LiveWorker {
         self.want_look(now.steady + SETTLE);
     }
 
-    /// The first end of an agent is its end: another one told later changes nothing.
+    /// The first end of an agent is final: a later report changes nothing.
     pub(in crate::hub::state) fn agent_exited(
         &mut self,
         now: Now,
@@ -222,7 +224,7 @@ impl LiveWorker {
         self.want_look(now.steady + SETTLE);
     }
 
-    /// Hands the tracker what was seen, and notes what it now believes.
+    /// Passes an observation to the tracker, and notes the resulting state.
     pub(in crate::hub::state) fn track(&mut self, now: Now, seen: Seen<'_>, out: &mut Vec<Effect>) {
         let Changed { process, turn, reported, told, accepted } = self.tracker.handle(now, seen);
         let before = self.notes.happened.len();
@@ -258,7 +260,7 @@ impl LiveWorker {
         }
     }
 
-    /// What an agent says at the end of its turn names the pull request that it was to open.
+    /// The agent's message at the end of its turn names the pull request that it had to open.
     fn note_pull_request(&mut self, message: &str) {
         let found = self.worker.source.pull_request_in(message, &self.worker.project);
         let Some(url) = found.filter(|it| self.worker.pr.as_ref() != Some(it)) else { return };
@@ -266,7 +268,7 @@ impl LiveWorker {
         self.notes.happened.push(Happened::Told { about: "pull-request".to_owned(), text: url });
     }
 
-    /// A hook says that the agent accepted a prompt: ours, unless its text is another.
+    /// A hook reports that the agent accepted a prompt: the delivered one, unless its text differs.
     fn prompt_accepted(&mut self, now: Now, text: &str, out: &mut Vec<Effect>) {
         let Some(machine) = self.queue.front_mut() else { return };
         if text.is_empty() || echo::same_text(text, &machine.delivery().text) {

@@ -1,4 +1,4 @@
-//! Several texts for one worker: their order, and what is taken back.
+//! Several texts for one worker: their order, and withdrawing them.
 use super::*;
 
 fn send(hub: &mut Hub, id: &WorkerId, text: &str, interrupt: bool) {

@@ -1,4 +1,4 @@
-//! What waits for the connection, and what a lost one leaves open.
+//! Requests that wait for the connection, and what a lost one leaves open.
 use super::*;
 
 fn cleanup_of(id: &WorkerId) -> Cleanup {

@@ -1,4 +1,4 @@
-//! A pane that draws all the time: looked at in its pace, with a silent bell, until it stands still.
+//! A pane that draws all the time: captured at its pace, with a silent bell, until it is still.
 use super::*;
 
 /// Looks at what the pane shows at each of the hub's wishes, `n` times, with the bell as tmux has

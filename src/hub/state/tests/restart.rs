@@ -92,7 +92,7 @@ fn a_hub_that_knows_nobody_looks_for_windows_of_ours() {
     let (hub, id) = Hub::with_agent();
     let row = hub.seen(&id, &[(SESSION, "work")]);
     let (mut hub, _) = Hub::with(Remembered::default());
-    // Who asks before it has looked is answered after.
+    // A request that comes before the first capture is answered after it.
     let (request_id, out) = hub.ask(Request::List { ended: false });
     assert_eq!(out, []);
     assert!(answer_to(&hub.give(Input::Linked(linked())), request_id).is_none());
@@ -149,7 +149,7 @@ fn who_comes_while_a_lost_server_is_looked_for_has_one_started() {
         "{out:?}"
     );
     assert_eq!(refusal_to(&out, request_id), None);
-    // Who could not be served by that either is told.
+    // A request that could not be fulfilled is answered, too.
     let out = hub.give(nothing_there());
     assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::Tmux));
 }

@@ -1,4 +1,4 @@
-//! Whoever asks to be shown a worker sees a screen that is not older than its state.
+//! A request to show a worker gets a screen that is not older than the worker's state.
 use super::*;
 
 fn shown(out: &[Effect], to: RequestId) -> Option<Option<Sample>> {
@@ -41,7 +41,7 @@ fn a_state_that_a_hook_told_is_waited_for_on_the_screen() {
     // The dialog is not drawn yet.
     let out = sampled(&mut hub, &id, &ready_screen());
     assert_eq!(shown(&out, request_id), None, "{out:?}");
-    // An agent that never draws it does not keep anybody waiting.
+    // An agent that never draws it does not delay the answer for ever.
     hub.after(1001);
     let out = hub.give(Input::Tick);
     assert!(shown(&out, request_id).is_some(), "{out:?}");
