@@ -1,17 +1,17 @@
-//! The command line that a user's shell runs to come to the agent.
+//! The command line with which a user's shell starts the agent.
 //!
 //! Knows four shell languages and how to quote for them; runs nothing.
 //!
-//! Every line does the same: change to the worktree after the start-up files, say that it came this
-//! far, run the agent, bring it back each time it is stopped, and end with the agent's own status.
-//! The start-up files have run by then, so a line trusts no alias, no option and no variable.
+//! Every line does the same: change to the worktree after the start-up files, report that the shell
+//! got this far, run the agent, resume it each time it is stopped, and end with the agent's status.
+//! The start-up files have run by then, so a line trusts no alias, option or variable.
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
 };
 
-/// What a line is about.
+/// The parts of a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
     pub worktree: &'a Path,
@@ -38,15 +38,15 @@ enum Language {
     Posix,
 }
 
-/// How `shell` is told to start the agent. Instead of a shell whose language is not known here,
-/// `/bin/sh` is taken.
+/// How `shell` is told to start the agent. A shell with an unknown language is replaced by
+/// `/bin/sh`.
 pub fn launch(shell: &Path, parts: &Parts<'_>) -> Launch {
     let (program, flags, language) = dialect(shell);
     let args = vec![flags.into(), OsString::from_vec(language.line(parts))];
     Launch { program: program.to_owned(), args }
 }
 
-/// The program that starts agents where `shell` is the user's, and the flags before its line.
+/// The program that starts agents for a user's `shell`, and the flags before its line.
 pub fn starter(shell: &Path) -> (&Path, &'static str) {
     let (program, flags, _) = dialect(shell);
     (program, flags)
@@ -63,8 +63,8 @@ fn dialect(shell: &Path) -> (&Path, &'static str, Language) {
     }
 }
 
-// A stopped agent makes bash leave a loop, hence the recursion. With a trap for INT the shell lives
-// on when the agent dies of it. `builtin`, backslashes and quotes keep aliases out.
+// A stopped agent makes bash leave a loop, hence the recursion. With a trap for INT, the shell
+// survives an agent that dies of it. `builtin`, backslashes and quotes prevent aliases.
 const BASH: &str = "\
     \\builtin set '+e'; \
     \\builtin trap ':' 'INT'; \
@@ -83,7 +83,7 @@ const BASH: &str = "\
     (\\builtin exit \"$__wtmag_status\")";
 
 // The same; but zsh forgets the rest of the line when an agent that is a function is stopped, and
-// comes to its exit hooks. (It then also takes the status of such a job for 0, unless of a signal.)
+// runs its exit hooks. (It then also reports status 0 for such a job, except after a signal.)
 const ZSH: &str = "\
     \\builtin unsetopt 'ERR_EXIT' 'ERR_RETURN'; \
     \\builtin trap ':' 'INT'; \
@@ -108,7 +108,7 @@ const ZSH: &str = "\
     __wtmag_resume; \
     (\\builtin exit \"$__wtmag_status\")";
 
-// `fg` does not give the status of the job it waited for, an event handler gets it.
+// `fg` does not return the status of the job it waited for; an event handler gets it.
 const FISH: &str = "\
     status job-control full; \
     builtin cd -- {worktree}; or exit 1; \
@@ -167,7 +167,7 @@ impl Language {
         line
     }
 
-    /// The command word as it is where it is plain, so that aliases and functions work.
+    /// The command word unquoted if it is plain, so that aliases and functions work.
     fn words(self, argv: &[OsString]) -> Vec<u8> {
         let mut words = Vec::new();
         for (n, word) in argv.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The process of a worker's pane: runs the agent in the user's shell, and leaves a shell behind.
 //!
-//! Knows terminals, process groups and shells; nothing of agents, screens or the hub's state.
+//! Knows terminals, process groups and shells; not agents, screens or the hub's state.
 pub mod line;
 mod report;
 mod run;

@@ -1,7 +1,8 @@
-//! Tells the hub what happened in a pane: by its socket, and by a file when it does not answer.
+//! Reports to the hub what happened in a pane: through its socket, and through a file if it does
+//! not answer.
 //!
 //! Knows the spool's files and one request of the protocol. Never waits long: an agent or a shell
-//! stands behind it.
+//! waits for it.
 use std::{
     ffi::OsStr,
     io::{self, BufRead as _, BufReader, Write as _},
@@ -20,14 +21,14 @@ use crate::{
     wire::{self, Envelope, Frame, Hello},
 };
 
-/// Longest wait for the hub's answer: with all else that a report takes, 30 ms.
+/// Longest wait for the hub's answer; a whole report takes 30 ms.
 const ANSWER: Duration = Duration::from_millis(25);
 
-/// Longest wait until the report is in the hub's socket. That takes no time, unless the machine is
-/// busy or a stopped hub has as many callers as the system lets wait.
+/// Longest wait until the report is in the hub's socket. That is immediate, unless the machine is
+/// busy or a stopped hub has a full queue of connections.
 const SEND: Duration = Duration::from_millis(250);
 
-/// How far a report came.
+/// The outcome of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
     /// The hub answered.
@@ -40,8 +41,8 @@ pub enum Reached {
     Nobody,
 }
 
-/// Reports `hook`. The file comes first: whatever becomes of this process or of the hub, the hub
-/// learns of it, at worst twice with the same id.
+/// Reports `hook`. The file is written first: whatever happens to this process or to the hub, the
+/// hub gets the report, at worst twice with the same id.
 pub fn report(
     spool: &Path,
     socket: &Path,
@@ -57,7 +58,7 @@ pub fn report(
     let answer = ask(socket, report);
     if answer == Answered::Yes {
         if let Some(file) = file {
-            // The hub may have swept it already.
+            // The hub may have processed it already.
             std::fs::remove_file(file).unwrap_or_default();
         }
         return Reached::Hub;
@@ -69,7 +70,7 @@ pub fn report(
     }
 }
 
-/// As [`report`]. A hub that was killed is followed by the next one; one that was stopped is not.
+/// Like [`report`]. A killed hub is replaced by the next one; a stopped one is not.
 pub fn report_to_any(
     spool: &Path,
     socket: &Path,
@@ -78,12 +79,12 @@ pub fn report_to_any(
     hook: Hook,
 ) {
     if report(spool, socket, worker, pane, hook) == Reached::Dead {
-        // Without it the report waits for whoever asks for a hub next.
+        // Without it, the report waits for the next client of a hub.
         let _pid = start_hub();
     }
 }
 
-/// Does not wait for it.
+/// Does not wait for its end.
 fn start_hub() -> Option<u32> {
     let server = Env::capture().ok()?.caller()?.socket;
     let program = paths::own_program().ok()?;
@@ -91,16 +92,16 @@ fn start_hub() -> Option<u32> {
     proc::detach(&program, args).ok()
 }
 
-/// What became of a question to the hub.
+/// The outcome of a request to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answered {
     Yes,
     No,
-    /// Its socket is there, and nobody at it.
+    /// Its socket exists, but no process listens.
     Refused,
 }
 
-/// One JSON line in a file of its own that appears whole.
+/// Writes one JSON line to a new file in one step.
 fn write_spool(spool: &Path, report: &HookReport) -> io::Result<PathBuf> {
     let path = spool.join(format!("{}.json", report.id));
     let mut file = tempfile::Builder::new().prefix(".").tempfile_in(spool)?;

@@ -1,7 +1,7 @@
-//! Runs the agent's line in the foreground, cleans up after it, and becomes the user's shell.
+//! Runs the agent's line in the foreground, cleans up after it, and then becomes the user's shell.
 //!
-//! Knows one child and the signals around it. It reads nothing and writes nothing while the agent
-//! has the terminal.
+//! Knows one child and the signals around it. It neither reads nor writes while the agent has the
+//! terminal.
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Read as _},
@@ -31,10 +31,10 @@ use super::{
 };
 use crate::model::{Exit, Hook, PaneId, WorkerId};
 
-/// How long a signal that was sent before a child ended may take to be seen.
+/// How long a signal that was sent before a child ended may take to arrive.
 const OVERTAKEN: Duration = Duration::from_millis(20);
 
-/// Which agent runs where, and who is to be told.
+/// Which agent runs where, and where to report.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub worker: WorkerId,
@@ -52,14 +52,14 @@ pub struct Options {
 
 /// How the shell's line ended.
 enum End {
-    /// With the agent's status, if `started`; else before the shell came to it.
+    /// With the agent's status if `started`; else before the shell started the agent.
     Exited { exit: Exit, started: bool },
-    /// The window was closed, or somebody ended this process.
+    /// The window was closed, or this process was told to end.
     HungUp,
 }
 
-/// Runs the agent, and after it the user's shell in the worktree: when that works it does not
-/// return. The window ends when it returns.
+/// Runs the agent, then the user's shell in the worktree: on success it does not return. The window
+/// ends when it returns.
 pub async fn run(options: &Options) -> ExitCode {
     let terminal = Terminal::open();
     let end = run_agent(options, &terminal).await.unwrap_or_else(|err| {
@@ -73,7 +73,7 @@ pub async fn run(options: &Options) -> ExitCode {
     terminal.clean(was_killed);
     let exited = Hook::Exited { exit, started };
     report_to_any(&options.spool, &options.socket, &options.worker, options.pane, exited);
-    // Once more, for what came since: from our own line on, it is typed for the shell.
+    // Once more, for later input: what is typed after wtmag's own line is for the shell.
     terminal.forget_input();
     let (shell, arg0) = match (started, exit) {
         (true, Exit::Code(0)) => {
@@ -84,7 +84,7 @@ pub async fn run(options: &Options) -> ExitCode {
             say(&format!("agent exited ({exit}); this is a shell, started in the worktree"));
             login(&options.shell)
         }
-        // The start-up files put another shell in the place of this one, and the user left that.
+        // The start-up files replaced this shell with another one, and the user left that.
         (false, Exit::Code(0)) => return ExitCode::SUCCESS,
         // With the user's start-up files it would end again.
         (false, _) => {
@@ -97,7 +97,7 @@ pub async fn run(options: &Options) -> ExitCode {
     ExitCode::from(127)
 }
 
-/// Holds a window open: one line of text, then nothing, whatever is typed, until it is closed.
+/// Keeps a window open: prints one line, then ignores all input until the window is closed.
 pub fn placeholder() -> ExitCode {
     let terminal = Terminal::open();
     terminal.deafen();
@@ -109,17 +109,17 @@ pub fn placeholder() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The signals that concern us. A handler, unlike `SIG_IGN`, ends with `exec`: the shell that comes
-/// after the agent gets them as usual.
+/// The signals to handle. A handler, unlike `SIG_IGN`, does not survive `exec`: the shell after the
+/// agent gets them as usual.
 struct Signals {
     child: Stream,
     started: Stream,
     hangup: Stream,
     terminate: Stream,
-    /// Typed after the agent ended, before the shell is there: for nobody.
+    /// Typed after the agent ended, before the shell is there: discarded.
     _typed: [Stream; 2],
-    /// tmux leaves these ignored. A shell that reads before it has the foreground must stop until
-    /// it is given that, not fail to read.
+    /// tmux leaves these ignored. A shell that reads before it is in the foreground must stop until
+    /// it is, instead of failing to read.
     _background: [Stream; 2],
 }
 
@@ -153,7 +153,8 @@ async fn run_agent(options: &Options, terminal: &Terminal) -> io::Result<End> {
                 hang_up_agent(terminal);
                 return Ok(End::Exited { exit: Exit::Signal(number(signal)), started });
             }
-            // Stopped before it had the foreground, or by a key that the agent left to it.
+            // It stopped before it was in the foreground, or because of a key that the agent
+            // ignores.
             Ok(WaitStatus::Stopped(..)) => {
                 terminal.give(group);
                 send(group, Signal::SIGCONT);
@@ -191,7 +192,7 @@ fn spawn(options: &Options) -> io::Result<Pid> {
     i32::try_from(child.id()).map(Pid::from_raw).map_err(io::Error::other)
 }
 
-/// `wtmag hook started …`: the shell's own way to say that its start-up files are done.
+/// `wtmag hook started …`: how the shell reports that its start-up files are done.
 fn started_command(wtmag: &Path, options: &Options) -> Vec<OsString> {
     let mut command: Vec<OsString> = vec![wtmag.into(), "hook".into(), "started".into()];
     command.extend(["--worker".into(), options.worker.to_string().into()]);
@@ -203,16 +204,15 @@ fn started_command(wtmag: &Path, options: &Options) -> Vec<OsString> {
     command
 }
 
-/// The window is gone or is to go. The shell passes it on to its jobs; a shell that does not is
-/// made up for by the kernel, which tells the foreground when this process, its session's leader,
-/// ends.
+/// The window is gone or about to go. The shell passes the signal to its jobs; if it does not, the
+/// kernel sends it to the foreground group when this process, the session's leader, ends.
 fn hang_up(group: Pid) -> End {
     send(group, Signal::SIGHUP);
     send(group, Signal::SIGCONT);
     End::HungUp
 }
 
-/// The shell was killed: the agent is on its own in the foreground and would fight for it.
+/// The shell was killed: the agent is alone in the foreground and would compete for it.
 fn hang_up_agent(terminal: &Terminal) {
     if let Some(group) = terminal.holder() {
         hang_up(group);
@@ -228,21 +228,21 @@ fn number(signal: Signal) -> i32 {
     (1..=64).find(|&number| Signal::try_from(number) == Ok(signal)).unwrap_or_default()
 }
 
-/// A login shell, as every system and every shell knows it: by a dash before its name.
+/// A login shell, which every system recognizes by a dash before its name.
 fn login(shell: &Path) -> (&Path, OsString) {
     let mut arg0 = OsString::from("-");
     arg0.push(shell.file_name().unwrap_or(OsStr::new("sh")));
     (shell, arg0)
 }
 
-/// Returns only what kept it from becoming the shell.
+/// Returns only the error that kept it from becoming the shell.
 #[expect(clippy::disallowed_methods, reason = "it takes the place of this process")]
 fn become_shell(shell: &Path, arg0: &OsStr, worktree: &Path) -> io::Error {
     let dir = if worktree.is_dir() { worktree } else { Path::new("/") };
     Command::new(shell).arg0(arg0).current_dir(dir).env("PWD", dir).exec()
 }
 
-/// A dim line of our own, on a line of its own.
+/// A dim line from wtmag, on a separate line.
 fn say(text: &str) {
     terminal::write(format!("\r\n\x1b[2m[wtmag] {text}\x1b[0m\r\n").as_bytes());
 }

@@ -1,9 +1,9 @@
 //! The held connection to one tmux server.
 //!
-//! Knows the server, the fleet and how panes are looked at and typed into; not what a worker is
-//! doing. Two clients are attached to the fleet: one for commands, which sees no output, and one
-//! for output, which says nothing but `pause` and `continue`. The first keeps the agents running
-//! while the second is slow.
+//! Knows the server, the session `wtmag` and how to capture panes and type into them; not what a
+//! worker is doing. Two clients are attached to that session: one for commands, which gets no
+//! output, and one for output, which sends nothing except `pause` and `continue`. The first keeps
+//! the agents running while the second is slow.
 use std::{
     collections::BTreeSet,
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -35,7 +35,7 @@ use super::{
 };
 use crate::model::{PaneId, Sample, WindowId};
 
-/// How often the server is asked for a sign of life.
+/// How often the server is asked whether it still answers.
 const WATCHDOG: Duration = Duration::from_secs(5);
 
 const ATTACH_LIMIT: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ const MAX_INLINE: usize = 16 << 10;
 const COMMAND_FLAGS: &str = "no-output,ignore-size,no-detach-on-destroy";
 const WATCH_FLAGS: &str = "ignore-size,no-detach-on-destroy,pause-after=2";
 
-/// Dropping it ends both clients; [`Connection::close`] does so politely and waits for it.
+/// Dropping it ends both clients; [`Connection::close`] detaches them cleanly and waits.
 #[derive(Debug)]
 pub struct Connection {
     server: Server,
@@ -57,8 +57,8 @@ pub struct Connection {
     number: AtomicU64,
     /// The window that the subscription is tied to.
     subscribed: Mutex<Option<WindowId>>,
-    /// Held while a window or session ends. When one client ends a session's current window and
-    /// then the session at one go, tmux dies of telling which window is current.
+    /// Held while a window or session ends. If one command line ends a session's current window and
+    /// then the session, tmux crashes when it reports the current window.
     pub(super) ending: Mutex<()>,
     tasks: JoinSet<()>,
     /// Tasks that do not end with the clients.
@@ -66,9 +66,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the server, finds the fleet or makes it, and sees to it that every window that
-    /// carries a worker's id is in it. `placeholder` is what the fleet's first window runs: two
-    /// words or more. What happened before is not told: list the panes, and sample them all.
+    /// Connects to the server, finds or creates the session `wtmag`, and makes sure that it shows
+    /// every window with a worker's id. `placeholder` is the command of its first window: two words
+    /// or more. Earlier events are not reported: list the panes, and sample them all.
     pub async fn open(
         server: &Server,
         placeholder: &[String],
@@ -85,7 +85,7 @@ impl Connection {
             return Err(Error::TooOld { found: info.version });
         }
         let shared = Arc::new(Shared::default());
-        // In 3.2 a pane that dies under a client that hears it can take the server with it.
+        // In 3.2, a pane that dies while a client watches its output can crash the server.
         let hearing = if info.version.is_at_least(3, 3) {
             let role = Role::Watch(shared.clone());
             Some(attach(server, &found, WATCH_FLAGS, role, &mailbox, &mut tasks).await?)
@@ -130,23 +130,23 @@ impl Connection {
         }
     }
 
-    /// Looks at the pane. It rings when it looks different: what is drawn last before a pane falls
-    /// silent is always seen.
+    /// Captures the pane. It rings if it has changed since: the last frame before a silence is
+    /// always seen.
     pub async fn sample(&self, pane: PaneId) -> Result<Sample, Error> {
         self.watch.sample(pane).await
     }
 
-    /// Looks at the pane and leaves its bell alone.
+    /// Captures the pane without changing its bell.
     pub async fn look(&self, pane: PaneId) -> Result<Sample, Error> {
         self.watch.look(pane).await.map(|look| look.sample)
     }
 
-    /// Puts `text` into the pane as a terminal pastes, if `guard` holds in that moment. Control
-    /// characters but line feed and tab are left out: one could end the paste and type the rest.
+    /// Pastes `text` into the pane as a terminal does, if `guard` holds at that moment. Control
+    /// characters except line feed and tab are removed: one could end the paste and type the rest.
     pub async fn paste(&self, pane: PaneId, guard: &Guard, text: &str) -> Result<Acted, Error> {
         let text: String =
             text.chars().filter(|it| !it.is_control() || matches!(it, '\n' | '\t')).collect();
-        // A program that asked for no brackets would take one at an end for Enter.
+        // A program without bracketed paste would take a line feed at either end for Enter.
         let text = text.trim_matches('\n');
         let buffer = self.buffer_name();
         let act = if text.len() <= MAX_INLINE {
@@ -158,13 +158,13 @@ impl Connection {
         self.act(pane, act, &buffer).await
     }
 
-    /// Presses Enter, if `guard` holds in that moment.
+    /// Presses Enter, if `guard` holds at that moment.
     pub async fn enter(&self, pane: PaneId, guard: &Guard) -> Result<Acted, Error> {
         let buffer = self.buffer_name();
         self.act(pane, command::enter(pane, guard, &buffer), &buffer).await
     }
 
-    /// Presses keys, by tmux's names for them, if `guard` holds in that moment.
+    /// Presses keys, by tmux's names, if `guard` holds at that moment.
     pub async fn keys(&self, pane: PaneId, guard: &Guard, keys: &[&str]) -> Result<Acted, Error> {
         let blocks = self.call(command::keys(pane, guard, keys)).await?;
         acted(&blocks, pane)
@@ -174,7 +174,7 @@ impl Connection {
         let done = self.call(act).await.and_then(|blocks| acted(&blocks, pane));
         if let Err(error) = &done {
             tracing::warn!(%pane, %error, "a paste failed");
-            // What is in it is for that pane only. It may be gone, as it should be.
+            // Its content is for that pane only. It may already be gone, as intended.
             drop(self.call(command::delete_buffer(buffer)).await);
         }
         done
@@ -203,17 +203,17 @@ impl Connection {
         self.watch.known()
     }
 
-    /// Forgets the bells of panes that are gone.
+    /// Forgets the bells of closed panes.
     pub(super) fn forget(&self, gone: &BTreeSet<PaneId>) {
         self.watch.forget(gone);
     }
 
-    /// The reply as it is, also when only a part of the line was done.
+    /// The whole reply, even if only a part of the line was executed.
     pub(super) async fn converse(&self, command: Command) -> Result<Reply, Error> {
         self.command.call(command).await
     }
 
-    /// The blocks of a line that was done in full.
+    /// The blocks of a line that was executed in full.
     pub(super) async fn call(&self, command: Command) -> Result<Vec<Vec<u8>>, Error> {
         self.command.run(command).await
     }
@@ -257,7 +257,7 @@ async fn fetch_info(handle: &Handle) -> Result<ServerInfo, Error> {
     reply::server(&body).ok_or(Error::Unreadable { verb })
 }
 
-/// Says when the server stops answering, and when it answers again.
+/// Reports when the server stops answering, and when it answers again.
 async fn watch_over(handle: Handle, mailbox: Mailbox) {
     loop {
         time::sleep(WATCHDOG).await;
@@ -284,7 +284,7 @@ fn acted(blocks: &[Vec<u8>], pane: PaneId) -> Result<Acted, Error> {
     last.ok_or(Error::Unreadable { verb: Verb::IfShell.name() })
 }
 
-/// A number that nobody who prints to a pane can know.
+/// A number that no program in a pane can guess.
 fn nonce() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -1,6 +1,6 @@
-//! What wtmag says to tmux: each thing as one line, written in one place.
+//! Everything that wtmag says to tmux: each command as one line, all in one place.
 //!
-//! Knows which flags each verb gets and what it expands; not how a line travels or is answered.
+//! Knows the flags and formats of each command; not how a line is sent or answered.
 use std::{
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
@@ -10,38 +10,38 @@ use super::quote::Format;
 pub use super::verb::{Command, Verb};
 use crate::model::{PaneId, SessionId, WindowId, WorkerId};
 
-/// A window to be made for a worker.
+/// A window to create for a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewWindow {
     /// Tags the window as `@wtmag_id`.
     pub worker: WorkerId,
-    /// What the window is called in the end: the branch.
+    /// The final name of the window: the branch.
     pub name: String,
     /// Must exist: tmux would silently start elsewhere.
     pub cwd: PathBuf,
     pub env: Vec<(String, String)>,
-    /// Two or more words: tmux hands a single one to the user's shell.
+    /// Two or more words: tmux passes a single one to the user's shell.
     pub argv: Vec<String>,
     pub show: Show,
 }
 
-/// Where a worker's window is shown besides the fleet.
+/// Where a worker's window is shown besides session `wtmag`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Show {
     /// In a session that exists.
     In(SessionId),
-    /// In a session of its own, with this environment on top of tmux's global one.
+    /// In a new session, with this environment in addition to tmux's global one.
     Alone { session: String, env: Vec<(String, String)> },
 }
 
-/// What must hold of a pane in the moment it is typed into.
+/// What must hold for a pane at the moment when something is typed into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// The foreground command, as the sample said it.
+    /// The foreground command, as the sample showed it.
     pub command: String,
 }
 
-/// The window of a worker between its making and its naming; no branch or user looks like it.
+/// The name of a worker's window until it gets its final one; no branch or user uses it.
 #[derive(Clone, Debug)]
 pub struct UniqueName(String);
 
@@ -73,7 +73,7 @@ const PANE_ROW: &str = concat!(
 const CLIENT_ROW: &str =
     "#{q:client_name} #{client_control_mode} #{session_id} #{window_id} #{client_pid}";
 
-/// The last field: one `x` for each window that is no worker's.
+/// The last field: one `x` for each window that is not a worker's.
 const SESSION_ROW: &str = "#{session_id} #{session_activity} #{W:#{?@wtmag_id,,x}}";
 
 const SAMPLE_ROW: &str = concat!(
@@ -100,13 +100,14 @@ const KEYS_REFUSAL_ROW: &str = concat!(
     "#{q;s/\n/?/:pane_current_command}",
 );
 
-/// Every pane of a worker's window, in every session that shows it, with what changes unannounced.
+/// Every pane of a worker's window, in every session that shows it, with attributes that change
+/// without a notification.
 const WATCHED: &str = concat!(
     "#{S:#{W:#{?@wtmag_id,#{P:#{session_id} #{window_id} #{pane_id} ",
     "#{pane_dead}#{pane_input_off} ;},}}}",
 );
 
-/// The same with the time of the last output, for a tmux whose output must not be listened to.
+/// The same with the time of the last output, for a tmux whose output must not be watched.
 const WATCHED_ACTIVITY: &str = concat!(
     "#{S:#{W:#{?@wtmag_id,#{P:#{session_id} #{window_id} #{pane_id} ",
     "#{pane_dead}#{pane_input_off} #{window_activity};},}}}",
@@ -115,7 +116,7 @@ const WATCHED_ACTIVITY: &str = concat!(
 /// Marks the session that holds every worker's window.
 pub const FLEET_OPTION: &str = "@wtmag_fleet";
 
-/// What shows a window until a real one takes its place, a moment later in the same line.
+/// The command that shows a window until the next command in the same line replaces it.
 const STAND_IN: [&str; 2] = ["sleep", "60"];
 
 /// Prints `format`, as seen from `pane`.
@@ -134,7 +135,7 @@ pub fn server() -> Command {
     display(None, &Format::code("#{pid} #{start_time} #{session_id} #{q:session_name} #{version}"))
 }
 
-/// Asks for nothing but an answer.
+/// Asks only for an answer.
 pub fn ping() -> Command {
     display(None, &Format::code(ACK))
 }
@@ -144,7 +145,7 @@ pub fn global_option(name: &'static str) -> Command {
     Command::new(Verb::ShowOptions).flag("-gqv").arg(name)
 }
 
-/// The value of an option as a session has it, its own or inherited.
+/// The value of an option in a session, its own or inherited.
 pub fn session_option(session: SessionId, name: &'static str) -> Command {
     Command::new(Verb::ShowOptions).flag("-Aqv").opt("-t", session.to_string()).arg(name)
 }
@@ -169,7 +170,7 @@ fn set_on_window(target: &str, name: &'static str, value: &str) -> Command {
     Command::new(Verb::SetOption).flag("-w").opt("-t", target).flag("--").arg(name).arg(value)
 }
 
-/// On the active pane, which keeps it wherever the user moves it.
+/// Set on the active pane, which keeps it wherever the user moves it.
 fn set_on_pane(target: &str, name: &'static str, value: &str) -> Command {
     Command::new(Verb::SetOption).flag("-p").opt("-t", target).flag("--").arg(name).arg(value)
 }
@@ -183,7 +184,7 @@ pub fn all_panes() -> Command {
     Command::new(Verb::ListPanes).flag("-a").opt("-F", PANE_ROW)
 }
 
-/// The rows of the panes that carry a worker's id, themselves or by their window.
+/// The rows of the panes that have a worker's id in their options or their window's.
 pub fn worker_panes() -> Command {
     let marked = "#{||:#{@wtmag_pane},#{@wtmag_id}}";
     Command::new(Verb::ListPanes).flag("-a").opt("-f", marked).opt("-F", PANE_ROW)
@@ -197,18 +198,18 @@ pub fn sessions() -> Command {
     Command::new(Verb::ListSessions).opt("-F", SESSION_ROW)
 }
 
-/// Shows `text` to the person at `client` for as long as messages stay there.
+/// Shows `text` at `client` for as long as messages stay there.
 pub fn announce(client: &str, text: &str) -> Command {
-    // What a message cannot show would be drawn as something else.
+    // Characters that a message cannot show would be drawn differently.
     let text: String = text.chars().filter(|it| !it.is_control()).collect();
     let text = Format::literal(text).timeless();
     Command::new(Verb::DisplayMessage).opt("-c", client).flag("--").format(&text)
 }
 
-/// Tells within a second when a worker's panes or their places change, even where tmux has no
-/// notification; with `activity` also when they print. What it looks at is the same for every
-/// window. Without one it would be tied to the client's session, and tmux (3.3a to 3.7 at least)
-/// dies when it looks in the moment between the end of that session and the client's.
+/// Reports within a second when a worker's panes or their places change, even where tmux has no
+/// notification; with `activity`, also when they print. The format gives the same result for every
+/// window. Without a window, the subscription would belong to the client's session, and tmux (3.3a
+/// to 3.7 at least) crashes if it checks between the end of that session and the client's.
 pub fn subscribe(window: WindowId, activity: bool) -> Command {
     let watched = if activity { WATCHED_ACTIVITY } else { WATCHED };
     Command::new(Verb::RefreshClient).opt("-B", format!("wtmag:{window}:{watched}"))
@@ -236,14 +237,15 @@ pub fn sample(pane: PaneId) -> Command {
     capture.then(&display(Some(pane), &Format::code(SAMPLE_ROW)))
 }
 
-/// What tells whether the pane has changed, at half the price of a sample.
+/// Shows whether the pane has changed, at half the cost of a sample.
 pub fn glance(pane: PaneId) -> Command {
     let capture = Command::new(Verb::CapturePane).flag("-p").opt("-t", pane.to_string());
     capture.then(&display(Some(pane), &Format::code(GLANCE_ROW)))
 }
 
-/// Makes the window in the fleet, where its first byte is seen, then shows it where it is wanted.
-/// The third block holds pane and window; the first, if a session is made, its id.
+/// Creates the window in session `wtmag`, where its first byte is watched, then shows it in the
+/// requested place. The third block contains pane and window; the first, if a session is created,
+/// its id.
 pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> Command {
     let here = name.target(fleet);
     let mut make = Command::new(Verb::NewWindow)
@@ -258,7 +260,7 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
     make = spec.argv.iter().fold(make.flag("--"), Command::arg);
     let (first, link) = match &spec.show {
         Show::In(session) => (
-            // Fails before anything is made.
+            // Fails before anything is created.
             Command::new(Verb::HasSession)
                 .opt("-t", session.to_string())
                 .then(&size_as_in(*session, fleet)),
@@ -279,8 +281,8 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
         .then(&rename(&here, &spec.name))
 }
 
-/// New windows of the fleet get the size that the user's own have: else they would be resized when
-/// they are looked at first.
+/// New windows of session `wtmag` get the size of the user's windows; otherwise the first client
+/// that shows them would resize them.
 fn size_as_in(session: SessionId, fleet: SessionId) -> Command {
     let size = Format::equals("#{session_id}", session.to_string())
         .in_session("#{window_width}x#{window_height}");
@@ -288,7 +290,7 @@ fn size_as_in(session: SessionId, fleet: SessionId) -> Command {
     set.arg("default-size").format(&size)
 }
 
-/// A session with a stand-in for a window, kept although nobody is attached.
+/// A session with a placeholder window, kept although no client is attached.
 fn new_session(name: &str, cwd: &Path, env: &[(String, String)]) -> Command {
     let mut make = Command::new(Verb::NewSession)
         .flag("-dP")
@@ -311,15 +313,15 @@ fn link(flags: &'static str, from: &str, to: &str) -> Command {
 }
 
 fn rename(target: &str, name: &str) -> Command {
-    // A newer tmux refuses control characters in a name, and an empty one is none.
+    // A newer tmux refuses control characters in a name, and an empty name is not a name.
     let name: String = name.chars().filter(|it| !it.is_control()).collect();
     let name = if name.is_empty() { "worker" } else { &name };
     let command = Command::new(Verb::RenameWindow).opt("-t", target).flag("--");
     command.format(&Format::literal(name))
 }
 
-/// Shows the window in a new session, takes there the clients that looked at it, and takes it out
-/// of the sessions `leave`. The first block holds the session's id.
+/// Shows the window in a new session, moves the clients that showed it there, and unlinks it from
+/// the sessions `leave`. The first block contains the session's id.
 pub fn promote(
     window: WindowId,
     session: &str,
@@ -348,13 +350,13 @@ pub fn rename_window(window: WindowId, name: &str) -> Command {
     rename(&window.to_string(), name)
 }
 
-/// Ends the window everywhere.
+/// Ends the window in every session.
 pub fn kill_window(window: WindowId) -> Command {
     Command::new(Verb::KillWindow).opt("-t", window.to_string())
 }
 
-/// Ends the pane's window if that is the worker's; where the user has moved the pane into one of his
-/// own, the pane alone. Looks and acts with nothing in between.
+/// Ends the pane's window if it is the worker's; if the user has moved the pane into another
+/// window, only the pane. Check and action are atomic.
 pub fn close_worker(worker: &WorkerId, pane: PaneId, window: WindowId) -> Command {
     let is_its = Format::equals("#{pane_id}", pane.to_string())
         .and(&Format::equals("#{@wtmag_id}", worker.as_str()));
@@ -370,8 +372,7 @@ pub fn kill_session(session: SessionId) -> Command {
     Command::new(Verb::KillSession).opt("-t", session.to_string())
 }
 
-/// Ends the fleet if it shows nothing but its first window as it was made. Looks and acts with
-/// nothing in between.
+/// Ends session `wtmag` if it shows only its unchanged first window. Check and action are atomic.
 pub fn end_fleet(fleet: SessionId) -> Command {
     let untouched = Format::equals("#{session_windows} #{window_panes}", "1 1")
         .and(&Format::code("#{m:*--placeholder*,#{pane_start_command}}"));
@@ -382,7 +383,7 @@ pub fn end_fleet(fleet: SessionId) -> Command {
         .block(&kill_session(fleet))
 }
 
-/// Shows the client another session, and in it `window` where one is given.
+/// Moves the client to another session, and there to `window` if given.
 pub fn switch_client(client: &str, session: SessionId, window: Option<WindowId>) -> Command {
     let window = window.map(|it| it.to_string()).unwrap_or_default();
     Command::new(Verb::SwitchClient).opt("-c", client).opt("-t", format!("{session}:{window}"))
@@ -392,13 +393,13 @@ pub fn detach_client(client: &str) -> Command {
     Command::new(Verb::DetachClient).opt("-t", client)
 }
 
-/// Pastes `text`, bracketed where the program asked for it, if the guard holds.
+/// Pastes `text`, bracketed if the program asked for it, if the guard holds.
 pub fn paste(pane: PaneId, guard: &Guard, buffer: &str, text: &str) -> Command {
     let set = Command::new(Verb::SetBuffer).opt("-b", buffer).flag("--").arg(text);
     guarded(pane, guard, &set.then(&paste_buffer("-dpr", pane, buffer)), None)
 }
 
-/// The same with a buffer that is there already; refused, the buffer is deleted.
+/// The same with an existing buffer; if refused, the buffer is deleted.
 pub fn paste_loaded(pane: PaneId, guard: &Guard, buffer: &str) -> Command {
     guarded(pane, guard, &paste_buffer("-dpr", pane, buffer), Some(&delete_buffer(buffer)))
 }
@@ -409,8 +410,8 @@ pub fn enter(pane: PaneId, guard: &Guard, buffer: &str) -> Command {
     guarded(pane, guard, &set.then(&paste_buffer("-d", pane, buffer)), None)
 }
 
-/// Keys by tmux's names for them, if the guard holds and they go to this pane alone: unlike what is
-/// pasted, they reach every pane of a window whose panes are synchronized.
+/// Keys by tmux's names, if the guard holds and they go to this pane alone: unlike pasted text,
+/// they reach every pane of a synchronized window.
 pub fn keys(pane: PaneId, guard: &Guard, keys: &[&str]) -> Command {
     let send = Command::new(Verb::SendKeys).opt("-t", pane.to_string()).flag("--");
     let holds = holds(pane, guard).and(&Format::equals(MIRRORED, "0"));
@@ -435,15 +436,15 @@ fn guarded(pane: PaneId, guard: &Guard, act: &Command, refused: Option<&Command>
     only_if(pane, &holds(pane, guard), act, &nak)
 }
 
-/// True where the guard holds. (`if-shell` with a target that is gone looks at another pane
-/// instead: hence `pane_id`.)
+/// True if the guard holds. (`if-shell` with a missing target checks another pane instead: hence
+/// `pane_id`.)
 fn holds(pane: PaneId, guard: &Guard) -> Format {
     Format::equals("#{pane_id}", pane.to_string())
         .and(&Format::equals("#{pane_dead}#{pane_in_mode}#{pane_input_off}", "000"))
         .and(&Format::equals(COMMAND, &guard.command))
 }
 
-/// Looks and acts with nothing in between. The last block is [`ACK`], or [`NAK`] and what was seen.
+/// Check and action are atomic. The last block is [`ACK`], or [`NAK`] and what was found.
 fn only_if(pane: PaneId, holds: &Format, act: &Command, nak: &Command) -> Command {
     Command::new(Verb::IfShell)
         .flag("-F")

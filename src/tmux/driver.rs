@@ -1,7 +1,7 @@
 //! The task that owns one attached client: its terminal, its process and its [`Session`].
 //!
-//! Knows how bytes and commands move, and which notifications are worth an event; decides nothing
-//! about workers. All waiting of one client happens here, in one loop.
+//! Knows how bytes and commands move, and which notifications become events; decides nothing about
+//! workers. All waiting of one client happens here, in one loop.
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use pty_process::Pty;
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::model::{PaneId, SessionId};
 
-/// Requests that wait for the driver; whoever comes later waits for a place.
+/// Requests queued for the driver; further senders wait.
 const QUEUE: usize = 64;
 
 /// Commands sent and not answered; later ones stay in the queue.
@@ -30,21 +30,21 @@ const MAX_AWAITED: usize = 256;
 
 const READ_SIZE: usize = 64 << 10;
 
-/// A server that does not answer in this time is wedged.
+/// A server that does not answer in this time hangs.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a client may take to end after its terminal is gone.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What one of the clients is for.
+/// The purpose of a client.
 pub(super) enum Role {
-    /// Commands and notifications. Sees no output, so nothing delays it.
+    /// Commands and notifications. Gets no output, so nothing delays it.
     Command { fleet: SessionId, activity: Activity },
     /// Output, as a bell.
     Watch(Arc<Shared>),
 }
 
-/// When each pane of a worker last printed, by its place; empty where a watch client hears it.
+/// When each pane of a worker last printed, by its place; empty if a watch client gets the output.
 pub(super) type Activity = BTreeMap<String, String>;
 
 enum Request {
@@ -53,7 +53,7 @@ enum Request {
     Detach,
 }
 
-/// Where commands for one client are handed in.
+/// The queue for commands to one client.
 #[derive(Clone, Debug)]
 pub(super) struct Handle {
     requests: mpsc::Sender<Request>,
@@ -78,14 +78,14 @@ struct Waiter {
 }
 
 impl Handle {
-    /// Sends a command line and waits for its reply, also when only a part of it was done. The
-    /// reply of one that was given up is still accounted for; it may have been run.
+    /// Sends a command line and waits for its reply, even if only a part of it was executed. If the
+    /// caller gives up, the reply is still awaited; the command may have run.
     pub(super) async fn call(&self, command: Command) -> Result<Reply, Error> {
         let verb = command.verb().name();
         self.hand_in(verb, LIMIT, |answer| Request::Call { command, answer }).await
     }
 
-    /// The blocks of a line that was done in full.
+    /// The blocks of a line that was executed in full.
     pub(super) async fn run(&self, command: Command) -> Result<Vec<Vec<u8>>, Error> {
         let verb = command.verb().name();
         let reply = self.call(command).await?;
@@ -101,7 +101,7 @@ impl Handle {
         self.run(command).await?.pop().ok_or(Error::Unreadable { verb })
     }
 
-    /// Waits for as long as it takes to be answered.
+    /// Waits without a time limit.
     pub(super) async fn ping(&self) -> Result<Reply, Error> {
         let command = command::ping();
         let verb = command.verb().name();
@@ -129,13 +129,13 @@ impl Handle {
     }
 
     pub(super) async fn detach(&self) {
-        // Gone already is what was wanted.
+        // It is already gone, as intended.
         self.requests.send(Request::Detach).await.unwrap_or_default();
     }
 }
 
 impl Driver {
-    /// A driver, where to hand in commands, and word of when it is attached, or why not.
+    /// A driver, its command queue, and a signal when it is attached or failed.
     pub(super) fn new(
         session: Session,
         role: Role,
@@ -156,7 +156,7 @@ impl Driver {
         (driver, Handle { requests: sender }, is_attached)
     }
 
-    /// Runs until the client has ended, and collects it.
+    /// Runs until the client has ended, and reaps it.
     pub(super) async fn run(mut self, mut pty: Pty, mut child: Child) {
         self.converse(&mut pty).await;
         let why = match self.exit.take() {
@@ -180,7 +180,7 @@ impl Driver {
         loop {
             let has_room = self.session.n_awaited() < MAX_AWAITED;
             let is_waiting = !self.session.transmit().is_empty();
-            // Reading comes last: a flood of output must not keep the word `pause` back.
+            // Reading comes last: a flood of output must not delay `pause`.
             tokio::select! {
                 biased;
                 request = self.requests.recv(), if has_room => match request {
@@ -211,7 +211,7 @@ impl Driver {
             Request::Resume { pane, answer } => (command::resume(pane), answer, Some(pane)),
             Request::Detach => return self.session.detach(),
         };
-        // Given up while it was in the queue: then it must not happen later.
+        // Cancelled while it was queued: it must not run later.
         if !answer.is_closed() {
             let ticket = self.session.send(&command);
             self.waiters.insert(ticket, Waiter { answer, resumed });
@@ -242,7 +242,7 @@ impl Driver {
         if let (Some(pane), Role::Watch(shared)) = (waiter.resumed, &self.role) {
             shared.doorbell().handle_continued(pane, now());
         }
-        // Whoever asked may have given up.
+        // The caller may have given up.
         drop(waiter.answer.send(reply));
     }
 
@@ -276,7 +276,7 @@ impl Driver {
     }
 }
 
-/// Which notifications are worth an event. Names and focus are not.
+/// Which notifications become events. Names and focus do not.
 fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: &Mailbox) {
     use Notification as N;
     match it {
@@ -291,7 +291,7 @@ fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: 
         N::SubscriptionChanged { value, .. } => notify_changes(&value, activity, mailbox),
         N::ClientSessionChanged { client, session, name } => mailbox.client(client, session, name),
         N::ClientDetached(client) => mailbox.client_detached(client),
-        // Some releases move a client whose session is closed, instead of ending it.
+        // Some releases move a client whose session was closed, instead of ending it.
         N::SessionChanged { session, .. } if session != fleet => {
             mailbox.close("the session that holds the workers was closed");
         }
@@ -314,7 +314,8 @@ fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: 
     }
 }
 
-/// Entries are `session window pane flags time;`: a new time is output, all else is structure.
+/// Entries are `session window pane flags time;`: a new time means output, any other change is
+/// structure.
 fn notify_changes(value: &str, known: &mut Activity, mailbox: &Mailbox) {
     let entries = value.split_terminator(';').filter_map(|entry| entry.rsplit_once(' '));
     let seen: Activity = entries.map(|(place, time)| (place.to_owned(), time.to_owned())).collect();
@@ -335,7 +336,7 @@ mod tests {
     use super::*;
     use crate::tmux::events::{Event as Told, Events};
 
-    /// What the owner is told, in order, when each of `values` has come.
+    /// What the owner is told, in order, as each of `values` arrives.
     async fn told(values: &[&str]) -> Vec<Vec<Told>> {
         let (mut activity, mut told) = (Activity::new(), Vec::new());
         for value in values {

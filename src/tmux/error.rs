@@ -1,4 +1,4 @@
-//! What can go wrong between us and tmux.
+//! What can go wrong between wtmag and tmux.
 use std::{io, path::PathBuf, time::Duration};
 
 use super::reply::Version;
@@ -8,7 +8,7 @@ use crate::proc;
 pub enum Error {
     #[error("no tmux server runs at `{}`", socket.display())]
     NoServer { socket: PathBuf },
-    /// A server was there a moment ago. No other one is started in its place.
+    /// A server was there a moment ago. No other server is started in its place.
     #[error("the tmux server at `{}` has ended", socket.display())]
     ServerEnded { socket: PathBuf },
     #[error(
@@ -22,17 +22,17 @@ pub enum Error {
     TooOld { found: Version },
     #[error("could not attach to tmux: {said}")]
     Attach { said: String },
-    /// What was named is not there any more; nothing was done.
+    /// The target no longer exists; nothing was done.
     #[error("tmux: {said}")]
     Gone { said: String },
     #[error("tmux already has a session `{name}`")]
     SessionExists { name: String },
     #[error("`tmux {verb}` failed: {said}")]
     Refused { verb: &'static str, said: String },
-    /// Whether it was or will be done is unknown.
+    /// It is unknown whether it was or will be executed.
     #[error("tmux did not answer `{verb}` within {} s", limit.as_secs())]
     Deadline { verb: &'static str, limit: Duration },
-    /// Whether what was under way was done is unknown.
+    /// It is unknown whether the current command was executed.
     #[error("the connection to tmux has ended")]
     Closed,
     #[error("cannot read what tmux answered to `{verb}`")]

@@ -1,7 +1,8 @@
-//! What the connection tells its owner, kept small however long the owner is away.
+//! The connection's events for its owner. Their number is bounded, however long the owner does not
+//! read.
 //!
-//! Knows how events merge; not what causes them. Rings and structure changes are hints to look
-//! again, so two of a kind are one: nothing here grows with output or with time.
+//! Knows how events merge; not their cause. Rings and structure changes are hints to capture or
+//! list again, so two of a kind are one: nothing here grows with output or time.
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,7 +18,7 @@ pub enum Event {
     Ring(PaneId),
     /// A window, pane or session opened, closed, moved, died or changed mode: list the panes.
     Structure,
-    /// A client that is not ours came to another session.
+    /// A client of the user came to another session.
     ClientSession {
         client: String,
         session: SessionId,
@@ -63,7 +64,7 @@ struct Waiting {
     wedged: Option<bool>,
     closed: Option<String>,
     is_done: bool,
-    /// The pane that was handed out last: the next one is behind it, so that all get their turn.
+    /// The last pane that was returned: the next one follows it, so that all get their turn.
     last_ring: Option<PaneId>,
 }
 
@@ -75,7 +76,7 @@ impl Events {
     /// The next event; `None` after [`Event::Closed`]. Dropping the future loses nothing.
     pub async fn recv(&mut self) -> Option<Event> {
         loop {
-            // Made before looking, so that what is sent in between wakes it.
+            // Created before the check, so that an event in between wakes it.
             let bell = self.mailbox.shared.bell.notified();
             {
                 let mut waiting = self.mailbox.waiting();

@@ -1,7 +1,8 @@
 //! tmux, over one held control-mode connection per server.
 //!
-//! `parse`, `quote`, `verb`, `command`, `reply`, `session` and `doorbell` decide and are pure; `pty`,
-//! `relay`, `driver`, `watch`, `start`, `client` and `windows` do. Knows nothing of workers but their ids.
+//! `parse`, `quote`, `verb`, `command`, `reply`, `session` and `doorbell` decide and are pure;
+//! `pty`, `relay`, `driver`, `watch`, `start`, `client` and `windows` act. Knows nothing about
+//! workers except their ids.
 pub mod command;
 pub mod doorbell;
 pub mod parse;

@@ -1,7 +1,7 @@
 //! One line of tmux control mode in, one [`Line`] out.
 //!
 //! Knows the text protocol of tmux 3.2 to 3.8 and nothing else: no process, no clock, no memory of
-//! earlier lines. A notification tmux may add tomorrow is [`Notification::Unknown`], never an error.
+//! earlier lines. A new kind of notification is [`Notification::Unknown`], never an error.
 use memchr::{memchr, memmem};
 use nom::{
     IResult, Parser as _,
@@ -13,10 +13,10 @@ use nom::{
 
 use crate::model::{PaneId, SessionId, WindowId};
 
-/// What `-CC` writes in front of the first line.
+/// What `-CC` writes before the first line.
 const DCS: &[u8] = b"\x1bP1000p";
 
-/// What `-CC` writes behind the last line.
+/// What `-CC` writes after the last line.
 pub const DCS_END: &[u8] = b"\x1b\\";
 
 /// One line outside a block.
@@ -26,7 +26,7 @@ pub enum Line<'a> {
     End(Stamp),
     Error(Stamp),
     Notification(Notification),
-    /// No line of the protocol: commands that wait print their errors so.
+    /// Not a line of the protocol: commands that wait print their errors like this.
     Stray(&'a [u8]),
 }
 
@@ -37,11 +37,11 @@ pub struct Stamp {
     pub time: u64,
     /// Unique in the life of the server.
     pub number: u64,
-    /// 1 when the block answers a command we sent, 0 when tmux started it.
+    /// 1 if the block answers a command of this client, 0 if tmux started it.
     pub flags: u32,
 }
 
-/// What tmux tells unasked. Names are as tmux prints them, with what is no UTF-8 replaced.
+/// A notification. Names are as tmux prints them, with invalid UTF-8 replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notification {
     /// Bytes of a pane in a window of our session; may start or end inside a character.
@@ -59,7 +59,7 @@ pub enum Notification {
     Continue(PaneId),
     WindowAdd(WindowId),
     UnlinkedWindowAdd(WindowId),
-    /// Some link of the window is gone, in any session; says nothing of its life.
+    /// A link of the window was removed in some session; the window itself may still exist.
     WindowClose(WindowId),
     UnlinkedWindowClose(WindowId),
     WindowRenamed {
@@ -117,7 +117,7 @@ pub enum Notification {
     Message(String),
     /// The last line of a client, with a reason when tmux has one.
     Exit(Option<String>),
-    /// Of a newer tmux, or not as we know it.
+    /// From a newer tmux, or in an unknown format.
     Unknown(Vec<u8>),
 }
 
@@ -141,13 +141,13 @@ pub fn line(input: &[u8]) -> Line<'_> {
     })
 }
 
-/// The line without what belongs to the terminal: the `-CC` prefix and one `\r` of the pty.
+/// The line without what belongs to the terminal: the `-CC` prefix and the pty's `\r`.
 pub fn bare(line: &[u8]) -> &[u8] {
     let line = line.strip_prefix(DCS).unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Undoes tmux's `\ooo`; every other byte, valid UTF-8 or not, is itself.
+/// Decodes tmux's `\ooo`; every other byte stands for itself, valid UTF-8 or not.
 pub fn unescape(escaped: &[u8]) -> Vec<u8> {
     let mut raw = Vec::with_capacity(escaped.len());
     let mut rest = escaped;
@@ -244,7 +244,7 @@ fn layout_change(args: &[u8]) -> Option<Notification> {
     Some(Notification::LayoutChange { window, layout, visible_layout, flags })
 }
 
-/// `NAME $s @w IDX %p … : VALUE`, with `-` for what the subscription is not about.
+/// `NAME $s @w IDX %p … : VALUE`, with `-` for what does not apply.
 fn subscription_changed(args: &[u8]) -> Option<Notification> {
     let (head, value) = at_colon(args)?;
     let mut fields = (

@@ -1,7 +1,7 @@
-//! A control-mode client of tmux on a terminal of its own.
+//! A control-mode client of tmux on its own terminal.
 //!
-//! Knows how the client is started; not what is said to it. Pipes instead of a terminal would do
-//! with `-C` for `-CC`: then this is the file to change.
+//! Knows how to start the client; not the conversation. To use pipes instead of a terminal (`-C`
+//! instead of `-CC`), change this file.
 use std::{
     io,
     path::{Path, PathBuf},
@@ -19,12 +19,13 @@ pub struct Server {
     /// The tmux program.
     pub tmux: PathBuf,
     pub socket: PathBuf,
-    /// Where clients of ours are let in, if they cannot go to the server by themselves: paths, best
-    /// first, in directories that are the user's alone.
+    /// Where wtmag's clients attach through a relay, if they cannot go to the server directly:
+    /// paths, best first, in directories that belong to the user alone.
     pub relays: Vec<PathBuf>,
 }
 
-/// Starts a client that attaches to `session` of the server at `socket`. It is never killed: it leaves when it is told to,
+/// Starts a client that attaches to `session` of the server at `socket`. It is never killed: it
+/// ends when asked to, or when the terminal is dropped.
 /// or when the terminal is dropped.
 pub(super) fn attach(
     tmux: &Path,
@@ -41,7 +42,7 @@ pub(super) fn attach(
         let command = command
             .args(["-u", "-N", "-CC", "-S"])
             .arg(socket)
-            // `-E`: our environment is none of the session's business.
+            // `-E`: this process's environment must not change the session's.
             .args(["attach-sessio", "-E", "-f", flags, "-t", &session.to_string()]);
         Ok((pty, command.spawn(pts)?))
     };

@@ -1,11 +1,10 @@
-//! Text on its way into a tmux command line.
+//! Quotes text for a tmux command line.
 //!
-//! Knows how tmux reads a quoted argument and how it expands a format; not which command takes
-//! what. No IO.
+//! Knows how tmux reads a quoted argument and expands a format; not the commands. No IO.
 use std::fmt::Write as _;
 
-/// Appends `bytes` as one argument that tmux reads back byte for byte. A NUL, which no argument
-/// can hold, is left out.
+/// Appends `bytes` as one argument that tmux reads back byte for byte. A NUL, which no argument can
+/// contain, is left out.
 pub fn push_quoted(line: &mut String, bytes: &[u8]) {
     line.push('"');
     for &byte in bytes {
@@ -24,13 +23,13 @@ fn push_octal(line: &mut String, byte: u8) {
     write!(line, "\\{byte:03o}").unwrap_or_default();
 }
 
-/// Text that tmux expands: `#{…}` is replaced, `#(…)` runs a command. What comes from outside
-/// enters one only by [`Format::literal`] and [`Format::equals`].
+/// Text that tmux expands: `#{…}` is replaced, `#(…)` runs a command. External text enters it only
+/// through [`Format::literal`] and [`Format::equals`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format(Vec<u8>);
 
 impl Format {
-    /// A format written in our source.
+    /// A format from the source code.
     pub fn code(format: &'static str) -> Self {
         Self(format.into())
     }
@@ -59,7 +58,7 @@ impl Format {
     pub fn equals(format: &'static str, text: impl AsRef<[u8]>) -> Self {
         let mut condition = format!("#{{==:{format},").into_bytes();
         for byte in Self::literal(text).0 {
-            // These two end an operand.
+            // These two characters end an operand.
             if matches!(byte, b',' | b'}') {
                 condition.push(b'#');
             }
@@ -69,21 +68,21 @@ impl Format {
         Self(condition)
     }
 
-    /// True when both are.
+    /// True if both are.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self([b"#{&&:", self.0.as_slice(), b",", other.0.as_slice(), b"}"].concat())
     }
 
-    /// The value of `format` in the session where this is true.
+    /// The value of `format` in the session for which this is true.
     #[must_use]
     pub fn in_session(&self, format: &'static str) -> Self {
         let value = format.as_bytes();
         Self([b"#{S:#{?", self.0.as_slice(), b",", value, b",}}"].concat())
     }
 
-    /// For the one command that puts the time in before it expands the rest (`display-message`):
-    /// `%` stands for itself.
+    /// For `display-message`, which inserts the time before it expands the rest: makes `%` stand
+    /// for itself.
     #[must_use]
     pub fn timeless(&self) -> Self {
         let double = |byte: &u8| if *byte == b'%' { vec![b'%', b'%'] } else { vec![*byte] };

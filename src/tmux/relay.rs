@@ -1,9 +1,9 @@
-//! Introducing a client to the server in one piece.
+//! Attaches a client to the server in one step.
 //!
-//! A client says what it is in several messages. A tmux before 3.7 dies when, in the middle of
-//! them, it has something to tell to all its control-mode clients, or loses this one (tmux#4980,
-//! tmux#5004). So there a client of ours comes by a socket of ours, and is handed on when it has
-//! said everything. Knows the messages that a client begins with; what comes later passes as it is.
+//! A client identifies itself in several messages. A tmux before 3.7 crashes if, in the middle of
+//! them, it has to notify its control-mode clients or loses this one (tmux#4980, tmux#5004). So
+//! wtmag's clients connect to a socket of wtmag, which passes them on when their identification is
+//! complete. Knows the messages that a client begins with; later ones pass unchanged.
 use std::{
     fs, io,
     io::{IoSlice, IoSliceMut},
@@ -29,28 +29,28 @@ use tokio::{
 
 use super::reply::Version;
 
-/// How long a client may take to come and say what it is.
+/// How long a client may take to connect and identify itself.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A server reads no more than this at a time.
 const READ_SIZE: usize = 64 << 10;
 
-/// What the kernel keeps in one piece. A longer introduction goes without the client's environment,
-/// which matters to nobody who is attached with `-E`.
+/// What the kernel keeps in one piece. A longer identification is sent without the client's
+/// environment, which does not matter with `-E`.
 const MAX_PIECE: usize = 32 << 10;
 
 /// A message and its header; tmux has no longer ones.
 const MAX_MESSAGE: usize = 16 << 10;
 const HEADER: usize = 16;
 
-/// The message that hands over the standard output.
+/// The message that passes the standard output.
 const IDENTIFY_STDOUT: u32 = 110;
-/// The messages with a variable each.
+/// The messages with one variable each.
 const IDENTIFY_ENVIRON: u32 = 105;
-/// The last message of an introduction.
+/// The last message of an identification.
 const IDENTIFY_DONE: u32 = 106;
 
-/// A client hands over its standard input and output, each with a message of its own.
+/// A client passes its standard input and output with a message each.
 const MAX_FDS: usize = 2;
 
 #[cfg(target_vendor = "apple")]
@@ -58,20 +58,20 @@ const RECEIVE: RecvFlags = RecvFlags::empty();
 #[cfg(not(target_vendor = "apple"))]
 const RECEIVE: RecvFlags = RecvFlags::CMSG_CLOEXEC;
 
-/// A socket at which one client is let in. Its directory must be the user's alone.
+/// A socket that accepts one client. Its directory must belong to the user alone.
 pub(super) struct Relay {
     listener: UnixListener,
     path: PathBuf,
 }
 
 impl Relay {
-    /// True if a server of this release does not survive every introduction.
+    /// True if a server of this release does not survive every normal attach.
     pub(super) fn is_needed(version: &Version) -> bool {
         !version.is_at_least(3, 7)
     }
 
-    /// A socket beside the first of `places` where one can be: each relay has a name of its own, so
-    /// that one which is given up does not take the next one's away.
+    /// A socket beside the first possible one of `places`. Each relay has its own name, so that an
+    /// abandoned one does not remove the next one's socket.
     pub(super) fn bind(places: &[PathBuf]) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl Relay {
         Err(failed)
     }
 
-    /// Takes the place of a socket that was left there.
+    /// Replaces a socket that was left there.
     fn bind_at(path: PathBuf) -> io::Result<Self> {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -98,8 +98,8 @@ impl Relay {
         &self.path
     }
 
-    /// Lets one client in, introduces it to the server, and carries what they say to each other
-    /// until one of them ends.
+    /// Accepts one client, identifies it to the server, and relays their messages until one of them
+    /// ends.
     pub(super) async fn run(self, server: PathBuf) {
         let introduced = time::timeout(LIMIT, self.introduce(&server)).await;
         match introduced.unwrap_or_else(|late| Err(late.into())) {
@@ -124,7 +124,7 @@ impl Relay {
                 break introduction;
             }
         };
-        // A client on a terminal needs no second one, and only one can come with a piece.
+        // A client on a terminal needs no second descriptor, and only one can be sent with a piece.
         let input = handed.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
         let mut server = UnixStream::connect(server).await?;
         let n_sent = send(&server, &introduction, &input).await?;
@@ -138,13 +138,13 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // Gone already is what was wanted.
+        // It is already gone, as intended.
         fs::remove_file(&self.path).unwrap_or_default();
     }
 }
 
-/// What the client has `said`, without the message that hands over its standard output, if the
-/// introduction is complete.
+/// The client's messages in `said`, without the one that passes its standard output, if the
+/// identification is complete.
 fn introduction(said: &[u8]) -> io::Result<Option<Vec<u8>>> {
     let (mut rest, mut messages) = (said, Vec::new());
     while let Some((kind, len)) = header(rest) {
@@ -166,14 +166,15 @@ fn introduction(said: &[u8]) -> io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// What kind of message begins here, and how long it is with its header.
+/// The kind of the message that begins here, and its length with its header.
 fn header(bytes: &[u8]) -> Option<(u32, usize)> {
     let (kind, rest) = bytes.split_first_chunk()?;
     let (len, _) = rest.split_first_chunk()?;
     Some((u32::from_ne_bytes(*kind), u16::from_ne_bytes(*len).into()))
 }
 
-/// Appends the next bytes and the descriptors that came with them; how many bytes, 0 at the end.
+/// Appends the next bytes and the descriptors that came with them; returns the number of bytes, 0
+/// at the end.
 async fn receive(
     from: &UnixStream,
     said: &mut Vec<u8>,
@@ -196,7 +197,7 @@ async fn receive(
     Ok(n_bytes)
 }
 
-/// Sends what fits of `bytes`, and the descriptor with them, at one go.
+/// Sends as many of `bytes` as fit, and the descriptor with them, in one call.
 async fn send(to: &UnixStream, bytes: &[u8], handed: &OwnedFd) -> io::Result<usize> {
     let send = || {
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];

@@ -1,7 +1,7 @@
 //! What tmux answers, as values.
 //!
-//! Knows the rows that `command` asks for; not how they came. A row that cannot be read is left
-//! out or is `None`: a server may run formats of its own.
+//! Knows the rows that `command` requests; not how they arrive. A row that cannot be read is
+//! skipped or `None`: a server may have its own formats.
 use std::{
     fmt,
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -38,7 +38,7 @@ pub struct PaneRow {
     pub pane: PaneId,
     pub window: WindowId,
     pub window_name: String,
-    /// Its `@wtmag_pane`, else its window's `@wtmag_id`, whoever wrote it.
+    /// Its `@wtmag_pane`, else its window's `@wtmag_id`, whoever set it.
     pub worker: Option<String>,
     /// The window's active pane.
     pub is_active: bool,
@@ -69,9 +69,9 @@ pub struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRow {
     pub session: SessionId,
-    /// When somebody was last active in it, in seconds since 1970.
+    /// When a client was last active in it, in seconds since 1970.
     pub activity: u64,
-    /// It shows more than workers' windows.
+    /// It shows other windows than workers'.
     pub has_other_windows: bool,
 }
 
@@ -79,15 +79,15 @@ pub struct SessionRow {
 pub struct ClientRow {
     /// The path of its terminal, or a name for one without.
     pub name: String,
-    /// Speaks control mode: ours, or another program's.
+    /// It uses control mode: wtmag's client, or another program's.
     pub is_control: bool,
     pub session: SessionId,
-    /// The window it looks at.
+    /// The window that it shows.
     pub window: WindowId,
     pub pid: u32,
 }
 
-/// A sample, and a number that is another when output has changed the pane.
+/// A sample, and a digest that changes when output has changed the pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     pub sample: Sample,
@@ -228,7 +228,7 @@ pub fn look(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Look> {
     Some(Look { sample, digest })
 }
 
-/// What `glance` asks for: the digest that a look would give, and when the window printed last, in
+/// The reply to `glance`: the digest that a sample would have, and when the window last printed, in
 /// whole seconds.
 pub fn glance(screen: &[u8], rest: &[u8]) -> Option<(u64, Timestamp)> {
     let row = rows(rest).into_iter().next()?;
@@ -262,7 +262,7 @@ pub fn window_id(body: &[u8]) -> Option<WindowId> {
     text(body).parse().ok()
 }
 
-/// The last block of a guarded act on `pane`.
+/// The last block of a guarded action on `pane`.
 pub fn acted(body: &[u8], pane: PaneId) -> Option<Acted> {
     let said = text(body);
     if said == ACK {
@@ -286,8 +286,8 @@ pub fn acted(body: &[u8], pane: PaneId) -> Option<Acted> {
     Some(Acted::Refused(why))
 }
 
-/// `NAME="value"; export NAME;` and `unset NAME;`, as `show-environment -s` writes them: a value
-/// may hold line feeds. `None` is a variable that the session removes.
+/// `NAME="value"; export NAME;` and `unset NAME;`, as `show-environment -s` prints them: a value
+/// may contain line feeds. `None` is a variable that the session removes.
 pub fn environment(body: &[u8]) -> Vec<(String, Option<String>)> {
     let text = String::from_utf8_lossy(body);
     let mut found = Vec::new();
@@ -307,8 +307,8 @@ pub fn environment(body: &[u8]) -> Vec<(String, Option<String>)> {
     found
 }
 
-/// Up to the closing quote, and what is behind it. Besides what is special to a shell, some
-/// releases escape control characters, in the manner of C.
+/// Up to the closing quote, and the rest. Besides characters special to a shell, some releases
+/// escape control characters as C does.
 fn unquote(quoted: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = quoted.chars();

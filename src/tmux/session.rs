@@ -1,9 +1,9 @@
 //! A control-mode conversation as a value: bytes and commands in, bytes and events out.
 //!
-//! Knows which reply belongs to which command; not what either means, and nothing of processes or
-//! time. Use: [`Session::send`] what is to be said; write what [`Session::transmit`] shows and
-//! confirm it with [`Session::handle_written`]; hand what was read to [`Session::handle_bytes`];
-//! after each of these take events with [`Session::poll_event`] until there is none.
+//! Knows which reply belongs to which command; not their meaning, and nothing about processes or
+//! time. Use: queue commands with [`Session::send`]; write the bytes of [`Session::transmit`] and
+//! confirm them with [`Session::handle_written`]; pass what was read to [`Session::handle_bytes`];
+//! after each call, take events with [`Session::poll_event`] until there are none.
 use std::collections::VecDeque;
 
 use memchr::memchr;
@@ -13,37 +13,37 @@ use super::{
     parse::{self, Line, Notification, Stamp},
 };
 
-/// Names a command until its reply has come.
+/// Identifies a command until its reply has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// tmux has attached us: what was sent so far goes out now.
+    /// tmux has attached the client: queued commands are sent now.
     Attached,
-    /// tmux has not, and says why. The end follows.
+    /// tmux has not, with the reason. The end follows.
     Refused(String),
     Reply {
         ticket: Ticket,
         reply: Reply,
     },
     Notification(Notification),
-    /// A line outside the protocol: an error of a command that waited, or of the client itself.
+    /// A line outside the protocol: an error of a waiting command, or of the client itself.
     Stray(Vec<u8>),
 }
 
-/// What a command line was answered: one block for each of its commands that succeeded.
+/// The reply to a command line: one block for each command that succeeded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     /// Each as tmux printed it, every line with its line feed.
     pub blocks: Vec<Vec<u8>>,
-    /// What the first command that failed said; those behind it did not run.
+    /// The error of the first command that failed; the commands after it did not run.
     pub error: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
 pub struct Session {
-    /// Makes sentinels that no screen can show.
+    /// Generates sentinels that no screen can show.
     nonce: u64,
     next_ticket: u64,
     is_attached: bool,
@@ -69,7 +69,7 @@ enum Closed {
 #[derive(Debug)]
 struct Awaited {
     ticket: Ticket,
-    /// The command prints nothing, so whatever is in its block is a notification.
+    /// The command prints nothing, so anything in its block is a notification.
     is_silent: bool,
     /// Body of the block that ends a compound line's reply; any one block ends a simple line's.
     sentinel: Option<String>,
@@ -77,7 +77,7 @@ struct Awaited {
 }
 
 impl Session {
-    /// A conversation that has not begun. `nonce` is unpredictable to whoever prints to a pane.
+    /// A conversation that has not begun. Programs in panes cannot predict `nonce`.
     pub fn new(nonce: u64) -> Self {
         Self {
             nonce,
@@ -91,12 +91,13 @@ impl Session {
         }
     }
 
-    /// Queues one command line, behind those sent before; none waits for another's reply.
+    /// Queues one command line after the earlier ones; none waits for another's reply.
     pub fn send(&mut self, command: &Command) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.push_line(command.line());
-        // How many blocks a compound line gives depends on what fails. A line of its own behind
+        // The number of blocks of a compound line depends on what fails, so an extra line follows
+        // it, which is always answered.
         // it is answered in every case.
         let sentinel = command.is_compound().then(|| {
             let token = format!("wtmag:{:x}:{}", self.nonce, ticket.0);
@@ -108,13 +109,13 @@ impl Session {
         ticket
     }
 
-    /// Asks to be detached: to control mode, that is a blank line.
+    /// Asks to be detached: in control mode, by a blank line.
     pub fn detach(&mut self) {
         self.push_line("");
     }
 
-    /// Bytes that tmux is to read next. Empty until it has attached us: what it reads earlier may
-    /// be run before the attach, or echoed by the terminal.
+    /// Bytes that tmux must read next. Empty until it has attached the client: what it reads
+    /// earlier may run before the attach, or be echoed by the terminal.
     pub fn transmit(&self) -> &[u8] {
         if self.is_attached { &self.transmit } else { &[] }
     }
@@ -146,7 +147,7 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// Commands whose replies have not come.
+    /// Commands without a reply so far.
     pub fn n_awaited(&self) -> usize {
         self.awaited.len()
     }
@@ -162,7 +163,8 @@ impl Session {
             self.handle_free_line(raw);
             return;
         };
-        // The body may be a screen, and a screen may say `%end`: only our own stamp closes it.
+        // The body may be a screen, and a screen may show `%end`: only the block's own stamp closes
+        // it.
         let is_ours = block.stamp.flags == 1;
         let is_silent = is_ours && self.awaited.front().is_some_and(|it| it.is_silent);
         match is_guard(raw).then(|| parse::line(raw)) {
@@ -176,7 +178,7 @@ impl Session {
         }
     }
 
-    /// A line that is no part of a command's output.
+    /// A line that does not belong to a command's output.
     fn handle_free_line(&mut self, raw: &[u8]) {
         let event = match parse::line(raw) {
             Line::Begin(stamp) if self.block.is_none() => {
@@ -194,7 +196,7 @@ impl Session {
     fn close_block(&mut self, closed: Closed) {
         let Some(Block { stamp, text }) = self.block.take() else { return };
         if !self.is_attached {
-            // The first block answers the command line of the client itself.
+            // The first block answers the client's own command line.
             self.is_attached = closed == Closed::Ok;
             self.events.push_back(match closed {
                 Closed::Ok => Event::Attached,
@@ -202,7 +204,7 @@ impl Session {
             });
             return;
         }
-        // Flags 0: a hook of the user's, run because of something we or others did.
+        // Flags 0: a user's hook that ran because of some command.
         if stamp.flags != 1 {
             return;
         }

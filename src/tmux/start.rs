@@ -1,7 +1,7 @@
-//! Finding a tmux server and the fleet in it, or making them.
+//! Finds a tmux server and the session `wtmag` in it, or creates them.
 //!
-//! Knows the few commands that are spawned because no connection exists yet, and when to try
-//! again; not what the connection is for.
+//! Knows the few commands that are spawned while no connection exists, and when to retry; not the
+//! purpose of the connection.
 use std::{fs::DirBuilder, io, os::unix::fs::DirBuilderExt as _, path::Path, time::Duration};
 
 use nix::{
@@ -19,27 +19,27 @@ use crate::{
     proc::{self, Cmd, Output},
 };
 
-/// Names that the fleet's session may have; the second, when a user's session has the first.
+/// Possible names of the session; the second, if a user's session has the first.
 const FLEET_NAMES: [&str; 2] = ["wtmag", "wtmag-fleet"];
 
-/// Size of windows that nobody has looked at yet.
+/// Size of windows that no client has shown yet.
 const SIZE: [&str; 4] = ["-x", "120", "-y", "40"];
 
-/// The value of `window-size` with which tmux before 3.7 dies of a new window, and a later one makes
-/// it as large as it can.
+/// The value of `window-size` with which tmux before 3.7 crashes on a new window, and later ones
+/// make it as large as possible.
 pub(super) const MANUAL_SIZE: &str = "manual";
 
 /// A new server reads the user's configuration first.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// A server that is just ending lets nobody in; how often and how soon to knock again.
+/// A server that is just ending accepts no clients; how often and how soon to retry.
 const KNOCKS: u32 = 6;
 
-/// The session that shows every worker, and what its server is.
+/// The session that shows every worker, and its server.
 #[derive(Clone, Debug)]
 pub(super) struct Fleet {
     pub(super) session: SessionId,
-    /// `None` for what is no release.
+    /// `None` if it is not a release.
     pub(super) version: Option<Version>,
 }
 
@@ -76,16 +76,16 @@ impl Iterator for Backoff {
     }
 }
 
-/// Has a server whose socket was removed, as cleaners of `/tmp` do, make it again. False, and nothing
-/// done, if the process is not a tmux server (any more).
+/// Makes a server recreate its socket, which cleaners of `/tmp` remove. False, and nothing done, if
+/// the process is not a tmux server (any more).
 pub fn revive_socket(id: ServerId) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.pid)).unwrap_or_default();
     let pid = i32::try_from(id.pid).ok().filter(|_| is_live_tmux(&stat));
     pid.is_some_and(|pid| kill(Pid::from_raw(pid), Signal::SIGUSR1).is_ok())
 }
 
-/// Whether a line of `/proc/PID/stat` is of a tmux that runs: `PID (NAME) STATE …`. A process that
-/// has ended keeps its name until its parent asks for it, and takes every signal.
+/// Whether a line of `/proc/PID/stat` belongs to a running tmux: `PID (NAME) STATE …`. A zombie
+/// keeps its name and accepts every signal.
 fn is_live_tmux(stat: &str) -> bool {
     let after_pid = stat.split_once('(').map(|(_, rest)| rest).unwrap_or_default();
     let Some((name, rest)) = after_pid.rsplit_once(')') else { return false };
@@ -93,7 +93,7 @@ fn is_live_tmux(stat: &str) -> bool {
     name.starts_with("tmux") && !is_dead
 }
 
-/// The fleet's session, made if there is none, on a server started if that is wanted.
+/// The session `wtmag`, created if there is none, on a server that is started if wanted.
 pub(super) async fn require_fleet(
     server: &Server,
     placeholder: &[String],
@@ -122,7 +122,8 @@ pub(super) async fn require_fleet(
     }
 }
 
-/// A fleet on a server that runs. If that ends by it, no other one takes its place unseen.
+/// The session on a running server. If that server ends meanwhile, no other one silently replaces
+/// it.
 async fn add_fleet(server: &Server, placeholder: &[String]) -> Result<Fleet, Error> {
     let args = ["show-option", "-gqv", "window-size"];
     if run(server, &args, NoConnection::MakeFleet).await?.stdout_text().trim() == MANUAL_SIZE {
@@ -142,7 +143,8 @@ async fn fetch_fleet(server: &Server) -> Result<Option<Fleet>, Error> {
     Ok(rows.find(|(_, mark)| !mark.is_empty()).and_then(|(fleet, _)| Fleet::parse(fleet)))
 }
 
-/// The mark and what keeps the session alive are set before anything else can happen to it.
+/// The mark and the options that keep the session alive are set before anything else can happen to
+/// it.
 async fn make_fleet(
     server: &Server,
     placeholder: &[String],
@@ -175,8 +177,8 @@ async fn make_fleet(
     refused
 }
 
-/// tmux makes the directory of its sockets, but not of one that it is told by its path, and then
-/// it calls that a success.
+/// tmux creates the directory of its sockets, but not of a socket path that it is given; then it
+/// fails and reports success.
 fn make_socket_dir(server: &Server) -> Result<(), Error> {
     let Some(dir) = server.socket.parent() else { return Ok(()) };
     match DirBuilder::new().mode(0o700).create(dir) {
@@ -187,14 +189,14 @@ fn make_socket_dir(server: &Server) -> Result<(), Error> {
     }
 }
 
-/// On a command line, unlike on the connection, tmux takes a `;` at the end of an argument for a
+/// On a command line, unlike on the connection, tmux treats a `;` at the end of an argument as a
 /// separator.
 fn unsplit(arg: &str) -> String {
     arg.strip_suffix(';').map_or_else(|| arg.to_owned(), |head| format!("{head}\\;"))
 }
 
-/// Puts `bytes` into a paste buffer of the server `id`, to which a connection is held. Large ones
-/// are quicker this way than on the connection.
+/// Puts `bytes` into a paste buffer of the connected server `id`. Large ones are faster this way
+/// than on the connection.
 pub(super) async fn load_buffer(
     server: &Server,
     id: ServerId,
@@ -225,7 +227,7 @@ fn command(server: &Server, args: &[&str], absent: NoConnection) -> Cmd<'static>
     if absent != NoConnection::StartServer {
         cmd = cmd.args(["-N"]);
     }
-    // What is started by the new server must not take it for its own.
+    // Programs of the new server must not take it for theirs.
     for (name, _) in std::env::vars_os() {
         if proc::is_callers_own(&name) {
             cmd = cmd.env_remove(name);

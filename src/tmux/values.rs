@@ -1,16 +1,16 @@
-//! What tmux is asked for and what comes of it, as values that the hub's decisions share.
+//! Requests to tmux and their results, as values that the hub's decisions share.
 //!
 //! Knows no connection and no line of the protocol.
 use crate::model::{PaneId, SessionId, WindowId};
 
-/// What to do when there is nothing to connect to.
+/// What to create if there is nothing to connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NoConnection {
-    /// Make nothing.
+    /// Nothing.
     Leave,
-    /// Make the fleet on a server that runs, but start no server.
+    /// The session `wtmag` on a running server, but no server.
     MakeFleet,
-    /// Start a server, too.
+    /// A server, too.
     StartServer,
 }
 
@@ -19,39 +19,39 @@ pub enum NoConnection {
 pub struct Created {
     pub pane: PaneId,
     pub window: WindowId,
-    /// The session that shows it, besides the fleet.
+    /// The session that shows it, besides session `wtmag`.
     pub session: SessionId,
 }
 
-/// What came of giving a window a session of its own.
+/// The result of moving a window to its own session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promoted {
     pub session: SessionId,
-    /// Clients that looked at the window and still do.
+    /// Clients that showed the window and still do.
     pub followed: Vec<String>,
     /// Names of sessions whose last window it was: they have ended.
     pub ended: Vec<String>,
 }
 
-/// What came of a guarded act.
+/// The result of a guarded action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acted {
     Done,
     Refused(Refusal),
 }
 
-/// Why a guarded act was not done.
+/// Why a guarded action was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// There is no such pane.
     Gone,
     /// Its process ended.
     Dead,
-    /// Copy mode or another mode of tmux.
+    /// Copy mode or another tmux mode.
     InMode,
     /// `select-pane -d`.
     InputOff,
-    /// Keys would go to other panes, too.
+    /// Keys would also go to other panes.
     Synchronized,
     /// Another command is in the foreground: this one.
     Foreground(String),

@@ -1,8 +1,8 @@
-//! The verbs of tmux that may be used, and how a line is put together of them.
+//! The tmux commands that wtmag may use, and how lines are built from them.
 //!
-//! Knows words and their order; not what is to be said. The list of verbs is closed: what waits
-//! (`wait-for`, `display-popup`, `run-shell`) and what can end a server (`respawn-pane`) cannot be
-//! written with it.
+//! Knows words and their order; not their purpose. The list of verbs is closed: it cannot express
+//! commands that wait (`wait-for`, `display-popup`, `run-shell`) or can crash a server
+//! (`respawn-pane`).
 use super::quote::{Format, push_quoted};
 
 macro_rules! verbs {
@@ -16,7 +16,7 @@ macro_rules! verbs {
         impl Verb {
             pub const ALL: &[Self] = &[$(Self::$verb),*];
 
-            /// As the manual calls it.
+            /// Its name in the manual.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$verb => $name),*
@@ -55,8 +55,9 @@ verbs! {
 }
 
 impl Verb {
-    /// As we send it. A user's `command-alias` replaces a command word that equals it, ours too;
-    /// a name without its last letter is still understood by tmux and nobody's alias.
+    /// Its name as wtmag sends it. A user's `command-alias` replaces a command of the same name,
+    /// also from wtmag. tmux still understands a name without its last letter, and no alias uses
+    /// it.
     pub fn word(self) -> &'static str {
         let name = self.name();
         name.get(..name.len() - 1).unwrap_or(name)
@@ -113,7 +114,7 @@ impl Command {
         self
     }
 
-    /// The first command: what errors call the line.
+    /// The first command: the line's name in errors.
     pub fn verb(&self) -> Verb {
         self.verb
     }

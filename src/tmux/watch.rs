@@ -1,6 +1,6 @@
-//! Looking at panes: because they rang, and to find out whether they have settled.
+//! Captures panes: because they rang, and to find out whether they are quiet.
 //!
-//! Knows the clock, how a pane is looked at and continued; the rules are `doorbell`'s.
+//! Knows the clock, and how to capture and continue a pane; the rules are in `doorbell`.
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,13 +23,12 @@ use super::{
 };
 use crate::model::{PaneId, Sample, Timestamp};
 
-/// Panes that are due soon are glanced at together: each time that it wakes costs tmux more than
-/// a glance.
+/// Panes that are due soon are checked together: each wake-up costs tmux more than a check.
 const SLACK: Duration = Duration::from_millis(30);
 
 const UNREADABLE: Error = Error::Unreadable { verb: Verb::CapturePane.name() };
 
-/// The rules, shared by the client that hears and those who look.
+/// The rules, shared by the client that gets the output and the callers that capture.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     doorbell: Mutex<Doorbell>,
@@ -67,12 +66,12 @@ impl Watch {
         self.hearing.is_some()
     }
 
-    /// The clients that this watch uses, the one that hears first.
+    /// The clients that this watch uses, the one that gets the output first.
     pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> {
         self.hearing.iter().chain([&self.command])
     }
 
-    /// Looks; the pane rings when it shows something else.
+    /// Captures the pane; it rings when it shows something else.
     pub(super) async fn sample(&self, pane: PaneId) -> Result<Sample, Error> {
         let is_open = self.shared.doorbell().is_open(pane);
         let look = self.look(pane).await?;
@@ -115,8 +114,8 @@ impl Watch {
         self.shared.doorbell().forget(gone);
     }
 
-    /// Glances at panes that have rung, rings for those that go on, continues those that have
-    /// settled. Ends with the connection.
+    /// Checks panes that have rung: rings for those that changed, continues those that are quiet.
+    /// Ends with the connection.
     pub(super) async fn poll(self) {
         loop {
             let next = self.shared.doorbell().next_glance();
@@ -154,7 +153,7 @@ impl Watch {
             Glanced::Ring => self.mailbox.ring(pane),
             Glanced::Continue => {
                 let is_same = self.reopen(pane, digest).await;
-                // Unless it has rung by itself. Where an answer is missing, somebody has to look.
+                // Unless it has rung by itself. Without an answer, the pane must be captured.
                 let is_known = matches!(is_same, Ok(true) | Err(Error::Gone { .. }));
                 if !is_known && self.shared.doorbell().is_open(pane) {
                     self.mailbox.ring(pane);
@@ -165,8 +164,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Lets the pane ring again. Looks after that: what is printed in between is seen, and rings,
-    /// rather than neither. True if it looks the same.
+    /// Lets the pane ring again, and checks it afterwards: what is printed in between is seen and
+    /// rings, too. True if it looks the same.
     async fn reopen(&self, pane: PaneId, digest: u64) -> Result<bool, Error> {
         self.resume(pane).await?;
         Ok(self.glance(pane).await?.0 == digest)

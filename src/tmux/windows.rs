@@ -1,6 +1,6 @@
 //! Windows, sessions and clients of the server, through the held connection.
 //!
-//! Knows which tmux commands make up one act, and how to undo half of one; not why it is wanted.
+//! Knows which tmux commands make up one action, and how to undo half of one; not its purpose.
 use std::{collections::BTreeSet, path::Path};
 
 use super::{
@@ -15,9 +15,9 @@ use super::{
 use crate::model::{PaneId, SessionId, WindowId, WorkerId};
 
 impl Connection {
-    /// Makes a window for a worker: in the fleet, tagged, shown as `spec` says, named; in one step
-    /// that leaves nothing behind when it fails. [`Error::Gone`]: the session to show it in does
-    /// not exist; [`Error::SessionExists`]: the one to be made does.
+    /// Creates a worker's window: in session `wtmag`, tagged, shown as `spec` says, named; in one
+    /// step that leaves nothing behind if it fails. [`Error::Gone`]: the session to show it in does
+    /// not exist; [`Error::SessionExists`]: the session to create exists.
     pub async fn create_window(&self, spec: &NewWindow) -> Result<Created, Error> {
         self.require_size().await?;
         let name = self.unique_name();
@@ -43,8 +43,8 @@ impl Connection {
         }
     }
 
-    /// Shows the window in a session of its own, and in no other but the fleet. The agent does not
-    /// notice; clients that looked at it go with it.
+    /// Shows the window in its own session, and in no other except session `wtmag`. The agent does
+    /// not notice; clients that show it move with it.
     pub async fn promote(
         &self,
         window: WindowId,
@@ -64,7 +64,7 @@ impl Connection {
             self.converse(line).await?
         };
         let made = reply.blocks.first().and_then(|body| reply::session_id(body));
-        // Session, its option, link: from there on the window is where it was to be.
+        // Session, its option, link: after these, the window is in its place.
         match made {
             Some(made) if reply.blocks.len() >= 3 => {
                 let ended = leave.into_iter().filter(|it| is_last(&panes, window, it));
@@ -85,7 +85,7 @@ impl Connection {
         if size.trim_ascii() == MANUAL_SIZE.as_bytes() { Err(Error::ManualSize) } else { Ok(()) }
     }
 
-    /// Ends a half-made thing. If that fails too, it is gone, or the connection is.
+    /// Ends a half-created thing. If that fails too, the thing or the connection is gone.
     async fn undo(&self, command: command::Command) {
         let _alone = self.ending.lock().await;
         if let Err(error) = self.call(command).await {
@@ -99,7 +99,7 @@ impl Connection {
         self.call(command::kill_window(window)).await.map(drop)
     }
 
-    /// Ends a worker's window, or its pane alone where the user has moved that into a window of his.
+    /// Ends a worker's window, or only its pane if the user has moved it into another window.
     pub async fn close_worker(
         &self,
         worker: &WorkerId,
@@ -115,7 +115,7 @@ impl Connection {
         self.call(command::link_window(window, session)).await.map(drop)
     }
 
-    /// Takes the window out of one of the sessions that show it.
+    /// Unlinks the window from one of its sessions.
     pub async fn unlink_window(&self, window: WindowId, session: SessionId) -> Result<(), Error> {
         let _alone = self.ending.lock().await;
         self.call(command::unlink_window(session, window)).await.map(drop)
@@ -125,24 +125,25 @@ impl Connection {
         self.call(command::rename_window(window, name)).await.map(drop)
     }
 
-    /// Ends a session. Windows that others show live on. On the fleet, it ends the connection.
+    /// Ends a session. Windows that other sessions show continue. For session `wtmag`, this ends
+    /// the connection.
     pub async fn kill_session(&self, session: SessionId) -> Result<(), Error> {
         let _alone = self.ending.lock().await;
         self.call(command::kill_session(session)).await.map(drop)
     }
 
-    /// Ends the fleet, and with it the connection, unless somebody keeps windows or panes of his own
-    /// in it.
+    /// Ends session `wtmag`, and with it the connection, unless the user keeps windows or panes in
+    /// it.
     pub async fn end_fleet(&self) -> Result<(), Error> {
         let _alone = self.ending.lock().await;
         self.call(command::end_fleet(self.info().fleet)).await.map(drop)
     }
 
-    /// The panes that carry a worker's id, themselves or by their window. By the way, those that are
-    /// not in the fleet are shown in it, and bells of panes that are gone are forgotten.
+    /// The panes with a worker's id in their options or their window's. Also links those that are
+    /// not in session `wtmag` into it, and forgets the bells of closed panes.
     pub async fn panes(&self) -> Result<Vec<PaneRow>, Error> {
         self.keep_subscribed().await?;
-        // One that rings meanwhile may be too young for the list.
+        // A pane that rings meanwhile may be too new for the list.
         let had_rung = self.had_rung();
         let panes = reply::panes(&self.ask(command::worker_panes()).await?);
         let lives: BTreeSet<PaneId> = panes.iter().map(|it| it.pane).collect();
@@ -158,7 +159,7 @@ impl Connection {
             panes.iter().filter(|row| is_astray(row)).map(|row| row.window).collect();
         for window in astray {
             match self.link_window(window, fleet).await {
-                // It ended in between.
+                // It ended meanwhile.
                 Err(Error::Gone { .. }) => {}
                 done => done?,
             }
@@ -171,7 +172,7 @@ impl Connection {
         Ok(reply::panes(&self.ask(command::all_panes()).await?))
     }
 
-    /// Everyone who is attached, but for our own two clients.
+    /// Every attached client, except wtmag's two.
     pub async fn clients(&self) -> Result<Vec<ClientRow>, Error> {
         let clients = reply::clients(&self.ask(command::clients()).await?);
         let fleet = self.info().fleet;
@@ -183,12 +184,12 @@ impl Connection {
         Ok(reply::sessions(&self.ask(command::sessions()).await?))
     }
 
-    /// Shows `text` to the person at `client`, as tmux shows its messages.
+    /// Shows `text` at `client`, as a tmux message.
     pub async fn announce(&self, client: &str, text: &str) -> Result<(), Error> {
         self.call(command::announce(client, text)).await.map(drop)
     }
 
-    /// Shows `client` another session, and in it `window` if one is given.
+    /// Moves `client` to another session, and there to `window` if given.
     pub async fn switch_client(
         &self,
         client: &str,
@@ -202,8 +203,8 @@ impl Connection {
         self.call(command::detach_client(client)).await.map(drop)
     }
 
-    /// The session that a command typed in `pane` belongs to: one that shows its window, an
-    /// attached one if there is, never the fleet. Without a pane, `session` if it exists.
+    /// The session of a command typed in `pane`: one that shows its window, an attached one if
+    /// there is one, never session `wtmag`. Without a pane, `session` if it exists.
     pub async fn caller_session(
         &self,
         pane: Option<PaneId>,
@@ -217,17 +218,17 @@ impl Connection {
         };
         let links = panes.iter().flat_map(|row| row.links.iter().map(move |link| (row, link)));
         let meant = links.filter(|(row, link)| link.session != fleet && is_meant(row, link));
-        // Several attached ones: the one the caller's environment names.
+        // If several are attached: the one in the caller's environment.
         let preference = |link: &Link| (link.n_attached > 0, Some(link.session) == session);
         Ok(meant.map(|(_, link)| link).max_by_key(|link| preference(link)).cloned())
     }
 
-    /// The shell that new panes of the session start.
+    /// The shell for new panes of the session.
     pub async fn default_shell(&self, session: SessionId) -> Result<String, Error> {
         Ok(reply::text(&self.ask(command::session_option(session, "default-shell")).await?))
     }
 
-    /// What a session adds to (a value) or takes from (`None`) the environment of its panes.
+    /// What a session adds to (a value) or removes from (`None`) the environment of its panes.
     pub async fn session_environment(
         &self,
         session: SessionId,
@@ -235,7 +236,7 @@ impl Connection {
         Ok(reply::environment(&self.ask(command::environment(session)).await?))
     }
 
-    /// Names of the variables that a session takes over from a client that attaches.
+    /// Names of the variables that a session copies from a client that attaches.
     pub async fn update_environment(&self, session: SessionId) -> Result<Vec<String>, Error> {
         let body = self.ask(command::session_option(session, "update-environment")).await?;
         Ok(reply::elements(&body))
@@ -259,8 +260,8 @@ impl Connection {
         self.call(command::set_window_option(window, name, value)).await.map(drop)
     }
 
-    /// Keeps the user's options from ending or renumbering the fleet, and shows in it what is
-    /// only shown elsewhere.
+    /// Keeps the user's options from ending or renumbering session `wtmag`, and links into it what
+    /// only other sessions show.
     pub(super) async fn tidy_fleet(&self) -> Result<(), Error> {
         let fleet = self.info().fleet;
         let options = [
@@ -276,7 +277,7 @@ impl Connection {
     }
 }
 
-/// The sessions other than the fleet that show `window`; of a group, whose sessions share their
+/// The sessions that show `window`, except session `wtmag`; of a group, whose sessions share their
 /// windows, one.
 fn links_to_leave(panes: &[PaneRow], window: WindowId, fleet: SessionId) -> Vec<Link> {
     let mut leave: Vec<Link> = Vec::new();
@@ -294,7 +295,7 @@ fn shares_group(one: &Link, other: &Link) -> bool {
     one.group.is_some() && one.group == other.group
 }
 
-/// The session shows nothing but `window`.
+/// The session shows only `window`.
 fn is_last(panes: &[PaneRow], window: WindowId, link: &Link) -> bool {
     let others = panes.iter().filter(|it| it.window != window);
     !others.flat_map(|it| &it.links).any(|it| it.session == link.session)

@@ -1,8 +1,8 @@
-//! The lines as tmux is to read them.
+//! The lines as tmux reads them.
 use super::*;
 
-/// Every verb that is sent, and nothing else. Before adding one: does it wait (then everything
-/// behind it does), and can it end a server while a pane prints?
+/// Every verb that is sent, and nothing else. Before you add one: does it wait (then everything
+/// after it waits), and can it crash a server while a pane prints?
 #[test]
 fn the_verbs_are_a_closed_list() {
     let words: Vec<_> = Verb::ALL.iter().map(|it| it.name()).collect();

@@ -133,7 +133,7 @@ fn unescape_is_byte_exact() {
     assert_eq!(unescape(b"\xc3\\015\\134 \\9 \\400 \\"), b"\xc3\r\\ \\9 \\400 \\");
 }
 
-/// What tmux does to output before it prints it: [`unescape`] undoes it.
+/// How tmux encodes output: [`unescape`] decodes it.
 fn escape(raw: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(raw.len());
     for &byte in raw {
