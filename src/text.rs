@@ -1,7 +1,11 @@
-//! Text on a terminal: its width, how to cut and wrap it, and times in words. Pure.
+//! Text on a terminal: its width, how to cut and wrap it, what is safe to show, and times in words. Pure.
+mod clean;
+
 use std::{ops::Range, time::Duration};
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+pub use clean::{clean, one_line};
 
 /// How many columns the text occupies.
 pub fn width(text: &str) -> usize {

@@ -25,6 +25,7 @@ mod recordings;
 mod skill;
 mod sources;
 mod stage;
+mod states;
 mod support;
 mod tidy;
 mod tour;

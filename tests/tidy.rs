@@ -7,8 +7,8 @@ use std::{
 
 /// Who may mention whom, longest prefix first. Everyone may mention itself and `model`.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("agents", &[]),
-    ("brief", &[]),
+    ("agents", &["text"]),
+    ("brief", &["text"]),
     ("build", &[]),
     (
         "cli",
@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paths", &[]),
     ("picker", &["client", "text", "wire"]),
     ("proc", &[]),
-    ("sources", &["brief", "proc"]),
+    ("sources", &["brief", "proc", "text"]),
     ("text", &[]),
     ("tmux/command", &[]),
     ("tmux/doorbell", &[]),
@@ -40,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tmux/values", &[]),
     ("tmux/verb", &[]),
     ("tmux", &["proc"]),
-    ("wire", &[]),
+    ("wire", &["text"]),
 ];
 
 /// Code that decides; it may not do.
@@ -55,6 +55,7 @@ const PURE: &[&str] = &[
     "picker/keys.rs",
     "picker/list.rs",
     "picker/view.rs",
+    "text",
     "text.rs",
     "tmux/command.rs",
     "tmux/doorbell.rs",

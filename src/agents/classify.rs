@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    generic,
+    ask, generic,
     input_box::{self, Found},
     menu,
     profile::{Pattern, Profile, Region, Rule},
@@ -63,7 +63,11 @@ pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanati
         hits.extend(dialogs.into_iter().map(Hit::from));
     }
     let doubtful = found.as_ref().and_then(|it| it.doubtful.clone());
-    let verdict = Verdict { doubtful, ..screen.decide(profile, &hits) };
+    let mut verdict = Verdict { doubtful, ..screen.decide(profile, &hits) };
+    if verdict.turn.asks() {
+        verdict.ask = ask::read(&screen.untyped(), &verdict.turn, verdict.row);
+        verdict.turn = ask::named(verdict.turn, verdict.ask.as_ref(), profile.structural);
+    }
     let rules = hits.into_iter().map(|hit| hit.word).collect();
     Explanation { verdict, found, rules }
 }
@@ -119,6 +123,7 @@ impl Hit {
             evidence: evidence.to_owned(),
             row,
             doubtful: None,
+            ask: None,
         })
     }
 }
@@ -167,6 +172,15 @@ impl<'a> Screen<'a> {
         self.at_the_box(found, ended, ready, wants_ready)
     }
 
+    /// The rows, without what was typed.
+    fn untyped(&self) -> Vec<String> {
+        let rows = self.sample.used_rows().iter().enumerate();
+        let row = |(at, row): (usize, &String)| {
+            if self.typed.contains(&at) { String::new() } else { row.clone() }
+        };
+        rows.map(row).collect()
+    }
+
     /// There is no box, and a list with a pointer is near the end of the screen.
     fn shows_a_list(&self) -> bool {
         let rows = self.sample.used_rows();
@@ -201,6 +215,7 @@ impl<'a> Screen<'a> {
             evidence,
             row,
             doubtful: None,
+            ask: None,
         };
         if let InputBox::Holds(text) = &found.input {
             return on_screen(AgentState::Draft, "box", text.clone());

@@ -22,9 +22,11 @@ use super::{
     profile::Profile,
 };
 use crate::model::{
-    AgentState, Blocker, EndCause, Exit, Fact, FactSource, Now, Process, Question, Reported,
+    AgentState, Ask, Blocker, EndCause, Exit, Fact, FactSource, Now, Process, Question, Reported,
     Sample, Verdict, WorkerState,
 };
+
+use asking::Asked;
 
 /// How long the screen may lag behind a hook, or contradict it, before the screen wins.
 const HOOK_LAG: Duration = Duration::from_secs(2);
@@ -66,6 +68,8 @@ pub enum Seen<'a> {
 pub struct Changed {
     pub process: Option<Fact<Process>>,
     pub turn: Option<Fact<AgentState>>,
+    /// What it asks became something else, or nothing.
+    pub asks: Option<Option<Ask>>,
     pub reported: Option<Fact<Reported>>,
     /// Other facts from the agent: `session`, the id of its conversation; `message`, its last
     /// message.
@@ -80,6 +84,9 @@ pub struct Tracker {
     profile: Arc<Profile>,
     process: Process,
     turn: AgentState,
+    asks: Option<Ask>,
+    /// Another question than the known one, which waits for a second look.
+    asked: Option<Asked>,
     reported: Option<Fact<Reported>>,
     born: Instant,
     /// A turn was seen.
@@ -143,6 +150,8 @@ impl Tracker {
             profile,
             process: state.process.value.clone(),
             turn: state.turn.value.clone(),
+            asks: state.asks.clone(),
+            asked: None,
             reported: state.reported.clone(),
             born: now.steady,
             had_turn,
@@ -167,7 +176,8 @@ impl Tracker {
         // The end of output causes no event, so a capture must find it.
         let noise_over = self.noisy_since.and(self.looked).map(|at| at + self.profile.timing.noise);
         let candidate = self.candidate.as_ref().map(|it| it.due);
-        candidate.into_iter().chain(noise_over).chain(self.outlasted).min()
+        let asked = self.asked.as_ref().map(|it| it.due);
+        candidate.into_iter().chain(asked).chain(noise_over).chain(self.outlasted).min()
     }
 
     /// The verdict on the last capture, in the light of the earlier ones.
@@ -184,6 +194,19 @@ impl Tracker {
 
     /// Takes in an observation. Time must not go back.
     pub fn handle(&mut self, now: Now, seen: Seen<'_>) -> Changed {
+        let told =
+            if let Seen::Hook(HookEvent { event: hooks::Event::Asks { ask, .. }, .. }) = &seen {
+                Some(ask.clone())
+            } else {
+                None
+            };
+        let sample = if let Seen::Sample { sample, .. } = &seen { Some(*sample) } else { None };
+        let mut changed = self.take_in(now, seen);
+        changed.asks = self.settle_ask(now, told, sample);
+        changed
+    }
+
+    fn take_in(&mut self, now: Now, seen: Seen<'_>) -> Changed {
         match seen {
             Seen::Sample { sample, verdict, quiet_since } => {
                 self.look(now, sample, verdict, quiet_since)
@@ -440,6 +463,7 @@ impl Tracker {
     }
 }
 
+mod asking;
 mod hearing;
 mod memory;
 

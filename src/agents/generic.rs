@@ -5,7 +5,7 @@
 mod boxes;
 mod dialogs;
 
-pub(crate) use boxes::{find_box, is_edge, is_framed_prompt, split_column};
+pub(crate) use boxes::{find_box, is_edge, is_framed_prompt, split_column, unframed};
 pub(crate) use dialogs::{Dialog, dialogs};
 
 #[cfg(test)]

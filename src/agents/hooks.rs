@@ -2,6 +2,11 @@
 //! agent's format; the callers check who reported and when.
 use std::fmt;
 
+use crate::{
+    model::{Ask, AskKind, Choice, FactSource, Question},
+    text::one_line,
+};
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookEvent {
@@ -20,10 +25,8 @@ pub enum Event {
     PromptAccepted { text: String },
     /// It is working.
     Busy,
-    /// It asks for permission to do this.
-    Permission { what: String },
-    /// It asks something else.
-    Question { what: String },
+    /// It asks for permission, or something else.
+    Asks { question: Question, ask: Ask },
     /// The question was answered.
     Answered,
     /// The provider returns errors; the agent tries again.
@@ -44,8 +47,10 @@ impl fmt::Display for Event {
             Self::Started => f.write_str("the agent started"),
             Self::PromptAccepted { text } => write!(f, "accepted a prompt: {text}"),
             Self::Busy => f.write_str("the agent is working"),
-            Self::Permission { what } => write!(f, "it asks for permission: {what}"),
-            Self::Question { what } => write!(f, "it asks: {what}"),
+            Self::Asks { question: Question::Permission, ask } => {
+                write!(f, "it asks for permission: {ask}")
+            }
+            Self::Asks { ask, .. } => write!(f, "it asks: {ask}"),
             Self::Answered => f.write_str("its question was answered, or a tool call ended"),
             Self::Retrying { error } => write!(f, "retrying after a provider error: {error}"),
             Self::TurnEnded { message } => {
@@ -57,6 +62,33 @@ impl fmt::Display for Event {
             }
             Self::Ended { reason } => write!(f, "the agent exits: {reason}"),
         }
+    }
+}
+
+impl Event {
+    /// What a hook says that the agent asks permission for: a command, a path, ….
+    pub(super) fn permission(kind: AskKind, about: &str) -> Self {
+        let (question, choices) = (String::new(), Vec::new());
+        Self::asks(Question::Permission, (kind, about), question, choices)
+    }
+
+    /// A question with its answers.
+    pub(super) fn question(text: &str, choices: Vec<String>) -> Self {
+        Self::asks(Question::Question, (AskKind::Question, ""), text.to_owned(), choices)
+    }
+
+    fn asks(
+        question: Question,
+        (kind, about): (AskKind, &str),
+        text: String,
+        choices: Vec<String>,
+    ) -> Self {
+        let short = |text: &str| one_line(text, Ask::MAX_TEXT);
+        let choices = choices.iter().take(Ask::MAX_CHOICES);
+        let choices = choices.map(|it| Choice { label: short(it), selected: false }).collect();
+        let (about, text) = (short(about), short(&text));
+        let ask = Ask { kind, about, question: text, choices, source: FactSource::Hook };
+        Self::Asks { question, ask }
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`profile`] | what is known about an agent, as data |
 //! | [`mod@classify`] | what does this screen show? |
+//! | `ask` | what does a dialog ask, and which answers does it offer? |
 //! | [`fold`] | what is the state, after all captures and reports? |
 //! | [`hooks`] | what do agents report themselves? |
 //! | [`kinds`] | how is each agent program set up to report, and in which format? |
@@ -80,6 +81,7 @@
 //! `[hooks]`: see the fields of [`profile::Profile`], and the embedded files as examples.
 #![doc = include_str!("seen.md")]
 
+mod ask;
 pub mod classify;
 pub mod echo;
 pub mod fold;

@@ -79,7 +79,7 @@ impl WorkItem {
     /// A task in the user's own words. The title is its first line.
     pub fn prompt(text: &str) -> Self {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        let title = super::text::one_line(first, 80);
+        let title = crate::text::one_line(first, 80);
         Self {
             source: Source::Prompt { title },
             author: None,

@@ -4,12 +4,15 @@
 //! value.
 use serde::Serialize;
 
-use crate::model::{Host, Source};
+use crate::{
+    model::{Host, Source},
+    text::{clean, one_line},
+};
 
 use super::{
     Detail, MAX_BODY, MAX_COMMENTS, MAX_FILES, Options, WorkItem, host_name,
     item::{self, ChangedFile},
-    text::{clean, cut, one_line},
+    text::cut,
 };
 
 /// Longest name, label or path that a brief repeats, in characters.

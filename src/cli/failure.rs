@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     agents, brief, client, config, git,
     model::{Refusal, RefusalKind},
-    proc, sources,
+    proc, sources, text,
 };
 
 /// The kind of failure, which decides the exit code.
@@ -73,14 +73,14 @@ impl Failure {
 
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(brief::text::clean(&hint.into()));
+        self.hints.push(text::clean(&hint.into()));
         self
     }
 
     /// Adds lines that show what happened: the last ones of a screen or of a program's output.
     #[must_use]
     pub(crate) fn quote<S: AsRef<str>>(mut self, lines: impl IntoIterator<Item = S>) -> Self {
-        self.quoted.extend(lines.into_iter().map(|line| brief::text::clean(line.as_ref())));
+        self.quoted.extend(lines.into_iter().map(|line| text::clean(line.as_ref())));
         self
     }
 
@@ -157,7 +157,7 @@ impl Failure {
         let causes = successors(self.error.source(), |&cause| cause.source());
         let lines = std::iter::once(self.error.to_string()).chain(causes.map(ToString::to_string));
         // It may repeat text from a repository, a program or an agent.
-        let lines = lines.map(|it| brief::text::clean(&it));
+        let lines = lines.map(|it| text::clean(&it));
         lines.collect::<Vec<_>>().join(between)
     }
 

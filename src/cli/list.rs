@@ -19,13 +19,15 @@ use crate::{
 ///
 /// Shows the workers of the current project, also those whose agent has ended; outside a repository,
 /// all workers. `!` marks the ones that need you. STATE is what the agent is doing: `working`,
-/// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …; AGE is for how long.
+/// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …; AGE is for how long. What an agent asks
+/// is below its row.
 ///
 /// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
 /// "pr", "title", "message": the beginning of its last message}; fields without a value are left out. With
 /// --full, each is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
 /// "base", "agent", "model", "placement", "session", "window", "pane", "pr", "parent", "created", "ended",
-/// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "reported"}, "delivery":
+/// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "asks": {"kind", "about",
+/// "question", "choices": [{"label", "selected"}], "source"} or null, "reported"}, "delivery":
 /// the newest one as in `wtmag receipts --json`, "last_message"}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -165,6 +167,11 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
                 Cell::new(title(worker)).paint(Paint::Dim),
             ],
         );
+        let asks =
+            worker.state.asks.as_ref().filter(|_| word.face().asks && worker.ended.is_none());
+        if let Some(ask) = asks {
+            table.note(Cell::new(ask.to_string()));
+        }
     }
     table.render(style)
 }

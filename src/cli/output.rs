@@ -3,8 +3,8 @@ use std::fmt::Write as _;
 
 pub(crate) use crate::text::{age, count, cut, seconds};
 use crate::{
-    brief::text::clean,
     model::{DisplayState, Tone},
+    text::clean,
     text::{cut_start, width, wrap},
 };
 
@@ -137,12 +137,16 @@ struct Row {
     /// The mark before the row, if any row has one.
     mark: Option<Cell>,
     cells: Vec<Cell>,
+    /// Below the row.
+    note: Option<Cell>,
 }
 
 /// Space between two columns.
 const GAP: usize = 2;
 /// A mark and the space after it.
 const MARK: usize = 2;
+/// How far a note is indented.
+const NOTE: usize = 4;
 /// No column is cut to less than this.
 const NARROWEST: usize = 8;
 
@@ -157,12 +161,19 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
-        self.rows.push(Row { mark: None, cells: cells.into() });
+        self.rows.push(Row { mark: None, cells: cells.into(), note: None });
     }
 
     /// Adds a row with one character before it.
     pub(crate) fn marked_row(&mut self, mark: Cell, cells: impl Into<Vec<Cell>>) {
-        self.rows.push(Row { mark: Some(mark), cells: cells.into() });
+        self.rows.push(Row { mark: Some(mark), cells: cells.into(), note: None });
+    }
+
+    /// A line below the last row, cut where the terminal ends.
+    pub(crate) fn note(&mut self, note: Cell) {
+        if let Some(row) = self.rows.last_mut() {
+            row.note = Some(note);
+        }
     }
 
     pub(crate) fn render(&self, style: Style) -> String {
@@ -170,7 +181,7 @@ impl Table {
         let limit = style.width.map(|it| if is_marked { it.saturating_sub(MARK) } else { it });
         let widths = self.widths(limit);
         let bold = |name: &&str| Cell::new(name).paint(Paint::Bold);
-        let head = Row { mark: None, cells: self.head.iter().map(bold).collect() };
+        let head = Row { mark: None, cells: self.head.iter().map(bold).collect(), note: None };
         let mut text = String::new();
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = String::new();
@@ -194,6 +205,11 @@ impl Table {
             }
             text.push_str(&line);
             text.push('\n');
+            if let Some(note) = &row.note {
+                let room = style.width.map_or(usize::MAX, |it| it.saturating_sub(NOTE));
+                let shown = style.paint(&cut(&note.text, room), note.paint);
+                text.push_str(&format!("{}{shown}\n", " ".repeat(NOTE)));
+            }
         }
         text
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::output::{cut, seconds};
-use crate::{brief::text::one_line, git::News, paths::Env};
+use crate::{git::News, paths::Env, text::one_line};
 
 /// Shorter steps are not shown.
 const SLOW: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
 //! Describes workers and deliveries in words, for several commands.
 use super::output::seconds;
 use crate::{
-    brief::text::clean,
     model::{Delivery, DisplayState, Placement, Process, Step, Worker, name_of},
+    text::clean,
 };
 
 /// A delivery on one line: its step, the time, the steps before it, and why.

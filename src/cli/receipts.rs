@@ -9,8 +9,8 @@ use super::{
     unexpected,
 };
 use crate::{
-    brief::text::{clean, one_line},
     model::{Answer, Delivery, DeliveryId, Hold, Request, Step, Take, Timestamp},
+    text::{clean, one_line},
     wire::DeliveryView,
 };
 

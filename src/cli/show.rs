@@ -11,9 +11,11 @@ use super::{
     unexpected,
 };
 use crate::{
-    brief::text::clean,
     client::Hub,
-    model::{Answer, Delivery, DisplayState, Fact, Request, Sample, Timestamp, Worker},
+    model::{
+        Answer, Ask, Choice, Delivery, DisplayState, Fact, Request, Sample, Timestamp, Worker,
+    },
+    text::{clean, one_line},
     wire::{DeliveryView, WorkerView},
 };
 
@@ -84,6 +86,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         ("process", fact(&worker.state.process, now, receipt::process)),
         ("turn", fact(&worker.state.turn, now, |it| DisplayState::Turn(it.clone()).to_string())),
     ];
+    lines.extend(worker.state.asks.iter().flat_map(asks));
     if let Some(reported) = &worker.state.reported {
         lines.push(("reported", fact(reported, now, |it| format!("{it:?}").to_lowercase())));
     }
@@ -113,6 +116,26 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         }
     }
     text
+}
+
+/// What it asks, and the answers that it offers.
+pub(super) fn asks(ask: &Ask) -> Vec<(&'static str, String)> {
+    let source = format!("{:?}", ask.source).to_lowercase();
+    let question = Some(&ask.question).filter(|it| !it.is_empty() && !ask.about.is_empty());
+    let question = question.map(|it| format!("\n{it}")).unwrap_or_default();
+    let mut lines = vec![("asks", clean(&format!("{ask} (by {source}){question}")))];
+    if !ask.choices.is_empty() {
+        let choice = |it: &Choice| {
+            format!(
+                "{} {}",
+                if it.selected { ">" } else { " " },
+                one_line(&it.label, Ask::MAX_TEXT)
+            )
+        };
+        let choices: Vec<String> = ask.choices.iter().map(choice).collect();
+        lines.push(("choices", choices.join("\n")));
+    }
+    lines
 }
 
 /// A fact with its evidence.

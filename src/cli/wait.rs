@@ -16,9 +16,9 @@ use super::{
     resolve,
 };
 use crate::{
-    brief::text::one_line,
     client::Mirror,
     model::{Worker, WorkerId},
+    text::one_line,
     wire::StateView,
 };
 
@@ -111,7 +111,8 @@ fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
     }
     for worker in workers {
         let view = StateView::from(&worker.state);
-        let why = one_line(view.evidence, 120);
+        let asks = view.asks.map(ToString::to_string);
+        let why = one_line(asks.as_deref().unwrap_or(view.evidence), 120);
         let is_said = why.is_empty() || view.text.contains(&why);
         let why = if is_said { String::new() } else { format!(": {why}") };
         let age = age(context.now().since(view.since));

@@ -147,6 +147,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
     match what {
         Happened::Process(fact) => worker.state.process = fact,
         Happened::Turn(fact) => worker.state.turn = fact,
+        Happened::Asks { asks } => worker.state.asks = asks,
         Happened::Reported(fact) => worker.state.reported = Some(fact),
         Happened::Need { need } => worker.state.need = need,
         Happened::Placed { placement, session } => {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentState, DeliveryId, Fact, Hold, Need, Placement, Process, Reported, Step, Timestamp,
+    AgentState, Ask, DeliveryId, Fact, Hold, Need, Placement, Process, Reported, Step, Timestamp,
     WorkerId,
 };
 
@@ -27,6 +27,11 @@ pub enum Happened {
     Process(Fact<Process>),
     Turn(Fact<AgentState>),
     Reported(Fact<Reported>),
+    /// What the agent asks became known or changed; null: it asks nothing any more. Published before
+    /// the turn that it belongs to.
+    Asks {
+        asks: Option<Ask>,
+    },
     /// wtmag needs a human for this, or no longer does.
     Need {
         need: Option<Fact<Need>>,

@@ -2,9 +2,11 @@
 //!
 //! Knows only how values look, compare and (de)serialise. Uses no other module, no IO, no clock, no
 //! environment.
+mod ask;
 mod delivery;
 mod error;
 mod event;
+mod fact;
 mod id;
 mod request;
 mod sample;
@@ -14,9 +16,11 @@ mod time;
 mod unknown;
 mod worker;
 
+pub use ask::{Ask, AskKind, Choice};
 pub use delivery::{Delivery, DeliveryMode, Hold, Step, StepAt, Stuck, Take};
 pub use error::error_chain;
 pub use event::{Event, Happened};
+pub use fact::{Fact, FactSource};
 pub use id::{BadId, DeliveryId, PaneId, SessionId, WindowId, WorkerId};
 pub use request::{
     Answer, Caller, Cleanup, Explained, Heard, Hook, HookReport, HubStatus, NewDelivery, NewWorker,
@@ -25,8 +29,8 @@ pub use request::{
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source};
 pub use state::{
-    AgentState, Blocker, DisplayState, EndCause, Exit, Face, Fact, FactSource, Need, Process,
-    Question, Reported, Tone, WorkerState,
+    AgentState, Blocker, DisplayState, EndCause, Exit, Face, Need, Process, Question, Reported,
+    Tone, WorkerState,
 };
 pub use time::{Now, Timestamp};
 pub use unknown::{UnknownName, name_of};

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AgentState, DisplayState, FactSource, Timestamp, unknown::name_of};
+use super::{AgentState, Ask, DisplayState, FactSource, Timestamp, unknown::name_of};
 
 /// What tmux's grid and formats showed of a pane at one moment, read in one atomic command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Verdict {
     /// The text in the box, when this capture alone cannot tell a hint from a draft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubtful: Option<String>,
+    /// What a dialog asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
 }
 
 /// The agent's input box, as far as a profile can see it.

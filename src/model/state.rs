@@ -5,33 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
-use super::{DeliveryId, Timestamp, UnknownName, unknown::name_of};
-
-/// One fact, with its source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fact<T> {
-    pub value: T,
-    /// When it got this value.
-    pub since: Timestamp,
-    pub source: FactSource,
-    /// The evidence: the line that matched, the hook's name, the exit record.
-    pub evidence: String,
-}
-
-/// Where a fact comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FactSource {
-    Hook,
-    Screen,
-    Title,
-    Process,
-    Report,
-    Hub,
-    /// A value from a newer version.
-    #[serde(untagged)]
-    Other(UnknownName),
-}
+use super::{Ask, DeliveryId, Fact, FactSource, Timestamp, UnknownName, unknown::name_of};
 
 /// The agent's process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +118,9 @@ pub enum Reported {
 pub struct WorkerState {
     pub process: Fact<Process>,
     pub turn: Fact<AgentState>,
+    /// What it asks, while it shows a dialog or a question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Ask>,
     pub reported: Option<Fact<Reported>>,
     /// Why wtmag itself needs a human.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,6 +161,7 @@ impl WorkerState {
                 evidence: evidence.clone(),
             },
             turn: Fact { value: AgentState::Unknown, since: at, source: FactSource::Hub, evidence },
+            asks: None,
             reported: None,
             need: None,
         }

@@ -7,8 +7,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    brief::{ChangedFile, Comment, Detail, Pull, WorkItem, text::one_line},
+    brief::{ChangedFile, Comment, Detail, Pull, WorkItem},
     model::Source,
+    text::one_line,
 };
 
 use super::{Context, Error, Program};

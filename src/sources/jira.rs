@@ -8,11 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    brief::{
-        Comment, Detail, Ticket, WorkItem,
-        text::{clean, one_line},
-    },
+    brief::{Comment, Detail, Ticket, WorkItem},
     model::Source,
+    text::{clean, one_line},
 };
 
 use super::{Context, Error, Program, adf};

@@ -1,9 +1,13 @@
 //! What `--json` prints: stable shapes, documented in `src/docs/programs.md`, made from the hub's records.
 use serde::Serialize;
 
-use crate::model::{
-    AgentState, Base, Delivery, DeliveryMode, DisplayState, Event, Exit, Happened, Hold, Kind,
-    Placement, RuleSaid, Said, Source, Step, StepAt, Timestamp, Worker, WorkerState, name_of,
+use crate::{
+    model::{
+        AgentState, Ask, Base, Delivery, DeliveryMode, DisplayState, Event, Exit, Happened, Hold,
+        Kind, Placement, RuleSaid, Said, Source, Step, StepAt, Timestamp, Worker, WorkerState,
+        name_of,
+    },
+    text::one_line,
 };
 
 /// A worker, as `list --json` and `show --json` print it.
@@ -67,6 +71,8 @@ pub struct StateView<'a> {
     pub evidence: &'a str,
     pub process: &'a crate::model::Process,
     pub turn: &'a AgentState,
+    /// What it asks; null when it asks nothing.
+    pub asks: Option<&'a Ask>,
     pub reported: Option<crate::model::Reported>,
 }
 
@@ -163,8 +169,8 @@ impl<'a> WorkerSummary<'a> {
             agent: &worker.agent.name,
             branch: &worker.branch,
             pr: worker.pr.as_deref(),
-            title: clip(worker.source.title(), SHORT),
-            message: message.map(|it| clip(it, CLIPPED)),
+            title: one_line(worker.source.title(), SHORT),
+            message: message.map(|it| one_line(it, CLIPPED)),
         }
     }
 }
@@ -175,25 +181,19 @@ fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> O
     let evidence = match word {
         DisplayState::Turn(
             AgentState::Waiting(_) | AgentState::Blocked(_) | AgentState::Failed,
-        ) => &state.turn.evidence,
+        ) => match &state.asks {
+            Some(ask) => &ask.to_string(),
+            None => &state.turn.evidence,
+        },
         DisplayState::Exited(exit) if *exit != Exit::Code(0) => &state.process.evidence,
         DisplayState::Lost(_) | DisplayState::NotStarted(_) => &state.process.evidence,
         DisplayState::NeedsYou(_) => state.need.as_ref().map(|it| &it.evidence)?,
         DisplayState::Turn(_) | DisplayState::Starting | DisplayState::Exited(_) => {
             let failed = delivery.filter(|it| it.step == Step::Failed)?;
-            return Some(clip(&format!("text not delivered: {}", failed.evidence), SHORT));
+            return Some(one_line(&format!("text not delivered: {}", failed.evidence), SHORT));
         }
     };
-    Some(if evidence.is_empty() { word.to_string() } else { clip(evidence, SHORT) })
-}
-
-/// The text on one line, with at most this many characters.
-fn clip(text: &str, most: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(most) {
-        None => line,
-        Some(_) => line.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
-    }
+    Some(if evidence.is_empty() { word.to_string() } else { one_line(evidence, SHORT) })
 }
 
 impl<'a> From<&'a WorkerState> for StateView<'a> {
@@ -213,6 +213,7 @@ impl<'a> From<&'a WorkerState> for StateView<'a> {
             evidence,
             process: &state.process.value,
             turn: &state.turn.value,
+            asks: state.asks.as_ref(),
             reported: state.reported.as_ref().map(|fact| fact.value),
         }
     }

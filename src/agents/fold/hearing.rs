@@ -5,7 +5,7 @@ use crate::{
         echo,
         hooks::{Event, HookEvent},
     },
-    model::{AgentState, FactSource, Now, Question},
+    model::{AgentState, FactSource, Now},
 };
 
 impl Tracker {
@@ -38,7 +38,6 @@ impl Tracker {
     /// The turn state that an event reports.
     fn turn_of(&self, event: &Event) -> Option<(AgentState, String)> {
         let working = |what: String| Some((AgentState::Working, what));
-        let asks = |question, what: &String| Some((AgentState::Waiting(question), what.clone()));
         match event {
             Event::Started | Event::Ended { .. } => None,
             Event::PromptAccepted { .. } => working("the agent accepted a prompt".to_owned()),
@@ -51,13 +50,10 @@ impl Tracker {
                 working("the question was answered".to_owned()).filter(|_| asked)
             }
             // Some agents report one question twice, the second time in general terms.
-            Event::Permission { .. } | Event::Question { .. }
-                if matches!(self.turn, AgentState::Waiting(_)) =>
-            {
-                None
+            Event::Asks { .. } if matches!(self.turn, AgentState::Waiting(_)) => None,
+            Event::Asks { question, ask } => {
+                Some((AgentState::Waiting(*question), ask.to_string()))
             }
-            Event::Permission { what } => asks(Question::Permission, what),
-            Event::Question { what } => asks(Question::Question, what),
             Event::Retrying { error } => Some((AgentState::Retrying, error.clone())),
             Event::TurnEnded { .. } => {
                 Some((AgentState::Idle, "the agent ended its turn".to_owned()))

@@ -4,7 +4,7 @@ mod hints;
 use super::*;
 use crate::{
     agents::{explain, hooks::Event},
-    model::{InputBox, Timestamp},
+    model::{AskKind, InputBox, Timestamp},
 };
 
 const PROFILE: &str = r"
@@ -236,7 +236,7 @@ fn a_stop_that_goes_on_is_working_again() {
 
 #[test]
 fn a_permission_is_asked_once_and_cleared_by_hook_or_screen() {
-    let asked = || Event::Permission { what: "Bash".to_owned() };
+    let asked = || Event::permission(AskKind::Command, "ls");
     let mut case = Case::ready();
     case.at(2000).hook(accepted()).at(2500).hook(asked()).is("waiting: permission");
     case.at(2600).see("allow this?").at(2900).see("allow this?").is("waiting: permission");
@@ -251,7 +251,7 @@ fn a_permission_is_asked_once_and_cleared_by_hook_or_screen() {
 #[test]
 fn a_permission_that_was_refused_by_escape_ends_in_idle() {
     let mut case = Case::ready();
-    case.at(2000).hook(accepted()).at(2500).hook(Event::Permission { what: String::new() });
+    case.at(2000).hook(accepted()).at(2500).hook(Event::permission(AskKind::Tool, ""));
     case.at(2600).see("allow this?").quiet_since(3000).at(3500).see("> ");
     case.at(3700).see("> ").is("idle");
 }

@@ -3,7 +3,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{AgentKind, PayloadSource, Wire, Wiring, no_writable};
-use crate::agents::hooks::{Event, HookEvent};
+use crate::{
+    agents::hooks::{Event, HookEvent},
+    model::AskKind,
+};
 
 pub(super) const KIND: AgentKind = AgentKind {
     name: "claude",
@@ -48,6 +51,8 @@ struct Payload {
     session_id: Option<String>,
     prompt: Option<String>,
     tool_name: Option<String>,
+    #[serde(default)]
+    tool_input: Value,
     message: Option<String>,
     notification_type: Option<String>,
     last_assistant_message: Option<String>,
@@ -66,18 +71,17 @@ struct BackgroundTask {
 }
 
 fn event(it: Payload) -> Option<HookEvent> {
-    let what = it.tool_name.or(it.message).unwrap_or_default();
+    let what = it.message.unwrap_or_default();
     let message = it.last_assistant_message;
     let event = match it.hook_event_name.as_str() {
         "SessionStart" => Event::Started,
         "UserPromptSubmit" => Event::PromptAccepted { text: it.prompt.unwrap_or_default() },
-        "PermissionRequest" if what == "AskUserQuestion" => Event::Question { what },
-        "PermissionRequest" => Event::Permission { what },
+        "PermissionRequest" => asked(it.tool_name.as_deref().unwrap_or_default(), &it.tool_input),
         "PostToolUse" | "PostToolUseFailure" | "PermissionDenied" => Event::Answered,
-        "Elicitation" => Event::Question { what },
+        "Elicitation" => Event::question(&what, Vec::new()),
         "Notification" => match it.notification_type.as_deref() {
-            Some("permission_prompt") => Event::Permission { what },
-            Some("elicitation_dialog") => Event::Question { what },
+            Some("permission_prompt") => Event::permission(AskKind::Tool, &what),
+            Some("elicitation_dialog") => Event::question(&what, Vec::new()),
             Some(_) | None => return None,
         },
         "Stop" if it.agent_id.is_some() => return None,
@@ -96,6 +100,29 @@ fn event(it: Payload) -> Option<HookEvent> {
     Some(HookEvent { event, session: it.session_id, prompt: None })
 }
 
+/// What a tool is to do, by the tool's name and its input.
+fn asked(tool: &str, input: &Value) -> Event {
+    let text = |key: &str| input.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
+    let first = |keys: &[&str]| keys.iter().find_map(|key| text(key)).unwrap_or(tool);
+    match tool {
+        "AskUserQuestion" => {
+            let question = input.pointer("/questions/0");
+            let options = question.and_then(|it| it.get("options")).and_then(Value::as_array);
+            let label = |it: &Value| it.get("label").and_then(Value::as_str).map(str::to_owned);
+            let labels = options.into_iter().flatten().filter_map(label).collect();
+            let words = question.and_then(|it| it.get("question")).and_then(Value::as_str);
+            Event::question(words.unwrap_or_default(), labels)
+        }
+        "ExitPlanMode" => Event::permission(AskKind::Plan, first(&["plan"])),
+        "Bash" | "PowerShell" => Event::permission(AskKind::Command, first(&["command"])),
+        "WebFetch" | "WebSearch" => Event::permission(AskKind::Url, first(&["url", "query"])),
+        _ if text("file_path").or(text("notebook_path")).is_some() => {
+            Event::permission(AskKind::Path, first(&["file_path", "notebook_path"]))
+        }
+        _ => Event::permission(AskKind::Tool, tool),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::tests::wiring, *};
@@ -110,7 +137,24 @@ mod tests {
         );
         check(
             r#"{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":{"command":"ls"}}"#,
-            Some(Event::Permission { what: "Bash".into() }),
+            Some(Event::permission(AskKind::Command, "ls")),
+        );
+        check(
+            r#"{"hook_event_name":"PermissionRequest","tool_name":"Write","tool_input":{"file_path":"/a/b","content":"x"}}"#,
+            Some(Event::permission(AskKind::Path, "/a/b")),
+        );
+        check(
+            r#"{"hook_event_name":"PermissionRequest","tool_name":"mcp__a__b","tool_input":{"x":1}}"#,
+            Some(Event::permission(AskKind::Tool, "mcp__a__b")),
+        );
+        check(
+            r#"{"hook_event_name":"PermissionRequest","tool_name":"AskUserQuestion","tool_input":{
+                "questions":[{"question":"Which?","options":[{"label":"A"},{"label":"B"}]}]}}"#,
+            Some(Event::question("Which?", vec!["A".into(), "B".into()])),
+        );
+        check(
+            r#"{"hook_event_name":"Notification","notification_type":"permission_prompt","message":"to use Bash"}"#,
+            Some(Event::permission(AskKind::Tool, "to use Bash")),
         );
         check(r#"{"hook_event_name":"PostToolUse","tool_name":"Bash"}"#, Some(Event::Answered));
         check(

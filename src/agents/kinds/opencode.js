@@ -26,6 +26,12 @@ function tell(event) {
   );
 }
 
+/** What a permission is for: the command or the path. */
+function aboutOf(it) {
+  const named = it.metadata?.command ?? it.metadata?.filepath ?? it.metadata?.url ?? it.patterns;
+  return Array.isArray(named) ? named.join(" ") : String(named ?? "");
+}
+
 export const Wtmag = async () => {
   const children = new Set();
   const answers = new Map();
@@ -44,9 +50,13 @@ export const Wtmag = async () => {
     if (type === "session.idle" || (type === "session.status" && it.status?.type === "retry")) busy = false;
     if (type === "session.status" && it.status?.type === "retry") tell({ event: "retry", text: it.status.message, session });
     if (type === "session.idle") { tell({ event: "ended", message: message || undefined, failed, session }); message = failed = undefined; answers.clear(); }
-    if (type === "permission.asked") tell({ event: "permission", text: it.permission ?? it.title ?? "", session });
+    if (type === "permission.asked") tell({ event: "permission", text: it.permission ?? it.type ?? it.title ?? "", about: aboutOf(it), session });
     if (type === "permission.replied") tell({ event: "answered", session });
-    if (type === "question.asked") tell({ event: "question", text: "", session });
+    if (type === "question.asked") {
+      const asked = it.questions?.[0];
+      const choices = (asked?.options ?? []).map((one) => String(one?.label ?? "")).filter(Boolean);
+      tell({ event: "question", text: String(asked?.question ?? ""), choices, session });
+    }
     if (type === "question.replied" || type === "question.rejected") tell({ event: "answered", session });
   };
   return {

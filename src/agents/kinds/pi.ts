@@ -53,7 +53,11 @@ export default function (pi: any) {
     failed = event.message?.stopReason === "error" ? (event.message.errorMessage ?? "error") : undefined;
   });
   on("agent_settled", (_event, ctx) => tell({ event: "ended", message, failed, session: session(ctx) }));
-  on("ui_prompt_start", () => tell({ event: "question", text: "" }));
+  on("ui_prompt_start", (event) => tell({
+    event: "question",
+    text: String(event?.title ?? event?.message ?? ""),
+    choices: (Array.isArray(event?.options) ? event.options : []).map((it: any) => String(it?.label ?? it)),
+  }));
   on("ui_prompt_end", () => tell({ event: "answered" }));
   on("session_shutdown", () => tellNow({ event: "exit", reason: "shutdown" }));
 }

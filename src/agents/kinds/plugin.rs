@@ -1,13 +1,20 @@
 //! The payload of wtmag's own plug-ins, the same in every agent.
 use serde::Deserialize;
 
-use crate::agents::hooks::{Event, HookEvent};
+use crate::{
+    agents::hooks::{Event, HookEvent},
+    model::AskKind,
+};
 
 #[derive(Deserialize)]
 struct Payload {
     event: String,
     session: Option<String>,
     text: Option<String>,
+    /// What a permission is for: the command, the path, ….
+    about: Option<String>,
+    #[serde(default)]
+    choices: Vec<String>,
     message: Option<String>,
     failed: Option<String>,
     reason: Option<String>,
@@ -23,8 +30,8 @@ fn event(it: Payload) -> Option<HookEvent> {
         "started" => Event::Started,
         "prompt" => Event::PromptAccepted { text },
         "busy" => Event::Busy,
-        "permission" => Event::Permission { what: text },
-        "question" => Event::Question { what: text },
+        "permission" => permission(&text, it.about.as_deref().unwrap_or_default()),
+        "question" => Event::question(&text, it.choices),
         "answered" => Event::Answered,
         "retry" => Event::Retrying { error: text },
         "ended" => match it.failed {
@@ -35,6 +42,17 @@ fn event(it: Payload) -> Option<HookEvent> {
         _ => return None,
     };
     Some(HookEvent { event, session: it.session, prompt: None })
+}
+
+/// By the agent's own name for what it wants to do.
+fn permission(name: &str, about: &str) -> Event {
+    let kind = match name {
+        "bash" | "shell" => AskKind::Command,
+        "edit" | "write" | "read" | "patch" | "external_directory" => AskKind::Path,
+        "webfetch" | "websearch" => AskKind::Url,
+        _ => AskKind::Tool,
+    };
+    Event::permission(kind, if about.is_empty() { name } else { about })
 }
 
 #[cfg(test)]
@@ -54,6 +72,12 @@ mod tests {
             check(&kind, r#"{"event":"busy"}"#, Some(Event::Busy));
             let failed = Event::TurnFailed { error: "500".into(), message: None };
             check(&kind, r#"{"event":"ended","failed":"500"}"#, Some(failed));
+            let asks = r#"{"event":"permission","text":"bash","about":"npm test"}"#;
+            check(&kind, asks, Some(Event::permission(AskKind::Command, "npm test")));
+            let asks = r#"{"event":"permission","text":"bash"}"#;
+            check(&kind, asks, Some(Event::permission(AskKind::Command, "bash")));
+            let asks = r#"{"event":"question","text":"Which?","choices":["A"]}"#;
+            check(&kind, asks, Some(Event::question("Which?", vec!["A".into()])));
             check(&kind, r#"{"event":"later"}"#, None);
         }
     }

@@ -12,14 +12,15 @@ use super::{
     output::{Paint, Style, age, fields, seconds},
     receipt,
     resolve::Target,
+    show::asks,
     unexpected,
 };
 use crate::{
-    brief::text::{clean, one_line},
     model::{
         Answer, DisplayState, Explained, Fact, InputBox, Request, RuleSaid, Said, Sample,
         Timestamp, Verdict,
     },
+    text::{clean, one_line},
     wire::{RuleView, WorkerView},
 };
 
@@ -135,6 +136,7 @@ fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
             belief(&state.turn, now, &DisplayState::Turn(state.turn.value.clone()).to_string()),
         ),
     ];
+    lines.extend(state.asks.iter().flat_map(asks));
     if let Some(reported) = &state.reported {
         lines.push((
             "reported",
@@ -188,6 +190,7 @@ fn look(sample: Option<&Sample>, verdict: &Verdict) -> Vec<(&'static str, String
     let (column, row) = sample.cursor;
     let shown = if sample.cursor_visible { "" } else { ", not visible" };
     let mut lines = vec![("screen", screen), ("input box", input)];
+    lines.extend(verdict.ask.as_ref().map(|it| ("screen asks", clean(&it.to_string()))));
     if !sample.title.is_empty() {
         lines.push(("title", clean(&sample.title)));
     }

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use crate::{
     agents::replay::{ReplayedState, replay},
-    brief::text::{clean, one_line},
     cli::{
         Context, Failure,
         output::{Cell, Paint, Style, Table, count, seconds},
@@ -14,6 +13,7 @@ use crate::{
     },
     hub::screens,
     model::{Sample, Timestamp},
+    text::{clean, one_line},
 };
 
 pub(super) fn run(context: &Context, file: &Path, agent: &str) -> Result<(), Failure> {

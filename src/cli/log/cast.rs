@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::{
-    brief::text::{clean, one_line},
     model::{Sample, WorkerId},
+    text::{clean, one_line},
 };
 
 /// Players shorten longer pauses; the times in the file are unchanged.

@@ -16,10 +16,10 @@ use super::{
     resolve::Target,
 };
 use crate::{
-    brief::text::{clean, one_line},
     hub::screens,
     model::{DisplayState, Event, Fact, Happened, Sample, Timestamp, Worker, name_of},
     paths,
+    text::{clean, one_line},
     wire::EventView,
 };
 
@@ -158,6 +158,8 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
             let word = DisplayState::Turn(fact.value.clone());
             (word.to_string(), Paint::of(&word), reason(fact))
         }
+        Happened::Asks { asks: Some(ask) } => plain("asks", ask.to_string()),
+        Happened::Asks { asks: None } => plain("asks nothing any more", String::new()),
         Happened::Reported(fact) => {
             plain(&format!("says: {:?}", fact.value).to_lowercase(), clean(&fact.evidence))
         }

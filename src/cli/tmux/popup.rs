@@ -23,10 +23,10 @@ use super::{
     input::{End, Input},
 };
 use crate::{
-    brief::text::one_line,
     cli::{self, Context, Failure, settings},
     model::WorkerId,
     proc, text,
+    text::one_line,
 };
 
 /// Asks for the task, then creates the worker. After a failure, the text can be edited and tried

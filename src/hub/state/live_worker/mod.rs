@@ -268,6 +268,7 @@ impl LiveWorker {
         let (value, source) = (AgentState::Unknown, FactSource::Hub);
         let turn = Fact { value, since: now.wall, source, evidence };
         self.worker.state.turn = turn.clone();
+        self.worker.state.asks = None;
         self.tracker = Tracker::new(Arc::clone(&self.profile), &self.worker.state, now);
         self.notes.worker = true;
         self.notes.happened.push(Happened::Turn(turn));

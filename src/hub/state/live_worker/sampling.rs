@@ -226,12 +226,17 @@ impl LiveWorker {
 
     /// Passes an observation to the tracker, and notes the resulting state.
     pub(in crate::hub::state) fn track(&mut self, now: Now, seen: Seen<'_>, out: &mut Vec<Effect>) {
-        let Changed { process, turn, reported, told, accepted } = self.tracker.handle(now, seen);
+        let Changed { process, turn, asks, reported, told, accepted } =
+            self.tracker.handle(now, seen);
         let before = self.notes.happened.len();
         self.has_changed |= process.is_some() || turn.is_some();
         if let Some(fact) = process {
             self.worker.state.process = fact.clone();
             self.notes.happened.push(Happened::Process(fact));
+        }
+        if let Some(asks) = asks {
+            self.worker.state.asks.clone_from(&asks);
+            self.notes.happened.push(Happened::Asks { asks });
         }
         if let Some(fact) = turn {
             self.worker.state.turn = fact.clone();
