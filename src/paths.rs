@@ -186,6 +186,11 @@ impl Env {
     /// A path for the socket of the hub with this directory, in a private directory that is created
     /// if needed. Clients do not compute it: `hub.json` names it.
     pub fn hub_socket(&self, state: &StateDir) -> Result<PathBuf, Error> {
+        self.hub_socket_beside(Path::new("/tmp"), state)
+    }
+
+    /// The same with another directory that is everybody's.
+    fn hub_socket_beside(&self, shared: &Path, state: &StateDir) -> Result<PathBuf, Error> {
         let name = format!("{}.sock", hash(state.root()));
         if let Some(dir) = self.var("XDG_RUNTIME_DIR").map(Path::new) {
             let socket = dir.join("wtmag").join(&name);
@@ -195,7 +200,7 @@ impl Env {
                 return Ok(socket);
             }
         }
-        let dir = PathBuf::from(format!("/tmp/wtmag-{}", self.uid));
+        let dir = shared.join(format!("wtmag-{}", self.uid));
         let Err(refused) = private_dir(&dir, self.uid) else { return Ok(dir.join(name)) };
         // Another user created the directory first. The state directory belongs to this user alone.
         let socket = state.root().join("hub.sock");
@@ -495,6 +500,38 @@ mod tests {
         for elsewhere in ["relative", "/no/such/dir", long.to_str().unwrap()] {
             assert!(socket(elsewhere).unwrap().starts_with("/tmp"), "{elsewhere}");
         }
+    }
+
+    /// Everybody may make the directory in `/tmp` before its user does.
+    #[test]
+    fn a_shared_place_that_somebody_else_has_taken_stops_no_hub() {
+        type Take = fn(&Path);
+        let env = env(&[]);
+        let takes: [(&str, Take); 4] = [
+            ("a file", |it| drop(fs::File::create(it).unwrap())),
+            ("a dangling link", |it| symlink("/no/such/dir", it).unwrap()),
+            ("a link", |it| symlink("/", it).unwrap()),
+            ("open to all", |it| fs::DirBuilder::new().mode(0o777).create(it).unwrap()),
+        ];
+        for (what, take) in takes {
+            let (shared, state) = (temp(), temp());
+            let root = state.path().join("hub");
+            let socket = || env.hub_socket_beside(shared.path(), &StateDir::at(root.clone()));
+            take(&shared.path().join(format!("wtmag-{}", env.uid())));
+            assert_eq!(socket().unwrap(), root.join("hub.sock"), "{what}");
+            assert_eq!(fs::metadata(&root).unwrap().mode() & 0o777, 0o700, "{what}");
+        }
+        // Where that path is too long for a socket, whoever is in the way is named.
+        let (shared, state) = (temp(), temp());
+        let place = shared.path().join(format!("wtmag-{}", env.uid()));
+        fs::DirBuilder::new().mode(0o777).create(&place).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o777)).unwrap();
+        let deep = StateDir::at(state.path().join("x".repeat(MAX_SOCKET_LEN)));
+        let refused = env.hub_socket_beside(shared.path(), &deep);
+        assert!(
+            matches!(&refused, Err(Error::Unsafe { path, .. }) if *path == place),
+            "{refused:?}"
+        );
     }
 
     #[test]

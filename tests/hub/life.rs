@@ -1,5 +1,12 @@
 //! Start, one per server, stop.
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, thread};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    process::Stdio,
+    thread,
+};
 
 use nix::sys::signal::Signal;
 
@@ -248,4 +255,27 @@ fn a_state_directory_that_cannot_be_used_is_named() {
     assert!(said.code != 0 && said.stderr.contains("hub.lock"), "{said}");
     fs::remove_dir(&lock).unwrap();
     hub_pid(&sandbox);
+}
+
+/// The number in the lock file is a program's by now that is no hub.
+#[test]
+fn no_other_program_gets_the_signal_that_wakes_a_hub() {
+    let sandbox = world();
+    hub_pid(&sandbox);
+    sandbox.wtmag(["hub", "stop"]).run().success();
+    let lock = state_dir(&sandbox).join("hub.lock");
+    // Holds the lock, says so, and would end of the signal, as most programs do.
+    let script = "exec 9>>\"$1\"; flock -x 9; printf %s $$ >\"$1\"; echo held; exec sleep 100";
+    let mut holder = sandbox.command("sh");
+    holder.args(["-c", script, "sh"]).arg(&lock).stdout(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(fs::read_to_string(&lock).unwrap(), holder.id().to_string());
+    let refused = sandbox.wtmag(["list"]).limit(2 * SOON).run().failure(3);
+    let ended = holder.try_wait().unwrap();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!(ended, None, "{refused}");
+    sandbox.wtmag(["list"]).run().success();
 }

@@ -4,12 +4,13 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::unix::net::{UnixListener, UnixStream},
     thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use super::{SOON, Sandbox, hub_pid, pid_of, socket, state_dir, status, world};
-use crate::support::{Crew, Seen};
+use super::{SOON, Sandbox, eventually, hub_pid, pid_of, socket, state_dir, status, world};
+use crate::support::{Crew, Seen, resident_kb};
 
 /// Lines to and from a hub.
 struct Peer {
@@ -118,6 +119,63 @@ fn a_line_without_end_is_not_kept() {
     assert_eq!(hub_pid(&sandbox), pid);
 }
 
+/// Half lines are not kept for long, and not all at once; whoever says whole ones is answered.
+#[test]
+fn many_half_lines_fill_no_memory_and_keep_nobody_waiting() {
+    const N_PEERS: usize = 20;
+    let sandbox = world();
+    let pid = hub_pid(&sandbox);
+    let before = resident_kb(pid);
+    let half = vec![b'x'; 7 << 20];
+    let peers: Vec<_> = (0..N_PEERS)
+        .map(|_| {
+            let mut peer = Peer::greeted(&sandbox);
+            // Taken from us only as far as the hub reads it.
+            peer.stream.get_mut().set_nonblocking(true).unwrap();
+            peer
+        })
+        .collect();
+    let mut written = [0; N_PEERS];
+    let fill = |peers: &[Peer], written: &mut [usize; N_PEERS]| {
+        for (peer, n) in peers.iter().zip(written) {
+            while let Ok(more @ 1..) = peer.stream.get_ref().write(&half[*n..]) {
+                *n += more;
+            }
+        }
+    };
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(2) {
+        fill(&peers, &mut written);
+        assert_eq!(pid_of(&status(&sandbox)), pid);
+    }
+    let n_long = written.iter().filter(|it| **it > 1 << 20).count();
+    assert!((1..=4).contains(&n_long), "{written:?}");
+    let more = resident_kb(pid).saturating_sub(before);
+    assert!(more < 60_000, "{more} kB more for half lines");
+    // A client that goes on with its line too late is gone, and its part with it.
+    eventually(SOON, "the half lines to be given up", || {
+        fill(&peers, &mut written);
+        (status(&sandbox)["clients"] == 1).then_some(())
+    });
+    assert_eq!(hub_pid(&sandbox), pid);
+}
+
+/// More clients than there is room for wait for their turn.
+#[test]
+fn clients_beyond_the_bound_are_answered_when_others_leave() {
+    let sandbox = world();
+    let pid = hub_pid(&sandbox);
+    let mut held: Vec<Peer> = (0..256).map(|_| Peer::greeted(&sandbox)).collect();
+    let mut late = Peer::connect(&sandbox);
+    late.stream.get_mut().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    late.say(&json!({ "wtmag": "0.1.0", "protocol": 1, "pid": 1 }));
+    let mut line = String::new();
+    late.stream.read_line(&mut line).unwrap_err();
+    held.pop();
+    late.stream.get_mut().set_read_timeout(Some(SOON)).unwrap();
+    assert_eq!(late.hear().unwrap()["pid"], pid);
+}
+
 #[test]
 fn clients_that_leave_in_the_middle_of_a_line_are_forgotten() {
     let sandbox = world();
@@ -130,7 +188,7 @@ fn clients_that_leave_in_the_middle_of_a_line_are_forgotten() {
     peer.write(b"{\"id\":1,\"ask\":{\"verb\":\"sta");
     drop(peer);
     let left = || (status(&sandbox)["clients"] == 1).then_some(());
-    super::eventually(SOON, "one client", left);
+    eventually(SOON, "one client", left);
     assert_eq!(pid_of(&status(&sandbox)), pid);
 }
 
