@@ -167,7 +167,9 @@ fn a_running_hub_tells_how_it_does() {
     configure(&sandbox);
     sandbox.tmux().start("main");
     sandbox.wtmag(["hub", "start"]).run().success();
-    has(&found(&report(&sandbox, "home"), "ok"), "0 live workers");
+    let fine = found(&report(&sandbox, "home"), "ok");
+    has(&fine, "0 live workers");
+    has(&fine, "of at most 200 MB, and is kept for 90d");
 }
 
 #[test]

@@ -129,7 +129,10 @@ fn an_agent_that_is_not_installed_leaves_nothing_and_others_are_named() {
     let before = desk.traces();
     for _ in 0..2 {
         let said = desk.wtmag(&["create", "a", "--agent", "missing"]).failure(1);
-        assert!(said.contains("your shell did not find `no-such-agent`"), "{said}");
+        assert!(
+            said.contains("did not find `no-such-agent`") && said.contains("default-shell"),
+            "{said}"
+        );
         assert!(said.contains("installed: `--agent claude`"), "{said}");
         assert!(!said.contains("are kept"), "{said}");
         assert_eq!(desk.traces(), before);

@@ -7,6 +7,7 @@ use super::{build::Created, order::Order, site::Site};
 use crate::{
     cli::{
         Context, Failure,
+        agent_shell::AgentShell,
         failure::Kind,
         outcome::Outcome,
         output::{Paint, fields},
@@ -21,6 +22,8 @@ use crate::{
 
 /// How long to wait for the removal of a worker whose agent does not exist.
 const REMOVAL: Duration = Duration::from_secs(60);
+/// How an agent's shell ends that does not find it.
+const MISSING: Process = Process::Exited(Exit::Code(127));
 /// Lines of the screen that an error shows.
 const SCREEN_LINES: usize = 10;
 /// Time between two requests while a new capture is expected.
@@ -35,6 +38,8 @@ pub(super) struct Report<'a> {
     worktree_made: bool,
     outcome: Option<Outcome>,
     installed: Vec<&'static str>,
+    /// Asked for when it did not find the agent.
+    shell: Option<AgentShell>,
     /// The agent could not start, and the worker was removed again.
     removed: bool,
 }
@@ -56,6 +61,7 @@ impl<'a> Report<'a> {
             worktree_made,
             outcome,
             installed: settings::installed(&context.env, settings::KNOWN_AGENTS),
+            shell: None,
             removed: false,
         };
         let mut tries = 0;
@@ -75,6 +81,9 @@ impl<'a> Report<'a> {
                 // Removed meanwhile: use what is already known.
                 Err(_) => break,
             }
+        }
+        if report.worker.state.process.value == MISSING {
+            report.shell = Some(AgentShell::find(context).await);
         }
         report.discard_useless(context).await?;
         Ok(report)
@@ -210,9 +219,15 @@ impl<'a> Report<'a> {
         let (name, command) = (&self.worker.agent.name, self.site.agent.command());
         let was_ready = self.delivery.as_ref().is_some_and(|it| it.at(Step::Ready).is_some());
         match &self.worker.state.process.value {
-            Process::Exited(Exit::Code(127)) => {
+            process if *process == MISSING => {
+                let shell = self.shell.as_ref();
+                let which = shell.map(|it| format!(" ({})", it.described())).unwrap_or_default();
                 let what = format!("`{command}`, the command of agent `{name}`");
-                let failure = Failure::user(format!("your shell did not find {what}"));
+                let failure = Failure::user(format!("your shell{which} did not find {what}"));
+                let surprises = shell.map(AgentShell::surprises).unwrap_or_default();
+                let failure = surprises
+                    .into_iter()
+                    .fold(failure, |failure, (what, act)| failure.hint(format!("{what}; {act}")));
                 self.others_installed(failure).hint(format!(
                     "install it, or set `command` in [agents.{name}]: `wtmag config edit`"
                 ))
@@ -251,9 +266,8 @@ impl<'a> Report<'a> {
 
     /// Removes a worker whose agent does not exist, unless its worktree now holds work.
     async fn discard_useless(&mut self, context: &Context) -> Result<(), Failure> {
-        let missing = Process::Exited(Exit::Code(127));
         let is_useless = self.outcome == Some(Outcome::Gone)
-            && self.worker.state.process.value == missing
+            && self.worker.state.process.value == MISSING
             && self.delivery.as_ref().is_none_or(|it| it.at(Step::Ready).is_none());
         if !is_useless {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Checks the configured agents: whether the shell finds them, and whether their version matches
 //! the profile.
-use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
+use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
@@ -9,11 +9,11 @@ use crate::{
     agents::{GENERIC, Profile},
     cli::{
         Failure,
+        agent_shell::AgentShell,
         approval::Wanted,
         settings::{self, FoundProfile},
     },
     config::{Agent, Loaded},
-    pane::line,
     proc::{self, Cmd},
 };
 
@@ -27,12 +27,6 @@ enum Found {
     NoAnswer(String),
 }
 
-/// The shell that starts agents.
-struct Shell {
-    program: PathBuf,
-    flags: &'static str,
-}
-
 pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     let Ok(loaded) = &doctor.config else { return Vec::new() };
     let default = loaded.config.agents.default.name.as_str();
@@ -40,8 +34,9 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     if let Err(error) = loaded.config.agent(default) {
         findings.push(Finding::problem(error.to_string()).advice("set `[agents.default] name`"));
     }
-    let (shell, unusual) = shell(doctor).await;
-    findings.extend(unusual);
+    let shell = AgentShell::find(doctor.context).await;
+    let surprises = shell.surprises().into_iter();
+    findings.extend(surprises.map(|(what, advice)| Finding::note(what).advice(advice)));
     let (own, foreign) = by_approval(doctor, loaded);
     let mut found = ask_all(doctor, &shell, &own).await;
     let mut missing = Vec::new();
@@ -90,7 +85,13 @@ fn by_approval(doctor: &Doctor<'_>, loaded: &Loaded) -> (BTreeMap<String, Agent>
 }
 
 /// Pure: the finding for one agent.
-fn judge(name: &str, agent: &Agent, found: &Found, profile: &Profile, shell: &Shell) -> Finding {
+fn judge(
+    name: &str,
+    agent: &Agent,
+    found: &Found,
+    profile: &Profile,
+    shell: &AgentShell,
+) -> Finding {
     let line = format!("{} {}", shell.program.display(), shell.flags);
     let version = match found {
         Found::No => {
@@ -131,52 +132,10 @@ fn judge(name: &str, agent: &Agent, found: &Found, profile: &Profile, shell: &Sh
     .advice("its screens may have changed; if a state is wrong, `wtmag explain ID` shows why")
 }
 
-/// tmux's `default-shell`, else `$SHELL`; and what may surprise the user about it.
-async fn shell(doctor: &Doctor<'_>) -> (Shell, Vec<Finding>) {
-    let (path, origin) = match doctor.tmux_option("default-shell").await {
-        Some(shell) => (PathBuf::from(shell), "tmux's `default-shell`"),
-        None => {
-            let shell = doctor.context.env.var("SHELL").unwrap_or(OsStr::new("/bin/sh"));
-            (PathBuf::from(shell), "$SHELL")
-        }
-    };
-    let (program, flags) = line::starter(&path);
-    let mut findings = Vec::new();
-    if program != path {
-        findings.push(
-            Finding::note(format!(
-                "agents start in `{}`, because wtmag does not support the shell `{}`",
-                program.display(),
-                path.display()
-            ))
-            .advice(format!(
-                "{origin} names that shell; agents and variables that only its start-up files set \
-                 are not found"
-            )),
-        );
-    }
-    if let Some(command) = doctor.tmux_option("default-command").await {
-        findings.push(
-            Finding::note(format!("agents start in `{}`, not in `{command}`", program.display()))
-                .advice(format!("wtmag takes the shell from {origin}, not from `default-command`"))
-                .advice(format!(
-                    "if agents are not found: set -g default-shell /path/to/{}",
-                    first_word(&command)
-                )),
-        );
-    }
-    (Shell { program: program.to_owned(), flags }, findings)
-}
-
-fn first_word(command: &str) -> &str {
-    let word = command.split_whitespace().next().unwrap_or_default();
-    word.rsplit('/').next().unwrap_or(word)
-}
-
 /// Asks the shell about all agents at once: each may take a second to print its version.
 async fn ask_all(
     doctor: &Doctor<'_>,
-    shell: &Shell,
+    shell: &AgentShell,
     agents: &BTreeMap<String, Agent>,
 ) -> BTreeMap<String, Found> {
     let mut asked = JoinSet::new();
@@ -197,7 +156,7 @@ async fn ask_all(
 
 /// Runs the shell as it would start the agent, with start-up files. Without a terminal, because an
 /// interactive shell in the background of a terminal stops itself.
-fn question(doctor: &Doctor<'_>, shell: &Shell, agent: &Agent) -> Option<Cmd<'static>> {
+fn question(doctor: &Doctor<'_>, shell: &AgentShell, agent: &Agent) -> Option<Cmd<'static>> {
     let argv = agent.argv();
     let word = argv.first().and_then(|it| shlex::try_quote(it).ok())?;
     // The mark separates the answer from the output of start-up files.
@@ -246,8 +205,8 @@ mod tests {
         assert_eq!(read_answer(&format!("{MARK}\n")), found(None));
     }
 
-    fn shell() -> Shell {
-        Shell { program: "/bin/sh".into(), flags: "-lc" }
+    fn shell() -> AgentShell {
+        AgentShell::of("/bin/sh", "$SHELL", None)
     }
 
     #[track_caller]

@@ -58,7 +58,7 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> HubCheck {
             findings.push(silent(doctor, &error, pid).await);
         }
     }
-    findings.extend(store_findings(at, state));
+    findings.extend(store_findings(doctor, at, state));
     findings.extend(other_machine(at));
     findings.extend(leftovers(doctor, at).await);
     HubCheck { findings, workers }
@@ -133,7 +133,7 @@ async fn unwatched(doctor: &Doctor<'_>) -> Option<Finding> {
     })
 }
 
-fn store_findings(at: &HubLocation, hub: Life) -> Vec<Finding> {
+fn store_findings(doctor: &Doctor<'_>, at: &HubLocation, hub: Life) -> Vec<Finding> {
     let root = at.state.root();
     if !root.exists() {
         return vec![Finding::ok("no workers have been made on this tmux server yet")];
@@ -142,6 +142,10 @@ fn store_findings(at: &HubLocation, hub: Life) -> Vec<Finding> {
     findings.extend(store::room(at));
     let db = at.state.hub_db();
     findings.extend(if hub == Life::None { store::whole(&db) } else { store::head(&db) });
+    if db.exists() {
+        let history = doctor.config.as_ref().map(|it| it.config.history.clone());
+        findings.push(store::usage(&db, &history.unwrap_or_default()));
+    }
     let logs = size(&at.state.log());
     if logs > LARGE {
         findings.push(Finding::note(format!(

@@ -115,12 +115,6 @@ impl<'a> Doctor<'a> {
             .ok()?;
         output.is_success().then(|| output.stdout_text())
     }
-
-    /// A global option of the running tmux server, if it is not empty.
-    async fn tmux_option(&self, name: &str) -> Option<String> {
-        let value = self.ask_tmux(&["show-options", "-gv", name]).await?;
-        Some(value.trim().to_owned()).filter(|it| !it.is_empty())
-    }
 }
 
 fn config_findings(doctor: &Doctor<'_>) -> Vec<Finding> {

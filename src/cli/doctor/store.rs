@@ -8,7 +8,7 @@ use std::{
 use nix::sys::statvfs::statvfs;
 
 use super::Finding;
-use crate::{client::HubLocation, hub::store};
+use crate::{client::HubLocation, config::History, hub::store};
 
 /// A hub always needs to write a little.
 const LITTLE: u64 = 1 << 20;
@@ -41,14 +41,39 @@ pub(super) fn head(path: &Path) -> Option<Finding> {
     let shown = path.display();
     let mut head = [0_u8; 16];
     match fs::File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut head)) {
-        Ok(()) if head == *b"SQLite format 3\0" => {
-            let size = fs::metadata(path).map_or(0, |it| it.len());
-            Some(Finding::ok(format!("store `{shown}`, {} KB", size >> 10)))
-        }
+        Ok(()) if head == *b"SQLite format 3\0" => Some(Finding::ok(format!("store `{shown}`"))),
         Ok(()) => Some(ill(path, format!("`{shown}` is not a database"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
         Err(error) => Some(Finding::problem(format!("`{shown}` cannot be read: {error}"))),
+    }
+}
+
+/// How large it is, beside what is kept of the past at most.
+pub(super) fn usage(path: &Path, keep: &History) -> Finding {
+    let limit = store::Keep::default().bytes;
+    let bytes = size(path) + size(&beside(path, "-wal"));
+    let said = format!(
+        "history takes {} of at most {}, and is kept for {}",
+        amount(bytes),
+        amount(limit),
+        keep.keep
+    );
+    // Free pages and SQLite's log come on top of what is counted.
+    if bytes <= 2 * limit {
+        return Finding::ok(said);
+    }
+    Finding::note(said)
+        .advice("a hub removes what is too old or too much, in small steps, while it has nothing else to do")
+        .advice("`[history] keep` in your configuration is how long it is kept: `wtmag config edit`")
+}
+
+/// `12 KB`, `3 MB`.
+fn amount(bytes: u64) -> String {
+    if bytes < 1 << 20 {
+        format!("{} KB", bytes.div_ceil(1 << 10))
+    } else {
+        format!("{} MB", bytes >> 20)
     }
 }
 
@@ -142,6 +167,33 @@ mod tests {
             put(&path, text);
             assert_eq!(head(&path).unwrap().mark, want);
         }
+    }
+
+    #[test]
+    fn a_store_that_is_larger_than_its_history_may_be_is_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        let keep = History::default();
+        put(&path, [7; 5000]);
+        put(&beside(&path, "-wal"), [7; 1000]);
+        let found = usage(&path, &keep);
+        assert_eq!(found.text, "history takes 6 KB of at most 200 MB, and is kept for 90d");
+        assert_eq!(found.mark, Mark::Ok);
+        fs::File::options().write(true).open(&path).unwrap().set_len(500 << 20).unwrap();
+        let found = usage(&path, &keep);
+        assert_eq!(found.mark, Mark::Note);
+        assert!(found.text.starts_with("history takes 500 MB of at most 200 MB"), "{}", found.text);
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_is_a_problem() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        // Also for the superuser, who may read any file.
+        fs::create_dir(&path).unwrap();
+        let found = head(&path).unwrap();
+        assert_eq!(found.mark, Mark::Problem);
+        assert!(found.text.contains("cannot be read"), "{}", found.text);
     }
 
     #[test]
