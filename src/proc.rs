@@ -1,8 +1,9 @@
 //! The only place that starts a process and waits for it.
 //!
-//! Knows programs, pipes, deadlines and signals; not what a program is for. A child runs in a
-//! chosen directory and its own process group, without the variables that point to the caller's
-//! tmux pane or repository. It is always waited for.
+//! Knows programs, pipes, deadlines and signals; not what any program is for. A child runs in a
+//! chosen directory, without the variables that would point it at the caller's tmux pane or
+//! repository, in a process group of its own, and is always waited for.
+mod foreground;
 mod server;
 
 use std::{
@@ -24,6 +25,7 @@ use tokio::{
     time,
 };
 
+pub use foreground::foreground;
 pub use server::{listens, serving, tmux};
 
 /// How long a child may take to clean up after SIGTERM before it is killed.

@@ -124,7 +124,7 @@ impl Stage {
             cwd: self.dir.path().to_owned(),
             env: Vec::new(),
             argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
-            show: Show::In(self.user),
+            show: Show::In { session: self.user, name: "user".to_owned() },
         }
     }
 }
@@ -236,7 +236,7 @@ async fn look(
 ) -> Sample {
     soon(async {
         loop {
-            let sample = connection.look(pane).await.unwrap();
+            let sample = connection.sample(pane).await.unwrap();
             if is_wanted(&sample) {
                 return sample;
             }

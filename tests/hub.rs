@@ -20,6 +20,7 @@ mod loss;
 mod protocol;
 mod store;
 mod upgrade;
+mod wrapped;
 
 /// Longest wait for anything that is to happen.
 const SOON: Duration = Duration::from_secs(20);

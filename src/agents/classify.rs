@@ -72,8 +72,24 @@ pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanati
     Explanation { verdict, found, rules }
 }
 
-/// Whether the agent is in the foreground, judged by the command's name.
-pub fn foreground(profile: &Profile, command: &str) -> Foreground {
+/// Who has the terminal, as far as names tell. A shell or another program that started the agent and
+/// waits for it shares the foreground with it.
+pub fn foreground(profile: &Profile, sample: &Sample) -> Foreground {
+    if behind(profile, sample).is_some() {
+        return Foreground::Agent;
+    }
+    named(profile, &sample.command)
+}
+
+/// The agent's program, where it runs behind another one that the foreground is called by.
+pub fn behind<'a>(profile: &Profile, sample: &'a Sample) -> Option<&'a str> {
+    let is_agent = |name: &str| named(profile, name) == Foreground::Agent;
+    let mut group = sample.group.iter().map(String::as_str);
+    group.find(|it| is_agent(it)).filter(|_| !is_agent(&sample.command))
+}
+
+/// Who a program of this name is.
+pub fn named(profile: &Profile, command: &str) -> Foreground {
     let name = command.trim_start_matches('-');
     if profile.foreground.iter().any(|it| it == command) {
         return Foreground::Agent;
@@ -234,7 +250,7 @@ impl<'a> Screen<'a> {
         let command = &self.sample.command;
         let (rule, evidence) = if self.sample.dead {
             ("dead", self.sample.last_lines(1).concat())
-        } else if foreground(profile, command) != Foreground::Agent {
+        } else if foreground(profile, self.sample) != Foreground::Agent {
             ("foreground", command.clone())
         } else if self.sample.used_rows().is_empty() {
             ("blank", String::new())

@@ -103,7 +103,7 @@ struct Player<'a> {
 impl Player<'_> {
     fn look(&mut self, number: usize, sample: &Sample, now: Now, quiet_since: Option<Instant>) {
         let verdict = explain(self.profile, sample, &[]).verdict;
-        if !sample.dead && foreground(self.profile, &sample.command) == Foreground::Agent {
+        if !sample.dead && foreground(self.profile, sample) == Foreground::Agent {
             self.see(number, &verdict, now, Seen::Started);
         }
         let seen = Seen::Sample { sample, verdict: &verdict, quiet_since };

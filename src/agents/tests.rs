@@ -93,7 +93,7 @@ fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, Stri
     let mut words = Vec::new();
     for (t_ms, sample) in screens {
         let verdict = explain(profile, sample, &[]).verdict;
-        if !sample.dead && foreground(profile, &sample.command) == Foreground::Agent {
+        if !sample.dead && foreground(profile, sample) == Foreground::Agent {
             let changed = tracker.handle(now(t_ms + 10_000), Seen::Started);
             state.process = changed.process.unwrap_or(state.process);
         }

@@ -39,6 +39,7 @@ pub(crate) fn worker(id: &str) -> Worker {
             server: ServerId { pid: 7, started: 1 },
             window: WindowId(4),
             pane: PaneId(9),
+            pid: Some(42),
             session: None,
             session_name: Some("main".into()),
             boot: String::new(),

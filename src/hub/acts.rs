@@ -10,10 +10,11 @@ use std::{
 
 use tokio::time;
 
-use super::state::{Act, Input, Listed, Made, NotMade, PaneSeen, Show, TmuxEffect, WindowSpec};
+use super::state::{Act, Input, Listed, NotMade, Target, TmuxEffect};
 use crate::{
     model::{Caller, PaneId, Sample, SessionId, WindowId, WorkerId, error_chain},
-    tmux::{Acted, Connection, Error, Guard, NewWindow, PaneRow, Promoted, Show as TmuxShow},
+    proc,
+    tmux::{Acted, Connection, Created, Error, NewWindow, Promoted, Refusal, Show},
 };
 
 /// Performs it on the connection, if there is one, and returns the result.
@@ -27,24 +28,23 @@ pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Op
         TmuxEffect::FindSession { request_id, caller } => {
             Input::SessionFound { request_id, found: in_words(find_session(tmux, caller).await) }
         }
-        TmuxEffect::MakeWindow(spec) => {
-            let worker = spec.worker.clone();
+        TmuxEffect::MakeWindow { window, agent } => {
+            let worker = window.worker.clone();
             let made = match tmux {
-                Ok(tmux) => make_window(&tmux, *spec).await.map_err(not_made),
+                Ok(tmux) => make_window(&tmux, *window, agent).await.map_err(not_made),
                 Err(error) => Err(NotMade::Refused(error_chain(&error))),
             };
             Input::WindowMade { worker, made }
         }
-        TmuxEffect::Look { worker, pane, resume } => {
-            Input::Sampled { worker, sample: in_words(sample(tmux, pane, resume).await) }
+        TmuxEffect::Look { worker, pane, group_of } => {
+            Input::Sampled { worker, sample: in_words(sample(tmux, pane, group_of).await) }
         }
-        TmuxEffect::Act { worker, delivery, pane, command, act } => {
-            let acted = do_act(tmux, pane, &Guard { command }, act).await;
-            Input::Acted { worker, delivery, acted: in_words(acted) }
+        TmuxEffect::Act { worker, delivery, to, act } => {
+            Input::Acted { worker, delivery, acted: in_words(do_act(tmux, &to, act).await) }
         }
-        TmuxEffect::Press { pane, command, key } => {
+        TmuxEffect::Press { to, key } => {
             let act = Act::Keys(vec![key], Duration::ZERO);
-            ignore("press", do_act(tmux, pane, &Guard { command }, act).await.map(drop));
+            ignore("press", do_act(tmux, &to, act).await.map(drop));
             return None;
         }
         TmuxEffect::Promote { request_id, worker, window, name, cwd } => {
@@ -79,9 +79,9 @@ async fn find_session(tmux: Tmux, caller: Caller) -> Result<Option<(SessionId, S
     Ok(link.map(|it| (it.session, it.session_name)))
 }
 
-async fn sample(tmux: Tmux, pane: PaneId, resume: bool) -> Result<Sample, Error> {
-    let tmux = tmux?;
-    if resume { tmux.sample(pane).await } else { tmux.look(pane).await }
+async fn sample(tmux: Tmux, pane: PaneId, group_of: Option<u32>) -> Result<Sample, Error> {
+    let sample = tmux?.sample(pane).await?;
+    Ok(Sample { group: group_of.map(proc::foreground).unwrap_or_default(), ..sample })
 }
 
 async fn promote(tmux: Tmux, window: WindowId, name: &str, cwd: &Path) -> Result<Promoted, Error> {
@@ -95,7 +95,10 @@ async fn show_status(tmux: Tmux, window: WindowId, word: &str) -> Result<(), Err
 async fn list(tmux: Tmux) -> Result<Listed, Error> {
     let tmux = tmux?;
     let asked = Instant::now();
-    let panes = panes_seen(tmux.panes().await?, tmux.info().fleet);
+    let mut panes = tmux.panes().await?;
+    for row in &mut panes {
+        row.links.retain(|link| link.session != tmux.info().fleet);
+    }
     let sessions = tmux.sessions().await?.into_iter().map(|it| it.session).collect();
     Ok(Listed { asked, panes, sessions })
 }
@@ -138,74 +141,56 @@ pub(super) fn ignore(act: &str, done: Result<(), Error>) {
     }
 }
 
-async fn make_window(tmux: &Connection, spec: WindowSpec) -> Result<Made, Error> {
-    let (show, own_name, mut env) = match spec.show {
-        // The session's own variables come first, for the programs in its windows.
-        Show::In(session) => {
+/// Adds what only tmux knows: the shell and the variables that the user has there now.
+async fn make_window(
+    tmux: &Connection,
+    mut window: NewWindow,
+    agent: Vec<String>,
+) -> Result<Created, Error> {
+    let session = match window.show {
+        Show::In { session, .. } => {
             let env = tmux.session_environment(session).await?;
             let set = env.into_iter().filter_map(|(name, value)| Some((name, value?)));
-            (TmuxShow::In(session), None, set.collect())
+            window.env = set.chain(window.env).collect();
+            session
         }
-        Show::Own(session) => {
-            let show = TmuxShow::Alone { session: session.clone(), env: spec.caller_env.clone() };
-            (show, Some(session), Vec::new())
-        }
+        Show::Alone { .. } => tmux.info().fleet,
     };
-    env.extend(spec.caller_env);
-    env.extend(spec.env);
-    // The user's current value in that session.
-    let session = if let TmuxShow::In(session) = show { session } else { tmux.info().fleet };
-    let mut argv = spec.pane;
-    argv.extend(["--shell".to_owned(), tmux.default_shell(session).await?, "--".to_owned()]);
-    argv.extend(spec.agent);
-    let new = NewWindow { worker: spec.worker, name: spec.title, cwd: spec.cwd, env, argv, show };
-    let created = tmux.create_window(&new).await?;
-    let name = own_name.or(spec.session_name).unwrap_or_default();
-    let session = Some((created.session, name));
-    let server = tmux.info().id;
-    Ok(Made { server, pane: created.pane, window: created.window, session })
+    let shell = tmux.default_shell(session).await?;
+    window.argv.extend(["--shell".to_owned(), shell, "--".to_owned()]);
+    window.argv.extend(agent);
+    tmux.create_window(&window).await
 }
 
-async fn do_act(tmux: Tmux, pane: PaneId, guard: &Guard, act: Act) -> Result<Acted, Error> {
-    let tmux = tmux?;
+async fn do_act(tmux: Tmux, to: &Target, act: Act) -> Result<Acted, Error> {
+    let (tmux, pane, guard) = (tmux?, to.pane, &to.guard);
+    // tmux itself knows the foreground by one name only, and that may be a shell's.
+    if let (Some(program), Some(pid)) = (&to.program, guard.pid)
+        && !proc::foreground(pid).contains(program)
+    {
+        return Ok(Acted::Refused(Refusal::Foreground(guard.command.clone())));
+    }
     match act {
         Act::Paste(text) => tmux.paste(pane, guard, &text).await,
         Act::Enter => tmux.enter(pane, guard).await,
-        Act::Keys(keys, gap) => press(&tmux, pane, guard, (&keys, gap)).await,
+        Act::Keys(keys, gap) => press(&tmux, to, (&keys, gap)).await,
     }
-}
-
-fn panes_seen(rows: Vec<PaneRow>, fleet: SessionId) -> Vec<PaneSeen> {
-    rows.into_iter().filter_map(|row| pane_seen(row, fleet)).collect()
 }
 
 /// Stops at the first key that the guard refuses.
 async fn press(
     tmux: &Connection,
-    pane: PaneId,
-    guard: &Guard,
+    to: &Target,
     (keys, gap): (&[String], Duration),
 ) -> Result<Acted, Error> {
     for (n, key) in keys.iter().enumerate() {
         if n > 0 {
             time::sleep(gap).await;
         }
-        let acted = tmux.keys(pane, guard, &[key]).await?;
+        let acted = tmux.keys(to.pane, &to.guard, &[key]).await?;
         if acted != Acted::Done {
             return Ok(acted);
         }
     }
     Ok(Acted::Done)
-}
-
-fn pane_seen(row: PaneRow, fleet: SessionId) -> Option<PaneSeen> {
-    let others = row.links.into_iter().filter(|link| link.session != fleet);
-    Some(PaneSeen {
-        pane: row.pane,
-        window: row.window,
-        tag: row.worker?,
-        dead: row.dead,
-        pid: row.pid,
-        sessions: others.map(|link| (link.session, link.session_name)).collect(),
-    })
 }

@@ -103,13 +103,7 @@ impl Performer {
         events: Events,
         env_names: Vec<String>,
     ) -> Linked {
-        let info = connection.info();
-        let linked = Linked {
-            server: info.id,
-            version: info.version.text.clone(),
-            fleet: info.fleet_name.clone(),
-            env_names,
-        };
+        let linked = Linked { info: connection.info().clone(), env_names };
         let connection = Arc::new(connection);
         self.events.abort_all();
         self.events.spawn(pump(events, Arc::downgrade(&connection), self.wakes.clone()));

@@ -109,6 +109,9 @@ pub struct Reserve {
     pub source_key: Option<String>,
     pub placement: Placement,
     pub caller: Caller,
+    /// A tmux server answered when the command began: no other one is started in its place.
+    #[serde(default)]
+    pub is_served: bool,
 }
 
 /// Where in tmux the asking process runs.

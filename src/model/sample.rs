@@ -15,6 +15,10 @@ pub struct Sample {
     pub title: String,
     /// Foreground command of the pane's terminal (`pane_current_command`).
     pub command: String,
+    /// Programs in the foreground's process group, where they were looked for: a script that started
+    /// the agent and waits for it gives the group its own name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<String>,
     /// Column and row of the cursor, from 0.
     pub cursor: (u16, u16),
     pub cursor_visible: bool,

@@ -41,6 +41,8 @@ pub enum EndCause {
     SessionClosed,
     ServerGone,
     Rebooted,
+    /// The pane is there, with another program that a user started in it.
+    PaneRespawned,
     /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
@@ -405,6 +407,7 @@ impl fmt::Display for EndCause {
             Self::SessionClosed => "session closed",
             Self::ServerGone => "tmux server gone",
             Self::Rebooted => "machine rebooted",
+            Self::PaneRespawned => "pane respawned",
             Self::Other(name) => name.as_str(),
         })
     }

@@ -107,6 +107,9 @@ pub struct Place {
     pub server: ServerId,
     pub window: WindowId,
     pub pane: PaneId,
+    /// The pane's first process. Another one in the pane is not this worker's.
+    #[serde(default)]
+    pub pid: Option<u32>,
     /// The session that shows it, besides session `wtmag`.
     pub session: Option<SessionId>,
     pub session_name: Option<String>,

@@ -206,6 +206,7 @@ pub(super) mod tests {
                 server: ServerId { pid: 1, started: 1 },
                 window: WindowId(1),
                 pane: PaneId(1),
+                pid: None,
                 session: None,
                 session_name: None,
                 boot: Default::default(),

@@ -21,8 +21,8 @@ use tokio::{
 };
 
 use super::{
-    command::{self, Command, Guard, UniqueName, Verb},
-    driver::{Activity, Driver, Handle, LIMIT, Role},
+    command::{self, Command, UniqueName, Verb},
+    driver::{Driver, Handle, LIMIT, Role},
     error::Error,
     events::{Events, Mailbox},
     pty::{self, Server},
@@ -30,7 +30,7 @@ use super::{
     reply::{self, ServerInfo},
     session::{Reply, Session},
     start::{self, Fleet},
-    values::{Acted, NoConnection},
+    values::{Acted, Guard, NoConnection},
     watch::{Shared, Watch},
 };
 use crate::model::{PaneId, Sample, WindowId};
@@ -75,23 +75,25 @@ impl Connection {
         absent: NoConnection,
     ) -> Result<(Self, Events), Error> {
         let found = start::require_fleet(server, placeholder, absent).await?;
+        match Self::attach(server, &found).await {
+            Err(Error::Closed) => Err(start::give_up_fleet(server, &found).await),
+            done => done,
+        }
+    }
+
+    async fn attach(server: &Server, found: &Fleet) -> Result<(Self, Events), Error> {
         let fleet = found.session;
         let mailbox = Mailbox::default();
         let mut tasks = JoinSet::new();
-        let role = Role::Command { fleet, activity: Activity::new() };
-        let command = attach(server, &found, COMMAND_FLAGS, role, &mailbox, &mut tasks).await?;
+        let role = Role::Command { fleet };
+        let command = attach(server, found, COMMAND_FLAGS, role, &mailbox, &mut tasks).await?;
         let info = fetch_info(&command).await?;
         if !info.version.is_at_least(3, 2) {
             return Err(Error::TooOld { found: info.version });
         }
         let shared = Arc::new(Shared::default());
-        // In 3.2, a pane that dies while a client watches its output can crash the server.
-        let hearing = if info.version.is_at_least(3, 3) {
-            let role = Role::Watch(shared.clone());
-            Some(attach(server, &found, WATCH_FLAGS, role, &mailbox, &mut tasks).await?)
-        } else {
-            None
-        };
+        let role = Role::Watch(shared.clone());
+        let hearing = attach(server, found, WATCH_FLAGS, role, &mailbox, &mut tasks).await?;
         let watch = Watch::new(command.clone(), hearing, shared, mailbox.clone());
         let helpers = [
             tasks.spawn(watch_over(command.clone(), mailbox.clone())),
@@ -136,11 +138,6 @@ impl Connection {
         self.watch.sample(pane).await
     }
 
-    /// Captures the pane without changing its bell.
-    pub async fn look(&self, pane: PaneId) -> Result<Sample, Error> {
-        self.watch.look(pane).await.map(|look| look.sample)
-    }
-
     /// Pastes `text` into the pane as a terminal does, if `guard` holds at that moment. Control
     /// characters except line feed and tab are removed: one could end the paste and type the rest.
     pub async fn paste(&self, pane: PaneId, guard: &Guard, text: &str) -> Result<Acted, Error> {
@@ -155,23 +152,29 @@ impl Connection {
             start::load_buffer(&self.server, self.info.id, &buffer, text.as_bytes()).await?;
             command::paste_loaded(pane, guard, &buffer)
         };
-        self.act(pane, act, &buffer).await
+        self.act(pane, guard, act, &buffer).await
     }
 
     /// Presses Enter, if `guard` holds at that moment.
     pub async fn enter(&self, pane: PaneId, guard: &Guard) -> Result<Acted, Error> {
         let buffer = self.buffer_name();
-        self.act(pane, command::enter(pane, guard, &buffer), &buffer).await
+        self.act(pane, guard, command::enter(pane, guard, &buffer), &buffer).await
     }
 
     /// Presses keys, by tmux's names, if `guard` holds at that moment.
     pub async fn keys(&self, pane: PaneId, guard: &Guard, keys: &[&str]) -> Result<Acted, Error> {
         let blocks = self.call(command::keys(pane, guard, keys)).await?;
-        acted(&blocks, pane)
+        acted(&blocks, pane, guard)
     }
 
-    async fn act(&self, pane: PaneId, act: Command, buffer: &str) -> Result<Acted, Error> {
-        let done = self.call(act).await.and_then(|blocks| acted(&blocks, pane));
+    async fn act(
+        &self,
+        pane: PaneId,
+        guard: &Guard,
+        act: Command,
+        buffer: &str,
+    ) -> Result<Acted, Error> {
+        let done = self.call(act).await.and_then(|blocks| acted(&blocks, pane, guard));
         if let Err(error) = &done {
             tracing::warn!(%pane, %error, "a paste failed");
             // Its content is for that pane only. It may already be gone, as intended.
@@ -194,7 +197,7 @@ impl Connection {
         let mut subscribed = self.subscribed.lock().await;
         let first = reply::window_id(&self.ask(command::first_window(self.info.fleet)).await?);
         let Some(window) = first.filter(|it| Some(*it) != *subscribed) else { return Ok(()) };
-        self.call(command::subscribe(window, !self.watch.hears())).await?;
+        self.call(command::subscribe(window)).await?;
         *subscribed = Some(window);
         Ok(())
     }
@@ -279,8 +282,8 @@ async fn watch_over(handle: Handle, mailbox: Mailbox) {
     }
 }
 
-fn acted(blocks: &[Vec<u8>], pane: PaneId) -> Result<Acted, Error> {
-    let last = blocks.last().and_then(|body| reply::acted(body, pane));
+fn acted(blocks: &[Vec<u8>], pane: PaneId, guard: &Guard) -> Result<Acted, Error> {
+    let last = blocks.last().and_then(|body| reply::acted(body, pane, guard.pid));
     last.ok_or(Error::Unreadable { verb: Verb::IfShell.name() })
 }
 

@@ -1,45 +1,14 @@
 //! Everything that wtmag says to tmux: each command as one line, all in one place.
 //!
-//! Knows the flags and formats of each command; not how a line is sent or answered.
-use std::{
-    os::unix::ffi::OsStrExt as _,
-    path::{Path, PathBuf},
-};
+//! Knows which flags each verb gets and what it expands; not how a line travels or is answered.
+use std::{os::unix::ffi::OsStrExt as _, path::Path};
 
-use super::quote::Format;
 pub use super::verb::{Command, Verb};
+use super::{
+    quote::Format,
+    values::{Guard, NewWindow, Show},
+};
 use crate::model::{PaneId, SessionId, WindowId, WorkerId};
-
-/// A window to create for a worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewWindow {
-    /// Tags the window as `@wtmag_id`.
-    pub worker: WorkerId,
-    /// The final name of the window: the branch.
-    pub name: String,
-    /// Must exist: tmux would silently start elsewhere.
-    pub cwd: PathBuf,
-    pub env: Vec<(String, String)>,
-    /// Two or more words: tmux passes a single one to the user's shell.
-    pub argv: Vec<String>,
-    pub show: Show,
-}
-
-/// Where a worker's window is shown besides session `wtmag`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Show {
-    /// In a session that exists.
-    In(SessionId),
-    /// In a new session, with this environment in addition to tmux's global one.
-    Alone { session: String, env: Vec<(String, String)> },
-}
-
-/// What must hold for a pane at the moment when something is typed into it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guard {
-    /// The foreground command, as the sample showed it.
-    pub command: String,
-}
 
 /// The name of a worker's window until it gets its final one; no branch or user uses it.
 #[derive(Clone, Debug)]
@@ -63,15 +32,12 @@ pub const NAK: &str = "wtmag:refused ";
 const COMMAND: &str = "#{s/\n/?/:pane_current_command}";
 
 const PANE_ROW: &str = concat!(
-    "#{pane_id} #{window_id} #{session_id} #{q:session_name} #{session_attached} ",
-    "#{q:session_group} #{window_index} #{window_active} #{q:window_name} ",
+    "#{pane_id} #{pane_pid} #{pane_dead} #{window_id} ",
     "#{?@wtmag_pane,#{q:@wtmag_pane},#{q:@wtmag_id}} ",
-    "#{pane_active} #{pane_dead} #{pane_in_mode} #{pane_input_off} #{pane_pid} ",
-    "#{q;s/\n/?/:pane_current_command}",
+    "#{session_id} #{q:session_name} #{session_attached} #{q:session_group}",
 );
 
-const CLIENT_ROW: &str =
-    "#{q:client_name} #{client_control_mode} #{session_id} #{window_id} #{client_pid}";
+const CLIENT_ROW: &str = "#{q:client_name} #{client_control_mode} #{session_id} #{window_id}";
 
 /// The last field: one `x` for each window that is not a worker's.
 const SESSION_ROW: &str = "#{session_id} #{session_activity} #{W:#{?@wtmag_id,,x}}";
@@ -89,13 +55,13 @@ const MIRRORED: &str = "#{&&:#{pane_synchronized},#{!=:#{window_panes},1}}";
 
 /// [`NAK`] and why. What is pasted goes to one pane in any case.
 const REFUSAL_ROW: &str = concat!(
-    "wtmag:refused #{pane_id} #{pane_dead} #{pane_in_mode} #{pane_input_off} 0 ",
+    "wtmag:refused #{pane_id} #{pane_pid} #{pane_dead} #{pane_in_mode} #{pane_input_off} 0 ",
     "#{q;s/\n/?/:pane_current_command}",
 );
 
 /// The same for keys.
 const KEYS_REFUSAL_ROW: &str = concat!(
-    "wtmag:refused #{pane_id} #{pane_dead} #{pane_in_mode} #{pane_input_off} ",
+    "wtmag:refused #{pane_id} #{pane_pid} #{pane_dead} #{pane_in_mode} #{pane_input_off} ",
     "#{&&:#{pane_synchronized},#{!=:#{window_panes},1}} ",
     "#{q;s/\n/?/:pane_current_command}",
 );
@@ -104,13 +70,7 @@ const KEYS_REFUSAL_ROW: &str = concat!(
 /// without a notification.
 const WATCHED: &str = concat!(
     "#{S:#{W:#{?@wtmag_id,#{P:#{session_id} #{window_id} #{pane_id} ",
-    "#{pane_dead}#{pane_input_off} ;},}}}",
-);
-
-/// The same with the time of the last output, for a tmux whose output must not be watched.
-const WATCHED_ACTIVITY: &str = concat!(
-    "#{S:#{W:#{?@wtmag_id,#{P:#{session_id} #{window_id} #{pane_id} ",
-    "#{pane_dead}#{pane_input_off} #{window_activity};},}}}",
+    "#{pane_pid} #{pane_dead}#{pane_input_off};},}}}",
 );
 
 /// Marks the session that holds every worker's window.
@@ -140,18 +100,14 @@ pub fn ping() -> Command {
     display(None, &Format::code(ACK))
 }
 
-/// The value of a global option, one line per element.
-pub fn global_option(name: &'static str) -> Command {
-    Command::new(Verb::ShowOptions).flag("-gqv").arg(name)
+/// The size that new windows get.
+pub fn window_size() -> Command {
+    Command::new(Verb::ShowOptions).flag("-gqv").arg("window-size")
 }
 
 /// The value of an option in a session, its own or inherited.
 pub fn session_option(session: SessionId, name: &'static str) -> Command {
     Command::new(Verb::ShowOptions).flag("-Aqv").opt("-t", session.to_string()).arg(name)
-}
-
-pub fn window_option(window: WindowId, name: &'static str) -> Command {
-    Command::new(Verb::ShowOptions).flag("-wqv").opt("-t", window.to_string()).arg(name)
 }
 
 pub fn set_session_option(session: SessionId, name: &'static str, value: &str) -> Command {
@@ -206,13 +162,12 @@ pub fn announce(client: &str, text: &str) -> Command {
     Command::new(Verb::DisplayMessage).opt("-c", client).flag("--").format(&text)
 }
 
-/// Reports within a second when a worker's panes or their places change, even where tmux has no
-/// notification; with `activity`, also when they print. The format gives the same result for every
-/// window. Without a window, the subscription would belong to the client's session, and tmux (3.3a
-/// to 3.7 at least) crashes if it checks between the end of that session and the client's.
-pub fn subscribe(window: WindowId, activity: bool) -> Command {
-    let watched = if activity { WATCHED_ACTIVITY } else { WATCHED };
-    Command::new(Verb::RefreshClient).opt("-B", format!("wtmag:{window}:{watched}"))
+/// Tells within a second when a worker's panes or their places change, even where tmux has no
+/// notification. What it looks at is the same for every window. Without one it would be tied to the
+/// client's session, and tmux (3.3a to 3.7 at least) dies when it looks in the moment between the
+/// end of that session and the client's.
+pub fn subscribe(window: WindowId) -> Command {
+    Command::new(Verb::RefreshClient).opt("-B", format!("wtmag:{window}:{WATCHED}"))
 }
 
 /// Prints the id of the session's first window.
@@ -250,7 +205,7 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
     let here = name.target(fleet);
     let mut make = Command::new(Verb::NewWindow)
         .flag("-dP")
-        .opt("-F", "#{pane_id} #{window_id}")
+        .opt("-F", "#{pane_id} #{window_id} #{pane_pid}")
         .opt("-t", format!("{fleet}:"))
         .opt("-n", &name.0)
         .opt("-c", directory(&spec.cwd).as_bytes());
@@ -259,15 +214,15 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
     }
     make = spec.argv.iter().fold(make.flag("--"), Command::arg);
     let (first, link) = match &spec.show {
-        Show::In(session) => (
+        Show::In { session, .. } => (
             // Fails before anything is created.
             Command::new(Verb::HasSession)
                 .opt("-t", session.to_string())
                 .then(&size_as_in(*session, fleet)),
             link("-d", &here, &format!("{session}:")),
         ),
-        Show::Alone { session, env } => {
-            (new_session(session, &spec.cwd, env), link("-dk", &here, &format!("={session}:^")))
+        Show::Alone { name, env } => {
+            (new_session(name, &spec.cwd, env), link("-dk", &here, &format!("={name}:^")))
         }
     };
     first
@@ -277,6 +232,8 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
         .then(&set_on_window(&here, "automatic-rename", "off"))
         .then(&set_on_window(&here, "allow-rename", "off"))
         .then(&set_on_window(&here, "remain-on-exit", "off"))
+        // Also where the user moves the pane: tmux 3.2 can crash when one stays that is watched.
+        .then(&set_on_pane(&here, "remain-on-exit", "off"))
         .then(&link)
         .then(&rename(&here, &spec.name))
 }
@@ -346,10 +303,6 @@ pub fn unlink_window(session: SessionId, window: WindowId) -> Command {
     Command::new(Verb::UnlinkWindow).opt("-t", format!("{session}:{window}"))
 }
 
-pub fn rename_window(window: WindowId, name: &str) -> Command {
-    rename(&window.to_string(), name)
-}
-
 /// Ends the window in every session.
 pub fn kill_window(window: WindowId) -> Command {
     Command::new(Verb::KillWindow).opt("-t", window.to_string())
@@ -374,13 +327,17 @@ pub fn kill_session(session: SessionId) -> Command {
 
 /// Ends session `wtmag` if it shows only its unchanged first window. Check and action are atomic.
 pub fn end_fleet(fleet: SessionId) -> Command {
-    let untouched = Format::equals("#{session_windows} #{window_panes}", "1 1")
-        .and(&Format::code("#{m:*--placeholder*,#{pane_start_command}}"));
     Command::new(Verb::IfShell)
         .flag("-F")
         .opt("-t", format!("{fleet}:"))
-        .format(&untouched)
+        .format(&untouched())
         .block(&kill_session(fleet))
+}
+
+/// True of a session that shows nothing but the fleet's first window.
+pub(super) fn untouched() -> Format {
+    Format::equals("#{session_windows} #{window_panes}", "1 1")
+        .and(&Format::code("#{m:*--placeholder*,#{pane_start_command}}"))
 }
 
 /// Moves the client to another session, and there to `window` if given.
@@ -439,7 +396,11 @@ fn guarded(pane: PaneId, guard: &Guard, act: &Command, refused: Option<&Command>
 /// True if the guard holds. (`if-shell` with a missing target checks another pane instead: hence
 /// `pane_id`.)
 fn holds(pane: PaneId, guard: &Guard) -> Format {
-    Format::equals("#{pane_id}", pane.to_string())
+    let is_it = match guard.pid {
+        Some(pid) => Format::equals("#{pane_id} #{pane_pid}", format!("{pane} {pid}")),
+        None => Format::equals("#{pane_id}", pane.to_string()),
+    };
+    is_it
         .and(&Format::equals("#{pane_dead}#{pane_in_mode}#{pane_input_off}", "000"))
         .and(&Format::equals(COMMAND, &guard.command))
 }

@@ -4,9 +4,12 @@
 //! nor how tmux is told.
 //!
 //! A pane that has rung is continued only when it looks the same as when it was sampled. Until then
-//! it is glanced at, and rings when it looks different. So however fast a pane prints, it costs one
-//! ring per sample, and tmux's control client hears it from one silence to the next word, not while
-//! it floods: up to tmux 3.7, a user's `respawn-pane -k` while a pane is heard can end the server.
+//! it is glanced at, and rings when it looks different; one that moves all the time rings after each
+//! sample, without a glance. So however fast a pane prints, it costs one ring per sample, and tmux's
+//! control client hears it from one silence to the next word, not while it floods: up to tmux 3.7, a
+//! user's `respawn-pane -k` while a pane is heard can end the server.
+//!
+//! Here is decided when a pane rings. How soon after a ring it is sampled is up to its owner.
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
@@ -24,6 +27,9 @@ const SOON: Duration = Duration::from_millis(100);
 /// when a window printed last.
 const REST: Duration = Duration::from_millis(1200);
 
+/// Samples in a row, each of a new screen, that make a pane one that moves.
+const MOVING: u8 = 3;
+
 #[derive(Debug, Default)]
 pub struct Doorbell {
     panes: BTreeMap<PaneId, Bell>,
@@ -34,6 +40,9 @@ struct Bell {
     state: State,
     continued: Option<Instant>,
     is_restless: bool,
+    /// What the last sample showed, and how many in a row showed something new.
+    shown: Option<u64>,
+    n_new: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,8 +76,11 @@ impl Doorbell {
             return false;
         }
         bell.state = State::Rang;
-        bell.is_restless =
-            bell.continued.is_some_and(|it| now.saturating_duration_since(it) < SOON);
+        let silence = bell.continued.map(|it| now.saturating_duration_since(it));
+        bell.is_restless = silence.is_some_and(|it| it < SOON);
+        if silence.is_none_or(|it| it >= REST) {
+            bell.n_new = 0;
+        }
         true
     }
 
@@ -77,11 +89,17 @@ impl Doorbell {
         self.panes.get(&pane).is_none_or(|it| it.state == State::Open)
     }
 
-    /// A pane was sampled that was not open.
-    pub fn handle_sampled(&mut self, pane: PaneId, digest: u64, now: Instant) {
-        if let Some(bell) = self.panes.get_mut(&pane).filter(|it| it.state != State::Open) {
-            bell.state = State::Sampled { digest, at: now, due: now + PACE };
-        }
+    /// A pane was sampled that was not open. True: it moves, so ring again.
+    pub fn handle_sampled(&mut self, pane: PaneId, digest: u64, now: Instant) -> bool {
+        let Some(bell) = self.panes.get_mut(&pane).filter(|it| it.state != State::Open) else {
+            return false;
+        };
+        let is_new = bell.shown.replace(digest) != Some(digest);
+        bell.n_new = if is_new { bell.n_new.saturating_add(1) } else { 0 };
+        let moves = bell.n_new > MOVING;
+        bell.state =
+            if moves { State::Rang } else { State::Sampled { digest, at: now, due: now + PACE } };
+        moves
     }
 
     /// When a pane is to be glanced at.
@@ -125,8 +143,8 @@ impl Doorbell {
     /// tmux continued the pane, as we asked: what it prints from here on rings. What came before
     /// is on the screen that is glanced at next.
     pub fn handle_continued(&mut self, pane: PaneId, now: Instant) {
-        let bell = Bell { state: State::Open, continued: Some(now), is_restless: false };
-        self.panes.insert(pane, bell);
+        let bell = self.panes.entry(pane).or_default();
+        (bell.state, bell.continued, bell.is_restless) = (State::Open, Some(now), false);
     }
 
     /// The panes that have rung, and may again.
@@ -152,7 +170,7 @@ mod tests {
         assert!(doorbell.handle_output(PANE, now));
         assert!(!doorbell.is_open(PANE));
         assert_eq!(doorbell.next_glance(), None);
-        doorbell.handle_sampled(PANE, 7, now);
+        assert!(!doorbell.handle_sampled(PANE, 7, now));
         assert_eq!(doorbell.next_glance(), Some(now + PACE));
     }
 
@@ -200,6 +218,31 @@ mod tests {
         assert_eq!(doorbell.handle_glance(PANE, 7, Duration::ZERO, now + LONG), Glanced::Wait);
         assert_eq!(doorbell.next_glance(), Some(now + LONG + PACE));
         assert_eq!(doorbell.handle_glance(PANE, 7, LONG, now + LONG), Glanced::Continue);
+    }
+
+    #[test]
+    fn a_pane_that_moves_rings_without_a_glance_until_it_stands_still() {
+        let (mut doorbell, now) = (Doorbell::default(), Instant::now());
+        sampled(&mut doorbell, now);
+        let rings = |doorbell: &mut Doorbell, digests: &[u64]| {
+            digests.iter().map(|it| doorbell.handle_sampled(PANE, *it, now)).collect::<Vec<_>>()
+        };
+        assert_eq!(rings(&mut doorbell, &[8, 9, 10, 11]), [false, false, true, true]);
+        assert_eq!(doorbell.next_glance(), None);
+        // The last frame is glanced at before the pane is continued.
+        assert_eq!(rings(&mut doorbell, &[11]), [false]);
+        assert_eq!(doorbell.next_glance(), Some(now + PACE));
+    }
+
+    #[test]
+    fn a_pane_that_draws_now_and_then_does_not_move() {
+        let (mut doorbell, mut now) = (Doorbell::default(), Instant::now());
+        for digest in 0..10 {
+            assert!(doorbell.handle_output(PANE, now));
+            assert!(!doorbell.handle_sampled(PANE, digest, now), "{digest}");
+            doorbell.handle_continued(PANE, now);
+            now += LONG;
+        }
     }
 
     #[test]

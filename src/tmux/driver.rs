@@ -39,13 +39,10 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The purpose of a client.
 pub(super) enum Role {
     /// Commands and notifications. Gets no output, so nothing delays it.
-    Command { fleet: SessionId, activity: Activity },
+    Command { fleet: SessionId },
     /// Output, as a bell.
     Watch(Arc<Shared>),
 }
-
-/// When each pane of a worker last printed, by its place; empty if a watch client gets the output.
-pub(super) type Activity = BTreeMap<String, String>;
 
 enum Request {
     Call { command: Command, answer: oneshot::Sender<Reply> },
@@ -252,7 +249,7 @@ impl Driver {
             self.exit = Some(reason.unwrap_or_else(|| "tmux ended the connection".to_owned()));
             return;
         }
-        match &mut self.role {
+        match &self.role {
             Role::Watch(shared) => {
                 let (pane, is_open) =
                     if let N::Output { pane, .. } | N::ExtendedOutput { pane, .. } = it {
@@ -269,15 +266,13 @@ impl Driver {
                     self.mailbox.ring(pane);
                 }
             }
-            Role::Command { fleet, activity } => {
-                notify(it, *fleet, activity, &self.mailbox);
-            }
+            Role::Command { fleet } => notify(it, *fleet, &self.mailbox),
         }
     }
 }
 
 /// Which notifications become events. Names and focus do not.
-fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: &Mailbox) {
+fn notify(it: Notification, fleet: SessionId, mailbox: &Mailbox) {
     use Notification as N;
     match it {
         N::WindowAdd(_)
@@ -287,8 +282,8 @@ fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: 
         | N::SessionRenamed { .. }
         | N::SessionsChanged
         | N::LayoutChange { .. }
-        | N::PaneModeChanged(_) => mailbox.structure(),
-        N::SubscriptionChanged { value, .. } => notify_changes(&value, activity, mailbox),
+        | N::PaneModeChanged(_)
+        | N::SubscriptionChanged { .. } => mailbox.structure(),
         N::ClientSessionChanged { client, session, name } => mailbox.client(client, session, name),
         N::ClientDetached(client) => mailbox.client_detached(client),
         // Some releases move a client whose session was closed, instead of ending it.
@@ -311,56 +306,5 @@ fn notify(it: Notification, fleet: SessionId, activity: &mut Activity, mailbox: 
         | N::PasteBufferChanged(_)
         | N::PasteBufferDeleted(_)
         | N::Exit(_) => {}
-    }
-}
-
-/// Entries are `session window pane flags time;`: a new time means output, any other change is
-/// structure.
-fn notify_changes(value: &str, known: &mut Activity, mailbox: &Mailbox) {
-    let entries = value.split_terminator(';').filter_map(|entry| entry.rsplit_once(' '));
-    let seen: Activity = entries.map(|(place, time)| (place.to_owned(), time.to_owned())).collect();
-    for (place, time) in &seen {
-        let pane = place.split(' ').nth(2).and_then(|it| it.parse().ok());
-        if let Some(pane) = pane.filter(|_| !time.is_empty() && known.get(place) != Some(time)) {
-            mailbox.ring(pane);
-        }
-    }
-    if !seen.keys().eq(known.keys()) {
-        mailbox.structure();
-    }
-    *known = seen;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tmux::events::{Event as Told, Events};
-
-    /// What the owner is told, in order, as each of `values` arrives.
-    async fn told(values: &[&str]) -> Vec<Vec<Told>> {
-        let (mut activity, mut told) = (Activity::new(), Vec::new());
-        for value in values {
-            let mailbox = Mailbox::default();
-            let mut events = Events::new(mailbox.clone());
-            notify_changes(value, &mut activity, &mailbox);
-            mailbox.close("");
-            let mut found = Vec::new();
-            while let Some(event) = events.recv().await {
-                found.extend(Some(event).filter(|it| !matches!(it, Told::Closed { .. })));
-            }
-            told.push(found);
-        }
-        told
-    }
-
-    #[tokio::test]
-    async fn a_subscription_tells_of_structure_and_where_it_must_of_output() {
-        let values = ["$0 @1 %1 00 ;", "$0 @1 %1 00 ;", "$0 @1 %1 10 ;", ""];
-        let structure = || vec![Told::Structure];
-        assert_eq!(told(&values).await, [structure(), vec![], structure(), structure()]);
-
-        let values = ["$0 @1 %1 00 5;$3 @1 %1 00 5;", "$0 @1 %1 00 6;$3 @1 %1 00 6;"];
-        let ring = Told::Ring(PaneId(1));
-        assert_eq!(told(&values).await, [vec![Told::Structure, ring.clone()], vec![ring]]);
     }
 }

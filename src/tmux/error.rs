@@ -35,6 +35,12 @@ pub enum Error {
     /// It is unknown whether the current command was executed.
     #[error("the connection to tmux has ended")]
     Closed,
+    /// It was attached, and detached at once; what was made for it is gone again.
+    #[error(
+        "something detached wtmag from tmux as soon as it was attached: a hook on `client-attached` \
+         that runs `detach-client -a` does that"
+    )]
+    Detached,
     #[error("cannot read what tmux answered to `{verb}`")]
     Unreadable { verb: &'static str },
     #[error("could not start `{}`", program.display())]

@@ -23,10 +23,9 @@ mod watch;
 mod windows;
 
 pub use client::Connection;
-pub use command::{Guard, NewWindow, Show};
 pub use error::Error;
 pub use events::{Event, Events};
 pub use pty::Server;
 pub use reply::{ClientRow, Link, PaneRow, ServerInfo, SessionRow, Version};
 pub use start::revive_socket;
-pub use values::{Acted, Created, NoConnection, Promoted, Refusal};
+pub use values::{Acted, Created, Guard, NewWindow, NoConnection, Promoted, Refusal, Show};

@@ -36,19 +36,12 @@ pub struct Version {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaneRow {
     pub pane: PaneId,
-    pub window: WindowId,
-    pub window_name: String,
-    /// Its `@wtmag_pane`, else its window's `@wtmag_id`, whoever set it.
-    pub worker: Option<String>,
-    /// The window's active pane.
-    pub is_active: bool,
-    pub dead: bool,
-    pub in_mode: bool,
-    pub input_off: bool,
     /// Process id of the pane's first process.
     pub pid: u32,
-    /// Foreground command.
-    pub command: String,
+    pub dead: bool,
+    pub window: WindowId,
+    /// Its `@wtmag_pane`, else its window's `@wtmag_id`, whoever set it.
+    pub worker: Option<String>,
     pub links: Vec<Link>,
 }
 
@@ -61,9 +54,6 @@ pub struct Link {
     pub n_attached: u32,
     /// Sessions of a group share their windows.
     pub group: Option<String>,
-    pub index: u32,
-    /// The session's current window.
-    pub is_current: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +74,6 @@ pub struct ClientRow {
     pub session: SessionId,
     /// The window that it shows.
     pub window: WindowId,
-    pub pid: u32,
 }
 
 /// A sample, and a digest that changes when output has changed the pane.
@@ -92,6 +81,12 @@ pub struct ClientRow {
 pub struct Look {
     pub sample: Sample,
     pub digest: u64,
+}
+
+impl Link {
+    pub fn place(&self) -> (SessionId, String) {
+        (self.session, self.session_name.clone())
+    }
 }
 
 impl Version {
@@ -130,43 +125,20 @@ pub fn panes(body: &[u8]) -> Vec<PaneRow> {
 }
 
 fn pane_row(row: Vec<String>) -> Option<(PaneRow, Link)> {
-    let [
-        pane,
-        window,
-        session,
-        session_name,
-        n_attached,
-        group,
-        index,
-        is_current,
-        window_name,
-        worker,
-        is_active,
-        dead,
-        in_mode,
-        input_off,
-        pid,
-        command,
-    ] = row.try_into().ok()?;
+    let [pane, pid, dead, window, worker, session, session_name, n_attached, group] =
+        row.try_into().ok()?;
     let link = Link {
         session: session.parse().ok()?,
         session_name,
         n_attached: n_attached.parse().ok()?,
         group: some(group),
-        index: index.parse().ok()?,
-        is_current: is_on(&is_current),
     };
     let pane = PaneRow {
         pane: pane.parse().ok()?,
-        window: window.parse().ok()?,
-        window_name,
-        worker: some(worker),
-        is_active: is_on(&is_active),
-        dead: is_on(&dead),
-        in_mode: is_on(&in_mode),
-        input_off: is_on(&input_off),
         pid: pid.parse().ok()?,
-        command,
+        dead: is_on(&dead),
+        window: window.parse().ok()?,
+        worker: some(worker),
         links: Vec::new(),
     };
     Some((pane, link))
@@ -184,10 +156,9 @@ pub fn sessions(body: &[u8]) -> Vec<SessionRow> {
 
 pub fn clients(body: &[u8]) -> Vec<ClientRow> {
     let client = |row: Vec<String>| {
-        let [name, is_control, session, window, pid] = row.try_into().ok()?;
+        let [name, is_control, session, window] = row.try_into().ok()?;
         let (session, window) = (session.parse().ok()?, window.parse().ok()?);
-        let (is_control, pid) = (is_on(&is_control), pid.parse().ok()?);
-        Some(ClientRow { name, is_control, session, window, pid })
+        Some(ClientRow { name, is_control: is_on(&is_control), session, window })
     };
     rows(body).into_iter().filter_map(client).collect()
 }
@@ -215,6 +186,7 @@ pub fn look(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Look> {
         rows: screen_rows(screen),
         title,
         command,
+        group: Vec::new(),
         cursor: (x.parse().ok()?, y.parse().ok()?),
         cursor_visible: is_on(&visible),
         size: (width.parse().ok()?, height.parse().ok()?),
@@ -247,11 +219,11 @@ fn screen_rows(screen: &[u8]) -> Vec<String> {
     lines(screen).map(|line| line.trim_end_matches(' ').to_owned()).collect()
 }
 
-/// Pane and window of a window that was made.
-pub fn created(body: &[u8]) -> Option<(PaneId, WindowId)> {
+/// Pane and window of a window that was made, and its first process.
+pub fn created(body: &[u8]) -> Option<(PaneId, WindowId, u32)> {
     let row = rows(body).into_iter().next()?;
-    let [pane, window] = row.try_into().ok()?;
-    Some((pane.parse().ok()?, window.parse().ok()?))
+    let [pane, window, pid] = row.try_into().ok()?;
+    Some((pane.parse().ok()?, window.parse().ok()?, pid.parse().ok()?))
 }
 
 pub fn session_id(body: &[u8]) -> Option<SessionId> {
@@ -262,15 +234,16 @@ pub fn window_id(body: &[u8]) -> Option<WindowId> {
     text(body).parse().ok()
 }
 
-/// The last block of a guarded action on `pane`.
-pub fn acted(body: &[u8], pane: PaneId) -> Option<Acted> {
+/// The last block of a guarded act on `pane`, whose first process is `pid` if that is known.
+pub fn acted(body: &[u8], pane: PaneId, pid: Option<u32>) -> Option<Acted> {
     let said = text(body);
     if said == ACK {
         return Some(Acted::Done);
     }
     let row = fields(said.strip_prefix(NAK)?);
-    let [found, dead, in_mode, input_off, mirrored, command] = row.try_into().ok()?;
-    let why = if found.parse() != Ok(pane) {
+    let [found, found_pid, dead, in_mode, input_off, mirrored, command] = row.try_into().ok()?;
+    let is_other = pid.is_some_and(|it| found_pid.parse() != Ok(it));
+    let why = if found.parse() != Ok(pane) || is_other {
         Refusal::Gone
     } else if is_on(&dead) {
         Refusal::Dead
@@ -417,16 +390,15 @@ mod tests {
 
     #[test]
     fn a_pane_shown_twice_is_one_pane() {
-        let body = b"%1 @2 $0 wtmag 2  0 0 x blog-x 1 0 0 0 42 vim\n\
-            %1 @2 $3 my\\ work 1 g 4 1 x blog-x 1 0 0 0 42 vim\nnonsense\n";
+        let body = b"%1 42 0 @2 blog-x $0 wtmag 2 \n\
+            %1 42 0 @2 blog-x $3 my\\ work 1 g\nnonsense\n";
         let [pane] = panes(body).try_into().unwrap();
         assert_eq!((pane.worker.as_deref(), pane.pid, pane.dead), (Some("blog-x"), 42, false));
         let [fleet, mine] = pane.links.try_into().unwrap();
         assert_eq!((fleet.session, fleet.group), (SessionId(0), None));
         let group = Some("g".to_owned());
         let (session, session_name) = (SessionId(3), "my work".to_owned());
-        let (n_attached, index, is_current) = (1, 4, true);
-        assert_eq!(mine, Link { session, session_name, n_attached, group, index, is_current });
+        assert_eq!(mine, Link { session, session_name, n_attached: 1, group });
     }
 
     #[test]
@@ -444,20 +416,21 @@ mod tests {
 
     #[track_caller]
     fn check_acted(body: &str, want: Acted) {
-        assert_eq!(acted(body.as_bytes(), PaneId(7)), Some(want));
+        assert_eq!(acted(body.as_bytes(), PaneId(7), Some(42)), Some(want));
     }
 
     #[test]
     fn a_refused_act_says_why() {
         check_acted("wtmag:done\n", Acted::Done);
-        check_acted("wtmag:refused %8 0 0 0 0 vim\n", Acted::Refused(Refusal::Gone));
-        check_acted("wtmag:refused %7 1 0 0 0 vim\n", Acted::Refused(Refusal::Dead));
-        check_acted("wtmag:refused %7 0 2 0 0 vim\n", Acted::Refused(Refusal::InMode));
-        check_acted("wtmag:refused %7 0 0 1 1 vim\n", Acted::Refused(Refusal::InputOff));
-        check_acted("wtmag:refused %7 0 0 0 1 vim\n", Acted::Refused(Refusal::Synchronized));
+        check_acted("wtmag:refused %8 42 0 0 0 0 vim\n", Acted::Refused(Refusal::Gone));
+        check_acted("wtmag:refused %7 43 0 0 0 0 vim\n", Acted::Refused(Refusal::Gone));
+        check_acted("wtmag:refused %7 42 1 0 0 0 vim\n", Acted::Refused(Refusal::Dead));
+        check_acted("wtmag:refused %7 42 0 2 0 0 vim\n", Acted::Refused(Refusal::InMode));
+        check_acted("wtmag:refused %7 42 0 0 1 1 vim\n", Acted::Refused(Refusal::InputOff));
+        check_acted("wtmag:refused %7 42 0 0 0 1 vim\n", Acted::Refused(Refusal::Synchronized));
         let vim = Refusal::Foreground("vim".to_owned());
-        check_acted("wtmag:refused %7 0 0 0 0 vim\n", Acted::Refused(vim));
-        assert_eq!(acted(b"", PaneId(7)), None);
+        check_acted("wtmag:refused %7 42 0 0 0 0 vim\n", Acted::Refused(vim));
+        assert_eq!(acted(b"", PaneId(7), None), None);
     }
 
     #[test]

@@ -11,7 +11,11 @@ use nix::{
 use tokio::time;
 
 use super::{
-    command::FLEET_OPTION, driver::LIMIT, error::Error, pty::Server, reply::Version,
+    command::{self, FLEET_OPTION},
+    driver::LIMIT,
+    error::Error,
+    pty::Server,
+    reply::Version,
     values::NoConnection,
 };
 use crate::{
@@ -177,6 +181,20 @@ async fn make_fleet(
     refused
 }
 
+/// The clients that were attached to the fleet were ended. Unless the server has, the fleet goes if
+/// nothing is in it, and what is said is that they were detached.
+pub(super) async fn give_up_fleet(server: &Server, fleet: &Fleet) -> Error {
+    let (target, untouched) = (format!("{}:", fleet.session), command::untouched());
+    let kill = format!("kill-session -t '{}'", fleet.session);
+    let condition = String::from_utf8_lossy(untouched.as_bytes()).into_owned();
+    let args = ["if-shel", "-F", "-t", &target, &condition, &kill];
+    match run(server, &args, NoConnection::MakeFleet).await {
+        Err(Error::NoServer { socket }) => Error::ServerEnded { socket },
+        // Gone already, by the same hand that ended the clients.
+        Ok(_) | Err(_) => Error::Detached,
+    }
+}
+
 /// tmux creates the directory of its sockets, but not of a socket path that it is given; then it
 /// fails and reports success.
 fn make_socket_dir(server: &Server) -> Result<(), Error> {
@@ -207,7 +225,7 @@ pub(super) async fn load_buffer(
     loop {
         let args = ["load-buffe", "-b", name, "-"];
         let loaded =
-            finish(server, command(server, &args, NoConnection::MakeFleet).stdin(bytes)).await;
+            finish(server, tmux(server, &args, NoConnection::MakeFleet).stdin(bytes)).await;
         match (loaded, waits.next()) {
             (Err(Error::NoServer { .. }), Some(wait)) => {
                 revive_socket(id);
@@ -219,10 +237,10 @@ pub(super) async fn load_buffer(
 }
 
 async fn run(server: &Server, args: &[&str], absent: NoConnection) -> Result<Output, Error> {
-    finish(server, command(server, args, absent)).await
+    finish(server, tmux(server, args, absent)).await
 }
 
-fn command(server: &Server, args: &[&str], absent: NoConnection) -> Cmd<'static> {
+fn tmux(server: &Server, args: &[&str], absent: NoConnection) -> Cmd<'static> {
     let mut cmd = Cmd::new(&server.tmux, Path::new("/")).args(["-u"]);
     if absent != NoConnection::StartServer {
         cmd = cmd.args(["-N"]);

@@ -46,8 +46,8 @@ impl Shared {
 pub(super) struct Watch {
     /// Where panes are looked at.
     command: Handle,
-    /// Where they are heard, if that is safe.
-    hearing: Option<Handle>,
+    /// Where they are heard.
+    hearing: Handle,
     shared: Arc<Shared>,
     mailbox: Mailbox,
 }
@@ -55,20 +55,16 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(
         command: Handle,
-        hearing: Option<Handle>,
+        hearing: Handle,
         shared: Arc<Shared>,
         mailbox: Mailbox,
     ) -> Self {
         Self { command, hearing, shared, mailbox }
     }
 
-    pub(super) fn hears(&self) -> bool {
-        self.hearing.is_some()
-    }
-
     /// The clients that this watch uses, the one that gets the output first.
-    pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> {
-        self.hearing.iter().chain([&self.command])
+    pub(super) fn handles(&self) -> [&Handle; 2] {
+        [&self.hearing, &self.command]
     }
 
     /// Captures the pane; it rings when it shows something else.
@@ -76,13 +72,15 @@ impl Watch {
         let is_open = self.shared.doorbell().is_open(pane);
         let look = self.look(pane).await?;
         if !is_open {
-            self.shared.doorbell().handle_sampled(pane, look.digest, now());
+            if self.shared.doorbell().handle_sampled(pane, look.digest, now()) {
+                self.mailbox.ring(pane);
+            }
             self.shared.sampled.notify_one();
         }
         Ok(look.sample)
     }
 
-    pub(super) async fn look(&self, pane: PaneId) -> Result<Look, Error> {
+    async fn look(&self, pane: PaneId) -> Result<Look, Error> {
         let (screen, rest) = self.see(command::sample(pane)).await?;
         reply::look(&screen, &rest, timestamp()).ok_or(UNREADABLE)
     }
@@ -96,13 +94,6 @@ impl Watch {
         let blocks: [Vec<u8>; 2] =
             self.command.run(command).await?.try_into().map_err(|_| UNREADABLE)?;
         Ok(blocks.into())
-    }
-
-    async fn resume(&self, pane: PaneId) -> Result<(), Error> {
-        match &self.hearing {
-            Some(hearing) => hearing.resume(pane).await.map(drop),
-            None => Ok(()),
-        }
     }
 
     /// The panes that have ever rung.
@@ -167,7 +158,7 @@ impl Watch {
     /// Lets the pane ring again, and checks it afterwards: what is printed in between is seen and
     /// rings, too. True if it looks the same.
     async fn reopen(&self, pane: PaneId, digest: u64) -> Result<bool, Error> {
-        self.resume(pane).await?;
+        self.hearing.resume(pane).await?;
         Ok(self.glance(pane).await?.0 == digest)
     }
 }

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, path::Path};
 
 use super::{
     client::Connection,
-    command::{self, FLEET_OPTION, NewWindow, Show, Verb},
+    command::{self, FLEET_OPTION, Verb},
     error::Error,
     reply::{self, ClientRow, Link, PaneRow, SessionRow},
     session::Reply,
     start::MANUAL_SIZE,
-    values::{Created, Promoted},
+    values::{Created, NewWindow, Promoted, Show},
 };
 use crate::model::{PaneId, SessionId, WindowId, WorkerId};
 
@@ -25,14 +25,17 @@ impl Connection {
         let reply = self.converse(line).await?;
         let first = reply.blocks.first().and_then(|body| reply::session_id(body));
         let made = reply.blocks.get(2).and_then(|body| reply::created(body));
-        let session = match (&spec.show, first) {
-            (Show::In(session), _) => Some(*session),
-            (Show::Alone { .. }, made) => made,
+        let session = match &spec.show {
+            Show::In { session, name } => Some((*session, name.clone())),
+            Show::Alone { name, .. } => first.map(|it| (it, name.clone())),
         };
         match (&reply.error, made, session) {
-            (None, Some((pane, window)), Some(session)) => Ok(Created { pane, window, session }),
+            (None, Some((pane, window, pid)), Some(session)) => {
+                let (server, session) = (self.info().id, Some(session));
+                Ok(Created { server, pane, pid, window, session })
+            }
             _ => {
-                if let Some((_, window)) = made {
+                if let Some((_, window, _)) = made {
                     self.undo(command::kill_window(window)).await;
                 }
                 if let Some(session) = first {
@@ -69,7 +72,7 @@ impl Connection {
             Some(made) if reply.blocks.len() >= 3 => {
                 let ended = leave.into_iter().filter(|it| is_last(&panes, window, it));
                 let ended = ended.map(|it| it.session_name).collect();
-                Ok(Promoted { session: made, followed, ended })
+                Ok(Promoted { session: made, ended })
             }
             Some(made) => {
                 self.undo(command::kill_session(made)).await;
@@ -81,7 +84,7 @@ impl Connection {
 
     /// New windows get a size.
     async fn require_size(&self) -> Result<(), Error> {
-        let size = self.ask(command::global_option("window-size")).await?;
+        let size = self.ask(command::window_size()).await?;
         if size.trim_ascii() == MANUAL_SIZE.as_bytes() { Err(Error::ManualSize) } else { Ok(()) }
     }
 
@@ -93,12 +96,6 @@ impl Connection {
         }
     }
 
-    /// Ends the window and what runs in it, in every session.
-    pub async fn kill_window(&self, window: WindowId) -> Result<(), Error> {
-        let _alone = self.ending.lock().await;
-        self.call(command::kill_window(window)).await.map(drop)
-    }
-
     /// Ends a worker's window, or only its pane if the user has moved it into another window.
     pub async fn close_worker(
         &self,
@@ -108,28 +105,6 @@ impl Connection {
     ) -> Result<(), Error> {
         let _alone = self.ending.lock().await;
         self.call(command::close_worker(worker, pane, window)).await.map(drop)
-    }
-
-    /// Shows the window in one more session.
-    pub async fn link_window(&self, window: WindowId, session: SessionId) -> Result<(), Error> {
-        self.call(command::link_window(window, session)).await.map(drop)
-    }
-
-    /// Unlinks the window from one of its sessions.
-    pub async fn unlink_window(&self, window: WindowId, session: SessionId) -> Result<(), Error> {
-        let _alone = self.ending.lock().await;
-        self.call(command::unlink_window(session, window)).await.map(drop)
-    }
-
-    pub async fn rename_window(&self, window: WindowId, name: &str) -> Result<(), Error> {
-        self.call(command::rename_window(window, name)).await.map(drop)
-    }
-
-    /// Ends a session. Windows that other sessions show continue. For session `wtmag`, this ends
-    /// the connection.
-    pub async fn kill_session(&self, session: SessionId) -> Result<(), Error> {
-        let _alone = self.ending.lock().await;
-        self.call(command::kill_session(session)).await.map(drop)
     }
 
     /// Ends session `wtmag`, and with it the connection, unless the user keeps windows or panes in
@@ -158,10 +133,10 @@ impl Connection {
         let astray: BTreeSet<WindowId> =
             panes.iter().filter(|row| is_astray(row)).map(|row| row.window).collect();
         for window in astray {
-            match self.link_window(window, fleet).await {
+            match self.call(command::link_window(window, fleet)).await {
                 // It ended meanwhile.
                 Err(Error::Gone { .. }) => {}
-                done => done?,
+                done => drop(done?),
             }
         }
         Ok(())
@@ -184,8 +159,12 @@ impl Connection {
         Ok(reply::sessions(&self.ask(command::sessions()).await?))
     }
 
-    /// Shows `text` at `client`, as a tmux message.
+    /// Shows `text` to the person at `client`, as tmux shows its messages. tmux 3.2 cannot show one to
+    /// another client than the one that asks.
     pub async fn announce(&self, client: &str, text: &str) -> Result<(), Error> {
+        if !self.info().version.is_at_least(3, 3) {
+            return Ok(());
+        }
         self.call(command::announce(client, text)).await.map(drop)
     }
 
@@ -240,15 +219,6 @@ impl Connection {
     pub async fn update_environment(&self, session: SessionId) -> Result<Vec<String>, Error> {
         let body = self.ask(command::session_option(session, "update-environment")).await?;
         Ok(reply::elements(&body))
-    }
-
-    /// The value of a window option, empty when it is not set.
-    pub async fn window_option(
-        &self,
-        window: WindowId,
-        name: &'static str,
-    ) -> Result<String, Error> {
-        Ok(reply::text(&self.ask(command::window_option(window, name)).await?))
     }
 
     pub async fn set_window_option(

@@ -5,7 +5,6 @@ use divan::{Bencher, counter::BytesCount};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use wtmag::{
-    model::WindowId,
     proc::{self, Cmd},
     tmux::{Connection, NoConnection, Server, session::Session},
 };
@@ -47,9 +46,9 @@ fn lines_to_events(bencher: Bencher<'_, '_>, text: &str) {
 #[divan::bench(args = N_WINDOWS, sample_count = 1000, sample_size = 1)]
 fn held_command(bencher: Bencher<'_, '_>, n_windows: usize) {
     let stage = Stage::new(n_windows);
-    let fleet_window = WindowId(0);
+    let fleet = stage.connection.info().fleet;
     bencher.bench_local(|| {
-        let value = stage.connection.window_option(fleet_window, "@x");
+        let value = stage.connection.default_shell(fleet);
         stage.runtime.block_on(value).unwrap()
     });
 }

@@ -1,6 +1,8 @@
 //! The tmux server that is meant: one that is not there, one with another program, one that would die.
+use std::time::Duration;
+
 use super::desk::Desk;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, eventually};
 
 const WTMAG: &str = env!("CARGO_BIN_EXE_wtmag");
 
@@ -83,4 +85,23 @@ fn a_window_that_would_end_tmux_is_not_made() {
     assert!(said.code != 0 && said.stderr.contains("`window-size` is `manual`"), "{said}");
     assert_eq!(tmux.run(["display-message", "-p", "#{pid}"]), pid);
     assert_eq!(desk.list(&["--all"]).len(), 1);
+}
+
+#[test]
+fn a_hook_that_detaches_wtmag_is_named_and_nothing_is_left_behind() {
+    let desk = Desk::new();
+    let tmux = desk.sandbox.tmux();
+    let before = tmux.run(["list-sessions", "-F", "#{session_name}"]);
+    tmux.run(["set-hook", "-g", "client-attached", "detach-client -a"]);
+    let said = desk.wtmag(&["create", "--prompt", "x", "--name", "topic"]);
+    assert!(said.code != 0 && said.stderr.contains("`client-attached`"), "{said}");
+    let doctor = desk.wtmag(&["doctor"]);
+    assert!(doctor.stdout.contains("a hook of yours detaches clients"), "{doctor}");
+    let sessions = || {
+        let now = tmux.run(["list-sessions", "-F", "#{session_name}"]);
+        (now == before).then_some(())
+    };
+    eventually(Duration::from_secs(10), "the session of wtmag to end", sessions);
+    tmux.run(["set-hook", "-gu", "client-attached"]);
+    desk.worker("topic");
 }

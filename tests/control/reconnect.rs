@@ -96,7 +96,7 @@ async fn it_comes_back_after_the_socket_was_removed() {
     let (connection, events, made) = worker(&stage).await;
     std::fs::remove_file(&stage.server.socket).unwrap();
     // Too long for the connection itself.
-    let (text, guard) = ("xxx\n".repeat(5_000), Guard { command: "cat".to_owned() });
+    let (text, guard) = ("xxx\n".repeat(5_000), Guard { pid: None, command: "cat".to_owned() });
     look(&connection, made.pane, |it| it.command == "cat").await;
     assert_eq!(connection.paste(made.pane, &guard, &text).await.unwrap(), Acted::Done);
     let pids = clients(&stage);
@@ -162,11 +162,12 @@ async fn a_command_that_was_given_up_answers_nobody_else() {
     let (connection, _events, made) = worker(&stage).await;
     for n in 0..50 {
         let value = n.to_string();
-        connection.set_window_option(made.window, "@x", &value).await.unwrap();
+        stage.tmux(&["set-environment", "-t", "=user:", "A_TEST", &value]);
         let given_up = connection.sample(made.pane);
         let limit = Duration::from_micros(n * 10);
         drop(tokio::time::timeout(limit, given_up).await);
-        assert_eq!(connection.window_option(made.window, "@x").await.unwrap(), value);
+        let answer = connection.session_environment(stage.user).await.unwrap();
+        assert!(answer.contains(&("A_TEST".to_owned(), Some(value))), "{answer:?}");
     }
     connection.close().await;
 }
@@ -174,12 +175,12 @@ async fn a_command_that_was_given_up_answers_nobody_else() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_noticed() {
     let stage = Stage::new();
-    let (connection, mut events, made) = worker(&stage).await;
+    let (connection, mut events, _) = worker(&stage).await;
     let pid = Pid::from_raw(connection.info().id.pid.try_into().unwrap());
     kill(pid, Signal::SIGSTOP).unwrap();
     let asked = Instant::now();
     let (asked, wedged) = tokio::join!(
-        async { (connection.window_option(made.window, "@x").await, asked.elapsed()) },
+        async { (connection.default_shell(stage.user).await, asked.elapsed()) },
         tokio::time::timeout(2 * SOON, async {
             while events.recv().await != Some(Event::Wedged) {}
         }),
@@ -188,6 +189,6 @@ async fn a_server_that_does_not_answer_is_noticed() {
     wedged.unwrap();
     kill(pid, Signal::SIGCONT).unwrap();
     event(&mut events, |it| *it == Event::Answers).await;
-    connection.window_option(made.window, "@x").await.unwrap();
+    connection.default_shell(stage.user).await.unwrap();
     connection.close().await;
 }

@@ -12,9 +12,9 @@ use nix::{
     unistd::Pid,
 };
 use tokio::{runtime::Runtime, time};
-use wtmag::tmux::{Connection, NoConnection};
+use wtmag::tmux::{Connection, Created, NoConnection, Show};
 
-use super::{SOON, Stage, eventually, placeholder};
+use super::{SOON, Stage, eventually, placeholder, screen, shows};
 use crate::support::is_full;
 
 /// tmux evaluates subscriptions once a second.
@@ -43,20 +43,17 @@ async fn all_windows_of_a_session_may_be_ended_at_once() {
     let stage = Stage::new();
     let (connection, _events) = stage.connect().await;
     for _ in 0..20 {
-        let mut windows = Vec::new();
-        let made = ["new-session", "-dPF", "#{window_id}", "-s", "short", "exec cat"];
-        windows.push(stage.tmux(&made));
+        let mut spec = stage.window("x", "exec cat");
+        spec.show = Show::Alone { name: "short".to_owned(), env: Vec::new() };
+        let mut made = vec![connection.create_window(&spec).await.unwrap()];
+        let (session, name) = made[0].session.clone().unwrap();
+        spec.show = Show::In { session, name };
         for _ in 0..3 {
-            let made = ["new-window", "-dPF", "#{window_id}", "-t", "=short:", "exec cat"];
-            windows.push(stage.tmux(&made));
+            made.push(connection.create_window(&spec).await.unwrap());
         }
-        let kill = |window: &String| connection.kill_window(window.parse().unwrap());
-        let (a, b, c, d) = tokio::join!(
-            kill(&windows[0]),
-            kill(&windows[1]),
-            kill(&windows[2]),
-            kill(&windows[3])
-        );
+        let close = |it: &Created| connection.close_worker(&spec.worker, it.pane, it.window);
+        let (a, b, c, d) =
+            tokio::join!(close(&made[0]), close(&made[1]), close(&made[2]), close(&made[3]));
         for done in [a, b, c, d] {
             done.unwrap();
         }
@@ -143,4 +140,32 @@ fn clients_come_and_go_while_there_is_something_to_tell() {
     assert_eq!(stage.tmux(&["display-message", "-p", "#{pid}"]), server);
     let no_clients = || stage.tmux(&["list-clients"]).is_empty().then_some(());
     runtime.block_on(eventually(no_clients));
+}
+
+/// tmux 3.2 can crash when a pane dies and stays, and a control client is still to be told what it
+/// printed. A worker's pane never stays, also where the user moved it.
+#[tokio::test]
+async fn panes_may_print_and_die_although_the_user_keeps_dead_ones() {
+    let n_panes = if is_full() { 300 } else { 60 };
+    let stage = Stage::new();
+    let server = stage.tmux(&["display-message", "-p", "#{pid}"]);
+    stage.tmux(&["set-option", "-g", "remain-on-exit", "on"]);
+    let (connection, mut events) = stage.connect().await;
+    for n in 0..n_panes {
+        let script = "echo up; read -r line; seq 2000";
+        let made = connection.create_window(&stage.window("x", script)).await.unwrap();
+        screen(&connection, &mut events, made.pane, shows("up")).await;
+        let pane = made.pane.to_string();
+        if n % 2 == 0 {
+            stage.tmux(&["break-pane", "-d", "-s", &pane, "-t", "=user:"]);
+        }
+        stage.tmux(&["send-keys", "-t", &pane, "Enter"]);
+        let is_gone = || {
+            let panes = stage.tmux(&["list-panes", "-aF", "#{pane_id}"]);
+            (!panes.lines().any(|it| it == pane)).then_some(())
+        };
+        eventually(is_gone).await;
+    }
+    assert_eq!(stage.tmux(&["display-message", "-p", "#{pid}"]), server);
+    connection.close().await;
 }

@@ -19,7 +19,7 @@ async fn recorder(stage: &Stage) -> (Connection, Events, Created) {
 }
 
 fn cat() -> Guard {
-    Guard { command: "cat".to_owned() }
+    Guard { pid: None, command: "cat".to_owned() }
 }
 
 /// What the recorder has read, once it has read as much as is wanted.
@@ -94,13 +94,20 @@ async fn nothing_is_typed_where_it_would_go_elsewhere() {
     let why = Refusal::Foreground("sleep".to_owned());
     all_refused(&stage, &connection, other.pane, why).await;
 
-    stage.tmux(&["set-option", "-w", "-t", &pane, "remain-on-exit", "on"]);
+    stage.tmux(&["set-option", "-p", "-t", &pane, "remain-on-exit", "on"]);
     let pid = stage.tmux(&["display", "-p", "-t", &pane, "#{pane_pid}"]);
     stage.tmux(&["run-shell", &format!("kill {pid}")]);
     look(&connection, made.pane, |it| it.dead).await;
     all_refused(&stage, &connection, made.pane, Refusal::Dead).await;
 
     all_refused(&stage, &connection, PaneId(999), Refusal::Gone).await;
+
+    // The same program in the same pane, but not the one that was meant.
+    stage.tmux(&["respawn-pane", "-k", "-t", &pane, "sh", "-c", RECORDER]);
+    look(&connection, made.pane, |it| it.command == "cat").await;
+    let guard = Guard { pid: Some(made.pid), ..cat() };
+    refused(connection.paste(made.pane, &guard, "text").await.unwrap(), &Refusal::Gone);
+    refused(connection.enter(made.pane, &guard).await.unwrap(), &Refusal::Gone);
     assert_eq!(fs::read(stage.dir.path().join("typed")).unwrap(), b"");
     connection.close().await;
 }

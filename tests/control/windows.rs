@@ -15,8 +15,8 @@ async fn a_worker_window_is_in_the_fleet_and_where_it_is_wanted() {
     let (connection, _events) = stage.connect().await;
     let mut spec = stage.window("x", "exec cat");
     let shown = connection.create_window(&spec).await.unwrap();
-    assert_eq!(shown.session, stage.user);
-    spec.show = Show::Alone { session: "blog-y".to_owned(), env: vec![("A".into(), "b;c".into())] };
+    assert_eq!(shown.session, Some((stage.user, "user".to_owned())));
+    spec.show = Show::Alone { name: "blog-y".to_owned(), env: vec![("A".into(), "b;c".into())] };
     let alone = connection.create_window(&spec).await.unwrap();
 
     let rows = stage.tmux(&[
@@ -50,10 +50,10 @@ async fn a_window_that_cannot_be_shown_is_not_made() {
     let (connection, _events) = stage.connect().await;
     let before = stage.tmux(&["list-windows", "-a"]);
     let mut spec = stage.window("x", "exec cat");
-    spec.show = Show::In(SessionId(999));
+    spec.show = Show::In { session: SessionId(999), name: "x".to_owned() };
     let gone = connection.create_window(&spec).await;
     assert!(matches!(gone, Err(Error::Gone { .. })), "{gone:?}");
-    spec.show = Show::Alone { session: "user".to_owned(), env: Vec::new() };
+    spec.show = Show::Alone { name: "user".to_owned(), env: Vec::new() };
     let taken = connection.create_window(&spec).await;
     assert!(matches!(&taken, Err(Error::SessionExists { name }) if name == "user"), "{taken:?}");
     assert_eq!(stage.tmux(&["list-windows", "-a"]), before);
@@ -97,7 +97,7 @@ async fn a_linked_window_disturbs_no_more_than_the_users_own() {
             look(&connection, pane, shows("READY")).await;
             // Everything tmux has to say to the terminal about it has been said.
             let marker = "MARK";
-            stage.tmux(&["display-message", "-c", &terminal.name, marker]);
+            stage.tmux(&["set-option", "-g", "status-right", marker]);
             eventually(|| {
                 let seen = terminal.seen.lock().unwrap();
                 seen.windows(marker.len()).any(|it| it == marker.as_bytes()).then_some(())
@@ -119,21 +119,18 @@ async fn a_promoted_window_keeps_its_agent_and_its_watchers() {
     let script =
         format!("i=0; while :; do i=$((i+1)); echo n$i; echo $i >>{}; done", log.display());
     let made = connection.create_window(&stage.window("x", &script)).await.unwrap();
-    connection.switch_client(&terminal.name, made.session, Some(made.window)).await.unwrap();
+    connection.switch_client(&terminal.name, stage.user, Some(made.window)).await.unwrap();
     let pid = stage.tmux(&["display", "-p", "-t", &made.pane.to_string(), "#{pane_pid}"]);
 
     let cwd = stage.dir.path();
     let promoted = connection.promote(made.window, "blog-x", cwd).await.unwrap();
-    assert_eq!(promoted.followed, std::slice::from_ref(&terminal.name));
     assert!(promoted.ended.is_empty(), "{promoted:?}");
     let place = |what: &str| stage.tmux(&["list-windows", "-aF", what]);
     let places = place("#{session_name} #{window_id}");
     let places: Vec<_> =
         places.lines().filter(|it| it.ends_with(&made.window.to_string())).collect();
     assert_eq!(places, [format!("blog-x {}", made.window), format!("wtmag {}", made.window)]);
-    let looks =
-        stage.tmux(&["display", "-p", "-c", &terminal.name, "#{session_name} #{window_id}"]);
-    assert_eq!(looks, format!("blog-x {}", made.window));
+    assert_eq!(stage.looks(&terminal.name), format!("blog-x {} 120x40", made.window));
     assert_eq!(stage.tmux(&["display", "-p", "-t", &made.pane.to_string(), "#{pane_pid}"]), pid);
 
     let before = fs::read_to_string(&log).unwrap().lines().count();
@@ -146,7 +143,7 @@ async fn a_promoted_window_keeps_its_agent_and_its_watchers() {
     assert!(numbers.iter().enumerate().all(|(at, n)| *n == at + 1), "output was interrupted");
 
     // Closing the user's session ends no worker, and its own session outlives it.
-    connection.kill_window(made.window).await.unwrap();
+    stage.tmux(&["kill-window", "-t", &made.window.to_string()]);
     assert!(!place("#{session_name}").contains("blog-x"));
     connection.close().await;
 }
@@ -160,7 +157,7 @@ async fn promoting_the_last_window_of_a_session_ends_it_and_says_so() {
     let terminal = Terminal::attach(&stage, "user").await;
     let promoted = connection.promote(made.window, "blog-x", stage.dir.path()).await.unwrap();
     assert_eq!(promoted.ended, ["user"]);
-    assert_eq!(promoted.followed, [terminal.name]);
+    assert_eq!(stage.looks(&terminal.name), format!("blog-x {} 120x40", made.window));
     let again = connection.promote(made.window, "blog-x", stage.dir.path()).await;
     assert!(matches!(again, Err(Error::SessionExists { .. })), "{again:?}");
     let gone = connection.promote(WindowId(999), "blog-z", stage.dir.path()).await;
@@ -205,7 +202,7 @@ async fn the_fleet_survives_options_and_names_of_the_users() {
     let mut spec = stage.window("x", "printf seen; exec cat");
     let made = connection.create_window(&spec).await.unwrap();
     screen(&connection, &mut events, made.pane, shows("seen")).await;
-    spec.show = Show::Alone { session: "blog-y".to_owned(), env: Vec::new() };
+    spec.show = Show::Alone { name: "blog-y".to_owned(), env: Vec::new() };
     connection.create_window(&spec).await.unwrap();
     let sessions = stage.tmux(&["list-sessions", "-F", "#{session_name}"]);
     assert_eq!(sessions, "blog-y\nwtmag\nwtmag-fleet");

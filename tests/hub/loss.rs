@@ -234,6 +234,10 @@ fn closing_a_project_session_stops_no_worker_and_is_said_once() {
     let seat = sandbox.seat("tmux -u attach -t =main");
     seat.wait_for_text("main");
     tmux.run(["kill-session", "-t", "=project"]);
+    // tmux 3.2 cannot be told to show a message to another client.
+    if tmux.show("main", "#{version}").starts_with("3.2") {
+        return assert!(crew.show(&worker).0.state.is_live());
+    }
     seat.wait_for_text(&format!(
         "{} is still running in session `wtmag`; its session was closed",
         worker.id
@@ -276,4 +280,25 @@ fn a_fleet_that_was_closed_is_made_again_with_what_lives_elsewhere() {
     wait_for_screen(&mut crew, &worker, "still there");
     let windows = tmux.run(["list-windows", "-t", "=wtmag", "-F", "#{window_id}"]);
     assert!(windows.contains(&worker.place.window.to_string()), "{windows}");
+}
+
+#[test]
+fn a_server_that_ended_is_not_replaced_by_another_one() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    sandbox.tmux().run(["kill-server"]);
+    eventually(SOON, "the server's end", || (!sandbox.tmux().is_running()).then_some(()));
+    let reserve = crew.reserve("one", Seen::Alone);
+    let said = crew.refused(reserve);
+    assert!(said.contains("has ended in the meantime"), "{said}");
+    assert!(!sandbox.tmux().is_running());
+    // The same with workers that went with it.
+    sandbox.tmux().start("main");
+    crew.hire_idle("two", Seen::Alone, &["cat"]);
+    sandbox.tmux().run(["kill-server"]);
+    eventually(SOON, "the server's end", || (!sandbox.tmux().is_running()).then_some(()));
+    let reserve = crew.reserve("three", Seen::Alone);
+    let said = crew.refused(reserve);
+    assert!(said.contains("has ended in the meantime"), "{said}");
+    assert!(!sandbox.tmux().is_running());
 }

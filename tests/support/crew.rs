@@ -116,8 +116,20 @@ impl Crew {
         seen: Seen<'_>,
         changes: &[&str],
     ) -> (Worker, DeliveryId) {
+        self.hire_calm_by(&[], name, seen, changes)
+    }
+
+    /// The same, started by other words: a program that runs the agent it is told.
+    #[track_caller]
+    pub(crate) fn hire_calm_by(
+        &mut self,
+        before: &[&str],
+        name: &str,
+        seen: Seen<'_>,
+        changes: &[&str],
+    ) -> (Worker, DeliveryId) {
         let program = programs::fake_agent();
-        let mut argv = vec![program.to_str().unwrap()];
+        let mut argv = [before, &[program.to_str().unwrap()]].concat();
         argv.extend(changes.iter().flat_map(|it| ["--set", it]));
         self.hire_with(("calm", Some(CALM)), name, seen, &argv)
     }
@@ -130,19 +142,7 @@ impl Crew {
         seen: Seen<'_>,
         argv: &[&str],
     ) -> (Worker, DeliveryId) {
-        let (placement, session) = match seen {
-            Seen::In(session) => (Placement::Window, Some(session.parse::<SessionId>().unwrap())),
-            Seen::Alone => (Placement::Session, None),
-        };
-        let reserve = Reserve {
-            project: "crew".into(),
-            repo: self.worktrees.join(".git"),
-            branch: name.into(),
-            source_key: None,
-            placement,
-            caller: Caller { pane: None, session },
-        };
-        let Answer::Reserved(reservation) = self.ask(Request::Reserve(reserve)) else {
+        let Answer::Reserved(reservation) = self.ask(self.reserve(name, seen)) else {
             panic!("`{name}` was not reservation");
         };
         let agent = Agent {
@@ -178,6 +178,29 @@ impl Crew {
             panic!("`{name}` was not created: {answer:?}")
         };
         (*worker, delivery)
+    }
+
+    /// Asks for the place of a worker where a tmux server runs.
+    pub(crate) fn reserve(&self, name: &str, seen: Seen<'_>) -> Request {
+        let (placement, session) = match seen {
+            Seen::In(session) => (Placement::Window, Some(session.parse::<SessionId>().unwrap())),
+            Seen::Alone => (Placement::Session, None),
+        };
+        Request::Reserve(Reserve {
+            project: "crew".into(),
+            repo: self.worktrees.join(".git"),
+            branch: name.into(),
+            source_key: None,
+            placement,
+            caller: Caller { pane: None, session },
+            is_served: true,
+        })
+    }
+
+    /// What the hub says to a request that it does not grant.
+    #[track_caller]
+    pub(crate) fn refused(&mut self, ask: Request) -> String {
+        self.runtime.block_on(self.hub.ask(ask)).unwrap_err().to_string()
     }
 
     /// Queues a text.

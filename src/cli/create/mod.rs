@@ -72,7 +72,7 @@ async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if let Some(note) = order.settle_base(&repo)? {
         progress.note(&note);
     }
-    let site = Site::find(context, repo, &order)?;
+    let site = Site::find(context, repo, &order).await?;
     if order.dry_run {
         let text = dry_run::describe(context, &site, &order, &progress, &cancel).await?;
         drop(progress);

@@ -94,6 +94,7 @@ fn preparation(site: &Site, order: &Order, branch: &str) -> Request {
         source_key: order.task.outline().key(),
         placement: site.placement,
         caller: site.caller.clone(),
+        is_served: site.is_served,
     })
 }
 

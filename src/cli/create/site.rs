@@ -11,6 +11,7 @@ use crate::{
     config::Loaded,
     git::Repo,
     model::{Caller, Placement, WorkerId},
+    proc,
     sources::templates::{Dir, PROJECT_DIR},
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Site {
     pub(super) agent: Chosen,
     pub(super) placement: Placement,
     pub(super) caller: Caller,
+    /// A tmux server runs.
+    pub(super) is_served: bool,
     pub(super) hub: HubLocation,
     /// The worker that runs this command, if one does.
     pub(super) parent: Option<WorkerId>,
@@ -54,7 +57,11 @@ pub(super) fn repo(order: &Order) -> Result<Repo, Failure> {
 
 impl Site {
     /// Reads the surroundings; everything that makes the order impossible here is reported now.
-    pub(super) fn find(context: &Context, repo: Repo, order: &Order) -> Result<Self, Failure> {
+    pub(super) async fn find(
+        context: &Context,
+        repo: Repo,
+        order: &Order,
+    ) -> Result<Self, Failure> {
         let loaded = settings::load(context, Some(&repo))?;
         let agent = Chosen::find(context, &loaded, order)?;
         let hub = context.whereabouts()?;
@@ -66,7 +73,9 @@ impl Site {
         }
         let parent = ["WTMAG_WORKER", "WTMAG_PARENT"].iter().find_map(|it| context.env.var(it));
         let parent = parent.and_then(|it| it.to_str()?.parse().ok());
-        Ok(Self { repo, loaded, agent, placement, caller: caller.unwrap_or_default(), hub, parent })
+        let (caller, is_served) =
+            (caller.unwrap_or_default(), proc::listens(&hub.tmux_socket).await);
+        Ok(Self { repo, loaded, agent, placement, caller, is_served, hub, parent })
     }
 
     /// `[worktree] path`, with the home directory in place of `~`.

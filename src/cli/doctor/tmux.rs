@@ -51,8 +51,8 @@ const HAZARDS: &[Hazard] = &[
     Hazard {
         since: (3, 2, 0),
         fixed: (3, 3, 0),
-        text: "tmux 3.2 can crash when a pane dies whose output is watched",
-        advice: &["there, wtmag does not watch output; it captures the screen once a second"],
+        text: "tmux 3.2 can crash when a pane dies, stays as a dead pane, and its output is watched",
+        advice: &["a worker's pane never stays; do not set `remain-on-exit` in a worker's window"],
     },
 ];
 
@@ -150,8 +150,8 @@ fn version_findings(said: &str) -> Vec<Finding> {
     }];
     if version < (3, 3, 0) {
         findings.push(
-            Finding::note("states are up to a second late with tmux 3.2")
-                .advice("install tmux 3.3a or later"),
+            Finding::note("with tmux 3.2 popups have no titles, and no message tells that a worker's session was closed")
+                .advice("all else works; install tmux 3.3a or later to have both"),
         );
     }
     findings.extend(notes);
@@ -199,11 +199,6 @@ fn option_findings(options: &str) -> Vec<Finding> {
     }
     if value("exit-empty") == "off" {
         findings.push(Finding::ok("`exit-empty` is off: the server stays without sessions"));
-    }
-    if value("remain-on-exit") == "on" {
-        findings.push(Finding::note("`remain-on-exit` is on").advice(
-            "a worker's window stays as a dead pane after its shell ends, until it is cleaned up",
-        ));
     }
     let term = value("default-terminal");
     if !term.is_empty() && !term.starts_with("tmux") && !term.starts_with("screen") {
@@ -266,9 +261,9 @@ mod tests {
         check_hazards("tmux 3.7c", 2);
         let first = version_findings("tmux 3.7c").remove(0);
         assert_eq!(first.text, "tmux 3.7c: 2 known crashes, which wtmag avoids (--verbose)");
-        let late =
+        let lacks =
             version_findings("tmux 3.2a").iter().any(|it| !it.detail && it.mark == Mark::Note);
-        assert!(late, "states come late with tmux 3.2");
+        assert!(lacks, "what tmux 3.2 lacks");
     }
 
     #[test]

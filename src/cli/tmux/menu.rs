@@ -25,6 +25,7 @@ pub(super) fn menu(
 ) -> Vec<String> {
     let pane = pane.to_string();
     let popup = |title: &str, size: Size, words: &[&str]| {
+        let title = (!place.is_3_2).then_some(title);
         popup(&pane, title, size, &[&[program, "-S", socket], words].concat())
     };
     let create = |what| popup("new worker", LARGE, &["tmux", "new", what]);
@@ -57,22 +58,25 @@ pub(super) fn menu(
 }
 
 /// A message in place of a menu that does not fit.
-pub(super) fn too_small(client: &str) -> Vec<String> {
+pub(super) fn too_small(client: Option<&str>) -> Vec<String> {
     let (width, height) = SIZE;
     let text = format!("wtmag: the menu needs {width} columns and {height} rows");
-    ["display-message", "-c", client, &text].map(str::to_owned).into()
+    let to = client.into_iter().flat_map(|it| ["-c", it]);
+    ["display-message"].into_iter().chain(to).chain([&*text]).map(str::to_owned).collect()
 }
 
 /// A tmux command that shows a program in a popup, started in the pane's directory. The popup
 /// closes if the program succeeds, and stays open so that a failure can be read.
-fn popup(pane: &str, title: &str, (width, height): Size, argv: &[&str]) -> String {
-    let title = format!(" wtmag: {title} ");
-    let flags = ["display-popup", "-EE", "-t", pane, "-T", &title, "-w", width, "-h", height];
-    let quoted: Vec<String> =
-        flags.iter().chain(argv).map(|it| quote(it).replace('#', "##")).collect();
-    let (flags, argv) = quoted.split_at(flags.len());
+fn popup(pane: &str, title: Option<&str>, (width, height): Size, argv: &[&str]) -> String {
+    let title = title.map(|it| format!(" wtmag: {it} "));
+    let mut flags = vec!["display-popup", "-EE", "-t", pane, "-w", width, "-h", height];
+    flags.extend(title.iter().flat_map(|it| ["-T", it]));
+    let words = |words: &[&str]| {
+        let quoted = words.iter().map(|it| quote(it).replace('#', "##"));
+        quoted.collect::<Vec<_>>().join(" ")
+    };
     // The pane's directory is the only format, and only the popup expands it.
-    format!("{} -d \"##{{pane_current_path}}\" -- {}", flags.join(" "), argv.join(" "))
+    format!("{} -d \"##{{pane_current_path}}\" -- {}", words(&flags), words(argv))
 }
 
 /// One word for tmux's parser.

@@ -121,8 +121,10 @@ async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<Exit
     let socket = context.whereabouts()?.tmux_socket;
     let text = socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is no text"))?;
     let tmux = proc::tmux(&socket).await;
-    let format = "#{client_width} #{client_height} #{==:#{session_name},#{@wtmag_id}} #{@wtmag_id}";
-    let here = ["-S", text, "display-message", "-p", "-c", client, "-t", &pane.to_string(), format];
+    let format = "#{version} #{client_width} #{client_height} \
+                  #{==:#{session_name},#{@wtmag_id}} #{@wtmag_id}";
+    // The client is the one that was active last: it pressed the key. tmux 3.2 cannot be told another.
+    let here = ["-S", text, "display-message", "-p", "-t", &pane.to_string(), format];
     let said = Cmd::new(&tmux, Path::new("/")).args(here).run(&proc::never()).await?;
     if !said.is_success() {
         return Err(Failure::user(format!("tmux did not answer: {}", said.stderr_text())));
@@ -130,7 +132,7 @@ async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<Exit
     let place = Place::parse(&said.stdout_text());
     let mut args: Vec<OsString> = vec!["-S".into(), text.into()];
     let items = if place.is_too_small() {
-        menu::too_small(client)
+        menu::too_small((!place.is_3_2).then_some(client))
     } else {
         menu::menu(&program(context)?, text, client, pane, &place)
     };
@@ -141,6 +143,8 @@ async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<Exit
 /// Where the key was pressed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Place {
+    /// In tmux 3.2 popups have no titles, and messages go to the client that was active last.
+    is_3_2: bool,
     size: Option<(u16, u16)>,
     worker: Option<WorkerId>,
     /// Whether the worker has its own session.
@@ -149,11 +153,12 @@ struct Place {
 
 impl Place {
     fn parse(text: &str) -> Self {
-        let mut words = text.trim().splitn(4, ' ');
+        let mut words = text.trim().splitn(5, ' ');
         let mut next = || words.next().unwrap_or_default();
+        let is_3_2 = next().starts_with("3.2");
         let (width, height, own, id) = (next(), next(), next(), next());
         let size = width.parse().ok().zip(height.parse().ok());
-        Self { size, worker: id.parse().ok(), is_promoted: own == "1" }
+        Self { is_3_2, size, worker: id.parse().ok(), is_promoted: own == "1" }
     }
 
     /// tmux does not show a menu that does not fit, and does not say so.

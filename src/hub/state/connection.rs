@@ -21,9 +21,10 @@ const WEDGED: &str = "tmux does not answer";
 
 impl HubState {
     pub(super) fn linked(&mut self, now: Now, linked: Linked, out: &mut Vec<Effect>) {
-        let what = format!("connected to tmux {} (pid {})", linked.version, linked.server.pid);
+        let what =
+            format!("connected to tmux {} (pid {})", linked.info.version, linked.info.id.pid);
         self.log(now, out, None, Happened::Hub { what });
-        let server = linked.server;
+        let server = linked.info.id;
         self.link = Link::Up(linked);
         // Ids are valid only on the server that they came from.
         let boot = self.setup.boot.clone();
@@ -42,7 +43,7 @@ impl HubState {
     /// The connected server.
     pub(super) fn server(&self) -> Option<ServerId> {
         match &self.link {
-            Link::Up(linked) => Some(linked.server),
+            Link::Up(linked) => Some(linked.info.id),
             Link::Down | Link::Connecting(_) | Link::Retrying { .. } => None,
         }
     }
@@ -120,6 +121,12 @@ impl HubState {
             self.asked(now, request_id, request, out);
         } else if no_server && matches!(request, Request::Recover { .. }) {
             answer(out, request_id, Answer::Recovered { exists: false });
+        } else if no_server && matches!(request, Request::Reserve(_)) {
+            // One was there when the command began.
+            let socket = self.setup.tmux_socket.display();
+            let message = format!("the tmux server at `{socket}` has ended in the meantime");
+            let refusal = Refusal::new(RefusalKind::Tmux, message);
+            refuse(out, request_id, refusal.hint("run the command again to start a new server"));
         } else {
             let refusal = Refusal::new(RefusalKind::Tmux, error);
             refuse(out, request_id, refusal.hint("`wtmag doctor` says more"));
@@ -131,9 +138,11 @@ impl HubState {
     pub(super) fn missing(&self) -> NoConnection {
         let wants =
             |is_it: fn(&Request) -> bool| self.pending.iter().any(|(_, request)| is_it(request));
-        if wants(|request| matches!(request, Request::Reserve(_))) {
+        if wants(|request| matches!(request, Request::Reserve(it) if !it.is_served)) {
             NoConnection::StartServer
-        } else if self.has_place() || wants(|request| matches!(request, Request::Recover { .. })) {
+        } else if self.has_place()
+            || wants(|it| matches!(it, Request::Reserve(_) | Request::Recover { .. }))
+        {
             NoConnection::MakeFleet
         } else {
             NoConnection::Leave

@@ -5,8 +5,7 @@ use std::{
 };
 
 use super::{
-    Effect, HubState, Link, Made, NotMade, PaneSeen, PendingWorker, RequestId, SessionId, Show,
-    TmuxEffect, Unsure, WindowSpec,
+    Effect, HubState, Link, NotMade, PendingWorker, RequestId, SessionId, TmuxEffect, Unsure,
     live_worker::LiveWorker,
     requests::{answer, refuse},
 };
@@ -15,6 +14,7 @@ use crate::model::{
     Refusal, RefusalKind, Request, Reservation, Reserve, Step, StepAt, Worker, WorkerId,
     WorkerState,
 };
+use crate::tmux::{Created, Link as Shown, NewWindow, PaneRow, Show};
 
 impl HubState {
     /// Reserves an id and finds the place, so that nothing is created for an impossible worker.
@@ -131,8 +131,8 @@ impl HubState {
         new: Box<NewWorker>,
         out: &mut Vec<Effect>,
     ) {
-        let program = self.setup.program.display().to_string();
-        let env = self.worker_env(&new);
+        let argv = self.pane_argv(&new);
+        let own_env = self.worker_env(&new);
         let Some(kept) = self.reserved.get_mut(&new.id).filter(|it| it.client == request_id.client)
         else {
             let message = format!("`{}` was not reserved by this connection", new.id);
@@ -146,11 +146,28 @@ impl HubState {
             let message = "the connection to tmux was lost";
             return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, message));
         }
-        let show = match &kept.session {
-            Some((session, _)) => Show::In(*session),
-            None => Show::Own(new.id.to_string()),
+        let show = match kept.session.clone() {
+            Some((session, name)) => Show::In { session, name },
+            None => Show::Alone { name: new.id.to_string(), env: new.env.clone() },
         };
-        let mut pane = vec![program, "pane".to_owned()];
+        let window = Box::new(NewWindow {
+            worker: new.id.clone(),
+            name: kept.reserve.branch.clone(),
+            cwd: new.worktree.clone(),
+            env: [new.env.clone(), own_env].concat(),
+            argv,
+            show,
+        });
+        let (id, agent) = (new.id.clone(), new.agent.argv.clone());
+        kept.creating = Some((request_id, new));
+        // Written before the window is made: a store that cannot be written refuses here.
+        self.log(now, out, Some(&id), Happened::Command { verb: "create".into() });
+        out.push(Effect::Tmux(TmuxEffect::MakeWindow { window, agent }));
+    }
+
+    /// `wtmag pane` with its options, but for the shell.
+    fn pane_argv(&self, new: &NewWorker) -> Vec<String> {
+        let mut argv = vec![self.setup.program.display().to_string(), "pane".to_owned()];
         let options = [
             ("--worker", new.id.to_string()),
             ("--worktree", new.worktree.display().to_string()),
@@ -158,24 +175,9 @@ impl HubState {
             ("--socket", self.setup.hub_socket.display().to_string()),
         ];
         for (name, value) in options {
-            pane.extend([name.to_owned(), value]);
+            argv.extend([name.to_owned(), value]);
         }
-        let spec = WindowSpec {
-            worker: new.id.clone(),
-            title: kept.reserve.branch.clone(),
-            cwd: new.worktree.clone(),
-            pane,
-            agent: new.agent.argv.clone(),
-            caller_env: new.env.clone(),
-            env,
-            show,
-            session_name: kept.session.as_ref().map(|(_, name)| name.clone()),
-        };
-        let id = new.id.clone();
-        kept.creating = Some((request_id, new));
-        // Written before the window is created: a store that cannot be written refuses here.
-        self.log(now, out, Some(&id), Happened::Command { verb: "create".into() });
-        out.push(Effect::Tmux(TmuxEffect::MakeWindow(Box::new(spec))));
+        argv
     }
 
     fn worker_env(&self, new: &NewWorker) -> Vec<(String, String)> {
@@ -197,7 +199,7 @@ impl HubState {
         &mut self,
         now: Now,
         id: &WorkerId,
-        made: Result<Made, NotMade>,
+        made: Result<Created, NotMade>,
         out: &mut Vec<Effect>,
     ) {
         if let (Err(NotMade::Unknown(error)), Some(kept)) = (&made, self.reserved.get_mut(id)) {
@@ -216,6 +218,7 @@ impl HubState {
             server: made.server,
             window: made.window,
             pane: made.pane,
+            pid: Some(made.pid),
             session: made.session.as_ref().map(|(id, _)| *id),
             session_name: made.session.map(|(_, name)| name),
             boot: self.setup.boot.clone(),
@@ -230,7 +233,7 @@ impl HubState {
         match LiveWorker::made(worker, delivery, &mut self.profiles, now) {
             Ok(live) => self.workers.insert(copy.id.clone(), live),
             Err(error) => {
-                let Made { pane, window, .. } = made;
+                let Created { pane, window, .. } = made;
                 out.push(Effect::Tmux(TmuxEffect::CloseWindow { worker: copy.id, pane, window }));
                 return refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, error));
             }
@@ -249,18 +252,19 @@ impl HubState {
     pub(super) fn settle_unsure(
         &mut self,
         now: Now,
-        (asked, by_tag): (Instant, &BTreeMap<String, Vec<PaneSeen>>),
+        (asked, by_tag): (Instant, &BTreeMap<String, Vec<PaneRow>>),
         out: &mut Vec<Effect>,
     ) {
         let Some(server) = self.server() else { return };
         let unsure = self.unsure().into_iter().filter(|(_, it)| it.since < asked);
         for (id, Unsure { error, .. }) in unsure {
             let row = by_tag.get(id.as_str()).and_then(|rows| rows.first());
-            let made = row.map(|row| Made {
+            let made = row.map(|row| Created {
                 server,
                 pane: row.pane,
+                pid: row.pid,
                 window: row.window,
-                session: row.sessions.first().cloned(),
+                session: row.links.first().map(Shown::place),
             });
             self.window_made(now, &id, made.ok_or(NotMade::Refused(error)), out);
         }

@@ -4,46 +4,26 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use super::RequestId;
 use crate::model::{
     Answer, Caller, Cleanup, Delivery, DeliveryId, Event, PaneId, Refusal, Sample, ServerId,
-    SessionId, WindowId, Worker, WorkerId,
+    WindowId, Worker, WorkerId,
 };
-use crate::tmux::NoConnection;
+use crate::tmux::{Guard, NewWindow, NoConnection};
 
-/// Where to show a new window.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Show {
-    /// Linked into a user's session.
-    In(SessionId),
-    /// In a new session of this name.
-    Own(String),
-}
-
-/// A window to create.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WindowSpec {
-    pub worker: WorkerId,
-    /// The name it is shown under: the branch.
-    pub title: String,
-    pub cwd: PathBuf,
-    /// `wtmag pane` with its options, without the shell.
-    pub pane: Vec<String>,
-    /// The agent's program and arguments.
-    pub agent: Vec<String>,
-    /// The caller's values of the variables that tmux updates in a session.
-    pub caller_env: Vec<(String, String)>,
-    /// Variables on top of those; later ones win.
-    pub env: Vec<(String, String)>,
-    pub show: Show,
-    /// The session's name, when it exists already.
-    pub session_name: Option<String>,
-}
-
-/// Keys or text for a pane, and the foreground command that must be there.
+/// Keys or text for a pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     Paste(String),
     Enter,
     /// One after the other, with this time in between.
     Keys(Vec<String>, Duration),
+}
+
+/// Where keys go, and what must hold there in that moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub pane: PaneId,
+    pub guard: Guard,
+    /// A program that must be in the foreground's process group.
+    pub program: Option<String>,
 }
 
 /// An effect of the hub.
@@ -82,24 +62,26 @@ pub enum TmuxEffect {
         request_id: RequestId,
         caller: Caller,
     },
-    MakeWindow(Box<WindowSpec>),
-    /// Sample a pane; with `resume`, let it ring again from now on.
+    /// The window as it is but for what only tmux knows: its program gets the shell of the session
+    /// and the agent's words, and its environment the session's variables below its own.
+    MakeWindow {
+        window: Box<NewWindow>,
+        agent: Vec<String>,
+    },
+    /// Sample a pane; with the programs of its foreground where it is told the pane's process.
     Look {
         worker: WorkerId,
         pane: PaneId,
-        resume: bool,
+        group_of: Option<u32>,
     },
     Act {
         worker: WorkerId,
         delivery: DeliveryId,
-        pane: PaneId,
-        command: String,
+        to: Target,
         act: Act,
     },
-    /// Press a key in a pane whose foreground command is this one.
     Press {
-        pane: PaneId,
-        command: String,
+        to: Target,
         key: String,
     },
     Promote {

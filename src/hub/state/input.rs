@@ -3,41 +3,25 @@ use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use super::RequestId;
 use crate::{
-    model::{
-        DeliveryId, HookReport, PaneId, Request, Sample, ServerId, SessionId, WindowId, WorkerId,
-    },
-    tmux::{Acted, Promoted},
+    model::{DeliveryId, HookReport, PaneId, Request, Sample, SessionId, WorkerId},
+    tmux::{Acted, Created, PaneRow, Promoted, ServerInfo},
 };
-
-/// A pane of a worker's window, as the server lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaneSeen {
-    pub pane: PaneId,
-    pub window: WindowId,
-    /// The worker id in the options of the pane or its window.
-    pub tag: String,
-    pub dead: bool,
-    /// Pid of its first process.
-    pub pid: u32,
-    /// Sessions that show the window, except session `wtmag`.
-    pub sessions: Vec<(SessionId, String)>,
-}
 
 /// The server's panes at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Before the request was sent: later changes may not be in it.
     pub asked: Instant,
-    pub panes: Vec<PaneSeen>,
+    /// Those that are marked as a worker's; their links are those besides the fleet.
+    pub panes: Vec<PaneRow>,
     pub sessions: BTreeSet<SessionId>,
 }
 
-/// What the connection knows of its server.
+/// A connection to this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Linked {
-    pub server: ServerId,
-    pub version: String,
-    pub fleet: String,
+    pub info: ServerInfo,
+    /// Names of the variables that its sessions take over from who attaches.
     pub env_names: Vec<String>,
 }
 
@@ -74,7 +58,7 @@ pub enum Input {
     },
     WindowMade {
         worker: WorkerId,
-        made: Result<Made, NotMade>,
+        made: Result<Created, NotMade>,
     },
     Sampled {
         worker: WorkerId,
@@ -104,15 +88,6 @@ pub enum Input {
     Spooled(HookReport),
     /// Where each worker's worktree is according to git; `None`: nowhere any more.
     Worktrees(Vec<(WorkerId, Option<PathBuf>)>),
-}
-
-/// A worker's new window.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
-    pub server: ServerId,
-    pub pane: PaneId,
-    pub window: WindowId,
-    pub session: Option<(SessionId, String)>,
 }
 
 /// Why there is no result for a new window.

@@ -20,8 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use effect::{Act, Effect, LocalEffect, Query, Record, Show, TmuxEffect, WindowSpec};
-pub use input::{CleanedUp, Input, Linked, Listed, Made, NotMade, PaneSeen};
+pub use effect::{Act, Effect, LocalEffect, Query, Record, Target, TmuxEffect};
+pub use input::{CleanedUp, Input, Linked, Listed, NotMade};
 use live_worker::{LiveWorker, Noted, Profiles};
 
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
         Cleanup, Delivery, Event, Happened, HookReport, Now, Request, Reserve, SessionId,
         Timestamp, Worker, WorkerId,
     },
-    tmux::NoConnection,
+    tmux::{NoConnection, PaneRow},
 };
 
 /// A hub with nothing to do exits after this time.
@@ -138,7 +138,7 @@ pub struct HubState {
     /// Requests that wait for the connection.
     pending: Vec<(RequestId, Request)>,
     /// Tagged windows that belong to no known worker.
-    orphans: BTreeMap<String, PaneSeen>,
+    orphans: BTreeMap<String, PaneRow>,
     /// Windows without a worker that are being closed.
     closing: BTreeSet<WorkerId>,
     /// Requests that wait for the next list of panes, each with its worker.

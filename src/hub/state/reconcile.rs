@@ -2,12 +2,14 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Effect, FIRST_LOOK, FirstLook, HubState, Link, Listed, LocalEffect, PaneSeen, RequestId,
-    TmuxEffect,
+    Effect, FIRST_LOOK, FirstLook, HubState, Link, Listed, LocalEffect, RequestId, TmuxEffect,
     live_worker::LiveWorker,
     requests::{answer, not_found},
 };
-use crate::model::{Answer, Now, Placement, Request, WindowPane, WorkerId};
+use crate::{
+    model::{Answer, Now, Placement, Request, WindowPane, WorkerId},
+    tmux::PaneRow,
+};
 
 /// Structural events within this time are answered by one list.
 const LIST_DELAY: Duration = Duration::from_millis(20);
@@ -71,7 +73,7 @@ impl HubState {
         self.list_panes(Duration::ZERO, out);
     }
 
-    fn tell_panes(&mut self, by_tag: &BTreeMap<String, Vec<PaneSeen>>, out: &mut Vec<Effect>) {
+    fn tell_panes(&mut self, by_tag: &BTreeMap<String, Vec<PaneRow>>, out: &mut Vec<Effect>) {
         for (request_id, id) in std::mem::take(&mut self.panes_wanted) {
             let rows = by_tag.get(id.as_str()).into_iter().flatten();
             let panes = rows.map(|row| WindowPane { pane: row.pane, pid: row.pid }).collect();
@@ -93,9 +95,11 @@ impl HubState {
         if matches!(self.first_look, FirstLook::Due) {
             self.first_look = FirstLook::Listed { until: now.steady + FIRST_LOOK };
         }
-        let mut by_tag: BTreeMap<String, Vec<PaneSeen>> = BTreeMap::new();
+        let mut by_tag: BTreeMap<String, Vec<PaneRow>> = BTreeMap::new();
         for row in rows {
-            by_tag.entry(row.tag.clone()).or_default().push(row);
+            if let Some(tag) = row.worker.clone() {
+                by_tag.entry(tag).or_default().push(row);
+            }
         }
         self.tell_panes(&by_tag, out);
         let mut announce = Vec::new();
@@ -110,8 +114,8 @@ impl HubState {
                 live.lost(now, live.cause_of_loss(&sessions));
                 continue;
             };
-            live.found_in(now, row.window);
-            if live.seen_at(row) {
+            live.found(now, &row);
+            if live.seen_at(&row) {
                 announce.push(live.worker.id.clone());
             }
         }
@@ -121,7 +125,7 @@ impl HubState {
         self.settle_unsure(now, (asked, &by_tag), out);
         self.orphans = by_tag
             .into_iter()
-            .filter(|(tag, _)| !tag.is_empty() && !self.is_being_made(tag))
+            .filter(|(tag, _)| !self.is_being_made(tag))
             .filter_map(|(tag, rows)| Some((tag, rows.into_iter().next()?)))
             .collect();
         for id in announce {
@@ -158,10 +162,10 @@ impl HubState {
 }
 
 /// Where a window is shown, judged by the sessions that link it.
-pub(super) fn placement(row: &PaneSeen, id: &WorkerId) -> Placement {
-    match row.sessions.as_slice() {
+pub(super) fn placement(row: &PaneRow, id: &WorkerId) -> Placement {
+    match row.links.as_slice() {
         [] => Placement::Fleet,
-        [(_, name)] if name == id.as_str() => Placement::Session,
+        [link] if link.session_name == id.as_str() => Placement::Session,
         _ => Placement::Window,
     }
 }

@@ -2,7 +2,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Effect, HubState, Input, Link, LocalEffect, Query, Record, RequestId, TmuxEffect,
+    Effect, HubState, Input, Link, Linked, LocalEffect, Query, Record, RequestId, TmuxEffect,
     live_worker::LiveWorker,
 };
 use crate::{
@@ -103,7 +103,7 @@ impl HubState {
         let place = &live.worker.place;
         let (session, fleet) = match place.session {
             Some(session) => (session.to_string(), false),
-            None => (format!("={}", linked.fleet), true),
+            None => (format!("={}", linked.info.fleet_name), true),
         };
         answer(out, request_id, Answer::Located { session, window: place.window, fleet });
     }
@@ -273,7 +273,9 @@ impl HubState {
 
     fn status(&self, request_id: RequestId, out: &mut Vec<Effect>) {
         let (tmux, fleet) = match &self.link {
-            Link::Up(it) => (Some((it.version.clone(), it.server.pid)), Some(it.fleet.clone())),
+            Link::Up(Linked { info, .. }) => {
+                (Some((info.version.text.clone(), info.id.pid)), Some(info.fleet_name.clone()))
+            }
             Link::Down | Link::Connecting(_) | Link::Retrying { .. } => (None, None),
         };
         let mut problems = self.problems.clone();

@@ -14,9 +14,10 @@ use crate::model::{
     Placement, RefusalKind, Source, Step,
 };
 use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
-use crate::tmux::Acted;
+use crate::tmux::{Acted, Created, Link as Shown, ServerInfo, Show, Version};
 
 const PANE: PaneId = PaneId(7);
+const PID: u32 = 42;
 const WINDOW: WindowId = WindowId(3);
 const SESSION: SessionId = SessionId(1);
 
@@ -40,12 +41,18 @@ fn setup() -> Setup {
 }
 
 fn linked() -> Linked {
-    Linked {
-        server: ServerId { pid: 10, started: 20 },
-        version: "3.3a".into(),
-        fleet: "wtmag".into(),
-        env_names: vec!["SSH_AUTH_SOCK".into()],
-    }
+    on_server(ServerId { pid: 10, started: 20 })
+}
+
+fn on_server(id: ServerId) -> Linked {
+    let version = Version::parse("3.3a").unwrap();
+    let (fleet, fleet_name) = (SessionId(0), "wtmag".to_owned());
+    let info = ServerInfo { id, version, fleet, fleet_name };
+    Linked { info, env_names: vec!["SSH_AUTH_SOCK".into()] }
+}
+
+fn made(session: Option<(SessionId, String)>) -> Created {
+    Created { server: linked().info.id, pane: PANE, pid: PID, window: WINDOW, session }
 }
 
 fn reserve() -> Reserve {
@@ -56,6 +63,7 @@ fn reserve() -> Reserve {
         source_key: Some("github-issue-456".into()),
         placement: Placement::Window,
         caller: Caller { pane: Some(PaneId(1)), session: None },
+        is_served: false,
     }
 }
 
@@ -173,12 +181,11 @@ impl Hub {
         let mut new = new_worker(&id);
         new.agent.profile = profile.into();
         let (request_id, out) = hub.ask(Request::Create(Box::new(new)));
-        let Some(Effect::Tmux(TmuxEffect::MakeWindow(spec))) = out.last() else {
+        let Some(Effect::Tmux(TmuxEffect::MakeWindow { window, .. })) = out.last() else {
             panic!("{out:?}")
         };
-        assert_eq!(spec.show, Show::In(SESSION));
-        let session = Some((SESSION, "work".to_owned()));
-        let made = Ok(Made { server: linked().server, pane: PANE, window: WINDOW, session });
+        assert_eq!(window.show, Show::In { session: SESSION, name: "work".to_owned() });
+        let made = Ok(made(Some((SESSION, "work".to_owned()))));
         let out = hub.give(Input::WindowMade { worker: id.clone(), made });
         assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
         (hub, id)
@@ -230,14 +237,18 @@ impl Hub {
         self.state.workers[id].worker.state.word()
     }
 
-    fn seen(&self, id: &WorkerId, sessions: &[(SessionId, &str)]) -> PaneSeen {
-        let sessions = sessions.iter().map(|(id, name)| (*id, (*name).to_owned())).collect();
-        PaneSeen { pane: PANE, window: WINDOW, tag: id.to_string(), dead: false, pid: 42, sessions }
+    fn seen(&self, id: &WorkerId, sessions: &[(SessionId, &str)]) -> PaneRow {
+        let link = |(session, name): &(SessionId, &str)| {
+            let session_name = (*name).to_owned();
+            Shown { session: *session, session_name, n_attached: 0, group: None }
+        };
+        let (worker, links) = (Some(id.to_string()), sessions.iter().map(link).collect());
+        PaneRow { pane: PANE, pid: PID, dead: false, window: WINDOW, worker, links }
     }
 }
 
 /// The server has these panes and sessions now.
-fn listed(panes: Vec<PaneSeen>) -> Input {
+fn listed(panes: Vec<PaneRow>) -> Input {
     listed_at(Instant::now() + Duration::from_secs(86_400), panes)
 }
 
@@ -249,8 +260,8 @@ fn nothing_there() -> Input {
     }
 }
 
-fn listed_at(asked: Instant, panes: Vec<PaneSeen>) -> Input {
-    let sessions = panes.iter().flat_map(|it| &it.sessions).map(|it| it.0).collect();
+fn listed_at(asked: Instant, panes: Vec<PaneRow>) -> Input {
+    let sessions = panes.iter().flat_map(|it| &it.links).map(|it| it.session).collect();
     Input::Panes(Ok(Listed { asked, panes, sessions }))
 }
 

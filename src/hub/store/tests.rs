@@ -33,6 +33,7 @@ fn worker(id: &str) -> Worker {
             server: ServerId { pid: 1, started: 2 },
             window: WindowId(3),
             pane: PaneId(4),
+            pid: Some(42),
             session: None,
             session_name: None,
             boot: String::new(),

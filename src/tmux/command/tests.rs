@@ -17,13 +17,13 @@ fn the_verbs_are_a_closed_list() {
 fn a_client_is_only_refreshed_to_pause_to_continue_and_to_subscribe() {
     assert_eq!(pause(PaneId(3)).line(), r#"refresh-clien -A "%3:pause""#);
     assert_eq!(resume(PaneId(3)).line(), r#"refresh-clien -A "%3:continue""#);
-    let subscribe = subscribe(WindowId(2), true);
+    let subscribe = subscribe(WindowId(2));
     assert!(subscribe.line().starts_with(r#"refresh-clien -B "wtmag:@2:#{S:"#));
 }
 
 #[test]
 fn what_is_pasted_is_guarded_in_the_same_line() {
-    let guard = Guard { command: "a,b}#(x)".to_owned() };
+    let guard = Guard { pid: Some(42), command: "a,b}#(x)".to_owned() };
     let acts = [
         paste(PaneId(3), &guard, "b", "$x\n"),
         paste_loaded(PaneId(3), &guard, "b"),
@@ -34,7 +34,7 @@ fn what_is_pasted_is_guarded_in_the_same_line() {
         let line = act.line();
         let line = line.strip_prefix("if-shel -F -t \"%3\" \"").unwrap();
         let condition = line.trim_start_matches("#{&&:");
-        assert!(condition.starts_with("#{==:#{pane_id},%3},"), "{line}");
+        assert!(condition.starts_with("#{==:#{pane_id} #{pane_pid},%3 42},"), "{line}");
         // Only keys are mirrored into synchronized panes.
         let (guard, _) = line.split_once(" { ").unwrap();
         assert_eq!(guard.contains("synchronized"), line.contains("send-key"), "{line}");
@@ -48,21 +48,22 @@ fn a_window_is_made_shown_and_named_in_one_line() {
     let spec = NewWindow {
         worker: WorkerId::for_branch("blog", "x"),
         name: "x#(y)\u{7}".to_owned(),
-        cwd: PathBuf::from("/a#(b)"),
+        cwd: "/a#(b)".into(),
         env: vec![("A".to_owned(), "#(1)".to_owned())],
         argv: vec!["wtmag".to_owned(), "pane".to_owned()],
-        show: Show::In(SessionId(3)),
+        show: Show::In { session: SessionId(3), name: "user".to_owned() },
     };
     let line = create_window(SessionId(0), &spec, &UniqueName::new(1, 2));
     let want = [
         r#"has-sessio -t "\0443""#,
         r##"set-optio -F -t "\0440" -- "default-size" "#{S:#{?#{==:#{session_id},\0443},#{window_width}x#{window_height},}}""##,
-        r##"new-windo -dP -F "#{pane_id} #{window_id}" -t "\0440:" -n "wtmag-1-2" -c "/a##(b)" -e "A=#(1)" -- "wtmag" "pane""##,
+        r##"new-windo -dP -F "#{pane_id} #{window_id} #{pane_pid}" -t "\0440:" -n "wtmag-1-2" -c "/a##(b)" -e "A=#(1)" -- "wtmag" "pane""##,
         r#"set-optio -w -t "\0440:=wtmag-1-2" -- "@wtmag_id" "blog-x""#,
         r#"set-optio -p -t "\0440:=wtmag-1-2" -- "@wtmag_pane" "blog-x""#,
         r#"set-optio -w -t "\0440:=wtmag-1-2" -- "automatic-rename" "off""#,
         r#"set-optio -w -t "\0440:=wtmag-1-2" -- "allow-rename" "off""#,
         r#"set-optio -w -t "\0440:=wtmag-1-2" -- "remain-on-exit" "off""#,
+        r#"set-optio -p -t "\0440:=wtmag-1-2" -- "remain-on-exit" "off""#,
         r#"link-windo -d -s "\0440:=wtmag-1-2" -t "\0443:""#,
         r##"rename-windo -t "\0440:=wtmag-1-2" -- "x##(y)""##,
     ];

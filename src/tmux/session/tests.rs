@@ -149,7 +149,7 @@ fn recorded_conversations_are_understood() {
     ] {
         let mut session = Session::new(0);
         let lines = (0..19).map(|at| match at {
-            0 => command::subscribe(WindowId(0), false),
+            0 => command::subscribe(WindowId(0)),
             5 => command::pause(PaneId(1)),
             6 => command::resume(PaneId(1)),
             _ => command::clients(),

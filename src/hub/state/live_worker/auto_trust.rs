@@ -48,7 +48,6 @@ impl LiveWorker {
         {
             return self.await_reaction(now, at);
         }
-        let command = sample.command.clone();
         let key = match steps {
             0 => "Enter",
             1.. => "Down",
@@ -58,8 +57,8 @@ impl LiveWorker {
         self.answer.n_keys += 1;
         self.answer.over = steps == 0 || self.answer.n_keys >= MAX_KEYS;
         self.tell_of(key, &menu);
-        let (pane, key) = (self.worker.place.pane, key.to_owned());
-        out.push(Effect::Tmux(TmuxEffect::Press { pane, command, key }));
+        let (to, key) = (self.target(), key.to_owned());
+        out.push(Effect::Tmux(TmuxEffect::Press { to, key }));
         self.want_look(now.steady + PATIENCE);
     }
 

@@ -8,12 +8,12 @@ use crate::{
         profile::Profile,
     },
     delivery::{Content, Do, Input, Look, Machine},
-    hub::state::{Act, Effect, TmuxEffect},
+    hub::state::{Act, Effect, Target, TmuxEffect},
     model::{
         Delivery, DeliveryId, DeliveryMode, Fact, FactSource, Happened, Hold, InputBox, Need, Now,
         Sample, Step, Take, Verdict,
     },
-    tmux::{Acted, Refusal},
+    tmux::{Acted, Guard, Refusal},
 };
 
 /// Texts that may wait for one worker, and their total size in bytes.
@@ -248,14 +248,18 @@ impl LiveWorker {
     }
 
     fn act(&mut self, delivery: &Delivery, act: Act, out: &mut Vec<Effect>) {
+        let (worker, delivery) = (self.worker.id.clone(), delivery.id);
+        let to = self.target();
+        out.push(Effect::Tmux(TmuxEffect::Act { worker, delivery, to, act }));
+    }
+
+    /// Its pane as it was seen last.
+    pub(super) fn target(&self) -> Target {
+        let program = self.last.as_ref().and_then(|it| classify::behind(&self.profile, it));
+        let program = program.map(ToOwned::to_owned);
         let command = self.last.as_ref().map(|it| it.command.clone()).unwrap_or_default();
-        out.push(Effect::Tmux(TmuxEffect::Act {
-            worker: self.worker.id.clone(),
-            delivery: delivery.id,
-            pane: self.worker.place.pane,
-            command,
-            act,
-        }));
+        let guard = Guard { pid: self.worker.place.pid, command };
+        Target { pane: self.worker.place.pane, guard, program }
     }
 
     fn finished(&mut self, delivery: Delivery) {
@@ -330,7 +334,7 @@ fn content(
 /// The foreground program, in words for a user whose agent it may be.
 fn program(profile: &Profile, sample: &Sample) -> String {
     let command = &sample.command;
-    match classify::foreground(profile, command) {
+    match classify::foreground(profile, sample) {
         _ if sample.dead => "the pane's process has ended".to_owned(),
         classify::Foreground::Other => format!(
             "`{command}`; if that is the agent, its name is missing in `foreground` of the profile \
@@ -359,6 +363,6 @@ pub(super) fn obstacle(profile: &Profile, sample: &Sample) -> Option<Hold> {
     if sample.input_off {
         return Some(Hold::InputOff);
     }
-    let foreground = classify::foreground(profile, &sample.command);
+    let foreground = classify::foreground(profile, sample);
     (sample.dead || foreground != classify::Foreground::Agent).then_some(Hold::Foreground)
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{PaneSeen, Record, SessionId, reconcile::placement};
+use super::{Record, SessionId, reconcile::placement};
 use crate::{
     agents::{
         self, classify,
@@ -23,6 +23,7 @@ use crate::{
         Agent, AgentState, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard, Now,
         Placement, Process, Sample, Step, Verdict, Worker,
     },
+    tmux::{Link, PaneRow},
 };
 
 /// After this time, a shell that has not started the agent has probably asked something, hung or
@@ -75,22 +76,18 @@ struct Notes {
 /// When to capture the pane.
 #[derive(Debug, Default)]
 struct Watch {
-    /// It rang, and its doorbell is silent until the next capture.
-    rang: bool,
-    /// Rings arrive: the pane was captured on this connection.
-    listening: bool,
+    /// We looked since we connected.
+    is_seen: bool,
     /// Since when the captures have been equal.
     quiet_since: Option<Instant>,
     /// The next capture that a ring or a delivery requests.
     due: Option<Instant>,
     looking: bool,
+    /// It rang during the look under way.
+    rang: bool,
     /// When the last capture began.
     begun: Option<Instant>,
     last: Option<Instant>,
-    /// It had rung when the current capture began.
-    heard: bool,
-    /// Consecutive captures that a ring caused and that found a new screen.
-    n_new: u8,
 }
 
 /// Every profile in use, parsed once: compiled patterns would fill the memory of a hub with many
@@ -300,10 +297,10 @@ pub(super) struct Noted {
 /// Where it is.
 impl LiveWorker {
     /// The pane exists and is shown by these sessions. True if its session was just closed.
-    pub(super) fn seen_at(&mut self, row: PaneSeen) -> bool {
-        let to = placement(&row, &self.worker.id);
-        let kept = row.sessions.iter().find(|(id, _)| Some(*id) == self.worker.place.session);
-        let session = kept.or_else(|| row.sessions.first()).cloned();
+    pub(super) fn seen_at(&mut self, row: &PaneRow) -> bool {
+        let to = placement(row, &self.worker.id);
+        let kept = row.links.iter().find(|it| Some(it.session) == self.worker.place.session);
+        let session = kept.or_else(|| row.links.first()).map(Link::place);
         let was = self.worker.placement;
         if was == to && session.as_ref().map(|it| it.0) == self.worker.place.session {
             return false;
@@ -363,6 +360,14 @@ impl LiveWorker {
         }
         self.notes.worker = true;
         self.fail_deliveries(now, &format!("the worker's pane is gone: {cause}"));
+    }
+
+    /// A user put another program into its pane: the agent is gone, and what is typed there now is
+    /// not for it. The window stays until the worker is cleaned up.
+    pub(super) fn respawned(&mut self, now: Now) {
+        let cause = EndCause::PaneRespawned;
+        self.track(now, Seen::PaneGone(cause), &mut Vec::new());
+        self.fail_deliveries(now, &format!("the agent is gone: {cause}"));
     }
 
     /// wtmag closed its window.

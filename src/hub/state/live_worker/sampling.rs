@@ -11,16 +11,14 @@ use crate::{
     },
     delivery::{Input, Machine},
     hub::state::{Effect, TmuxEffect},
-    model::{Exit, Happened, Heard, Now, Process, Sample, WindowId},
+    model::{Exit, Happened, Heard, Now, Process, Sample},
+    tmux::PaneRow,
 };
 
 /// Shortest time between two samples of one pane.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// The same while its agent animates a turn.
 const ANIMATED: Duration = Duration::from_millis(400);
-/// This many consecutive captures, each with a new screen and a ring since the last, mean a moving
-/// pane.
-const MOVING: u8 = 3;
 /// A pane that was silent draws for a moment before a capture is useful.
 pub(super) const SETTLE: Duration = Duration::from_millis(60);
 /// How many samples before a change are also in the screen log.
@@ -69,68 +67,68 @@ impl LiveWorker {
         self.look(now, out);
     }
 
-    /// Starts a capture. The bell rings again from here on, so that nothing later is missed.
-    /// Exception: a moving pane, which is captured again anyway. Its bell stays silent, which is
-    /// cheaper, and safer for tmux: it may crash when a pane is respawned while its output is
-    /// watched.
     pub(in crate::hub::state) fn look(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let resume = self.watch.rang && self.watch.n_new < MOVING || !self.watch.listening;
-        self.watch.heard = self.watch.rang;
-        self.watch.rang &= !resume;
-        self.watch.listening = true;
+        self.watch.is_seen = true;
         self.watch.looking = true;
         self.watch.begun = Some(now.steady);
         self.watch.due = None;
         let (worker, pane) = (self.worker.id.clone(), self.worker.place.pane);
-        out.push(Effect::Tmux(TmuxEffect::Look { worker, pane, resume }));
+        let group_of = self.worker.place.pid.filter(|_| self.may_be_behind());
+        out.push(Effect::Tmux(TmuxEffect::Look { worker, pane, group_of }));
     }
 
+    /// The line that starts the agent runs, and the last look did not show the agent's own name. Only
+    /// then is what shares the foreground what we started there: once the agent has ended, a name that
+    /// is not the agent's is a shell, or a user's program.
+    fn may_be_behind(&self) -> bool {
+        let name = self.last.as_ref().map(|it| classify::named(&self.profile, &it.command));
+        let is_running = self.worker.state.process.value == Process::Running;
+        is_running && name.is_none_or(|it| it != classify::Foreground::Agent)
+    }
+
+    /// It shows something new, or will: a look is due, in its pace.
     pub(in crate::hub::state) fn rang(&mut self, now: Now) {
-        self.watch.rang = true;
         self.n_drawn += 1;
-        let next = self.watch.last.map(|last| last + self.pace());
-        if next.is_some_and(|next| next + self.pace() < now.steady) {
-            self.watch.n_new = 0;
+        if self.watch.looking {
+            self.watch.rang = true;
+            return;
         }
-        self.want_look(next.unwrap_or(now.steady).max(now.steady + SETTLE));
+        let next = self.watch.last.map_or(now.steady, |last| last + self.pace());
+        self.want_look(next.max(now.steady + SETTLE));
     }
 
     fn pace(&self) -> Duration {
         if self.worker.state.turn.value.is_busy() { ANIMATED } else { INTERVAL }
     }
 
-    /// What a new capture means for the bell, and when the next one is due for it.
+    /// What a new look tells of silence, and when the next one is due for a ring.
     fn heed(&mut self, now: Now, sample: &Sample, found: Option<&Found>) {
         let is_new = self.last.as_ref().is_none_or(|last| last.rows != sample.rows);
         self.n_drawn += u64::from(is_new);
-        let was_moving = self.watch.n_new >= MOVING;
         let stands = self.last.as_ref().is_some_and(|last| stands(last, sample, found));
         if !stands || self.watch.quiet_since.is_none() {
             self.watch.quiet_since = Some(now.steady);
         }
-        if self.watch.heard && is_new {
-            self.watch.n_new = self.watch.n_new.saturating_add(1);
-        } else if self.watch.heard || !self.watch.rang {
-            self.watch.n_new = 0;
-        }
-        if self.watch.rang {
-            // A pane that is still now may have drawn its last frame: only the bell can tell.
-            let stopped = was_moving && !is_new;
-            let wait = if stopped { Duration::ZERO } else { self.pace() };
-            self.want_look(now.steady + wait);
+        if std::mem::take(&mut self.watch.rang) {
+            self.want_look(now.steady + self.pace());
         }
     }
 
-    /// Its pane was found, in this window. A capture is due if its screen is unknown, if it was out
-    /// of session `wtmag` for a moment, or if something was in the way of a delivery: the end of a
-    /// mode and enabled input ring no bell.
-    pub(in crate::hub::state) fn found_in(&mut self, now: Now, window: WindowId) {
-        if window != self.worker.place.window {
-            self.worker.place.window = window;
+    /// Its pane was found. A look is due if nothing is known of what it shows, if it was out of the
+    /// fleet for a moment, or if something was in the way of a delivery: a mode that ends and input
+    /// that is on again ring no bell.
+    pub(in crate::hub::state) fn found(&mut self, now: Now, row: &PaneRow) {
+        if row.window != self.worker.place.window {
+            self.worker.place.window = row.window;
             self.notes.worker = true;
-            self.watch.listening = false;
+            self.watch.is_seen = false;
         }
-        if !self.watch.listening || self.is_obstructed() {
+        // Hubs of before did not record it.
+        let pid = *self.worker.place.pid.get_or_insert(row.pid);
+        if pid != row.pid && !row.dead && self.worker.state.is_live() {
+            self.respawned(now);
+        }
+        if !self.watch.is_seen || self.is_obstructed() {
             self.want_look(now.steady);
         }
     }
@@ -151,7 +149,7 @@ impl LiveWorker {
         self.watch.looking = false;
         self.watch.last = Some(now.steady);
         let Ok(mut sample) = sample else {
-            self.watch.listening = false;
+            self.watch.is_seen = false;
             return self.want_look(now.steady + RETRY);
         };
         sample.at = now.wall;

@@ -105,7 +105,7 @@ fn workers_of_a_server_whose_socket_was_removed_are_not_lost() {
         })
     };
     let out = hub.give(Input::LinkLost { why: "x".into() });
-    assert_eq!(known(&out), Some(Some(linked().server)));
+    assert_eq!(known(&out), Some(Some(linked().info.id)));
     let failed = || Input::LinkFailed { error: "no tmux server".into(), no_server: false };
     let last = (0..30).map(|_| known(&hub.give(failed()))).last();
     // Not for ever: another server may have its number.
@@ -140,9 +140,7 @@ fn a_window_of_which_there_is_no_word_is_looked_for() {
             out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::ListPanes { .. }))),
             "{out:?}"
         );
-        let tag = id.to_string();
-        let sessions = vec![(SESSION, tag.clone())];
-        let row = PaneSeen { pane: PANE, window: WINDOW, tag, dead: false, pid: 42, sessions };
+        let row = hub.seen(&id, &[(SESSION, id.as_str())]);
         let out = hub.give(listed(is_there.then_some(row).into_iter().collect()));
         if is_there {
             assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
@@ -158,7 +156,7 @@ fn a_window_made_on_a_connection_that_is_lost_is_a_worker() {
     let mut hub = Hub::new();
     let (request_id, id) = creating(&mut hub);
     hub.give(Input::LinkLost { why: "x".into() });
-    let made = Made { server: linked().server, pane: PANE, window: WINDOW, session: None };
+    let made = made(None);
     let out = hub.give(Input::WindowMade { worker: id, made: Ok(made) });
     assert!(matches!(answer_to(&out, request_id), Some(Answer::Created { .. })), "{out:?}");
 }

@@ -16,7 +16,7 @@ pub(super) fn remembered(hub: &Hub, id: &WorkerId) -> Remembered {
 fn a_new_hub_finds_its_workers_again() {
     let (hub, id) = Hub::with_agent();
     let (mut hub, out) = Hub::with(remembered(&hub, &id));
-    let known = Some(linked().server);
+    let known = Some(linked().info.id);
     assert!(out.contains(&Effect::Local(LocalEffect::Link {
         missing: NoConnection::MakeFleet,
         after: Duration::ZERO,
@@ -72,7 +72,7 @@ fn workers_of_another_server_are_lost_with_it() {
     let (hub, id) = Hub::with_agent();
     let (mut hub, _) = Hub::with(remembered(&hub, &id));
     let server = ServerId { pid: 11, started: 99 };
-    hub.give(Input::Linked(Linked { server, ..linked() }));
+    hub.give(Input::Linked(on_server(server)));
     assert_eq!(hub.word(&id).to_string(), "lost: tmux server gone");
 }
 
@@ -83,7 +83,7 @@ fn a_reboot_is_told_from_a_dead_server() {
     found.workers[0].place.boot = "boot-0".into();
     let (mut hub, _) = Hub::with(found);
     let server = ServerId { pid: 11, started: 99 };
-    hub.give(Input::Linked(Linked { server, ..linked() }));
+    hub.give(Input::Linked(on_server(server)));
     assert_eq!(hub.word(&id).to_string(), "lost: machine rebooted");
 }
 
