@@ -100,7 +100,7 @@ pub enum NotMade {
 }
 
 /// The result of the second half of a cleanup.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CleanedUp {
     pub worktree_removed: bool,
     pub branch_deleted: bool,
