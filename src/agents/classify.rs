@@ -542,7 +542,7 @@ all = ['help']
     }
 
     #[test]
-    fn nobody_is_judged_who_is_not_there() {
+    fn an_agent_that_is_gone_has_no_state() {
         let mut absent = sample(BOX);
         absent.command = "-zsh".to_owned();
         check_sample(&absent, "unknown", "foreground");

@@ -9,7 +9,7 @@ use crate::{
     proc,
 };
 
-/// Show the settings in force and where each comes from
+/// Show the effective settings and where each comes from
 ///
 /// The repository's `wtmag.toml` overrides your `config.toml`, which overrides the built-in values. An
 /// `[agents.X]` block replaces the whole block of that name. `wtmag help configuration` lists every key.

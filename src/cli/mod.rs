@@ -270,7 +270,7 @@ mod tests {
 
     /// A verb's argument with the name of a global one would be the same argument.
     #[test]
-    fn global_names_are_free_for_nobody_else() {
+    fn no_verb_uses_the_name_of_a_global_argument() {
         let command = command();
         let global: Vec<_> = command.get_arguments().map(clap::Arg::get_id).collect();
         assert_eq!(global.len(), 3);

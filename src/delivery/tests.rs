@@ -184,7 +184,7 @@ fn a_text_that_is_taken_out_of_the_box_is_said_to_be() {
 }
 
 #[test]
-fn a_text_that_somebody_else_submits_is_accepted() {
+fn a_text_that_a_person_submits_is_accepted() {
     let mut scene = Scene::pasted();
     scene.after(2_000).look(&TRUST, Content::Ours);
     scene.after(2_000).look_at(&AgentState::Ready, Content::Empty, true);
@@ -225,7 +225,7 @@ fn a_paste_that_never_shows_fails_and_is_not_repeated() {
 }
 
 #[test]
-fn somebody_elses_text_in_the_box_is_never_submitted() {
+fn a_persons_text_in_the_box_is_never_submitted() {
     let mut scene = Scene::pasted();
     for _ in 0..100 {
         let done = scene.after(1_000).look(&AgentState::Draft, Content::Other);

@@ -38,7 +38,7 @@ pub enum Reached {
     /// The hub was killed: the next one will find it in its spool.
     Dead,
     /// Neither; the hub may still read it from its socket.
-    Nobody,
+    NoListener,
 }
 
 /// Reports `hook`. The file is written first: whatever happens to this process or to the hub, the
@@ -66,7 +66,7 @@ pub fn report(
     match (file, answer) {
         (Some(_), Answered::Refused) => Reached::Dead,
         (Some(_), Answered::Yes | Answered::No) => Reached::Spool,
-        (None, _) => Reached::Nobody,
+        (None, _) => Reached::NoListener,
     }
 }
 
@@ -115,7 +115,7 @@ fn write_spool(spool: &Path, report: &HookReport) -> io::Result<PathBuf> {
 fn ask(socket: &Path, report: HookReport) -> Answered {
     let (sender, progress) = mpsc::sync_channel(2);
     let socket = socket.to_owned();
-    // `connect` has no time limit of its own.
+    // `connect` has no time limit.
     thread::spawn(move || {
         let stream = send(&socket, report);
         let sent = match &stream {
@@ -146,7 +146,7 @@ fn send(socket: &Path, report: HookReport) -> io::Result<UnixStream> {
 }
 
 fn is_answered(stream: UnixStream) -> bool {
-    // The hub's hello comes first and is no frame.
+    // The hub's hello comes first and is not a frame.
     let lines = BufReader::new(stream).split(b'\n').map_while(Result::ok);
     let mut frames = lines.filter_map(|line| wire::decode(&line).ok());
     frames.any(|frame| matches!(frame, Frame::Answer { .. } | Frame::Refused { .. }))

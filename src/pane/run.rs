@@ -173,7 +173,7 @@ async fn run_agent(options: &Options, terminal: &Terminal) -> io::Result<End> {
     }
 }
 
-/// The shell with the agent's line, in a process group of its own.
+/// The shell with the agent's line, in a separate process group.
 #[expect(clippy::disallowed_methods, reason = "it gets the terminal and the caller's environment")]
 fn spawn(options: &Options) -> io::Result<Pid> {
     let wtmag = crate::paths::own_program()?;

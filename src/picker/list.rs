@@ -247,7 +247,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn who_needs_somebody_comes_first() {
+    fn workers_that_need_the_user_come_first() {
         let list = List::new(workers());
         assert_eq!(shown(&list), ["prompt-tidy-tests", "github-pr-234", "github-issue-456"]);
     }

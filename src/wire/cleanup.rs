@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_newer_job_is_refused_by_its_number_alone() {
-        let newer = br#"{"version": 9, "what": "nobody knows"}"#;
+        let newer = br#"{"version": 9, "what": "unknown"}"#;
         let error = CleanupJob::parse(newer).unwrap_err();
         assert_eq!(
             error.to_string(),

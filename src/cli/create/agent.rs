@@ -69,7 +69,7 @@ impl Chosen {
             Err(Error::Taken(_, flag)) => {
                 let launch = self.request(env, &writable, trust, None)?;
                 let note = format!(
-                    "`{}` has `{flag}` of its own, so its state is read from the screen alone",
+                    "the arguments of `{}` already have `{flag}`, so its state is read from the screen alone",
                     self.name
                 );
                 return Ok((launch, vec![note]));

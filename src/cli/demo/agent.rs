@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_enter_that_nobody_chose_ends_it() {
+    fn an_enter_without_a_choice_ends_it() {
         let mut agent = Agent::new(true, FRAME);
         agent.handle(Instant::now(), Event::Paste("lost".to_owned()));
         assert_eq!(press(&mut agent, Instant::now(), KeyCode::Enter), Some(1));

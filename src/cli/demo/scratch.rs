@@ -102,7 +102,7 @@ impl Scratch {
         }
         fs::DirBuilder::new().mode(0o700).create(self.path("run"))?;
         let word = self.program.to_str().and_then(|it| shlex::try_quote(it).ok());
-        let word = word.ok_or_else(|| Failure::user("this program's path is no text"))?;
+        let word = word.ok_or_else(|| Failure::user("this program's path is not UTF-8"))?;
         let config = SETTINGS.replace("PROGRAM", &format!("'''{word} demo-agent'''"));
         self.write("config/wtmag/config.toml", &config)?;
         let mut env = "unset TMUX TMUX_PANE\n".to_owned();

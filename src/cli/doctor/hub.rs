@@ -71,7 +71,7 @@ async fn silent(doctor: &Doctor<'_>, error: &Error, pid: Option<u32>) -> Finding
     let state = doctor.ask("ps", &["-o", "stat=", "-p", &pid.to_string()]).await;
     if state.is_ok_and(|it| it.stdout_text().trim_start().starts_with('T')) {
         return finding
-            .advice(format!("process {pid} is stopped; to let it go on: kill -CONT {pid}"));
+            .advice(format!("process {pid} is stopped; to continue it: kill -CONT {pid}"));
     }
     finding.advice(format!(
         "`wtmag hub logs` may say why; `kill {pid}` ends it, and any command starts it again; \

@@ -218,7 +218,7 @@ fn hook_finding(hooks: &str) -> Option<Finding> {
     };
     let hook = hooks.lines().find(is_it)?;
     Some(
-        Finding::problem(format!("a hook of yours detaches clients: `{hook}`"))
+        Finding::problem(format!("one of your tmux hooks detaches clients: `{hook}`"))
             .advice("it detaches wtmag's own clients too, and no worker can be made or watched")
             .advice("remove `-a` from it, or detach only clients that are not in control mode"),
     )

@@ -119,7 +119,8 @@ async fn load(context: &Context) -> Result<(), Failure> {
 /// Replaces this process with tmux, which shows the menu to one client and waits for a choice.
 async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<ExitCode, Failure> {
     let socket = context.whereabouts()?.tmux_socket;
-    let text = socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is no text"))?;
+    let text =
+        socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is not UTF-8"))?;
     let tmux = proc::tmux(&socket).await;
     let format = "#{version} #{client_width} #{client_height} \
                   #{==:#{session_name},#{@wtmag_id}} #{@wtmag_id}";

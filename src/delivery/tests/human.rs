@@ -27,7 +27,7 @@ fn unrecognised() -> Scene {
 }
 
 #[test]
-fn within_a_minute_somebody_is_told_of_a_hold_that_nothing_else_tells_of() {
+fn an_unexplained_hold_is_reported_within_a_minute() {
     let foreground = Hold::Foreground;
     for (turn, content, obstacle, is_told) in [
         (AgentState::Draft, Content::Other, None, true),
@@ -55,7 +55,7 @@ fn within_a_minute_somebody_is_told_of_a_hold_that_nothing_else_tells_of() {
 }
 
 #[test]
-fn what_goes_on_after_all_needs_nobody_any_more() {
+fn a_delivery_that_continues_no_longer_needs_a_human() {
     let mut scene = unrecognised();
     scene.after(51_000).look(&AgentState::Draft, Content::Other);
     assert!(scene.stuck().is_some());
@@ -146,5 +146,5 @@ fn a_draft_of_a_human_is_never_cleared() {
     assert!(!todo.contains(&Do::Clear));
     let mut scene = Scene::new(DeliveryMode::Ready);
     let todo = scene.look(&AgentState::Draft, Content::Former);
-    assert_eq!(todo, [Do::Record], "nobody interrupted");
+    assert_eq!(todo, [Do::Record], "no interrupt was pressed");
 }

@@ -17,14 +17,14 @@ fn a_hub_that_comes_back_goes_on_where_the_screen_says() {
     not_by_us.after(3_000).look(&AgentState::Working, Content::Empty);
     not_by_us.ends(Step::Failed, "outcome unknown after restart");
 
-    let mut by_somebody = Scene::pasted().reborn();
-    by_somebody.look_at(&AgentState::Working, Content::Empty, true);
-    by_somebody.ends(Step::Accepted, "the turn had started before the hub restarted");
+    let mut by_a_person = Scene::pasted().reborn();
+    by_a_person.look_at(&AgentState::Working, Content::Empty, true);
+    by_a_person.ends(Step::Accepted, "the turn had started before the hub restarted");
 
-    let mut nobody_knows = Scene::entered().reborn();
-    assert_eq!(nobody_knows.look(&AgentState::Ready, Content::Empty), [Do::Look(SETTLE)]);
-    nobody_knows.after(3_000).look(&AgentState::Ready, Content::Empty);
-    nobody_knows.ends(Step::Failed, "outcome unknown after restart");
+    let mut unknown = Scene::entered().reborn();
+    assert_eq!(unknown.look(&AgentState::Ready, Content::Empty), [Do::Look(SETTLE)]);
+    unknown.after(3_000).look(&AgentState::Ready, Content::Empty);
+    unknown.ends(Step::Failed, "outcome unknown after restart");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Brings schema `found` to [`KNOWN`], each step in a transaction of its own.
+/// Brings schema `found` to [`KNOWN`], each step in a separate transaction.
 pub(super) fn migrate(db: &mut Connection, found: u32) -> rusqlite::Result<()> {
     for (from, script) in (0..).zip(MIGRATIONS) {
         if from < found {

@@ -133,7 +133,7 @@ fn a_batch_is_written_whole_or_not_at_all() {
 fn what_cannot_be_read_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("hub.db");
-    let garbage = b"this is no database, but it may be dear to somebody".repeat(30);
+    let garbage = b"not a database, but valuable to its owner".repeat(30);
     std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), &garbage).unwrap();
     assert!(matches!(Store::open(&path), Err(Error::Open { .. })));
     assert_eq!(std::fs::read(&path).unwrap(), garbage);
@@ -251,7 +251,7 @@ fn a_row_that_cannot_be_read_costs_that_row_only() {
         assert!(found.problems.iter().any(|it| it.contains(row)), "{row}: {:?}", found.problems);
     }
     let (events, last) = store.events(None, 2, 1).unwrap();
-    assert_eq!((events.len(), last), (0, 3), "one goes on behind it");
+    assert_eq!((events.len(), last), (0, 3), "reading continues after it");
     drop(store);
     assert_eq!(doc(&path, "workers", "id = 'p-a'"), half);
     assert_eq!(doc(&path, "deliveries", "id = 6"), "no json");

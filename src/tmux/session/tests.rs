@@ -77,7 +77,7 @@ fn a_screen_that_quotes_a_guard_does_not_end_the_reply() {
 }
 
 #[test]
-fn what_hooks_print_answers_nobody() {
+fn the_output_of_hooks_answers_no_command() {
     let mut session = attached();
     let ticket = session.send(&command::clients());
     let wire = b"%begin 1 8 0\nhook\n%end 1 8 0\n%begin 1 9 1\n%end 1 9 1\n";

@@ -48,7 +48,7 @@ fn the_entry_is_chosen_by_its_label_when_it_is_seen_to_be_highlighted() {
 }
 
 #[test]
-fn nobody_answers_for_a_user_who_has_not_asked_for_it() {
+fn the_dialog_is_left_to_a_user_who_has_not_asked_for_an_answer() {
     let (mut hub, id) = asked(false);
     assert!(keys(&mut hub, &id, &dialog(ENTRIES, 1)).is_empty());
 }

@@ -5,7 +5,7 @@ fn send(hub: &mut Hub, id: &WorkerId, text: &str, interrupt: bool) {
     hub.ask(Request::Send(NewDelivery { interrupt, ..new_text(id, text) }));
 }
 
-/// Looks at a screen that stands still, as long as the hub wants to.
+/// Answers the hub's captures with an unchanged screen, as long as it asks.
 fn look_until_quiet(hub: &mut Hub, id: &WorkerId, screen: &Sample) {
     for _ in 0..40 {
         if hub.state.next_deadline().is_none() {

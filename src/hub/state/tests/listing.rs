@@ -22,7 +22,7 @@ fn structural_events_ask_for_one_list() {
 }
 
 #[test]
-fn windows_of_nobody_are_reported_and_left_alone() {
+fn windows_without_a_worker_are_reported_and_left_alone() {
     let (mut hub, id) = Hub::with_agent();
     let mut stranger = hub.seen(&id, &[]);
     stranger.worker = Some("old-worker".into());

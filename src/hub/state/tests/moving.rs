@@ -1,7 +1,7 @@
-//! A pane that draws all the time is looked at in its pace, and no more once it is silent.
+//! A pane that draws all the time is captured at its pace, and no longer once it is silent.
 use super::*;
 
-/// Waits for the next look, and whether there is one.
+/// Waits for the next capture, and whether there is one.
 fn next_look(hub: &mut Hub) -> bool {
     let Some(next) = hub.state.next_deadline() else { return false };
     let ms = u64::try_from(next.duration_since(hub.start).as_millis()).unwrap();

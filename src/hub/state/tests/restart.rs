@@ -88,7 +88,7 @@ fn a_reboot_is_told_from_a_dead_server() {
 }
 
 #[test]
-fn a_hub_that_knows_nobody_looks_for_windows_of_ours() {
+fn a_hub_without_workers_looks_for_windows_of_wtmag() {
     let (hub, id) = Hub::with_agent();
     let row = hub.seen(&id, &[(SESSION, "work")]);
     let (mut hub, _) = Hub::with(Remembered::default());
@@ -166,7 +166,7 @@ fn a_look_that_fails_is_repeated_and_given_up() {
 }
 
 #[test]
-fn the_id_of_a_window_that_nobody_knows_is_not_given_away() {
+fn the_id_of_an_unknown_window_is_not_reused() {
     let (hub, id) = Hub::with_agent();
     let row = hub.seen(&id, &[(SESSION, "work")]);
     let (mut hub, _) = Hub::with(Remembered::default());
