@@ -155,7 +155,7 @@ fn kill_hubs(yard: &Yard, seed: u64, stop: &AtomicBool) -> usize {
                 let n = yard.sandbox.agent_log().all("bytes", None).len();
                 (n > n_before || stop.load(Ordering::Relaxed)).then_some(())
             };
-            eventually(Duration::from_secs(300), "somebody to be typed to", typed);
+            eventually(Duration::from_secs(300), "an agent to be typed to", typed);
             thread::sleep(Duration::from_millis(draw / 2 % 300));
         } else {
             thread::sleep(Duration::from_millis(200 + draw % 4000));
@@ -169,7 +169,7 @@ fn kill_hubs(yard: &Yard, seed: u64, stop: &AtomicBool) -> usize {
     n_killed
 }
 
-/// A delivery that goes on by itself would still change.
+/// A delivery that is not stuck would still change.
 fn is_settled(receipt: &Value) -> bool {
     matches!(receipt["step"].as_str(), Some("accepted" | "failed" | "cancelled"))
 }
@@ -241,7 +241,7 @@ fn check_kills(n: usize, seeds: &[u64]) {
 }
 
 #[test]
-fn a_hub_that_is_killed_tells_nobody_anything_twice() {
+fn a_killed_hub_delivers_nothing_twice() {
     const AT_ONCE: usize = 10;
     let n = if is_full() { 50 } else { 6 };
     for seeds in seeds(n).chunks(AT_ONCE) {

@@ -171,7 +171,7 @@ fn the_first_run_writes_the_template_once_however_many_run_at_once() {
             .map(|_| {
                 scope.spawn(|| {
                     let wrote = config::write_template(&files.user(), "pi").unwrap();
-                    // Whoever did not write it finds all of it.
+                    // The others find the whole file.
                     assert_eq!(fs::read_to_string(files.user()).unwrap(), TEMPLATE);
                     wrote
                 })

@@ -1,4 +1,4 @@
-//! The connection against real tmux servers, each on a socket of its own.
+//! The connection against real tmux servers, each on its own socket.
 //!
 //! `WTMAG_TEST_TMUX` names another tmux than the one in PATH.
 #![expect(clippy::indexing_slicing, reason = "a test that finds less than it needs stops there")]
@@ -45,7 +45,7 @@ impl Stage {
         stage
     }
 
-    /// A place for a server that nobody has started.
+    /// A socket path without a server.
     fn empty() -> Self {
         let dir = tempfile::Builder::new().prefix("wm").tempdir_in("/tmp").unwrap();
         let tmux = std::env::var_os("WTMAG_TEST_TMUX").unwrap_or_else(|| "tmux".into());

@@ -1,4 +1,4 @@
-//! Texts to agents that nobody knows: each arrives once, as one turn, and nowhere else.
+//! Texts to unknown agents: each arrives once, as one turn, and in no other place.
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::support::{BOOTSTRAP, Hand, Yard, eventually, is_full, percentiles, po
 /// Workers that start at the same time.
 const BATCH: usize = 10;
 const SOON: Duration = Duration::from_secs(20);
-/// Some turns of an agent that nobody knows, each after three quiet seconds.
+/// Some turns of an unknown agent, each after three quiet seconds.
 const LATER: Duration = Duration::from_secs(60);
 
 /// Random agents in one shell: each gets its bootstrap once, as one turn, and nothing when it does not listen.

@@ -1,4 +1,4 @@
-//! What holds while much goes on: texts arrive, states are told at once, and nothing is paid for what does not happen.
+//! Guarantees under load: texts arrive, states are reported at once, and idle workers cost nothing.
 //!
 //! `tests/run --full` runs the large counts; without it they fit into half a minute each.
 use std::time::Duration;

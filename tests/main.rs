@@ -4,7 +4,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test that cannot go on should stop, with the line, and one with counts prints them"
+    reason = "a test that cannot continue should stop, with the line, and a test with counts prints them"
 )]
 mod batch;
 mod cli;

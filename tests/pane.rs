@@ -31,7 +31,7 @@ use super::support::Scratch;
 const SHELLS: [&str; 4] = ["bash", "zsh", "fish", "sh"];
 
 /// No process can have this id.
-const NOBODY: u32 = 4_194_305;
+const NO_PID: u32 = 4_194_305;
 
 const WTMAG: &str = env!("CARGO_BIN_EXE_wtmag");
 
@@ -65,7 +65,7 @@ struct World {
     root: Scratch,
     shell: PathBuf,
     reports: Receiver<HookReport>,
-    /// Reports that nobody asked for yet, by id, and those that somebody did.
+    /// Reports that no test has asked for yet, by id, and the others.
     waiting: RefCell<BTreeMap<String, HookReport>>,
     seen: RefCell<HashSet<String>>,
 }
@@ -198,7 +198,7 @@ impl World {
     }
 
     fn is_running(&self) -> bool {
-        // One that nobody has waited for yet has ended, too.
+        // A zombie has ended, too.
         let ps = self.command("ps").args(["-o", "state=", "-p", self.read("pid").trim()]).output();
         let state = String::from_utf8(ps.unwrap().stdout).unwrap();
         !matches!(state.trim().chars().next(), None | Some('Z'))
@@ -321,7 +321,7 @@ fn until(is_so: impl Fn() -> bool, seen: impl Fn() -> String) {
     }
 }
 
-/// Each shell in a world and a thread of its own.
+/// Each shell in its own sandbox and thread.
 fn in_each(shells: &[&str], test: impl Fn(&World) + Sync) {
     thread::scope(|scope| {
         let runs: Vec<_> = shells.iter().map(|it| scope.spawn(|| test(&World::new(it)))).collect();
@@ -734,7 +734,7 @@ fn a_report_that_is_answered_in_time_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_hub_that_does_not_answer_holds_nobody_up() {
+fn a_hub_that_does_not_answer_delays_no_agent() {
     let world = World::new("sh");
     let _stopped = UnixListener::bind(world.path("stopped.sock")).unwrap();
     let started = Instant::now();
@@ -830,7 +830,7 @@ fn arguments_arrive_byte_for_byte() {
                     worktree: &world.worktree(),
                     agent: &agent,
                     started: &["true".into()],
-                    pid: NOBODY,
+                    pid: NO_PID,
                 },
             );
             let mut shell = world.command(launch.program.to_str().unwrap());

@@ -71,7 +71,7 @@ fn read(name: &str) -> String {
 }
 
 /// Pieces of code with their line numbers: the lines of fenced blocks and the spans between
-/// backticks; of a file that is no Markdown, every line.
+/// backticks; of other files, every line.
 fn code(text: &str, is_markdown: bool) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut is_fenced = !is_markdown;
@@ -153,7 +153,7 @@ fn find_flag<'c>(command: &'c Command, name: &str) -> Option<&'c clap::Arg> {
 }
 
 fn has_flag_anywhere(command: &Command, name: &str) -> bool {
-    // `gh` and `git` have flags of their own in examples; each of them is written with its program.
+    // `gh` and `git` have their own flags in examples, which are written with the program.
     find_flag(command, name).is_some()
         || command.get_subcommands().any(|sub| has_flag_anywhere(sub, name))
 }

@@ -12,7 +12,7 @@ use crate::support::{AgentLog, Moment, Played, Player, Sandbox, Timeline, eventu
 const SOON: Duration = Duration::from_secs(20);
 const AGENTS: [&str; 4] = ["claude", "codex", "opencode", "pi"];
 
-/// Starts a fake agent in a window of its own.
+/// Starts a fake agent in a new window.
 fn start(sandbox: &Sandbox, args: &str) -> (String, AgentLog) {
     let line = format!("exec {} {args}", sandbox.fake_agent().display());
     if !sandbox.tmux().is_running() {
@@ -181,7 +181,7 @@ fn what_comes_too_early_is_kept_as_a_draft_or_lost() {
         log.wait("start", if is_kept { 1 } else { 2 }, SOON);
         sandbox.tmux().type_text(&pane, "too early");
         press(&sandbox, &pane, "Enter");
-        // The terminal's echo: nobody has read it.
+        // The terminal's echo: no program has read it.
         sandbox.tmux().wait_for_text(&pane, "too early");
         let drawn = || log.all("drawn", None).get(usize::from(!is_kept)).cloned();
         eventually(SOON, "the box", drawn);

@@ -270,7 +270,7 @@ fn the_top_level_is_closed() {
     assert_eq!(found, want.map(String::from).into());
 }
 
-/// A dependency that nobody names is built for nothing.
+/// An unused dependency costs build time.
 #[test]
 fn every_dependency_is_used() {
     let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();

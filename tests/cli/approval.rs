@@ -26,7 +26,7 @@ fn an_agent_of_the_repository_runs_only_once_approved() {
     let told = desk.wtmag(&["doctor"]);
     assert!(told.stdout.contains("`fake` is set by this repository's wtmag.toml"), "{told}");
     assert!(!mark.exists());
-    // An agent of the user's own is no question.
+    // The user's own agents need no approval.
     desk.wtmag(&["create", "x", "--agent", "slow", "--no-wait"]).success();
     let agent = desk.sandbox.fake_agent().display().to_string();
     let honest =
@@ -79,7 +79,7 @@ fn a_user_in_a_terminal_is_asked() {
     desk.wtmag(&["create", "x"]).failure(1);
     ask("y", "approved");
     assert!(!mark.exists());
-    // It runs now, and is no agent.
+    // It runs now, although it is not an agent.
     desk.wtmag(&["create", "x"]).failure(1);
     assert!(mark.exists());
 }

@@ -34,7 +34,7 @@ fn wait_for_block(desk: &Desk) {
     assert!(desk.sandbox.agent_log().events().is_empty());
 }
 
-/// Somebody answers in the pane.
+/// A person answers in the pane.
 fn answer(desk: &Desk) {
     let pane = desk.list(&[])[0]["pane"].as_str().unwrap().to_owned();
     desk.sandbox.tmux().type_text(&pane, "not now");
@@ -74,7 +74,7 @@ fn a_shell_that_asks_ends_a_create_and_its_answer_brings_the_prompt_to_the_agent
 }
 
 #[test]
-fn a_create_that_waits_sees_the_prompt_arrive_once_somebody_answered_the_shell() {
+fn a_create_that_waits_sees_the_prompt_arrive_once_the_shell_is_answered() {
     let desk = desk();
     let create = desk.start(&["create", "--prompt", "x", "--wait", "--json"]);
     wait_for_block(&desk);

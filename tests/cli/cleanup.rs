@@ -293,7 +293,7 @@ fn the_wait_is_given_up_by_ctrl_c_and_the_hub_goes_on() {
     assert_eq!(shown["deliveries"][0]["step"], "accepted");
 }
 
-/// As when the hub was killed in the middle and somebody was quicker than its successor.
+/// As if the hub was killed in the middle, and a user was quicker than its successor.
 #[test]
 fn a_new_worktree_of_the_same_name_is_not_removed() {
     let desk = Desk::new();
@@ -344,7 +344,7 @@ fn a_worktree_that_was_there_before_stays_with_what_is_in_it() {
 }
 
 #[test]
-fn without_a_name_nobody_is_dropped_by_accident() {
+fn without_a_name_no_worker_is_removed_by_accident() {
     let desk = Desk::new();
     let said = desk.wtmag(&["cleanup"]).failure(1);
     assert!(said.contains("not inside a worker's worktree or window"), "{said}");
@@ -357,7 +357,7 @@ fn without_a_name_nobody_is_dropped_by_accident() {
     desk.wtmag(&["cleanup", "topic"]).success();
 }
 
-/// As when the user looked into the worktree from a session of their own.
+/// As if the user opened the worktree in another session.
 #[test]
 fn a_shell_that_waits_in_the_worktree_is_no_reason_to_refuse() {
     let desk = Desk::new();

@@ -169,7 +169,7 @@ fn an_agent_that_never_listens_is_given_up_waiting_for() {
 }
 
 #[test]
-fn a_dialog_in_the_way_holds_the_prompt_until_somebody_answers() {
+fn a_dialog_in_the_way_holds_the_prompt_until_it_is_answered() {
     let desk = Desk::new();
     let start = Instant::now();
     let args = ["create", "--prompt", "x", "--agent", "trusty", "--json"];
@@ -255,7 +255,7 @@ fn a_bare_layout_works_from_everywhere_in_it() {
 }
 
 #[test]
-fn work_can_start_elsewhere_and_for_somebody() {
+fn work_can_start_in_another_project_and_from_a_worker() {
     let desk = Desk::new();
     let old = desk.git(&["rev-parse", "HEAD"]);
     desk.git(&["tag", "v1"]);

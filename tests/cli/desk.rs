@@ -1,4 +1,4 @@
-//! Somebody's desk: a repository on GitHub (a stand-in answers `gh`), a tmux session, an agent with a profile.
+//! A user's desk: a repository on GitHub (a stub answers `gh`), a tmux session, an agent with a profile.
 use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
@@ -172,7 +172,7 @@ impl Desk {
         made["worker"]["id"].as_str().unwrap().to_owned()
     }
 
-    /// `wtmag` as a process of its own, to be interrupted.
+    /// `wtmag` as a separate process, to be interrupted.
     pub(super) fn start(&self, args: &[&str]) -> Running {
         let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_wtmag"));
         command.args(args).current_dir(&self.dir).env("TMUX_PANE", &self.pane);

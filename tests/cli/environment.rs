@@ -79,7 +79,7 @@ fn an_agent_in_a_session_of_its_own_has_its_callers_keys_and_so_has_the_session(
     let env = environment(&desk, &["-s", "--name", "one"], &[(KEYS, "/of/the caller's")]);
     assert_eq!((&*env["STARTED_BY"], &*env["WTMAG_WORKER"]), ("bash", "blog-one"));
     assert_eq!((&*env[KEYS], &*env["MARK"]), ("/of/the caller's", MARK));
-    // Whoever opens a window beside the agent has them, too.
+    // New windows beside the agent have them, too.
     let shown = tmux.run(["show-environment", "-t", "=blog-one", KEYS]);
     assert_eq!(shown, format!("{KEYS}=/of/the caller's"));
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::desk::{BOOTSTRAP, Desk, SOON};
 use crate::support::eventually;
 
-/// How each is made, what it is then called, and whether it has a session of its own.
+/// How each is created, its name, and whether it has its own session.
 const FORMS: [(&str, &str, bool); 12] = [
     ("--github 456 -t issue", "github-issue-456", false),
     ("--github 456 -t issue -w", "github-issue-456", false),

@@ -54,7 +54,7 @@ fn an_issue_with_a_hostile_title_and_a_huge_body_is_data() {
 #[test]
 fn a_repository_whose_wtmag_leads_outside_is_refused() {
     let desk = Desk::new();
-    let outside = desk.sandbox.put("home/dear", "dear to somebody\n");
+    let outside = desk.sandbox.put("home/dear", "valuable to its owner\n");
     symlink(&outside, desk.dir.join(".wtmag")).unwrap();
     desk.git(&["add", "-f", ".wtmag"]);
     desk.git(&["commit", "--quiet", "-m", "A trap"]);
@@ -62,7 +62,7 @@ fn a_repository_whose_wtmag_leads_outside_is_refused() {
     let before = desk.traces();
     let said = desk.wtmag(&["create", "--prompt", "x"]).failure(1);
     assert!(said.contains("`.wtmag`"), "{said}");
-    assert_eq!(fs::read_to_string(outside).unwrap(), "dear to somebody\n");
+    assert_eq!(fs::read_to_string(outside).unwrap(), "valuable to its owner\n");
     assert_eq!(desk.traces(), before);
     assert!(desk.list(&["--all"]).is_empty());
 }
@@ -83,7 +83,7 @@ fn two_repositories_of_one_name_have_workers_of_two_names() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_name_nobody() {
+fn names_with_paths_name_no_worker() {
     let desk = Desk::new();
     desk.worker("topic");
     for id in ["../topic", "..", "/", "blog-topic/../../home", "%1", "@1", "=main", "-x"] {

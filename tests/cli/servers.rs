@@ -1,4 +1,4 @@
-//! The tmux server that is meant: one that is not there, one with another program, one that would die.
+//! The selected tmux server: a missing one, one with another program, one that would die.
 use std::time::Duration;
 
 use super::desk::Desk;

@@ -49,7 +49,7 @@ fn check_file(desk: &Desk, dir: &Path, file: &Path) {
     assert_eq!(plan["placement"], "session", "{}", dir.display());
 }
 
-/// Here there is no such file.
+/// The file does not exist here.
 #[track_caller]
 fn check_none(desk: &Desk, dir: &Path) {
     let none = ("window".to_owned(), "built-in".to_owned());
@@ -173,7 +173,7 @@ fn a_projects_file_in_the_root_of_a_bare_layout_is_found_from_everywhere_in_it()
 }
 
 #[test]
-fn a_file_in_a_workers_worktree_counts_for_nobody() {
+fn a_file_in_a_workers_worktree_is_ignored() {
     let desk = Desk::new();
     desk.worker("topic");
     let worktree = PathBuf::from(desk.list(&[])[0]["worktree"].as_str().unwrap());

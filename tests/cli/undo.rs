@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use super::desk::{BOOTSTRAP, Desk, SOON};
 use crate::support::eventually;
 
-/// WorkTrunk runs this before the agent starts; it says that it runs, and goes on for long.
+/// WorkTrunk runs this before the agent starts; it reports that it runs, and runs for long.
 fn slow_hook(desk: &Desk) -> std::path::PathBuf {
     hook(desk, "exec sleep 600")
 }
@@ -67,7 +67,7 @@ fn after_kill_9_the_next_create_undoes_it() {
     eventually(SOON, "the hook", || running.exists().then_some(()));
     create.signal(Signal::SIGKILL);
     assert_eq!(create.end().0, -1);
-    // What it had started goes on until it ends by itself.
+    // Its child processes keep running until they end by themselves.
     let hook = std::fs::read_to_string(&running).unwrap();
     desk.sandbox.run("kill").arg(hook.trim()).run().success();
     assert_ne!(desk.traces(), before);
@@ -121,7 +121,7 @@ fn a_hook_that_fails_undoes_everything_and_is_shown() {
 }
 
 #[test]
-fn hooks_of_the_project_run_only_when_somebody_approved_them() {
+fn hooks_of_the_project_run_only_when_approved() {
     let desk = Desk::new();
     let ran = desk.sandbox.path("run/ran");
     desk.sandbox.put(

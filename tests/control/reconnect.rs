@@ -136,7 +136,7 @@ async fn a_crash_of_the_server_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn nobody_is_left_behind() {
+async fn no_client_is_left_behind() {
     let stage = Stage::new();
     let (connection, _events, _) = worker(&stage).await;
     let pids = clients(&stage);
@@ -157,7 +157,7 @@ async fn nobody_is_left_behind() {
 
 /// Commands that were given up are still answered, and their answers do not go to others.
 #[tokio::test]
-async fn a_command_that_was_given_up_answers_nobody_else() {
+async fn the_reply_of_a_cancelled_command_answers_no_other() {
     let stage = Stage::new();
     let (connection, _events, made) = worker(&stage).await;
     for n in 0..50 {

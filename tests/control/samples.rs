@@ -91,7 +91,7 @@ const SETTLE: Duration = Duration::from_millis(60);
 
 #[tokio::test]
 async fn the_last_frame_before_silence_is_always_seen() {
-    // On a busy machine a look is late; that every last frame is seen must hold there too.
+    // On a busy machine a capture is late, but every last frame must be seen there, too.
     let (n_rounds, limit) = if is_full() { (50, 500) } else { (3, 2000) };
     let stage = Stage::new();
     let (connection, mut events) = stage.connect().await;

@@ -1,4 +1,4 @@
-//! What commands, hubs and workers that died left: `wtmag doctor` names it, and leaves it to others to mend.
+//! What dead commands, hubs and workers left: `wtmag doctor` names it, but does not fix it.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -50,7 +50,7 @@ fn stop_hub(yard: &Yard) {
     yard.wtmag(&["hub", "stop"]).success();
 }
 
-/// Nobody has started a hub, the doctor least of all.
+/// No hub was started, not even by `doctor`.
 #[track_caller]
 fn has_no_hub(yard: &Yard) {
     yard.wtmag(&["hub", "status"]).failure(3);
@@ -74,7 +74,7 @@ fn start_create(yard: &Yard, running: &Path) -> Child {
     create
 }
 
-/// Kills it, and ends what it had started, which would go on until it ends by itself.
+/// Kills it, and ends its child processes, which would otherwise keep running.
 #[track_caller]
 fn kill(yard: &Yard, mut create: Child, running: &Path) {
     create.kill().unwrap();
@@ -143,7 +143,7 @@ fn workers_whose_hub_does_not_run_are_named() {
 }
 
 #[test]
-fn the_window_and_the_worktree_of_a_worker_that_nobody_knows_are_named() {
+fn the_window_and_the_worktree_of_an_unknown_worker_are_named() {
     let yard = yard();
     let worktree = hire(&yard, &["one"]).remove(0);
     lacks(&notes(&yard), UNKNOWN);
@@ -185,7 +185,7 @@ fn the_worktree_of_a_worker_whose_window_was_closed_is_not_doubted() {
 }
 
 #[test]
-fn reports_that_nobody_read_are_counted() {
+fn unread_reports_are_counted() {
     let yard = yard();
     hire(&yard, &["one", "other"]);
     stop_hub(&yard);

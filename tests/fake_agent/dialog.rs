@@ -13,7 +13,7 @@ pub(crate) struct Dialog {
     pub entries: Vec<String>,
     /// Highlighted when it opens; may be the one that ends everything.
     pub chosen: usize,
-    /// The entry that lets the agent go on; any other makes it leave with code 1.
+    /// The entry that lets the agent continue; any other makes it exit with code 1.
     pub right: usize,
     /// How to answer, in words; may be empty for menus.
     pub hint: String,
@@ -73,7 +73,7 @@ impl Dialog {
         Answer::Moved
     }
 
-    /// The bytes with which a human who looks at the screen would let the agent go on.
+    /// The keys with which a human who sees the screen would let the agent continue.
     pub(crate) fn right_keys(&self) -> String {
         let steps = |key: &str| key.repeat(self.right.abs_diff(self.chosen));
         let (back, on) = match self.kind {

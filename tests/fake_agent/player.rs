@@ -121,7 +121,7 @@ fn load(path: &Path) -> io::Result<Recording> {
     let timeline = fs::read_to_string(path.with_extension("timeline.toml"))?;
     let timeline: Timeline = toml::from_str(&timeline).map_err(io::Error::other)?;
     // One that was the pane's process has no shell after it, and some prompts come in pieces: then it
-    // is gone when a human first says so, and at the last look at the latest.
+    // is gone when a human first says so, and at the last capture at the latest.
     let said = timeline.moment.iter().find(|it| it.want.as_str() == Some("exited"));
     let mut looks = lines.iter().rev().filter(|it| note(it).starts_with("#screen"));
     let last_look = looks.find_map(time).filter(|_| timeline.exit.is_some());

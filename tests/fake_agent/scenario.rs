@@ -16,7 +16,7 @@ pub(crate) struct Scenario {
     pub early_input: Input,
     /// Raw mode, modes on, a blank screen.
     pub silence_ms: u64,
-    /// Something is drawn that is no box.
+    /// Something is drawn that is not a box.
     pub splash_ms: u64,
     /// What becomes of input during the silence and the splash.
     pub deaf_input: Input,
@@ -26,7 +26,7 @@ pub(crate) struct Scenario {
     pub alternate_screen: bool,
     /// Before the first prompt, one after the other.
     pub dialogs: Vec<Dialog>,
-    /// Someone answers every dialog rightly, at another keyboard, this long after it shows; 0: nobody.
+    /// Someone answers every dialog rightly, at another keyboard, this long after it shows; 0: never.
     pub human_ms: u64,
     /// This long after the first paste, and after one of each three later ones, a dialog takes the screen; the text
     /// stays in the box beneath.

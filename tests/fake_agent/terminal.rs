@@ -55,7 +55,7 @@ impl Terminal {
         crossterm::terminal::size().map_or((80, 24), |(w, h)| (usize::from(w), usize::from(h)))
     }
 
-    /// One frame; with a pause in its middle, if asked for, so that a look may fall into it.
+    /// One frame; on request with a pause in its middle, so that a capture may catch it half drawn.
     pub(crate) fn draw(
         &mut self,
         picture: &Picture,

@@ -122,7 +122,7 @@ fn a_hub_that_stands_still_stops_no_agent() {
     while stopped.elapsed() < Duration::from_secs(10) {
         floods.iter().for_each(|flood| wait_for_flow(&tmux, flood));
         most = most.max(memory());
-        // Nobody reads what a stopped hub is sent: time is what this is about.
+        // A stopped hub does not read: this is about time.
         thread::sleep(Duration::from_millis(200));
     }
     send_signal(&pid, Signal::SIGCONT);

@@ -73,7 +73,7 @@ fn a_session_of_the_users_keeps_the_fleets_name() {
 }
 
 #[test]
-fn windows_of_workers_that_nobody_knows_are_reported_and_left_alone() {
+fn windows_of_unknown_workers_are_reported_and_left_alone() {
     let sandbox = world();
     let tmux = sandbox.tmux();
     let mut crew = Crew::new(&sandbox);
@@ -91,7 +91,7 @@ fn windows_of_workers_that_nobody_knows_are_reported_and_left_alone() {
     assert_eq!(tmux.show(&stray, "#{pane_dead}"), "0");
 }
 
-/// Somebody at a terminal, in the session `project`, with a worker beside.
+/// A user at a terminal, in the session `project`, and a worker.
 fn in_project(sandbox: &Sandbox) -> (Crew, Seat<'_>) {
     let tmux = sandbox.tmux();
     tmux.run(["set-option", "-g", "detach-on-destroy", "off"]);

@@ -152,7 +152,7 @@ fn what_a_hub_keeps_is_for_its_user_only() {
 }
 
 #[test]
-fn a_dead_hubs_files_are_in_nobodys_way() {
+fn a_dead_hubs_files_are_not_in_the_way() {
     let sandbox = world();
     let first = hub_pid(&sandbox);
     kill_hub(first);

@@ -78,7 +78,7 @@ fn those_who_listen_go_on_with_the_next_hub() {
         (status.code == 0 && status.json()["clients"] == n).then_some(())
     };
     let mut wait = piped(&["wait", id, "--until", "exited"]);
-    eventually(SOON, "`wait` and whoever asks", || n_clients(2));
+    eventually(SOON, "`wait` and the client that asks", || n_clients(2));
     let mut follow = piped(&["events", "--follow", "--worker", id]);
     let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
     let mut next = move || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
@@ -196,13 +196,13 @@ fn each_way_to_close_a_worker_has_its_word() {
     tmux.run(["kill-window", "-t", &a.place.window.to_string()]);
     wait_for_word(&sandbox, a.id.as_str(), "lost: window closed");
 
-    // Its own session is closed: it goes on in the fleet.
+    // Its own session is closed: it keeps running in session `wtmag`.
     tmux.run(["kill-session", "-t", &format!("={}", b.id)]);
     let place = || {
         let shown = crew.show(&b).0;
         (shown.placement == wtmag::model::Placement::Fleet).then_some(shown)
     };
-    let shown = eventually(SOON, "b to be in the fleet", place);
+    let shown = eventually(SOON, "b to be in session `wtmag`", place);
     assert!(shown.state.is_live());
 
     // The shell that the agent left behind is closed.

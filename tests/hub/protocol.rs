@@ -49,7 +49,7 @@ impl Peer {
         let mut line = String::new();
         match self.stream.read_line(&mut line) {
             Ok(0) => None,
-            // Closed with unread bytes of ours.
+            // Closed with unread bytes.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
             done => {
                 done.unwrap();

@@ -35,7 +35,7 @@ fn a_database_that_cannot_be_read_is_an_error_and_left_alone() {
     stop(&sandbox);
     let path = database(&sandbox);
     let good = fs::read(&path).unwrap();
-    let garbage = "no database, but perhaps dear to somebody\n".repeat(200);
+    let garbage = "not a database, but valuable to its owner\n".repeat(200);
     fs::write(&path, &garbage).unwrap();
     let said = sandbox.wtmag(["list"]).run().failure(3);
     assert!(said.contains("hub.db"), "{said}");
@@ -95,13 +95,13 @@ fn reports_that_waited_are_read_when_a_hub_starts() {
         json!({ "id": "1", "worker": worker.id, "pane": worker.place.pane, "hook": exited });
     fs::write(spool.join("1.json"), report.to_string()).unwrap();
     fs::write(spool.join("2.json"), "garbage").unwrap();
-    // Still being written by somebody.
+    // Another process is still writing it.
     fs::write(spool.join("3.partial"), "{").unwrap();
 
     let shown = sandbox.wtmag(["show", worker.id.as_str(), "--json"]).run().json();
     assert_eq!(shown["worker"]["state"]["text"], "exited(3)", "{shown:#}");
     assert!(!spool.join("1.json").exists());
-    // What nobody can read is kept for somebody to look at.
+    // Unreadable files are kept for the user to inspect.
     assert_eq!(fs::read_to_string(spool.join("2.bad")).unwrap(), "garbage");
     assert!(spool.join("3.partial").exists());
     assert!(log(&sandbox).contains("set aside: not a report"));

@@ -18,7 +18,7 @@ fn install(sandbox: &Sandbox, path: &Path, seconds: u64) {
     for at in places {
         bytes[at..at + old.len()].copy_from_slice(&new);
     }
-    // By processes of their own: what this one has open for writing cannot be run.
+    // In separate processes: a file that this one has open for writing cannot be run.
     let fresh = sandbox.put("fresh", bytes);
     sandbox.run("install").args(["-m", "755"]).arg(&fresh).arg(path).run().success();
 }

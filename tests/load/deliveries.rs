@@ -1,4 +1,4 @@
-//! Many texts to agents that nobody knows, on a machine that is busy, with dialogs, drafts, modes and turns in between.
+//! Many texts to unknown agents on a busy machine, with dialogs, drafts, modes and turns in between.
 use std::{thread, time::Duration};
 
 use serde_json::Value;
@@ -217,7 +217,7 @@ impl<'a> Trial<'a> {
         self.settle();
     }
 
-    /// Somebody types a letter, thinks, and takes it back.
+    /// A person types a letter, waits, and deletes it.
     fn behind_draft(&mut self) {
         self.settle();
         self.rest();
@@ -225,7 +225,7 @@ impl<'a> Trial<'a> {
         let from = now_ms();
         let before = tmux.capture(&self.pane);
         tmux.type_text(&self.pane, "x");
-        // What an agent has not drawn yet, nobody can know.
+        // What an agent has not drawn yet cannot be known.
         eventually(LIMIT, "the draft", || (tmux.capture(&self.pane) != before).then_some(()));
         self.queue();
         self.wait_for_hold("turn", Some("draft"));
@@ -258,7 +258,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Agents that nobody knows, but for the key that stops them.
+/// Unknown agents; only the key that stops them is known.
 fn profile() -> String {
     let generic = include_str!("../../src/agents/profiles/generic.toml");
     format!("{generic}\n[keys]\ninterrupt = [\"Escape\"]\n")

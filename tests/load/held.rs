@@ -9,9 +9,9 @@ use wtmag::model::Timestamp;
 
 use super::{AgentLog, deliveries::Trial};
 
-/// A look may be so late on a machine that is busy.
+/// How late a capture may be on a busy machine.
 const LATE_MS: u64 = 2500;
-/// An agent that nobody knows has to be silent for three seconds before its turn is taken to be over.
+/// An unknown agent must be silent for three seconds before its turn counts as over.
 const QUIET_MS: u64 = 6000;
 /// A text that waits longer says why.
 const SILENT_MS: u64 = 2000;

@@ -35,7 +35,7 @@ pub(super) struct Setup {
     /// The prompt is passed on the command line.
     pub by_argument: bool,
     pub no_hooks: bool,
-    /// Nobody knows the agent: the generic profile alone.
+    /// The agent is unknown: the generic profile alone.
     pub unknown: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The first prompt: held by a dialog, answered by a human or by nobody, and then taken once.
+//! The first prompt: held by a dialog, answered by a human or not at all, and then accepted once.
 use super::{
     agent::{Kind, for_each_agent},
     desk::{Desk, SOON, Setup, Worker},
@@ -56,7 +56,7 @@ fn check_untrusted(kind: &'static Kind, setup: Setup) {
     assert_eq!(desk.receipt(&worker)["step"], "accepted", "{}", desk.account(&worker));
 }
 
-/// The dialog stands there, untouched, and says why nothing goes on.
+/// The dialog is open, untouched, and is named as the reason for the hold.
 fn assert_held(desk: &Desk, worker: &Worker, question: &str) {
     let shows = || desk.capture(worker).contains(question).then_some(());
     eventually(SOON, question, shows);

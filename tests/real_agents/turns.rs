@@ -94,7 +94,7 @@ fn a_question_is_waiting_until_it_is_answered(kind: &'static Kind) {
     });
 }
 
-/// It listens meanwhile, and goes on by itself when the task has ended.
+/// It accepts input meanwhile, and continues by itself when the task has ended.
 #[test]
 fn a_claude_whose_task_runs_in_the_background_is_working() {
     check(&CLAUDE, |desk, worker| {

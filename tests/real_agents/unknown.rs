@@ -1,16 +1,16 @@
-//! The same agents as if nobody knew them: by the generic profile alone.
+//! The same agents as if they were unknown: with the generic profile alone.
 use super::{
     agent::{Kind, for_each_agent},
     desk::{Desk, Setup},
 };
 
 for_each_agent! {
-    an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready,
-    an_agent_that_nobody_knows_gets_nothing_into_its_dialog,
-    an_agent_that_nobody_knows_is_told_one_text_after_the_other,
+    an_unknown_agent_gets_its_prompt_when_it_is_ready,
+    an_unknown_agent_gets_nothing_into_its_dialog,
+    an_unknown_agent_gets_one_text_after_the_other,
 }
 
-fn an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready(kind: &'static Kind) {
+fn an_unknown_agent_gets_its_prompt_when_it_is_ready(kind: &'static Kind) {
     for _ in 0..3 {
         let desk = Desk::new(kind, Setup { trusted: true, unknown: true, ..Setup::default() });
         let worker = desk.create("one");
@@ -19,7 +19,7 @@ fn an_agent_that_nobody_knows_gets_its_prompt_when_it_is_ready(kind: &'static Ki
     }
 }
 
-fn an_agent_that_nobody_knows_gets_nothing_into_its_dialog(kind: &'static Kind) {
+fn an_unknown_agent_gets_nothing_into_its_dialog(kind: &'static Kind) {
     let Some((question, keys)) = kind.trust else { return };
     for _ in 0..3 {
         let desk = Desk::new(kind, Setup { unknown: true, ..Setup::default() });
@@ -36,7 +36,7 @@ fn an_agent_that_nobody_knows_gets_nothing_into_its_dialog(kind: &'static Kind) 
     }
 }
 
-fn an_agent_that_nobody_knows_is_told_one_text_after_the_other(kind: &'static Kind) {
+fn an_unknown_agent_gets_one_text_after_the_other(kind: &'static Kind) {
     let desk = Desk::new(kind, Setup { trusted: true, unknown: true, ..Setup::default() });
     let worker = desk.settled("one");
     desk.send(&worker, "SLOW please");

@@ -51,7 +51,7 @@ impl AgentLog {
         early.map(|it| it["n"].as_u64().unwrap()).sum()
     }
 
-    /// Keys that went into a dialog, whoever sent them.
+    /// Keys that went into a dialog, from any sender.
     pub(crate) fn n_keys_in_dialogs(&self, worker: Option<&str>) -> usize {
         self.all("key_in_dialog", worker).len()
     }

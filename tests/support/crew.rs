@@ -107,7 +107,7 @@ impl Crew {
         self.hire_with((profile, None), name, seen, argv)
     }
 
-    /// A calm fake agent with a profile of its own, so that its states are told as soon as those of
+    /// A calm fake agent with its own profile, so that its states are reported as soon as those of
     /// a real one; `changes` are those of its scenario.
     #[track_caller]
     pub(crate) fn hire_calm(
@@ -223,7 +223,7 @@ impl Crew {
         *status
     }
 
-    /// A worker that nobody tells anything: its bootstrap is taken back.
+    /// A worker without a prompt: its first delivery is withdrawn.
     #[track_caller]
     pub(crate) fn hire_idle(&mut self, name: &str, seen: Seen<'_>, argv: &[&str]) -> Worker {
         let (worker, delivery) = self.hire(name, seen, argv);
@@ -272,7 +272,7 @@ impl Crew {
         }
     }
 
-    /// The worker, and the last look at its screen.
+    /// The worker, and the last capture of its screen.
     #[track_caller]
     pub(crate) fn show(&mut self, worker: &Worker) -> (Worker, Option<Sample>) {
         let answer = self.ask(Request::Show { id: worker.id.clone() });

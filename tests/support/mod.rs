@@ -1,10 +1,10 @@
-//! A world of its own for each test: directories, a repository, a tmux server, agents that keep a log.
+//! A sandbox for each test: directories, a repository, a tmux server, agents that keep a log.
 //!
 //! Knows programs and files, and `wtmag` only as a program. Everything of a test lives in one directory under `/tmp`, and every
 //! process of it has its `HOME` there: when the [`Scratch`] is dropped, both must be gone.
 #![expect(clippy::disallowed_methods, reason = "tests start programs as a user does, not as wtmag")]
 #![expect(clippy::indexing_slicing, reason = "what is not in a log is null")]
-#![expect(clippy::panic, reason = "a test that cannot go on stops here, with what it knows")]
+#![expect(clippy::panic, reason = "a test that cannot continue stops here, with what it knows")]
 
 mod agent_log;
 mod crew;

@@ -61,7 +61,7 @@ pub(super) fn inside(dir: &Path) -> Vec<(u32, String)> {
         });
         let is_there = fs::read_link(proc.join("cwd")).is_ok_and(|it| it.starts_with(dir));
         let line = fs::read(proc.join("cmdline")).unwrap_or_default();
-        // A zombie has no command line: whoever has to wait for it is not in our hands.
+        // A zombie has no command line: its parent is not under the test's control.
         if (has_home || is_there) && pid != std::process::id() && !line.is_empty() {
             found.push((pid, String::from_utf8_lossy(&line).replace('\0', " ")));
         }

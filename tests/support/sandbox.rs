@@ -72,7 +72,7 @@ impl Sandbox {
     }
 
     pub(crate) fn put_executable(&self, name: impl AsRef<Path>, script: &str) -> PathBuf {
-        // Written by a process of its own: while ours has a file open for writing, a child that another
+        // Written by a separate process: while this one has a file open for writing, a child that another
         // test starts at that moment has it too, and a file that is open for writing cannot be run.
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -159,7 +159,7 @@ impl Sandbox {
         Tmux::new(self, "tmux")
     }
 
-    /// A terminal with somebody before it, outside the server, in which this command line runs.
+    /// A terminal with a user, outside the server, in which this command line runs.
     pub(crate) fn seat(&self, line: &str) -> Seat<'_> {
         Seat::new(self, line)
     }

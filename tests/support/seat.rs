@@ -1,4 +1,4 @@
-//! A terminal with somebody before it: what a real client of tmux, or a command with a terminal, shows to a person.
+//! A terminal with a user: what a real tmux client, or a command in a terminal, shows to a person.
 //!
 //! It is a pane of a second server, which is a terminal emulator that a test can read.
 use std::{fs, path::PathBuf};

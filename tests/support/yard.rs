@@ -57,7 +57,7 @@ impl Hand {
         Self { name: name.to_owned(), args, delivery: "ready" }
     }
 
-    /// Everything about it at random; its dialogs are answered by somebody after 1.5 s.
+    /// Everything about it at random; its dialogs are answered after 1.5 s.
     pub(crate) fn random(seed: u64) -> Self {
         Self::new(&format!("s{seed}"), &["--seed", &seed.to_string(), "--human", "1500"])
     }
@@ -107,7 +107,7 @@ impl Yard {
         run.cwd(&self.repo).limit(Duration::from_secs(200)).run()
     }
 
-    /// All at once, half of them in windows of `main` and half in sessions of their own.
+    /// All at once, half of them in windows of `main` and half in their own sessions.
     pub(crate) fn create_all(&self, hands: &[Hand]) -> Vec<Ran> {
         thread::scope(|scope| {
             let place = |at: usize| if at.is_multiple_of(2) { ["-w"] } else { ["-s"] };
@@ -162,7 +162,7 @@ impl Yard {
         faults
     }
 
-    /// All that helps to see why: the worker's log, the receipts, the last look and the screen.
+    /// Everything that helps to see why: the worker's log, the receipts, the last capture and the screen.
     pub(crate) fn account(&self, worker: &str) -> String {
         let log = self.sandbox.agent_log().events().into_iter();
         let log = log

@@ -155,7 +155,7 @@ fn a_base_may_be_a_branch_here_or_there_a_tag_or_a_commit() {
         check(&lab, &dir, "v1", ("v1", &first, PickedFrom::Tag)).await;
         check(&lab, &dir, &first, (&first, &first, PickedFrom::Commit)).await;
         check(&lab, &dir, &first[..9], (&first[..9], &first, PickedFrom::Commit)).await;
-        // `both` moved on over there; a local one with commits of its own counts all the same.
+        // `both` moved on the remote; a local one with unpushed commits still wins.
         check(&lab, &dir, "both", ("both", &both_ahead, PickedFrom::Fetched)).await;
         git(&dir, ["checkout", "-q", "both"]);
         let own = commit(&dir, "own.txt", "own");
@@ -363,7 +363,7 @@ fn urls_that_are_flags_are_refused() {
 }
 
 #[test]
-fn a_fetch_that_died_in_the_middle_is_in_nobodys_way() {
+fn a_fetch_that_died_in_the_middle_is_not_in_the_way() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let pushed = lab.push("blog", "main", "two");

@@ -1,4 +1,4 @@
-//! WorkTrunk's start hooks as a phase of their own.
+//! WorkTrunk's start hooks as a separate phase.
 use std::{fs, path::Path};
 
 use wtmag::git::{Error, Hooks, Made, Repo, Run, Step, Tool, make, run_hooks, undo};
@@ -39,7 +39,7 @@ async fn start(lab: &Lab, dir: &Path, tool: &Tool, hooks: Hooks) -> Result<Made,
 }
 
 #[test]
-fn hooks_that_nobody_approved_never_run_in_silence() {
+fn unapproved_hooks_never_run_silently() {
     alone(async |lab: Lab| {
         let dir = project(&lab, "pre-start = \"touch ran-{{ base }}\"\npost-start = \"true\"\n");
         let wt = lab.wt().await;

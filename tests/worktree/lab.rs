@@ -1,4 +1,4 @@
-//! A scratch home with repositories in it, in a process of its own.
+//! A scratch home with repositories in it, in a separate process.
 //!
 //! git, wt and gix read the home and the environment of the process they run in, so each test starts
 //! this binary once more for itself alone, with nothing but what is set here.
@@ -33,7 +33,7 @@ pub(crate) struct Lab {
     news: Mutex<Vec<String>>,
 }
 
-/// Runs the calling test's body in a process of its own, in a fresh directory.
+/// Runs the calling test's body in a separate process, in a new directory.
 #[track_caller]
 pub(crate) fn alone<F: AsyncFnOnce(Lab)>(body: F) {
     if let Some(root) = env::var_os(ALONE) {
@@ -146,7 +146,7 @@ pub(crate) fn traces(repo: &Path) -> String {
 
 impl Lab {
     /// A bare repository at `name` with one commit, as a server would have it, and a clone of it
-    /// (`<name>.pusher`) that somebody else pushes from.
+    /// (`<name>.pusher`) from which another user pushes.
     pub(crate) fn server(&self, name: &str) -> PathBuf {
         let server = self.root.join("srv").join(format!("{name}.git"));
         fs::create_dir_all(&server).unwrap();
@@ -212,7 +212,7 @@ impl Lab {
         self.root.join("creates")
     }
 
-    /// Calls `body` with a run that nobody stops; what it tells is kept.
+    /// Calls `body` with a run that is never cancelled; its progress is kept.
     pub(crate) async fn run<T>(&self, body: impl AsyncFnOnce(&mut Run<'_>) -> T) -> T {
         let cancel = proc::never();
         let mut tell = |news: &git::News| self.news.lock().unwrap().push(news.to_string());

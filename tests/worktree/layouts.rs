@@ -205,7 +205,7 @@ fn a_place_that_is_no_repository_says_so() {
 }
 
 #[test]
-fn a_repository_of_somebody_else_is_refused_unless_the_user_trusts_it() {
+fn another_users_repository_is_refused_unless_trusted() {
     alone(async |lab: Lab| {
         // Only root can give files away; for others there is nothing to see here.
         if !nix::unistd::geteuid().is_root() {
@@ -257,7 +257,7 @@ fn the_forge_is_known_by_the_host_of_the_remote() {
 }
 
 #[test]
-fn the_default_branch_is_found_without_asking_anybody() {
+fn the_default_branch_is_found_without_the_network() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let default = || Repo::discover(&dir).unwrap().default_branch().unwrap();

@@ -167,7 +167,7 @@ fn listing(dir: &Path) -> Vec<String> {
     let mut todo = vec![dir.to_owned()];
     while let Some(dir) = todo.pop() {
         for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
-            // git refreshes what it keeps of its own.
+            // git refreshes its own caches.
             if entry.path().to_string_lossy().contains("/.git/") {
                 continue;
             }
@@ -260,7 +260,7 @@ const FILES: &[Row] = &[
         CHANGED,
     ),
     (
-        "skipped, and there all the same",
+        "skipped, but present",
         |it| {
             git(&it.wt, ["update-index", "--skip-worktree", "a.txt"]);
             put(&it.wt.join("a.txt"), "x");

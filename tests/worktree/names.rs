@@ -57,7 +57,7 @@ fn offline_a_branch_to_take_up_is_the_one_last_seen() {
 }
 
 #[test]
-fn to_take_up_what_nobody_has_makes_it() {
+fn reuse_of_a_missing_branch_creates_it() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let made = lab.create(&dir, &GIT, &Order { reuse: true, ..new("fresh") }).await.unwrap();

@@ -42,7 +42,7 @@ const WORKTREES: &[Row] = &[
         &["in the worktree `.claude/worktrees/n`: a lock"],
     ),
     (
-        "with a worker of its own",
+        "with another worker",
         |it| {
             it.inner("n");
             let admin = it.common.join("worktrees/n");

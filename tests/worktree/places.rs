@@ -40,7 +40,7 @@ fn the_same_of_any_repository_inside_another() {
         git(&outer, ["commit", "-qm", "ignore"]);
         let made = lab.create(&nested, &GIT, &new("a")).await.unwrap();
         assert_eq!(made.path, lab.root.join("src/outer.inner.a"));
-        // What the outer one ignores is no trouble to it, as in a home that is a repository.
+        // What the outer one ignores does not disturb it, as in a home that is a repository.
         put(&outer.join(".gitignore"), "/deep/\n");
         git(&outer, ["commit", "-qam", "ignore"]);
         let made = lab.create(&nested, &GIT, &new("b")).await.unwrap();

@@ -33,7 +33,7 @@ async fn check_batches(lab: Lab, dir: &Path, tool: &str, batches: usize) {
     for batch in 0..batches {
         let branch = |n: usize| format!("{tool}-{batch}-{n}");
         let mut children: Vec<Child> = (0..20).map(|n| start(&lab, dir, &branch(n))).collect();
-        // Somebody keeps pushing until all are done.
+        // Another user keeps pushing until all are done.
         let mut pushes = 0;
         while children.iter_mut().any(|it| it.try_wait().unwrap().is_none()) {
             commit(&pusher, "busy.txt", &format!("{batch} {pushes}"));

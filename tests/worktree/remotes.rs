@@ -17,7 +17,7 @@ async fn picked(lab: &Lab, dir: &Path, start: &Start) -> Result<Picked, Error> {
     .await
 }
 
-/// A clone of a server whose remote is called `parent`, and a fork of it that nobody has updated.
+/// A clone of a server whose remote is called `parent`, and a fork of it that is out of date.
 fn with_fork(lab: &Lab, name: &str, parent: &str, fork: &str) -> (PathBuf, String) {
     let dir = lab.cloned(name);
     let url = lab.root.join(format!("srv/{name}-fork.git")).to_str().unwrap().to_owned();
@@ -84,7 +84,7 @@ fn an_issue_of_the_parent_starts_from_the_parent() {
         let server = lab.root.join("srv/blog.git").to_str().unwrap().to_owned();
         let start = Start::DefaultOf { url: server.clone(), branch: Some("main".to_owned()) };
         assert_eq!(picked(&lab, &dir, &start).await.unwrap().base.sha, newest);
-        // Where no remote leads there, the repository's own is meant.
+        // If no remote points there, the repository's own URL is used.
         let start = Start::DefaultOf { url: format!("{server}x"), branch: Some("odd".to_owned()) };
         assert_ne!(picked(&lab, &dir, &start).await.unwrap().base.sha, newest);
     });

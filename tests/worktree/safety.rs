@@ -58,8 +58,8 @@ fn short(sha: &str) -> &str {
 
 /// As when many workers are cleaned up at once.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "somebody else's git")]
-fn refs_that_others_delete_meanwhile_are_in_nobodys_way() {
+#[expect(clippy::disallowed_methods, reason = "another process's git")]
+fn refs_that_others_delete_meanwhile_are_not_in_the_way() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let made = work(&lab, &dir).await;

@@ -159,7 +159,7 @@ fn locks_of_others_are_waited_for_and_left_alone() {
         File::open(&config).unwrap().set_modified(yesterday).unwrap();
         let repo = Repo::discover(&dir).unwrap();
         die(&lab, &repo).await;
-        // Of somebody who is alive and lets go.
+        // Of a living process that releases it.
         put(&refs, "");
         let lets_go = refs.clone();
         let other = std::thread::spawn(move || {
@@ -172,7 +172,7 @@ fn locks_of_others_are_waited_for_and_left_alone() {
         assert!(undone.removed.iter().all(|it| !it.starts_with("lock")), "{undone:?}");
         assert!(config.exists());
         fs::remove_file(&config).unwrap();
-        // Of a git that is at work for a long time, here one that reads what nobody writes.
+        // Of a git that runs for long, here because its input never ends.
         die(&lab, &repo).await;
         put(&refs, "");
         let mut busy = busy_git(&dir);
@@ -333,7 +333,7 @@ fn what_was_there_before_stays() {
 }
 
 #[test]
-fn a_branch_or_record_of_somebody_else_is_not_undone() {
+fn a_branch_or_record_of_another_owner_is_not_undone() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let first = lab.create(&dir, &GIT, &new("work")).await.unwrap();
@@ -503,7 +503,7 @@ fn a_journal_that_death_cut_in_the_middle_of_a_line_is_read_up_to_there() {
         put(&file, &format!("{text}{{\"step\":\"rec"));
         assert_eq!(lab.sweep().await.len(), 1);
         assert_eq!(traces(&dir), before);
-        // One that makes no sense at all is left for somebody to look at.
+        // A journal that cannot be parsed is left for the user to inspect.
         put(&file, "nonsense\n");
         assert_eq!(lab.sweep().await, []);
         assert!(file.exists());
