@@ -1,4 +1,4 @@
-//! Many at once, and a hub that dies in the middle: nothing is told twice, nothing is left behind.
+//! Many workers at once, and a hub that dies in the middle: nothing is delivered twice, nothing is left behind.
 use std::{
     collections::BTreeSet,
     fs,
@@ -37,7 +37,7 @@ fn git(yard: &Yard, dir: &Path, args: &[&str]) -> String {
     yard.sandbox.run("git").args(args).cwd(dir).run().success()
 }
 
-/// What no command may leave lying about, whether there are workers or not.
+/// What no command may leave behind, with or without workers.
 fn litter(yard: &Yard) -> Vec<String> {
     let mut litter = Vec::new();
     let refs = git(yard, &yard.repo, &["for-each-ref", "--format=%(refname)", "refs/wtmag"]);
@@ -67,7 +67,7 @@ fn check_empty(yard: &Yard) {
     assert!(beside.iter().all(|it| it == "blog" || it == "ann"), "{beside:?}");
 }
 
-/// Drops all workers at the same time.
+/// Removes all workers at the same time.
 fn clean_up(yard: &Yard) {
     let workers = yard.workers();
     thread::scope(|scope| {
@@ -139,7 +139,7 @@ fn twenty_creates_at_once_while_others_push_make_twenty_workers_and_leave_nothin
     }
 }
 
-/// Kills the hub again and again: after a random time, or just when an agent was typed to.
+/// Kills the hub repeatedly: after a random time, or just after text was typed into an agent.
 fn kill_hubs(yard: &Yard, seed: u64, stop: &AtomicBool) -> usize {
     let state = yard.sandbox.path("state");
     let mut draw = seed | 1;
@@ -174,8 +174,8 @@ fn is_settled(receipt: &Value) -> bool {
     matches!(receipt["step"].as_str(), Some("accepted" | "failed" | "cancelled"))
 }
 
-/// What is wrong with what this worker was told, given that hubs died: never twice, never a part, never to the wrong
-/// one; and if not at all, we say so.
+/// The faults in this worker's deliveries, given that hubs died: no text may arrive twice, in part or at the wrong
+/// worker; a text that did not arrive must be reported.
 fn faults_after_kills(yard: &Yard, worker: &str, is_known: bool) -> Vec<String> {
     let log = yard.sandbox.agent_log();
     let n_turns = log.turns(Some(worker)).len();
@@ -230,7 +230,7 @@ fn check_kills(n: usize, seeds: &[u64]) {
     }
     println!("{n} creates, {n_failed:?} failed; {n_killed} hubs killed; {} workers", known.len());
     assert!(faults.is_empty(), "{}: {}", faults.len(), faults.join("\n"));
-    // The next create takes back what the killed ones left.
+    // The next create undoes what the killed ones left.
     hands.truncate(0);
     hands.push(Hand::new("calm", &[]));
     yard.hire(&hands);

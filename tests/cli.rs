@@ -1,4 +1,4 @@
-//! The commands, as people and programs use them: real tmux, real git and WorkTrunk, real `gh` against a stand-in.
+//! The commands, as people and programs use them: real tmux, git and WorkTrunk, real `gh` against a stub.
 #![expect(clippy::indexing_slicing, reason = "what is not in the JSON is null")]
 mod approval;
 mod asking;

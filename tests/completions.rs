@@ -1,4 +1,4 @@
-//! Completion as the shells ask for it.
+//! Completion in the real shells.
 use std::path::Path;
 
 use crate::support::{Run, Sandbox};

@@ -1,4 +1,4 @@
-//! Settings in files: where they are found, which of them wins, what is said of a bad one.
+//! Settings in files: where they are found, which one wins, the errors for a bad one.
 use std::{
     fs,
     path::{Path, PathBuf},

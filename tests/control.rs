@@ -27,7 +27,7 @@ mod survival;
 mod typing;
 mod windows;
 
-/// Longest wait for anything that is to happen.
+/// Longest wait for any event.
 const SOON: Duration = Duration::from_secs(10);
 
 /// A private tmux server with one user session of 100 × 30, ended on drop.
@@ -105,7 +105,7 @@ impl Stage {
         bodies
     }
 
-    /// What a client looks at, and its size.
+    /// The window that a client shows, and its size.
     fn looks(&self, client: &str) -> String {
         let format = "#{client_name} #{session_name} #{window_id} #{client_width}x#{client_height}";
         let rows = self.tmux(&["list-clients", "-F", format]);
@@ -228,7 +228,7 @@ async fn screen(
     .await
 }
 
-/// Looks at the pane, which need not ring, until `is_wanted`.
+/// Samples the pane, which need not ring, until `is_wanted`.
 async fn look(
     connection: &Connection,
     pane: PaneId,

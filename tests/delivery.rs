@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// Some turns of an unknown agent, each after three quiet seconds.
 const LATER: Duration = Duration::from_secs(60);
 
-/// Random agents in one shell: each gets its bootstrap once, as one turn, and nothing when it does not listen.
+/// Random agents in one shell: each gets its bootstrap once, as one turn, and nothing when it is not ready.
 fn check_shell(shell: &str, n: usize) {
     let mut faults = Vec::new();
     let mut latencies = Vec::new();
@@ -62,7 +62,7 @@ fn random_agents_in_fish_get_their_prompt_once() {
     check_shell("fish", if is_full() { 65 } else { 6 });
 }
 
-/// One calm worker that has taken its bootstrap and rests.
+/// One calm worker that has accepted its bootstrap and is idle.
 fn settled(hand: Hand) -> (Yard, String, String) {
     let yard = Yard::new("bash", std::slice::from_ref(&hand));
     let made = yard.create(&hand.name, &["-w"]).json();

@@ -1,4 +1,4 @@
-//! `wtmag demo`: what it shows, and that nothing of it stays.
+//! `wtmag demo`: its output, and that it leaves nothing behind.
 use std::{fs, path::PathBuf, time::Duration};
 
 use crate::support::{Sandbox, eventually};

@@ -1,4 +1,4 @@
-//! `wtmag doctor`: what it finds, and that looking changes nothing.
+//! `wtmag doctor`: its findings, and that it changes nothing.
 mod leftovers;
 mod terminal;
 

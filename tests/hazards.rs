@@ -1,5 +1,5 @@
-//! What must not happen to a user's server, whatever happens around it: that we end it, stall it,
-//! start processes in it all the time, or miss what is on a screen.
+//! What wtmag must never do to a user's server, whatever happens: crash it, stall it, start processes in
+//! it all the time, or miss what is on a screen.
 //!
 //! `tests/run --full` runs the large counts; without it they fit into minutes.
 use std::{fs, time::Duration};

@@ -1,4 +1,4 @@
-//! What agents run at each of their turns: `wtmag hook` ends at once, whatever the hub does, and loses nothing.
+//! What agents run at each turn: `wtmag hook` ends at once, whatever the hub does, and loses nothing.
 use std::{fs, path::PathBuf, process::Stdio, time::Duration};
 
 use nix::{
@@ -10,7 +10,7 @@ use wtmag::model::{Happened, Worker};
 use crate::support::{Crew, Sandbox, Seen, eventually, hook, is_full, percentiles, state_dir};
 
 const SOON: Duration = Duration::from_secs(30);
-/// What an agent may be held up for, at the 99th of 100.
+/// How long an agent may be delayed, at the 99th percentile.
 const PATIENCE_MS: u64 = 50;
 
 struct World {

@@ -1,4 +1,4 @@
-//! The hub's life: how it comes, who may speak to it, what it stands up to, how it goes.
+//! The hub's life: how it starts, who may connect, which faults it survives, how it exits.
 #![expect(clippy::disallowed_methods, reason = "files of a test")]
 use std::{
     fs,
@@ -22,7 +22,7 @@ mod store;
 mod upgrade;
 mod wrapped;
 
-/// Longest wait for anything that is to happen.
+/// Longest wait for any event.
 const SOON: Duration = Duration::from_secs(20);
 
 /// A sandbox with a server and a session `main` in it.

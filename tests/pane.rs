@@ -1,5 +1,5 @@
-//! The pane's process in a real tmux, with real shells: what the agent gets, what the hub is told,
-//! and what the user has after it.
+//! The pane's process in a real tmux, with real shells: the agent's environment, the reports to the hub,
+//! and the user's shell afterwards.
 #![expect(clippy::disallowed_methods, reason = "tests start programs from outside")]
 use std::{
     cell::{OnceCell, RefCell},

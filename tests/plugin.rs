@@ -1,4 +1,4 @@
-//! The tmux plugin in a real tmux with a person before it: one key, and what is behind it.
+//! The tmux plugin in a real tmux with a user: one key, and what it opens.
 use std::{
     collections::BTreeSet,
     fs,
@@ -10,7 +10,7 @@ use crate::support::{Sandbox, eventually};
 
 const WTMAG: &str = env!("CARGO_BIN_EXE_wtmag");
 
-/// Everything of the user's tmux that a plugin could touch, as lines.
+/// All settings of the user's tmux that a plugin could change, as lines.
 fn settings(sandbox: &Sandbox) -> BTreeSet<String> {
     let tmux = sandbox.tmux();
     let lists = [

@@ -1,4 +1,4 @@
-//! What documents say of the command line exists: the skill, the README, the plugin.
+//! Every command and flag in the documents exists: the skill, the README, the plugin.
 use std::{fs, path::Path};
 
 use clap::Command;

@@ -1,4 +1,4 @@
-//! The stage itself: what the other tests stand on has to hold.
+//! Tests of the test support itself.
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Who may mention whom, longest prefix first. Everyone may mention itself and `model`.
+/// Which module may use which, longest prefix first. Each may use itself and `model`.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agents", &["text"]),
     ("brief", &["text"]),
@@ -43,7 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["text"]),
 ];
 
-/// Code that decides; it may not do.
+/// Modules that decide; they may not act.
 const PURE: &[&str] = &[
     "agents",
     "brief",
@@ -72,7 +72,7 @@ const DOING: &[&str] =
 
 const MAX_LINES: usize = 500;
 
-/// Files of one module that know each other, and may.
+/// Files of one module that may use each other.
 const CIRCLES: &[(&str, &[&str])] = &[
     // What is found on a screen, and what of it is the text that was sent, depend on each other.
     ("agents", &["classify", "echo", "typed"]),
@@ -102,7 +102,7 @@ fn modules_point_one_way() {
     }
 }
 
-/// Inside a module, too, arrows point one way: a file that is used does not use its user.
+/// Inside a module, too, dependencies point one way: a file that is used does not use its user.
 #[test]
 fn files_of_a_module_point_one_way() {
     let all = sources();
@@ -268,6 +268,75 @@ fn the_top_level_is_closed() {
         .filter(|name| !name.starts_with('.') && name != "target")
         .collect();
     assert_eq!(found, want.map(String::from).into());
+}
+
+/// Idioms that a reader has to translate, each with what to write instead.
+const IDIOMS: &[(&str, &str)] = &[
+    ("somebody", "a user, a process"),
+    ("anybody", "any user, any process"),
+    ("whoever", "the user, the process that"),
+    ("nowhere else", "what would be lost"),
+    (" of ours", "our, wtmag's"),
+    (" of yours", "your"),
+    ("all the same", "anyway"),
+    ("at one go", "in one step"),
+    ("same breath", "in the same command"),
+    (" goes on", "continues"),
+    ("that agree", "equal, consecutive"),
+    (" comes to be", "is created"),
+    ("two looks", "two captures"),
+    ("last look", "last capture"),
+    ("takes its time", "is slower"),
+    ("says nothing of", "does not mention"),
+    ("no telling", "unknown"),
+    ("nothing else than", "only"),
+];
+
+/// Texts are read by people who have never seen the project.
+#[test]
+fn words_are_plain() {
+    let endings = ["rs", "md", "toml", "tmpl", "snap"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = vec![root.join("README.md")];
+    let mut todo = ["src", "skill", "tests"].map(|it| root.join(it)).to_vec();
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let is_text = path.extension().is_some_and(|it| endings.iter().any(|end| it == *end));
+            // What agents said is kept as they said it.
+            if path.is_dir() && !path.ends_with("fixtures") {
+                todo.push(path);
+            } else if is_text && !path.ends_with("tests/tidy.rs") {
+                paths.push(path);
+            }
+        }
+    }
+    assert!(paths.len() > 300, "only {} files were found", paths.len());
+    for path in paths {
+        let text = fs::read_to_string(&path).unwrap();
+        for (line, at) in text.lines().zip(1..) {
+            let line = line.to_lowercase();
+            let found = IDIOMS.iter().find(|(idiom, _)| line.contains(idiom));
+            let Some((idiom, better)) = found else { continue };
+            panic!("{}:{at}: `{idiom}`, better: {better}", path.display());
+        }
+    }
+}
+
+/// A picture that a document shows is in the repository.
+#[test]
+fn pictures_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let images: Vec<&str> =
+        readme.split("](").skip(1).filter_map(|it| it.split(')').next()).collect();
+    let images: Vec<&str> = images.into_iter().filter(|it| it.ends_with(".svg")).collect();
+    assert!(!images.is_empty(), "README.md shows no picture");
+    for image in images {
+        let text = fs::read_to_string(root.join(image)).unwrap();
+        let is_plain = !text.contains("<script") && !text.contains("http://localhost");
+        assert!(text.starts_with("<svg ") && is_plain, "{image}: not a plain picture");
+    }
 }
 
 /// An unused dependency costs build time.

@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_short_text_counts_only_where_it_stands_alone() {
         let profile = Profile::parse("test", "name = 'test'\n[box]\nprompt = '^> '").unwrap();
-        let rows = ["* go", "It goes on, or so I go.", "* go on", "│ go │", "> go"];
+        let rows = ["* go", "It goes far, or so I go.", "* go on", "│ go │", "> go"];
         assert_eq!(n_in_transcript(&profile, &screen(&rows, (4, 4)), "go"), 2);
         let long = "go on with what you did before";
         let rows = ["> old", &format!("You told me to {long}, didn't you?"), "> "];

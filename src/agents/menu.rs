@@ -225,7 +225,7 @@ mod tests {
         check("❯ \n──────────", None);
         check("● Files:\n  - a.rs\n  - b.rs", None);
         check("› Ask anything\n\n  ? for shortcuts", None);
-        let long = "● A reply that goes on for quite a while and is then wrapped by the program,\n";
+        let long = "● A reply that runs for quite a while and is then wrapped by the program,\n";
         check(&format!("{long}  so that it has a second line."), None);
     }
 

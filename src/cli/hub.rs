@@ -32,7 +32,8 @@ enum Verb {
     /// Show the hub's status; exit code 3 if no hub runs
     ///
     /// With --json: {"pid", "version", "started", "tmux_socket", "tmux": [version, pid] or null,
-    /// "fleet", "live_workers", "open_deliveries", "clients", "orphans", "problems"}.
+    /// "fleet": the session that shows all workers, "live_workers", "open_deliveries", "clients",
+    /// "orphans", "problems"}.
     Status,
     /// Start the hub if none runs; other commands do this when they need it
     ///
@@ -107,7 +108,7 @@ fn describe(context: &Context, status: HubStatus) -> String {
     let mut lines = vec![
         ("hub", format!("pid {}, wtmag {}, up {up}", status.pid, status.version)),
         ("tmux", format!("{tmux} ({})", status.tmux_socket.display())),
-        ("fleet", status.fleet.unwrap_or_else(|| "none".to_owned())),
+        ("session", status.fleet.unwrap_or_else(|| "none".to_owned())),
         ("workers", format!("{} live", status.live_workers)),
         ("deliveries", format!("{} open", status.open_deliveries)),
         ("clients", status.clients.to_string()),

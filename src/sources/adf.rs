@@ -163,8 +163,7 @@ fn inline_node(node: &Value) -> String {
         "text" => marked(node),
         "hardBreak" => "\n".to_owned(),
         "mention" => {
-            let name =
-                attr_str(node, "text").or_else(|| attr_str(node, "id")).unwrap_or("somebody");
+            let name = attr_str(node, "text").or_else(|| attr_str(node, "id")).unwrap_or("someone");
             format!("@{}", name.trim_start_matches('@'))
         }
         "emoji" => attr_str(node, "text")

@@ -1,4 +1,4 @@
-//! A login shell that asks something before it comes to the agent: it is told, and nothing is typed into it.
+//! A login shell that asks something before it starts the agent: this is reported, and nothing is typed into it.
 use super::desk::{BOOTSTRAP, Desk, SOON};
 use crate::support::eventually;
 

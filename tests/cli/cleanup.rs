@@ -1,4 +1,4 @@
-//! `cleanup`: refuses what would be lost, works from everywhere, keeps what is not its own.
+//! `cleanup`: refuses to lose work, works from everywhere, keeps what belongs to others.
 use std::path::PathBuf;
 
 use nix::sys::signal::Signal;

@@ -1,4 +1,4 @@
-//! What an agent finds in its environment: its caller's keys, and what the session it is shown in has.
+//! An agent's environment: its caller's keys, and the variables of its session.
 use std::collections::BTreeMap;
 
 use super::desk::Desk;

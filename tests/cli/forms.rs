@@ -1,5 +1,4 @@
-//! Every form of `create` that its users know, then the worker's whole life, looked at from outside
-//! with plain tmux and git.
+//! Every form of `create`, then the worker's whole life, observed from outside with plain tmux and git.
 use serde_json::Value;
 
 use super::desk::{BOOTSTRAP, Desk, SOON};

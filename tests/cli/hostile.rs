@@ -1,5 +1,5 @@
-//! What strangers can put into issues, pull requests and repositories, through the whole of
-//! `create`: clear errors or harmless results, nothing run and nothing written outside.
+//! Hostile issues, pull requests and repositories, through the whole of `create`: clear errors or harmless
+//! results, nothing run and nothing written outside.
 use std::{fs, os::unix::fs::symlink};
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Which worker a command is about: by name, by the worktree and by the window it is called in.
+//! Which worker a command uses: by name, by the current worktree and by the current window.
 use super::desk::{Desk, SOON};
 use crate::support::eventually;
 

@@ -1,4 +1,4 @@
-//! Settings that `create` follows: where its worker is shown, and from where a project's own file is found.
+//! Settings that `create` uses: where its worker is shown, and where a project's file is found.
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The many ways to say what a worker is to do, and what its worktree gets.
+//! The many ways to give a worker its task, and the setup of its worktree.
 use std::path::Path;
 
 use super::desk::Desk;

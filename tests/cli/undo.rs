@@ -1,4 +1,4 @@
-//! `create` before its commit point: whatever ends it, everything is as it was.
+//! `create` before its commit point: however it ends, everything is restored.
 use nix::sys::signal::Signal;
 
 use super::desk::{BOOTSTRAP, Desk, SOON};

@@ -1,4 +1,4 @@
-//! Looking back and asking why: `explain`, `log`, and screens judged without a worker.
+//! History and evidence: `explain`, `log`, and screens classified without a worker.
 use serde_json::{Map, Value, json};
 
 use super::{desk::Desk, shapes::shape};

@@ -1,4 +1,4 @@
-//! What is sent as text stays text.
+//! Text that is sent stays text.
 use std::fs;
 
 use proptest::{collection::vec, prelude::*};

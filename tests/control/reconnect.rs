@@ -1,4 +1,4 @@
-//! The connection's end, and the next one.
+//! The end of a connection, and the next one.
 use std::time::{Duration, Instant};
 
 use nix::{

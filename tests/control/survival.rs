@@ -1,4 +1,4 @@
-//! What tmux's server did not always live through.
+//! Situations that have crashed tmux's server.
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     process::Stdio,
@@ -37,7 +37,7 @@ async fn the_fleet_may_end_while_our_clients_stand_still() {
 }
 
 /// The current window of a session ends, the next one becomes the current one, and ends before
-/// anybody was told so.
+/// any client was told.
 #[tokio::test]
 async fn all_windows_of_a_session_may_be_ended_at_once() {
     let stage = Stage::new();

@@ -1,4 +1,4 @@
-//! What is typed into a pane: exactly, or not at all.
+//! Text is typed into a pane exactly, or not at all.
 use std::fs;
 
 use wtmag::{

@@ -1,4 +1,4 @@
-//! Windows, sessions and who looks at them.
+//! Windows, sessions and the clients that show them.
 use std::{fs, time::Duration};
 
 use tokio::time;

@@ -18,7 +18,7 @@ fn yard() -> Yard {
     Yard::new("bash", &[Hand::new("calm", &[])])
 }
 
-/// What is marked so by a doctor who is asked in the repository.
+/// The findings with this mark of a `doctor` in the repository.
 fn marked(yard: &Yard, mark: &str) -> Vec<String> {
     found(&report(&yard.sandbox, yard.repo.to_str().unwrap()), mark)
 }
@@ -162,7 +162,7 @@ fn the_window_and_the_worktree_of_an_unknown_worker_are_named() {
     let belongs = format!("worktree `{path}` belongs to worker `blog-one`, {UNKNOWN}");
     has(&seen, &format!("{belongs}\ncheck its changes, then: git worktree remove {path}"));
     assert!(worktree.exists());
-    // Both are as good as their advice.
+    // The advice of both findings works.
     yard.sandbox.tmux().run(["kill-window", "-t", "=main:one"]);
     eventually(SOON, "the window to be forgotten", || {
         notes(&yard).iter().all(|it| !it.contains("is marked as worker")).then_some(())

@@ -1,4 +1,4 @@
-//! A question that stands in the way: what it shows, and what a key does to it.
+//! A dialog in the way: what it shows, and what each key does.
 use serde::{Deserialize, Serialize};
 
 use crate::input::Key;

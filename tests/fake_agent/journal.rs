@@ -1,4 +1,4 @@
-//! The agent's own account of what reached it: JSON lines, appended, never rewritten.
+//! The agent's log of what reached it: JSON lines, appended, never rewritten.
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write as _},
