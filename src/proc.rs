@@ -297,7 +297,7 @@ const CALLERS_OWN: [&str; 8] = [
 
 /// Whether a variable must not reach a process that outlives the caller. Variables that say where a
 /// user keeps an agent's files may.
-pub fn is_callers_own(variable: &OsStr) -> bool {
+pub fn is_caller_specific(variable: &OsStr) -> bool {
     let begins = |name: &str| CALLERS_OWN.iter().any(|prefix| name.starts_with(prefix));
     variable != "CODEX_HOME" && variable.to_str().is_some_and(begins)
 }
@@ -314,7 +314,7 @@ pub fn detach<S: AsRef<OsStr>>(
     command.args(args).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     for (name, _) in std::env::vars_os() {
-        if is_callers_own(&name) {
+        if is_caller_specific(&name) {
             command.env_remove(&name);
         }
     }

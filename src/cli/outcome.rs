@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
 
 /// How long to wait, and for what.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Patience {
+pub(crate) struct WaitPolicy {
     /// The wait ends when a hold lasts this long.
     pub(crate) held: Option<Duration>,
     /// Which holds end the wait.
@@ -53,10 +53,10 @@ struct Watched<'a> {
 pub(crate) async fn wait(
     mirror: &mut Mirror,
     delivery: (WorkerId, DeliveryId),
-    patience: &Patience,
+    wait_policy: &WaitPolicy,
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
-    let outcomes = wait_all(mirror, &[delivery], patience, cancel).await?;
+    let outcomes = wait_all(mirror, &[delivery], wait_policy, cancel).await?;
     Ok(outcomes.into_iter().next().unwrap_or(Outcome::TimedOut))
 }
 
@@ -64,10 +64,10 @@ pub(crate) async fn wait(
 pub(crate) async fn wait_all(
     mirror: &mut Mirror,
     deliveries: &[(WorkerId, DeliveryId)],
-    patience: &Patience,
+    wait_policy: &WaitPolicy,
     cancel: &Cancel,
 ) -> Result<Vec<Outcome>, Failure> {
-    let limit = patience.limit.map(|limit| Instant::now() + limit);
+    let limit = wait_policy.limit.map(|limit| Instant::now() + limit);
     let new = |(worker, delivery): &'_ (WorkerId, DeliveryId)| (worker.clone(), *delivery);
     let named: Vec<_> = deliveries.iter().map(new).collect();
     let watched = named.iter().map(|(worker, delivery)| Watched {
@@ -81,7 +81,7 @@ pub(crate) async fn wait_all(
         let now = Instant::now();
         let mut deadline = limit;
         for it in watched.iter_mut().filter(|it| it.outcome.is_none()) {
-            let until = it.look(&mirror.known, patience, now)?;
+            let until = it.look(&mirror.known, wait_policy, now)?;
             deadline = deadline.into_iter().chain(until).min();
         }
         let rest = match limit {
@@ -108,19 +108,19 @@ impl Watched<'_> {
     fn look(
         &mut self,
         known: &Known,
-        patience: &Patience,
+        wait_policy: &WaitPolicy,
         now: Instant,
     ) -> Result<Option<Instant>, Failure> {
         let Some((worker, delivery)) = look_up(known, self.worker, self.delivery) else {
             return Err(Failure::bug(format!("unknown delivery {}", self.delivery)));
         };
-        self.outcome = judge(worker, delivery, &patience.until);
+        self.outcome = judge(worker, delivery, &wait_policy.until);
         self.held =
-            hold(worker, delivery, patience.only_dialogs).map(|hold| match self.held.take() {
+            hold(worker, delivery, wait_policy.only_dialogs).map(|hold| match self.held.take() {
                 Some((known, since)) if known == hold => (known, since),
                 Some(_) | None => (hold, now),
             });
-        let (Some((hold, since)), Some(limit), None) = (&self.held, patience.held, self.outcome)
+        let (Some((hold, since)), Some(limit), None) = (&self.held, wait_policy.held, self.outcome)
         else {
             return Ok(None);
         };

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use super::Context;
 use crate::{
     model::WorkerId,
-    pane::{self, Options},
+    pane::{self, PaneOptions},
 };
 
 /// Run an agent, then a shell (internal)
@@ -42,5 +42,5 @@ pub(crate) async fn run(context: &Context, args: Args) -> ExitCode {
         return pane::placeholder();
     };
     let pane = context.env.caller().and_then(|caller| caller.pane);
-    pane::run(&Options { worker, pane, worktree, shell, spool, socket, agent }).await
+    pane::run(&PaneOptions { worker, pane, worktree, shell, spool, socket, agent }).await
 }

@@ -13,7 +13,7 @@ use super::{
     failure::Kind,
     message,
     naming::Purpose,
-    outcome::{self, Outcome, Patience},
+    outcome::{self, Outcome, WaitPolicy},
     progress::Progress,
     receipt, receipts, resolve, texts, unexpected,
 };
@@ -148,8 +148,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     if !args.no_wait {
         let progress = Progress::new(&context.env);
         progress.step("waiting for the receipt");
-        let patience = args.patience(until);
-        outcomes = outcome::wait_all(&mut mirror, &sent, &patience, &cancel).await?;
+        let wait_policy = args.wait_policy(until);
+        outcomes = outcome::wait_all(&mut mirror, &sent, &wait_policy, &cancel).await?;
         mirror.refresh().await?;
     }
     let known = &mut mirror.known.deliveries;
@@ -199,14 +199,14 @@ impl Args {
         Ok(NewDelivery { submit: !self.no_submit, interrupt: self.now, ..new })
     }
 
-    fn patience(&self, until: Vec<String>) -> Patience {
+    fn wait_policy(&self, until: Vec<String>) -> WaitPolicy {
         let waits = self.wait.is_some();
         let default = match (waits, until.is_empty()) {
             (false, _) => Some(LOOK),
             (true, true) => Some(WAIT),
             (true, false) => None,
         };
-        Patience {
+        WaitPolicy {
             held: (!waits).then_some(HELD),
             only_dialogs: false,
             until,

@@ -37,7 +37,7 @@ pub struct Config {
     #[serde(default)]
     pub worktree: Worktree,
     #[serde(default)]
-    pub record: Record,
+    pub record: ScreenLogConfig,
     #[serde(default)]
     pub history: History,
 }
@@ -120,12 +120,12 @@ pub enum Backend {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub struct ScreenLogConfig {
     /// Keep the screens that changed a worker's state.
     pub enabled: bool,
 }
 
-impl Default for Record {
+impl Default for ScreenLogConfig {
     fn default() -> Self {
         Self { enabled: true }
     }

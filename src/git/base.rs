@@ -5,7 +5,7 @@
 //! and it has more commits.
 use super::{
     Error, News, Note, Repo, RepoLock, Run,
-    fetch::{self, Refusal, Wanted},
+    fetch::{self, FetchFailure, Wanted},
     names,
 };
 use crate::model::Base;
@@ -107,7 +107,7 @@ async fn pick_default_of(
         None => unknown_default(repo, remote, run).await?,
     };
     let answer = fetch_branch(repo, lock, remote, &branch, run).await?;
-    if answer.as_ref().is_err_and(Refusal::is_absent)
+    if answer.as_ref().is_err_and(FetchFailure::is_absent)
         && let Ok(Some(renamed)) = fetch::head(repo, remote, run).await?
         && renamed != branch
     {
@@ -194,7 +194,7 @@ fn settle(
     remote: &str,
     branch: &str,
     asked: Asked,
-    answer: Result<String, Refusal>,
+    answer: Result<String, FetchFailure>,
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     let local = repo.ref_id(&format!("refs/heads/{branch}"))?;
@@ -235,7 +235,7 @@ fn remote_branch(
     repo: &Repo,
     remote: &str,
     branch: &str,
-    answer: Result<String, Refusal>,
+    answer: Result<String, FetchFailure>,
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     let name = format!("{remote}/{branch}");
@@ -250,10 +250,10 @@ fn remote_branch(
         return Err(Error::Fetch {
             what: branch.to_owned(),
             from: remote.to_owned(),
-            why: refusal.why,
+            why: failure.why,
         });
     };
-    (run.tell)(&News::Stale { name: name.clone(), why: refusal.why });
+    (run.tell)(&News::Stale { name: name.clone(), why: failure.why });
     Ok(picked(&name, id.to_string(), PickedFrom::TrackingBranch))
 }
 
@@ -264,7 +264,7 @@ pub(super) async fn fetch_branch(
     remote: &str,
     branch: &str,
     run: &mut Run<'_>,
-) -> Result<Result<String, Refusal>, Error> {
+) -> Result<Result<String, FetchFailure>, Error> {
     names::check_branch(branch)?;
     let (theirs, ours) = names_of(branch);
     // A user who has just fetched or pushed has newer data than an earlier answer.
@@ -280,7 +280,7 @@ pub(super) async fn fetch_branch_anew(
     remote: &str,
     branch: &str,
     run: &mut Run<'_>,
-) -> Result<Result<String, Refusal>, Error> {
+) -> Result<Result<String, FetchFailure>, Error> {
     names::check_branch(branch)?;
     let (theirs, ours) = names_of(branch);
     let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least: None };
@@ -319,10 +319,10 @@ async fn pick_pull(
     let theirs = format!("refs/pull/{number}/head");
     let ours = format!("refs/wtmag/pr/{number}");
     let wanted = Wanted { from: &from, theirs: &theirs, ours: &ours, at_least: None };
-    let failed = |refusal: Refusal| Error::Fetch {
+    let failed = |failure: FetchFailure| Error::Fetch {
         what: format!("pull request {number}"),
         from: from.clone(),
-        why: refusal.why,
+        why: failure.why,
     };
     let mut fetched = fetch::shared(repo, lock, &wanted, run).await?.map_err(failed)?;
     if fetched != head {

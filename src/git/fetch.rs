@@ -42,11 +42,11 @@ struct Stamp {
 
 /// Why there is no fresh commit.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(super) struct FetchFailure {
     pub why: String,
 }
 
-impl Refusal {
+impl FetchFailure {
     /// The server answered that it has no such ref.
     pub(super) fn is_absent(&self) -> bool {
         self.why.contains("find remote ref")
@@ -59,12 +59,12 @@ pub(super) async fn shared(
     lock: &RepoLock,
     wanted: &Wanted<'_>,
     run: &mut Run<'_>,
-) -> Result<Result<String, Refusal>, Error> {
+) -> Result<Result<String, FetchFailure>, Error> {
     let key = format!("{} {}", wanted.from, wanted.theirs);
     let known = load(&stamps_path(repo)?).remove(&key);
     if let Some(stamp) = known.filter(|it| is_young(it, now())) {
         match stamp.sha {
-            None => return Ok(Err(Refusal { why: stamp.why })),
+            None => return Ok(Err(FetchFailure { why: stamp.why })),
             Some(sha) if is_enough(repo, &sha, wanted.at_least) => return Ok(Ok(sha)),
             Some(_) => {}
         }
@@ -83,7 +83,7 @@ pub(super) async fn fresh(
     _lock: &RepoLock,
     wanted: &Wanted<'_>,
     run: &mut Run<'_>,
-) -> Result<Result<String, Refusal>, Error> {
+) -> Result<Result<String, FetchFailure>, Error> {
     let what = wanted.theirs.trim_start_matches("refs/heads/").to_owned();
     (run.tell)(&News::Fetching { what, from: wanted.from.to_owned() });
     let answer = ask(repo, wanted, run).await?;
@@ -104,7 +104,7 @@ async fn ask(
     repo: &Repo,
     wanted: &Wanted<'_>,
     run: &mut Run<'_>,
-) -> Result<Result<String, Refusal>, Error> {
+) -> Result<Result<String, FetchFailure>, Error> {
     let lock_file = repo.common_dir().join(format!("{}.lock", wanted.ours));
     let answer = ask_once(repo, wanted, run).await?;
     if answer.is_err() && remove_below(repo, wanted.ours, run).await? {
@@ -142,17 +142,19 @@ pub(super) async fn head(
     repo: &Repo,
     remote: &str,
     run: &mut Run<'_>,
-) -> Result<Result<Option<String>, Refusal>, Error> {
+) -> Result<Result<Option<String>, FetchFailure>, Error> {
     let what = "the name of the default branch".to_owned();
     (run.tell)(&News::Fetching { what, from: remote.to_owned() });
     let cmd = git(repo).args(["ls-remote", "--symref", "--", remote, "HEAD"]).limit(LIMIT);
     let output = match cmd.run(run.cancel).await {
         Ok(output) => output,
-        Err(it @ proc::Error::TimedOut { .. }) => return Ok(Err(Refusal { why: it.to_string() })),
+        Err(it @ proc::Error::TimedOut { .. }) => {
+            return Ok(Err(FetchFailure { why: it.to_string() }));
+        }
         Err(it) => return Err(it.into()),
     };
     if !output.is_success() {
-        return Ok(Err(Refusal { why: first_line(&output.stderr_text()) }));
+        return Ok(Err(FetchFailure { why: first_line(&output.stderr_text()) }));
     }
     let text = output.stdout_text();
     let name = text.lines().find_map(|it| it.strip_prefix("ref: refs/heads/")?.split('\t').next());
@@ -164,7 +166,7 @@ async fn ask_once(
     repo: &Repo,
     wanted: &Wanted<'_>,
     run: &mut Run<'_>,
-) -> Result<Result<String, Refusal>, Error> {
+) -> Result<Result<String, FetchFailure>, Error> {
     let refspec = format!("+{}:{}", wanted.theirs, wanted.ours);
     let cmd = git(repo).args([
         "fetch",
@@ -181,11 +183,13 @@ async fn ask_once(
     ]);
     let output = match cmd.limit(LIMIT).run(run.cancel).await {
         Ok(output) => output,
-        Err(it @ proc::Error::TimedOut { .. }) => return Ok(Err(Refusal { why: it.to_string() })),
+        Err(it @ proc::Error::TimedOut { .. }) => {
+            return Ok(Err(FetchFailure { why: it.to_string() }));
+        }
         Err(it) => return Err(it.into()),
     };
     if !output.is_success() {
-        return Ok(Err(Refusal { why: first_line(&output.stderr_text()) }));
+        return Ok(Err(FetchFailure { why: first_line(&output.stderr_text()) }));
     }
     match repo.ref_id(wanted.ours)? {
         Some(id) => Ok(Ok(id.to_string())),

@@ -24,7 +24,7 @@ const TRIES: u32 = 6;
 
 /// The requested worktree.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct WorktreeRequest {
     pub branch: String,
     pub start: Start,
     /// Use the existing branch and worktree, if there are any.
@@ -59,7 +59,7 @@ pub struct Made {
 pub async fn make(
     repo: &Repo,
     tool: &Tool,
-    order: &Order,
+    order: &WorktreeRequest,
     journal: &mut CreateJournal,
     run: &mut Run<'_>,
 ) -> Result<Made, Error> {
@@ -107,7 +107,7 @@ fn escaped(path: &str) -> String {
 struct Job<'a, 'r> {
     repo: &'a Repo,
     tool: &'a Tool,
-    order: &'a Order,
+    order: &'a WorktreeRequest,
     lock: &'a RepoLock,
     journal: &'a mut CreateJournal,
     run: &'a mut Run<'r>,

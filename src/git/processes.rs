@@ -83,7 +83,7 @@ const PROMPT_HELPER: &str = "gitstatusd";
 ///
 /// # Errors
 /// [`Error::Proc`] if the user cancelled.
-pub async fn occupant(pane_pid: u32, run: &Run<'_>) -> Result<Option<Process>, Error> {
+pub async fn foreground_process(pane_pid: u32, run: &Run<'_>) -> Result<Option<Process>, Error> {
     let all = all(None, run).await?;
     let found = occupant_of(&all, pane_pid);
     Ok(found.map(|it| Process { pid: it.pid, command: it.command.clone() }))

@@ -16,7 +16,7 @@ const NAME: &str = "wtmag.json";
 
 /// The worker of one worktree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct WorktreeRecord {
     pub worker: WorkerId,
     /// State directory of the hub that watches it.
     pub hub: PathBuf,
@@ -33,7 +33,7 @@ fn yes() -> bool {
     true
 }
 
-impl Record {
+impl WorktreeRecord {
     /// Whether its tmux server can no longer be reached, so that its agent has ended.
     pub fn is_of_a_dead_server(&self) -> bool {
         self.tmux.as_ref().is_some_and(|it| UnixStream::connect(it).is_err())
@@ -56,7 +56,7 @@ pub fn refuse_claimed(git_dir: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Claimed`] if there already is a record.
-pub fn claim(git_dir: &Path, record: &Record) -> Result<(), Error> {
+pub fn claim(git_dir: &Path, record: &WorktreeRecord) -> Result<(), Error> {
     let path = git_dir.join(NAME);
     let write = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(git_dir)?;
@@ -80,7 +80,7 @@ pub fn claim(git_dir: &Path, record: &Record) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Journal`] for a file that cannot be understood.
-pub fn load(git_dir: &Path) -> Result<Option<Record>, Error> {
+pub fn load(git_dir: &Path) -> Result<Option<WorktreeRecord>, Error> {
     let path = git_dir.join(NAME);
     match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text)
@@ -104,7 +104,7 @@ pub fn remove(git_dir: &Path, worker: &WorkerId) -> Result<(), Error> {
 }
 
 /// Removes exactly this record.
-pub(super) fn withdraw(git_dir: &Path, record: &Record) -> Result<(), Error> {
+pub(super) fn withdraw(git_dir: &Path, record: &WorktreeRecord) -> Result<(), Error> {
     if load(git_dir)?.as_ref() == Some(record) {
         remove(git_dir, &record.worker)?;
     }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{journal::Journal, record::Record};
+use super::{journal::Journal, record::WorktreeRecord};
 use crate::model::Timestamp;
 
 /// The undo record of one running `create`.
@@ -28,5 +28,5 @@ pub enum Step {
     /// The brief will overwrite this one.
     Brief { worktree: PathBuf, before: Option<String> },
     /// The worktree will be recorded as a worker's.
-    Record { git_dir: PathBuf, record: Record },
+    Record { git_dir: PathBuf, record: WorktreeRecord },
 }

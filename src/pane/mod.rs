@@ -8,4 +8,4 @@ mod terminal;
 
 pub use line::{Launch, Parts, launch};
 pub use report::{Reached, report, report_to_any};
-pub use run::{Options, placeholder, run};
+pub use run::{PaneOptions, placeholder, run};

@@ -36,7 +36,7 @@ const OVERTAKEN: Duration = Duration::from_millis(20);
 
 /// Which agent runs where, and where to report.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct PaneOptions {
     pub worker: WorkerId,
     /// tmux's `TMUX_PANE`.
     pub pane: Option<PaneId>,
@@ -60,7 +60,7 @@ enum End {
 
 /// Runs the agent, then the user's shell in the worktree: on success it does not return. The window
 /// ends when it returns.
-pub async fn run(options: &Options) -> ExitCode {
+pub async fn run(options: &PaneOptions) -> ExitCode {
     let terminal = Terminal::open();
     let end = run_agent(options, &terminal).await.unwrap_or_else(|err| {
         let shell = options.shell.display();
@@ -100,7 +100,7 @@ pub async fn run(options: &Options) -> ExitCode {
 /// Keeps a window open: prints one line, then ignores all input until the window is closed.
 pub fn placeholder() -> ExitCode {
     let terminal = Terminal::open();
-    terminal.deafen();
+    terminal.ignore_input();
     terminal::write(
         b"\x1b[?25l\x1b[2mwtmag: this session holds the windows of all workers\x1b[0m\r\n",
     );
@@ -137,7 +137,7 @@ impl Signals {
     }
 }
 
-async fn run_agent(options: &Options, terminal: &Terminal) -> io::Result<End> {
+async fn run_agent(options: &PaneOptions, terminal: &Terminal) -> io::Result<End> {
     let mut signals = Signals::listen()?;
     let group = spawn(options)?;
     terminal.give(group);
@@ -175,7 +175,7 @@ async fn run_agent(options: &Options, terminal: &Terminal) -> io::Result<End> {
 
 /// The shell with the agent's line, in a separate process group.
 #[expect(clippy::disallowed_methods, reason = "it gets the terminal and the caller's environment")]
-fn spawn(options: &Options) -> io::Result<Pid> {
+fn spawn(options: &PaneOptions) -> io::Result<Pid> {
     let wtmag = crate::paths::own_program()?;
     let launch = line::launch(
         &options.shell,
@@ -193,7 +193,7 @@ fn spawn(options: &Options) -> io::Result<Pid> {
 }
 
 /// `wtmag hook started …`: how the shell reports that its start-up files are done.
-fn started_command(wtmag: &Path, options: &Options) -> Vec<OsString> {
+fn started_command(wtmag: &Path, options: &PaneOptions) -> Vec<OsString> {
     let mut command: Vec<OsString> = vec![wtmag.into(), "hook".into(), "started".into()];
     command.extend(["--worker".into(), options.worker.to_string().into()]);
     if let Some(pane) = options.pane {

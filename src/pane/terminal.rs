@@ -83,7 +83,7 @@ impl Terminal {
     }
 
     /// Keys and signals do nothing and are not echoed.
-    pub(super) fn deafen(&self) {
+    pub(super) fn ignore_input(&self) {
         if let Some(mut settings) = self.saved.clone() {
             termios::cfmakeraw(&mut settings);
             settings.output_flags.insert(termios::OutputFlags::OPOST);

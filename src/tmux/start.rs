@@ -247,7 +247,7 @@ fn tmux(server: &Server, args: &[&str], absent: NoConnection) -> Cmd<'static> {
     }
     // Programs of the new server must not take it for theirs.
     for (name, _) in std::env::vars_os() {
-        if proc::is_callers_own(&name) {
+        if proc::is_caller_specific(&name) {
             cmd = cmd.env_remove(name);
         }
     }

@@ -2,7 +2,7 @@
 use std::{fs, path::Path};
 
 use wtmag::{
-    git::{Error, Order, Picked, PickedFrom, Repo, RepoLock, Start, pick},
+    git::{Error, Picked, PickedFrom, Repo, RepoLock, Start, WorktreeRequest, pick},
     model::Base,
 };
 
@@ -187,7 +187,7 @@ fn a_base_that_is_nowhere_or_no_name_is_an_error_and_leaves_nothing() {
         let before = traces(&dir);
         for name in ["gone", "origin/gone", "0123456789"] {
             let start = Start::Named(name.to_owned());
-            let order = Order { start, ..new("work") };
+            let order = WorktreeRequest { start, ..new("work") };
             let failed = lab.create(&dir, &GIT, &order).await;
             assert!(matches!(failed, Err(Error::NoBase { .. })), "{name}: {failed:?}");
         }
@@ -238,7 +238,7 @@ fn a_pull_request_is_taken_at_the_commit_the_forge_names() {
             git(&dir, ["branch", "fix", "main"]);
             let url = server.to_str().unwrap().to_owned();
             let start = Start::Pull { url, number: 7, head: head.clone() };
-            let order = Order { start, ..new("github-pr-7") };
+            let order = WorktreeRequest { start, ..new("github-pr-7") };
             let made = lab.create(&dir, &lab.wt().await, &order).await.unwrap();
             assert_eq!(tip(&made.path, "HEAD"), head);
             assert_eq!(tip(&dir, "refs/wtmag/pr/7"), head);
@@ -260,7 +260,7 @@ fn a_pull_request_that_moved_is_fetched_again_and_then_refused() {
         // The fetch of a moment ago must not hide the push.
         assert_eq!(picked(&lab, &dir, pull(&lab, &newer)).await.unwrap().base.sha, newer);
         let before = traces(&dir);
-        let order = Order { start: pull(&lab, &old), ..new("github-pr-7") };
+        let order = WorktreeRequest { start: pull(&lab, &old), ..new("github-pr-7") };
         let failed = lab.create(&dir, &GIT, &order).await.unwrap_err();
         let want = format!("pull request 7 is at `{newer}`, but should be at `{old}`");
         assert_eq!(failed.to_string(), want);
@@ -287,8 +287,11 @@ fn a_pull_request_that_is_worked_on_already_moves_forward_or_not_at_all() {
             git(&server, ["update-ref", "refs/pull/7/head", &sha]);
             sha
         };
-        let order =
-            |head: &str| Order { start: pull(&lab, head), reuse: true, ..new("github-pr-7") };
+        let order = |head: &str| WorktreeRequest {
+            start: pull(&lab, head),
+            reuse: true,
+            ..new("github-pr-7")
+        };
         let made = lab.create(&dir, &GIT, &order(&push("one"))).await.unwrap();
         git(&lab.pusher("blog"), ["checkout", "-q", "fix"]);
         for other in [false, true] {
@@ -329,7 +332,7 @@ fn a_branch_that_is_there_is_taken_up_only_when_asked() {
                 "{refused:?}"
             );
             assert_eq!(traces(&dir), before);
-            let reuse = Order { reuse: true, ..new("work") };
+            let reuse = WorktreeRequest { reuse: true, ..new("work") };
             let made = lab.create(&dir, &tool, &reuse).await.unwrap();
             assert_eq!((made.branch_made, made.worktree_made, made.base), (false, true, None));
             let refused = lab.create(&dir, &tool, &new("work")).await;

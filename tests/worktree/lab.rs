@@ -15,8 +15,8 @@ use std::{
 
 use wtmag::{
     git::{
-        self, Backend, CreateJournal, Error, Made, Order, Repo, Run, Start, Step, Tool, Undone,
-        record, scratch, undo,
+        self, Backend, CreateJournal, Error, Made, Repo, Run, Start, Step, Tool, Undone,
+        WorktreeRequest, record, scratch, undo,
     },
     model::Timestamp,
     proc,
@@ -234,7 +234,7 @@ impl Lab {
         &self,
         dir: &Path,
         tool: &Tool,
-        order: &Order,
+        order: &WorktreeRequest,
     ) -> Result<Made, Error> {
         let repo = Repo::discover(dir)?;
         let mut journal = undo::start(&self.journals(), &repo)?;
@@ -252,7 +252,7 @@ impl Lab {
         &self,
         repo: &Repo,
         tool: &Tool,
-        order: &Order,
+        order: &WorktreeRequest,
         journal: &mut CreateJournal,
     ) -> Result<Made, Error> {
         let made = self.run(async |run| git::make(repo, tool, order, journal, run).await).await?;
@@ -287,8 +287,8 @@ impl Lab {
 }
 
 /// An order for new work on a branch.
-pub(crate) fn new(branch: &str) -> Order {
-    Order {
+pub(crate) fn new(branch: &str) -> WorktreeRequest {
+    WorktreeRequest {
         branch: branch.to_owned(),
         start: Start::Default,
         reuse: false,
@@ -297,8 +297,8 @@ pub(crate) fn new(branch: &str) -> Order {
     }
 }
 
-pub(crate) fn worker(branch: &str) -> record::Record {
-    record::Record {
+pub(crate) fn worker(branch: &str) -> record::WorktreeRecord {
+    record::WorktreeRecord {
         worker: wtmag::model::WorkerId::for_branch("p", branch),
         hub: PathBuf::from("/run/hub"),
         created: Timestamp(1),

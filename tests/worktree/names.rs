@@ -1,5 +1,5 @@
 //! Branch names that others have, here or on a remote.
-use wtmag::git::{Order, Repo, check_free};
+use wtmag::git::{Repo, WorktreeRequest, check_free};
 
 use super::lab::{GIT, Lab, alone, git, new, tip, traces};
 
@@ -15,7 +15,7 @@ fn a_branch_that_only_the_remote_has_is_taken_up_when_asked() {
             assert_eq!(refused.to_string(), "the remote `origin` already has a branch `fix-9`");
             assert!(refused.hint().unwrap().contains("--reuse"));
             assert_eq!(traces(&dir), before);
-            let reuse = Order { reuse: true, ..new("fix-9") };
+            let reuse = WorktreeRequest { reuse: true, ..new("fix-9") };
             let made = lab.create(&dir, &tool, &reuse).await.unwrap();
             assert_eq!(tip(&made.path, "HEAD"), theirs);
             assert!(made.branch_made && made.base.is_none());
@@ -35,7 +35,7 @@ fn a_branch_to_take_up_is_the_remotes_of_today() {
             lab.push(name, "fix-9", "one");
             git(&dir, ["fetch", "-q"]);
             let newest = lab.push(name, "fix-9", "two");
-            let reuse = Order { reuse: true, ..new("fix-9") };
+            let reuse = WorktreeRequest { reuse: true, ..new("fix-9") };
             let made = lab.create(&dir, &GIT, &reuse).await.unwrap();
             assert_eq!(tip(&made.path, "HEAD"), newest);
         }
@@ -49,7 +49,8 @@ fn offline_a_branch_to_take_up_is_the_one_last_seen() {
         let theirs = lab.push("blog", "fix-9", "theirs");
         git(&dir, ["fetch", "-q"]);
         std::fs::rename(lab.root.join("srv"), lab.root.join("away")).unwrap();
-        let made = lab.create(&dir, &GIT, &Order { reuse: true, ..new("fix-9") }).await.unwrap();
+        let made =
+            lab.create(&dir, &GIT, &WorktreeRequest { reuse: true, ..new("fix-9") }).await.unwrap();
         assert_eq!(tip(&made.path, "HEAD"), theirs);
         let news = lab.news().join("\n");
         assert!(news.contains("using the local `origin/fix-9`"), "{news}");
@@ -60,7 +61,8 @@ fn offline_a_branch_to_take_up_is_the_one_last_seen() {
 fn reuse_of_a_missing_branch_creates_it() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
-        let made = lab.create(&dir, &GIT, &Order { reuse: true, ..new("fresh") }).await.unwrap();
+        let made =
+            lab.create(&dir, &GIT, &WorktreeRequest { reuse: true, ..new("fresh") }).await.unwrap();
         assert!(made.branch_made && made.base.is_some());
     });
 }

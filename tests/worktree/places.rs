@@ -1,7 +1,7 @@
 //! Where worktrees go, what is checked out there, and what git runs over it.
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use wtmag::git::{Error, Order};
+use wtmag::git::{Error, WorktreeRequest};
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, traces};
 
@@ -53,7 +53,7 @@ fn the_same_of_any_repository_inside_another() {
 fn a_place_of_the_users_is_taken_and_kept_out_of_the_repository_it_is_in() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
-        let at = |path: &str| Order { path: Some(path.to_owned()), ..new("fix/a") };
+        let at = |path: &str| WorktreeRequest { path: Some(path.to_owned()), ..new("fix/a") };
         let made = lab.create(&dir, &GIT, &at("../trees/{repo}-{branch}")).await.unwrap();
         assert_eq!(made.path, lab.root.join("src/trees/blog-fix-a"));
         git(&dir, ["worktree", "remove", "--force", made.path.to_str().unwrap()]);
@@ -117,7 +117,7 @@ fn a_git_hook_that_fails_is_named_and_can_be_left_out() {
             assert!(text.contains("husky: node not found"), "{text}");
             assert!(failed.hint().unwrap().contains("--no-hooks"));
             assert_eq!(traces(&dir), before);
-            let order = Order { git_hooks: false, ..new("a") };
+            let order = WorktreeRequest { git_hooks: false, ..new("a") };
             let made = lab.create(&dir, &tool, &order).await.unwrap();
             assert!(!made.path.join("made-by-hook").exists());
             git(&dir, ["worktree", "remove", "--force", made.path.to_str().unwrap()]);

@@ -2,7 +2,7 @@
 use std::path::{Path, PathBuf};
 
 use wtmag::{
-    git::{Error, Order, Picked, Repo, RepoLock, Start, pick},
+    git::{Error, Picked, Repo, RepoLock, Start, WorktreeRequest, pick},
     model::Base,
 };
 
@@ -242,7 +242,7 @@ fn a_treeless_clone_is_read_by_git() {
         git(&pusher, ["add", "-f", "."]);
         git(&pusher, ["commit", "-qm", "scratch"]);
         git(&pusher, ["push", "-q", "origin", "HEAD:odd"]);
-        let order = Order { start: Start::Named("odd".to_owned()), ..new("other") };
+        let order = WorktreeRequest { start: Start::Named("odd".to_owned()), ..new("other") };
         let refused = lab.create(&dir, &GIT, &order).await;
         assert!(matches!(refused, Err(Error::Tracked { .. })), "{refused:?}");
     });

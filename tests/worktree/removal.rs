@@ -2,7 +2,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use wtmag::git::{
-    BranchEnd, Error, Hooks, Made, Order, RepoLock, Tool,
+    BranchEnd, Error, Hooks, Made, RepoLock, Tool, WorktreeRequest,
     removal::{Job, Outcome, Subject, remove},
 };
 
@@ -89,8 +89,10 @@ fn a_branch_that_is_to_stay_stays() {
     alone(async |lab: Lab| {
         for (dir, tool) in everywhere(&lab).await {
             git(&dir, ["branch", "mine", "main"]);
-            let made =
-                lab.create(&dir, &tool, &Order { reuse: true, ..new("mine") }).await.unwrap();
+            let made = lab
+                .create(&dir, &tool, &WorktreeRequest { reuse: true, ..new("mine") })
+                .await
+                .unwrap();
             let it = Removal { branch: None, ..removal(&made) };
             let want = (true, BranchEnd::Kept);
             assert_eq!(ends(&lab, &tool, &it).await, want);

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use wtmag::git::{Error, Order, Start, scratch};
+use wtmag::git::{Error, Start, WorktreeRequest, scratch};
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, traces, worker};
 
@@ -75,9 +75,9 @@ async fn check_refused(lab: Lab, make: impl Fn(&Path, &Path)) {
     let url = server.to_str().unwrap().to_owned();
     let orders = [
         new("work"),
-        Order { start: Start::Named("trap".to_owned()), ..new("work") },
-        Order { start: Start::Pull { url, number: 7, head }, ..new("github-pr-7") },
-        Order { reuse: true, ..new("trap") },
+        WorktreeRequest { start: Start::Named("trap".to_owned()), ..new("work") },
+        WorktreeRequest { start: Start::Pull { url, number: 7, head }, ..new("github-pr-7") },
+        WorktreeRequest { reuse: true, ..new("trap") },
     ];
     for tool in [GIT, lab.wt().await] {
         for order in &orders {
@@ -117,7 +117,7 @@ fn a_worktree_that_came_to_track_it_is_not_taken_up() {
         let dir = lab.cloned("blog");
         let made = lab.create(&dir, &GIT, &new("work")).await.unwrap();
         git(&made.path, ["add", "-f", ".wtmag/prompt.md"]);
-        let again = lab.create(&dir, &GIT, &Order { reuse: true, ..new("work") }).await;
+        let again = lab.create(&dir, &GIT, &WorktreeRequest { reuse: true, ..new("work") }).await;
         assert!(matches!(again, Err(Error::Tracked { .. })), "only in the index: {again:?}");
     });
 }
@@ -130,7 +130,7 @@ fn nothing_is_written_through_a_link_or_over_a_file() {
         fs::create_dir_all(&outside).unwrap();
         git(&dir, ["worktree", "add", "-q", "-b", "work", "../work"]);
         let trap = lab.root.join("src/work/.wtmag");
-        let reuse = Order { reuse: true, ..new("work") };
+        let reuse = WorktreeRequest { reuse: true, ..new("work") };
         let check = async |what: &str| {
             let refused = lab.create(&dir, &GIT, &reuse).await.unwrap_err();
             let want = format!("`{}` is {what}, not a directory that you own", trap.display());
@@ -163,7 +163,7 @@ fn links_inside_the_directory_are_replaced_not_followed() {
         for name in ["prompt.md", ".gitignore"] {
             symlink(&outside, scratch.join(name)).unwrap();
         }
-        let reuse = Order { reuse: true, ..new("work") };
+        let reuse = WorktreeRequest { reuse: true, ..new("work") };
         lab.create(&dir, &GIT, &reuse).await.unwrap();
         assert_eq!(fs::read_to_string(&outside).unwrap(), "precious");
         assert!(

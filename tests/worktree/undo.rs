@@ -10,7 +10,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use wtmag::git::{self, Error, Order, Repo, Tool, make, record, scratch, undo};
+use wtmag::git::{self, Error, Repo, Tool, WorktreeRequest, make, record, scratch, undo};
 
 use super::lab::{GIT, Lab, alone, commit, git, new, part, put, tip, traces, until, worker};
 use crate::support::is_full;
@@ -310,7 +310,7 @@ fn what_was_there_before_stays() {
         let repo = Repo::discover(&dir).unwrap();
         for notes in [true, false] {
             let mut journal = undo::start(&lab.journals(), &repo).unwrap();
-            let reuse = Order { reuse: true, ..new("work") };
+            let reuse = WorktreeRequest { reuse: true, ..new("work") };
             let made = lab.steps(&repo, &GIT, &reuse, &mut journal).await.unwrap();
             assert_eq!(
                 fs::read_to_string(worktree.join(".wtmag/prompt.md")).unwrap(),
@@ -337,7 +337,7 @@ fn a_branch_or_record_of_another_owner_is_not_undone() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         let first = lab.create(&dir, &GIT, &new("work")).await.unwrap();
-        let refused = lab.create(&dir, &GIT, &Order { reuse: true, ..new("work") }).await;
+        let refused = lab.create(&dir, &GIT, &WorktreeRequest { reuse: true, ..new("work") }).await;
         assert!(matches!(refused, Err(Error::Claimed { .. })), "{refused:?}");
         assert_eq!(record::load(&first.git_dir).unwrap(), Some(worker("work")));
         assert_eq!(tip(&dir, "work"), first.base.unwrap().sha);

@@ -27,7 +27,7 @@ pub(super) async fn look(hub: &mut Hub, worker: &Worker, run: &Run<'_>) -> Resul
         if it.pane == worker.place.pane {
             found.known.push(it.pid);
         } else if !is_ancestor(it.pid)
-            && let Some(process) = git::occupant(it.pid, run).await?
+            && let Some(process) = git::foreground_process(it.pid, run).await?
         {
             found.busy.push(Loss::Pane(process));
         }

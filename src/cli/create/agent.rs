@@ -22,7 +22,7 @@ use crate::{
 
 /// An agent from the configuration, with its profile.
 #[derive(Debug)]
-pub(super) struct Chosen {
+pub(super) struct AgentChoice {
     pub(super) name: String,
     block: config::Agent,
     profile: FoundProfile,
@@ -30,7 +30,7 @@ pub(super) struct Chosen {
     plan: bool,
 }
 
-impl Chosen {
+impl AgentChoice {
     /// The agent of the order. Checks here, before anything is created, that it supports the model
     /// and the mode.
     pub(super) fn find(context: &Context, loaded: &Loaded, order: &Order) -> Result<Self, Failure> {

@@ -1,9 +1,9 @@
 //! Creates the worktree with its brief, and the window through the hub; everything is undone if it
 //! fails.
 use super::{
-    fate::{self, Fate},
     order::Order,
     reserve::{self, Reserved},
+    resolution::{self, Resolution},
     site::Site,
     source::Fetched,
 };
@@ -13,7 +13,7 @@ use crate::{
     client::{self, Hub},
     git::{
         self, CreateJournal, Made, News, Run, Step, Tool,
-        record::{self, Record},
+        record::{self, WorktreeRecord},
     },
     model::{Answer, DeliveryId, NewWorker, Request, Source, Timestamp, Worker},
     proc::Cancel,
@@ -44,14 +44,14 @@ pub(super) struct Created {
 const SUCCESSORS: usize = 10;
 
 /// Why the worker was not created, or why that is unknown.
-pub(super) enum Broken {
+pub(super) enum BuildError {
     /// There is no worker: what was made can be undone.
     Before(Failure),
     /// The hub was asked to create the window, and its answer was lost.
     Unsure(Failure),
 }
 
-impl<E: Into<Failure>> From<E> for Broken {
+impl<E: Into<Failure>> From<E> for BuildError {
     fn from(error: E) -> Self {
         Self::Before(error.into())
     }
@@ -63,7 +63,7 @@ impl Job<'_> {
         &mut self,
         hub: &mut Hub,
         journal: &mut CreateJournal,
-    ) -> Result<Created, Broken> {
+    ) -> Result<Created, BuildError> {
         let mut tell = |news: &News| self.progress.news(news);
         let mut run = Run { cancel: self.cancel, tell: &mut tell };
         let backend = settings::backend(self.site.loaded.config.worktree.backend);
@@ -75,7 +75,7 @@ impl Job<'_> {
             self.fetched.host(&self.site.repo),
         )?;
         self.progress.step(format!("creating a worktree for {}", self.reserved.branch));
-        let order = git::Order {
+        let order = git::WorktreeRequest {
             branch: self.reserved.branch.clone(),
             start: self.fetched.start(self.site, self.order),
             reuse: self.order.reuse,
@@ -172,7 +172,7 @@ impl Job<'_> {
         journal: &mut CreateJournal,
     ) -> Result<bool, Failure> {
         let ours = self.site.hub.state.root();
-        let record = Record {
+        let record = WorktreeRecord {
             worker: self.reserved.reservation.id.clone(),
             hub: ours.to_owned(),
             created: self.context.now(),
@@ -194,18 +194,18 @@ impl Job<'_> {
         }
         record::remove(&made.git_dir, &before.worker)?;
         let worktree_made = made.worktree_made || before.worktree_made;
-        take(&made.git_dir, &Record { worktree_made, ..record }, journal)?;
+        take(&made.git_dir, &WorktreeRecord { worktree_made, ..record }, journal)?;
         Ok(worktree_made)
     }
 
     /// A tmux server has one hub. A record of this server by another hub is stale, for example
     /// because the machine's id changed.
-    fn may_be_live_elsewhere(&self, before: &Record) -> bool {
+    fn may_be_live_elsewhere(&self, before: &WorktreeRecord) -> bool {
         let is_here = before.tmux.as_ref() == Some(&self.site.hub.tmux_socket);
         before.hub.exists() && !is_here && !before.is_of_a_dead_server()
     }
 
-    fn claimed(&self, made: &Made, before: &Record, is_ours: bool) -> Failure {
+    fn claimed(&self, made: &Made, before: &WorktreeRecord, is_ours: bool) -> Failure {
         let (id, path) = (&before.worker, made.path.display());
         let elsewhere = if is_ours { "" } else { " of another tmux server" };
         let failure = Failure::user(format!("worker `{id}`{elsewhere} has the worktree `{path}`"));
@@ -278,7 +278,7 @@ impl Job<'_> {
         &mut self,
         hub: &mut Hub,
         new: NewWorker,
-    ) -> Result<(Worker, DeliveryId), Broken> {
+    ) -> Result<(Worker, DeliveryId), BuildError> {
         let new = Box::new(new);
         let mut failure = None;
         for _ in 0..SUCCESSORS {
@@ -286,15 +286,15 @@ impl Job<'_> {
             let error = match hub.ask(Request::Create(new.clone())).await {
                 Ok(Answer::Created { worker, delivery, .. }) => return Ok((*worker, delivery)),
                 Err(client::Error::Refused(refusal)) => return Err(Failure::from(refusal).into()),
-                Ok(other) => return Err(Broken::Unsure(unexpected(&other))),
+                Ok(other) => return Err(BuildError::Unsure(unexpected(&other))),
                 Err(error) => error,
             };
             let is_gone = error.is_gone();
-            match fate::of(&new.id, hub, self.started).await {
-                Fate::Made(worker, delivery) => return Ok((*worker, delivery)),
-                Fate::Unknown => return Err(Broken::Unsure(error.into())),
-                Fate::NotMade if !is_gone => return Err(Failure::from(error).into()),
-                Fate::NotMade => failure = Some(Failure::from(error)),
+            match resolution::of(&new.id, hub, self.started).await {
+                Resolution::Made(worker, delivery) => return Ok((*worker, delivery)),
+                Resolution::Unknown => return Err(BuildError::Unsure(error.into())),
+                Resolution::NotMade if !is_gone => return Err(Failure::from(error).into()),
+                Resolution::NotMade => failure = Some(Failure::from(error)),
             }
         }
         Err(failure.unwrap_or_else(|| Failure::bug("no hub was asked")).into())
@@ -317,21 +317,21 @@ fn passed_on(context: &Context, names: &[String]) -> Vec<(String, String)> {
     let vars =
         context.env.vars().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let wanted =
-        vars.filter(|(name, _)| names.iter().any(|it| fits(it.as_bytes(), name.as_bytes())));
+        vars.filter(|(name, _)| names.iter().any(|it| glob_match(it.as_bytes(), name.as_bytes())));
     let mut passed: Vec<_> =
         wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     passed.sort();
     passed
 }
 
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
+fn glob_match(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,
         (Some((b'*', rest)), _) => {
-            (0..=name.len()).any(|n| name.get(n..).is_some_and(|tail| fits(rest, tail)))
+            (0..=name.len()).any(|n| name.get(n..).is_some_and(|tail| glob_match(rest, tail)))
         }
-        (Some((b'?', rest)), Some((_, tail))) => fits(rest, tail),
-        (Some((a, rest)), Some((b, tail))) => a == b && fits(rest, tail),
+        (Some((b'?', rest)), Some((_, tail))) => glob_match(rest, tail),
+        (Some((a, rest)), Some((b, tail))) => a == b && glob_match(rest, tail),
         (None, Some(_)) | (Some(_), None) => false,
     }
 }
@@ -340,7 +340,7 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
 /// not undone.
 fn take(
     git_dir: &std::path::Path,
-    record: &Record,
+    record: &WorktreeRecord,
     journal: &mut CreateJournal,
 ) -> Result<(), git::Error> {
     record::refuse_claimed(git_dir)?;
@@ -362,7 +362,7 @@ mod tests {
             ("?*S", "ABS", true),
             ("?", "", false),
         ] {
-            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
+            assert_eq!(glob_match(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
         }
     }
 }

@@ -5,10 +5,10 @@ mod args;
 mod build;
 mod dry_run;
 mod editor;
-mod fate;
 mod order;
 mod report;
 mod reserve;
+mod resolution;
 mod site;
 mod source;
 mod undo;
@@ -22,14 +22,14 @@ use std::{
 use self::{
     build::{Created, Job},
     order::Order,
-    report::Report,
+    report::CreateSummary,
     site::Site,
 };
 use super::{
     Context, Failure,
     approval::Wanted,
     leftovers,
-    outcome::{self, Outcome, Patience, interrupt},
+    outcome::{self, Outcome, WaitPolicy, interrupt},
     progress::Progress,
 };
 use crate::{
@@ -88,7 +88,7 @@ async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let outcome = wait(&order, &created, hub, &progress, &cancel).await;
     let outcome = outcome.map_err(|failure| failure.hint(format!("worker `{id}` was created")))?;
     drop(progress);
-    let report = Report::new(context, &site, created, outcome).await?;
+    let report = CreateSummary::new(context, &site, created, outcome).await?;
     report.finish(context, &order)
 }
 
@@ -136,13 +136,13 @@ async fn wait(
     let mut mirror = Mirror::open(hub, vec![id.clone()]).await?;
     mirror.require(created.delivery).await?;
     let dialog = if created.worker.agent.trust { ANSWERED } else { DIALOG };
-    let patience = Patience {
+    let wait_policy = WaitPolicy {
         held: (!order.wait.through_dialogs).then_some(dialog),
         only_dialogs: true,
         until: order.wait.until.clone(),
         limit,
     };
-    outcome::wait(&mut mirror, (id.clone(), created.delivery), &patience, cancel).await.map(Some)
+    outcome::wait(&mut mirror, (id.clone(), created.delivery), &wait_policy, cancel).await.map(Some)
 }
 
 /// Does the work, unless the user cancels first.

@@ -30,7 +30,7 @@ const SCREEN_LINES: usize = 10;
 const GLANCE: Duration = Duration::from_millis(150);
 
 /// A worker at the end of the command.
-pub(super) struct Report<'a> {
+pub(super) struct CreateSummary<'a> {
     site: &'a Site,
     worker: Worker,
     delivery: Option<Delivery>,
@@ -44,7 +44,7 @@ pub(super) struct Report<'a> {
     removed: bool,
 }
 
-impl<'a> Report<'a> {
+impl<'a> CreateSummary<'a> {
     /// Reads the worker once more.
     pub(super) async fn new(
         context: &Context,

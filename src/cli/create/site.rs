@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{agent::Chosen, order::Order};
+use super::{agent::AgentChoice, order::Order};
 use crate::{
     cli::{Context, Failure, settings},
     client::HubLocation,
@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Site {
     pub(super) repo: Repo,
     pub(super) loaded: Loaded,
-    pub(super) agent: Chosen,
+    pub(super) agent: AgentChoice,
     pub(super) placement: Placement,
     pub(super) caller: Caller,
     /// A tmux server runs.
@@ -63,7 +63,7 @@ impl Site {
         order: &Order,
     ) -> Result<Self, Failure> {
         let loaded = settings::load(context, Some(&repo))?;
-        let agent = Chosen::find(context, &loaded, order)?;
+        let agent = AgentChoice::find(context, &loaded, order)?;
         let hub = context.whereabouts()?;
         let caller = context.caller()?;
         let wanted = loaded.config.launch.placement(order.task.kind());

@@ -1,5 +1,5 @@
 //! Undoes what a failed `create` made: this one, or a killed one.
-use super::build::{Broken, Created, Job};
+use super::build::{BuildError, Created, Job};
 use crate::{
     cli::{Failure, progress::Progress},
     client::Hub,
@@ -15,13 +15,13 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
     let mut journal = git::undo::start(&dir, &job.site.repo)?;
     let created = match job.build(hub, &mut journal).await {
         Ok(created) => created,
-        Err(Broken::Before(failure)) => {
+        Err(BuildError::Before(failure)) => {
             // If the hub cannot be told, it drops the reservation with the connection.
             drop(hub.ask(Request::Release { id }).await);
             return Err(undo(job.progress, journal, failure).await);
         }
         // The journal stays: the next command knows more.
-        Err(Broken::Unsure(failure)) => {
+        Err(BuildError::Unsure(failure)) => {
             let hint = format!("could not find out whether worker `{id}` was created");
             return Err(failure.hint(hint).hint("if it was, `wtmag list` shows it"));
         }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use self::{
-    report::{Finding, Group, Report},
+    report::{DoctorReport, Finding, Group},
     sheet::Sheet,
 };
 use super::{Context, Failure, settings};

@@ -36,7 +36,7 @@ pub(super) struct Group {
 
 /// All findings: the shape of `doctor --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Report {
+pub(super) struct DoctorReport {
     pub(super) problems: usize,
     pub(super) notes: usize,
     pub(super) groups: Vec<Group>,
@@ -91,7 +91,7 @@ impl Group {
     }
 }
 
-impl Report {
+impl DoctorReport {
     pub(super) fn new(groups: Vec<Group>) -> Self {
         let all = || groups.iter().flat_map(|group| &group.findings);
         let count = |mark| all().filter(|it| it.mark == mark && !it.detail).count();
@@ -126,14 +126,14 @@ fn count(n: usize, thing: &str) -> String {
 mod tests {
     use super::*;
 
-    fn report() -> Report {
+    fn report() -> DoctorReport {
         let tmux = vec![
             Finding::ok("tmux 3.5a"),
             Finding::note("the server has `destroy-unattached` on").advice("`wtmag help tmux`"),
             Finding::note("a rare crash").detail(),
         ];
         let git = vec![Finding::problem("`git` is not installed").advice("install git")];
-        Report::new(vec![
+        DoctorReport::new(vec![
             Group { name: "tmux", findings: tmux },
             Group { name: "hub", findings: Vec::new() },
             Group { name: "git", findings: git },

@@ -1,7 +1,7 @@
 //! Prints groups of findings in their order, each as soon as it and those before it are known.
 use std::{cell::RefCell, collections::BTreeMap};
 
-use super::{Group, Report};
+use super::{DoctorReport, Group};
 use crate::cli::{Context, Failure, progress::Progress};
 
 pub(super) struct Sheet<'a> {
@@ -50,11 +50,11 @@ impl<'a> Sheet<'a> {
     }
 
     /// The last lines, when all groups are known.
-    pub(super) fn finish(self) -> Result<Report, Failure> {
+    pub(super) fn finish(self) -> Result<DoctorReport, Failure> {
         let mut filled = self.filled.into_inner();
         drop(filled.progress.take());
         filled.printed?;
-        let report = Report::new(filled.groups.into_values().flatten().collect());
+        let report = DoctorReport::new(filled.groups.into_values().flatten().collect());
         if self.context.json() {
             self.context.print_json(&report)?;
         } else {

@@ -11,7 +11,7 @@ use super::{
     elsewhere::{self, Ref, Staying, is_per_worktree},
     facts::{Facts, Kind, Place, Repository},
     files,
-    nested::{self, Doomed, Inner},
+    nested::{self, Inner, WorktreeToRemove},
     place,
 };
 use crate::{
@@ -61,7 +61,7 @@ pub(super) async fn look_at(
         Place::Here { path } | Place::Damaged { path, .. } => Some(path.clone()),
         Place::Missing | Place::Foreign { .. } => None,
     };
-    let doomed = Doomed::new(top.as_deref(), subject.git_dir, subject.common_dir);
+    let doomed = WorktreeToRemove::new(top.as_deref(), subject.git_dir, subject.common_dir);
     if doomed.git_dir == doomed.common_dir {
         return Err(Error::MainWorktree { path: subject.path.to_owned() });
     }
@@ -98,7 +98,7 @@ pub(super) async fn look_at(
 
 /// One check of everything.
 struct Look<'a, 'r> {
-    doomed: &'a Doomed,
+    doomed: &'a WorktreeToRemove,
     staying: Option<Staying<'a>>,
     run: &'a mut Run<'r>,
 }

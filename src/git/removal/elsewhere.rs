@@ -8,7 +8,7 @@ use super::{
     at::{At, Said, history, said},
     facts::{Proof, Tip},
     merged,
-    nested::Doomed,
+    nested::WorktreeToRemove,
 };
 use crate::git::{
     Error, Repo, RepoLock, Run,
@@ -306,7 +306,7 @@ pub(super) async fn prove_inner(
     at: &At,
     refs: &[Ref],
     tips: Vec<Ref>,
-    (doomed, staying): (&Doomed, &[String]),
+    (doomed, staying): (&WorktreeToRemove, &[String]),
     run: &mut Run<'_>,
 ) -> Result<Result<Vec<Tip>, String>, Error> {
     let mut todo = Vec::new();
@@ -374,7 +374,7 @@ async fn remotes(at: &At, run: &Run<'_>) -> Result<Vec<(String, String)>, Error>
 }
 
 /// The remote is a directory that is also removed.
-fn is_doomed(url: &str, at: &At, doomed: &Doomed) -> bool {
+fn is_doomed(url: &str, at: &At, doomed: &WorktreeToRemove) -> bool {
     let path = url.strip_prefix("file://").unwrap_or(url);
     let base = at.work_tree.as_deref().unwrap_or(&at.git_dir);
     // Other URL schemes are not directories.

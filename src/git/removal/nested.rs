@@ -96,14 +96,14 @@ pub(super) struct Inner {
 
 /// The directory to remove, with the git dir that is removed with it.
 #[derive(Clone, Debug)]
-pub(super) struct Doomed {
+pub(super) struct WorktreeToRemove {
     /// Both canonical where they exist.
     pub top: Option<PathBuf>,
     pub git_dir: PathBuf,
     pub common_dir: PathBuf,
 }
 
-impl Doomed {
+impl WorktreeToRemove {
     pub(super) fn new(top: Option<&Path>, git_dir: &Path, common_dir: &Path) -> Self {
         let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         Self { top: top.map(real), git_dir: real(git_dir), common_dir: real(common_dir) }
@@ -172,7 +172,7 @@ pub(super) fn modules(git_dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Worktrees of a repository that are not inside the one that is removed.
-pub(super) fn needed_by(common_dir: &Path, doomed: &Doomed) -> Vec<String> {
+pub(super) fn needed_by(common_dir: &Path, doomed: &WorktreeToRemove) -> Vec<String> {
     let entries = fs::read_dir(common_dir.join("worktrees")).into_iter().flatten().flatten();
     let paths = entries.filter_map(|it| registered(&it.path()));
     let outside = paths.filter(|it| it.join(".git").exists() && !doomed.holds(it));
