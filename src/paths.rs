@@ -504,7 +504,7 @@ mod tests {
 
     /// Everybody may make the directory in `/tmp` before its user does.
     #[test]
-    fn a_shared_place_that_somebody_else_has_taken_stops_no_hub() {
+    fn a_shared_place_that_another_user_has_taken_stops_no_hub() {
         type Take = fn(&Path);
         let env = env(&[]);
         let takes: [(&str, Take); 4] = [
@@ -521,7 +521,7 @@ mod tests {
             assert_eq!(socket().unwrap(), root.join("hub.sock"), "{what}");
             assert_eq!(fs::metadata(&root).unwrap().mode() & 0o777, 0o700, "{what}");
         }
-        // Where that path is too long for a socket, whoever is in the way is named.
+        // If that path is too long for a socket, the error names the obstacle.
         let (shared, state) = (temp(), temp());
         let place = shared.path().join(format!("wtmag-{}", env.uid()));
         fs::DirBuilder::new().mode(0o777).create(&place).unwrap();

@@ -211,11 +211,11 @@ fn settle(
             Ok(picked(branch, sha, PickedFrom::Fetched))
         }
         Ok(_) => Ok(picked(branch, local.to_string(), PickedFrom::LocalBranch)),
-        Err(refusal) => {
+        Err(failure) => {
             let kept = format!("refs/remotes/{remote}/{branch}");
             let newer = repo.ref_id(&kept)?.filter(|&it| is_default && repo.is_ancestor(local, it));
-            if !refusal.is_absent() || is_default {
-                let why = refusal.why;
+            if !failure.is_absent() || is_default {
+                let why = failure.why;
                 (run.tell)(&News::Stale { name: branch.to_owned(), why });
             }
             Ok(match newer.filter(|&it| it != local) {
@@ -239,12 +239,12 @@ fn remote_branch(
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
     let name = format!("{remote}/{branch}");
-    let refusal = match answer {
+    let failure = match answer {
         Ok(sha) => return Ok(picked(&name, sha, PickedFrom::Fetched)),
-        Err(refusal) if refusal.is_absent() => {
+        Err(failure) if failure.is_absent() => {
             return Err(Error::NoBase { name: branch.to_owned() });
         }
-        Err(refusal) => refusal,
+        Err(failure) => failure,
     };
     let Some(id) = repo.ref_id(&format!("refs/remotes/{name}"))? else {
         return Err(Error::Fetch {

@@ -40,7 +40,7 @@ pub struct PaneRow {
     pub pid: u32,
     pub dead: bool,
     pub window: WindowId,
-    /// Its `@wtmag_pane`, else its window's `@wtmag_id`, whoever set it.
+    /// Its `@wtmag_pane`, else its window's `@wtmag_id`, no matter who set it.
     pub worker: Option<String>,
     pub links: Vec<Link>,
 }

@@ -77,7 +77,7 @@ fn a_window_that_would_end_tmux_is_not_made() {
     assert_eq!(tmux.run(["display-message", "-p", "#{pid}"]), pid);
     tmux.run(["set-option", "-g", "window-size", "latest"]);
     let id = desk.worker("topic");
-    // The same where the fleet is there already, and for a session of its own.
+    // The same if session `wtmag` exists already, and for a new session.
     tmux.run(["set-option", "-g", "window-size", "manual"]);
     let said = desk.wtmag(&["create", "--prompt", "x", "--name", "more", "-s"]);
     assert!(said.code != 0 && said.stderr.contains("`window-size` is `manual`"), "{said}");
@@ -96,7 +96,7 @@ fn a_hook_that_detaches_wtmag_is_named_and_nothing_is_left_behind() {
     let said = desk.wtmag(&["create", "--prompt", "x", "--name", "topic"]);
     assert!(said.code != 0 && said.stderr.contains("`client-attached`"), "{said}");
     let doctor = desk.wtmag(&["doctor"]);
-    assert!(doctor.stdout.contains("a hook of yours detaches clients"), "{doctor}");
+    assert!(doctor.stdout.contains("one of your tmux hooks detaches clients"), "{doctor}");
     let sessions = || {
         let now = tmux.run(["list-sessions", "-F", "#{session_name}"]);
         (now == before).then_some(())

@@ -119,7 +119,7 @@ fn a_line_without_end_is_not_kept() {
     assert_eq!(hub_pid(&sandbox), pid);
 }
 
-/// Half lines are not kept for long, and not all at once; whoever says whole ones is answered.
+/// Partial lines are not kept for long, and not all at once; clients that send whole lines get answers.
 #[test]
 fn many_half_lines_fill_no_memory_and_keep_nobody_waiting() {
     const N_PEERS: usize = 20;
@@ -152,7 +152,7 @@ fn many_half_lines_fill_no_memory_and_keep_nobody_waiting() {
     assert!((1..=4).contains(&n_long), "{written:?}");
     let more = resident_kb(pid).saturating_sub(before);
     assert!(more < 60_000, "{more} kB more for half lines");
-    // A client that goes on with its line too late is gone, and its part with it.
+    // A client that continues its line too late is dropped, and its partial line with it.
     eventually(SOON, "the half lines to be given up", || {
         fill(&peers, &mut written);
         (status(&sandbox)["clients"] == 1).then_some(())

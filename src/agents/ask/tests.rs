@@ -53,7 +53,7 @@ fn a_command_is_named_with_its_answers() {
 }
 
 #[test]
-fn a_command_is_named_also_by_a_dialog_that_nobody_knows() {
+fn a_command_is_named_also_by_a_dialog_that_unknown() {
     check(
         "● Bash(touch x)\n╭────────────────────────\n│\n│  Bash(touch ./x.txt)\n│\n│  ⎿ Will run: touch ./x.txt\n│\n\
          │  Would you like to continue?\n│\n│  Note: Dangerous commands will be blocked.\n│\n│  > Continue (tab)\n│    No, and tell Continue (esc)\n╰───────────────────",

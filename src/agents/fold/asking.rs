@@ -1,4 +1,4 @@
-//! What an agent asks: from its hook at once, from the screen with the answers, the same at two looks.
+//! What an agent asks: from its hook at once, from the screen with the choices after two equal captures.
 use std::time::Instant;
 
 use super::Tracker;

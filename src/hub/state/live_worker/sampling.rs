@@ -77,9 +77,9 @@ impl LiveWorker {
         out.push(Effect::Tmux(TmuxEffect::Look { worker, pane, group_of }));
     }
 
-    /// The line that starts the agent runs, and the last look did not show the agent's own name. Only
-    /// then is what shares the foreground what we started there: once the agent has ended, a name that
-    /// is not the agent's is a shell, or a user's program.
+    /// Whether the agent may run behind a wrapper: the line that starts it is running, and the last
+    /// capture did not show the agent's own name. Once the agent has ended, another name is a shell or
+    /// a user's program.
     fn may_be_behind(&self) -> bool {
         let name = self.last.as_ref().map(|it| classify::named(&self.profile, &it.command));
         let is_running = self.worker.state.process.value == Process::Running;
