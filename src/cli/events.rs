@@ -8,7 +8,7 @@ use crate::{
     wire::EventView,
 };
 
-/// Print everything that happened, as JSON lines
+/// Print all events as JSON lines
 ///
 /// Each line is {"seq", "at", "worker", "kind", …}. `seq` rises by one with each event and never repeats.
 /// To continue later without a gap, pass the last one to `--since`.

@@ -8,7 +8,7 @@ use crate::paths;
 
 /// Write the manual pages, one for each command
 ///
-/// For packagers, and for a man path of your own:
+/// For packages, or for your own man path:
 ///
 ///   wtmag man --out ~/.local/share/man/man1 && man wtmag-create
 #[derive(clap::Args)]

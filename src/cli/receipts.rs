@@ -16,10 +16,10 @@ use crate::{
 
 /// List the texts that were delivered to agents or still wait
 ///
-/// A delivery goes through `queued`, `ready`, `pasted`, `echoed`, `entering` and `accepted`. A held
-/// delivery shows the reason. It continues when the reason is gone. `wtmag send --cancel N` withdraws it.
-/// If a delivery is stuck for a minute, its worker's state is `needs you: delivery`: look at the agent's
-/// screen, then decide with `--take`. `wtmag help delivery` explains each step.
+/// A delivery goes through `queued`, `ready`, `pasted`, `echoed`, `entering` and `accepted`. While a
+/// delivery is held, the list shows the reason; it continues when the reason is gone. `wtmag send
+/// --cancel N` withdraws it. If a delivery is stuck for a minute, its worker's state becomes
+/// `needs you: delivery`. Then read the agent's screen, and decide with `--take`. `wtmag help delivery` explains each step.
 ///
 /// Without an ID: the worker of the current worktree or tmux window, else all workers.
 ///
@@ -29,7 +29,7 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Deliveries of all workers
+    /// List the deliveries of all workers
     #[arg(short, long, conflicts_with_all = ["id", "by_flag"])]
     all: bool,
     /// Decide about a stuck delivery, by its number N: `wtmag receipts N --take HOW`

@@ -19,7 +19,7 @@ pub(crate) struct Target {
     /// its id
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// The worker, as a flag
+    /// Same as ID, as a flag
     #[arg(long = "id", value_name = "ID")]
     by_flag: Option<String>,
 }

@@ -25,13 +25,13 @@ use crate::{
 
 /// Send a text to agents and confirm its delivery
 ///
-/// The text is typed when the agent shows an empty input box, and then verified to have arrived.
-/// During a turn, while a dialog shows, or while a user is typing, it is held and delivered
-/// afterwards. `send` returns once it knows: accepted, held and why, or failed.
+/// wtmag types the text when the agent shows an empty input box, and verifies that it arrived. During a
+/// turn, while a dialog is open, or while a user is typing, the text is held and delivered afterwards.
+/// `send` returns when the text is accepted, held or failed, and prints which.
 ///
-/// A text too long for the agent's box is written to `.wtmag/message-N.md` in its worktree, which git
-/// ignores, and announced by one line. So is a text that the agent would run as a command, such as
-/// `/clear` or `!ls`, unless you pass `--raw`.
+/// If a text is too long for the agent's input box, wtmag writes it to `.wtmag/message-N.md` in the
+/// worktree (git ignores this directory) and types one line that points to the file. It does the same with
+/// a text that the agent would run as a command, such as `/clear` or `!ls`, unless you pass `--raw`.
 ///
 /// With --json: an array of receipts, as in `wtmag receipts --json`.
 #[derive(clap::Args)]

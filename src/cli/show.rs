@@ -21,7 +21,7 @@ use crate::{
 
 /// Show one worker in full: task, state and evidence, newest delivery, current screen
 ///
-/// With --json: {"worker": as in `wtmag list --json`, "deliveries": as in `wtmag receipts --json`,
+/// With --json: {"worker": as in `wtmag list --json --full`, "deliveries": as in `wtmag receipts --json`,
 /// "screen": {"at", "rows", "title", "command", "cursor", "size", …} or null}.
 #[derive(clap::Args)]
 pub(crate) struct Args {

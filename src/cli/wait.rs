@@ -24,23 +24,23 @@ use crate::{
 
 /// Wait until agents reach a state
 ///
-/// Returns at once if they are already in the state. Prints each worker with its state and the evidence
+/// Returns at once if they are already in one of the states. Prints each worker with its state and the evidence
 /// for it. Without --until, waits until the agent has finished or needs you: idle, failed, waiting,
 /// blocked, needs-you, draft, not-started, exited or lost.
 ///
 /// With --json: an array of {"id", "state": {"state", "text", "since", "source", "evidence", …}}, the
-/// state as in `wtmag list --json`.
+/// state as in `wtmag list --json --full`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The workers [default: the worker of the current worktree or tmux window]
     #[arg(value_name = "ID")]
     ids: Vec<String>,
-    /// States, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
+    /// One or more states, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
     /// idle, failed, draft, needs-you, not-started, exited, lost
     #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
-    /// Return when the first of them reaches the state
+    /// Return when the first worker reaches one of the states
     #[arg(long)]
     any: bool,
     /// Longest wait: `90`, `90s`, `5m`, `2h` [default: none]

@@ -27,14 +27,16 @@ use crate::{
 
 /// Remove a worker with its window, worktree and branch
 ///
-/// Refuses when work would be lost, and names it: uncommitted and untracked files; commits that no other
-/// branch and no remote has; stashes made on the branch; a rebase or merge that is not finished; the same
-/// in submodules and in every repository inside the worktree, ignored or not; a lock; programs that run
-/// in the worktree or in another pane of its window; a running turn; and whatever cannot be checked.
-/// Ignored files are removed with the worktree and named. Squash merges are recognized by their files.
+/// Refuses if work would be lost, and names that work: uncommitted and untracked files, commits that no
+/// other branch and no remote has, stashes made on the branch, and unfinished rebases and merges. Checks
+/// submodules and every repository inside the worktree in the same way, ignored or not.
 ///
-/// A branch and a worktree that existed before the worker are kept. A pull request is not touched. What
-/// is removed can be restored for 30 days: see `wtmag restore`.
+/// Also refuses because of a running turn, a lock on the worktree, programs that run in the worktree or in
+/// another pane of its window, and anything that it cannot check. Ignored files are removed with the
+/// worktree, and named. A squash merge counts as merged if the default branch has the same files.
+///
+/// Keeps a branch and a worktree that existed before the worker. Does not touch a pull request. For 30
+/// days, `wtmag restore` can restore what was removed.
 ///
 /// Without an ID: the worker of the current worktree or tmux window.
 ///

@@ -7,14 +7,14 @@ use crate::sources::github::Pointer;
 
 /// Create a worker: a branch, a worktree and a tmux window with a running agent
 ///
-/// The task is your own words, a GitHub issue or pull request, or a Jira ticket. wtmag writes it to
+/// The task is a text, a GitHub issue or pull request, or a Jira ticket. wtmag writes it to
 /// `.wtmag/prompt.md` in a new worktree and starts the agent there in a tmux window. When the agent is
 /// ready for input, wtmag types one line that points to the file, verifies that the agent received
 /// it, and prints the receipt.
 ///
 /// New work starts from the default branch, freshly fetched. A pull request is checked out at its
-/// head for a review. If `create` fails before the agent starts, or you press Ctrl-C, everything
-/// that it made is removed. After that, Ctrl-C only stops waiting.
+/// head for a review. If `create` fails before the agent starts, or you press Ctrl-C before that,
+/// everything that it made is removed. Once the agent has started, Ctrl-C only stops waiting.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
@@ -99,7 +99,8 @@ pub(crate) struct Args {
     #[arg(short, long, help_heading = "Worktree")]
     pub(super) yes: bool,
 
-    /// Keep waiting while a dialog is open, until the agent has the prompt or reaches STATE
+    /// Wait until the agent has the prompt, even while a dialog is open; with STATE, until the agent
+    /// reaches that state
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
         default_missing_value = "", help_heading = "Waiting"
@@ -138,8 +139,8 @@ Exit codes: 0 the agent has the prompt, or a dialog that you can answer holds it
 2 wrong usage; 4 timed out, or, with --wait, a dialog still holds it; 130 interrupted.
 
 With --json: {\"worker\": …, \"delivery\": …, \"outcome\": \"accepted\"|\"held\"|\"reached\"|\"created\",
-\"held\": why or null, \"worktree_made\": bool}; `worker` as in `wtmag list --json`, `delivery` as in
-`wtmag receipts --json`.";
+\"held\": why or null, \"worktree_made\": bool}; `worker` as in `wtmag list --json --full`, `delivery`
+as in `wtmag receipts --json`.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum GithubType {

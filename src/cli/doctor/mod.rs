@@ -32,8 +32,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Check what wtmag needs: tmux, git, WorkTrunk, forges, agents, hub, configuration, repository
 ///
-/// Prints what is ok, notes, and problems, each with what to do about it. It
-/// starts no hub and no tmux server and changes nothing. Exits 1 when there is a problem, else 0.
+/// Prints each finding as ok, note or problem, with advice. Starts no hub and no tmux server, and changes
+/// nothing. Exits with 1 if there is a problem, else with 0.
 ///
 /// With --json: {"problems": N, "notes": N, "groups": [{"name": ..., "findings": [{"mark": "ok",
 /// "note" or "problem", "text": ..., "advice": [...]}]}]}

@@ -29,13 +29,13 @@ use crate::{
 /// Shows the last capture of its screen, which rule of its profile matched on which line, the result of
 /// every other rule, and what its hooks reported.
 ///
-/// `--screen` needs no worker: it classifies a screen that was saved with `tmux capture-pane -p > FILE`.
+/// `--screen` needs no worker. It classifies a screen that was saved with `tmux capture-pane -p > FILE`.
 /// Use it to write and test a profile (`wtmag help profiles`). `--replay` classifies a whole recording
 /// (`wtmag log ID --screens`) and lists the states in order.
 ///
 /// Without an ID: the worker of the current worktree or tmux window.
 ///
-/// With --json: {"worker": as in `wtmag list --json`, "verdict", "rules": [{"name", "state", "said",
+/// With --json: {"worker": as in `wtmag list --json --full`, "verdict", "rules": [{"name", "state", "said",
 /// "row", "text"}], "sample", "quiet_ms", "hook": {"at", "text"} or null}; for a screen {"profile",
 /// "state", "verdict", "rules", "sample"}; for a log {"profile", "samples", "timeline": [{"at", "ms",
 /// "state", "sample", "rule", "row", "evidence"}]}.
@@ -63,7 +63,7 @@ struct Pane {
     /// The pane's title
     #[arg(long, requires = "screen")]
     title: Option<String>,
-    /// The command in front [default: one that the profile names]
+    /// The foreground command [default: one that the profile names]
     #[arg(long, requires = "screen")]
     command: Option<String>,
     /// Column and row of the cursor, from 0 [default: not visible]

@@ -23,7 +23,7 @@ use crate::{
     wire::EventView,
 };
 
-/// Show a worker's history, or what its screen showed
+/// Show a worker's history, or export its recorded screens
 ///
 /// The history lists every state with its evidence, and every step of each delivery. wtmag also records
 /// the screens that changed a state, and the few before each. `--cast` writes them as an asciicast for

@@ -19,8 +19,8 @@ const PLUGIN: &str = include_str!("../../../tmux/wtmag.tmux");
 /// Bind a key in tmux that opens a menu: new worker, go to one, promote, clean up
 ///
 /// `wtmag tmux init` prints the line for tmux.conf. It binds prefix W, or the key in the option
-/// @wtmag-key. It also lets prefix " and % open a worker's split in the worker's worktree, if these keys
-/// still have tmux's own bindings; `set -g @wtmag-split off` turns that off.
+/// @wtmag-key. In a worker's window, tmux's split keys, prefix " and %, then open the new pane in the
+/// worktree, unless you have bound these keys yourself. `set -g @wtmag-split off` turns this off.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
