@@ -189,7 +189,7 @@ impl Env {
         self.hub_socket_beside(Path::new("/tmp"), state)
     }
 
-    /// The same with another directory that is everybody's.
+    /// The same with another shared directory.
     fn hub_socket_beside(&self, shared: &Path, state: &StateDir) -> Result<PathBuf, Error> {
         let name = format!("{}.sock", hash(state.root()));
         if let Some(dir) = self.var("XDG_RUNTIME_DIR").map(Path::new) {
@@ -502,7 +502,7 @@ mod tests {
         }
     }
 
-    /// Everybody may make the directory in `/tmp` before its user does.
+    /// Other users can create the directory in `/tmp` first.
     #[test]
     fn a_shared_place_that_another_user_has_taken_stops_no_hub() {
         type Take = fn(&Path);

@@ -1,7 +1,7 @@
-//! What a dialog on the screen asks: for what, in which words, with which answers.
+//! Extracts what a dialog on the screen asks: the kind, the question, the choices.
 //!
-//! Knows rows of text and what the screen was taken for. Guesses by shape and by common words, so that
-//! it serves every profile; what it cannot read is left empty. All texts come out clean and short.
+//! Knows rows of text and the screen's classification. Judges by shape and common words, so that it works
+//! for every profile; what it cannot read stays empty. All texts are cleaned and short.
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -12,7 +12,7 @@ use crate::{
     text::one_line,
 };
 
-/// A dialog is not higher than this above its answers.
+/// A dialog extends at most this far above its choices.
 const MAX_ROWS: usize = 24;
 
 /// A pattern that is compiled when it is first used.
@@ -64,7 +64,7 @@ fn group<'t>(pattern: &LazyLock<Option<Regex>>, text: &'t str) -> Option<&'t str
     pattern.as_ref()?.captures(text)?.get(1).map(|it| it.as_str())
 }
 
-/// What a screen asks that was taken for `turn` because of its row `row`.
+/// What a screen asks that was classified as `turn` because of its row `row`.
 pub(super) fn read(rows: &[String], turn: &AgentState, row: Option<usize>) -> Option<Ask> {
     if !turn.asks() || rows.is_empty() {
         return None;
@@ -89,7 +89,7 @@ pub(super) fn read(rows: &[String], turn: &AgentState, row: Option<usize>) -> Op
     Some(Ask { kind, about, question, choices, source: FactSource::Screen })
 }
 
-/// What the turn is called, when the words on the screen ask for leave.
+/// The state of a turn whose words ask for permission.
 pub(super) fn named(turn: AgentState, ask: Option<&Ask>, by_shape: bool) -> AgentState {
     let may_be_leave = match &turn {
         AgentState::Blocked(Blocker::Other) => true,

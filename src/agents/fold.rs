@@ -68,7 +68,7 @@ pub enum Seen<'a> {
 pub struct Changed {
     pub process: Option<Fact<Process>>,
     pub turn: Option<Fact<AgentState>>,
-    /// What it asks became something else, or nothing.
+    /// What it asks has changed, or it asks nothing.
     pub asks: Option<Option<Ask>>,
     pub reported: Option<Fact<Reported>>,
     /// Other facts from the agent: `session`, the id of its conversation; `message`, its last
@@ -85,7 +85,7 @@ pub struct Tracker {
     process: Process,
     turn: AgentState,
     asks: Option<Ask>,
-    /// Another question than the known one, which waits for a second look.
+    /// A new question, which waits for a second capture.
     asked: Option<Asked>,
     reported: Option<Fact<Reported>>,
     born: Instant,

@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct AgentShell {
     pub(super) program: PathBuf,
     pub(super) flags: &'static str,
-    /// What the user's shell is, and what says so.
+    /// The user's shell, and where it is set.
     wanted: PathBuf,
     origin: &'static str,
     /// tmux's `default-command`, which starts no agents.
@@ -44,12 +44,12 @@ impl AgentShell {
         Self { program: program.to_owned(), flags, wanted, origin, command }
     }
 
-    /// The program and what chose it.
+    /// The program and its origin.
     pub(super) fn described(&self) -> String {
         format!("`{}`, from {}", self.program.display(), self.origin)
     }
 
-    /// Why it is another one than its user may think: a sentence, and what to do.
+    /// Why it may not be the shell that the user expects: a sentence, and what to do.
     pub(super) fn surprises(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         let program = self.program.display();

@@ -20,7 +20,7 @@ use crate::{
 /// Shows the workers of the current project, also those whose agent has ended; outside a repository,
 /// all workers. `!` marks the ones that need you. STATE is what the agent is doing: `working`,
 /// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …; AGE is for how long. What an agent asks
-/// is below its row.
+/// is shown below its row.
 ///
 /// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
 /// "pr", "title", "message": the beginning of its last message}; fields without a value are left out. With

@@ -62,7 +62,7 @@ impl Ask {
     /// Most choices of one.
     pub const MAX_CHOICES: usize = 20;
 
-    /// It asks for leave to do something.
+    /// It asks for permission to do something.
     pub fn is_permission(&self) -> bool {
         match self.kind {
             AskKind::Command | AskKind::Path | AskKind::Url | AskKind::Tool | AskKind::Plan => true,

@@ -27,7 +27,7 @@ pub enum Happened {
     Process(Fact<Process>),
     Turn(Fact<AgentState>),
     Reported(Fact<Reported>),
-    /// What the agent asks became known or changed; null: it asks nothing any more. Published before
+    /// What the agent asks became known or changed; null: nothing any more. Published before
     /// the turn that it belongs to.
     Asks {
         asks: Option<Ask>,

@@ -1,4 +1,4 @@
-//! The answers that a dialog offers, by their shape.
+//! Finds the choices of a dialog by their shape.
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -16,7 +16,7 @@ pub(super) struct Answers {
     pub(super) question: Option<String>,
 }
 
-/// Answers stand among so many of the last rows that are not blank.
+/// Choices are among this many of the last rows that are not blank.
 const OPEN_ROWS: usize = 24;
 /// Rows that describe an answer.
 const MAX_DESCRIPTION: usize = 3;

@@ -14,11 +14,11 @@ pub(super) struct Asked {
     pub(super) due: Instant,
 }
 
-/// So much of what a hook names is looked for on the screen.
+/// How much of a hook's text is searched on the screen.
 const SOUGHT: usize = 30;
 
 impl Tracker {
-    /// What the agent asks now, if that is news. `told` came from a hook, `sample` is a new look.
+    /// What the agent asks now, if that changed. `told` came from a hook, `sample` is a new capture.
     pub(super) fn settle_ask(
         &mut self,
         now: Now,
@@ -40,7 +40,7 @@ impl Tracker {
         if !is_asking {
             return None;
         }
-        // The first word of a hook is about the question that shows.
+        // The first report of a hook is about the visible question.
         if let Some(told) = told {
             return Some(self.asks.clone().unwrap_or(told));
         }
@@ -63,7 +63,7 @@ impl Tracker {
     }
 }
 
-/// A hook knows better than the screen what is asked for, while the screen shows that.
+/// A hook's text is better than the screen's, while the screen shows the same question.
 fn merged(known: &Ask, shown: Ask, sample: &Sample) -> Ask {
     if known.source != FactSource::Hook {
         return shown;

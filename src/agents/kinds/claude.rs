@@ -100,7 +100,7 @@ fn event(it: Payload) -> Option<HookEvent> {
     Some(HookEvent { event, session: it.session_id, prompt: None })
 }
 
-/// What a tool is to do, by the tool's name and its input.
+/// What a tool would do, by its name and its input.
 fn asked(tool: &str, input: &Value) -> Event {
     let text = |key: &str| input.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
     let first = |keys: &[&str]| keys.iter().find_map(|key| text(key)).unwrap_or(tool);

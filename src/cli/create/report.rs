@@ -22,7 +22,7 @@ use crate::{
 
 /// How long to wait for the removal of a worker whose agent does not exist.
 const REMOVAL: Duration = Duration::from_secs(60);
-/// How an agent's shell ends that does not find it.
+/// The exit code of a shell that does not find the agent.
 const MISSING: Process = Process::Exited(Exit::Code(127));
 /// Lines of the screen that an error shows.
 const SCREEN_LINES: usize = 10;

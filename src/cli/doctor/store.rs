@@ -49,7 +49,7 @@ pub(super) fn head(path: &Path) -> Option<Finding> {
     }
 }
 
-/// How large it is, beside what is kept of the past at most.
+/// Its size, and the limit of history.
 pub(super) fn usage(path: &Path, keep: &History) -> Finding {
     let limit = store::Keep::default().bytes;
     let bytes = size(path) + size(&beside(path, "-wal"));
@@ -64,8 +64,8 @@ pub(super) fn usage(path: &Path, keep: &History) -> Finding {
         return Finding::ok(said);
     }
     Finding::note(said)
-        .advice("a hub removes what is too old or too much, in small steps, while it has nothing else to do")
-        .advice("`[history] keep` in your configuration is how long it is kept: `wtmag config edit`")
+        .advice("an idle hub removes history that is too old or too large, in small steps")
+        .advice("to change how long history is kept, set `[history] keep`: `wtmag config edit`")
 }
 
 /// `12 KB`, `3 MB`.

@@ -52,7 +52,9 @@ const HAZARDS: &[Hazard] = &[
         since: (3, 2, 0),
         fixed: (3, 3, 0),
         text: "tmux 3.2 can crash when a pane dies, stays as a dead pane, and its output is watched",
-        advice: &["a worker's pane never stays; do not set `remain-on-exit` in a worker's window"],
+        advice: &[
+            "wtmag's panes never stay dead; do not set `remain-on-exit` in a worker's window",
+        ],
     },
 ];
 
@@ -150,8 +152,8 @@ fn version_findings(said: &str) -> Vec<Finding> {
     }];
     if version < (3, 3, 0) {
         findings.push(
-            Finding::note("with tmux 3.2 popups have no titles, and no message tells that a worker's session was closed")
-                .advice("all else works; install tmux 3.3a or later to have both"),
+            Finding::note("with tmux 3.2, popups have no titles, and no message appears when a worker's session is closed")
+                .advice("everything else works; to get both, install tmux 3.3a or later"),
         );
     }
     findings.extend(notes);

@@ -159,7 +159,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
             (word.to_string(), Paint::of(&word), reason(fact))
         }
         Happened::Asks { asks: Some(ask) } => plain("asks", ask.to_string()),
-        Happened::Asks { asks: None } => plain("asks nothing any more", String::new()),
+        Happened::Asks { asks: None } => plain("no longer asks anything", String::new()),
         Happened::Reported(fact) => {
             plain(&format!("says: {:?}", fact.value).to_lowercase(), clean(&fact.evidence))
         }
