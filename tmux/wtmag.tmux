@@ -28,7 +28,8 @@ quoted=$(printf '%s' "$program" | sed "s/'/'\\\\''/g; s/#/##/g")
 
 # Elsewhere than in a worker's window the directory is empty: tmux takes the session's, as ever.
 split() {
-    bound=$("$tmux" list-keys -T prefix "$1" 2>/dev/null | sed 's/^.*split-window/split-window/; s/ *$//')
+    # Of all keys: asked for one in a table, tmux 3.7 prints nothing.
+    bound=$("$tmux" list-keys -T prefix | sed -n "s/ *\$//; s/^bind-key *-T prefix *\\\\*$1  *//p")
     [ "$bound" = "split-window$2" ] || return 0
     "$tmux" bind-key -N "$3" "$1" split-window$2 -c '#{?@wtmag_id,#{pane_current_path},}'
 }
