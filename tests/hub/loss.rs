@@ -294,9 +294,10 @@ fn a_server_that_ended_is_not_replaced_by_another_one() {
     assert!(!sandbox.tmux().is_running());
     // The same with workers that went with it.
     sandbox.tmux().start("main");
-    crew.hire_idle("two", Seen::Alone, &["cat"]);
+    let two = crew.hire_idle("two", Seen::Alone, &["cat"]);
     sandbox.tmux().run(["kill-server"]);
-    eventually(SOON, "the server's end", || (!sandbox.tmux().is_running()).then_some(()));
+    // Until the hub has heard of it, a place is kept on the server that was.
+    wait_for_word(&sandbox, two.id.as_str(), "lost: tmux server gone");
     let reserve = crew.reserve("three", Seen::Alone);
     let said = crew.refused(reserve);
     assert!(said.contains("has ended in the meantime"), "{said}");
