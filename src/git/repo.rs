@@ -181,8 +181,8 @@ impl Repo {
 
     /// All worktrees, the main one first if there is one.
     ///
+    /// # Errors
     /// [`Error::Read`] if the registry cannot be read; single broken entries are skipped.
-    /// [`Error::Read`] when the registry cannot be read; single broken entries are left out.
     pub fn worktrees(&self) -> Result<Vec<Worktree>, Error> {
         let mut found = Vec::new();
         if let Some(main) = &self.main_worktree {

@@ -119,7 +119,6 @@ impl Performer {
             let input = act(tmux, effect).await;
             // An agent or a shell reports before it draws. On a busy machine, such a report may not
             // have had time to reach the socket.
-            // report may have found no time to reach the socket.
             if matches!(input, Some(Input::Sampled { .. })) {
                 spool.read(&wakes).await;
             }

@@ -26,7 +26,6 @@ pub struct Server {
 
 /// Starts a client that attaches to `session` of the server at `socket`. It is never killed: it
 /// ends when asked to, or when the terminal is dropped.
-/// or when the terminal is dropped.
 pub(super) fn attach(
     tmux: &Path,
     socket: &Path,

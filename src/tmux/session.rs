@@ -98,7 +98,6 @@ impl Session {
         self.push_line(command.line());
         // The number of blocks of a compound line depends on what fails, so an extra line follows
         // it, which is always answered.
-        // it is answered in every case.
         let sentinel = command.is_compound().then(|| {
             let token = format!("wtmag:{:x}:{}", self.nonce, ticket.0);
             self.push_line(&format!("{} -p {token}", Verb::DisplayMessage.word()));

@@ -1,5 +1,6 @@
 //! What is specific to one agent program: how to set up its hooks for one run, what their payloads
 //! mean, and which of the user's settings a launch must keep.
+//!
 //! One file per agent, one row in [`ALL`]. Everything else about an agent is data in its profile.
 //! Pure: the user's settings come in as a parsed table; arguments and files to write come out.
 use serde::{Deserialize as _, Deserializer, de};

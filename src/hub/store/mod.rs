@@ -4,7 +4,6 @@
 //! stays unchanged; one of a newer schema is refused. A row that cannot be read stays, too, and is
 //! reported. Each batch is written in one transaction. [`disk`] runs all of it on a separate
 //! thread.
-//! named. Every write of a batch is one transaction. [`disk`] runs all of it on a separate thread.
 pub(super) mod disk;
 mod read;
 mod schema;
