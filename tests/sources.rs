@@ -14,10 +14,10 @@ use tempfile::TempDir;
 use tokio::{net::UnixListener, sync::watch};
 use wtmag::{
     brief::{self, Detail, Templates, WorkItem},
-    model::{Host, Kind, Source},
+    model::{Host, Kind, Source, SourceKind},
     proc::{Cancel, never},
     sources::{
-        Context, Error,
+        Context, Error, Task,
         github::{self, Forge},
         jira, templates,
     },
@@ -137,13 +137,16 @@ impl Desk {
     }
 
     async fn issue(&self, number: u64) -> Result<WorkItem, Error> {
-        let forge = self.forge().await?;
-        self.with(async |cx| github::fetch_issue(&cx, &forge, number).await).await
+        self.fetch(number, SourceKind::GithubIssue).await
     }
 
     async fn pull(&self, number: u64) -> Result<WorkItem, Error> {
-        let forge = self.forge().await?;
-        self.with(async |cx| github::fetch_pull(&cx, &forge, number).await).await
+        self.fetch(number, SourceKind::GithubPr).await
+    }
+
+    async fn fetch(&self, number: u64, kind: SourceKind) -> Result<WorkItem, Error> {
+        let task = Task { spec: &github::SPEC, kind, key: number.to_string() };
+        self.with(async |cx| Ok(task.fetch(&cx).await?.item)).await
     }
 }
 
@@ -170,10 +173,14 @@ async fn an_issue_comes_with_its_comments() {
     let item = Desk::blog().issue(456).await.unwrap();
     insta::assert_debug_snapshot!(item, @r#"
     WorkItem {
-        source: GithubIssue {
-            number: 456,
-            url: "https://github.com/acme/blog/issues/456",
+        source: Source {
+            kind: GithubIssue,
+            key: "456",
+            url: Some(
+                "https://github.com/acme/blog/issues/456",
+            ),
             title: "Login fails when the e-mail has a plus sign",
+            rest: {},
         },
         author: Some(
             "ann",
@@ -195,6 +202,9 @@ async fn an_issue_comes_with_its_comments() {
                 text: "Same here, since 2.3.",
             },
         ],
+        view_command: Some(
+            "gh issue view 456 --comments --repo acme/blog",
+        ),
         detail: None,
     }
     "#);
@@ -223,10 +233,14 @@ async fn a_pull_request_tells_the_commit_to_review() {
     let item = desk.pull(234).await.unwrap();
     insta::assert_debug_snapshot!(item, @r#"
     WorkItem {
-        source: GithubPr {
-            number: 234,
-            url: "https://github.com/acme/blog/pull/234",
+        source: Source {
+            kind: GithubPr,
+            key: "234",
+            url: Some(
+                "https://github.com/acme/blog/pull/234",
+            ),
             title: "Cache the rendered posts",
+            rest: {},
         },
         author: Some(
             "carol",
@@ -239,6 +253,9 @@ async fn a_pull_request_tells_the_commit_to_review() {
         ],
         body: "Renders each post once and keeps it for an hour.",
         comments: [],
+        view_command: Some(
+            "gh pr view 234 --comments --repo acme/blog",
+        ),
         detail: Pull(
             Pull {
                 base: "main",
@@ -281,7 +298,7 @@ async fn a_repository_is_known_by_its_present_name() {
     assert_eq!((forge.repo.as_str(), forge.host.as_str()), ("acme/blog", "github.com"));
     assert_eq!(forge.default_branch.as_deref(), Some("main"));
     let item = desk.issue(456).await.unwrap();
-    assert_eq!(item.source.url(), Some("https://github.com/acme/blog/issues/456"));
+    assert_eq!(item.source.url.as_deref(), Some("https://github.com/acme/blog/issues/456"));
 }
 
 #[tokio::test]
@@ -419,7 +436,11 @@ async fn hostile_items_become_harmless_briefs() {
         repo["pulls"]["234"]["body"] = json!("````\n\x1b[2J{{ open_pr }}\0````");
     });
     let issue = desk.issue(456).await.unwrap();
-    assert_eq!(issue.source.title(), "^[]0;own^Ga #{pane_id} `$(x)` --web", "gh does its part");
+    assert_eq!(
+        issue.source.title.as_str(),
+        "^[]0;own^Ga #{pane_id} `$(x)` --web",
+        "gh does its part"
+    );
     assert_eq!(issue.body.len(), 1 << 20);
     let text = render(&issue);
     assert!(
@@ -456,16 +477,18 @@ fn render(item: &WorkItem) -> String {
         plan: false,
         instructions: None,
     };
-    brief::render(&Templates::embedded(item.source.kind(), Host::Github), item, &options).unwrap()
+    brief::render(&Templates::embedded(item.source.kind.row().work, Host::Github), item, &options)
+        .unwrap()
 }
 
 // ------------------------------------------------------------------------------------ Jira
 
 async fn ticket(key: &str, env: &[(&str, &str)]) -> Result<WorkItem, Error> {
-    let key: jira::Key = key.parse()?;
+    let task = jira::SPEC.parse(key)?.known().unwrap();
     let path = format!("{FIXTURES}/jira:/usr/bin:/bin");
     let env: Vec<_> = [("PATH", path.as_str())].into_iter().chain(env.iter().copied()).collect();
-    jira::fetch(&Context { dir: Path::new("/"), env: &env, cancel: &never() }, &key).await
+    let cx = Context { dir: Path::new("/"), env: &env, cancel: &never() };
+    Ok(task.fetch(&cx).await?.item)
 }
 
 #[tokio::test]
@@ -501,10 +524,14 @@ async fn a_ticket_comes_with_its_fields_and_comments() {
     let item = ticket("proj-123", &[]).await.unwrap();
     insta::assert_debug_snapshot!(WorkItem { body: String::new(), ..item }, @r#"
     WorkItem {
-        source: Jira {
+        source: Source {
+            kind: Jira,
             key: "PROJ-123",
-            url: "https://acme.atlassian.net/browse/PROJ-123",
+            url: Some(
+                "https://acme.atlassian.net/browse/PROJ-123",
+            ),
             title: "Export the monthly report as CSV",
+            rest: {},
         },
         author: Some(
             "Ann Example",
@@ -526,6 +553,9 @@ async fn a_ticket_comes_with_its_fields_and_comments() {
                 text: "Semicolons, please.",
             },
         ],
+        view_command: Some(
+            "jira issue view PROJ-123 --plain --comments 100",
+        ),
         detail: Ticket(
             Ticket {
                 kind: Some(
@@ -549,7 +579,7 @@ async fn a_ticket_of_an_own_server_is_wiki_markup() {
     let item = ticket("OPS-7", &[]).await.unwrap();
     let url = "https://jira.acme.test/jira/browse/INFRA-9".to_owned();
     let title = "Rotate the certificates".to_owned();
-    assert_eq!(item.source, Source::Jira { key: "INFRA-9".to_owned(), url, title });
+    assert_eq!(item.source, Source::new(SourceKind::Jira, "INFRA-9", &url, title));
     assert!(item.body.starts_with("h2. Why") && item.body.contains("{code:bash}"));
     assert_eq!(item.comments[0].text, "Done for _staging_.");
 }
@@ -557,7 +587,7 @@ async fn a_ticket_of_an_own_server_is_wiki_markup() {
 #[tokio::test]
 async fn a_ticket_without_an_address_is_asked_for_it() {
     let item = ticket("NEW-1", &[]).await.unwrap();
-    assert_eq!(item.source.url(), Some("https://acme.atlassian.net/browse/NEW-1"));
+    assert_eq!(item.source.url.as_deref(), Some("https://acme.atlassian.net/browse/NEW-1"));
     assert_eq!((item.body.as_str(), item.labels.len()), ("", 0));
     let Detail::Ticket(detail) = item.detail else { panic!("no ticket") };
     assert_eq!(detail.kind.as_deref(), Some("Task"));
@@ -567,10 +597,10 @@ async fn a_ticket_without_an_address_is_asked_for_it() {
 async fn the_text_for_a_person_is_the_fallback() {
     for (key, env) in [("PROJ-123", [("JIRA_STUB_FAIL", "old")]), ("HTML-1", [("X", "")])] {
         let item = ticket(key, &env).await.unwrap();
-        assert_eq!(item.source.title(), "Export the monthly report as CSV");
+        assert_eq!(item.source.title.as_str(), "Export the monthly report as CSV");
         assert_eq!(item.source.branch(), format!("jira-ticket-{}", key.to_lowercase()));
         let url = format!("https://acme.atlassian.net/browse/{key}");
-        assert_eq!(item.source.url(), Some(url.as_str()));
+        assert_eq!(item.source.url.as_deref(), Some(url.as_str()));
         assert!(item.body.contains("Semicolons, please."), "{}", item.body);
     }
 }

@@ -18,6 +18,8 @@ pub struct WorkItem {
     pub body: String,
     /// Oldest first.
     pub comments: Vec<Comment>,
+    /// Shows all of it in a shell.
+    pub view_command: Option<String>,
     pub detail: Detail,
 }
 
@@ -81,12 +83,13 @@ impl WorkItem {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let title = crate::text::one_line(first, 80);
         Self {
-            source: Source::Prompt { title },
+            source: Source::prompt(title),
             author: None,
             state: None,
             labels: Vec::new(),
             body: text.to_owned(),
             comments: Vec::new(),
+            view_command: None,
             detail: Detail::None,
         }
     }

@@ -1,14 +1,15 @@
 //! Every brief, as an agent reads it.
 use super::*;
-use crate::model::Source;
+use crate::model::{Source, SourceKind};
 
 fn issue() -> WorkItem {
     WorkItem {
-        source: Source::GithubIssue {
-            number: 456,
-            url: "https://github.com/acme/blog/issues/456".to_owned(),
-            title: "Login fails when the e-mail has a plus sign".to_owned(),
-        },
+        source: Source::new(
+            SourceKind::GithubIssue,
+            "456",
+            "https://github.com/acme/blog/issues/456",
+            "Login fails when the e-mail has a plus sign".to_owned(),
+        ),
         author: Some("ann".to_owned()),
         state: Some("OPEN".to_owned()),
         labels: vec!["bug".to_owned(), "auth".to_owned()],
@@ -18,21 +19,24 @@ fn issue() -> WorkItem {
             at: "2026-01-02T03:04:05Z".to_owned(),
             text: "Same here, since 2.3.".to_owned(),
         }],
+        view_command: Some("gh issue view 456 --comments --repo acme/blog".to_owned()),
         detail: Detail::None,
     }
 }
 
 fn ticket() -> WorkItem {
     WorkItem {
-        source: Source::Jira {
-            key: "PROJ-123".to_owned(),
-            url: "https://acme.atlassian.net/browse/PROJ-123".to_owned(),
-            title: "Export as CSV".to_owned(),
-        },
+        source: Source::new(
+            SourceKind::Jira,
+            "PROJ-123",
+            "https://acme.atlassian.net/browse/PROJ-123",
+            "Export as CSV".to_owned(),
+        ),
         state: Some("In Progress".to_owned()),
         body: "Finance wants the report as CSV.".to_owned(),
         labels: Vec::new(),
         comments: Vec::new(),
+        view_command: Some("jira issue view PROJ-123 --plain --comments 100".to_owned()),
         detail: Detail::Ticket(Ticket {
             kind: Some("Story".to_owned()),
             priority: Some("High".to_owned()),
@@ -45,14 +49,16 @@ fn ticket() -> WorkItem {
 
 fn pull() -> WorkItem {
     WorkItem {
-        source: Source::GithubPr {
-            number: 234,
-            url: "https://github.com/acme/blog/pull/234".to_owned(),
-            title: "Cache the rendered posts".to_owned(),
-        },
+        source: Source::new(
+            SourceKind::GithubPr,
+            "234",
+            "https://github.com/acme/blog/pull/234",
+            "Cache the rendered posts".to_owned(),
+        ),
         author: Some("carol".to_owned()),
         labels: Vec::new(),
         body: String::new(),
+        view_command: Some("gh pr view 234 --comments --repo acme/blog".to_owned()),
         detail: Detail::Pull(Pull {
             base: "main".to_owned(),
             head: "feature/cache".to_owned(),
@@ -94,7 +100,7 @@ fn options<'a>(branch: &'a str, base: &'a Base) -> Options<'a> {
 /// The brief from the embedded templates.
 #[track_caller]
 fn brief(item: &WorkItem, options: &Options<'_>) -> String {
-    render(&Templates::embedded(item.source.kind(), options.host), item, options).unwrap()
+    render(&Templates::embedded(item.source.kind.row().work, options.host), item, options).unwrap()
 }
 
 macro_rules! snapshot {

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::{
-    model::{Host, Source},
+    model::{Host, SourceKind},
     text::{clean, one_line},
 };
 
@@ -21,7 +21,7 @@ const MAX_LINE: usize = 300;
 #[derive(Debug, Serialize)]
 pub(super) struct View {
     /// `github-issue`, `github-pr`, `jira` or `prompt`.
-    source: &'static str,
+    source: String,
     /// Its name in a sentence: `issue`, `pull request`, `ticket`, `task`.
     noun: &'static str,
     /// What a commit or a pull request calls it: `#456`, `PROJ-123`.
@@ -108,19 +108,19 @@ struct Ticket {
 
 impl View {
     pub(super) fn new(item: &WorkItem, options: &Options<'_>) -> Self {
-        let words = Words::new(&item.source, options.repo);
-        let is_prompt = matches!(item.source, Source::Prompt { .. });
+        let row = item.source.kind.row();
+        let is_prompt = item.source.kind == SourceKind::Prompt;
         let max_body = if is_prompt { usize::MAX } else { MAX_BODY };
         let body = clean(&item.body);
         let (body, body_is_cut) = cut(body.trim(), max_body);
         let (comments, n_comments_left_out) = newest_comments(&item.comments);
         Self {
-            source: words.source,
-            noun: words.noun,
-            reference: words.reference,
-            number: words.number,
-            url: item.source.url().filter(|url| !url.is_empty()).map(line),
-            title: line(item.source.title()),
+            source: item.source.kind.name().to_owned(),
+            noun: row.noun,
+            reference: item.source.reference(),
+            number: item.source.key.parse().ok().filter(|_| row.is_numbered),
+            url: item.source.url.as_deref().map(line),
+            title: line(&item.source.title),
             author: item.author.as_deref().map(line),
             state: item.state.as_deref().map(line),
             labels: item.labels.iter().map(|it| line(it)).collect(),
@@ -128,7 +128,7 @@ impl View {
             body_is_cut,
             comments,
             n_comments_left_out,
-            view_command: words.view_command,
+            view_command: item.view_command.clone(),
             pull: item.pull().map(Pull::new),
             ticket: Ticket::new(&item.detail),
             host: host_name(options.host).unwrap_or("other"),
@@ -152,39 +152,6 @@ impl View {
             context: String::new(),
             pr: None,
         }
-    }
-}
-
-/// What a source is called in different places.
-struct Words {
-    source: &'static str,
-    noun: &'static str,
-    reference: Option<String>,
-    number: Option<u64>,
-    view_command: Option<String>,
-}
-
-impl Words {
-    fn new(source: &Source, repo: Option<&str>) -> Self {
-        let in_repo = repo.map(|repo| format!(" --repo {repo}")).unwrap_or_default();
-        let (source, noun, number, reference, view_command) = match source {
-            Source::GithubIssue { number, .. } => {
-                let command = format!("gh issue view {number} --comments{in_repo}");
-                ("github-issue", "issue", Some(*number), Some(format!("#{number}")), Some(command))
-            }
-            Source::GithubPr { number, .. } => {
-                let command = format!("gh pr view {number} --comments{in_repo}");
-                let reference = Some(format!("#{number}"));
-                ("github-pr", "pull request", Some(*number), reference, Some(command))
-            }
-            Source::Jira { key, .. } => {
-                let command = format!("jira issue view {key} --plain --comments 100");
-                ("jira", "ticket", None, Some(key.clone()), Some(command))
-            }
-            Source::Prompt { .. } => ("prompt", "task", None, None, None),
-            Source::Other(_) => ("other", "task", None, None, None),
-        };
-        Self { source, noun, reference, number, view_command }
     }
 }
 

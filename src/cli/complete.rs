@@ -17,7 +17,7 @@ use crate::{
     client::{Hub, HubLocation},
     config,
     git::Repo,
-    model::{Answer, DisplayState, Request, Source, Worker},
+    model::{Answer, DisplayState, Request, Worker},
     paths::Env,
 };
 
@@ -71,12 +71,9 @@ pub(crate) fn workers(begun: &OsStr) -> Vec<CompletionCandidate> {
 /// The possible names of a worker, best first.
 fn names(worker: &Worker, here: Option<&Path>) -> Vec<String> {
     let short = (here == Some(&worker.repo)).then(|| worker.short_name().to_owned());
-    let number = match &worker.source {
-        Source::GithubIssue { number, .. } | Source::GithubPr { number, .. } => number.to_string(),
-        Source::Jira { key, .. } => key.clone(),
-        Source::Prompt { .. } | Source::Other(_) => worker.branch.clone(),
-    };
-    short.into_iter().chain([worker.id.to_string(), worker.branch.clone(), number]).collect()
+    let key = Some(worker.source.key.clone()).filter(|it| !it.is_empty());
+    let names = [worker.id.to_string(), worker.branch.clone()];
+    short.into_iter().chain(names).chain(key).collect()
 }
 
 /// The configured agents.

@@ -177,7 +177,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
 }
 
 fn title(worker: &Worker) -> String {
-    let title = worker.source.title();
+    let title = worker.source.title.as_str();
     if worker.worktree_gone && worker.ended.is_none() {
         format!("(no worktree) {title}")
     } else {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::Failure;
-use crate::model::{Source, Worker};
+use crate::model::Worker;
 
 /// Why a worker is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,20 +54,13 @@ const SEE: &str = "`wtmag list --all` shows all workers";
 
 /// `456`, `#456`, `PROJ-12`, or the URL of the issue, pull request or ticket.
 fn has_number(worker: &Worker, name: &str) -> bool {
-    let is_url = |url: &str| url.trim_end_matches('/') == name.trim_end_matches('/');
-    if worker.source.url().is_some_and(is_url) || worker.pr.as_deref().is_some_and(is_url) {
-        return true;
-    }
+    let is_page = |url: &str| url.trim_end_matches('/') == name.trim_end_matches('/');
     let number = name.strip_prefix('#').unwrap_or(name);
-    let pr = worker.pr.as_deref().and_then(|url| url.rsplit('/').next());
-    let own = match &worker.source {
-        Source::GithubIssue { number: own, .. } | Source::GithubPr { number: own, .. } => {
-            own.to_string() == number
-        }
-        Source::Jira { key, .. } => key.eq_ignore_ascii_case(name),
-        Source::Prompt { .. } | Source::Other(_) => false,
+    let is_pr = |url: &str| {
+        let is_number = number.bytes().all(|it| it.is_ascii_digit());
+        is_page(url) || is_number && url.rsplit('/').next() == Some(number)
     };
-    own || pr == Some(number) && number.bytes().all(|it| it.is_ascii_digit())
+    worker.source.is_called(name) || worker.pr.as_deref().is_some_and(is_pr)
 }
 
 /// Consecutive whole words of the id: `docs`, `issue-456`.
@@ -106,7 +99,10 @@ fn unknown(name: &str, workers: &[Worker]) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::samples;
+    use crate::{
+        cli::samples,
+        model::{Source, SourceKind},
+    };
 
     fn worker(project: &str, branch: &str, source: Source) -> Worker {
         let mut worker = samples::worker("a");
@@ -119,13 +115,12 @@ mod tests {
     }
 
     fn workers() -> Vec<Worker> {
-        let prompt = || Source::Prompt { title: String::new() };
-        let issue = |number: u64| Source::GithubIssue {
-            number,
-            url: format!("https://github.com/acme/blog/issues/{number}"),
-            title: String::new(),
+        let prompt = || Source::prompt("");
+        let issue = |number: u64| {
+            let url = format!("https://github.com/acme/blog/issues/{number}");
+            Source::new(SourceKind::GithubIssue, &number.to_string(), &url, String::new())
         };
-        let jira = Source::Jira { key: "PROJ-12".into(), url: String::new(), title: String::new() };
+        let jira = Source::new(SourceKind::Jira, "PROJ-12", "", String::new());
         let mut workers = vec![
             worker("blog", "github-issue-4", issue(4)),
             worker("blog", "github-issue-45", issue(45)),

@@ -47,7 +47,7 @@ fn after(delivery: &Delivery, step: Step) -> Option<String> {
 
 /// The worker's task.
 pub(crate) fn task(worker: &Worker) -> String {
-    let (source, title) = (&worker.source, worker.source.title());
+    let (source, title) = (&worker.source, worker.source.title.as_str());
     if title.is_empty() { source.to_string() } else { format!("{source}: {}", clean(title)) }
 }
 

@@ -1,7 +1,7 @@
 //! Made-up workers and deliveries for the tests of this module.
 use crate::model::{
     Agent, Base, Delivery, DeliveryId, DeliveryMode, Kind, PaneId, Place, Placement, ServerId,
-    Source, Step, StepAt, Timestamp, WindowId, Worker, WorkerState,
+    Source, SourceKind, Step, StepAt, Timestamp, WindowId, Worker, WorkerState,
 };
 
 /// 2026-11-20T22:40:00Z.
@@ -19,11 +19,12 @@ pub(crate) fn worker(id: &str) -> Worker {
         branch_made: true,
         worktree_made: true,
         base: Some(Base { name: "main".into(), sha: "1a2b3c4d".repeat(5), fresh: true }),
-        source: Source::GithubIssue {
-            number: 456,
-            url: "https://github.com/acme/blog/issues/456".into(),
-            title: "Fix the title".into(),
-        },
+        source: Source::new(
+            SourceKind::GithubIssue,
+            "456",
+            "https://github.com/acme/blog/issues/456",
+            "Fix the title".into(),
+        ),
         kind: Kind::Implementation,
         agent: Agent {
             name: "claude".into(),

@@ -99,7 +99,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     let gone = if worker.worktree_gone && worker.ended.is_none() { " (gone)" } else { "" };
     lines.push(("worktree", format!("{}{gone}", worker.worktree.display())));
     lines.push(("branch", receipt::branch(worker)));
-    lines.extend(worker.source.url().map(|url| ("url", clean(url))));
+    lines.extend(worker.source.url.as_deref().map(|url| ("url", clean(url))));
     lines.extend(worker.pr.as_deref().map(|url| ("pr", clean(url))));
     lines.extend(worker.parent.as_ref().map(|id| ("parent", id.to_string())));
     lines.push(("created", ago(worker.created)));

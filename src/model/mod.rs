@@ -27,7 +27,7 @@ pub use request::{
     Refusal, RefusalKind, Request, Reservation, Reserve, WindowPane,
 };
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
-pub use source::{Host, Kind, Source};
+pub use source::{Host, Kind, Source, SourceKind};
 pub use state::{
     AgentState, Blocker, DisplayState, EndCause, Exit, Face, Need, Process, Question, Reported,
     Tone, WorkerState,

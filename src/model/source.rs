@@ -2,36 +2,53 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use unicode_width::UnicodeWidthChar as _;
 
-use super::{UnknownName, unknown::name_of};
+use super::UnknownName;
 
 /// The task of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "type")]
-pub enum Source {
-    GithubIssue {
-        number: u64,
-        url: String,
-        title: String,
-    },
-    GithubPr {
-        number: u64,
-        url: String,
-        title: String,
-    },
-    Jira {
-        key: String,
-        url: String,
-        title: String,
-    },
-    Prompt {
-        title: String,
-    },
+#[serde(from = "SourceJson", into = "SourceJson")]
+pub struct Source {
+    pub kind: SourceKind,
+    /// The number or key that its forge or tracker gives it; empty for a prompt.
+    pub key: String,
+    /// The address of its page.
+    pub url: Option<String>,
+    /// One clean line.
+    pub title: String,
+    /// Fields of a newer version.
+    rest: Map<String, Value>,
+}
+
+/// Where a task is kept. What differs between them is a row of [`SourceKind::row`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    GithubIssue,
+    GithubPr,
+    Jira,
+    Prompt,
     /// A value from a newer version.
     #[serde(untagged)]
-    Other(Value),
+    Other(UnknownName),
+}
+
+/// The words for one kind of source.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceRow {
+    /// What it is called in a sentence: "issue".
+    pub noun: &'static str,
+    /// Stands before its key: "#".
+    pub mark: &'static str,
+    /// The key is a number.
+    pub is_numbered: bool,
+    pub work: Kind,
+    /// Begins the name of the branch.
+    branch: &'static str,
+    /// Begins how it is shown in a list.
+    shown: &'static str,
 }
 
 /// The kind of work; decides the brief and the default placement.
@@ -54,34 +71,49 @@ pub enum Host {
     Other,
 }
 
+impl SourceKind {
+    pub fn row(self) -> SourceRow {
+        let (noun, mark, branch, shown, work) = match self {
+            Self::GithubIssue => ("issue", "#", "github-issue-", "issue #", Kind::Implementation),
+            Self::GithubPr => ("pull request", "#", "github-pr-", "PR #", Kind::Review),
+            Self::Jira => ("ticket", "", "jira-ticket-", "", Kind::Implementation),
+            Self::Prompt => ("task", "", "prompt-", "prompt", Kind::Implementation),
+            Self::Other(_) => ("task", "", "", "", Kind::Implementation),
+        };
+        SourceRow { noun, mark, is_numbered: mark == "#", work, branch, shown }
+    }
+
+    /// As `--json` and the store have it: `github-issue`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::GithubIssue => "github-issue",
+            Self::GithubPr => "github-pr",
+            Self::Jira => "jira",
+            Self::Prompt => "prompt",
+            Self::Other(name) => name.as_str(),
+        }
+    }
+}
+
 impl Source {
+    pub fn new(kind: SourceKind, key: &str, url: &str, title: String) -> Self {
+        let url = Some(url.to_owned()).filter(|it| !it.is_empty());
+        Self { kind, key: key.to_owned(), url, title, rest: Map::new() }
+    }
+
+    /// A task in the user's own words.
+    pub fn prompt(title: impl Into<String>) -> Self {
+        Self::new(SourceKind::Prompt, "", "", title.into())
+    }
+
     /// The branch name for this source, unless the user chooses one.
     pub fn branch(&self) -> String {
-        match self {
-            Self::GithubIssue { number, .. } => format!("github-issue-{number}"),
-            Self::GithubPr { number, .. } => format!("github-pr-{number}"),
-            Self::Jira { key, .. } => format!("jira-ticket-{}", key.to_lowercase()),
-            Self::Prompt { title } => format!("prompt-{}", slug(title)),
-            Self::Other(value) => slug(&format!("{} {}", name_of(value), field(value, "key"))),
-        }
-    }
-
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::GithubPr { .. } => Kind::Review,
-            Self::GithubIssue { .. } | Self::Jira { .. } | Self::Prompt { .. } | Self::Other(_) => {
-                Kind::Implementation
+        match self.kind {
+            SourceKind::Prompt => format!("{}{}", self.kind.row().branch, slug(&self.title)),
+            SourceKind::Other(name) => slug(&format!("{name} {}", self.key)),
+            SourceKind::GithubIssue | SourceKind::GithubPr | SourceKind::Jira => {
+                format!("{}{}", self.kind.row().branch, self.key.to_lowercase())
             }
-        }
-    }
-
-    pub fn url(&self) -> Option<&str> {
-        match self {
-            Self::GithubIssue { url, .. } | Self::GithubPr { url, .. } | Self::Jira { url, .. } => {
-                Some(url)
-            }
-            Self::Prompt { .. } => None,
-            Self::Other(value) => value.get("url")?.as_str(),
         }
     }
 
@@ -90,63 +122,88 @@ impl Source {
     /// else of any. For a review, the pull request is already known.
     pub fn pull_request_in(&self, text: &str, project: &str) -> Option<String> {
         let urls = pull_requests_in(text);
-        match self {
-            Self::GithubPr { .. } => None,
-            Self::GithubIssue { url, .. } => {
-                let base = format!("{}/pull/", url.rsplit_once("/issues/")?.0);
-                only(urls.into_iter().filter(|it| it.starts_with(&base)))
-            }
-            Self::Jira { .. } | Self::Prompt { .. } | Self::Other(_) => {
-                let is_own = |url: &&String| {
-                    let path = url.split("/-/").next().unwrap_or_default();
-                    let repo = path.split("/pull/").next().and_then(|it| it.rsplit('/').next());
-                    repo.is_some_and(|it| it.eq_ignore_ascii_case(project))
-                };
-                if urls.iter().any(|it| is_own(&it)) {
-                    only(urls.iter().filter(is_own).cloned())
-                } else {
-                    only(urls.into_iter())
-                }
-            }
+        if self.kind.row().work == Kind::Review {
+            return None;
         }
-    }
-
-    pub fn title(&self) -> &str {
-        match self {
-            Self::GithubIssue { title, .. }
-            | Self::GithubPr { title, .. }
-            | Self::Jira { title, .. }
-            | Self::Prompt { title } => title,
-            Self::Other(value) => field(value, "title"),
+        let page = self.url.as_deref().and_then(|it| it.rsplit_once("/issues/"));
+        if let (SourceKind::GithubIssue, Some((repo, _))) = (self.kind, page) {
+            let base = format!("{repo}/pull/");
+            return only(urls.into_iter().filter(|it| it.starts_with(&base)));
+        }
+        let is_own = |url: &&String| {
+            let path = url.split("/-/").next().unwrap_or_default();
+            let repo = path.split("/pull/").next().and_then(|it| it.rsplit('/').next());
+            repo.is_some_and(|it| it.eq_ignore_ascii_case(project))
+        };
+        if urls.iter().any(|it| is_own(&it)) {
+            only(urls.iter().filter(is_own).cloned())
+        } else {
+            only(urls.into_iter())
         }
     }
 
     /// A key that two workers on the same task in one repository share; prompts have none.
-    pub fn key(&self) -> Option<String> {
-        match self {
-            Self::GithubIssue { number, .. } => Some(format!("github-issue-{number}")),
-            Self::GithubPr { number, .. } => Some(format!("github-pr-{number}")),
-            Self::Jira { key, .. } => Some(format!("jira-{}", key.to_lowercase())),
-            Self::Prompt { .. } => None,
-            Self::Other(value) => Some(value.to_string()),
-        }
+    pub fn task_key(&self) -> Option<String> {
+        let is_prompt = self.kind == SourceKind::Prompt;
+        (!is_prompt).then(|| format!("{}-{}", self.kind.name(), self.key.to_lowercase()))
     }
-}
 
-/// A field of a source from a newer version.
-fn field<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
+    /// How its forge or tracker refers to it: `#456`, `PROJ-12`.
+    pub fn reference(&self) -> Option<String> {
+        (!self.key.is_empty()).then(|| format!("{}{}", self.kind.row().mark, self.key))
+    }
+
+    /// `text` is its number or key, or the address of its page.
+    pub fn is_called(&self, text: &str) -> bool {
+        let is_page = |url: &str| url.trim_end_matches('/') == text.trim_end_matches('/');
+        let key = text.strip_prefix(self.kind.row().mark).unwrap_or(text);
+        self.url.as_deref().is_some_and(is_page)
+            || !self.key.is_empty() && self.key.eq_ignore_ascii_case(key)
+    }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::GithubIssue { number, .. } => write!(f, "issue #{number}"),
-            Self::GithubPr { number, .. } => write!(f, "PR #{number}"),
-            Self::Jira { key, .. } => f.write_str(key),
-            Self::Prompt { .. } => f.write_str("prompt"),
-            Self::Other(value) => f.write_str(name_of(value)),
+        match self.kind {
+            SourceKind::Other(name) => write!(f, "{name}"),
+            SourceKind::GithubIssue
+            | SourceKind::GithubPr
+            | SourceKind::Jira
+            | SourceKind::Prompt => write!(f, "{}{}", self.kind.row().shown, self.key),
         }
+    }
+}
+
+/// A source as it is stored and sent.
+#[derive(Serialize, Deserialize)]
+struct SourceJson {
+    #[serde(rename = "type")]
+    kind: SourceKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(default)]
+    title: String,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl From<SourceJson> for Source {
+    fn from(json: SourceJson) -> Self {
+        let key = json.key.or_else(|| json.number.map(|it| it.to_string())).unwrap_or_default();
+        Self { kind: json.kind, key, url: json.url, title: json.title, rest: json.rest }
+    }
+}
+
+impl From<Source> for SourceJson {
+    fn from(source: Source) -> Self {
+        let number = source.key.parse().ok().filter(|_| source.kind.row().is_numbered);
+        let key = Some(source.key).filter(|it| number.is_none() && !it.is_empty());
+        let Source { kind, url, title, rest, .. } = source;
+        Self { kind, number, key, url, title, rest }
     }
 }
 
@@ -221,8 +278,8 @@ mod tests {
 
     #[test]
     fn a_pull_request_is_one_of_the_issues_repository() {
-        let url = "https://github.com/acme/blog/issues/4".to_owned();
-        let issue = Source::GithubIssue { number: 4, url, title: String::new() };
+        let url = "https://github.com/acme/blog/issues/4";
+        let issue = Source::new(SourceKind::GithubIssue, "4", url, String::new());
         let check = |text: &str, want: Option<&str>| {
             assert_eq!(issue.pull_request_in(text, "blog").as_deref(), want, "{text}");
         };
@@ -236,7 +293,7 @@ mod tests {
 
     #[test]
     fn other_work_takes_the_one_pull_request_of_its_project() {
-        let prompt = Source::Prompt { title: String::new() };
+        let prompt = Source::prompt("");
         let check = |text: &str, want: Option<&str>| {
             assert_eq!(prompt.pull_request_in(text, "Blog").as_deref(), want, "{text}");
         };
@@ -249,13 +306,13 @@ mod tests {
         check(&format!("See {other} and https://github.com/acme/else/pull/3"), None);
         check(&format!("{own} and {own}0"), None);
         check("https://github.com/pull/7 https://github.com/acme/blog/issues/7", None);
-        let review = Source::GithubPr { number: 7, url: own.to_owned(), title: String::new() };
+        let review = Source::new(SourceKind::GithubPr, "7", own, String::new());
         assert_eq!(review.pull_request_in(other, "blog"), None);
     }
 
     #[test]
     fn a_prompt_names_its_branch() {
-        let branch = |title: &str| Source::Prompt { title: title.to_owned() }.branch();
+        let branch = |title: &str| Source::prompt(title).branch();
         assert_eq!(branch("Fix the login-bug, please!"), "prompt-fix-the-login-bug-please");
         assert_eq!(branch("--force ../../etc #{x}"), "prompt-force-etc-x");
         assert_eq!(branch("日本語を直す。テストも"), "prompt-日本語を直す-テストも");
@@ -263,5 +320,18 @@ mod tests {
         assert_eq!(branch("हिन्दी में लिखो"), "prompt-हिन्दी-में-लिखो");
         assert_eq!(branch("🎉 \u{202e}\u{200b}\u{fe0f}!"), "prompt-task");
         assert_eq!(branch(&"a".repeat(99)), format!("prompt-{}", "a".repeat(40)));
+    }
+
+    #[test]
+    fn a_source_is_stored_as_ever_and_that_of_a_newer_version_is_kept() {
+        for text in [
+            r#"{"type":"github-issue","number":4,"url":"https://x/4","title":"Bug"}"#,
+            r#"{"type":"jira","key":"PROJ-12","url":"https://x/PROJ-12","title":"Bug"}"#,
+            r#"{"type":"prompt","title":"Fix it"}"#,
+            r#"{"type":"sketch","key":"S-1","title":"hi","layers":[1,2]}"#,
+        ] {
+            let source: Source = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&source).unwrap(), text);
+        }
     }
 }

@@ -158,7 +158,8 @@ impl List {
 
 /// The text that a query is matched against.
 fn searched(worker: &Worker) -> String {
-    let (state, agent, title) = (worker.state.word(), &worker.agent.name, worker.source.title());
+    let (state, agent, title) =
+        (worker.state.word(), &worker.agent.name, worker.source.title.as_str());
     format!("{} {} {} {agent} {state} {title}", worker.id, worker.branch, worker.source)
 }
 
@@ -190,7 +191,7 @@ pub(super) mod tests {
             branch_made: true,
             worktree_made: true,
             base: None,
-            source: Source::Prompt { title: title.to_owned() },
+            source: Source::prompt(title),
             kind: Kind::Implementation,
             agent: Agent {
                 name: "claude".to_owned(),

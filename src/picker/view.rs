@@ -120,7 +120,7 @@ fn row((name, worker): (&str, &Worker), now: Timestamp, theme: Theme, area: Rect
     );
     let left = rest.saturating_sub(columns.width());
     spans.push(Span::raw(columns));
-    spans.push(Span::styled(pad(worker.source.title(), left), Modifier::DIM));
+    spans.push(Span::styled(pad(worker.source.title.as_str(), left), Modifier::DIM));
     Line::from(spans)
 }
 
@@ -145,7 +145,7 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
     let last = said.unwrap_or(seen).lines().next().unwrap_or_default();
     let lines = [
         "─".repeat(width(area)),
-        format!(" {}: {}", worker.source, worker.source.title()),
+        format!(" {}: {}", worker.source, worker.source.title.as_str()),
         format!(" {}", worker.worktree.display()),
         format!(" {last}"),
     ];

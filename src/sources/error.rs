@@ -1,34 +1,29 @@
 //! Why a task could not be fetched, and what the user can do.
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
-/// An external program that is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    Gh,
-    Jira,
-}
+use super::Program;
 
 /// Whenever one of these is returned, nothing was created.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("`{program}` is not installed")]
-    Missing { program: Program },
+    Missing { program: &'static Program },
     #[error("`{program}` is not logged in")]
-    NotLoggedIn { program: Program },
+    NotLoggedIn { program: &'static Program },
     #[error("`{program}` did not answer within {} s", limit.as_secs())]
-    TimedOut { program: Program, limit: Duration },
+    TimedOut { program: &'static Program, limit: Duration },
     #[error("`{program}` could not reach its server: {detail}")]
-    Network { program: Program, detail: String },
+    Network { program: &'static Program, detail: String },
     #[error("the server refused `{program}`: {detail}")]
-    Refused { program: Program, detail: String },
+    Refused { program: &'static Program, detail: String },
     #[error("could not run `{program}`")]
-    Start { program: Program, source: io::Error },
+    Start { program: &'static Program, source: io::Error },
     #[error("`{program}` failed: {detail}")]
-    Failed { program: Program, detail: String },
+    Failed { program: &'static Program, detail: String },
     #[error("`{program}` printed something that wtmag cannot read")]
-    Unreadable { program: Program, source: serde_json::Error },
+    Unreadable { program: &'static Program, source: serde_json::Error },
     #[error("`{program}` gave `{value}` as the {what}")]
-    Nonsense { program: Program, what: &'static str, value: String },
+    Nonsense { program: &'static Program, what: &'static str, value: String },
     #[error("`{}` is not in a git repository", dir.display())]
     NoRepository { dir: PathBuf },
     #[error("the repository has no remote")]
@@ -40,11 +35,11 @@ pub enum Error {
     #[error("issues are switched off in `{repo}`")]
     IssuesOff { repo: String },
     #[error("`{repo}` has no {what} #{number}")]
-    NotFound { what: &'static str, number: u64, repo: String },
+    NotFound { what: &'static str, number: String, repo: String },
     #[error("#{number} of `{repo}` is a pull request, not an issue")]
-    IsPullRequest { number: u64, repo: String },
+    IsPullRequest { number: String, repo: String },
     #[error("#{number} of `{repo}` is an issue, not a pull request")]
-    IsIssue { number: u64, repo: String },
+    IsIssue { number: String, repo: String },
     #[error("`{text}` is not the number or the URL of an issue or a pull request")]
     BadNumber { text: String },
     #[error("`{key}` is not a Jira key")]
@@ -69,26 +64,11 @@ impl Error {
     /// What to do, as one sentence without a full stop.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Missing { program: Program::Gh } => {
-                "install the GitHub CLI from https://cli.github.com, then run `gh auth login`"
-            }
-            Self::Missing { program: Program::Jira } => {
-                "install https://github.com/ankitpokhrel/jira-cli, then run `jira init`"
-            }
-            Self::NotLoggedIn { program: Program::Gh } => {
-                "run `gh auth login`, or set GH_TOKEN to a token that is valid"
-            }
-            Self::NotLoggedIn { program: Program::Jira } => {
-                "set JIRA_API_TOKEN, then run `jira init`"
-            }
+            Self::Missing { program } => program.install,
+            Self::NotLoggedIn { program } => program.log_in,
+            Self::Refused { program, .. } => program.refused,
             Self::TimedOut { .. } | Self::Network { .. } => {
                 "check the connection and try again; a task in your own words needs no network"
-            }
-            Self::Refused { program: Program::Gh, .. } => {
-                "`gh auth status` shows what your token may do, `gh api rate_limit` how often"
-            }
-            Self::Refused { program: Program::Jira, .. } => {
-                "check with `jira me` that your account may see the project"
             }
             Self::NoRepository { .. } => "run this inside a repository",
             Self::NoRemote => {
@@ -126,20 +106,5 @@ impl Error {
             | Self::Cancelled => return None,
         };
         Some(hint.to_owned())
-    }
-}
-
-impl Program {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Gh => "gh",
-            Self::Jira => "jira",
-        }
-    }
-}
-
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }

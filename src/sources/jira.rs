@@ -2,18 +2,36 @@
 //!
 //! Prefers Jira's raw answer: Cloud gives a document, a self-hosted server gives wiki markup. If
 //! the raw answer is missing or unreadable, uses the text that `jira` prints.
-use std::{fmt, str::FromStr};
-
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     brief::{Comment, Detail, Ticket, WorkItem},
-    model::Source,
+    model::{Source, SourceKind},
     text::{clean, one_line},
 };
 
-use super::{Context, Error, Program, adf};
+use super::{Context, Error, Fetched, Program, SourceSpec, Task, TaskRef, adf};
+
+static PROGRAM: Program = Program {
+    name: "jira",
+    version: &["version"],
+    login: None,
+    install: "install https://github.com/ankitpokhrel/jira-cli, then run `jira init`",
+    log_in: "set JIRA_API_TOKEN, then run `jira init`",
+    refused: "check with `jira me` that your account may see the project",
+};
+
+pub static SPEC: SourceSpec = SourceSpec {
+    flag: "jira",
+    value_name: "KEY",
+    help: "Jira ticket",
+    program: &PROGRAM,
+    types: &[],
+    parse,
+    resolve: |_, _| Box::pin(async { Ok(SourceKind::Jira) }),
+    fetch: |cx, task| Box::pin(fetch(cx, task)),
+};
 
 /// Jira's own limit is 255.
 const MAX_TITLE: usize = 256;
@@ -21,39 +39,31 @@ const MAX_TITLE: usize = 256;
 /// How many comments to request for the text that `jira` prints.
 const MAX_COMMENTS: &str = "100";
 
-/// A ticket's key: `PROJ-123`, in upper case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key(String);
-
-impl FromStr for Key {
-    type Err = Error;
-
-    /// Letters, digits and `_` starting with a letter, then a dash and digits; any case.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let bad = || Error::BadKey { key: one_line(text, 80) };
-        let (project, number) = text.trim().split_once('-').ok_or_else(bad)?;
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let is_project = project.starts_with(|c: char| c.is_ascii_alphabetic())
-            && (2..=64).contains(&project.len())
-            && project.chars().all(is_word);
-        let is_number =
-            (1..=18).contains(&number.len()) && number.bytes().all(|c| c.is_ascii_digit());
-        if !is_project || !is_number {
-            return Err(bad());
-        }
-        Ok(Self(text.trim().to_ascii_uppercase()))
-    }
+/// Letters, digits and `_` starting with a letter, then a dash and digits; any case.
+fn parse(text: &str) -> Result<TaskRef, Error> {
+    let key = key(text).ok_or_else(|| Error::BadKey { key: one_line(text, 80) })?;
+    let kind = Some(SourceKind::Jira);
+    Ok(TaskRef { spec: &SPEC, text: key.clone(), key, kind, repo: None })
 }
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
+/// `PROJ-123`, in upper case.
+fn key(text: &str) -> Option<String> {
+    let (project, number) = text.trim().split_once('-')?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_project = project.starts_with(|c: char| c.is_ascii_alphabetic())
+        && (2..=64).contains(&project.len())
+        && project.chars().all(is_word);
+    let is_number = (1..=18).contains(&number.len()) && number.bytes().all(|c| c.is_ascii_digit());
+    (is_project && is_number).then(|| text.trim().to_ascii_uppercase())
 }
 
 /// The ticket with its comments.
-pub async fn fetch(cx: &Context<'_>, key: &Key) -> Result<WorkItem, Error> {
-    let output = cx.run(Program::Jira, &["issue", "view", &key.0, "--raw"]).await?;
+async fn fetch(cx: &Context<'_>, task: &Task) -> Result<Fetched, Error> {
+    Ok(Fetched { item: fetch_item(cx, &task.key).await?, forge: None })
+}
+
+async fn fetch_item(cx: &Context<'_>, key: &str) -> Result<WorkItem, Error> {
+    let output = cx.run(&PROGRAM, &["issue", "view", key, "--raw"]).await?;
     if output.is_success() {
         if let Ok(ticket) = serde_json::from_slice::<TicketJson>(&output.stdout) {
             return from_json(cx, key, ticket).await;
@@ -61,17 +71,17 @@ pub async fn fetch(cx: &Context<'_>, key: &Key) -> Result<WorkItem, Error> {
     } else if !output.stderr_text().contains("unknown flag") {
         return Err(complaint(key, &output.stderr_text()));
     }
-    let args = ["issue", "view", &key.0, "--plain", "--comments", MAX_COMMENTS];
-    let output = cx.run(Program::Jira, &args).await?;
+    let args = ["issue", "view", key, "--plain", "--comments", MAX_COMMENTS];
+    let output = cx.run(&PROGRAM, &args).await?;
     if !output.is_success() {
         return Err(complaint(key, &output.stderr_text()));
     }
     Ok(from_plain(key, &output.stdout_text()))
 }
 
-async fn from_json(cx: &Context<'_>, asked: &Key, json: TicketJson) -> Result<WorkItem, Error> {
+async fn from_json(cx: &Context<'_>, asked: &str, json: TicketJson) -> Result<WorkItem, Error> {
     // A moved ticket answers under its new key.
-    let key = json.key.and_then(|key| key.parse().ok()).unwrap_or_else(|| asked.clone());
+    let key = json.key.and_then(|it| key(&it)).unwrap_or_else(|| asked.to_owned());
     let url = match json.own_url.as_deref().and_then(|url| browse_url(url, &key)) {
         Some(url) => url,
         None => fetch_url(cx, &key).await?,
@@ -86,12 +96,13 @@ async fn from_json(cx: &Context<'_>, asked: &Key, json: TicketJson) -> Result<Wo
     let comments = fields.comment.map(|it| it.comments).unwrap_or_default();
     let title = fields.summary.unwrap_or_default();
     Ok(WorkItem {
-        source: Source::Jira { key: key.0, url, title: one_line(&title, MAX_TITLE) },
+        source: Source::new(SourceKind::Jira, &key, &url, one_line(&title, MAX_TITLE)),
         author: name(fields.reporter),
         state: name(fields.status),
         labels: fields.labels.unwrap_or_default(),
         body: markdown(&fields.description),
         comments: comments.into_iter().map(comment).collect(),
+        view_command: Some(view_command(&key)),
         detail: Detail::Ticket(Ticket {
             kind: name(fields.issue_type),
             priority: name(fields.priority),
@@ -103,21 +114,27 @@ async fn from_json(cx: &Context<'_>, asked: &Key, json: TicketJson) -> Result<Wo
 
 /// The ticket from the text that `jira` prints: `# Title`, the rest, `View this issue on Jira:
 /// URL`.
-fn from_plain(key: &Key, text: &str) -> WorkItem {
+fn from_plain(key: &str, text: &str) -> WorkItem {
     let text = clean(text);
     let after = |lead: &str| text.lines().find_map(|line| line.trim().strip_prefix(lead));
     let url = after("View this issue on Jira: ").unwrap_or_default().trim().to_owned();
     let title = one_line(after("# ").unwrap_or_default(), MAX_TITLE);
     let plain = WorkItem::prompt(&text);
     WorkItem {
-        source: Source::Jira { key: key.0.clone(), url, title },
+        source: Source::new(SourceKind::Jira, key, &url, title),
+        view_command: Some(view_command(key)),
         detail: Detail::Ticket(Ticket::default()),
         ..plain
     }
 }
 
+/// Shows it to the agent.
+fn view_command(key: &str) -> String {
+    format!("jira issue view {key} --plain --comments {MAX_COMMENTS}")
+}
+
 /// The URL of the ticket's page, from its REST URL.
-fn browse_url(own_url: &str, key: &Key) -> Option<String> {
+fn browse_url(own_url: &str, key: &str) -> Option<String> {
     let (server, _) = own_url.split_once("/rest/api/")?;
     // A gateway serves many sites and has no pages.
     if !server.starts_with("http") || server.contains("/ex/jira/") {
@@ -127,8 +144,8 @@ fn browse_url(own_url: &str, key: &Key) -> Option<String> {
 }
 
 /// The URL of the ticket's page, from `jira`'s server setting; empty if unknown.
-async fn fetch_url(cx: &Context<'_>, key: &Key) -> Result<String, Error> {
-    let output = cx.run(Program::Jira, &["open", &key.0, "--no-browser"]).await?;
+async fn fetch_url(cx: &Context<'_>, key: &str) -> Result<String, Error> {
+    let output = cx.run(&PROGRAM, &["open", key, "--no-browser"]).await?;
     let text = output.stdout_text();
     let url = text.split_whitespace().find(|word| word.starts_with("http"));
     Ok(url.unwrap_or_default().to_owned())
@@ -140,12 +157,12 @@ fn markdown(body: &Value) -> String {
 }
 
 /// The reason for a failure of `jira`; its exit code is always 1.
-fn complaint(key: &Key, stderr: &str) -> Error {
-    let program = Program::Jira;
+fn complaint(key: &str, stderr: &str) -> Error {
+    let program = &PROGRAM;
     let stderr = clean(stderr);
     let says = |text: &str| stderr.contains(text);
     if says("'404 ") || says("Issue does not exist") {
-        return Error::TicketNotFound { key: key.0.clone() };
+        return Error::TicketNotFound { key: key.to_owned() };
     }
     if says("'401 ") || says("needs a Jira API token") || says("Missing configuration file") {
         return Error::NotLoggedIn { program };
@@ -242,27 +259,24 @@ impl ParentJson {
 mod tests {
     use super::*;
 
-    fn key() -> Key {
-        "PROJ-123".parse().unwrap()
-    }
+    const KEY: &str = "PROJ-123";
 
     #[test]
     fn a_key_is_checked_and_put_in_upper_case() {
-        assert_eq!(" proj-123 ".parse::<Key>().unwrap(), key());
-        assert_eq!("A1_B-0".parse::<Key>().unwrap().to_string(), "A1_B-0");
+        assert_eq!(parse(" proj-123 ").unwrap().key, KEY);
+        assert_eq!(parse("A1_B-0").unwrap().key, "A1_B-0");
         let long = format!("AB-{}", "1".repeat(19));
         for bad in [
             "", "-", "PROJ", "PROJ-", "-1", "A-1", "1A-1", "PROJ-1x", "--raw", "AB-1 --x", "ÄB-1",
             "AB-1-2", "../A-1", &long,
         ] {
-            let key = bad.parse::<Key>();
-            assert!(matches!(key, Err(Error::BadKey { .. })), "{bad}");
+            assert!(matches!(parse(bad), Err(Error::BadKey { .. })), "{bad}");
         }
     }
 
     #[test]
     fn the_page_is_told_by_the_address() {
-        let url = |own| browse_url(own, &key());
+        let url = |own| browse_url(own, KEY);
         let page = Some("https://acme.atlassian.net/browse/PROJ-123".to_owned());
         assert_eq!(url("https://acme.atlassian.net/rest/api/3/issue/10002"), page);
         let page = Some("https://acme.test/jira/browse/PROJ-123".to_owned());
@@ -273,7 +287,7 @@ mod tests {
 
     #[track_caller]
     fn check(stderr: &str, want: &str) {
-        let got = format!("{:?}", complaint(&key(), stderr));
+        let got = format!("{:?}", complaint(KEY, stderr));
         assert!(got.contains(want), "{got}");
     }
 

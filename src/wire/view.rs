@@ -169,7 +169,7 @@ impl<'a> WorkerSummary<'a> {
             agent: &worker.agent.name,
             branch: &worker.branch,
             pr: worker.pr.as_deref(),
-            title: one_line(worker.source.title(), SHORT),
+            title: one_line(&worker.source.title, SHORT),
             message: message.map(|it| one_line(it, CLIPPED)),
         }
     }

@@ -163,7 +163,7 @@ impl Crew {
             branch_made: false,
             worktree_made: true,
             base: None,
-            source: Source::Prompt { title: name.into() },
+            source: Source::prompt(name),
             kind: Kind::Implementation,
             agent,
             pr: None,

@@ -1,9 +1,9 @@
 //! The arguments of `create`. The doc comments are its help.
 use std::{path::PathBuf, time::Duration};
 
-use clap::ValueEnum;
+use clap::{Arg, ArgMatches, Command, FromArgMatches, ValueEnum, builder::PossibleValuesParser};
 
-use crate::sources::github::Pointer;
+use crate::sources::{self, SourceSpec};
 
 /// Create a worker: a branch, a worktree and a tmux window with a running agent
 ///
@@ -30,22 +30,8 @@ pub(crate) struct Args {
     /// Write the text in $VISUAL or $EDITOR
     #[arg(short, long, help_heading = "Task")]
     pub(super) edit: bool,
-    /// GitHub issue or pull request of this repository: its number or its URL
-    #[arg(long, value_name = "N|URL", help_heading = "Task")]
-    pub(super) github: Option<Pointer>,
-    /// Whether N is an issue or a pull request [default: ask GitHub]
-    #[arg(
-        short = 't',
-        long = "type",
-        value_enum,
-        value_name = "issue|pr",
-        hide_possible_values = true,
-        help_heading = "Task"
-    )]
-    pub(super) github_type: Option<GithubType>,
-    /// Jira ticket
-    #[arg(long, value_name = "KEY", help_heading = "Task")]
-    pub(super) jira: Option<String>,
+    #[command(flatten)]
+    pub(super) task: TaskFlags,
     /// Do not ask the agent to open a pull request
     #[arg(long, overrides_with = "pr", help_heading = "Task")]
     pub(super) no_pr: bool,
@@ -142,14 +128,48 @@ With --json: {\"worker\": …, \"delivery\": …, \"outcome\": \"accepted\"|\"he
 \"held\": why or null, \"worktree_made\": bool}; `worker` as in `wtmag list --json --full`, `delivery`
 as in `wtmag receipts --json`.";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum GithubType {
-    Issue,
-    Pr,
+/// The options that name a task of a source: one for each row of [`sources::ALL`], and its type.
+#[derive(Clone, Debug)]
+pub(super) struct TaskFlags {
+    pub(super) named: Vec<(&'static SourceSpec, String)>,
+    pub(super) kind: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Launch {
     Window,
     Session,
+}
+
+const TYPE: &str = "type";
+const TYPE_HELP: &str = "Whether N is an issue or a pull request [default: ask GitHub]";
+
+impl clap::Args for TaskFlags {
+    fn augment_args(command: Command) -> Command {
+        let words: Vec<_> = sources::ALL.iter().flat_map(|it| it.types).map(|it| it.0).collect();
+        let task = |it: &&SourceSpec| {
+            let arg = Arg::new(it.flag).long(it.flag).value_name(it.value_name).help(it.help);
+            arg.help_heading("Task")
+        };
+        let kind = Arg::new(TYPE).short('t').long(TYPE).value_name("TYPE");
+        let kind = kind.value_parser(PossibleValuesParser::new(words));
+        command.args(sources::ALL.iter().map(task)).arg(kind.help(TYPE_HELP).help_heading("Task"))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for TaskFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let value = |name: &str| matches.get_one::<String>(name).cloned();
+        let named = sources::ALL.iter().filter_map(|it| Some((*it, value(it.flag)?)));
+        Ok(Self { named: named.collect(), kind: value(TYPE) })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }

@@ -5,7 +5,7 @@ use super::{
     reserve::{self, Reserved},
     resolution::{self, Resolution},
     site::Site,
-    source::Fetched,
+    source,
 };
 use crate::{
     brief::{self, BOOTSTRAP, Options},
@@ -15,9 +15,9 @@ use crate::{
         self, CreateJournal, Made, News, Run, Step, Tool,
         record::{self, WorktreeRecord},
     },
-    model::{Answer, DeliveryId, NewWorker, Request, Source, Timestamp, Worker},
+    model::{Answer, DeliveryId, Kind, NewWorker, Request, Timestamp, Worker},
     proc::Cancel,
-    sources::templates,
+    sources::{Fetched, templates},
 };
 
 /// The inputs of one `create`.
@@ -72,12 +72,12 @@ impl Job<'_> {
         let templates = templates::load(
             &self.site.template_dirs(self.context),
             self.order.task.kind(),
-            self.fetched.host(&self.site.repo),
+            source::host(self.fetched, &self.site.repo),
         )?;
         self.progress.step(format!("creating a worktree for {}", self.reserved.branch));
         let order = git::WorktreeRequest {
             branch: self.reserved.branch.clone(),
-            start: self.fetched.start(self.site, self.order),
+            start: source::start(self.fetched, self.site, self.order),
             reuse: self.order.reuse,
             path: self.site.worktree_path(self.context),
             git_hooks: self.order.hooks != git::Hooks::Skip,
@@ -141,7 +141,7 @@ impl Job<'_> {
         let base = made.base.as_ref().filter(|_| self.fetched.item.pull().is_none());
         let target = base.and_then(|it| self.target(&it.name, remote.as_deref()));
         let options = Options {
-            host: self.fetched.host(&self.site.repo),
+            host: source::host(self.fetched, &self.site.repo),
             repo: self.fetched.forge.as_ref().map(|it| it.repo.as_str()),
             branch: &made.branch,
             base,
@@ -246,13 +246,7 @@ impl Job<'_> {
             self.progress.note(&note);
         }
         let source = self.fetched.item.source.clone();
-        let pr = match &source {
-            Source::GithubPr { url, .. } => Some(url.clone()),
-            Source::GithubIssue { .. }
-            | Source::Jira { .. }
-            | Source::Prompt { .. }
-            | Source::Other(_) => None,
-        };
+        let pr = source.url.clone().filter(|_| source.kind.row().work == Kind::Review);
         Ok(NewWorker {
             id: self.reserved.reservation.id.clone(),
             worktree: made.path.clone(),
@@ -260,7 +254,7 @@ impl Job<'_> {
             branch_made: made.branch_made,
             worktree_made: made.worktree_made,
             base: made.base.clone(),
-            kind: source.kind(),
+            kind: source.kind.row().work,
             source,
             agent: site.agent.record(launch.argv),
             pr,

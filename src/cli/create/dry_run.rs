@@ -26,11 +26,14 @@ pub(super) async fn describe(
     let id = WorkerId::for_branch(&site.repo.project(), &branch);
     let fetched = source::fetch(site, order, progress, cancel).await?;
     let launch = site.agent.outline(&context.env)?;
-    let templates =
-        templates::load(&site.template_dirs(context), order.task.kind(), fetched.host(&site.repo))?;
+    let templates = templates::load(
+        &site.template_dirs(context),
+        order.task.kind(),
+        source::host(&fetched, &site.repo),
+    )?;
     let remote = site.repo.push_remote();
     let options = Options {
-        host: fetched.host(&site.repo),
+        host: source::host(&fetched, &site.repo),
         repo: fetched.forge.as_ref().map(|it| it.repo.as_str()),
         branch: &branch,
         base: None,

@@ -64,11 +64,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 }
 
 async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let mut order = args.check(io::stdin())?;
+    let checked = args.check(io::stdin())?;
     let cancel = context.cancel()?;
     let progress = Progress::new(&context.env);
-    let repo = site::repo(&order)?;
-    source::resolve(&mut order, &repo, &progress, &cancel).await?;
+    let repo = site::repo(checked.args.project.as_deref())?;
+    let task = source::resolve(&checked.asked, &repo, &progress, &cancel).await?;
+    let mut order = checked.order(task)?;
     if let Some(note) = order.settle_base(&repo)? {
         progress.note(&note);
     }
@@ -113,7 +114,7 @@ async fn make(
     let fetching = source::fetch(site, order, progress, cancel);
     let both = async { tokio::try_join!(reserving, fetching) };
     let (reserved, fetched) = interruptible(cancel, both).await?;
-    if let Some(warning) = fetched.warning() {
+    if let Some(warning) = source::warning(&fetched.item) {
         progress.note(&warning);
     }
     let (fetched, started) = (&fetched, context.now());

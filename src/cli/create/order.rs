@@ -1,14 +1,14 @@
 //! Checks the arguments of `create`, and turns them into an order. Touches nothing.
-use std::{io::Read, path::PathBuf, time::Duration};
+use std::{io::Read, time::Duration};
 
-use super::args::{Args, GithubType, Launch};
+use super::args::{Args, Launch};
 use crate::{
     agents::launch::Model,
     brief::WorkItem,
     cli::{Failure, outcome::states},
     git::{self, Hooks, Repo},
     model::{Kind, Placement, Source},
-    sources::{github::Pointer, jira::Key, prompt},
+    sources::{self, TaskRef, prompt},
 };
 
 /// The request, checked as far as possible without reading anything else.
@@ -22,7 +22,6 @@ pub(super) struct Order {
     pub(super) model: Option<Model>,
     pub(super) plan: bool,
     pub(super) placement: Option<Placement>,
-    pub(super) project: Option<PathBuf>,
     /// A branch, tag or commit; `HEAD` is resolved once the repository is known.
     pub(super) base: Option<String>,
     pub(super) name: Option<String>,
@@ -32,14 +31,28 @@ pub(super) struct Order {
     pub(super) dry_run: bool,
 }
 
+/// The work, its kind known.
 #[derive(Debug)]
 pub(super) enum Task {
-    /// An issue or a pull request: GitHub knows which.
-    Github(Pointer),
-    Issue(u64),
-    Pull(u64),
-    Ticket(Key),
+    Kept(sources::Task),
     Prompt(String),
+}
+
+/// The work as the user named it.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Kept(TaskRef),
+    Prompt(String),
+}
+
+/// Arguments that make sense. An [`Order`] once it is known what the task is.
+pub(super) struct Checked {
+    pub(super) asked: Asked,
+    pub(super) args: Args,
+    instructions: Option<String>,
+    model: Option<Model>,
+    placement: Option<Placement>,
+    wait: Wait,
 }
 
 /// What to wait for.
@@ -73,23 +86,46 @@ impl Order {
         self.base = Some(head);
         Ok(Some(note))
     }
+}
 
-    pub(super) fn check_base_of_pull(&self) -> Result<(), Failure> {
-        if matches!(self.task, Task::Pull(_)) && self.base.is_some() {
+impl Checked {
+    pub(super) fn order(self, task: Task) -> Result<Order, Failure> {
+        let Self { args, instructions, model, placement, wait, .. } = self;
+        if task.kind() == Kind::Review && args.base.is_some() {
             return Err(Failure::usage("`--base` cannot be used with a pull request")
                 .hint("its worktree starts at the pull request's head"));
         }
-        Ok(())
+        let open_pr = args.pr || !args.no_pr && !matches!(task, Task::Prompt(_));
+        let hooks = match (args.yes, args.no_hooks) {
+            (_, true) => Hooks::Skip,
+            (true, false) => Hooks::Yes,
+            (false, false) => Hooks::Approved,
+        };
+        Ok(Order {
+            task,
+            instructions,
+            open_pr,
+            agent: args.agent,
+            model,
+            plan: args.plan,
+            placement,
+            base: args.base,
+            name: args.name,
+            reuse: args.reuse,
+            hooks,
+            wait,
+            dry_run: args.dry_run,
+        })
     }
 }
 
 impl Args {
     /// Finds every error that is visible from the arguments alone.
-    pub(super) fn check(self, stdin: impl Read) -> Result<Order, Failure> {
+    pub(super) fn check(self, stdin: impl Read) -> Result<Checked, Failure> {
         self.check_words(stdin).map_err(Failure::into_usage)
     }
 
-    fn check_words(self, stdin: impl Read) -> Result<Order, Failure> {
+    fn check_words(self, stdin: impl Read) -> Result<Checked, Failure> {
         let placement = self.placement()?;
         let wait = self.wait()?;
         if let Some(name) = &self.name {
@@ -99,31 +135,8 @@ impl Args {
             check_base(base)?;
         }
         let model = self.model.as_deref().map(Model::parse).transpose()?;
-        let (task, instructions) = self.task(stdin)?;
-        let open_pr = self.pr || !self.no_pr && !matches!(task, Task::Prompt(_));
-        let hooks = match (self.yes, self.no_hooks) {
-            (_, true) => Hooks::Skip,
-            (true, false) => Hooks::Yes,
-            (false, false) => Hooks::Approved,
-        };
-        let order = Order {
-            task,
-            instructions,
-            open_pr,
-            agent: self.agent,
-            model,
-            plan: self.plan,
-            placement,
-            project: self.project,
-            base: self.base,
-            name: self.name,
-            reuse: self.reuse,
-            hooks,
-            wait,
-            dry_run: self.dry_run,
-        };
-        order.check_base_of_pull()?;
-        Ok(order)
+        let (asked, instructions) = self.asked(stdin)?;
+        Ok(Checked { asked, args: self, instructions, model, placement, wait })
     }
 
     /// Whether the text comes from standard input.
@@ -131,26 +144,49 @@ impl Args {
         [&self.text, &self.prompt].iter().any(|it| it.as_deref() == Some("-"))
     }
 
-    fn task(&self, stdin: impl Read) -> Result<(Task, Option<String>), Failure> {
-        let task = match (&self.github, self.github_type, &self.jira) {
-            (Some(_), _, Some(_)) => {
-                return Err(Failure::usage("`--github` and `--jira` cannot be combined")
-                    .hint("run `create` once for each"));
-            }
-            (None, Some(_), _) => {
+    fn asked(&self, stdin: impl Read) -> Result<(Asked, Option<String>), Failure> {
+        let kept = match self.task.named.as_slice() {
+            [] if self.task.kind.is_some() => {
                 return Err(Failure::usage("`-t` needs `--github N`"));
             }
-            (Some(pointer), asked, None) => Some(Task::github(pointer, asked)?),
-            (None, None, Some(key)) => Some(Task::Ticket(key.parse::<Key>()?)),
-            (None, None, None) => None,
+            [] => None,
+            [(spec, text)] => Some(self.kept(spec.parse(text)?)?),
+            [(one, _), (other, _), ..] => {
+                let (one, other) = (one.flag, other.flag);
+                return Err(Failure::usage(format!(
+                    "`--{one}` and `--{other}` cannot be combined"
+                ))
+                .hint("run `create` once for each"));
+            }
         };
         let text = self.words(stdin)?;
-        match (task, text) {
-            (Some(task), text) => Ok((task, text)),
-            (None, Some(text)) => Ok((Task::Prompt(text), None)),
+        match (kept, text) {
+            (Some(kept), text) => Ok((Asked::Kept(kept), text)),
+            (None, Some(text)) => Ok((Asked::Prompt(text), None)),
             (None, None) => Err(Failure::usage("no task given").hint(
                 "pass one: `wtmag create \"TEXT\"`, `-f FILE`, `-e`, `--github N` or `--jira KEY`",
             )),
+        }
+    }
+
+    /// The kind from `-t` and from the URL; they must match.
+    fn kept(&self, mut named: TaskRef) -> Result<TaskRef, Failure> {
+        let Some(word) = &self.task.kind else { return Ok(named) };
+        let spec = named.spec;
+        let Some((_, kind)) = spec.types.iter().find(|it| it.0 == word) else {
+            return Err(Failure::usage(format!("`-t {word}` does not go with `--{}`", spec.flag))
+                .hint("leave `-t` out"));
+        };
+        match named.kind {
+            Some(known) if known != *kind => {
+                let is = known.row().noun;
+                Err(Failure::usage(format!("the URL is that of a {is}, but `-t` says `{word}`"))
+                    .hint("leave `-t` out"))
+            }
+            Some(_) | None => {
+                named.kind = Some(*kind);
+                Ok(named)
+            }
         }
     }
 
@@ -212,46 +248,16 @@ fn check_base(base: &str) -> Result<(), Failure> {
 }
 
 impl Task {
-    /// The kind from the flag and from the URL; they must match.
-    fn github(pointer: &Pointer, asked: Option<GithubType>) -> Result<Self, Failure> {
-        let named = pointer.is_pull.map(|it| if it { GithubType::Pr } else { GithubType::Issue });
-        if let (Some(named), Some(asked)) = (named, asked)
-            && named != asked
-        {
-            let is = if named == GithubType::Pr { "a pull request" } else { "an issue" };
-            return Err(Failure::usage(format!("the URL names {is}, but `-t` says otherwise"))
-                .hint("leave `-t` out"));
-        }
-        Ok(match (asked.or(named), &pointer.repo) {
-            (Some(GithubType::Issue), None) => Self::Issue(pointer.number),
-            (Some(GithubType::Pr), None) => Self::Pull(pointer.number),
-            (_, _) => {
-                let is_pull = asked.or(named).map(|it| it == GithubType::Pr);
-                Self::Github(Pointer { is_pull, ..pointer.clone() })
-            }
-        })
-    }
-
-    /// The kind of work, as far as it is known before anything is fetched.
+    /// What is known of it before anything is fetched.
     pub(super) fn outline(&self) -> Source {
-        let (url, title) = (String::new(), String::new());
         match self {
-            // Asked and replaced before anything depends on it.
-            Self::Github(Pointer { number, is_pull: Some(true), .. }) => {
-                Source::GithubPr { number: *number, url, title }
-            }
-            Self::Github(Pointer { number, .. }) => {
-                Source::GithubIssue { number: *number, url, title }
-            }
-            Self::Issue(number) => Source::GithubIssue { number: *number, url, title },
-            Self::Pull(number) => Source::GithubPr { number: *number, url, title },
-            Self::Ticket(key) => Source::Jira { key: key.to_string(), url, title },
+            Self::Kept(task) => task.outline(),
             Self::Prompt(text) => WorkItem::prompt(text).source,
         }
     }
 
     pub(super) fn kind(&self) -> Kind {
-        self.outline().kind()
+        self.outline().kind.row().work
     }
 }
 

@@ -91,7 +91,7 @@ fn preparation(site: &Site, order: &Order, branch: &str) -> Request {
         project: site.repo.project(),
         repo: site.repo.common_dir().to_owned(),
         branch: branch.to_owned(),
-        source_key: order.task.outline().key(),
+        source_key: order.task.outline().task_key(),
         placement: site.placement,
         caller: site.caller.clone(),
         is_served: site.is_served,

@@ -35,15 +35,15 @@ fn nowhere(error: io::Error) -> Failure {
 }
 
 /// The requested repository.
-pub(super) fn repo(order: &Order) -> Result<Repo, Failure> {
-    let dir = match &order.project {
-        Some(dir) if dir.is_absolute() => dir.clone(),
+pub(super) fn repo(project: Option<&Path>) -> Result<Repo, Failure> {
+    let dir = match project {
+        Some(dir) if dir.is_absolute() => dir.to_owned(),
         project => {
             let cwd = std::env::current_dir().map_err(nowhere)?;
-            project.as_ref().map_or(cwd.clone(), |it| cwd.join(it))
+            project.map_or(cwd.clone(), |it| cwd.join(it))
         }
     };
-    if order.project.is_some() && !dir.is_dir() {
+    if project.is_some() && !dir.is_dir() {
         let what = if dir.exists() { "is not a directory" } else { "does not exist" };
         return Err(Failure::user(format!("`{}` {what}", dir.display())));
     }

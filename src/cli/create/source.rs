@@ -1,6 +1,6 @@
 //! Fetches the task from its source.
 use super::{
-    order::{Order, Task},
+    order::{Asked, Order, Task},
     site::Site,
 };
 use crate::{
@@ -9,33 +9,25 @@ use crate::{
     git::{Repo, Start},
     model::Host,
     proc::Cancel,
-    sources::{
-        self,
-        github::{self, Forge},
-        jira,
-    },
+    sources::{self, Fetched},
 };
 
-/// A task with everything known about it.
-pub(super) struct Fetched {
-    pub(super) item: WorkItem,
-    pub(super) forge: Option<Forge>,
-}
-
-/// Asks GitHub whether it is an issue or a pull request, if that is still open.
+/// Asks the source what the task is, if that is still open.
 pub(super) async fn resolve(
-    order: &mut Order,
+    asked: &Asked,
     repo: &Repo,
     progress: &Progress,
     cancel: &Cancel,
-) -> Result<(), Failure> {
-    let Task::Github(pointer) = &order.task else { return Ok(()) };
-    progress.step(format!("asking gh what {pointer} is"));
+) -> Result<Task, Failure> {
+    let task = match asked {
+        Asked::Prompt(text) => return Ok(Task::Prompt(text.clone())),
+        Asked::Kept(task) => task,
+    };
+    if task.known().is_none() {
+        progress.step(format!("asking {} about {}", task.spec.program, task.text));
+    }
     let cx = sources::Context { dir: repo.home(), env: &[], cancel };
-    let is_pull = github::resolve(&cx, pointer).await?;
-    let number = pointer.number;
-    order.task = if is_pull { Task::Pull(number) } else { Task::Issue(number) };
-    order.check_base_of_pull()
+    Ok(Task::Kept(task.resolve(&cx).await?))
 }
 
 pub(super) async fn fetch(
@@ -44,59 +36,44 @@ pub(super) async fn fetch(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Fetched, Failure> {
-    let cx = sources::Context { dir: site.repo.home(), env: &[], cancel };
-    let (item, forge) = match &order.task {
-        Task::Github(pointer) => {
-            return Err(Failure::bug(format!("it is not known what {pointer} is")));
+    match &order.task {
+        Task::Kept(task) => {
+            let (noun, program) = (task.kind.row().noun, task.spec.program);
+            let name = task.outline().reference().unwrap_or_default();
+            progress.step(format!("reading {noun} {name} with {program}"));
+            let cx = sources::Context { dir: site.repo.home(), env: &[], cancel };
+            Ok(task.fetch(&cx).await?)
         }
-        Task::Issue(number) => {
-            progress.step(format!("reading issue #{number} with gh"));
-            let forge = github::fetch_forge(&cx).await?;
-            (github::fetch_issue(&cx, &forge, *number).await?, Some(forge))
-        }
-        Task::Pull(number) => {
-            progress.step(format!("reading pull request #{number} with gh"));
-            let forge = github::fetch_forge(&cx).await?;
-            (github::fetch_pull(&cx, &forge, *number).await?, Some(forge))
-        }
-        Task::Ticket(key) => {
-            progress.step(format!("reading {key} with jira"));
-            (jira::fetch(&cx, key).await?, None)
-        }
-        Task::Prompt(text) => (WorkItem::prompt(text), None),
-    };
-    Ok(Fetched { item, forge })
+        Task::Prompt(text) => Ok(Fetched { item: WorkItem::prompt(text), forge: None }),
+    }
 }
 
-impl Fetched {
-    /// The commit that the worktree starts from.
-    pub(super) fn start(&self, site: &Site, order: &Order) -> Start {
-        if let (Some(pull), Some(forge), Task::Pull(number)) =
-            (self.item.pull(), &self.forge, &order.task)
-        {
-            let names = site.repo.remotes();
-            let urls: Vec<String> = names.iter().filter_map(|it| site.repo.fetch_url(it)).collect();
-            let url = forge.fetch_url(urls.iter().map(String::as_str));
-            return Start::Pull { url, number: *number, head: pull.head_sha.clone() };
+/// The commit that the worktree starts from.
+pub(super) fn start(fetched: &Fetched, site: &Site, order: &Order) -> Start {
+    let number = fetched.item.source.key.parse();
+    if let (Some(pull), Some(forge), Ok(number)) = (fetched.item.pull(), &fetched.forge, number) {
+        let names = site.repo.remotes();
+        let urls: Vec<String> = names.iter().filter_map(|it| site.repo.fetch_url(it)).collect();
+        let url = forge.fetch_url(urls.iter().map(String::as_str));
+        return Start::Pull { url, number, head: pull.head_sha.clone() };
+    }
+    match (&order.base, &fetched.forge) {
+        (Some(base), _) => Start::Named(base.clone()),
+        (None, Some(forge)) => {
+            Start::DefaultOf { url: forge.url.clone(), branch: forge.default_branch.clone() }
         }
-        match (&order.base, &self.forge) {
-            (Some(base), _) => Start::Named(base.clone()),
-            (None, Some(forge)) => {
-                Start::DefaultOf { url: forge.url.clone(), branch: forge.default_branch.clone() }
-            }
-            (None, None) => Start::Default,
-        }
+        (None, None) => Start::Default,
     }
+}
 
-    /// The forge: that of the task, else judged by the remote's host.
-    pub(super) fn host(&self, repo: &Repo) -> Host {
-        if self.forge.is_some() { Host::Github } else { repo.host() }
-    }
+/// The forge: that of the task, else judged by the remote's host.
+pub(super) fn host(fetched: &Fetched, repo: &Repo) -> Host {
+    if fetched.forge.is_some() { Host::Github } else { repo.host() }
+}
 
-    /// What a user may not expect of this task.
-    pub(super) fn warning(&self) -> Option<String> {
-        let state = self.item.state.as_deref()?;
-        let is_over = ["CLOSED", "MERGED"].contains(&state);
-        is_over.then(|| format!("{} is {}", self.item.source, state.to_lowercase()))
-    }
+/// What a user may not expect of this task.
+pub(super) fn warning(item: &WorkItem) -> Option<String> {
+    let state = item.state.as_deref()?;
+    let is_over = ["CLOSED", "MERGED"].contains(&state);
+    is_over.then(|| format!("{} is {}", item.source, state.to_lowercase()))
 }

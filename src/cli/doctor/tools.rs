@@ -6,17 +6,20 @@ use crate::{
     config::Backend,
     git::{self, Tool, Version},
     proc,
+    sources::{self, SourceSpec},
 };
 
 pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Group> {
-    let (git, worktrunk, gh, jira) =
-        tokio::join!(git(doctor), worktrunk(doctor), gh(doctor), jira(doctor));
+    let sources = async {
+        let mut findings = Vec::new();
+        for spec in sources::ALL {
+            findings.push(source(doctor, spec).await);
+        }
+        findings
+    };
+    let (git, worktrunk, sources) = tokio::join!(git(doctor), worktrunk(doctor), sources);
     let group = |name, findings| Group { name, findings };
-    vec![
-        group("git", vec![git]),
-        group("worktrunk", worktrunk),
-        group("task sources", vec![gh, jira]),
-    ]
+    vec![group("git", vec![git]), group("worktrunk", worktrunk), group("task sources", sources)]
 }
 
 async fn git(doctor: &Doctor<'_>) -> Finding {
@@ -66,31 +69,25 @@ async fn worktrunk(doctor: &Doctor<'_>) -> Vec<Finding> {
     }
 }
 
-async fn gh(doctor: &Doctor<'_>) -> Finding {
-    let version = match doctor.ask("gh", &["--version"]).await {
-        Ok(output) => first_line(&output.stdout_text()),
-        Err(error) => {
-            return absent(&error, "`create --github`", "install gh, then `gh auth login`");
-        }
+/// The program of a source: present, and logged in where it can tell without the network.
+async fn source(doctor: &Doctor<'_>, spec: &SourceSpec) -> Finding {
+    let (flag, program) = (spec.flag, spec.program);
+    let version = match doctor.ask(program.name, program.version).await {
+        Ok(output) => version_of(program.name, &output.stdout_text()),
+        Err(error) => return absent(&error, &format!("`create --{flag}`"), program.install),
     };
-    // Answers from stored data: no network.
-    match doctor.ask("gh", &["auth", "token"]).await {
+    let Some(login) = program.login else { return Finding::ok(version) };
+    match doctor.ask(program.name, login).await {
         Ok(output) if output.is_success() => Finding::ok(format!("{version}, logged in")),
         Ok(_) | Err(_) => Finding::note(format!("{version}, not logged in"))
-            .advice("only `create --github` needs it: `gh auth login`"),
+            .advice(format!("only `create --{flag}` needs it: {}", program.log_in)),
     }
 }
 
-async fn jira(doctor: &Doctor<'_>) -> Finding {
-    match doctor.ask("jira", &["version"]).await {
-        Ok(output) => {
-            let text = output.stdout_text();
-            // (Version="1.5.1", GitCommit=…
-            let version = text.split('"').nth(1).filter(|_| text.contains("Version"));
-            Finding::ok(version.map_or_else(|| "jira".to_owned(), |it| format!("jira {it}")))
-        }
-        Err(error) => absent(&error, "`create --jira`", "install jira-cli, then `jira init`"),
-    }
+/// The first line; of `jira`, which prints (Version="1.5.1", GitCommit=…, the value.
+fn version_of(name: &str, text: &str) -> String {
+    let quoted = text.split('"').nth(1).filter(|_| text.contains("Version"));
+    quoted.map_or_else(|| first_line(text), |it| format!("{name} {it}"))
 }
 
 fn absent(error: &proc::Error, needed_for: &str, how: &str) -> Finding {

@@ -59,8 +59,9 @@ impl HubState {
                 && (branch == reserve.branch || (key.is_some() && key == reserve.source_key))
         };
         let live = self.workers.values().map(|live| &live.worker);
-        let live =
-            live.filter(|it| it.is_live()).find(|it| same(&it.repo, &it.branch, it.source.key()));
+        let live = live
+            .filter(|it| it.is_live())
+            .find(|it| same(&it.repo, &it.branch, it.source.task_key()));
         if let Some(worker) = live {
             let message = format!("worker `{}` already handles this task", worker.id);
             let hint = format!("to go there: `wtmag attach {}`", worker.id);

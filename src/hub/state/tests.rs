@@ -11,7 +11,7 @@ mod showing;
 use super::*;
 use crate::model::{
     Agent, AgentState, DeliveryMode, DisplayState, Exit, Hold, Hook, Kind, NewDelivery, NewWorker,
-    Placement, RefusalKind, Source, Step,
+    Placement, RefusalKind, Source, SourceKind, Step,
 };
 use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
 use crate::tmux::{Acted, Created, Link as Shown, ServerInfo, Show, Version};
@@ -75,7 +75,7 @@ fn new_worker(id: &WorkerId) -> NewWorker {
         branch_made: true,
         worktree_made: true,
         base: None,
-        source: Source::GithubIssue { number: 456, url: String::new(), title: "Bug".into() },
+        source: Source::new(SourceKind::GithubIssue, "456", "", "Bug".into()),
         kind: Kind::Implementation,
         agent: Agent {
             name: "claude".into(),

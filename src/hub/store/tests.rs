@@ -17,7 +17,7 @@ fn worker(id: &str) -> Worker {
         branch_made: true,
         worktree_made: true,
         base: None,
-        source: Source::Prompt { title: "t".into() },
+        source: Source::prompt("t"),
         kind: Kind::Implementation,
         agent: Agent {
             name: "pi".into(),
@@ -218,7 +218,10 @@ fn values_of_a_newer_version_are_kept_as_they_are() {
     let worker = found.workers.iter().find(|it| it.id.as_str() == "p-a").unwrap();
     assert_eq!(worker.state.word().to_string(), "hibernating");
     assert_eq!(worker.placement.to_string(), "floating");
-    assert_eq!((worker.source.to_string(), worker.source.title()), ("sketch".into(), "hi there"));
+    assert_eq!(
+        (worker.source.to_string(), worker.source.title.as_str()),
+        ("sketch".into(), "hi there")
+    );
     let delivery = found.deliveries.iter().find(|it| it.id == DeliveryId(6)).unwrap();
     assert_eq!((delivery.step.to_string(), delivery.step.is_final()), ("scheduled".into(), false));
     let (events, _) = store.events(None, 0, 100).unwrap();

@@ -2,6 +2,7 @@
 use clap::Parser;
 
 use super::*;
+use crate::model::SourceKind;
 
 #[derive(Parser)]
 struct Line {
@@ -13,7 +14,27 @@ struct Line {
 fn parse(line: &[&str]) -> Result<Order, String> {
     let words = std::iter::once(&"create").chain(line);
     let line = Line::try_parse_from(words).map_err(|it| it.to_string())?;
-    line.args.check(&b"from stdin"[..]).map_err(|it| it.to_string())
+    let checked = line.args.check(&b"from stdin"[..]).map_err(|it| it.to_string())?;
+    let task = match &checked.asked {
+        Asked::Prompt(text) => Task::Prompt(text.clone()),
+        // Without an answer of GitHub's, an issue.
+        Asked::Kept(it) => Task::Kept(it.known().unwrap_or(sources::Task {
+            spec: it.spec,
+            kind: it.kind.unwrap_or(SourceKind::GithubIssue),
+            key: it.key.clone(),
+        })),
+    };
+    checked.order(task).map_err(|it| it.to_string())
+}
+
+/// Key and kind of a task that a source keeps.
+fn kept(line: &[&str]) -> (String, Option<SourceKind>) {
+    let words = std::iter::once(&"create").chain(line);
+    let line = Line::try_parse_from(words).unwrap();
+    match line.args.check(&b""[..]).unwrap().asked {
+        Asked::Kept(it) => (it.key, it.kind),
+        Asked::Prompt(text) => panic!("{text}"),
+    }
 }
 
 #[track_caller]
@@ -25,12 +46,12 @@ fn refused(line: &[&str], why: &str) {
 #[test]
 fn the_known_forms_are_understood() {
     let order = parse(&["--github", "456", "-t", "issue"]).unwrap();
-    assert!(matches!(order.task, Task::Issue(456)));
+    assert_eq!(order.task.outline().to_string(), "issue #456");
     assert_eq!((order.placement, order.open_pr), (None, true));
     let order = parse(&["--github", "456", "-t", "issue", "-w"]).unwrap();
     assert_eq!(order.placement, Some(Placement::Window));
     let order = parse(&["--github", "234", "-t", "pr", "-s"]).unwrap();
-    assert!(matches!(order.task, Task::Pull(234)));
+    assert_eq!(order.task.outline().to_string(), "PR #234");
     assert_eq!(order.placement, Some(Placement::Session));
     let order = parse(&["--jira", "proj-123"]).unwrap();
     assert_eq!(order.task.outline().branch(), "jira-ticket-proj-123");
@@ -61,6 +82,7 @@ fn there_is_exactly_one_task() {
     refused(&["--github", "0", "-t", "pr"], "`0` is not the number or the URL of an issue");
     refused(&["--github", "x", "-t", "pr"], "`x` is not the number or the URL of an issue");
     refused(&["--github", "1", "-t", "x"], "possible values: issue, pr");
+    refused(&["--jira", "AB-1", "-t", "pr"], "does not go with `--jira`");
     refused(&["--jira", "nonsense"], "is not a Jira key");
     refused(&["--prompt", " "], "the prompt is empty");
     refused(&["--prompt", "a\0b"], "NUL");
@@ -72,13 +94,11 @@ fn a_task_may_be_said_in_many_ways() {
     assert!(matches!(task(&["Fix the bug"]), Task::Prompt(text) if text == "Fix the bug"));
     assert!(matches!(task(&["-"]), Task::Prompt(text) if text == "from stdin"));
     assert!(matches!(task(&["--", "-x"]), Task::Prompt(text) if text == "-x"));
-    let open = |line: &[&str], want| {
-        let Task::Github(it) = task(line) else { panic!("{line:?}") };
-        assert_eq!((it.number, it.is_pull), want, "{line:?}");
-    };
-    open(&["--github", "#7"], (7, None));
-    open(&["--github", "https://github.com/acme/blog/pull/7"], (7, Some(true)));
-    open(&["--github", "https://github.com/acme/blog/issues/7", "-t", "issue"], (7, Some(false)));
+    let open = |line: &[&str], kind| assert_eq!(kept(line), ("7".to_owned(), kind), "{line:?}");
+    open(&["--github", "#7"], None);
+    open(&["--github", "https://github.com/acme/blog/pull/7"], Some(SourceKind::GithubPr));
+    let issue = ["--github", "https://github.com/acme/blog/issues/7", "-t", "issue"];
+    open(&issue, Some(SourceKind::GithubIssue));
     let order = parse(&["--github", "7", "Mind the tests"]).unwrap();
     assert_eq!(order.instructions.as_deref(), Some("Mind the tests"));
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -91,7 +111,10 @@ fn a_task_may_be_said_in_many_ways() {
 fn what_contradicts_itself_is_refused() {
     refused(&["x", "--prompt", "y"], "given twice");
     refused(&["x", "-f", "y"], "given twice");
-    refused(&["--github", "https://github.com/a/b/pull/1", "-t", "issue"], "names a pull request");
+    refused(
+        &["--github", "https://github.com/a/b/pull/1", "-t", "issue"],
+        "is that of a pull request",
+    );
     refused(&["-f", "/no/such/file"], "could not read the task from `/no/such/file`");
     refused(&["--prompt", "x", "-w", "-s"], "cannot be combined");
     refused(&["--prompt", "x", "-w", "--launch", "session"], "cannot be combined");

@@ -1,0 +1,85 @@
+//! What `gh` says went wrong, as an error. It has texts, not codes: 4 is a missing login, all else is 1.
+use super::PROGRAM;
+use crate::{sources::Error, text::one_line};
+
+/// A failure of `gh`, as far as it must be told from others.
+#[derive(Debug)]
+pub(super) enum Complaint {
+    NoRepository,
+    NoRemote,
+    NotOnGithub,
+    RepoNotFound(String),
+    NumberNotFound,
+    IssuesOff,
+    Other(Error),
+}
+
+pub(super) fn complaint(code: Option<i32>, stderr: &str) -> Complaint {
+    let program = &PROGRAM;
+    let says = |text: &str| stderr.contains(text);
+    let detail = || detail(stderr);
+    if code == Some(4) || says("HTTP 401") || says("gh auth login") && says("authentication") {
+        return Complaint::Other(Error::NotLoggedIn { program });
+    }
+    if let Some((_, rest)) = stderr.split_once("Could not resolve to a Repository with the name '")
+    {
+        let repo = rest.split('\'').next().unwrap_or_default();
+        return Complaint::RepoNotFound(one_line(repo, 140));
+    }
+    if says("Could not resolve to a") {
+        return Complaint::NumberNotFound;
+    }
+    if says("has disabled issues") {
+        return Complaint::IssuesOff;
+    }
+    if says("not a git repository") {
+        return Complaint::NoRepository;
+    }
+    if says("no git remotes found") {
+        return Complaint::NoRemote;
+    }
+    if says("none of the git remotes") {
+        return Complaint::NotOnGithub;
+    }
+    Complaint::Other(if says("HTTP 403") || says("HTTP 429") || says("rate limit") {
+        Error::Refused { program, detail: detail() }
+    } else if says("error connecting to") || says("dial ") || says("HTTP 5") || says("timeout") {
+        Error::Network { program, detail: detail() }
+    } else {
+        Error::Failed { program, detail: detail() }
+    })
+}
+
+pub(super) fn failed(stderr: &str) -> Error {
+    Error::Failed { program: &PROGRAM, detail: detail(stderr) }
+}
+
+fn detail(stderr: &str) -> String {
+    let line = stderr.lines().find(|line| !line.trim().is_empty());
+    line.map_or_else(|| "it did not say why".to_owned(), |line| one_line(line, 300))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(code: i32, stderr: &str, want: &str) {
+        let got = format!("{:?}", complaint(Some(code), stderr));
+        assert!(got.contains(want), "{got}");
+    }
+
+    #[test]
+    fn a_complaint_is_understood() {
+        check(4, "To get started with GitHub CLI, please run:  gh auth login", "NotLoggedIn");
+        check(1, "HTTP 401: Bad credentials (https://api.github.com/graphql)", "NotLoggedIn");
+        check(1, "HTTP 403: API rate limit exceeded (https://…)", "Refused");
+        check(1, "HTTP 502: x (https://api.github.com/graphql)", "Network");
+        check(1, "error connecting to api.github.com\ncheck your internet", "Network");
+        check(1, "failed to run git: fatal: not a git repository (or any…", "NoRepository");
+        check(1, "the 'acme/blog' repository has disabled issues", "IssuesOff");
+        check(1, "GraphQL: Could not resolve to a Repository with the name 'a/b'. (x)", "\"a/b\"");
+        check(1, "\x1b[31mboom\n", "boom");
+        check(2, "", "it did not say why");
+    }
+}
