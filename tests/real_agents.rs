@@ -8,5 +8,6 @@ mod figures;
 mod lives;
 mod prompts;
 mod sandboxes;
+mod table;
 mod turns;
 mod unknown;

@@ -103,12 +103,21 @@ pub use launch::{Launch, launch};
 pub use profile::Profile;
 
 /// The embedded profiles: their names and their text.
-pub const BUILTIN: [(&str, &str); 7] = [
+pub const BUILTIN: [(&str, &str); 16] = [
     ("claude", include_str!("profiles/claude.toml")),
     ("codex", include_str!("profiles/codex.toml")),
     ("opencode", include_str!("profiles/opencode.toml")),
     ("pi", include_str!("profiles/pi.toml")),
     ("gemini", include_str!("profiles/gemini.toml")),
+    ("qwen", include_str!("profiles/qwen.toml")),
+    ("copilot", include_str!("profiles/copilot.toml")),
+    ("kilo", include_str!("profiles/kilo.toml")),
+    ("cn", include_str!("profiles/cn.toml")),
+    ("cline", include_str!("profiles/cline.toml")),
+    ("vibe", include_str!("profiles/vibe.toml")),
+    ("kimi", include_str!("profiles/kimi.toml")),
+    ("grok", include_str!("profiles/grok.toml")),
+    ("aider", include_str!("profiles/aider.toml")),
     ("demo", include_str!("profiles/demo.toml")),
     (GENERIC, include_str!("profiles/generic.toml")),
 ];

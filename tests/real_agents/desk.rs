@@ -37,6 +37,8 @@ pub(super) struct Setup {
     pub no_hooks: bool,
     /// The agent is unknown: the generic profile alone.
     pub unknown: bool,
+    /// Columns and rows of its pane, where they are not 120 by 40.
+    pub size: Option<(u16, u16)>,
 }
 
 /// A worker, as `create` made it.
@@ -55,7 +57,7 @@ impl Desk {
             panic!("where are the agents? `tests/run --real-agents` says it in WTMAG_AGENTS_BIN")
         };
         let mut sandbox = Sandbox::new();
-        let port = serve_model(&mut sandbox);
+        let port = serve_model(&mut sandbox, kind);
         let repo = sandbox.repo("blog");
         if kind.name == "pi" {
             // Without settings in the project, pi asks for no trust.
@@ -67,6 +69,12 @@ impl Desk {
         let trusted = [std::slice::from_ref(&repo), &worktrees].concat();
         install(&sandbox, kind, Path::new(&bin), port, if setup.trusted { &trusted } else { &[] });
         let pane = sandbox.tmux().start("main");
+        if let Some((columns, rows)) = setup.size {
+            let tmux = sandbox.tmux();
+            tmux.run(["set-option", "-g", "default-size", &format!("{columns}x{rows}")]);
+            let size = ["-x", &columns.to_string(), "-y", &rows.to_string()];
+            tmux.run(["resize-window", "-t", "main"].into_iter().chain(size));
+        }
         let desk = Self { sandbox, kind, repo, pane };
         desk.configure(setup);
         desk
@@ -74,17 +82,23 @@ impl Desk {
 
     /// Writes the config.
     pub(super) fn configure(&self, setup: Setup) {
-        let Kind { name, args, prompt_flag, .. } = self.kind;
+        let Kind { name, args, prompt_flag, profile, .. } = self.kind;
         // The daemon of codex, which its own profile goes without, would outlive the sandbox.
         let more = if setup.unknown && *name == "codex" { &["--no-daemon"][..] } else { &[] };
-        let (args, profile) = ([args, more].concat(), if setup.unknown { "generic" } else { name });
+        let home = self.sandbox.path("home").display().to_string();
+        let args: Vec<_> =
+            [args, more].concat().iter().map(|it| it.replace("{home}", &home)).collect();
+        let profile = if setup.unknown { "generic" } else { profile };
         let command = self.sandbox.path(format!("agents/{name}"));
         let delivery = if setup.by_argument { "argument" } else { "ready" };
-        let mut config = format!("[agents.default]\nname = {name:?}\n[agents.{name}]\n");
+        let mut config = format!("[agents.default]\nname = {name:?}\n[agents.{name:?}]\n");
         writeln!(config, "command = {command:?}\nargs = {args:?}\ndelivery = {delivery:?}")
             .unwrap();
         writeln!(config, "profile = {profile:?}").unwrap();
-        writeln!(config, "prompt_flag = {prompt_flag:?}\nhooks = {}", !setup.no_hooks).unwrap();
+        if let Some(flag) = prompt_flag {
+            writeln!(config, "prompt_flag = {flag:?}").unwrap();
+        }
+        writeln!(config, "hooks = {}", !setup.no_hooks).unwrap();
         writeln!(config, "{}\n[worktree]\nbackend = \"git\"", setup.block).unwrap();
         self.sandbox.put("config/wtmag/config.toml", config);
     }
@@ -170,8 +184,12 @@ impl Desk {
     pub(super) fn requests(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.sandbox.path("model.jsonl")).unwrap_or_default();
         let lines = text.lines().filter_map(|it| serde_json::from_str::<Value>(it).ok());
-        // A helper that names the conversation has no tools.
-        lines.filter(|it| it["tools"].as_array().is_some_and(|it| !it.is_empty())).collect()
+        // A helper that names the conversation has no tools, one that judges a command one of its own.
+        let is_helper = |it: &Value| {
+            let tools = it["tools"].as_array().unwrap();
+            !self.kind.toolless && tools.is_empty() || tools.contains(&"respond_in_schema".into())
+        };
+        lines.filter(|it| it["tools"].is_array() && !is_helper(it)).collect()
     }
 
     /// The prompts that reached the provider, each once, in order.
@@ -218,13 +236,14 @@ fn word(value: &Value) -> String {
 }
 
 /// Starts the stand-in for the model's provider, and returns its port.
-fn serve_model(sandbox: &mut Sandbox) -> u16 {
+fn serve_model(sandbox: &mut Sandbox, kind: &Kind) -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
     let mut stub = sandbox.command("python3");
     stub.arg(format!("{FIXTURES}/stub_llm.py")).args(["--port", &port.to_string()]);
     stub.arg("--log").arg(sandbox.path("model.jsonl")).args(["--delay", "1", "--slow", "8"]);
+    stub.args(kind.toolless.then_some("--toolless"));
     stub.stderr(Stdio::null());
     sandbox.serve(stub);
     eventually(SOON, "the provider", || TcpStream::connect(("127.0.0.1", port)).ok());
@@ -234,7 +253,7 @@ fn serve_model(sandbox: &mut Sandbox) -> u16 {
 /// Seeds the agent's settings in HOME, and writes `agents/<name>`, which starts it with them.
 fn install(sandbox: &Sandbox, kind: &Kind, bin: &Path, port: u16, trusted: &[PathBuf]) {
     let seed = sandbox.run("python3").arg(format!("{FIXTURES}/real-agents"));
-    let seed = seed.args(["home", kind.name]).arg(sandbox.path("home"));
+    let seed = seed.args(["home", kind.name]).arg(sandbox.path("home")).arg("--bin").arg(bin);
     let trust = trusted.iter().flat_map(|it| [Path::new("--trust"), it.as_path()]);
     let vars = seed.args(["--port", &port.to_string()]).args(trust).run().success();
     if kind.name == "codex" {

@@ -23,10 +23,7 @@ fn an_agent_that_is_killed_is_exited_with_its_signal(kind: &'static Kind) {
         let desk = Desk::new(kind, Setup { trusted: true, no_hooks, ..Setup::default() });
         let worker = desk.settled("one");
         desk.send(&worker, "SLOW please");
-        let kill = "pid=$(ps -o tpgid= -t \"$0\" | sort -n | tail -1); kill -9 \"-$((pid))\"";
-        let tty = desk.sandbox.tmux().show(&worker.pane, "#{pane_tty}");
-        let tty = tty.trim_start_matches("/dev/");
-        desk.sandbox.run("sh").args(["-c", kill, tty]).run().success();
+        kill(&desk, &worker);
         desk.wait(&worker, "exited");
         assert!(word(&desk, &worker).contains("SIGKILL"), "{}", desk.account(&worker));
         // The shell that is there now has taken nothing for a command.
@@ -34,9 +31,17 @@ fn an_agent_that_is_killed_is_exited_with_its_signal(kind: &'static Kind) {
     }
 }
 
+/// Kills what has the terminal.
+pub(super) fn kill(desk: &Desk, worker: &Worker) {
+    let kill = "pid=$(ps -o tpgid= -t \"$0\" | sort -n | tail -1); kill -9 \"-$((pid))\"";
+    let tty = desk.sandbox.tmux().show(&worker.pane, "#{pane_tty}");
+    let tty = tty.trim_start_matches("/dev/");
+    desk.sandbox.run("sh").args(["-c", kill, tty]).run().success();
+}
+
 /// Presses again if it was not heard: an agent whose hook has said that the turn is over may still
 /// be about to end it, and takes the key for the turn's.
-fn tell_to_leave(desk: &Desk, worker: &Worker, keys: &[&str]) {
+pub(super) fn tell_to_leave(desk: &Desk, worker: &Worker, keys: &[&str]) {
     const TRIES: usize = 4;
     let until_exited = ["wait", &worker.id, "--until", "exited", "--timeout", "10s"];
     let left = (0..TRIES).any(|_| {
@@ -46,7 +51,7 @@ fn tell_to_leave(desk: &Desk, worker: &Worker, keys: &[&str]) {
     assert!(left, "does not leave\n{}", desk.account(worker));
 }
 
-fn word(desk: &Desk, worker: &Worker) -> String {
+pub(super) fn word(desk: &Desk, worker: &Worker) -> String {
     let show = desk.wtmag(&["show", "--json", &worker.id]).run().json();
     show["worker"]["state"]["text"].as_str().unwrap().to_owned()
 }

@@ -5,6 +5,9 @@ use super::{
 };
 use crate::support::eventually;
 
+/// Part of a question, and the keys that answer it.
+pub(super) type Dialog = (&'static str, &'static [&'static str]);
+
 for_each_agent! {
     a_prompt_to_be_typed_waits_for_the_trust_of_a_human,
     a_prompt_as_argument_waits_for_the_trust_of_a_human,

@@ -126,7 +126,7 @@ fn escape_ends_a_turn(kind: &'static Kind) {
     check(kind, |desk, worker| {
         let before = desk.last_event(worker);
         begin_slow_turn(desk, worker);
-        desk.press(worker, &["Escape", "Escape"][..desk.kind.escapes]);
+        desk.press(worker, desk.kind.stop);
         desk.wait(worker, "idle");
         assert_turns(desk, worker, before, &["working", "idle"]);
         assert!(!desk.capture(worker).contains("word15"), "{}", desk.account(worker));
@@ -160,7 +160,7 @@ fn a_failing_provider_is_shown(kind: &'static Kind) {
 }
 
 /// A turn of eight seconds, some of whose answer has come.
-fn begin_slow_turn(desk: &Desk, worker: &Worker) {
+pub(super) fn begin_slow_turn(desk: &Desk, worker: &Worker) {
     desk.send(worker, "SLOW please");
     let asked = || {
         let request = desk.requests().into_iter().find(|it| it["prompt"] == "SLOW please")?;

@@ -37,7 +37,8 @@ fn wire(wiring: &Wiring) -> Wire {
     let command = shlex::try_join(words).unwrap_or_default();
     let entry = json!([{ "hooks": [{ "type": "command", "command": command, "timeout": 5 }] }]);
     let hooks = EVENTS.iter().map(|it| (it.to_string(), entry.clone()));
-    let settings = json!({ "hooks": Value::Object(hooks.collect()) });
+    // In its list of background sessions a text would start another one, outside of the pane.
+    let settings = json!({ "hooks": Value::Object(hooks.collect()), "disableAgentView": true });
     Wire { args: vec!["--settings".to_owned(), settings.to_string()], ..Wire::default() }
 }
 
@@ -182,5 +183,6 @@ mod tests {
         let settings: Value = serde_json::from_str(settings).unwrap();
         let command = settings.pointer("/hooks/Stop/0/hooks/0/command").unwrap();
         assert_eq!(command, "'/opt/my tools/wtmag' hook x");
+        assert_eq!(settings.pointer("/disableAgentView"), Some(&Value::from(true)));
     }
 }
