@@ -29,4 +29,5 @@ mod states;
 mod support;
 mod tidy;
 mod tour;
+mod unicode;
 mod worktree;

@@ -72,6 +72,13 @@ pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanati
     Explanation { verdict, found, rules }
 }
 
+/// Something is written below the box, but for its edge.
+pub(super) fn has_footer(profile: &Profile, sample: &Sample) -> bool {
+    let Some(found) = explain(profile, sample, &[]).found else { return false };
+    let below = sample.used_rows().get(found.last + 1..).unwrap_or_default();
+    below.iter().any(|row| !generic::is_edge(row) && row.chars().any(char::is_alphanumeric))
+}
+
 /// Who has the terminal, as far as names tell. A shell or another program that started the agent and
 /// waits for it shares the foreground with it.
 pub fn foreground(profile: &Profile, sample: &Sample) -> Foreground {

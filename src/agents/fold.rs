@@ -104,6 +104,8 @@ pub struct Tracker {
     looked: Option<Instant>,
     /// Since when the pane was quiet at the last sample.
     quiet_since: Option<Instant>,
+    /// The last capture shows something below the box.
+    has_footer: bool,
     /// When the silence will have lasted longer than visible working signs justify.
     outlasted: Option<Instant>,
     /// The content of the box, until the box is seen empty.
@@ -162,6 +164,7 @@ impl Tracker {
             noisy_since: None,
             looked: None,
             quiet_since: None,
+            has_footer: false,
             outlasted: None,
             typed: None,
             hints: Vec::new(),
@@ -312,6 +315,7 @@ impl Tracker {
         self.tell_drafts(sample);
         self.tell_hints();
         self.trust_hook();
+        self.look_below(sample);
         if self.process != Process::Running {
             return changed;
         }
@@ -425,7 +429,7 @@ impl Tracker {
         // A spinner after a glyph looks like a prompt with a text, but it moves.
         let may_be_a_spinner = *turn == AgentState::Draft && current.is_busy();
         if turn.listens() && !says_so || may_be_a_spinner {
-            due = due.max(self.quiet_since.unwrap_or(now.steady) + timing.quiet);
+            due = due.max(self.quiet_since.unwrap_or(now.steady) + self.silence_wanted());
         }
         due.max(self.hook_yields(turn))
     }

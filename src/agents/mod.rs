@@ -16,6 +16,7 @@
 //! | [`echo`] | is the delivered text on the screen, is it in the box? |
 //! | [`glyphs`] | are two texts the same to a terminal? |
 //! | [`menu`] | which entry of a dialog is highlighted? |
+//! | [`learn`] | which profile tells these screens apart? |
 //! | [`mod@launch`] | which command line does what the user wants? |
 //!
 //! # A profile
@@ -73,7 +74,7 @@
 //! placeholder for a long paste.
 //!
 //! **Times** (`[timing]`, milliseconds): a state in which wtmag may type needs `quiet_ms` of
-//! silence and two captures `confirm_ms` apart; after a turn, `settle_ms`. With `noise_ms`, an
+//! silence (`footer_quiet_ms` when something is written below the box) and two captures `confirm_ms` apart; after a turn, `settle_ms`. With `noise_ms`, an
 //! agent that prints for so long is working, whatever it shows.
 //!
 //! **The rest**: `checked` and `verified` (versions), `structural = true` (also search for menus,
@@ -91,6 +92,7 @@ pub mod hooks;
 pub mod input_box;
 pub mod kinds;
 pub mod launch;
+pub mod learn;
 pub mod menu;
 pub mod profile;
 pub mod replay;

@@ -70,6 +70,10 @@ pub struct Timing {
     /// Silence before a state in which wtmag may type is accepted.
     #[serde(rename = "quiet_ms", deserialize_with = "millis")]
     pub quiet: Duration,
+    /// The same when something is written below the box: a program that still starts has drawn its box
+    /// at most; zero: as long as without.
+    #[serde(rename = "footer_quiet_ms", deserialize_with = "millis")]
+    pub footer_quiet: Duration,
     /// Time between the two equal captures that such a state needs.
     #[serde(rename = "confirm_ms", deserialize_with = "millis")]
     pub confirm: Duration,
@@ -255,6 +259,13 @@ pub struct HooksSpec {
 #[derive(Clone, Debug)]
 pub struct Pattern(pub Regex);
 
+impl Pattern {
+    /// None where it is no regular expression.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Regex::new(text).ok().map(Self)
+    }
+}
+
 impl Profile {
     /// Reads a profile. `path` is for the error message.
     pub fn parse(path: &str, text: &str) -> Result<Self, Error> {
@@ -323,7 +334,8 @@ impl Profile {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            quiet: Duration::from_millis(500),
+            quiet: Duration::from_millis(200),
+            footer_quiet: Duration::ZERO,
             confirm: Duration::from_millis(150),
             settle: Duration::from_millis(300),
             noise: Duration::ZERO,

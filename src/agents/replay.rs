@@ -146,6 +146,7 @@ mod tests {
 
     const PROFILE: &str = r"
 name = 'robot'
+timing = { quiet_ms = 500 }
 [box]
 prompt = '^> ?'
 [[rule]]

@@ -82,7 +82,7 @@ fn heading(head: &str) -> (u64, Sample) {
     (t_ms, sample)
 }
 
-mod screens;
+pub(crate) mod screens;
 
 /// The state at each screen, if it is captured twice and then is quiet.
 fn believed(profile: &Arc<Profile>, screens: &[(u64, Sample)]) -> Vec<(u64, String, String)> {

@@ -32,6 +32,7 @@ mod output;
 mod pager;
 mod pane;
 mod path;
+mod profile;
 mod progress;
 mod promote;
 mod receipt;
@@ -112,6 +113,7 @@ enum Verb {
     Events(events::Args),
     Log(log::Args),
     Explain(explain::Args),
+    Profile(profile::Args),
     Config(config::Args),
     Hub(hub::Args),
     Tmux(tmux::Args),
@@ -201,6 +203,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Events(args) => events::run(context, args).await,
         Verb::Log(args) => log::run(context, args).await,
         Verb::Explain(args) => explain::run(context, args).await,
+        Verb::Profile(args) => profile::run(context, args).await,
         Verb::Config(args) => config::run(context, args).await,
         Verb::Tmux(args) => tmux::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,

@@ -1,7 +1,7 @@
 //! What one fake agent does: plain data, printed by `--describe`, read from a TOML file, changed by `--set`.
 use serde::{Deserialize, Serialize};
 
-use crate::dialog::Dialog;
+use crate::{dialog::Dialog, drawing::Drawing};
 
 /// One life, in the order in which things happen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -140,6 +140,8 @@ pub(crate) struct Look {
     /// Under the box; may be empty.
     pub footer: String,
     pub cursor_visible: bool,
+    /// What becomes of a text in the box.
+    pub drawing: Drawing,
     /// The window's title at rest; empty: never set.
     pub title: String,
     /// The title shows the spinner.

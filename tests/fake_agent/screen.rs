@@ -38,7 +38,8 @@ pub(crate) fn draw(scene: &Scene<'_>, width: usize, height: usize) -> Picture {
         add_box(&mut bottom, scene, draft, width);
     }
     let room = height.saturating_sub(bottom.rows.len() + 1);
-    let mut rows: Vec<String> = wrap_all(scene.transcript, width);
+    let transcript = scene.transcript.iter().flat_map(|it| scene.look.drawing.lines(it, width));
+    let mut rows: Vec<String> = transcript.collect();
     rows.drain(..rows.len().saturating_sub(room));
     if scene.look.docked && scene.dialog.is_none() {
         rows.resize(room, String::new());
@@ -95,7 +96,7 @@ fn add_box(picture: &mut Picture, scene: &Scene<'_>, draft: &str, width: usize) 
         Frame::Bar => ("┃ ", width - 6),
     };
     let prompt_width = look.prompt.width() + 1;
-    let shown = wrap(draft, inner.saturating_sub(prompt_width).max(8));
+    let shown = look.drawing.lines(draft, inner.saturating_sub(prompt_width).max(8));
     let lines = if draft.is_empty() { vec![look.placeholder.clone()] } else { shown };
     match look.frame {
         Frame::Rules => picture.rows.push(look.rule.repeat(width)),
@@ -123,23 +124,4 @@ fn add_box(picture: &mut Picture, scene: &Scene<'_>, draft: &str, width: usize) 
     if scene.is_open && !look.footer.is_empty() {
         picture.rows.push(format!("  {}", look.footer));
     }
-}
-
-fn wrap_all(lines: &[String], width: usize) -> Vec<String> {
-    lines.iter().flat_map(|line| wrap(line, width)).collect()
-}
-
-/// Hard breaks only, as terminals do: a line break, or no more room.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut rows = vec![String::new()];
-    for char in text.chars() {
-        let is_full = rows.last().is_some_and(|row| row.width() >= width);
-        if char == '\n' || is_full {
-            rows.push(String::new());
-        }
-        if let Some(row) = rows.last_mut().filter(|_| char != '\n') {
-            row.push(if char.is_control() { '?' } else { char });
-        }
-    }
-    rows
 }

@@ -1,6 +1,7 @@
 //! A whole scenario out of one number. Nothing here is known to any profile.
 use crate::{
     dialog::{Dialog, Kind},
+    drawing::Drawing,
     random::{Random, capitalised},
     scenario::{Bracketed, Frame, Guard, Input, Interruption, Leave, Look, Phase, Scenario, Turns},
 };
@@ -52,6 +53,7 @@ pub(crate) fn plain() -> Scenario {
             placeholder: String::new(),
             footer: "? for help".to_owned(),
             cursor_visible: true,
+            drawing: Drawing::Plain,
             title: String::new(),
             title_spins: false,
             spinner: "|/-\\".chars().map(String::from).collect(),
@@ -154,6 +156,7 @@ fn look(draw: &mut Random) -> Look {
         footer,
         // Without a frame the cursor is what tells a box from a line of text.
         cursor_visible: draw.percent(50) || frame == Frame::Bare,
+        drawing: Drawing::Plain,
         title: match draw.between(0, 2) {
             0 => String::new(),
             1 => name.clone(),

@@ -162,7 +162,7 @@ pub(super) const CLINE: Kind = Kind {
 
 pub(super) const GROK: Kind = Kind {
     name: "grok",
-    profile: "grok-cli",
+    profile: "grok",
     prompt_flag: Some(""),
     asks: Some(("TOOLWRITE please", "Do you want to proceed")),
     ..PLAIN

@@ -1,11 +1,13 @@
 //! What each agent of today does, row by row, as `src/agents/seen.md` shows it.
 //!
 //! One test per agent and version writes its column to `target/seen/<agent>.json`; `tests/run
-//! --real-agents` makes the table of these. A row that fails is shown as such, and fails the test
+//! --real-agents` makes the table of these. `WTMAG_ROWS` names part of the rows: only those are tried
+//! again, and the others are kept. A row that fails is shown as such, and fails the test
 //! unless the agent's [`Kind::known`] says why it is so.
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde_json::{Value, json};
@@ -52,23 +54,41 @@ struct Column {
 }
 
 fn show(kind: &'static Kind) {
-    let mut column = Column { kind, rows: Vec::new() };
+    let mut column = Column::new(kind);
     column.first_prompts();
     column.conversation();
     column.ends();
     for size in [(80, 24), (200, 70)] {
         column.in_a_pane_of(size);
     }
-    column.write();
+    column.check();
 }
 
 impl Column {
+    fn new(kind: &'static Kind) -> Self {
+        let rows = match std::env::var_os("WTMAG_ROWS") {
+            Some(_) => std::fs::read(file(kind)).ok(),
+            None => None,
+        };
+        let rows = rows.map(|it| serde_json::from_slice::<Value>(&it).unwrap()["rows"].clone());
+        let rows = rows.map_or_else(Vec::new, |it| serde_json::from_value(it).unwrap());
+        Self { kind, rows }
+    }
+
     /// Runs a step, and notes what came of it.
     fn row(&mut self, name: &str, step: impl FnOnce() -> String) -> bool {
+        if std::env::var("WTMAG_ROWS").is_ok_and(|it| !name.contains(&it)) {
+            return true;
+        }
         let said = catch_unwind(AssertUnwindSafe(step));
         let is_right = said.is_ok();
         println!("{}: {name}: {}", self.kind.name, said.as_deref().unwrap_or("NO"));
-        self.rows.push((name.to_owned(), said.unwrap_or_else(|_| "no".to_owned())));
+        let said = (name.to_owned(), said.unwrap_or_else(|_| "no".to_owned()));
+        match self.rows.iter_mut().find(|it| it.0 == name) {
+            Some(row) => *row = said,
+            None => self.rows.push(said),
+        }
+        self.write();
         is_right
     }
 
@@ -91,18 +111,33 @@ impl Column {
         });
     }
 
+    /// A step with a worker at rest: the last one, if it went well with it.
+    fn talk(
+        &mut self,
+        seat: &mut Option<(Desk, Worker)>,
+        name: &str,
+        step: impl FnOnce(&Desk, &Worker) -> String,
+    ) {
+        let kind = self.kind;
+        let is_right = self.row(name, || {
+            let setup = Setup { trusted: true, ..Setup::default() };
+            let (desk, worker) = seat.get_or_insert_with(|| settled(kind, setup));
+            step(desk, worker)
+        });
+        if !is_right {
+            leave(seat);
+        }
+    }
+
     /// All that is said to one worker.
     fn conversation(&mut self) {
         let kind = self.kind;
-        let mut desk = None;
-        self.row("follow-ups while idle", || {
-            let (made, worker) = settled(kind, Setup { trusted: true, ..Setup::default() });
-            let (made, worker) = desk.insert((made, worker));
-            told(made, worker, "Now look at the tests");
-            told(made, worker, "And then at the 2nd half, \"please\": it's `quoted` $HOME ~ \\n")
+        let seat = &mut None;
+        self.talk(seat, "follow-ups while idle", |desk, worker| {
+            told(desk, worker, "Now look at the tests");
+            told(desk, worker, "And then at the 2nd half, \"please\": it's `quoted` $HOME ~ \\n")
         });
-        let Some((desk, worker)) = &desk else { return };
-        self.row("a follow-up in a turn", || {
+        self.talk(seat, "a follow-up in a turn", |desk, worker| {
             let before = desk.prompts().len();
             desk.send(worker, "SLOW please");
             desk.send(worker, "And then look around");
@@ -110,35 +145,36 @@ impl Column {
             assert_eq!(desk.prompts()[before..], ["SLOW please", "And then look around"]);
             "yes".to_owned()
         });
-        self.row("a follow-up at a permission dialog", || at_a_dialog(desk, worker));
-        self.row("`--now` when the answer has begun", || {
+        self.talk(seat, "a follow-up at a permission dialog", at_a_dialog);
+        self.talk(seat, "`--now` when the answer has begun", |desk, worker| {
             turns::begin_slow_turn(desk, worker);
             now(desk, worker, "Stop and look")
         });
-        self.row("`--now` before any answer", || {
+        self.talk(seat, "`--now` before any answer", |desk, worker| {
             desk.send(worker, "SLOW wrong thing");
             now(desk, worker, "Stop and do something else")
         });
-        self.row("Escape by a human: idle", || {
+        self.talk(seat, "Escape by a human: idle", |desk, worker| {
             turns::begin_slow_turn(desk, worker);
             desk.press(worker, kind.stop);
-            desk.wait(worker, "idle");
+            desk.wait(worker, "idle,draft");
             empty_box(desk, worker);
             told(desk, worker, "Go on after that")
         });
-        self.row("a human's draft is held for", || behind_a_draft(desk, worker));
+        self.talk(seat, "a human's draft is held for", behind_a_draft);
         let lines: Vec<String> = (1..=20).map(|n| format!("line {n} of the text")).collect();
-        self.row("20 lines", || told(desk, worker, &lines.join("\n")));
-        let sentence = "lorem ipsum dolor sit amet, ";
-        self.row("5 KB in one line", || told(desk, worker, &sentence.repeat(185)));
+        self.talk(seat, "20 lines", |desk, worker| told(desk, worker, &lines.join("\n")));
+        let long = "lorem ipsum dolor sit amet, ".repeat(185);
+        self.talk(seat, "5 KB in one line", |desk, worker| told(desk, worker, &long));
         for (name, text) in TEXTS {
-            self.row(name, || told(desk, worker, text));
+            self.talk(seat, name, |desk, worker| told(desk, worker, text));
         }
-        self.row("the provider fails", || {
+        self.talk(seat, "the provider fails", |desk, worker| {
             desk.send(worker, "FAIL please");
-            desk.wait(worker, "failed,retrying");
+            desk.wait(worker, "failed,retrying,idle");
             lives::word(desk, worker)
         });
+        leave(seat);
     }
 
     fn ends(&mut self) {
@@ -170,17 +206,31 @@ impl Column {
         });
     }
 
-    fn write(self) {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/seen");
-        std::fs::create_dir_all(&dir).unwrap();
-        let path = dir.join(format!("{}.json", self.kind.name));
-        let known = self.kind.known.iter().copied().collect::<std::collections::BTreeMap<_, _>>();
+    fn write(&self) {
+        std::fs::create_dir_all(file(self.kind).parent().unwrap()).unwrap();
+        let file = std::fs::File::create(file(self.kind)).unwrap();
+        let known: BTreeMap<_, _> = self.kind.known.iter().copied().collect();
         let column = json!({ "agent": self.kind.name, "rows": self.rows, "known": known });
-        std::fs::write(path, serde_json::to_string_pretty(&column).unwrap()).unwrap();
+        serde_json::to_writer_pretty(file, &column).unwrap();
+    }
+
+    fn check(&self) {
+        let known: BTreeMap<_, _> = self.kind.known.iter().copied().collect();
         let bad = |(name, said): &&(String, String)| said == "no" && !known.contains_key(&**name);
         let bad: Vec<_> = self.rows.iter().filter(bad).collect();
         assert!(bad.is_empty(), "{}: {bad:?}", self.kind.name);
     }
+}
+
+/// Where the column of an agent is.
+fn file(kind: &Kind) -> PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/seen");
+    dir.join(format!("{}.json", kind.name))
+}
+
+/// The end of a worker. What outlives it was told already.
+fn leave(seat: &mut Option<(Desk, Worker)>) {
+    drop(catch_unwind(AssertUnwindSafe(|| drop(seat.take()))));
 }
 
 /// A worker whose first turn is over.
@@ -252,7 +302,7 @@ fn at_a_dialog(desk: &Desk, worker: &Worker) -> String {
     eventually(SOON, question, || desk.capture(worker).contains(question).then_some(()));
     assert_eq!(lives::word(desk, worker), "waiting: permission", "{}", desk.account(worker));
     let text = "Look around behind the dialog";
-    desk.wtmag(&["send", "--", &worker.id, text]).run();
+    queue(desk, worker, text);
     let held = || desk.receipt(worker)["hold"].is_object().then_some(());
     eventually(SOON, "a hold", held);
     assert!(desk.capture(worker).contains(question), "{}", desk.account(worker));
@@ -275,6 +325,12 @@ fn now(desk: &Desk, worker: &Worker, text: &str) -> String {
     "stopped, then once".to_owned()
 }
 
+/// Sends a text that has to wait.
+fn queue(desk: &Desk, worker: &Worker, text: &str) {
+    let ran = desk.wtmag(&["send", "--", &worker.id, text]).run();
+    assert!([0, 4].contains(&ran.code), "{ran}\n{}", desk.account(worker));
+}
+
 const DRAFT: &str = "half typed by a human";
 
 fn behind_a_draft(desk: &Desk, worker: &Worker) -> String {
@@ -284,7 +340,7 @@ fn behind_a_draft(desk: &Desk, worker: &Worker) -> String {
     let shows = || desk.capture(worker).contains(DRAFT).then_some(());
     eventually(SOON, "the draft", shows);
     let text = "Hello from the tool";
-    desk.wtmag(&["send", "--", &worker.id, text]).run();
+    queue(desk, worker, text);
     desk.wait(worker, "draft");
     assert!(poll(SOON / 3, || (desk.prompts().len() > before).then_some(())).is_none());
     assert!(desk.capture(worker).contains(DRAFT), "{}", desk.account(worker));
@@ -299,15 +355,18 @@ fn behind_a_draft(desk: &Desk, worker: &Worker) -> String {
 
 /// A human deletes what is in the box, letter by letter.
 fn empty_box(desk: &Desk, worker: &Worker) {
-    let n = DRAFT.len().to_string();
-    desk.sandbox.tmux().run(["send-keys", "-t", &worker.pane, "-N", &n, "BSpace"]);
+    for _ in DRAFT.chars() {
+        desk.sandbox.tmux().run(["send-keys", "-t", &worker.pane, "BSpace"]);
+        // Several at once would be a paste to some.
+        desk.sandbox.tmux().run(["run-shell", "sleep 0.05"]);
+    }
 }
 
 /// Only a login shows: nothing is typed.
 #[test]
 fn agents_without_an_account() {
     for kind in &agent::WITHOUT_ACCOUNT {
-        let mut column = Column { kind, rows: Vec::new() };
+        let mut column = Column::new(kind);
         column.row("first prompt typed, behind its dialog", || {
             let desk = Desk::new(kind, Setup::default());
             let worker = desk.create("one");
@@ -318,6 +377,6 @@ fn agents_without_an_account() {
             let turn: Value = desk.receipt(&worker)["hold"]["turn"].clone();
             format!("held by its {}", turn["blocked"].as_str().unwrap())
         });
-        column.write();
+        column.check();
     }
 }

@@ -134,8 +134,9 @@ impl Crew {
         self.hire_with(("calm", Some(CALM)), name, seen, &argv)
     }
 
+    /// The same by any profile: its name and its text, where it is none that we know.
     #[track_caller]
-    fn hire_with(
+    pub(crate) fn hire_with(
         &mut self,
         (profile, profile_text): (&str, Option<&str>),
         name: &str,

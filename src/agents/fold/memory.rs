@@ -18,7 +18,20 @@ const SILENCE: Duration = Duration::from_secs(15);
 const HIDDEN_SILENCE: Duration = Duration::from_secs(60);
 /// Hints that one agent's box may show in turn.
 const MAX_HINTS: usize = 20;
+
 impl Tracker {
+    /// Whether something is written below the box, where that makes a difference.
+    pub(super) fn look_below(&mut self, sample: &Sample) {
+        let counts = !self.profile.timing.footer_quiet.is_zero() && self.verdict.turn.listens();
+        self.has_footer = counts && classify::has_footer(&self.profile, sample);
+    }
+
+    /// How long it must be silent before it is believed to listen.
+    pub(super) fn silence_wanted(&self) -> Duration {
+        let timing = &self.profile.timing;
+        if self.has_footer { timing.footer_quiet } else { timing.quiet }
+    }
+
     /// Discards working signs after a long silence.
     pub(super) fn outlast(&mut self, now: Now, sample: &Sample, verdict: &Verdict) -> Verdict {
         self.outlasted = None;

@@ -10,6 +10,7 @@ use crate::{
 const PROFILE: &str = r"
 name = 'fake'
 foreground = ['fake']
+timing = { quiet_ms = 500 }
 [box]
 prompt = '^> ?'
 folded = ['^\[paste\]$']

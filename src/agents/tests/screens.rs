@@ -34,6 +34,12 @@ fn all() -> Vec<Screen> {
     screens
 }
 
+/// The screens of one file: what a human says first of each, and the look.
+pub(crate) fn of(file: &str) -> Vec<(String, Sample)> {
+    let screens = all().into_iter().filter(|it| it.name.starts_with(&format!("{file}/")));
+    screens.filter_map(|it| Some((it.want.first()?.clone(), it.sample))).collect()
+}
+
 fn heading(agent: &str, file: &str, head: &str) -> Screen {
     let value = |name: &str| {
         let (_, rest) = head.split_once(&format!(" {name}=")).unwrap();

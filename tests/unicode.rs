@@ -1,0 +1,153 @@
+//! Texts of all of Unicode into boxes that draw like those of today's agents: each is one turn.
+//!
+//! `WTMAG_FULL` makes it 10,000 texts, 2,000 by each way to draw.
+use proptest::{
+    collection::vec,
+    prelude::*,
+    strategy::ValueTree as _,
+    string::string_regex,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use wtmag::model::Worker;
+
+use crate::support::{AgentLog, Crew, Sandbox, Seen, is_full, poll, seeds};
+
+/// All general categories but surrogates, which are no text.
+const CATEGORIES: [&str; 29] = [
+    "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi",
+    "Pf", "Po", "Sm", "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Cn",
+];
+/// Texts that one agent is told.
+const N_TEXTS: usize = 20;
+
+/// An agent that draws like a real one, and what its profile says of its box.
+struct Style {
+    name: &'static str,
+    look: &'static [&'static str],
+    /// None: by its shape alone.
+    input: Option<&'static str>,
+}
+
+const STYLES: [Style; 5] = [
+    Style {
+        name: "claude",
+        look: &["prompt=\"❯\"", "placeholder='Try \"fix it\"'", "cursor_visible=false"],
+        input: Some(
+            "top='^─{20,}$'\nbottom='^─{20,}$'\nprompt='^❯ ?'\nindent='^ {2}'\nplaceholder=['^Try \"']",
+        ),
+    },
+    Style {
+        name: "codex",
+        look: &["frame=\"bare\"", "prompt=\"›\"", "placeholder=\"Ask to do anything\""],
+        input: Some(
+            "prompt='^› '\nindent='^ {2}'\nfooter_block=true\nplaceholder=['^Ask to do anything$']",
+        ),
+    },
+    Style {
+        name: "pi",
+        look: &["prompt=\"\"", "cursor_visible=false"],
+        input: Some("top='^─{20,}$'\nbottom='^─{20,}$'\nindent='^ '"),
+    },
+    Style {
+        name: "ink",
+        look: &[
+            "frame=\"box\"",
+            "prompt=\"❯\"",
+            "placeholder=\"Ask me anything...\"",
+            "cursor_visible=false",
+        ],
+        input: None,
+    },
+    Style { name: "toolkit", look: &["prompt=\"✨\""], input: None },
+];
+
+/// Words of one category each; a word that shows and tells this text from all others is among them.
+fn texts(seed: u64) -> Vec<String> {
+    let bytes: Vec<u8> = seed.to_le_bytes().repeat(4);
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let word = (0..CATEGORIES.len())
+        .prop_flat_map(|at| string_regex(&format!("[\\p{{{}}}]{{1,6}}", CATEGORIES[at])).unwrap());
+    let words = (vec(word, 0..10), any::<prop::sample::Index>());
+    (0..N_TEXTS)
+        .map(|n| {
+            let (mut words, at) = words.new_tree(&mut runner).unwrap().current();
+            words.insert(at.index(words.len() + 1), format!("text{n}of{seed}"));
+            words.join(" ")
+        })
+        .collect()
+}
+
+/// What reaches an agent of a text: controls would be keys.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+#[test]
+fn every_text_is_one_turn_in_whatever_way_it_is_drawn() {
+    let n_rounds = if is_full() { 10_000 / N_TEXTS / STYLES.len() } else { 1 };
+    for seed in seeds(n_rounds) {
+        let sandbox = Sandbox::new();
+        let mut crew = Crew::new(&sandbox);
+        let texts = texts(seed);
+        let workers: Vec<Worker> = STYLES.iter().map(|it| hire(&sandbox, &mut crew, it)).collect();
+        for text in &texts {
+            workers.iter().for_each(|worker| crew.send(worker, text));
+        }
+        let log = sandbox.agent_log();
+        let mut wrong = Vec::new();
+        for (style, worker) in STYLES.iter().zip(&workers) {
+            let told = || {
+                let n = log.all("turn", Some(worker.id.as_str())).len();
+                (n > texts.len()).then_some(())
+            };
+            if poll(LIMIT, told).is_none() || !is_right(&log, worker, &texts) {
+                wrong.push(format!("{}: {}", style.name, account(&sandbox, worker, &log, &texts)));
+            }
+        }
+        assert!(wrong.is_empty(), "seed {seed}\n{}", wrong.join("\n"));
+    }
+}
+
+/// For all texts of one agent.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(150);
+
+fn hire(sandbox: &Sandbox, crew: &mut Crew, style: &Style) -> Worker {
+    let generic = include_str!("../src/agents/profiles/generic.toml");
+    let quick = generic.replace("quiet_ms = 3000", "quiet_ms = 200").replace("= 1500", "= 200");
+    let known = |input| {
+        format!(
+            "name = 'style'\nforeground = ['fake-agent']\n[box]\n{input}\n[[rule]]\nstate = 'working'\n\
+             in = 'above 2'\nall = ['esc to interrupt']\n"
+        )
+    };
+    let profile = style.input.map_or(quick, known);
+    let program = sandbox.fake_agent();
+    let look = style.look.iter().map(|it| format!("look.{it}"));
+    let drawing = format!("look.drawing=\"{}\"", style.name);
+    let turns = ["turn.min_ms=100", "turn.max_ms=100", "fold_chars=0"].map(str::to_owned);
+    let changes: Vec<String> = look.chain([drawing]).chain(turns).collect();
+    let mut argv = vec![program.to_str().unwrap()];
+    argv.extend(changes.iter().flat_map(|it| ["--set", it]));
+    crew.hire_with(("style", Some(&profile)), style.name, Seen::Alone, &argv).0
+}
+
+/// The bootstrap, then each text once, in order.
+fn is_right(log: &AgentLog, worker: &Worker, texts: &[String]) -> bool {
+    let turns = log.turns(Some(worker.id.as_str()));
+    turns.iter().skip(1).eq(texts.iter().map(|it| clean(it)).collect::<Vec<_>>().iter())
+}
+
+fn account(sandbox: &Sandbox, worker: &Worker, log: &AgentLog, texts: &[String]) -> String {
+    let turns = log.turns(Some(worker.id.as_str()));
+    let n_right = turns.iter().skip(1).zip(texts).take_while(|(turn, it)| **turn == clean(it));
+    let at = n_right.count();
+    let said = sandbox.wtmag(["receipts", worker.id.as_str()]).run();
+    format!(
+        "{at} of {} right, then {:?} for {:?}\n{said}\n{}",
+        texts.len(),
+        turns.get(at + 1),
+        texts.get(at),
+        sandbox.tmux().capture(&worker.place.pane.to_string())
+    )
+}
