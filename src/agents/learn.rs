@@ -81,7 +81,9 @@ fn input_box(sample: &Sample, found: &Found) -> String {
     let mut text = String::new();
     let mut put = |key: &str, pattern: String| _ = writeln!(text, "{key} = {}", quoted(&pattern));
     let top = found.first.checked_sub(1).map(row).and_then(edge);
-    let bottom = edge(row(found.last + 1));
+    // It may lie far below, under rows that a longer text would take.
+    let below = (found.last + 1..sample.rows.len()).find_map(|at| edge(row(at)));
+    let bottom = below.filter(|_| top.is_some());
     let (lead, prompt, rest) = first_row(row(found.first));
     let has_edges = top.is_some();
     if let Some(top) = top {

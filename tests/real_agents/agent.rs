@@ -180,6 +180,7 @@ pub(super) const KIMI: Kind = Kind {
     name: "kimi",
     profile: "kimi",
     asks: Some(("TOOLWRITE please", "requesting approval")),
+    quit: &["C-d"],
     spinner: "Composing",
     ..PLAIN
 };

@@ -171,7 +171,9 @@ impl Column {
         }
         self.talk(seat, "the provider fails", |desk, worker| {
             desk.send(worker, "FAIL please");
-            desk.wait(worker, "failed,retrying,idle");
+            let until = ["wait", &worker.id, "--until", "failed,retrying,idle", "--timeout", "40s"];
+            // Some say nothing of it for minutes.
+            drop(desk.wtmag(&until).run());
             lives::word(desk, worker)
         });
         leave(seat);
@@ -286,6 +288,10 @@ fn arrived(desk: &Desk, worker: &Worker, before: usize, text: &str) -> String {
     };
     if prompt == text.trim() {
         return "yes".to_owned();
+    }
+    let visible = |it: &str| it.replace(['\u{200b}', '\u{2060}', '\u{feff}'], "");
+    if visible(prompt) == visible(text.trim()) {
+        return "yes; the agent drops them".to_owned();
     }
     let file = prompt.strip_prefix("Read ./").and_then(|it| it.split(' ').next());
     let file = file.unwrap_or_else(|| panic!("{text}: {prompt}\n{}", desk.account(worker)));

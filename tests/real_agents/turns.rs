@@ -161,9 +161,11 @@ fn a_failing_provider_is_shown(kind: &'static Kind) {
 
 /// A turn of eight seconds, some of whose answer has come.
 pub(super) fn begin_slow_turn(desk: &Desk, worker: &Worker) {
+    let is_slow = |it: &Value| it["prompt"] == "SLOW please";
+    let n_before = desk.requests().into_iter().filter(is_slow).count();
     desk.send(worker, "SLOW please");
     let asked = || {
-        let request = desk.requests().into_iter().find(|it| it["prompt"] == "SLOW please")?;
+        let request = desk.requests().into_iter().filter(is_slow).nth(n_before)?;
         let since = request["t"].as_f64().unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
         (now - since > 3.0).then_some(())
