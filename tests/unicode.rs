@@ -88,6 +88,7 @@ fn every_text_is_one_turn_in_whatever_way_it_is_drawn() {
     let n_rounds = if is_full() { 10_000 / N_TEXTS / STYLES.len() } else { 1 };
     for seed in seeds(n_rounds) {
         let sandbox = Sandbox::new();
+        sandbox.tmux().start("main");
         let mut crew = Crew::new(&sandbox);
         let texts = texts(seed);
         let workers: Vec<Worker> = STYLES.iter().map(|it| hire(&sandbox, &mut crew, it)).collect();

@@ -28,7 +28,7 @@ pub struct Outcome {
     pub is_right: bool,
 }
 
-/// The state in which the box is empty and nothing goes on.
+/// The state in which the box is empty and no turn runs.
 pub const REST: &str = "ready";
 /// The same after a turn: a rule of its own where something on the screen tells it.
 pub const AFTER: &str = "idle";
@@ -110,7 +110,7 @@ fn input_box(sample: &Sample, found: &Found) -> String {
     text
 }
 
-/// An edge as a pattern: its indentation may vary, its line goes on.
+/// An edge as a pattern: its indentation may vary, and so may its length.
 fn edge(row: &str) -> Option<String> {
     let bare = row.trim();
     let mut chars = bare.chars();

@@ -90,6 +90,7 @@ mod generic;
 pub mod glyphs;
 pub mod hooks;
 pub mod input_box;
+mod keys;
 pub mod kinds;
 pub mod launch;
 pub mod learn;

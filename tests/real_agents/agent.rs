@@ -198,9 +198,9 @@ pub(super) const AIDER: Kind = Kind {
 
 /// Their login shows, and nothing else.
 pub(super) const WITHOUT_ACCOUNT: [Kind; 3] = [
-    Kind { name: "amp", profile: "amp", ..PLAIN },
-    Kind { name: "auggie", profile: "auggie", ..PLAIN },
-    Kind { name: "droid", profile: "droid", ..PLAIN },
+    Kind { name: "amp", profile: "generic", ..PLAIN },
+    Kind { name: "auggie", profile: "generic", ..PLAIN },
+    Kind { name: "droid", profile: "generic", ..PLAIN },
 ];
 
 /// One test of each name for each agent, whose body is the function of that name.

@@ -91,7 +91,8 @@ impl Desk {
         let profile = if setup.unknown { "generic" } else { profile };
         let command = self.sandbox.path(format!("agents/{name}"));
         let delivery = if setup.by_argument { "argument" } else { "ready" };
-        let mut config = format!("[agents.default]\nname = {name:?}\n[agents.{name:?}]\n");
+        let block = name.replace('.', "-");
+        let mut config = format!("[agents.default]\nname = {block:?}\n[agents.{block}]\n");
         writeln!(config, "command = {command:?}\nargs = {args:?}\ndelivery = {delivery:?}")
             .unwrap();
         writeln!(config, "profile = {profile:?}").unwrap();
