@@ -113,8 +113,11 @@ fn each_screen_is_what_a_human_says_by_the_profile_of_its_agent() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the score of each agent is worth a look")]
 fn most_screens_are_what_a_human_says_by_the_generic_profile() {
     let (misses, score, harm) = judge(|_| Profile::shared(GENERIC));
+    let scores = misses.lines().filter(|it| it.contains(" of ") && !it.contains(", want"));
+    println!("by the generic profile:\n{}", scores.collect::<Vec<_>>().join("\n"));
     assert!(harm.is_empty(), "{harm}");
     assert!(
         score.n_right * 100 >= score.n_all * 92,
