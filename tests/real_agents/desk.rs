@@ -205,8 +205,11 @@ impl Desk {
             .filter(|it| it["answered"] == false)
             .map(|it| it["prompt"].as_str().unwrap().trim().to_owned())
             .collect();
-        // qwen has its memory looked after.
-        prompts.retain(|it| !it.starts_with("Managed memory has"));
+        // qwen has its memory looked after, and guesses the next prompt.
+        let is_helper = |it: &String| {
+            it.starts_with("Managed memory has") || it.starts_with("[SUGGESTION MODE")
+        };
+        prompts.retain(|it| !is_helper(it));
         prompts.dedup();
         prompts
     }
