@@ -17,8 +17,9 @@ const CATEGORIES: [&str; 29] = [
     "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi",
     "Pf", "Po", "Sm", "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Cn",
 ];
-/// Texts that one agent is told.
+/// Texts that one agent is told, and those of a quick run.
 const N_TEXTS: usize = 20;
+const N_QUICK: usize = 8;
 
 /// An agent that draws like a real one, and what its profile says of its box.
 struct Style {
@@ -69,7 +70,7 @@ fn texts(seed: u64) -> Vec<String> {
     let word = (0..CATEGORIES.len())
         .prop_flat_map(|at| string_regex(&format!("[\\p{{{}}}]{{1,6}}", CATEGORIES[at])).unwrap());
     let words = (vec(word, 0..10), any::<prop::sample::Index>());
-    (0..N_TEXTS)
+    (0..if is_full() { N_TEXTS } else { N_QUICK })
         .map(|n| {
             let (mut words, at) = words.new_tree(&mut runner).unwrap().current();
             words.insert(at.index(words.len() + 1), format!("text{n}of{seed}"));

@@ -159,7 +159,12 @@ impl Column {
             desk.press(worker, kind.stop);
             desk.wait(worker, "idle,draft");
             empty_box(desk, worker);
-            told(desk, worker, "Go on after that")
+            desk.send(worker, "Go on after that");
+            desk.wait(worker, "idle");
+            // Some tell the model again what it has not answered.
+            let last = desk.prompts().pop().unwrap();
+            assert!(last.ends_with("Go on after that"), "{last}\n{}", desk.account(worker));
+            "yes".to_owned()
         });
         self.talk(seat, "a human's draft is held for", behind_a_draft);
         let lines: Vec<String> = (1..=20).map(|n| format!("line {n} of the text")).collect();
