@@ -20,13 +20,14 @@ use crate::{
 
 /// Go to a worker's window
 ///
-/// Inside tmux, your client switches to the window; outside, tmux attaches. Without an ID you choose a
-/// worker from a list. To see its screen without going there, use `wtmag show ID`.
+/// Inside tmux, your client switches to the worker's window. Outside tmux, wtmag attaches your terminal to
+/// the window's session. Without an ID, you choose a worker from a list. To see a worker's screen without
+/// going to its window, use `wtmag show ID`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// The tmux client to switch, for popups and key bindings: `#{client_name}`
+    /// Switch this tmux client instead of your own. In a popup or a key binding, pass `#{client_name}`
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
 }

@@ -7,11 +7,13 @@ use super::{Context, Failure, complete};
 
 /// Print the shell code that completes commands, flags, worker names and agents
 ///
-/// bash: add to ~/.bashrc                              eval "$(wtmag completions bash)"
-/// zsh:  add to ~/.zshrc, after compinit               eval "$(wtmag completions zsh)"
-/// fish: add to ~/.config/fish/completions/wtmag.fish  wtmag completions fish | source
+/// Put the line for your shell into the file:
 ///
-/// Worker names come from the running hub. Completion never starts a hub.
+/// bash  ~/.bashrc                              eval "$(wtmag completions bash)"
+/// zsh   ~/.zshrc, after compinit               eval "$(wtmag completions zsh)"
+/// fish  ~/.config/fish/completions/wtmag.fish  wtmag completions fish | source
+///
+/// Worker names are completed only while the hub runs: completion does not start it.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {

@@ -11,8 +11,9 @@ use crate::{
 
 /// Show the effective settings and where each comes from
 ///
-/// The repository's `wtmag.toml` overrides your `config.toml`, which overrides the built-in values. An
-/// `[agents.X]` block replaces the whole block of that name. `wtmag help configuration` lists every key.
+/// The repository's `wtmag.toml` overrides your `config.toml`, which overrides the built-in values. Blocks
+/// `[agents.X]` are not merged: a block in the stronger file replaces the whole block of that name.
+/// `wtmag help configuration` lists every key.
 ///
 /// With --json: an array of {"key", "value", "origin"}.
 #[derive(clap::Args)]
@@ -25,16 +26,16 @@ pub(crate) struct Args {
 enum Verb {
     /// Print the path of your config.toml
     Path,
-    /// Approve what this repository's wtmag.toml can run
+    /// Show the commands in this repository's wtmag.toml, and allow wtmag to run them
     ///
-    /// A `wtmag.toml` may define agents and a `[worktree]` setup, which run commands as you. This command
-    /// shows them. wtmag uses them only after you approve them, and asks again when they change.
+    /// A `wtmag.toml` may define agents and a `[worktree]` setup, which run commands as you. wtmag runs them
+    /// only after you approved them, and asks again when they change. `create --yes` runs them once.
     Approve {
         /// Approve without asking
         #[arg(short, long)]
         yes: bool,
     },
-    /// Edit your config.toml with $VISUAL or $EDITOR; creates the file if it is missing
+    /// Edit your config.toml with $VISUAL or $EDITOR; the file is created if it is missing
     Edit,
 }
 

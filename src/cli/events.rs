@@ -11,14 +11,15 @@ use crate::{
 /// Print all events as JSON lines
 ///
 /// Each line is {"seq", "at", "worker", "kind", …}. `seq` rises by one with each event and never repeats.
-/// To continue later without a gap, pass the last one to `--since`.
+/// To continue later where you stopped, pass the last `seq` that you read to `--since`. `wtmag help
+/// programs` lists the kinds.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Only events of this worker; a removed worker needs its whole id
+    /// Only events of this worker; for a removed worker, give the whole id
     #[arg(long, value_name = "ID")]
     worker: Option<String>,
-    /// Only events after this number
+    /// Only events whose `seq` is greater than N
     #[arg(long, value_name = "N", default_value_t = 0)]
     since: u64,
     /// Keep printing new events

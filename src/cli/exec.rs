@@ -6,7 +6,10 @@ use crate::proc;
 
 /// Run a command in a worker's worktree
 ///
-/// The command gets this terminal, and its exit code becomes that of `wtmag`.
+/// The command runs in your terminal, not in the worker's window, and without a shell. wtmag exits with its
+/// exit code.
+///
+/// Without an ID: the worker of the current worktree or tmux window.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -30,19 +30,20 @@ macro_rules! page {
 pub(crate) const PAGES: [Page; 9] = [
     page!("tour", "every step of a worker's life, with a demo agent"),
     page!("states", "what each state means and what to do"),
-    page!("delivery", "how a text reaches an agent, and why one is held"),
+    page!("delivery", "how a text reaches an agent, and why a text is held"),
     page!("configuration", "every setting, templates, where things are stored"),
     page!("profiles", "teach wtmag to read your agent's screen"),
-    page!("programs", "JSON shapes and exit codes"),
-    page!("tmux", "keys, options for the status line, known faults of tmux"),
-    page!("troubleshooting", "by symptom: what happened and what to do"),
+    page!("programs", "for scripts: the JSON that commands print, and their exit codes"),
+    page!("tmux", "keys, options for the status line, known bugs of tmux"),
+    page!("troubleshooting", "what to do, by symptom"),
     page!("figures", "measured times and costs"),
 ];
 
 /// Show the help of a command, or a page about a topic
 ///
-/// Without a name, lists the commands and the topics. Long pages go through $PAGER. When standard
-/// output is not a terminal, a page is printed as plain Markdown.
+/// Without a name, lists the commands and the topics. `tmux` is both: `wtmag help tmux` shows the topic,
+/// `wtmag tmux --help` the command. Long pages are shown with $PAGER. If standard output is not a terminal,
+/// a page is printed as plain Markdown.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A command (`create`, `hub start`) or a topic (`states`, `delivery`, …)

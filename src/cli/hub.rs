@@ -17,10 +17,11 @@ use crate::{
     proc,
 };
 
-/// The background process that watches the workers of a tmux server
+/// Show, start or stop the hub, the background process that watches the workers of a tmux server
 ///
-/// The first command that needs a hub starts it. It ends after ten minutes without a live worker, a
-/// waiting text or a client. You can stop it at any time: agents keep running, and the next hub finds them.
+/// The first command that needs the hub starts it. It ends after ten minutes in which no agent ran, no text
+/// waited and no wtmag command was connected. You can stop it at any time: the agents keep running, and the
+/// next hub finds them and delivers the texts that wait.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -29,7 +30,7 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Show the hub's status; exit code 3 if no hub runs
+    /// Show the hub's status; exit code 3 if no hub is running
     ///
     /// With --json: {"pid", "version", "started", "tmux_socket", "tmux": [version, pid] or null,
     /// "fleet": the session that shows all workers, "live_workers", "open_deliveries", "clients",
@@ -43,7 +44,7 @@ enum Verb {
     ///
     /// With --json: {"pid"}, of the hub that ran, or null.
     Stop,
-    /// Show the end of the hub's log
+    /// Show the end of the hub's log, and follow it with `-f`
     ///
     /// `WTMAG_LOG` in the tmux server's environment sets the level: `debug`, or `wtmag::tmux=trace`.
     Logs {

@@ -8,7 +8,7 @@ use crate::paths;
 
 /// Write the manual pages, one for each command
 ///
-/// For packages, or for your own man path:
+/// Use it when you package wtmag, or to install the pages for yourself:
 ///
 ///   wtmag man --out ~/.local/share/man/man1 && man wtmag-create
 #[derive(clap::Args)]

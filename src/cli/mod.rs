@@ -58,13 +58,15 @@ pub(crate) use failure::Failure;
 
 use crate::{model::Answer, proc};
 
-/// Local orchestration of AI coding agents, native to tmux
+/// Run AI coding agents in parallel, each in its own git worktree and tmux window
+///
+/// `wtmag help` also lists the topics: `wtmag help tour` is the place to start.
 #[derive(clap::Parser)]
 #[command(name = "wtmag", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Args {
     #[command(flatten)]
     server: Server,
-    /// Print JSON, for programs
+    /// Print JSON, for programs, where a command has something to print
     #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
     #[command(subcommand)]
@@ -74,11 +76,11 @@ struct Args {
 /// Selects the tmux server, as in tmux itself
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Server {
-    /// Name of the tmux server's socket
+    /// Use the tmux server with this socket name [default: the server you are in, else tmux's own]
     // Verbs have their own `name` and `socket`: a global argument of that name would be the same.
     #[arg(short = 'L', global = true, value_name = "NAME", help_heading = "Global options")]
     server_name: Option<OsString>,
-    /// Path of the tmux server's socket
+    /// Use the tmux server with this socket
     #[arg(short = 'S', global = true, value_name = "PATH", help_heading = "Global options")]
     server_socket: Option<std::path::PathBuf>,
 }

@@ -8,6 +8,8 @@ use crate::model::Worker;
 
 /// Print the path of a worker's worktree
 ///
+/// Without an ID: the worker of the current worktree or tmux window.
+///
 /// With --json: {"id", "path"}.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]

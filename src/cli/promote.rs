@@ -6,10 +6,11 @@ use serde_json::json;
 use super::{Context, Failure, naming::Purpose, resolve::Target, unexpected};
 use crate::model::{Answer, Request};
 
-/// Move a worker's window to its own session
+/// Move a worker's window into a new tmux session of its own
 ///
-/// The agent keeps running. Clients that show the window move with it. If it was the last window of its old
-/// session, that session ends. Without an ID: the worker of the current worktree or tmux window.
+/// The new session is called like the worker. The agent keeps running, and clients that show the window
+/// follow it. If it was the last window of its old session, that session ends. Without an ID: the worker of
+/// the current worktree or tmux window.
 ///
 /// With --json: {"id", "session", "ended_sessions": […]}.
 #[derive(clap::Args)]

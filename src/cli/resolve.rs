@@ -15,11 +15,11 @@ use crate::{
 /// One worker, named or not.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Target {
-    /// The worker: its id, its branch, the number of its issue, pull request or ticket, or words of
-    /// its id
+    /// The worker: its id (`blog-github-issue-456`) or words of it (`issue-456`), its branch, or its issue,
+    /// pull request or ticket (`456`, `PROJ-12`)
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// Same as ID, as a flag
+    /// Same as ID; for scripts that pass options only
     #[arg(long = "id", value_name = "ID")]
     by_flag: Option<String>,
 }

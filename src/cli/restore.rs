@@ -13,9 +13,10 @@ use crate::{
 
 /// Bring back the branch and worktree of a worker that was removed
 ///
-/// `cleanup` keeps what it removes for 30 days: the branch, commits on a detached HEAD, and with
-/// --force the uncommitted files as well (up to 100 MB). Ignored files are not kept. The worktree comes
-/// back without an agent; `wtmag create --reuse --name BRANCH` starts one in it.
+/// `cleanup` makes a backup and keeps it for 30 days: of the branch, of commits on a detached HEAD and,
+/// with `cleanup --force`, of the uncommitted files up to 100 MB. Files that git ignores are not in it. The
+/// worktree comes back at its old path, without an agent. `wtmag create --reuse --name BRANCH TEXT` starts
+/// one in it.
 ///
 /// Without an ID: lists what can be restored in this repository.
 ///
@@ -23,9 +24,9 @@ use crate::{
 /// "branch", "commit", "worktree", "files", "refs", "bundles"}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The removed worker
+    /// The whole id of the removed worker
     id: Option<String>,
-    /// The repository [default: the one you are in]
+    /// Repository [default: the repository of the current directory]
     #[arg(short = 'C', long, value_name = "DIR")]
     project: Option<std::path::PathBuf>,
 }

@@ -25,33 +25,37 @@ use crate::{
     proc::Cancel,
 };
 
-/// Remove a worker with its window, worktree and branch
+/// Remove a worker, its window, and the worktree and branch that were made for it
 ///
-/// Refuses if work would be lost, and names that work: uncommitted and untracked files, commits that no
-/// other branch and no remote has, stashes made on the branch, and unfinished rebases and merges. Checks
-/// submodules and every repository inside the worktree in the same way, ignored or not.
+/// The agent is ended. A branch or worktree that existed before the worker is kept. Pull requests stay as
+/// they are.
 ///
-/// Also refuses because of a running turn, a lock on the worktree, programs that run in the worktree or in
-/// another pane of its window, and anything that it cannot check. Ignored files are removed with the
-/// worktree, and named. A squash merge counts as merged if the default branch has the same files.
+/// Refuses if work would be lost, and names that work: uncommitted and untracked files, commits that are on
+/// no other branch and on no remote, stashes made on the branch, and unfinished rebases and merges. Commits
+/// that were merged as a squash are not lost work, if the default branch has the same content. Submodules
+/// and all other repositories inside the worktree are checked in the same way, even those that git ignores.
 ///
-/// Keeps a branch and a worktree that existed before the worker. Does not touch a pull request. For 30
-/// days, `wtmag restore` can restore what was removed.
+/// Also refuses while the agent works on a turn or asks something, while the worktree is locked (`git worktree
+/// lock`), while other programs run in the worktree or in another pane of the worker's window, and if
+/// something cannot be checked.
 ///
-/// Without an ID: the worker of the current worktree or tmux window.
+/// Files that git ignores are removed, and named afterwards. For 30 days, `wtmag restore` brings back the
+/// branch, the worktree and up to 100 MB of uncommitted files, but no ignored files.
+///
+/// Without an ID, it removes the worker of the current worktree or tmux window, and asks first.
 ///
 /// With --json: {"id", "worktree_removed", "branch_deleted", "branch", "pr", "notes": […]}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Remove it even if work would be lost or cannot be checked
+    /// Remove the worker in spite of everything that is named above
     #[arg(short, long)]
     force: bool,
     /// Keep the branch
     #[arg(long)]
     keep_branch: bool,
-    /// Do not ask for confirmation
+    /// Do not ask, even if you name no worker
     #[arg(short, long)]
     yes: bool,
 }

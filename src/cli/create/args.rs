@@ -8,20 +8,23 @@ use crate::sources::{self, SourceSpec};
 /// Create a worker: a branch, a worktree and a tmux window with a running agent
 ///
 /// The task is a text, a GitHub issue or pull request, or a Jira ticket. wtmag writes it to
-/// `.wtmag/prompt.md` in a new worktree and starts the agent there in a tmux window. When the agent is
-/// ready for input, wtmag types one line that points to the file, verifies that the agent received
-/// it, and prints the receipt.
+/// `.wtmag/prompt.md` in a new worktree, and starts the agent in that worktree, in a tmux window. When the
+/// agent is ready for input, wtmag types one line that points to the file, verifies that the agent received
+/// that line, and prints how the delivery went.
 ///
-/// New work starts from the default branch, freshly fetched. A pull request is checked out at its
-/// head for a review. If `create` fails before the agent starts, or you press Ctrl-C before that,
-/// everything that it made is removed. Once the agent has started, Ctrl-C only stops waiting.
+/// A new branch starts from the remote's default branch, which wtmag fetches first; without a remote or a
+/// network, from your local one. For a pull request, the worktree has its newest commit, and the agent is
+/// asked to review it.
+///
+/// If `create` fails before the agent starts, or you press Ctrl-C before that, everything that it made is
+/// removed. After that, Ctrl-C only ends the waiting; the worker stays.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
     /// The task in your words; with `--github` or `--jira`, more instructions; `-` reads stdin
     #[arg(value_name = "TEXT", help_heading = "Task")]
     pub(super) text: Option<String>,
-    /// Same as TEXT; for a text that begins with a dash
+    /// Same as TEXT; use it if the text begins with a dash
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Task")]
     pub(super) prompt: Option<String>,
     /// Read the text from a file
@@ -32,20 +35,21 @@ pub(crate) struct Args {
     pub(super) edit: bool,
     #[command(flatten)]
     pub(super) task: TaskFlags,
-    /// Do not ask the agent to open a pull request
+    /// For an issue or a ticket: do not ask the agent to open a pull request
     #[arg(long, overrides_with = "pr", help_heading = "Task")]
     pub(super) no_pr: bool,
-    /// Ask the agent to open a pull request, also for a task in your own words
+    /// For a task in your own words: ask the agent to open a pull request, too
     #[arg(long, help_heading = "Task")]
     pub(super) pr: bool,
 
-    /// Agent to start, by its name in the configuration
+    /// Agent to start: claude, codex, opencode, pi, gemini or one from the configuration
+    /// [default: `[agents.default] name`]
     #[arg(long, value_name = "AGENT", help_heading = "Agent")]
     pub(super) agent: Option<String>,
     /// Model and thinking level: off, none, minimal, low, medium, high, xhigh, max
     #[arg(long, value_name = "PROVIDER/MODEL[:THINKING]", help_heading = "Agent")]
     pub(super) model: Option<String>,
-    /// Start the agent in plan mode
+    /// Start the agent in its plan mode, in which it plans and changes nothing, if it has one
     #[arg(long, help_heading = "Agent")]
     pub(super) plan: bool,
 
@@ -64,42 +68,46 @@ pub(crate) struct Args {
     /// Same as `--launch session`
     #[arg(short, long, help_heading = "Place")]
     pub(super) session: bool,
-    /// Repository to work in [default: the one around the current directory]
+    /// Repository to work in [default: the repository of the current directory]
     #[arg(long, value_name = "DIR", help_heading = "Place")]
     pub(super) project: Option<PathBuf>,
 
-    /// Start from this branch, tag or commit instead of the remote's default branch. A branch is your
-    /// local one, with unpushed commits; HEAD is the commit that is checked out
+    /// Start from this branch, tag or commit instead of the remote's default branch. A branch name means
+    /// your local branch, with the commits that you have not pushed; HEAD means the current commit of the
+    /// current worktree
     #[arg(long, value_name = "REF", help_heading = "Worktree")]
     pub(super) base: Option<String>,
-    /// Name of the new branch
+    /// Name of the new branch [default: made from the task]; the worker's id contains it
     #[arg(long, value_name = "BRANCH", help_heading = "Worktree")]
     pub(super) name: Option<String>,
-    /// Reuse an existing branch and worktree, or a branch that exists only on the remote
+    /// If the branch exists already, here or only on the remote, continue on it, in its worktree if it has
+    /// one; without this flag that is an error
     #[arg(long, help_heading = "Worktree")]
     pub(super) reuse: bool,
-    /// Run no hooks: neither WorkTrunk's nor git's own, and no `[worktree] setup`
+    /// Make the worktree without WorkTrunk's hooks, git's hooks and the `[worktree] setup` of the
+    /// configuration
     #[arg(long, conflicts_with = "yes", help_heading = "Worktree")]
     pub(super) no_hooks: bool,
-    /// Run the commands of the repository (hooks, `wtmag.toml`) without asking for approval
+    /// Run the commands that the repository defines (its hooks, its `wtmag.toml`) without asking you first
     #[arg(short, long, help_heading = "Worktree")]
     pub(super) yes: bool,
 
-    /// Wait until the agent has the prompt, even while a dialog is open; with STATE, until the agent
-    /// reaches that state
+    /// Without this flag, `create` waits until the agent has the prompt, or a dialog holds it for two
+    /// seconds. `--wait` keeps waiting while a dialog holds it. `--wait=STATE` waits until the agent reaches
+    /// that state (`wtmag wait --help` lists them)
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
         default_missing_value = "", help_heading = "Waiting"
     )]
     pub(super) wait: Option<String>,
-    /// Return as soon as the window exists
+    /// Return as soon as the window exists; the hub delivers the prompt
     #[arg(long, conflicts_with = "wait", help_heading = "Waiting")]
     pub(super) no_wait: bool,
     /// Longest wait: `90`, `90s`, `5m` [default: 60s for the prompt, unlimited for a state]
     #[arg(long, value_name = "TIME", value_parser = crate::cli::duration, help_heading = "Waiting")]
     pub(super) timeout: Option<Duration>,
 
-    /// Print what would be created, and the brief; create nothing
+    /// Print what would be created, and the prompt file; create nothing
     #[arg(long)]
     pub(super) dry_run: bool,
 }
@@ -118,11 +126,11 @@ Examples:
   wtmag create --github 456 \"Focus on the tests\"  add instructions
   wtmag create --github 234 -s                    review a pull request, in its own session
   wtmag create --jira PROJ-123 --agent claude     work on a ticket, with this agent
-  wtmag create \"Fix the typo\" --wait=idle         return when the agent is done
-  wtmag create --github 456 --agent opencode --model openai/gpt-5.2:high
+  wtmag create \"Fix the typo\" --wait=idle         return when the agent is idle
+  wtmag create --github 456 --agent opencode --model openai/gpt-5.2:high   choose the model
 
-Exit codes: 0 the agent has the prompt, or a dialog that you can answer holds it; 1 it failed;
-2 wrong usage; 4 timed out, or, with --wait, a dialog still holds it; 130 interrupted.
+Exit codes: 0 the agent has the prompt; without --wait also if a dialog holds it, which you answer in the
+agent's window; 1 it failed; 2 wrong usage; 4 the time was over; 130 interrupted.
 
 With --json: {\"worker\": …, \"delivery\": …, \"outcome\": \"accepted\"|\"held\"|\"reached\"|\"created\",
 \"held\": why or null, \"worktree_made\": bool}; `worker` as in `wtmag list --json --full`, `delivery`
@@ -142,7 +150,7 @@ pub(super) enum Launch {
 }
 
 const TYPE: &str = "type";
-const TYPE_HELP: &str = "Whether N is an issue or a pull request [default: ask GitHub]";
+const TYPE_HELP: &str = "What the number in --github is, instead of asking GitHub";
 
 impl clap::Args for TaskFlags {
     fn augment_args(command: Command) -> Command {

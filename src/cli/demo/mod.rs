@@ -19,13 +19,14 @@ use crate::{
     proc::{self, Cancel},
 };
 
-/// Show wtmag at work: three workers with a built-in agent, in a private tmux server
+/// Show wtmag at work: three workers in a private tmux server, each with a simulated agent
 ///
-/// Needs no account, no agent and no WorkTrunk. One of the agents asks whether it may trust its
-/// folder: its prompt is held until that is answered. Everything is cleaned up at the end.
+/// Needs no account, no agent and no WorkTrunk, and takes about half a minute. One agent asks whether you
+/// trust the folder that it runs in. wtmag holds that agent's prompt until the demo answers the question as
+/// you would. At the end, everything that the demo made is removed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Leave everything running, and print how to see it
+    /// Leave everything running, and print how to see it and how to end it
     #[arg(long)]
     keep: bool,
 }

@@ -30,17 +30,17 @@ use crate::{
 /// How long a program may take to print its version.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Check what wtmag needs: tmux, git, WorkTrunk, forges, agents, hub, configuration, repository
+/// Check what wtmag needs: tmux, git, WorkTrunk, gh, jira, agents, hub, configuration, repository
 ///
-/// Prints each finding as ok, note or problem, with advice. Starts no hub and no tmux server, and changes
-/// nothing. Exits with 1 if there is a problem, else with 0.
+/// Marks each finding as ok, note or problem, and says what to do about it. Starts no hub and no tmux
+/// server, and changes nothing. Exits with 1 if there is a problem, else with 0.
 ///
-/// With --json: {"problems": N, "notes": N, "groups": [{"name": ..., "findings": [{"mark": "ok",
-/// "note" or "problem", "text": ..., "advice": [...]}]}]}
+/// With --json: {"problems": how many, "notes": how many, "groups": [{"name", "findings": [{"mark":
+/// "ok", "note" or "problem", "text", "advice": […]}]}]}
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// Also list the known defects of this tmux that wtmag avoids
+    /// Also list the bugs of the installed tmux that wtmag works around
     #[arg(short, long)]
     verbose: bool,
 }

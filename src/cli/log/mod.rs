@@ -25,12 +25,13 @@ use crate::{
 
 /// Show a worker's history, or export its recorded screens
 ///
-/// The history lists every state with its evidence, and every step of each delivery. wtmag also records
-/// the screens that changed a state, and the few before each. `--cast` writes them as an asciicast for
-/// `asciinema play`; `--screens` prints them for `wtmag explain --replay`. Only you can read the
-/// recording. `[record] enabled = false` turns it off.
+/// The history lists every state with its evidence, and every step of each delivery. At each change of
+/// state, wtmag also records the screen that showed it, and the few screens before. `--cast` writes the
+/// recorded screens as an asciicast for `asciinema play`; `--screens` prints them for `wtmag explain
+/// --replay`. The recording is a file that only you can read. `[record] enabled = false` in the
+/// configuration turns it off.
 ///
-/// Without an ID: the worker of the current worktree or tmux window. A removed worker needs its whole id.
+/// Without an ID: the worker of the current worktree or tmux window. For a removed worker, give the whole id.
 ///
 /// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}};
 /// with `--cast FILE` {"file", "samples", "seconds"}.
@@ -39,10 +40,10 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Write its screens as an asciicast (version 2); `-` is standard output
+    /// Write the recorded screens as an asciicast (version 2); `-` is standard output
     #[arg(long, value_name = "FILE")]
     cast: Option<PathBuf>,
-    /// Print its screens as JSON lines
+    /// Print the recorded screens as JSON lines
     #[arg(long, conflicts_with = "cast")]
     screens: bool,
 }

@@ -16,11 +16,12 @@ use crate::{
 /// The plugin, as in the repository's `tmux` folder.
 const PLUGIN: &str = include_str!("../../../tmux/wtmag.tmux");
 
-/// Bind a key in tmux that opens a menu: new worker, go to one, promote, clean up
+/// Set up a tmux key for a menu: create a worker, go to a worker, promote or clean up a worker
 ///
-/// `wtmag tmux init` prints the line for tmux.conf. It binds prefix W, or the key in the option
-/// @wtmag-key. In a worker's window, tmux's split keys, prefix " and %, then open the new pane in the
-/// worktree, unless you have bound these keys yourself. `set -g @wtmag-split off` turns this off.
+/// `wtmag tmux init` prints a line for your tmux.conf. That line binds prefix W, or the key that the tmux
+/// option @wtmag-key names. It also changes tmux's split keys, prefix `"` and prefix `%`: in a worker's
+/// window, they open the new pane in the worktree. Keys that you have bound yourself stay as they are.
+/// `set -g @wtmag-split off` leaves the split keys alone.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -33,7 +34,7 @@ enum Verb {
     Init,
     /// Bind the keys in the current tmux server; the line in tmux.conf runs this
     Load,
-    /// Print the plugin's script, for plugin managers
+    /// Print the script that a tmux plugin manager loads
     Script,
     /// Open the menu (what the key does)
     #[command(hide = true)]
