@@ -148,7 +148,9 @@ fn watch(sandbox: &Sandbox, crew: &mut Crew, agent: &str, recording: &Path) -> T
 fn look_back(sandbox: &Sandbox, crew: &mut Crew, agent: &str, worker: &Worker) -> Option<String> {
     let samples = screens::load(&state_dir(sandbox).join("screens"), &worker.id).unwrap();
     let profile = Profile::shared(agent).unwrap();
-    let again = replay(&profile, &samples, Instant::now()).into_iter().map(|it| it.word);
+    let again = replay(&profile, &samples, Instant::now(), &jiff::tz::TimeZone::UTC)
+        .into_iter()
+        .map(|it| it.word);
     let was = turns(crew, worker, 0).into_iter().map(|it| DisplayState::Turn(it.value));
     let known = |word: &DisplayState| !matches!(word.name(), "unknown" | "starting");
     let [mut again, mut was] =

@@ -1,4 +1,6 @@
 //! What is told of agents: their questions, their limits, their own words.
+mod limits;
+
 use std::time::Duration;
 
 use super::support::{Crew, Sandbox, Seen, eventually};

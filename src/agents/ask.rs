@@ -102,6 +102,7 @@ pub(super) fn named(turn: AgentState, ask: Option<&Ask>, by_shape: bool) -> Agen
         | AgentState::Retrying
         | AgentState::Idle
         | AgentState::Failed
+        | AgentState::Limited(_)
         | AgentState::Draft
         | AgentState::Other(_) => false,
     };
@@ -169,6 +170,7 @@ impl<'a> Dialog<'a> {
             | AgentState::Retrying
             | AgentState::Idle
             | AgentState::Failed
+            | AgentState::Limited(_)
             | AgentState::Draft
             | AgentState::Other(_) => return AskKind::Question,
         }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::{
     ask, generic,
     input_box::{self, Found},
-    menu,
+    limits, menu,
     profile::{Pattern, Profile, Region, Rule},
     typed,
 };
@@ -67,6 +67,10 @@ pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanati
     if verdict.turn.asks() {
         verdict.ask = ask::read(&screen.untyped(), &verdict.turn, verdict.row);
         verdict.turn = ask::named(verdict.turn, verdict.ask.as_ref(), profile.structural);
+    }
+    if verdict.turn.listens() {
+        let end = found.as_ref().map_or(usize::MAX, |it| it.first);
+        verdict.limit = limits::hit(sample.used_rows(), end, &typed, &profile.limits);
     }
     let rules = hits.into_iter().map(|hit| hit.word).collect();
     Explanation { verdict, found, rules }
@@ -147,6 +151,7 @@ impl Hit {
             row,
             doubtful: None,
             ask: None,
+            limit: None,
         })
     }
 }
@@ -239,6 +244,7 @@ impl<'a> Screen<'a> {
             row,
             doubtful: None,
             ask: None,
+            limit: None,
         };
         if let InputBox::Holds(text) = &found.input {
             return on_screen(AgentState::Draft, "box", text.clone());

@@ -17,6 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use asking::Asked;
+use jiff::tz::TimeZone;
+
 use super::{
     hooks::{self, HookEvent},
     profile::Profile,
@@ -25,8 +28,6 @@ use crate::model::{
     AgentState, Ask, Blocker, EndCause, Exit, Fact, FactSource, Now, Process, Question, Reported,
     Sample, Verdict, WorkerState,
 };
-
-use asking::Asked;
 
 /// How long the screen may lag behind a hook, or contradict it, before the screen wins.
 const HOOK_LAG: Duration = Duration::from_secs(2);
@@ -117,6 +118,11 @@ pub struct Tracker {
     sending: bool,
     /// The conversation that received the delivered prompts.
     thread: Option<String>,
+    /// The time zone of the clocks in its messages.
+    zone: TimeZone,
+    limit: Option<limited::KnownLimit>,
+    /// When to check whether the limit is reset.
+    limit_due: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -147,6 +153,7 @@ impl Tracker {
                 | AgentState::Waiting(_)
                 | AgentState::Idle
                 | AgentState::Failed
+                | AgentState::Limited(_)
         );
         Self {
             profile,
@@ -171,7 +178,16 @@ impl Tracker {
             sent: Vec::new(),
             sending: false,
             thread: None,
+            zone: TimeZone::UTC,
+            limit: limited::KnownLimit::of(&state.turn),
+            limit_due: None,
         }
+    }
+
+    /// Times without a zone of their own are of this one.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> Self {
+        Self { zone, ..self }
     }
 
     /// When to capture the screen again even if nothing is printed.
@@ -180,7 +196,13 @@ impl Tracker {
         let noise_over = self.noisy_since.and(self.looked).map(|at| at + self.profile.timing.noise);
         let candidate = self.candidate.as_ref().map(|it| it.due);
         let asked = self.asked.as_ref().map(|it| it.due);
-        candidate.into_iter().chain(asked).chain(noise_over).chain(self.outlasted).min()
+        candidate
+            .into_iter()
+            .chain(asked)
+            .chain(noise_over)
+            .chain(self.outlasted)
+            .chain(self.limit_due)
+            .min()
     }
 
     /// The verdict on the last capture, in the light of the earlier ones.
@@ -259,43 +281,6 @@ impl Tracker {
         )
     }
 
-    fn report(&mut self, now: Now, what: Reported, text: &str) -> Changed {
-        let same = self.reported.as_ref().filter(|it| it.value == what);
-        let since = same.map_or(now.wall, |it| it.since);
-        let source = FactSource::Report;
-        let fact = Fact { value: what, since, source, evidence: text.to_owned() };
-        self.reported = Some(fact.clone());
-        Changed { reported: Some(fact), ..Changed::default() }
-    }
-
-    // ----- the process
-
-    fn start(&mut self, now: Now, source: FactSource, evidence: &str) -> Changed {
-        if self.process != Process::Starting {
-            return Changed::default();
-        }
-        self.process = Process::Running;
-        let mut changed = Changed::default();
-        if self.turn == AgentState::Blocked(Blocker::Shell) {
-            changed = self.believe(now, AgentState::Unknown, FactSource::Process, String::new());
-        }
-        let evidence = evidence.to_owned();
-        changed.process = Some(Fact { value: Process::Running, since: now.wall, source, evidence });
-        changed
-    }
-
-    fn end(&mut self, now: Now, value: Process, evidence: String) -> Changed {
-        if self.process == value {
-            return Changed::default();
-        }
-        self.candidate = None;
-        self.hooked = None;
-        self.process = value.clone();
-        let source = FactSource::Process;
-        let fact = Fact { value, since: now.wall, source, evidence };
-        Changed { process: Some(fact), ..Changed::default() }
-    }
-
     // ----- the screen
 
     fn look(
@@ -324,6 +309,7 @@ impl Tracker {
         } else {
             (self.refine(), self.verdict.evidence.clone())
         };
+        let (seen, evidence) = self.weigh_limit(now, seen, evidence);
         if seen.is_busy() {
             self.last_busy = Some(now.steady);
         }
@@ -354,6 +340,7 @@ impl Tracker {
             | AgentState::Waiting(_)
             | AgentState::Idle
             | AgentState::Failed
+            | AgentState::Limited(_)
             | AgentState::Draft
             | AgentState::Other(_) => turn,
         }
@@ -407,7 +394,8 @@ impl Tracker {
     fn due(&self, now: Now, first: Instant, turn: &AgentState) -> Instant {
         let timing = &self.profile.timing;
         let current = &self.turn;
-        let listens = turn.listens() || *turn == AgentState::Draft;
+        let at_rest = matches!(turn, AgentState::Draft | AgentState::Limited(_));
+        let listens = turn.listens() || at_rest;
         // codex animates the spinner in its title for a moment at start-up.
         let is_title = self.verdict.source == Some(FactSource::Title) && !current.is_busy();
         let mut due = match turn {
@@ -421,6 +409,7 @@ impl Tracker {
             | AgentState::Waiting(_)
             | AgentState::Idle
             | AgentState::Failed
+            | AgentState::Limited(_)
             | AgentState::Draft
             | AgentState::Other(_) => first + timing.confirm,
         };
@@ -457,7 +446,13 @@ impl Tracker {
     ) -> Changed {
         self.candidate = None;
         self.had_turn |= value.is_busy()
-            || matches!(value, AgentState::Waiting(_) | AgentState::Idle | AgentState::Failed);
+            || matches!(
+                value,
+                AgentState::Waiting(_)
+                    | AgentState::Idle
+                    | AgentState::Failed
+                    | AgentState::Limited(_)
+            );
         if value == self.turn {
             return Changed::default();
         }
@@ -469,7 +464,9 @@ impl Tracker {
 
 mod asking;
 mod hearing;
+mod limited;
 mod memory;
+mod process;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@
 //! | [`mod@classify`] | what does this screen show? |
 //! | `ask` | what does a dialog ask, and which answers does it offer? |
 //! | [`fold`] | what is the state, after all captures and reports? |
+//! | [`limits`] | is the provider's limit reached, and when is it reset? |
+//! | [`usage`] | what is left of the context, what has it cost? |
 //! | [`hooks`] | what do agents report themselves? |
 //! | [`kinds`] | how is each agent program set up to report, and in which format? |
 //! | [`still`] | is the screen unchanged? |
@@ -79,7 +81,8 @@
 //!
 //! **The rest**: `checked` and `verified` (versions), `structural = true` (also search for menus,
 //! questions and boxes by their shape), `[keys]`, `[paste]`, `[launch]`, `[model]`, `[trust]`,
-//! `[hooks]`: see the fields of [`profile::Profile`], and the embedded files as examples.
+//! `[hooks]`, `[limits]` (`hit`, `soon`: lines about a usage limit), `[usage]` (`context_left`,
+//! `context_used`, `cost`): see the fields of [`profile::Profile`], and the embedded files as examples.
 #![doc = include_str!("seen.md")]
 
 mod ask;
@@ -94,11 +97,13 @@ mod keys;
 pub mod kinds;
 pub mod launch;
 pub mod learn;
+pub mod limits;
 pub mod menu;
 pub mod profile;
 pub mod replay;
 pub mod still;
 mod typed;
+pub mod usage;
 
 pub use classify::{Explanation, classify, explain};
 pub use fold::{Changed, Seen, Tracker};

@@ -11,6 +11,10 @@ use std::{
 use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 
+mod means;
+
+pub use means::{LimitsSpec, UsageSpec};
+
 use super::{
     keys::is_key,
     kinds::{self, AgentKind},
@@ -61,6 +65,10 @@ pub struct Profile {
     pub model: Option<ModelSpec>,
     #[serde(default)]
     pub trust: TrustSpec,
+    #[serde(default)]
+    pub limits: LimitsSpec,
+    #[serde(default)]
+    pub usage: UsageSpec,
     /// How the agent reports its activity, if it can.
     #[serde(default)]
     pub hooks: Option<HooksSpec>,

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::tz::TimeZone;
+
 use super::{
     Seen, Tracker,
     classify::{Foreground, explain, foreground},
@@ -36,11 +38,16 @@ pub struct ReplayedState {
 }
 
 /// The states in order. `start` is any moment: only differences matter.
-pub fn replay(profile: &Arc<Profile>, samples: &[Sample], start: Instant) -> Vec<ReplayedState> {
+pub fn replay(
+    profile: &Arc<Profile>,
+    samples: &[Sample],
+    start: Instant,
+    zone: &TimeZone,
+) -> Vec<ReplayedState> {
     let Some(first) = samples.first().map(|it| it.at) else { return Vec::new() };
     let now = |at: Timestamp| Now { steady: start + at.since(first), wall: at };
     let state = WorkerState::starting(first);
-    let tracker = Tracker::new(Arc::clone(profile), &state, now(first));
+    let tracker = Tracker::new(Arc::clone(profile), &state, now(first)).in_zone(zone.clone());
     let mut player = Player { profile, tracker, state, believed: Vec::new() };
     let mut clock = first;
     let mut stood: Option<(&Sample, Now)> = None;
@@ -168,7 +175,7 @@ all = ['busy']
             ..Sample::default()
         };
         let samples: Vec<Sample> = screens.iter().map(sample).collect();
-        let believed = replay(&profile, &samples, Instant::now());
+        let believed = replay(&profile, &samples, Instant::now(), &TimeZone::UTC);
         let found: Vec<_> = believed.iter().map(|it| (it.at.0, it.word.to_string())).collect();
         let found: Vec<_> = found.iter().map(|(at, word)| (*at, word.as_str())).collect();
         assert_eq!(found, want);

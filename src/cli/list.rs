@@ -28,7 +28,8 @@ use crate::{
 /// "base", "agent", "model", "placement", "session", "window", "pane", "pr", "parent", "created", "ended",
 /// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "asks": {"kind", "about",
 /// "question", "choices": [{"label", "selected"}], "source"} or null, "reported"}, "delivery":
-/// the newest one as in `wtmag receipts --json`, "last_message"}.
+/// the newest one as in `wtmag receipts --json`, "last_message",
+/// "usage": {"context_left", "cost", "limit_soon"}, each {"value", "since", "source", "evidence"} where known}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// List the workers of every project
@@ -151,7 +152,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
         let word = worker.state.word();
         let (state, paint, since) = match worker.ended {
             Some(ended) => ("removed".to_owned(), Paint::Dim, ended),
-            None => (word.to_string(), Paint::of(&word), worker.state.since()),
+            None => (word.text_at(now), Paint::of(&word), worker.state.since()),
         };
         let name = if is_one_project { worker.short_name() } else { worker.id.as_str() };
         let needs = WorkerSummary::new(worker, found.deliveries.get(&worker.id)).needs;

@@ -1,7 +1,7 @@
 //! Made-up workers and deliveries for the tests of this module.
 use crate::model::{
     Agent, Base, Delivery, DeliveryId, DeliveryMode, Kind, PaneId, Place, Placement, ServerId,
-    Source, SourceKind, Step, StepAt, Timestamp, WindowId, Worker, WorkerState,
+    Source, SourceKind, Step, StepAt, Timestamp, Usage, WindowId, Worker, WorkerState,
 };
 
 /// 2026-11-20T22:40:00Z.
@@ -34,6 +34,7 @@ pub(crate) fn worker(id: &str) -> Worker {
             model: None,
             delivery: DeliveryMode::Ready,
             trust: false,
+            resume_at_reset: false,
         },
         placement: Placement::Window,
         place: Place {
@@ -53,6 +54,7 @@ pub(crate) fn worker(id: &str) -> Worker {
         ended: None,
         agent_session: None,
         last_message: None,
+        usage: Usage::default(),
         record: true,
     }
 }

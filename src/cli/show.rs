@@ -13,7 +13,8 @@ use super::{
 use crate::{
     client::Hub,
     model::{
-        Answer, Ask, Choice, Delivery, DisplayState, Fact, Request, Sample, Timestamp, Worker,
+        Answer, Ask, Choice, Delivery, DisplayState, Fact, Request, Sample, Timestamp, Usage,
+        Worker,
     },
     text::{clean, one_line},
     wire::{DeliveryView, WorkerView},
@@ -79,7 +80,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
             "state",
             format!(
                 "{} for {}",
-                style.paint(&word.to_string(), Paint::of(&word)),
+                style.paint(&word.text_at(now), Paint::of(&word)),
                 age(now.since(worker.state.since()))
             ),
         ),
@@ -95,6 +96,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         "agent",
         format!("{}{model} (profile {})", worker.agent.name, worker.agent.profile),
     ));
+    lines.extend(usage(&worker.usage, now));
     lines.push(("place", receipt::place(worker)));
     let gone = if worker.worktree_gone && worker.ended.is_none() { " (gone)" } else { "" };
     lines.push(("worktree", format!("{}{gone}", worker.worktree.display())));
@@ -116,6 +118,15 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         }
     }
     text
+}
+
+/// What it has left and has used, as it shows it.
+fn usage(usage: &Usage, now: Timestamp) -> Vec<(&'static str, String)> {
+    let left = usage.context_left.as_ref().map(|it| fact(it, now, |left| format!("{left} % left")));
+    let cost = usage.cost.as_ref().map(|it| fact(it, now, |cost| clean(cost)));
+    let soon = usage.limit_soon.as_ref().map(|it| fact(it, now, |_| "comes near".to_owned()));
+    let lines = [("context", left), ("cost", cost), ("limit", soon)];
+    lines.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
 }
 
 /// What it asks, and the answers that it offers.

@@ -25,8 +25,8 @@ use crate::{
 /// Wait until agents reach a state
 ///
 /// Returns at once if they are already in one of the states. Prints each worker with its state and the evidence
-/// for it. Without --until, waits until the agent has finished or needs you: idle, failed, waiting,
-/// blocked, needs-you, draft, not-started, exited or lost.
+/// for it. Without --until, waits until the agent has finished, needs you or has reached a usage
+/// limit: idle, failed, limited, waiting, blocked, needs-you, draft, not-started, exited or lost.
 ///
 /// With --json: an array of {"id", "state": {"state", "text", "since", "source", "evidence", …}}, the
 /// state as in `wtmag list --json --full`.
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// One or more states, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
-    /// idle, failed, draft, needs-you, not-started, exited, lost
+    /// idle, failed, limited, draft, needs-you, not-started, exited, lost
     #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
     /// Return when the first worker reaches one of the states
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 }
 
-const DEFAULT: &str = "idle,failed,waiting,blocked,needs-you,draft,not-started,exited,lost";
+const DEFAULT: &str = "idle,failed,limited,waiting,blocked,needs-you,draft,not-started,exited,lost";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -113,10 +113,11 @@ fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
         let view = StateView::from(&worker.state);
         let asks = view.asks.map(ToString::to_string);
         let why = one_line(asks.as_deref().unwrap_or(view.evidence), 120);
+        let text = worker.state.word().text_at(context.now());
         let is_said = why.is_empty() || view.text.contains(&why);
         let why = if is_said { String::new() } else { format!(": {why}") };
         let age = age(context.now().since(view.since));
-        context.print(&format!("{}  {} for {age}{why}\n", worker.id, view.text))?;
+        context.print(&format!("{}  {text} for {age}{why}\n", worker.id))?;
     }
     Ok(ExitCode::SUCCESS)
 }

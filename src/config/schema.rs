@@ -40,6 +40,8 @@ pub struct Config {
     pub record: ScreenLogConfig,
     #[serde(default)]
     pub history: History,
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +107,14 @@ pub struct Worktree {
     pub copy: Vec<String>,
     /// A command to run in each new worktree before the agent starts.
     pub setup: Option<String>,
+}
+
+/// What happens about limits of providers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// At the reset of a limit that ended its turn, an agent is told to go on with its task.
+    pub resume: bool,
 }
 
 /// What makes and removes worktrees.
@@ -258,6 +268,7 @@ const SECTIONS: &[(&str, Keys)] = &[
     ),
     ("record", &[("enabled", Shape::Bool)]),
     ("history", &[("keep", Shape::Days)]),
+    ("limits", &[("resume", Shape::Bool)]),
 ];
 
 const DEFAULT_AGENT: Keys = &[("name", Shape::Name)];
@@ -278,8 +289,8 @@ pub(super) fn parse(text: &str, owner: Owner) -> Result<Layer, Fault> {
     let mut layer = Layer::default();
     for (key, value) in root.get_ref() {
         let name: &str = key.get_ref();
-        if name == "history" && owner == Owner::Project {
-            let message = "`history` can only be set in your own configuration".to_owned();
+        if ["history", "limits"].contains(&name) && owner == Owner::Project {
+            let message = format!("`{name}` can only be set in your own configuration");
             return Err(Fault { at: key.span().start, message });
         }
         if name == "agents" {

@@ -160,6 +160,7 @@ impl Machine {
             | AgentState::Waiting(_)
             | AgentState::Idle
             | AgentState::Failed
+            | AgentState::Limited(_)
             | AgentState::Draft
             | AgentState::Other(_) => (is_new && look.content == Content::Empty)
                 .then_some("the box emptied and the transcript has the text"),
@@ -221,6 +222,7 @@ impl Machine {
             | AgentState::Waiting(_)
             | AgentState::Idle
             | AgentState::Failed
+            | AgentState::Limited(_)
             | AgentState::Draft
             | AgentState::Other(_) => (is_new && look.content == Content::Empty)
                 .then_some("the box emptied and the transcript has the text"),

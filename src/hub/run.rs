@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use jiff::tz::TimeZone;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
@@ -123,6 +124,7 @@ fn setup(options: &HubOptions, started: &Started) -> Setup {
         hub_socket: started.socket.clone(),
         spool: options.state.spool(),
         boot: start::boot_id(),
+        zone: TimeZone::system(),
     }
 }
 

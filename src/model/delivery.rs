@@ -152,6 +152,7 @@ impl Hold {
     /// Nothing else shows that the agent needs attention, and the hold may never end by itself.
     pub fn is_open_ended(&self) -> bool {
         match self {
+            Self::Turn(AgentState::Limited(limit)) => limit.until.is_none(),
             Self::Turn(turn) => !turn.asks() && !turn.is_busy(),
             Self::PaneMode | Self::InputOff | Self::Synchronized | Self::Foreground => true,
             Self::Earlier | Self::Disconnected | Self::Other(_) => false,
@@ -159,8 +160,14 @@ impl Hold {
     }
 
     /// What ends the hold.
-    pub fn way_out(&self) -> &'static str {
+    pub fn way_out(&self) -> String {
         match self {
+            Self::Turn(AgentState::Limited(limit)) if limit.until.is_some() => {
+                return format!("it goes out at {}, when the limit is reset", limit.clock);
+            }
+            Self::Turn(AgentState::Limited(_)) => {
+                "the agent names no reset time: `--take retry` sends it now"
+            }
             Self::Turn(AgentState::Draft) => "it goes out when the box is empty",
             Self::Turn(turn) if turn.asks() => "it goes out when the question is answered",
             Self::Turn(turn) if turn.is_busy() => "it goes out when the turn is over",
@@ -173,6 +180,7 @@ impl Hold {
             Self::Disconnected => "it goes out when tmux answers",
             Self::Other(_) => "a newer version of wtmag holds it",
         }
+        .to_owned()
     }
 }
 
@@ -201,6 +209,10 @@ impl fmt::Display for Hold {
                 write!(f, "the agent waits for an answer ({question})")
             }
             Self::Turn(AgentState::Draft) => f.write_str("the input box holds a draft"),
+            Self::Turn(AgentState::Limited(limit)) => {
+                f.write_str("the provider's limit is reached")?;
+                if limit.clock.is_empty() { Ok(()) } else { write!(f, ", until {}", limit.clock) }
+            }
             Self::Turn(turn) if turn.is_busy() => f.write_str("a turn is running"),
             Self::Turn(_) => f.write_str("the agent is not ready yet"),
             Self::PaneMode => f.write_str("the pane is in a tmux mode"),

@@ -14,6 +14,7 @@ mod source;
 mod state;
 mod time;
 mod unknown;
+mod usage;
 mod worker;
 
 pub use ask::{Ask, AskKind, Choice};
@@ -29,9 +30,10 @@ pub use request::{
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source, SourceKind};
 pub use state::{
-    AgentState, Blocker, DisplayState, EndCause, Exit, Face, Need, Process, Question, Reported,
-    Tone, WorkerState,
+    AgentState, Blocker, DisplayState, EndCause, Exit, Face, Limit, Need, Process, Question,
+    Reported, Tone, WorkerState,
 };
 pub use time::{Now, Timestamp};
 pub use unknown::{UnknownName, name_of};
+pub use usage::Usage;
 pub use worker::{Agent, Base, Place, Placement, ServerId, Worker};

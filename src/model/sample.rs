@@ -52,6 +52,9 @@ pub struct Verdict {
     /// What a dialog asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask: Option<Ask>,
+    /// The message that a provider's limit is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
 }
 
 /// The agent's input box, as far as a profile can see it.

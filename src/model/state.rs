@@ -66,11 +66,27 @@ pub enum AgentState {
     Idle,
     /// A turn ended with a provider error.
     Failed,
+    /// The provider's usage limit is reached; it answers again after the reset.
+    Limited(Limit),
     /// The box holds text that wtmag did not type.
     Draft,
     /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
+}
+
+/// A provider's usage limit that is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// When it is reset, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The same as a local clock shows it: `15:00`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub clock: String,
+    /// A turn ended because of it.
+    #[serde(default)]
+    pub in_turn: bool,
 }
 
 /// What blocks the agent before it can accept input.
@@ -277,6 +293,7 @@ impl DisplayState {
                 AgentState::Waiting(_) => asking("waiting"),
                 AgentState::Idle => face("idle", Tone::AtRest, '○', 2),
                 AgentState::Failed => face("failed", Tone::WantsYou, '✗', 1),
+                AgentState::Limited(_) => face("limited", Tone::Unsure, '◔', 2),
                 AgentState::Draft => face("draft", Tone::Unsure, '✎', 1),
                 AgentState::Other(_) => face("unknown", Tone::Unsure, '?', 3),
             },
@@ -306,7 +323,7 @@ impl DisplayState {
     }
 
     /// Every name, in the order of a worker's life.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "starting",
         "not-started",
         "unknown",
@@ -317,6 +334,7 @@ impl DisplayState {
         "waiting",
         "idle",
         "failed",
+        "limited",
         "draft",
         "needs-you",
         "exited",
@@ -324,11 +342,41 @@ impl DisplayState {
     ];
 }
 
+impl DisplayState {
+    /// With how long it will last, where that is known: `limited: until 15:00 (resets in 2h)`.
+    pub fn text_at(&self, now: Timestamp) -> String {
+        let until = match self {
+            Self::Turn(AgentState::Limited(limit)) => limit.until,
+            Self::Turn(_)
+            | Self::Starting
+            | Self::NotStarted(_)
+            | Self::Exited(_)
+            | Self::Lost(_)
+            | Self::NeedsYou(_) => None,
+        };
+        let Some(left) = until.map(|it| it.since(now)).filter(|it| !it.is_zero()) else {
+            return self.to_string();
+        };
+        let minutes = left.as_secs().div_ceil(60);
+        let left = match (minutes / 60, minutes % 60) {
+            _ if left.as_secs() < 60 => format!("{} s", left.as_secs()),
+            (0, minutes) => format!("{minutes} min"),
+            (hours @ 48.., _) => format!("{} days", hours / 24),
+            (hours, 0) => format!("{hours} h"),
+            (hours, minutes) => format!("{hours} h {minutes} min"),
+        };
+        format!("{self} (resets in {left})")
+    }
+}
+
 impl fmt::Display for DisplayState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Turn(AgentState::Blocked(by)) => format!("blocked: {by}"),
             Self::Turn(AgentState::Waiting(question)) => format!("waiting: {question}"),
+            Self::Turn(AgentState::Limited(Limit { clock, .. })) if !clock.is_empty() => {
+                format!("limited: until {clock}")
+            }
             Self::NotStarted(exit) => format!("not-started({exit})"),
             Self::Exited(exit) => format!("exited({exit})"),
             Self::Lost(cause) => format!("lost: {cause}"),
@@ -440,6 +488,18 @@ mod tests {
         assert_eq!((state.since(), state.word().face().asks), (Timestamp(5), true));
         state.turn.value = AgentState::Waiting(Question::Question);
         assert_eq!(state.word().to_string(), "waiting: question");
+        let limit =
+            Limit { until: Some(Timestamp(9_000_000)), clock: "15:00".into(), in_turn: true };
+        check(Process::Running, AgentState::Limited(Limit::default()), "limited");
+        check(Process::Running, AgentState::Limited(limit.clone()), "limited: until 15:00");
+        let word = DisplayState::Turn(AgentState::Limited(limit));
+        let left =
+            [0, 1_800_000, 8_000_000, 8_990_000, 9_000_000].map(|it| word.text_at(Timestamp(it)));
+        assert_eq!(left[0], "limited: until 15:00 (resets in 2 h 30 min)");
+        assert_eq!(left[1], "limited: until 15:00 (resets in 2 h)");
+        assert_eq!(left[2], "limited: until 15:00 (resets in 17 min)");
+        assert_eq!(left[3], "limited: until 15:00 (resets in 10 s)");
+        assert_eq!(left[4], "limited: until 15:00");
         check(Process::Exited(Exit::Code(137)), AgentState::Working, "exited(137, SIGKILL?)");
         check(Process::Exited(Exit::Signal(9)), AgentState::Working, "exited(SIGKILL)");
         check(Process::Exited(Exit::Code(3)), AgentState::Working, "exited(3)");

@@ -4,8 +4,8 @@ use std::{fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeliveryMode, Kind, PaneId, SessionId, Source, Timestamp, UnknownName, WindowId, WorkerId,
-    WorkerState,
+    DeliveryMode, Kind, PaneId, SessionId, Source, Timestamp, UnknownName, Usage, WindowId,
+    WorkerId, WorkerState,
 };
 
 /// Everything the hub records of a worker.
@@ -48,6 +48,8 @@ pub struct Worker {
     /// The agent's last message, if a hook reported it.
     #[serde(default)]
     pub last_message: Option<String>,
+    #[serde(default)]
+    pub usage: Usage,
     /// Record its screens.
     #[serde(default = "yes")]
     pub record: bool,
@@ -84,6 +86,9 @@ pub struct Agent {
     /// The user wants wtmag to answer the agent's trust question about the worktree.
     #[serde(default)]
     pub trust: bool,
+    /// At the reset of a limit that ended a turn it is told to go on with its task.
+    #[serde(default)]
+    pub resume_at_reset: bool,
 }
 
 /// How the worker is shown.

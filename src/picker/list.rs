@@ -168,7 +168,7 @@ pub(super) mod tests {
     use super::*;
     use crate::model::{
         Agent, AgentState, Blocker, DeliveryMode, Kind, PaneId, Place, Placement, Process,
-        ServerId, Source, Timestamp, WindowId, WorkerState,
+        ServerId, Source, Timestamp, Usage, WindowId, WorkerState,
     };
 
     pub(in crate::picker) fn worker(
@@ -201,6 +201,7 @@ pub(super) mod tests {
                 model: None,
                 delivery: DeliveryMode::Ready,
                 trust: false,
+                resume_at_reset: false,
             },
             placement: Placement::Window,
             place: Place {
@@ -220,6 +221,7 @@ pub(super) mod tests {
             ended: None,
             agent_session: None,
             last_message: None,
+            usage: Usage::default(),
             record: true,
         }
     }

@@ -4,8 +4,8 @@ use serde::Serialize;
 use crate::{
     model::{
         AgentState, Ask, Base, Delivery, DeliveryMode, DisplayState, Event, Exit, Happened, Hold,
-        Kind, Placement, RuleSaid, Said, Source, Step, StepAt, Timestamp, Worker, WorkerState,
-        name_of,
+        Kind, Placement, RuleSaid, Said, Source, Step, StepAt, Timestamp, Usage, Worker,
+        WorkerState, name_of,
     },
     text::one_line,
 };
@@ -36,6 +36,8 @@ pub struct WorkerView<'a> {
     /// The newest delivery.
     pub delivery: Option<DeliveryView<'a>>,
     pub last_message: Option<&'a str>,
+    /// What is left of its context, what it has cost, a limit that comes near.
+    pub usage: &'a Usage,
 }
 
 /// A worker in short form, as `list --json` prints it: fields without a value are left out.
@@ -143,6 +145,7 @@ impl<'a> WorkerView<'a> {
             state: StateView::from(&worker.state),
             delivery: delivery.map(DeliveryView::from),
             last_message: worker.last_message.as_deref(),
+            usage: &worker.usage,
         }
     }
 }

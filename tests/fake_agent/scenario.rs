@@ -93,6 +93,8 @@ pub(crate) struct Turns {
     pub retries: u64,
     /// The turn ends with the provider's error.
     pub fails: bool,
+    /// The first turn ends with this message of the provider instead of an answer; empty: with an answer.
+    pub limit: String,
     /// Prints at full speed for so long.
     pub flood_ms: u64,
     /// The box shows while a turn runs.

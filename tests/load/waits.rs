@@ -86,6 +86,7 @@ fn is_called(turn: &AgentState, name: &str) -> bool {
         | AgentState::Ready
         | AgentState::Retrying
         | AgentState::Failed
+        | AgentState::Limited(_)
         | AgentState::Draft
         | AgentState::Other(_) => false,
     }

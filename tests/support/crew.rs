@@ -154,6 +154,7 @@ impl Crew {
             model: None,
             delivery: DeliveryMode::Ready,
             trust: false,
+            resume_at_reset: false,
         };
         let worktree = self.worktrees.join(name);
         std::fs::create_dir_all(&worktree).unwrap();

@@ -53,6 +53,7 @@ fn name(turn: &AgentState) -> &'static str {
         AgentState::Unknown
         | AgentState::Blocked(_)
         | AgentState::Failed
+        | AgentState::Limited(_)
         | AgentState::Draft
         | AgentState::Other(_) => "",
     }

@@ -1,5 +1,6 @@
 //! States over time: scenarios on a clock that only the test moves.
 mod hints;
+mod limits;
 
 use super::*;
 use crate::{

@@ -28,6 +28,7 @@ pub(super) struct AgentChoice {
     profile: FoundProfile,
     model: Option<Model>,
     plan: bool,
+    resume_at_reset: bool,
 }
 
 impl AgentChoice {
@@ -42,7 +43,9 @@ impl AgentChoice {
         });
         let block = block?.clone();
         let profile = settings::profile(&context.env, &name, &block)?;
-        let chosen = Self { name, block, profile, model: order.model.clone(), plan: order.plan };
+        let (model, plan) = (order.model.clone(), order.plan);
+        let resume_at_reset = config.limits.resume;
+        let chosen = Self { name, block, profile, model, plan, resume_at_reset };
         chosen.request(&context.env, &[], None, None)?;
         Ok(chosen)
     }
@@ -92,6 +95,7 @@ impl AgentChoice {
             model: self.model.as_ref().map(Model::to_string),
             delivery: self.block.delivery,
             trust: self.block.trust == Trust::Worktree,
+            resume_at_reset: self.resume_at_reset,
         }
     }
 

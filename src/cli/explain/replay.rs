@@ -1,6 +1,7 @@
 //! `wtmag explain --replay`: classifies a screen log again.
 use std::{path::Path, sync::Arc, time::Instant};
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub(super) fn run(context: &Context, file: &Path, agent: &str) -> Result<(), Fai
     if n_lines > samples.len() {
         context.say(&format!("note: {} could not be read", count(n_lines - samples.len(), "line")));
     }
-    let believed = replay(&profile, &samples, Instant::now());
+    let believed = replay(&profile, &samples, Instant::now(), &TimeZone::system());
     if context.json() {
         let timeline: Vec<_> = believed.iter().map(|it| view(it, first.at)).collect();
         return context.print_json(&json!({

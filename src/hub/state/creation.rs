@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     Agent, Answer, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now, Place, Placement,
-    Refusal, RefusalKind, Request, Reservation, Reserve, Step, StepAt, Worker, WorkerId,
+    Refusal, RefusalKind, Request, Reservation, Reserve, Step, StepAt, Usage, Worker, WorkerId,
     WorkerState,
 };
 use crate::tmux::{Created, Link as Shown, NewWindow, PaneRow, Show};
@@ -354,6 +354,7 @@ fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worke
         ended: None,
         agent_session: None,
         last_message: None,
+        usage: Usage::default(),
         record: new.record,
     }
 }

@@ -20,6 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::tz::TimeZone;
+
 pub use effect::{Act, Effect, LocalEffect, Query, Record, Target, TmuxEffect};
 pub use input::{CleanedUp, Input, Linked, Listed, NotMade};
 use live_worker::{LiveWorker, Noted, Profiles};
@@ -49,6 +51,8 @@ pub struct Setup {
     pub spool: PathBuf,
     /// Changes when the machine is rebooted.
     pub boot: String,
+    /// Of the machine: agents print times of it.
+    pub zone: TimeZone,
 }
 
 /// One request of one client.
@@ -166,11 +170,12 @@ pub struct HubState {
 impl HubState {
     /// The first state of a hub, and the resulting effects.
     pub fn start(setup: Setup, found: Remembered, now: Now) -> (Self, Vec<Effect>) {
+        let profiles = Profiles::new(setup.zone.clone());
         let mut state = Self {
             setup,
             link: Link::Down,
             workers: BTreeMap::new(),
-            profiles: Profiles::default(),
+            profiles,
             reserved: BTreeMap::new(),
             pending: Vec::new(),
             panes_wanted: Vec::new(),

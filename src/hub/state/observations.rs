@@ -1,7 +1,7 @@
 //! Passes samples and hook reports to the right worker.
-use super::{Effect, HubState, Link, TmuxEffect};
+use super::{Effect, HubState, Link, TmuxEffect, live_worker::RESUME};
 use crate::{
-    model::{DeliveryId, Hook, HookReport, Now, PaneId, Sample, WorkerId, name_of},
+    model::{DeliveryId, DeliveryMode, Hook, HookReport, Now, PaneId, Sample, WorkerId, name_of},
     tmux::Acted,
 };
 
@@ -26,10 +26,22 @@ impl HubState {
         let word = live.worker.state.word();
         let mut acts = Vec::new();
         live.sampled(now, sample, &mut acts);
+        if live.take_resume() {
+            self.resume_task(now, id);
+        }
         self.announce_word(id, &word, out);
         // Records come before the actions that they announce.
         self.flush_workers(now, out);
         out.append(&mut acts);
+    }
+
+    /// The limit that ended a turn is reset, and nothing else waits for the agent.
+    fn resume_task(&mut self, now: Now, id: &WorkerId) {
+        let text = RESUME.to_owned();
+        let delivery = self.new_delivery(now, id, text, DeliveryMode::Ready);
+        if let Some(live) = self.workers.get_mut(id) {
+            live.queue(now, delivery);
+        }
     }
 
     pub(super) fn acted(

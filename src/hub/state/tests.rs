@@ -1,6 +1,7 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
 mod auto_trust;
 mod deliveries;
+mod limits;
 mod linking;
 mod listing;
 mod moving;
@@ -37,6 +38,7 @@ fn setup() -> Setup {
         hub_socket: "/h".into(),
         spool: "/s".into(),
         boot: "boot-1".into(),
+        zone: TimeZone::UTC,
     }
 }
 
@@ -85,6 +87,7 @@ fn new_worker(id: &WorkerId) -> NewWorker {
             model: None,
             delivery: DeliveryMode::Ready,
             trust: false,
+            resume_at_reset: false,
         },
         pr: None,
         parent: None,

@@ -2,7 +2,7 @@
 use super::*;
 use crate::model::{
     Agent, AgentState, DeliveryMode, Event, Happened, Hold, Kind, PaneId, Place, Placement,
-    ServerId, Source, Step, Timestamp, WindowId, WorkerState,
+    ServerId, Source, Step, Timestamp, Usage, WindowId, WorkerState,
 };
 
 fn worker(id: &str) -> Worker {
@@ -27,6 +27,7 @@ fn worker(id: &str) -> Worker {
             model: None,
             delivery: DeliveryMode::Ready,
             trust: false,
+            resume_at_reset: false,
         },
         placement: Placement::Window,
         place: Place {
@@ -46,6 +47,7 @@ fn worker(id: &str) -> Worker {
         ended: None,
         agent_session: None,
         last_message: None,
+        usage: Usage::default(),
         record: true,
     }
 }

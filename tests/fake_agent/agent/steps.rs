@@ -186,6 +186,9 @@ impl Agent {
                 self.frame_at = None;
                 self.ask(now, *dialog, Then::Turn, effects);
             }
+            Stage::Over if self.n_turns == 1 && !self.plan.turn.limit.is_empty() => {
+                self.end_turn(now, "limited", effects);
+            }
             Stage::Over if self.plan.turn.fails => self.end_turn(now, "failed", effects),
             Stage::Over => self.end_turn(now, "done", effects),
         }
@@ -200,6 +203,7 @@ impl Agent {
         let seconds = (now - turn.started).as_secs();
         self.transcript.push(match how {
             "done" => format!("{bullet} Answer {} ({seconds}s)", turn.n),
+            "limited" => format!("{bullet} {}", self.plan.turn.limit),
             "failed" => format!("{bullet} Error: 500 the provider does not answer"),
             _ => format!("{bullet} Turn {} {how}", turn.n),
         });

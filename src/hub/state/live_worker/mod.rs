@@ -1,6 +1,7 @@
 //! One worker inside the hub: its record, its capture schedule, its tracker and its deliveries.
 mod auto_trust;
 mod deliveries;
+mod limits;
 mod sampling;
 
 use std::{
@@ -9,6 +10,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+use jiff::tz::TimeZone;
+
+pub(super) use limits::RESUME;
 
 use super::{Record, SessionId, reconcile::placement};
 use crate::{
@@ -35,6 +40,9 @@ pub(super) struct LiveWorker {
     pub(super) worker: Worker,
     profile: Arc<Profile>,
     tracker: Tracker,
+    zone: TimeZone,
+    /// A limit that ended its turn is reset: it is to be told to go on.
+    resumes: bool,
     watch: Watch,
     last: Option<Sample>,
     verdict: Verdict,
@@ -92,13 +100,19 @@ struct Watch {
 
 /// Every profile in use, parsed once: compiled patterns would fill the memory of a hub with many
 /// workers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Profiles {
+    /// Where the hub is: times that agents print are of this zone.
+    zone: TimeZone,
     /// By name and, if it is not embedded, by text.
     known: BTreeMap<(String, Option<String>), Arc<Profile>>,
 }
 
 impl Profiles {
+    pub(super) fn new(zone: TimeZone) -> Self {
+        Self { zone, known: BTreeMap::new() }
+    }
+
     fn of(&mut self, agent: &Agent) -> Result<Arc<Profile>, String> {
         self.get(&agent.profile, agent.profile_text.as_deref())
     }
@@ -129,7 +143,7 @@ impl LiveWorker {
         now: Now,
     ) -> Result<Self, String> {
         let profile = profiles.of(&worker.agent)?;
-        let mut live = Self::new(worker, profile, now);
+        let mut live = Self::new(worker, profile, profiles.zone.clone(), now);
         live.notes.worker = true;
         live.queue(now, first);
         Ok(live)
@@ -153,7 +167,7 @@ impl LiveWorker {
                 (profiles.get(agents::GENERIC, None)?, Some(problem))
             }
         };
-        let mut live = Self::new(worker, profile, now);
+        let mut live = Self::new(worker, profile, profiles.zone.clone(), now);
         live.gone = live.worker.place.gone;
         for text in sent {
             live.remember_sent(text);
@@ -173,14 +187,16 @@ impl LiveWorker {
         Ok((live, problem))
     }
 
-    fn new(worker: Worker, profile: Arc<Profile>, now: Now) -> Self {
-        let tracker = Tracker::new(Arc::clone(&profile), &worker.state, now);
+    fn new(worker: Worker, profile: Arc<Profile>, zone: TimeZone, now: Now) -> Self {
+        let tracker = Tracker::new(Arc::clone(&profile), &worker.state, now).in_zone(zone.clone());
         let starting = worker.state.process.value == Process::Starting;
         let start_limit = starting.then(|| now.steady + START_LIMIT);
         Self {
             worker,
             profile,
             tracker,
+            zone,
+            resumes: false,
             watch: Watch::default(),
             last: None,
             verdict: Verdict::default(),
@@ -266,7 +282,8 @@ impl LiveWorker {
         let turn = Fact { value, since: now.wall, source, evidence };
         self.worker.state.turn = turn.clone();
         self.worker.state.asks = None;
-        self.tracker = Tracker::new(Arc::clone(&self.profile), &self.worker.state, now);
+        let tracker = Tracker::new(Arc::clone(&self.profile), &self.worker.state, now);
+        self.tracker = tracker.in_zone(self.zone.clone());
         self.notes.worker = true;
         self.notes.happened.push(Happened::Turn(turn));
     }

@@ -156,6 +156,7 @@ impl LiveWorker {
         let why = classify::explain(&self.profile, &sample, &self.sent);
         self.heed(now, &sample, why.found.as_ref());
         let quiet_since = self.watch.quiet_since;
+        self.note_usage(now, &sample, why.found.as_ref());
         let verdict = why.verdict;
         let seen = Seen::Sample { sample: &sample, verdict: &verdict, quiet_since };
         self.track(now, seen, out);
@@ -237,7 +238,8 @@ impl LiveWorker {
             self.notes.happened.push(Happened::Asks { asks });
         }
         if let Some(fact) = turn {
-            self.worker.state.turn = fact.clone();
+            let before = std::mem::replace(&mut self.worker.state.turn, fact.clone());
+            self.note_reset(&before.value);
             self.notes.happened.push(Happened::Turn(fact));
         }
         if let Some(fact) = reported {
