@@ -118,7 +118,9 @@ impl Machine {
     /// A new delivery, or one that an earlier hub left.
     pub fn new(delivery: Delivery) -> Self {
         let phase = match (delivery.step, delivery.mode) {
-            (Step::Accepted | Step::Failed | Step::Cancelled | Step::Other(_), _) => Phase::Over,
+            (Step::Accepted | Step::Ran | Step::Failed | Step::Cancelled | Step::Other(_), _) => {
+                Phase::Over
+            }
             (Step::Queued, DeliveryMode::Argument) => Phase::Argument(Passed::default()),
             (Step::Queued | Step::Ready, _) => Phase::Waiting,
             (Step::Pasting | Step::Pasted | Step::Echoed | Step::Entering, _) => {

@@ -82,6 +82,7 @@ fn without_files_the_built_in_values_are_in_force() {
     history.keep = "90d"  # built-in
     launch.implementation = "window"  # built-in
     launch.review = "window"  # built-in
+    limits.resume = false  # built-in
     record.enabled = true  # built-in
     worktree.backend = "auto"  # built-in
     worktree.copy = []  # built-in

@@ -9,6 +9,7 @@ use wtmag::model::Worker;
 use super::support::{Crew, Sandbox, Seen, Tmux, eventually, is_full};
 
 mod frames;
+mod reports;
 mod server;
 mod spawns;
 

@@ -1,5 +1,7 @@
 //! What is told of agents: their questions, their limits, their own words.
 mod limits;
+mod reports;
+mod taking;
 
 use std::time::Duration;
 

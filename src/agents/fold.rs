@@ -26,7 +26,7 @@ use super::{
 };
 use crate::model::{
     AgentState, Ask, Blocker, EndCause, Exit, Fact, FactSource, Now, Process, Question, Reported,
-    Sample, Verdict, WorkerState,
+    Sample, StatusReport, Verdict, WorkerState,
 };
 
 /// How long the screen may lag behind a hook, or contradict it, before the screen wins.
@@ -44,6 +44,8 @@ pub enum Seen<'a> {
     Sample { sample: &'a Sample, verdict: &'a Verdict, quiet_since: Option<Instant> },
     /// A hook report of the worker's own agent.
     Hook(&'a HookEvent),
+    /// A status report in the pane's output, of whatever program.
+    Said(&'a StatusReport),
     /// The pane's shell is about to start the agent.
     Started,
     /// The pane's shell has not started the agent; it shows this.
@@ -85,6 +87,8 @@ pub struct Tracker {
     profile: Arc<Profile>,
     process: Process,
     turn: AgentState,
+    /// The same without what rests on a status report alone.
+    proven: AgentState,
     asks: Option<Ask>,
     /// A new question, which waits for a second capture.
     asked: Option<Asked>,
@@ -123,6 +127,12 @@ pub struct Tracker {
     limit: Option<limited::KnownLimit>,
     /// When to check whether the limit is reset.
     limit_due: Option<Instant>,
+    /// Reports are not believed until then: the screen contradicted one.
+    doubted: Option<Instant>,
+    /// Reports in a row that the screen has not borne out.
+    n_unproven: u8,
+    /// What the last report decided.
+    heard: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -141,6 +151,8 @@ struct Hooked {
     seen: bool,
     /// Concluded, not reported by the agent.
     concluded: bool,
+    /// Not a hook said so, but a report that any program can print.
+    said: bool,
 }
 
 impl Tracker {
@@ -159,6 +171,11 @@ impl Tracker {
             profile,
             process: state.process.value.clone(),
             turn: state.turn.value.clone(),
+            proven: if state.turn.source == FactSource::Program {
+                AgentState::Unknown
+            } else {
+                state.turn.value.clone()
+            },
             asks: state.asks.clone(),
             asked: None,
             reported: state.reported.clone(),
@@ -181,6 +198,9 @@ impl Tracker {
             zone: TimeZone::UTC,
             limit: limited::KnownLimit::of(&state.turn),
             limit_due: None,
+            doubted: None,
+            n_unproven: 0,
+            heard: "",
         }
     }
 
@@ -223,7 +243,7 @@ impl Tracker {
             if let Seen::Hook(HookEvent { event: hooks::Event::Asks { ask, .. }, .. }) = &seen {
                 Some(ask.clone())
             } else {
-                None
+                speech::asked(&seen)
             };
         let sample = if let Seen::Sample { sample, .. } = &seen { Some(*sample) } else { None };
         let mut changed = self.take_in(now, seen);
@@ -237,6 +257,7 @@ impl Tracker {
                 self.look(now, sample, verdict, quiet_since)
             }
             Seen::Hook(report) => self.hear(now, report),
+            Seen::Said(report) => self.listen(now, report),
             Seen::Started => self.start(now, FactSource::Process, "the shell started the agent"),
             Seen::Stuck { evidence } if self.process == Process::Starting => {
                 let (turn, source) = (AgentState::Blocked(Blocker::Shell), FactSource::Process);
@@ -270,8 +291,13 @@ impl Tracker {
         if !self.turn.listens() && self.turn != AgentState::Draft {
             return Changed::default();
         }
-        let hooked =
-            Hooked { turn: AgentState::Working, at: now.steady, seen: false, concluded: true };
+        let hooked = Hooked {
+            turn: AgentState::Working,
+            at: now.steady,
+            seen: false,
+            concluded: true,
+            said: false,
+        };
         self.hooked = Some(hooked);
         self.believe(
             now,
@@ -346,25 +372,6 @@ impl Tracker {
         }
     }
 
-    /// For programs whose working signs are unknown: endless output is one.
-    fn is_noise(&mut self, now: Now) -> bool {
-        let noise = self.profile.timing.noise;
-        if noise.is_zero() || !self.verdict.turn.listens() {
-            self.noisy_since = None;
-            return false;
-        }
-        if self
-            .quiet_since
-            .is_some_and(|since| now.steady.saturating_duration_since(since) >= noise)
-        {
-            self.noisy_since = None;
-            return false;
-        }
-        let since = *self.noisy_since.get_or_insert(now.steady);
-        let was_up = self.turn != AgentState::Unknown;
-        was_up && now.steady.saturating_duration_since(since) >= noise
-    }
-
     /// Accepts what the screen shows, now or when it shows it again.
     fn weigh(&mut self, now: Now, turn: AgentState, evidence: String) -> Changed {
         if let Some(hooked) = &mut self.hooked
@@ -372,7 +379,7 @@ impl Tracker {
         {
             hooked.seen = true;
         }
-        if turn == self.turn {
+        if turn == self.turn && turn == self.proven {
             self.candidate = None;
             return Changed::default();
         }
@@ -383,7 +390,7 @@ impl Tracker {
         let due = self.due(now, first, &turn);
         if due <= now.steady {
             let source = self.verdict.source.unwrap_or(FactSource::Screen);
-            self.hooked = None;
+            self.overrule(now, &turn);
             return self.believe(now, turn, source, evidence);
         }
         self.candidate = Some(Candidate { turn, first, due });
@@ -393,7 +400,7 @@ impl Tracker {
     /// When a turn that the screen first showed at `first` may be accepted.
     fn due(&self, now: Now, first: Instant, turn: &AgentState) -> Instant {
         let timing = &self.profile.timing;
-        let current = &self.turn;
+        let current = &self.proven;
         let at_rest = matches!(turn, AgentState::Draft | AgentState::Limited(_));
         let listens = turn.listens() || at_rest;
         // codex animates the spinner in its title for a moment at start-up.
@@ -427,7 +434,7 @@ impl Tracker {
     fn hook_yields(&self, turn: &AgentState) -> Instant {
         let Some(hooked) = &self.hooked else { return self.born };
         let asks = matches!(turn, AgentState::Waiting(_) | AgentState::Blocked(_));
-        let is_firm = !(hooked.concluded && hooked.seen);
+        let is_firm = if hooked.seen { !hooked.concluded } else { !hooked.said };
         if is_firm && hooked.turn.is_busy() && !turn.is_busy() && !asks {
             // No hook reports an interrupt, and a spinner pauses between two tool calls.
             let busy = self.last_busy.map_or(hooked.at, |it| it.max(hooked.at));
@@ -445,7 +452,7 @@ impl Tracker {
         evidence: String,
     ) -> Changed {
         self.candidate = None;
-        self.had_turn |= value.is_busy()
+        let is_turn = value.is_busy()
             || matches!(
                 value,
                 AgentState::Waiting(_)
@@ -453,6 +460,10 @@ impl Tracker {
                     | AgentState::Failed
                     | AgentState::Limited(_)
             );
+        if source != FactSource::Program {
+            self.had_turn |= is_turn;
+            self.proven = value.clone();
+        }
         if value == self.turn {
             return Changed::default();
         }
@@ -467,6 +478,7 @@ mod hearing;
 mod limited;
 mod memory;
 mod process;
+mod speech;
 
 #[cfg(test)]
 mod tests;

@@ -168,6 +168,9 @@ pub fn launch(profile: &Profile, request: &Request<'_>) -> Result<Launch, Error>
         }
         None => {}
     }
+    for (name, value) in &spec.env {
+        build.env.entry(name.clone()).or_insert_with(|| value.clone());
+    }
     build.argv.extend(args.iter().cloned());
     build.argv.extend(spec.args.iter().filter(|it| !args.contains(it)).cloned());
     if let Some(model) = request.model {
@@ -494,6 +497,14 @@ mod tests {
             "agent `pi` has no known flag for a prompt that begins with this character",
         );
         refused("generic", &plain, "agent `generic` has no known flag for a prompt");
+    }
+
+    #[test]
+    fn a_variable_that_the_agent_wants_is_set_unless_the_user_has_it() {
+        let env = |user: &[(&str, &str)]| run("pi", &Want { env: user, ..PLAIN }).unwrap().env;
+        let set = ("PI_PROGRAM_STATUS".to_owned(), "1".to_owned());
+        assert_eq!(env(&[]), [set]);
+        assert_eq!(env(&[("PI_PROGRAM_STATUS", "0")]), []);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | [`profile`] | what is known about an agent, as data |
 //! | [`mod@classify`] | what does this screen show? |
 //! | `ask` | what does a dialog ask, and which answers does it offer? |
+//! | [`fallback`] | what if a profile does not fit the screen? |
 //! | [`fold`] | what is the state, after all captures and reports? |
 //! | [`limits`] | is the provider's limit reached, and when is it reset? |
 //! | [`usage`] | what is left of the context, what has it cost? |
@@ -79,6 +80,8 @@
 //! silence (`footer_quiet_ms` when something is written below the box) and two captures `confirm_ms` apart; after a turn, `settle_ms`. With `noise_ms`, an
 //! agent that prints for so long is working, whatever it shows.
 //!
+//! **The launch** (`[launch]`): arguments, and `env`: variables that are set unless the user has them.
+//!
 //! **The rest**: `checked` and `verified` (versions), `structural = true` (also search for menus,
 //! questions and boxes by their shape), `[keys]`, `[paste]`, `[launch]`, `[model]`, `[trust]`,
 //! `[hooks]`, `[limits]` (`hit`, `soon`: lines about a usage limit), `[usage]` (`context_left`,
@@ -88,6 +91,7 @@
 mod ask;
 pub mod classify;
 pub mod echo;
+pub mod fallback;
 pub mod fold;
 mod generic;
 pub mod glyphs;

@@ -12,8 +12,10 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 
 mod means;
+mod versions;
 
 pub use means::{LimitsSpec, UsageSpec};
+pub use versions::Versions;
 
 use super::{
     keys::is_key,
@@ -38,7 +40,7 @@ pub struct Profile {
     pub name: String,
     /// Versions whose screens it was checked against.
     #[serde(default)]
-    pub checked: Vec<String>,
+    pub checked: Vec<Versions>,
     /// False if it was written from documentation alone.
     #[serde(default)]
     pub verified: bool,
@@ -208,6 +210,8 @@ pub enum Region {
 pub struct LaunchSpec {
     /// Always added.
     pub args: Vec<String>,
+    /// Variables that are set unless the user has them.
+    pub env: BTreeMap<String, String>,
     /// How a start-up prompt is passed: `""` alone, else after this flag.
     pub prompt_flag: Option<String>,
     /// Goes before a prompt without a flag, so that it is not read as an option: `--`.

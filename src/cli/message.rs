@@ -22,11 +22,11 @@ pub(super) fn compose(worker: &Worker, text: &str, how: How) -> Result<NewDelive
     };
     let limits = limits(worker)?;
     let fits = how.paste || how.raw || is_comfortable(&limits, bare);
-    if !worker.is_live() || fits && (how.raw || !is_command(&limits, bare)) {
+    if !worker.is_live() || fits && (how.raw || !limits.is_command(bare)) {
         return Ok(new);
     }
     let file = git::scratch::write_message(&worker.worktree, text).map_err(|error| {
-        Failure::from(error).hint(match is_command(&limits, bare) {
+        Failure::from(error).hint(match limits.is_command(bare) {
             true => "`--raw` types it as it is; the agent may run it as a command",
             false => "`--paste` types it into the box, however long it is",
         })
@@ -43,12 +43,6 @@ pub(super) struct How {
     pub(super) paste: bool,
     /// Type it into the box, even if the agent runs it as a command.
     pub(super) raw: bool,
-}
-
-/// Whether the agent would run it as a command: `!` runs a shell command without asking.
-pub(super) fn is_command(limits: &Paste, text: &str) -> bool {
-    let bare = text.trim_start();
-    limits.prefixes.iter().any(|prefix| bare.starts_with(prefix))
 }
 
 pub(super) fn limits(worker: &Worker) -> Result<Paste, Failure> {

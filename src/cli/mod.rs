@@ -1,8 +1,9 @@
 //! The command line: parse, call one function, print, exit. Decides nothing.
 //!
-//! A verb is a file: its `Args`, whose doc comments are the help, and its `run`. What every verb
-//! needs of the outside (environment, streams, interrupt) comes in one [`Context`].
+//! A verb is a file: its `Args`, whose doc comments are the help, and its `run`. Everything that
+//! verbs need from outside (environment, streams, interrupt) is in one [`Context`].
 mod agent_shell;
+mod agent_version;
 mod approval;
 mod attach;
 mod cleanup;

@@ -21,6 +21,8 @@ pub(crate) enum Outcome {
     Reached,
     /// The delivery is held by something that a human must answer; it goes out after that.
     Held,
+    /// It was a command of the agent's own, and no turn began.
+    Ran,
     /// It failed or was withdrawn.
     Failed,
     /// The agent or its window is gone.
@@ -149,6 +151,7 @@ fn judge(worker: &Worker, delivery: &Delivery, until: &[String]) -> Option<Outco
         Step::Accepted if until.is_empty() => Some(Outcome::Accepted),
         Step::Accepted if is_one_of(worker, until) => Some(Outcome::Reached),
         Step::Accepted => is_gone.then_some(Outcome::Gone),
+        Step::Ran => Some(Outcome::Ran),
         // If the agent is gone, its delivery fails for that reason.
         Step::Failed if is_gone => Some(Outcome::Gone),
         Step::Failed | Step::Cancelled => Some(Outcome::Failed),

@@ -126,7 +126,7 @@ fn table(deliveries: &[Delivery], now: Timestamp, style: Style) -> String {
     let mut table = Table::new(["N", "WORKER", "AGE", "~RECEIPT", "~TEXT"]);
     for it in deliveries {
         let paint = match it.step {
-            Step::Accepted => Paint::Green,
+            Step::Accepted | Step::Ran => Paint::Green,
             Step::Failed => Paint::Red,
             Step::Cancelled | Step::Other(_) => Paint::Dim,
             Step::Queued

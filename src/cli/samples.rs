@@ -55,6 +55,7 @@ pub(crate) fn worker(id: &str) -> Worker {
         agent_session: None,
         last_message: None,
         usage: Usage::default(),
+        profile_note: None,
         record: true,
     }
 }

@@ -96,6 +96,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         "agent",
         format!("{}{model} (profile {})", worker.agent.name, worker.agent.profile),
     ));
+    lines.extend(worker.profile_note.as_deref().map(|it| ("profile", clean(it))));
     lines.extend(usage(&worker.usage, now));
     lines.push(("place", receipt::place(worker)));
     let gone = if worker.worktree_gone && worker.ended.is_none() { " (gone)" } else { "" };

@@ -163,6 +163,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
             "session" => worker.agent_session = Some(text),
             "message" => worker.last_message = Some(text),
             "pull-request" => worker.pr = Some(text),
+            "profile" => worker.profile_note = Some(text),
             _ => {}
         },
         Happened::Ended { .. } => {

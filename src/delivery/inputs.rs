@@ -38,6 +38,10 @@ pub struct Look<'a> {
     pub shows: &'a str,
     /// The profile names a key that clears the box.
     pub can_clear: bool,
+    /// The agent takes the text for a command of its own, if it knows it.
+    pub is_command: bool,
+    /// The agent's hooks report each prompt that it accepts.
+    pub hooks_tell: bool,
 }
 
 /// An event of the worker, or the result of an action.

@@ -1,5 +1,6 @@
 //! Scenarios on a virtual clock: each line is an event and its result.
 mod argument;
+mod command;
 mod human;
 mod restart;
 
@@ -95,6 +96,8 @@ fn look<'a>(settled: &'a AgentState, seen: &'a AgentState, content: Content) -> 
         program: "`vim`",
         shows: "half typed",
         can_clear: true,
+        is_command: false,
+        hooks_tell: false,
     }
 }
 

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::model::{AgentState, DeliveryMode, Hold, Now, Step};
 
+/// Of what the agent shows, a receipt has so many characters.
+const MAX_SHOWN: usize = 300;
+
 impl Watch {
     pub(super) fn from(now: Now) -> Self {
         Self { since: now.steady, looks: 0, held: false }
@@ -108,6 +111,9 @@ impl Machine {
         n: u8,
     ) -> Vec<Do> {
         self.has_worked |= look.seen.is_busy() || look.settled.is_busy();
+        if look.is_command {
+            return self.expect_run(now, look, watch, n);
+        }
         if let Some(evidence) = self.evidence(look) {
             return self.accept(now, evidence);
         }
@@ -136,6 +142,33 @@ impl Machine {
                 Content::Empty | Content::Unseen => "the box emptied, but no turn was seen",
             };
             return self.fail(now, why);
+        }
+        self.phase = Phase::Entered { watch: watch.next(), n };
+        vec![Do::Look(pace(watch.looks))]
+    }
+
+    /// Enter was sent to a command: a turn may start, a dialog may open, or the agent answers at once. A
+    /// spinner proves no turn: a command has one, too.
+    fn expect_run(&mut self, now: Now, look: &Look<'_>, watch: Watch, n: u8) -> Vec<Do> {
+        let age = watch.age(now);
+        let is_busy = look.seen.is_busy() || look.settled.is_busy();
+        let is_turn = !look.hooks_tell && look.seen.is_busy() && look.settled.is_busy();
+        if is_turn {
+            return self.accept(now, "the turn started");
+        }
+        let waited = age > TAKEN_LIMIT && look.obstacle.is_none();
+        let shows = look.shows.split_whitespace().collect::<Vec<_>>().join(" ");
+        let shows: String = shows.chars().take(MAX_SHOWN).collect();
+        if waited && look.content == Content::Ours && age > ENTER_AGAIN {
+            return self.fail(now, &format!("the agent left the command in its box: {shows}"));
+        }
+        if waited && !is_busy && look.content != Content::Ours {
+            let what = match (look.seen.asks(), self.has_worked) {
+                (true, _) => "it opened a dialog",
+                (false, true) => "it ran, and no turn of the model began",
+                (false, false) => "no turn began",
+            };
+            return self.end(now, Step::Ran, &format!("{what}; the agent shows: {shows}"));
         }
         self.phase = Phase::Entered { watch: watch.next(), n };
         vec![Do::Look(pace(watch.looks))]

@@ -219,6 +219,7 @@ async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wa
     while let Some(event) = events.recv().await {
         let input = match event {
             Event::Ring(pane) => Input::Rang(pane),
+            Event::Said(pane, said) => Input::Said(pane, said),
             Event::Structure => Input::Restructured,
             Event::Closed { why } => return send(&wakes, Input::LinkLost { why }).await,
             Event::Wedged => Input::Wedged(true),

@@ -86,6 +86,8 @@ pub enum Step {
     /// Recorded before Enter is sent.
     Entering,
     Accepted,
+    /// The agent took it for a command of its own, and no turn began.
+    Ran,
     Failed,
     Cancelled,
     /// A value from a newer version.
@@ -124,7 +126,7 @@ pub enum Hold {
 
 impl Step {
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Accepted | Self::Failed | Self::Cancelled)
+        matches!(self, Self::Accepted | Self::Ran | Self::Failed | Self::Cancelled)
     }
 }
 
@@ -194,6 +196,7 @@ impl fmt::Display for Step {
             Self::Echoed => "echoed",
             Self::Entering => "entering",
             Self::Accepted => "accepted",
+            Self::Ran => "ran",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Other(name) => name.as_str(),

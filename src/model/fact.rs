@@ -23,6 +23,8 @@ pub enum FactSource {
     Title,
     Process,
     Report,
+    /// A status report in the pane's output (OSC 7501): any program in the pane can print one.
+    Program,
     Hub,
     /// A value from a newer version.
     #[serde(untagged)]

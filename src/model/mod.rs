@@ -12,6 +12,7 @@ mod request;
 mod sample;
 mod source;
 mod state;
+mod status;
 mod time;
 mod unknown;
 mod usage;
@@ -24,8 +25,8 @@ pub use event::{Event, Happened};
 pub use fact::{Fact, FactSource};
 pub use id::{BadId, DeliveryId, PaneId, SessionId, WindowId, WorkerId};
 pub use request::{
-    Answer, Caller, Cleanup, Explained, Heard, Hook, HookReport, HubStatus, NewDelivery, NewWorker,
-    Refusal, RefusalKind, Request, Reservation, Reserve, WindowPane,
+    Answer, Caller, Cleanup, Explained, Heard, HeardReport, Hook, HookReport, HubStatus,
+    NewDelivery, NewWorker, Refusal, RefusalKind, Request, Reservation, Reserve, WindowPane,
 };
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source, SourceKind};
@@ -33,6 +34,7 @@ pub use state::{
     AgentState, Blocker, DisplayState, EndCause, Exit, Face, Limit, Need, Process, Question,
     Reported, Tone, WorkerState,
 };
+pub use status::{BlockKind, ProgramState, Spoken, StatusReport};
 pub use time::{Now, Timestamp};
 pub use unknown::{UnknownName, name_of};
 pub use usage::Usage;

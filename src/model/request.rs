@@ -297,6 +297,17 @@ pub struct Explained {
     pub quiet_ms: Option<u64>,
     /// The last hook report that this hub received.
     pub hook: Option<Heard>,
+    /// The last status reports in its output, oldest first.
+    #[serde(default)]
+    pub reports: Vec<HeardReport>,
+}
+
+/// A status report in an agent's output, and what it decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeardReport {
+    pub at: super::Timestamp,
+    pub text: String,
+    pub decided: String,
 }
 
 /// The hook's report, in words.

@@ -151,6 +151,8 @@ pub struct WorkerState {
 pub enum Need {
     /// This text is stuck: `wtmag receipts` says why.
     Delivery(DeliveryId),
+    /// The agent rang the bell or sent a notification, and its screen does not show why.
+    Bell,
     /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
@@ -381,6 +383,7 @@ impl fmt::Display for DisplayState {
             Self::Exited(exit) => format!("exited({exit})"),
             Self::Lost(cause) => format!("lost: {cause}"),
             Self::NeedsYou(Need::Delivery(_)) => "needs you: delivery".to_owned(),
+            Self::NeedsYou(Need::Bell) => "needs you: bell".to_owned(),
             Self::NeedsYou(Need::Other(value)) => format!("needs you: {}", name_of(value)),
             Self::Starting | Self::Turn(_) => self.name().to_owned(),
         };

@@ -50,6 +50,9 @@ pub struct Worker {
     pub last_message: Option<String>,
     #[serde(default)]
     pub usage: Usage,
+    /// Why its profile is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_note: Option<String>,
     /// Record its screens.
     #[serde(default = "yes")]
     pub record: bool,

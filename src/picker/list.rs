@@ -222,6 +222,7 @@ pub(super) mod tests {
             agent_session: None,
             last_message: None,
             usage: Usage::default(),
+            profile_note: None,
             record: true,
         }
     }

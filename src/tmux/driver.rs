@@ -237,7 +237,7 @@ impl Driver {
     fn handle_reply(&mut self, ticket: Ticket, reply: Reply) {
         let Some(waiter) = self.waiters.remove(&ticket) else { return };
         if let (Some(pane), Role::Watch(shared)) = (waiter.resumed, &self.role) {
-            shared.doorbell().handle_continued(pane, now());
+            shared.handle_continued(pane);
         }
         // The caller may have given up.
         drop(waiter.answer.send(reply));
@@ -251,18 +251,20 @@ impl Driver {
         }
         match &self.role {
             Role::Watch(shared) => {
-                let (pane, is_open) =
-                    if let N::Output { pane, .. } | N::ExtendedOutput { pane, .. } = it {
-                        (pane, true)
-                    } else if let N::Pause(pane) = it {
-                        (pane, false)
-                    } else {
-                        return;
-                    };
-                if shared.doorbell().handle_output(pane, now()) {
-                    if is_open {
+                if let N::Output { pane, bytes } | N::ExtendedOutput { pane, bytes, .. } = it {
+                    let (words, printed) = shared.handle_output(pane, &bytes);
+                    if !words.is_empty() {
+                        self.mailbox.say(pane, words);
+                    }
+                    if printed.pause {
                         self.session.send(&command::pause(pane));
                     }
+                    if printed.ring {
+                        self.mailbox.ring(pane);
+                    }
+                } else if let N::Pause(pane) = it
+                    && shared.doorbell().handle_paused(pane, now())
+                {
                     self.mailbox.ring(pane);
                 }
             }

@@ -10,12 +10,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::model::{PaneId, SessionId};
+use crate::model::{PaneId, SessionId, Spoken, StatusReport};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The pane printed. It does not ring again before it is sampled.
     Ring(PaneId),
+    /// What a pane's program said of itself in its output.
+    Said(PaneId, Said),
     /// A window, pane or session opened, closed, moved, died or changed mode: list the panes.
     Structure,
     /// A client of the user came to another session.
@@ -35,6 +37,14 @@ pub enum Event {
     Closed {
         why: String,
     },
+}
+
+/// Words of one pane: of reports the last one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    pub report: Option<StatusReport>,
+    /// It rang the bell or sent a notification.
+    pub beckons: bool,
 }
 
 /// The receiving end.
@@ -59,6 +69,9 @@ struct Shared {
 struct Waiting {
     structure: bool,
     rings: BTreeSet<PaneId>,
+    said: BTreeMap<PaneId, Said>,
+    /// The pane whose words were handed out last.
+    last_said: Option<PaneId>,
     /// Where each client that moved is now, if it is still there.
     clients: BTreeMap<String, Option<(SessionId, String)>>,
     wedged: Option<bool>,
@@ -95,6 +108,20 @@ impl Events {
 impl Mailbox {
     pub(super) fn ring(&self, pane: PaneId) {
         self.waiting().rings.insert(pane);
+        self.shared.bell.notify_one();
+    }
+
+    pub(super) fn say(&self, pane: PaneId, words: Vec<Spoken>) {
+        let mut waiting = self.waiting();
+        let said = waiting.said.entry(pane).or_default();
+        for word in words {
+            match word {
+                Spoken::Status(report) => said.report = Some(report),
+                Spoken::Notice | Spoken::Bell => said.beckons = true,
+                Spoken::Query => {}
+            }
+        }
+        drop(waiting);
         self.shared.bell.notify_one();
     }
 
@@ -146,6 +173,11 @@ impl Waiting {
         }
         if let Some(is_wedged) = self.wedged.take() {
             return Some(if is_wedged { Event::Wedged } else { Event::Answers });
+        }
+        let speaks = self.said.keys().find(|&&pane| Some(pane) > self.last_said).copied();
+        if let Some(pane) = speaks.or_else(|| self.said.keys().next().copied()) {
+            self.last_said = Some(pane);
+            return self.said.remove(&pane).map(|said| Event::Said(pane, said));
         }
         let next = self.rings.iter().find(|&&pane| Some(pane) > self.last_ring).copied();
         if let Some(pane) = next.or_else(|| self.rings.first().copied()) {

@@ -1,10 +1,11 @@
 //! tmux, over one held control-mode connection per server.
 //!
-//! `parse`, `quote`, `verb`, `command`, `reply`, `session` and `doorbell` decide and are pure;
+//! `parse`, `quote`, `verb`, `command`, `reply`, `session`, `osc` and `doorbell` decide and are pure;
 //! `pty`, `relay`, `driver`, `watch`, `start`, `client` and `windows` act. Knows nothing about
 //! workers except their ids.
 pub mod command;
 pub mod doorbell;
+pub mod osc;
 pub mod parse;
 pub mod quote;
 pub mod reply;
@@ -24,7 +25,7 @@ mod windows;
 
 pub use client::Connection;
 pub use error::Error;
-pub use events::{Event, Events};
+pub use events::{Event, Events, Said};
 pub use pty::Server;
 pub use reply::{ClientRow, Link, PaneRow, ServerInfo, SessionRow, Version};
 pub use start::revive_socket;

@@ -2,7 +2,7 @@
 //!
 //! Knows the clock, and how to capture and continue a pane; the rules are in `doorbell`.
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -15,13 +15,14 @@ use tokio::{
 
 use super::{
     command::{self, Command, Verb},
-    doorbell::{Doorbell, Glanced},
+    doorbell::{Doorbell, Glanced, Printed},
     driver::Handle,
     error::Error,
     events::Mailbox,
+    osc::Scanner,
     reply::{self, Look},
 };
-use crate::model::{PaneId, Sample, Timestamp};
+use crate::model::{PaneId, Sample, Spoken, Timestamp};
 
 /// Panes that are due soon are checked together: each wake-up costs tmux more than a check.
 const SLACK: Duration = Duration::from_millis(30);
@@ -32,6 +33,7 @@ const UNREADABLE: Error = Error::Unreadable { verb: Verb::CapturePane.name() };
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     doorbell: Mutex<Doorbell>,
+    scanners: Mutex<BTreeMap<PaneId, Scanner>>,
     /// A pane that was not open was sampled.
     sampled: Notify,
 }
@@ -39,6 +41,30 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn doorbell(&self) -> MutexGuard<'_, Doorbell> {
         self.doorbell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scanners(&self) -> MutexGuard<'_, BTreeMap<PaneId, Scanner>> {
+        self.scanners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what a pane printed: its words, and what is to be done.
+    pub(super) fn handle_output(&self, pane: PaneId, bytes: &[u8]) -> (Vec<Spoken>, Printed) {
+        let words = self.scanners().entry(pane).or_default().read(bytes);
+        let reports = |it: &Spoken| matches!(it, Spoken::Status(_) | Spoken::Query);
+        let mut doorbell = self.doorbell();
+        if words.iter().any(reports) {
+            doorbell.handle_report(pane);
+        }
+        let printed = doorbell.handle_output(pane, bytes.len(), now());
+        (words, printed)
+    }
+
+    /// tmux continued the pane; what it printed meanwhile is lost.
+    pub(super) fn handle_continued(&self, pane: PaneId) {
+        if let Some(scanner) = self.scanners().get_mut(&pane) {
+            scanner.restart();
+        }
+        self.doorbell().handle_continued(pane, now());
     }
 }
 
@@ -69,6 +95,7 @@ impl Watch {
 
     /// Captures the pane; it rings when it shows something else.
     pub(super) async fn sample(&self, pane: PaneId) -> Result<Sample, Error> {
+        self.shared.doorbell().handle_sampling(pane);
         let is_open = self.shared.doorbell().is_open(pane);
         let look = self.look(pane).await?;
         if !is_open {
@@ -103,6 +130,7 @@ impl Watch {
 
     pub(super) fn forget(&self, gone: &BTreeSet<PaneId>) {
         self.shared.doorbell().forget(gone);
+        self.shared.scanners().retain(|pane, _| !gone.contains(pane));
     }
 
     /// Checks panes that have rung: rings for those that changed, continues those that are quiet.

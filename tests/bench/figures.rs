@@ -249,10 +249,16 @@ fn lists() {
 }
 
 fn spinners() {
+    spinners_that("draw", "--spin");
+    spinners_that("draw and report their status", "--spin-speaking");
+}
+
+fn spinners_that(what: &str, mode: &str) {
     let sandbox = world();
     let tmux = sandbox.tmux();
     let agent = sandbox.fake_agent();
-    let line = format!("exec {} --spin {FPS}", agent.display());
+    let argv = [agent.to_str().unwrap(), mode, FPS];
+    let line = format!("exec {}", argv.join(" "));
     let panes: Vec<String> = (0..N_SPINNING).map(|_| tmux.new_window("main:", &line)).collect();
     for pane in &panes {
         tmux.wait_for_text(pane, "Spinning");
@@ -265,7 +271,6 @@ fn spinners() {
     let tmux = sandbox.tmux();
     let session = tmux.show("main", "#{session_id}");
     let mut crew = Crew::new(&sandbox);
-    let argv = [agent.to_str().unwrap(), "--spin", FPS];
     let workers: Vec<_> = (0..N_SPINNING)
         .map(|n| crew.hire_idle(&n.to_string(), Seen::In(&session), &argv))
         .collect();
@@ -277,7 +282,7 @@ fn spinners() {
     let clients: Vec<u32> = clients.lines().map(|it| it.parse().unwrap()).collect();
     let hub = crew.pid();
     let [watched, of_hub, one, other] = load([server, hub, clients[0], clients[1]]);
-    println!("{N_SPINNING} workers that draw {FPS} frames a second, % of a core:");
+    println!("{N_SPINNING} workers that {what}, {FPS} frames a second, % of a core:");
     println!("  server without hub {alone:.1}, with hub {watched:.1}");
     println!("  hub {of_hub:.1}, its two tmux clients {:.1}", one + other);
     println!("  hub {} kB resident", resident_kb(hub));

@@ -7,8 +7,8 @@ use std::{
 
 use tokio::{task::JoinSet, time};
 use wtmag::{
-    model::{PaneId, Sample},
-    tmux::{Connection, Error, Event, Events},
+    model::{PaneId, ProgramState, Sample},
+    tmux::{Connection, Error, Event, Events, Said},
 };
 
 use super::{Stage, event, look, screen, soon};
@@ -213,4 +213,23 @@ async fn a_user_may_respawn_a_pane_that_floods() {
             assert!(done.status.success(), "the server died at the {n}th: {done:?}");
         }
     }
+}
+
+/// Also while it draws between two reports: what prints little is not paused.
+#[tokio::test]
+async fn what_a_program_reports_of_itself_is_told() {
+    let stage = Stage::new();
+    let (connection, mut events) = stage.connect().await;
+    let script = r#"printf '\033]7501;state=working:msg=bnBt\033\134'; for n in 1 2 3 4 5; do printf "frame $n\r"; sleep 0.1; done; printf '\033]7501;state=idle\007\007'; exec cat"#;
+    let made = connection.create_window(&stage.window("x", script)).await.unwrap();
+    let mut said = Vec::new();
+    while said.last().is_none_or(|it: &Said| !it.beckons) {
+        let is_it = |it: &Event| matches!(it, Event::Said(pane, _) if *pane == made.pane);
+        let Event::Said(_, it) = event(&mut events, is_it).await else { panic!() };
+        said.push(it);
+    }
+    let states: Vec<_> = said.iter().filter_map(|it| it.report.as_ref()).collect();
+    assert_eq!(states.first().map(ToString::to_string).as_deref(), Some("working: npm"));
+    assert_eq!(states.last().map(|it| it.state), Some(ProgramState::Idle));
+    connection.close().await;
 }

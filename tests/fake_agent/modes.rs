@@ -9,15 +9,17 @@ use serde_json::json;
 
 use crate::{journal::Journal, random::Random, terminal::Terminal};
 
-/// Draws a spinner so many times a second, for ever.
-pub(crate) fn spin(fps: u64, terminal: &mut Terminal) -> io::Result<()> {
+/// Draws a spinner so many times a second, for ever. One that speaks reports with every tenth frame that it
+/// works.
+pub(crate) fn spin(fps: u64, speaks: bool, terminal: &mut Terminal) -> io::Result<()> {
     const GLYPHS: &[&str] = &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
     terminal.make_raw()?;
     terminal.write("\x1b[?2004h\x1b[2J\x1b[H\r\n> say something\x1b[?25l")?;
     let (started, frame) = (Instant::now(), Duration::from_micros(1_000_000 / fps.max(1)));
     for n in 1_u32.. {
         let glyph = Random::new(u64::from(n)).pick(GLYPHS);
-        terminal.write(&format!("\x1b[4;1H{glyph} Spinning… ({n})"))?;
+        let report = if speaks && n % 10 == 1 { "\x1b]7501;state=working\x1b\\" } else { "" };
+        terminal.write(&format!("\x1b[4;1H{glyph} Spinning… ({n}){report}"))?;
         // On a grid, so that a slow frame does not slow the others.
         thread::sleep((started + frame * n).saturating_duration_since(Instant::now()));
     }

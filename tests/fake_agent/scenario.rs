@@ -42,6 +42,10 @@ pub(crate) struct Scenario {
     pub fold_chars: usize,
     pub turn: Turns,
     pub leave: Option<Leave>,
+    /// It runs what begins with a slash itself, without a turn.
+    pub commands: bool,
+    /// It reports its status in its output (OSC 7501).
+    pub says: bool,
     pub look: Look,
 }
 

@@ -46,6 +46,8 @@ pub(crate) fn plain() -> Scenario {
             fps: 10,
         },
         leave: None,
+        commands: false,
+        says: false,
         look: Look {
             name: "Fake".to_owned(),
             frame: Frame::Rules,
@@ -120,6 +122,8 @@ pub(crate) fn random(seed: u64, may_leave: bool) -> Scenario {
         fold_chars: if draw.percent(50) { 200 } else { 0 },
         turn: turns(&mut draw),
         leave: (may_leave && draw.percent(25)).then(|| leave(&mut draw)),
+        commands: false,
+        says: false,
         look,
     }
 }

@@ -65,7 +65,7 @@ impl Tracker {
 
 /// A hook's text is better than the screen's, while the screen shows the same question.
 fn merged(known: &Ask, shown: Ask, sample: &Sample) -> Ask {
-    if known.source != FactSource::Hook {
+    if !matches!(known.source, FactSource::Hook | FactSource::Program) {
         return shown;
     }
     let named = if known.about.is_empty() { &known.question } else { &known.about };

@@ -9,6 +9,11 @@ use crate::{
 };
 
 impl Tracker {
+    /// The agent's hooks have reported something: they report its prompts, too.
+    pub fn hooks_speak(&self) -> bool {
+        self.thread.is_some()
+    }
+
     pub(super) fn hear(&mut self, now: Now, hook: &HookEvent) -> Changed {
         let mut changed = self.start(now, FactSource::Hook, "a hook reported");
         if let Some(session) = &hook.session
@@ -27,8 +32,13 @@ impl Tracker {
             changed.told.extend(message.iter().map(|it| ("message".to_owned(), it.clone())));
         }
         if let Some((turn, evidence)) = self.turn_of(&hook.event) {
-            self.hooked =
-                Some(Hooked { turn: turn.clone(), at: now.steady, seen: false, concluded: false });
+            self.hooked = Some(Hooked {
+                turn: turn.clone(),
+                at: now.steady,
+                seen: false,
+                concluded: false,
+                said: false,
+            });
             let believed = self.believe(now, turn, FactSource::Hook, evidence);
             changed.turn = believed.turn.or(changed.turn);
         }

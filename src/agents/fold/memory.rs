@@ -20,6 +20,25 @@ const HIDDEN_SILENCE: Duration = Duration::from_secs(60);
 const MAX_HINTS: usize = 20;
 
 impl Tracker {
+    /// For programs whose working signs are unknown: endless output is one.
+    pub(super) fn is_noise(&mut self, now: Now) -> bool {
+        let noise = self.profile.timing.noise;
+        if noise.is_zero() || !self.verdict.turn.listens() {
+            self.noisy_since = None;
+            return false;
+        }
+        if self
+            .quiet_since
+            .is_some_and(|since| now.steady.saturating_duration_since(since) >= noise)
+        {
+            self.noisy_since = None;
+            return false;
+        }
+        let since = *self.noisy_since.get_or_insert(now.steady);
+        let was_up = self.turn != AgentState::Unknown;
+        was_up && now.steady.saturating_duration_since(since) >= noise
+    }
+
     /// Whether something is written below the box, where that makes a difference.
     pub(super) fn look_below(&mut self, sample: &Sample) {
         let counts = !self.profile.timing.footer_quiet.is_zero() && self.verdict.turn.listens();

@@ -1,6 +1,7 @@
 //! States over time: scenarios on a clock that only the test moves.
 mod hints;
 mod limits;
+mod speech;
 
 use super::*;
 use crate::{

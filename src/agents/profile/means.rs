@@ -1,7 +1,7 @@
 //! How an agent shows what it has used and what is left of it, beside the words that agents share.
 use serde::Deserialize;
 
-use super::Pattern;
+use super::{Pattern, Profile};
 
 /// `[limits]`: lines about a provider's limit.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,4 +23,19 @@ pub struct UsageSpec {
     pub context_used: Vec<Pattern>,
     /// What the session has cost, with its currency.
     pub cost: Vec<Pattern>,
+}
+
+impl Profile {
+    /// The agent would run the text as a command of its own: `!` runs a shell command without asking.
+    pub fn is_command(&self, text: &str) -> bool {
+        self.paste.is_command(text)
+    }
+}
+
+impl super::Paste {
+    /// See [`Profile::is_command`].
+    pub fn is_command(&self, text: &str) -> bool {
+        let bare = text.trim_start();
+        self.prefixes.iter().any(|prefix| bare.starts_with(prefix.as_str()))
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     brief::BOOTSTRAP,
     cli::{
-        Context, Failure,
+        Context, Failure, agent_version,
         settings::{self, FoundProfile},
     },
     client::HubLocation,
@@ -18,6 +18,7 @@ use crate::{
     git::Made,
     model::{Agent, DeliveryMode},
     paths::{self, Env},
+    proc::Cancel,
 };
 
 /// An agent from the configuration, with its profile.
@@ -99,6 +100,17 @@ impl AgentChoice {
         }
     }
 
+    /// What to tell about the version of its program, when that is news. A user knows which version their
+    /// own profile is for.
+    pub(super) async fn version_note(&self, hub: &HubLocation, cancel: &Cancel) -> Option<String> {
+        let memory = hub.state.root().join("agents.json");
+        let profile = &self.profile;
+        if profile.text.is_some() {
+            return None;
+        }
+        agent_version::note(&self.command(), &profile.profile, &memory, cancel).await
+    }
+
     pub(super) fn delivery(&self) -> DeliveryMode {
         self.block.delivery
     }
@@ -139,7 +151,8 @@ impl AgentChoice {
         let value = |name: &str| Some((name.to_owned(), env.var(name)?.to_str()?.to_owned()));
         // If hooks are off, a model may still add to a variable.
         let merged = kinds::ALL.iter().flat_map(|it| it.merged_env);
-        let env: BTreeMap<String, String> = merged.filter_map(|it| value(it)).collect();
+        let set = self.profile.profile.launch.env.keys().map(String::as_str);
+        let env: BTreeMap<String, String> = merged.copied().chain(set).filter_map(value).collect();
         let by_argument = self.block.delivery == DeliveryMode::Argument;
         launch(
             &self.profile.profile,

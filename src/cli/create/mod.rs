@@ -86,7 +86,15 @@ async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     }
     let (hub, created) = make(context, &site, &order, &progress, &cancel).await?;
     let id = created.worker.id.clone();
-    let outcome = wait(&order, &created, hub, &progress, &cancel).await;
+    let waiting = wait(&order, &created, hub, &progress, &cancel);
+    // Only who waits anyway waits for the agent to print its version.
+    let outcome = if order.wait.limit.is_some() {
+        let (outcome, note) = tokio::join!(waiting, site.agent.version_note(&site.hub, &cancel));
+        note.iter().for_each(|it| progress.note(it));
+        outcome
+    } else {
+        waiting.await
+    };
     let outcome = outcome.map_err(|failure| failure.hint(format!("worker `{id}` was created")))?;
     drop(progress);
     let report = CreateSummary::new(context, &site, created, outcome).await?;

@@ -97,7 +97,9 @@ impl<'a> CreateSummary<'a> {
 
     pub(super) fn finish(&self, context: &Context, order: &Order) -> Result<ExitCode, Failure> {
         let failure = match self.outcome {
-            None | Some(Outcome::Accepted | Outcome::Reached) => return self.print(context, None),
+            None | Some(Outcome::Accepted | Outcome::Ran | Outcome::Reached) => {
+                return self.print(context, None);
+            }
             Some(Outcome::Held) if self.is_shell() => {
                 let message = "your shell has not started the agent yet";
                 let why =

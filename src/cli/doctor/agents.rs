@@ -10,6 +10,7 @@ use crate::{
     cli::{
         Failure,
         agent_shell::AgentShell,
+        agent_version,
         approval::Wanted,
         settings::{self, FoundProfile},
     },
@@ -120,14 +121,13 @@ fn judge(
             profile.name
         ));
     }
-    let is_checked = version.as_ref().is_some_and(|it| profile.checked.contains(it));
-    if is_checked || profile.checked.is_empty() || version.is_none() {
+    if !version.as_ref().is_some_and(|it| profile.is_unchecked(it)) {
         return Finding::ok(format!("{shown} (profile `{}`)", profile.name));
     }
     Finding::note(format!(
         "{shown}: profile `{}` was checked with {}",
         profile.name,
-        profile.checked.join(", ")
+        profile.checked_versions()
     ))
     .advice("its screens may have changed; if a state is wrong, `wtmag explain ID` shows why")
 }
@@ -170,14 +170,7 @@ const MARK: &str = "wtmag-doctor-found-it";
 
 fn read_answer(text: &str) -> Found {
     let Some((_, said)) = text.split_once(MARK) else { return Found::No };
-    Found::Yes(version(said))
-}
-
-/// The first thing that looks like a version: digits with dots between them.
-fn version(text: &str) -> Option<String> {
-    let is_part = |c: char| c.is_ascii_digit() || c == '.';
-    let words = text.split(|c: char| !is_part(c)).map(|word| word.trim_matches('.'));
-    words.filter(|word| word.contains('.')).map(str::to_owned).next()
+    Found::Yes(agent_version::read(said))
 }
 
 /// A profile that cannot be used, with the failure's hints.

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     model::{
-        Answer, DisplayState, Explained, Fact, InputBox, Request, RuleSaid, Said, Sample,
-        Timestamp, Verdict,
+        Answer, DisplayState, Explained, Fact, HeardReport, InputBox, Request, RuleSaid, Said,
+        Sample, Timestamp, Verdict,
     },
     text::{clean, one_line},
     wire::{RuleView, WorkerView},
@@ -36,7 +36,8 @@ use crate::{
 /// Without an ID: the worker of the current worktree or tmux window.
 ///
 /// With --json: {"worker": as in `wtmag list --json --full`, "verdict", "rules": [{"name", "state", "said",
-/// "row", "text"}], "sample", "quiet_ms", "hook": {"at", "text"} or null}; for a screen {"profile",
+/// "row", "text"}], "sample", "quiet_ms", "hook": {"at", "text"} or null, "reports":
+/// [{"at", "text", "decided"}]}; for a screen {"profile",
 /// "state", "verdict", "rules", "sample"}; for a log {"profile", "samples", "timeline": [{"at", "ms",
 /// "state", "sample", "rule", "row", "evidence"}]}.
 #[derive(clap::Args)]
@@ -114,17 +115,17 @@ async fn worker(context: &Context, target: &Target) -> Result<(), Failure> {
     if !context.json() {
         return context.print(&describe(&explained, context.now(), context.style()));
     }
-    let Explained { worker, sample, verdict, rules, quiet_ms, hook } = &*explained;
+    let Explained { worker, sample, verdict, rules, quiet_ms, hook, reports } = &*explained;
     let rules: Vec<RuleView<'_>> = rules.iter().map(RuleView::from).collect();
     context.print_json(&json!({
         "worker": WorkerView::new(worker, None),
         "verdict": verdict, "rules": rules, "sample": sample,
-        "quiet_ms": quiet_ms, "hook": hook,
+        "quiet_ms": quiet_ms, "hook": hook, "reports": reports,
     }))
 }
 
 fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
-    let Explained { worker, sample, verdict, rules, quiet_ms, hook } = explained;
+    let Explained { worker, sample, verdict, rules, quiet_ms, hook, reports } = explained;
     let state = &worker.state;
     let word = state.word();
     let since = age(now.since(state.since()));
@@ -147,12 +148,21 @@ fn describe(explained: &Explained, now: Timestamp, style: Style) -> String {
         .as_ref()
         .map(|it| format!("{} ago: {}", age(now.since(it.at)), one_line(&it.text, SHOWN_CHARS)));
     lines.push(("last hook", heard.unwrap_or_else(|| "none received".to_owned())));
+    let report = |it: &HeardReport| {
+        let text = one_line(&it.text, SHOWN_CHARS);
+        format!("{} ago: {text}: {}", age(now.since(it.at)), clean(&it.decided))
+    };
+    let reports: Vec<String> = reports.iter().map(report).collect();
+    if !reports.is_empty() {
+        lines.push(("reports", reports.join("\n")));
+    }
     let silence = quiet_ms.map(|ms| {
         let looked = sample.as_ref().map(|it| now.since(it.at)).unwrap_or_default();
         format!("none for {}", seconds(std::time::Duration::from_millis(ms).max(looked)))
     });
     lines.push(("output", silence.unwrap_or_else(|| "at the last capture".to_owned())));
-    lines.push(("profile", worker.agent.profile.clone()));
+    let profile = worker.profile_note.as_ref().unwrap_or(&worker.agent.profile);
+    lines.push(("profile", clean(profile)));
     lines.extend(look(sample.as_ref(), verdict));
     lines.extend(sample.as_ref().map(|it| ("captured", format!("{} ago", age(now.since(it.at))))));
     let head = style.paint(worker.id.as_str(), Paint::Bold);
@@ -289,6 +299,11 @@ mod tests {
             verdict: why.verdict,
             rules: why.rules,
             quiet_ms: Some(1500),
+            reports: vec![HeardReport {
+                at: NOW,
+                text: "working".into(),
+                decided: "nothing: that is known".into(),
+            }],
             hook: Some(Heard { at: NOW, text: "accepted a prompt: do\nit".into() }),
         };
         insta::assert_snapshot!(describe(&explained, Timestamp(NOW.0 + 9000), Style::default()));

@@ -355,6 +355,7 @@ fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worke
         agent_session: None,
         last_message: None,
         usage: Usage::default(),
+        profile_note: None,
         record: new.record,
     }
 }

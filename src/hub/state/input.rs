@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 use super::RequestId;
 use crate::{
     model::{DeliveryId, HookReport, PaneId, Request, Sample, SessionId, WorkerId},
-    tmux::{Acted, Created, PaneRow, Promoted, ServerInfo},
+    tmux::{Acted, Created, PaneRow, Promoted, Said, ServerInfo},
 };
 
 /// The server's panes at one time.
@@ -49,6 +49,8 @@ pub enum Input {
     Wedged(bool),
     /// A worker's pane wrote something.
     Rang(PaneId),
+    /// What a worker's pane said of itself in its output.
+    Said(PaneId, Said),
     /// Windows, panes or sessions changed.
     Restructured,
     Panes(Result<Listed, String>),

@@ -240,6 +240,7 @@ impl HubState {
             Input::LinkLost { why } => self.link_lost(now, &why, &mut out),
             Input::Wedged(wedged) => self.wedged(now, wedged, &mut out),
             Input::Rang(pane) => self.rang(now, pane),
+            Input::Said(pane, said) => self.said(now, pane, &said, &mut out),
             Input::Restructured => self.restructured(now, &mut out),
             Input::Panes(rows) => self.panes(now, rows, &mut out),
             Input::SessionFound { request_id, found } => {

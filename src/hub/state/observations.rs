@@ -1,8 +1,11 @@
 //! Passes samples and hook reports to the right worker.
-use super::{Effect, HubState, Link, TmuxEffect, live_worker::RESUME};
+use super::{
+    Effect, HubState, Link, TmuxEffect,
+    live_worker::{LiveWorker, RESUME},
+};
 use crate::{
     model::{DeliveryId, DeliveryMode, Hook, HookReport, Now, PaneId, Sample, WorkerId, name_of},
-    tmux::Acted,
+    tmux::{Acted, Said},
 };
 
 impl HubState {
@@ -11,6 +14,17 @@ impl HubState {
         if let Some(live) = workers.find(|it| it.worker.place.pane == pane && it.has_window()) {
             live.rang(now);
         }
+    }
+
+    /// What a program in the pane printed about itself.
+    pub(super) fn said(&mut self, now: Now, pane: PaneId, said: &Said, out: &mut Vec<Effect>) {
+        let mut workers = self.workers.values_mut();
+        let is_there = |it: &&mut LiveWorker| it.worker.place.pane == pane && it.has_window();
+        let Some(live) = workers.find(is_there) else { return };
+        let (id, word) = (live.worker.id.clone(), live.worker.state.word());
+        live.said(now, said, out);
+        self.announce_word(&id, &word, out);
+        self.flush_workers(now, out);
     }
 
     pub(super) fn sampled(

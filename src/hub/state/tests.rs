@@ -318,23 +318,6 @@ fn a_ready_agent_is_given_its_bootstrap() {
     assert_eq!(hub.state.workers[&id].open_deliveries(), 0);
 }
 
-#[test]
-fn a_paste_is_recorded_before_it_is_done() {
-    let (mut hub, id) = Hub::with_agent();
-    for _ in 0..40 {
-        let out = hub.look(&id, &ready_screen());
-        let Some(act) =
-            out.iter().position(|it| matches!(it, Effect::Tmux(TmuxEffect::Act { .. })))
-        else {
-            continue;
-        };
-        let is_record = |it: &Effect| matches!(it, Effect::Record(Record::Delivery(it)) if it.step == Step::Pasting);
-        let record = out.iter().position(is_record).unwrap();
-        return assert!(record < act);
-    }
-    panic!("never pasted");
-}
-
 fn new_text(worker: &WorkerId, text: &str) -> NewDelivery {
     let text = text.to_owned();
     NewDelivery { worker: worker.clone(), text, submit: true, interrupt: false, file: None }

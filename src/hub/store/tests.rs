@@ -48,6 +48,7 @@ fn worker(id: &str) -> Worker {
         agent_session: None,
         last_message: None,
         usage: Usage::default(),
+        profile_note: None,
         record: true,
     }
 }

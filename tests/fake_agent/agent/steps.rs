@@ -129,6 +129,11 @@ impl Agent {
     /// Sends what is in the box; `by` is `enter`, `kept` (it came before the box was open) or `queue`.
     pub(super) fn submit(&mut self, now: Duration, by: &str, effects: &mut Vec<Effect>) {
         let text = self.draft.take();
+        if self.plan.commands && text.starts_with('/') {
+            effects.push(Effect::Note("command", json!({ "text": text })));
+            self.transcript.push(format!("{} Ran {text}", self.plan.look.bullet));
+            return effects.push(Effect::DrawTorn);
+        }
         self.start_turn(now, text, by, effects);
     }
 
@@ -221,11 +226,25 @@ impl Agent {
         self.phase = phase;
         self.phase_since = now;
         effects.push(Effect::Note("phase", json!({ "phase": phase })));
+        if self.plan.says {
+            effects.extend(report(phase).map(Effect::Write));
+        }
     }
 
     fn frame(&self) -> Duration {
         Duration::from_millis(1000 / self.plan.turn.fps.max(1))
     }
+}
+
+/// The phase as a status report.
+fn report(phase: Phase) -> Option<String> {
+    let state = match phase {
+        Phase::Cooked | Phase::Deaf | Phase::Loading => return None,
+        Phase::Dialog => "blocked:kind=permission",
+        Phase::Ready => "idle",
+        Phase::Working => "working",
+    };
+    Some(format!("\x1b]7501;state={state}:app=fake\x1b\\"))
 }
 
 fn title(text: &str) -> String {

@@ -154,7 +154,7 @@ impl LiveWorker {
             Some(_) | None => content,
         };
         let obstacle = obstacle(&self.profile, sample);
-        let settled = self.worker.state.turn.value.clone();
+        let settled = self.tracker.proven().clone();
         let program = program(&self.profile, sample);
         let shows = shows(&self.verdict, sample);
         let look = Look {
@@ -167,6 +167,8 @@ impl LiveWorker {
             program: &program,
             shows: &shows,
             can_clear: !self.profile.keys.clear.is_empty(),
+            is_command: self.profile.is_command(&text),
+            hooks_tell: self.tracker.hooks_speak(),
         };
         let Some(machine) = self.queue.front_mut() else { return };
         let todo = machine.handle(now, Input::Look(look));

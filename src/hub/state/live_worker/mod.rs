@@ -1,8 +1,10 @@
 //! One worker inside the hub: its record, its capture schedule, its tracker and its deliveries.
 mod auto_trust;
 mod deliveries;
+mod fit;
 mod limits;
 mod sampling;
+mod speech;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -25,8 +27,8 @@ use crate::{
     },
     delivery::{Input, Machine},
     model::{
-        Agent, AgentState, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard, Now,
-        Placement, Process, Sample, Step, Verdict, Worker,
+        Agent, AgentState, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard,
+        HeardReport, Now, Placement, Process, Sample, Step, Verdict, Worker,
     },
     tmux::{Link, PaneRow},
 };
@@ -63,6 +65,11 @@ pub(super) struct LiveWorker {
     sent: Vec<String>,
     /// The last hook report, for `explain`.
     heard: Option<Heard>,
+    /// The last status reports in its output.
+    reports: VecDeque<HeardReport>,
+    /// It rang the bell, and nothing tells why: when to look whether that is so.
+    beckoned: Option<Instant>,
+    fit: fit::Fit,
     gone: bool,
     /// When the hub heard that its window was created.
     made_at: Instant,
@@ -169,6 +176,8 @@ impl LiveWorker {
         };
         let mut live = Self::new(worker, profile, profiles.zone.clone(), now);
         live.gone = live.worker.place.gone;
+        // The profile may have been mended.
+        live.worker.profile_note = None;
         for text in sent {
             live.remember_sent(text);
         }
@@ -209,6 +218,9 @@ impl LiveWorker {
             has_changed: false,
             sent: Vec::new(),
             heard: None,
+            reports: VecDeque::new(),
+            beckoned: None,
+            fit: fit::Fit::default(),
             gone: false,
             made_at: now.steady,
             start_limit,
@@ -264,6 +276,7 @@ impl LiveWorker {
             rules,
             quiet_ms: self.watch.quiet_since.and_then(|it| u64::try_from(silence(it)).ok()),
             hook: self.heard.clone(),
+            reports: self.reports.iter().cloned().collect(),
         }
     }
 

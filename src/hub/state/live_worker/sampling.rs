@@ -19,6 +19,8 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(200);
 /// The same while its agent animates a turn.
 const ANIMATED: Duration = Duration::from_millis(400);
+/// The same while its program reports its status by itself.
+const TOLD: Duration = Duration::from_secs(1);
 /// A pane that was silent draws for a moment before a capture is useful.
 pub(super) const SETTLE: Duration = Duration::from_millis(60);
 /// How many samples before a change are also in the screen log.
@@ -46,7 +48,8 @@ impl LiveWorker {
     /// When a sample is due for a ring, a state or a delivery.
     fn next_sample(&self) -> Option<Instant> {
         let delivery = self.queue.front().and_then(Machine::next_look);
-        [self.watch.due, self.tracker.next_look(), delivery].into_iter().flatten().min()
+        let wanted = [self.watch.due, self.tracker.next_look(), delivery, self.beckoned];
+        wanted.into_iter().flatten().min()
     }
 
     /// Captures if it is due.
@@ -98,7 +101,11 @@ impl LiveWorker {
     }
 
     fn pace(&self) -> Duration {
-        if self.worker.state.turn.value.is_busy() { ANIMATED } else { INTERVAL }
+        match self.worker.state.turn.value.is_busy() {
+            true if self.tracker.tells() => TOLD,
+            true => ANIMATED,
+            false => INTERVAL,
+        }
     }
 
     /// What a new look tells of silence, and when the next one is due for a ring.
@@ -157,9 +164,11 @@ impl LiveWorker {
         self.heed(now, &sample, why.found.as_ref());
         let quiet_since = self.watch.quiet_since;
         self.note_usage(now, &sample, why.found.as_ref());
+        self.note_beckoning(now, &sample, why.found.as_ref());
         let verdict = why.verdict;
         let seen = Seen::Sample { sample: &sample, verdict: &verdict, quiet_since };
         self.track(now, seen, out);
+        self.check_fit(now, &sample);
         self.keep(&sample);
         (self.last, self.verdict) = (Some(sample), self.tracker.verdict().clone());
         self.step_delivery(now, out);

@@ -87,3 +87,20 @@ fn a_pasted_text_that_is_withdrawn_stays_in_the_box_as_a_draft() {
     assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("later".into()));
     assert_eq!(hub.state.workers[&id].worker.state.need, None, "it gets on");
 }
+
+#[test]
+fn a_paste_is_recorded_before_it_is_done() {
+    let (mut hub, id) = Hub::with_agent();
+    for _ in 0..40 {
+        let out = hub.look(&id, &ready_screen());
+        let Some(act) =
+            out.iter().position(|it| matches!(it, Effect::Tmux(TmuxEffect::Act { .. })))
+        else {
+            continue;
+        };
+        let is_record = |it: &Effect| matches!(it, Effect::Record(Record::Delivery(it)) if it.step == Step::Pasting);
+        let record = out.iter().position(is_record).unwrap();
+        return assert!(record < act);
+    }
+    panic!("never pasted");
+}

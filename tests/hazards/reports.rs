@@ -1,0 +1,38 @@
+//! Panes whose programs report their status are heard while they print: nothing of it harms the server.
+use super::{Crew, SOON, Seen, assert_alive, eventually, n_times, shows, world};
+
+/// Panes that spin and report.
+const N_SPEAKING: usize = 12;
+
+/// A spinner prints little, so it is heard while it is respawned; tmux before 3.8 may die of that in a flood.
+#[test]
+fn panes_that_report_their_status_may_be_respawned() {
+    let sandbox = world();
+    let tmux = sandbox.tmux();
+    let server = tmux.show("main", "#{pid}");
+    let session = tmux.show("main", "#{session_id}");
+    let agent = sandbox.fake_agent();
+    let spin = [agent.to_str().unwrap(), "--spin-speaking", "10"];
+    let mut crew = Crew::new(&sandbox);
+    let hire = |n: usize| crew.hire_idle(&format!("spin-{n}"), Seen::In(&session), &spin);
+    let workers: Vec<_> = (0..N_SPEAKING).map(hire).collect();
+    for worker in &workers {
+        let told = || {
+            let why = sandbox.wtmag(["explain", worker.id.as_str(), "--json"]).run().json();
+            why["reports"].as_array().is_some_and(|it| !it.is_empty()).then_some(())
+        };
+        eventually(SOON, "a report", told);
+    }
+    for round in 0..n_times(24, 200) {
+        let pane = workers[round % N_SPEAKING].place.pane.to_string();
+        tmux.try_run(["respawn-pane", "-k", "-t", &pane].iter().chain(&spin).copied()).success();
+        assert_alive(&tmux, &server, &format!("respawn {round}"));
+    }
+    let quiet = crew.hire_idle("quiet", Seen::Alone, &["cat"]);
+    let pane = quiet.place.pane.to_string();
+    sandbox.tmux().type_text(&pane, "all is well");
+    sandbox.tmux().run(["send-keys", "-t", &pane, "Enter"]);
+    let seen = || shows(&mut crew, &quiet, "all is well").then_some(());
+    eventually(SOON, "the quiet one", seen);
+    assert_alive(&tmux, &server, "all of it");
+}
