@@ -131,6 +131,8 @@ pub struct Tracker {
     doubted: Option<Instant>,
     /// Reports in a row that the screen has not borne out.
     n_unproven: u8,
+    /// The program's last report told of a turn.
+    reports_turn: bool,
     /// What the last report decided.
     heard: &'static str,
 }
@@ -200,6 +202,7 @@ impl Tracker {
             limit_due: None,
             doubted: None,
             n_unproven: 0,
+            reports_turn: false,
             heard: "",
         }
     }

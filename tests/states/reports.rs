@@ -65,6 +65,7 @@ fn a_report_of_rest_opens_no_box_in_a_turn() {
     sandbox.wtmag(["wait", id, "--until", "working", "--timeout", "30s"]).run().success();
     let log = sandbox.agent_log();
     crew.send(&worker, "later");
+    print(&sandbox, &worker, &report("working"));
     print(&sandbox, &worker, &report("idle"));
     eventually(SOON, "the word", || (crew.word(&worker) == "idle").then_some(()));
     eventually(SOON, "the screen to be believed", || {

@@ -36,7 +36,8 @@ impl Tracker {
     }
 
     pub(super) fn listen(&mut self, now: Now, report: &StatusReport) -> Changed {
-        let turn = match self.judge(now, report) {
+        let in_turn = std::mem::replace(&mut self.reports_turn, is_in_turn(report));
+        let turn = match self.judge(now, report, in_turn) {
             Ok(turn) => turn,
             Err(why) => {
                 self.heard = why;
@@ -64,8 +65,14 @@ impl Tracker {
         self.believe(now, turn, FactSource::Program, evidence)
     }
 
-    /// The turn that a report tells of, or why it changes nothing.
-    fn judge(&self, now: Now, report: &StatusReport) -> Result<AgentState, &'static str> {
+    /// The turn that a report tells of, or why it changes nothing. `in_turn`: the report before it told
+    /// of a turn.
+    fn judge(
+        &self,
+        now: Now,
+        report: &StatusReport,
+        in_turn: bool,
+    ) -> Result<AgentState, &'static str> {
         if self.process != Process::Running {
             return Err("nothing: the agent does not run");
         }
@@ -83,6 +90,10 @@ impl Tracker {
         if is_same || rests(&turn) && rests(&self.turn) {
             return Err("nothing: that is known");
         }
+        // Programs report at their start that they rest, also when a prompt waits for them already.
+        if report.state == ProgramState::Idle && !in_turn {
+            return Err("nothing: it has reported no turn that could be over");
+        }
         let is_told =
             |it: &Hooked| !it.said && now.steady.saturating_duration_since(it.at) < HOOK_LAG;
         if self.hooked.as_ref().is_some_and(is_told) {
@@ -98,6 +109,10 @@ impl Tracker {
             self.doubted = Some(now.steady + DOUBT);
         }
     }
+}
+
+fn is_in_turn(report: &StatusReport) -> bool {
+    matches!(report.state, ProgramState::Working | ProgramState::Blocked)
 }
 
 fn turn_of(report: &StatusReport) -> Option<AgentState> {

@@ -80,15 +80,27 @@ fn reports_that_contradict_each_other_are_soon_believed_no_more() {
 #[test]
 fn no_report_opens_a_box() {
     let mut case = Case::ready();
-    case.noisy().at(2000).see("busy\n> ").is("working");
+    case.noisy().at(2000).see("busy\n> ").is("working").says(ProgramState::Working);
     case.at(2100).says(ProgramState::Idle).is("idle").is_proven("working");
     // Between two tool calls the box shows for a moment.
     case.at(2200).see("> ").is_proven("working").at(2400).see("busy\n> ").is_proven("working");
     case.at(4200).see("busy\n> ").is("working").is_proven("working");
     let mut case = Case::ready();
     case.at(2000).see("trust this?").at(2200).see("trust this?").is("blocked: trust");
+    case.says(ProgramState::Idle).is("blocked: trust").says(ProgramState::Blocked);
     case.at(2300).says(ProgramState::Idle).is("idle").is_proven("blocked: trust");
     case.at(2500).see("trust this?").at(4300).see("trust this?").is("blocked: trust");
+}
+
+#[test]
+fn a_rest_that_is_reported_first_ends_no_turn() {
+    let mut case = Case::ready();
+    case.noisy().at(2000).see("busy\n> ").is("working");
+    case.at(2100).says(ProgramState::Idle).is("working");
+    assert!(case.tracker.heard().contains("no turn"), "{}", case.tracker.heard());
+    case.at(2200).says(ProgramState::Working).at(2300).says(ProgramState::Idle).is("idle");
+    let mut case = Case::ready();
+    case.noisy().at(2000).see("busy\n> ").says(ProgramState::Done).is("idle");
 }
 
 #[test]
