@@ -17,14 +17,14 @@ use crate::{
 
 /// List the workers and what they are doing
 ///
-/// Shows the workers of the current project, also those whose agent has ended; outside a repository,
-/// all workers. `!` marks the ones that need you. STATE is what the agent is doing: `working`,
-/// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, …; AGE is for how long. What an agent asks
-/// is shown below its row.
+/// Shows the workers of the current repository, including those whose agent has ended; outside a repository,
+/// all workers. `!` marks the workers that need you. STATE is what the agent is doing: `working`,
+/// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`). AGE is how long it
+/// has been in that state. If an agent asks something, the question is shown below its row.
 ///
 /// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
 /// "pr", "title", "message": the beginning of its last message}; fields without a value are left out. With
-/// --full, each is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
+/// --full, each element is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
 /// "base", "agent", "model", "placement", "session", "window", "pane", "pr", "parent", "created", "ended",
 /// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "asks": {"kind", "about",
 /// "question", "choices": [{"label", "selected"}], "source"} or null, "reported"}, "delivery":
@@ -35,10 +35,10 @@ pub(crate) struct Args {
     /// List the workers of every project
     #[arg(short, long)]
     all: bool,
-    /// List removed workers, too
+    /// Also list removed workers; workers whose agent has ended are always listed
     #[arg(long)]
     ended: bool,
-    /// With --json: all fields
+    /// Only with --json: print all fields
     #[arg(long, requires = "json")]
     full: bool,
 }

@@ -14,12 +14,14 @@ use crate::{
     wire::DeliveryView,
 };
 
-/// List the texts that were delivered to agents or still wait
+/// List the texts sent to agents: delivered, or still waiting to be delivered
 ///
-/// A delivery goes through `queued`, `ready`, `pasted`, `echoed`, `entering` and `accepted`. While a
-/// delivery is held, the list shows the reason; it continues when the reason is gone. `wtmag send
-/// --cancel N` withdraws it. If a delivery is stuck for a minute, its worker's state becomes
-/// `needs you: delivery`. Then read the agent's screen, and decide with `--take`. `wtmag help delivery` explains each step.
+/// The steps of a delivery are `queued`, `ready` (the input box is empty), `pasted`, `echoed` (the box shows
+/// the text), `entering` (Enter is pressed) and `accepted`. While something holds a delivery, the list shows
+/// the reason; the delivery continues by itself when the reason is gone, and `wtmag send --cancel N`
+/// withdraws it. If it gets no further for a minute, the worker's state becomes `needs you: delivery`. Then
+/// look at the agent's screen, and tell wtmag what to do with `wtmag receipts N --take HOW`. `wtmag help
+/// delivery` explains each step.
 ///
 /// Without an ID: the worker of the current worktree or tmux window, else all workers.
 ///
@@ -32,7 +34,7 @@ pub(crate) struct Args {
     /// List the deliveries of all workers
     #[arg(short, long, conflicts_with_all = ["id", "by_flag"])]
     all: bool,
-    /// Decide about a stuck delivery, by its number N: `wtmag receipts N --take HOW`
+    /// What to do about a stuck delivery; ID is then its number N in the list
     #[arg(long, value_name = "HOW", value_enum)]
     take: Option<How>,
 }
@@ -40,13 +42,13 @@ pub(crate) struct Args {
 /// A human's decision about a stuck delivery.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum How {
-    /// The box holds the text: press Enter
+    /// Press Enter, because the input box holds the text
     Enter,
-    /// The agent has the text: close the receipt
+    /// Mark it as delivered, because the agent has the text
     Done,
-    /// The box is empty: type the text again
+    /// Type the text again, because the input box is empty
     Retry,
-    /// Clear the box with the agent's own key, then type the text
+    /// Clear the input box with the key that the agent has for that, then type the text again
     Clear,
 }
 

@@ -25,9 +25,10 @@ use crate::{
 
 /// Send a text to agents and confirm its delivery
 ///
-/// wtmag types the text when the agent shows an empty input box, and verifies that it arrived. During a
-/// turn, while a dialog is open, or while a user is typing, the text is held and delivered afterwards.
-/// `send` returns when the text is accepted, held or failed, and prints which.
+/// wtmag types the text when the agent shows an empty input box, and verifies that it arrived. While the
+/// agent works on a turn, while a dialog is open, or while you type in its window, the text is held; it is
+/// delivered afterwards. `send` returns when the text is accepted or held, or when the delivery has failed,
+/// and prints which.
 ///
 /// If a text is too long for the agent's input box, wtmag writes it to `.wtmag/message-N.md` in the
 /// worktree (git ignores this directory) and types one line that points to the file. It does the same with
@@ -50,17 +51,18 @@ pub(crate) struct Args {
     /// Send to every worker whose agent is running
     #[arg(long)]
     all: bool,
-    /// Interrupt a running turn first, and send before texts that still wait
+    /// Interrupt the running turn, and deliver this text before all others that wait
     #[arg(long)]
     now: bool,
-    /// Type the text, but do not press Enter
+    /// Type the text, but do not press Enter, so that you can edit it in the window
     #[arg(long)]
     no_submit: bool,
-    /// Type even a long text, instead of writing it to a file
+    /// Put even a long text into the input box, instead of writing it to a file
     #[arg(long)]
     paste: bool,
     /// Type the text as it is, even if the agent runs it as a command (`/clear`, `!ls`). An agent runs
-    /// `!` commands in a shell, so wtmag sends them only from a terminal
+    /// `!` commands in a shell. So that no script and no other agent can do this, wtmag sends them only if
+    /// you run `send` in a terminal
     #[arg(long)]
     raw: bool,
     /// Wait until the text is accepted, however long it is held; with STATE, also until the agent
@@ -73,11 +75,11 @@ pub(crate) struct Args {
     /// Return as soon as the text is queued
     #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
-    /// Longest wait: `90`, `90s`, `5m`
+    /// Longest wait: `90`, `90s`, `5m` [default: 60s with --wait, unlimited for a state]
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
     timeout: Option<Duration>,
-    /// Withdraw a delivery, by its number in `wtmag receipts`, before Enter is pressed. Text that is
-    /// already pasted stays in the box
+    /// Withdraw delivery N of `wtmag receipts`, as long as Enter has not been pressed. Text that is already
+    /// in the agent's input box stays there
     #[arg(long, value_name = "N")]
     cancel: Option<u64>,
 }
@@ -95,7 +97,7 @@ Examples:
   wtmag send 456 \"Stop, wrong branch\" --now
   git diff | wtmag send 234 -
 
-Exit codes: 0 accepted or held; 1 failed; 4 with --wait: timed out.";
+Exit codes: 0 accepted or held; 1 a delivery failed; 4 with --wait: timed out.";
 
 /// How long a plain `send` keeps watching.
 const LOOK: Duration = Duration::from_secs(15);

@@ -20,7 +20,9 @@ use crate::{
     wire::{DeliveryView, WorkerView},
 };
 
-/// Show one worker in full: task, state and evidence, newest delivery, current screen
+/// Show one worker in full: task, state and evidence, newest deliveries, current screen
+///
+/// Without an ID: the worker of the current worktree or tmux window.
 ///
 /// With --json: {"worker": as in `wtmag list --json --full`, "deliveries": as in `wtmag receipts --json`,
 /// "screen": {"at", "rows", "title", "command", "cursor", "size", …} or null}.

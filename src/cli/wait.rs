@@ -24,9 +24,10 @@ use crate::{
 
 /// Wait until agents reach a state
 ///
-/// Returns at once if they are already in one of the states. Prints each worker with its state and the evidence
-/// for it. Without --until, waits until the agent has finished, needs you or has reached a usage
-/// limit: idle, failed, limited, waiting, blocked, needs-you, draft, not-started, exited or lost.
+/// Returns as soon as all the workers are in one of the wanted states, at once if they are already. Prints
+/// each worker with its state and the evidence for it. Without --until, it waits until each agent has
+/// finished, needs you or has reached a usage limit, that is, until its state is idle, failed, limited,
+/// waiting, blocked, needs-you, draft, not-started, exited or lost. `wtmag help states` explains each state.
 ///
 /// With --json: an array of {"id", "state": {"state", "text", "since", "source", "evidence", …}}, the
 /// state as in `wtmag list --json --full`.
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     /// idle, failed, limited, draft, needs-you, not-started, exited, lost
     #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
-    /// Return when the first worker reaches one of the states
+    /// Return when the first of the workers is in one of the states
     #[arg(long)]
     any: bool,
     /// Longest wait: `90`, `90s`, `5m`, `2h` [default: none]
@@ -56,7 +57,7 @@ Examples:
   wtmag wait issue-456 pr-234 --any --timeout 30m
   wtmag wait issue-456 --until waiting,blocked
 
-Exit codes: 0 reached; 1 cannot be reached any more; 4 timed out.";
+Exit codes: 0 reached; 1 an agent has ended, so that the state cannot be reached any more; 4 timed out.";
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let until = states(&args.until)?;

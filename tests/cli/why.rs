@@ -13,7 +13,7 @@ fn a_worker_can_be_looked_back_at() {
     let id = desk.worker("topic");
     desk.wtmag(&["wait", &id, "--until", "idle"]).success();
     let text = desk.wtmag(&["log", "topic"]).success();
-    for want in ["created", "prompt 1 accepted", "working", "idle", "screens kept"] {
+    for want in ["created", "delivery 1 accepted", "working", "idle", "screens kept"] {
         assert!(text.contains(want), "{want}: {text}");
     }
     let worktree = desk.list(&[])[0]["worktree"].as_str().unwrap().to_owned();

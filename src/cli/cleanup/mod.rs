@@ -158,15 +158,22 @@ async fn look(
 
 /// The losses, in words.
 fn phrases(worker: &Worker, losses: &[Loss]) -> Vec<String> {
-    let turn = &worker.state.turn.value;
-    let is_busy = worker.is_live() && (turn.is_busy() || matches!(turn, AgentState::Waiting(_)));
-    let busy = is_busy.then(|| format!("a running turn: the agent is `{}`", worker.state.word()));
+    let busy =
+        is_busy(worker).then(|| format!("a running turn: the agent is `{}`", worker.state.word()));
     losses.iter().map(Loss::to_string).chain(busy).collect()
+}
+
+fn is_busy(worker: &Worker) -> bool {
+    let turn = &worker.state.turn.value;
+    worker.is_live() && (turn.is_busy() || matches!(turn, AgentState::Waiting(_)))
 }
 
 fn refusal(worker: &Worker, path: &Path, (losses, lost): (&[Loss], &[String])) -> Failure {
     let (id, path) = (&worker.id, path.display());
     let mut failure = Failure::user(format!("`{id}` has work that would be lost")).quote(lost);
+    if is_busy(worker) {
+        failure = failure.hint(format!("to let the agent finish: `wtmag wait {id}`"));
+    }
     let is_in_files = |it: &Loss| matches!(it, Loss::Uncommitted(_) | Loss::Untracked(_));
     if losses.iter().any(is_in_files) {
         failure = failure.hint(format!("to see the changes: `git -C {path} status`"));

@@ -26,12 +26,12 @@ use crate::{
 
 /// Show why a worker is in its state
 ///
-/// Shows the last capture of its screen, which rule of its profile matched on which line, the result of
-/// every other rule, and what its hooks reported.
+/// Shows the last capture of the worker's screen; the rule of the agent's profile that matched, and the line
+/// that it matched; the result of every other rule; and what the agent's hooks and the program reported.
 ///
-/// `--screen` needs no worker. It classifies a screen that was saved with `tmux capture-pane -p > FILE`.
-/// Use it to write and test a profile (`wtmag help profiles`). `--replay` classifies a whole recording
-/// (`wtmag log ID --screens`) and lists the states in order.
+/// `--screen` needs no worker: it determines the state from a screen that you saved with
+/// `tmux capture-pane -p > FILE`. Use it to write and test a profile (`wtmag help profiles`). `--replay` does
+/// so for a whole recording (`wtmag log ID --screens`) and lists the states in order.
 ///
 /// Without an ID: the worker of the current worktree or tmux window.
 ///
@@ -45,13 +45,13 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Classify this saved screen; `-` reads standard input
+    /// Determine the state from this saved screen; `-` reads standard input
     #[arg(long, value_name = "FILE", requires = "agent", conflicts_with_all = ["id", "by_flag", "replay"])]
     screen: Option<PathBuf>,
-    /// Classify this recording; `-` reads standard input
+    /// Determine the states from this recording; `-` reads standard input
     #[arg(long, value_name = "FILE", requires = "agent", conflicts_with_all = ["id", "by_flag"])]
     replay: Option<PathBuf>,
-    /// Classify with this agent of the configuration, this profile or this profile's file
+    /// Whose rules to use: an agent of the configuration, a profile by its name, or a profile's file
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
     #[command(flatten)]
@@ -61,22 +61,23 @@ pub(crate) struct Args {
 /// What a saved screen does not contain.
 #[derive(clap::Args)]
 struct Pane {
-    /// The pane's title
+    /// With --screen: the pane's title
     #[arg(long, requires = "screen")]
     title: Option<String>,
-    /// The foreground command [default: one that the profile names]
+    /// With --screen: the command in the pane's foreground [default: one that the profile names]
     #[arg(long, requires = "screen")]
     command: Option<String>,
-    /// Column and row of the cursor, from 0 [default: not visible]
+    /// With --screen: column and row of the cursor, counted from 0; without it, no cursor is visible
     #[arg(long, value_name = "X,Y", requires = "screen", value_parser = cursor)]
     cursor: Option<(u16, u16)>,
-    /// The cursor position is known, but the cursor is hidden
+    /// With --cursor: the cursor is at that position, but hidden
     #[arg(long, requires = "cursor")]
     hidden: bool,
-    /// The saved screen before this one; the difference tells a draft from a hint
+    /// With --screen: the screen that was saved before; it tells what someone typed (a draft) from the
+    /// agent's own placeholder (a hint)
     #[arg(long, value_name = "FILE", requires = "screen")]
     before: Option<PathBuf>,
-    /// How long the agent has printed without a pause: `800ms`, `3s`
+    /// With --screen: assume that the agent has printed for this long without a pause: `800ms`, `3s`
     #[arg(long, value_name = "TIME", requires = "screen", value_parser = crate::cli::duration)]
     noise: Option<std::time::Duration>,
 }

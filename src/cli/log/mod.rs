@@ -168,7 +168,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         Happened::Need { need: None } => plain("no longer needs you", String::new()),
         Happened::Delivery { id, step, held, evidence } => {
             let held = held.as_ref().map(|it| format!("held: {it}"));
-            plain(&format!("prompt {id} {step}"), held.unwrap_or_else(|| evidence.clone()))
+            plain(&format!("delivery {id} {step}"), held.unwrap_or_else(|| evidence.clone()))
         }
         Happened::Placed { placement, session } => {
             plain("moved", format!("{placement} {}", session.as_deref().unwrap_or_default()))
