@@ -7,6 +7,7 @@ use std::{
 };
 
 /// `wtmag-build-SECONDS-HASH`: when it was built, or what a reproducible build says, and of what.
+#[expect(clippy::disallowed_methods, reason = "a build script has no other clock")]
 fn main() {
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let mut hasher = DefaultHasher::new();

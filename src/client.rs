@@ -140,6 +140,16 @@ pub struct Hub {
     waiting: VecDeque<Event>,
     /// Events after this one were missed.
     lagged: Option<u64>,
+    subscription: Subscription,
+}
+
+/// Whether this connection is sent events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subscription {
+    None,
+    Active,
+    /// A hub that has gone had it. Its successor knows nothing of it.
+    Lost,
 }
 
 impl Hub {
@@ -200,7 +210,8 @@ impl Hub {
     }
 
     /// Asks a request that may be repeated: if this hub goes away before it answers, asks its
-    /// successor and uses that connection from then on.
+    /// successor and uses that connection from then on. A subscription does not move with it: the
+    /// next [`Hub::event`] says that the hub has gone.
     pub async fn ask_any(&mut self, request: Request) -> Result<Answer, Error> {
         let deadline = Instant::now() + SUCCESSION_LIMIT;
         loop {
@@ -209,7 +220,13 @@ impl Hub {
                 other => return other,
             }
             match Self::connect_or_start(&self.at).await {
-                Ok(successor) => *self = successor,
+                Ok(successor) => {
+                    let subscription = match self.subscription {
+                        Subscription::None => Subscription::None,
+                        Subscription::Active | Subscription::Lost => Subscription::Lost,
+                    };
+                    *self = Self { subscription, ..successor };
+                }
                 Err(error) if error.is_gone() => {}
                 Err(error) => return Err(error),
             }
@@ -218,11 +235,17 @@ impl Hub {
 
     /// Like [`Hub::ask`], with a time limit.
     pub async fn ask_within(&mut self, request: Request, limit: Duration) -> Result<Answer, Error> {
+        let subscribes = matches!(request, Request::Subscribe { .. });
         let id = self.send(request).await?;
         let answered = async {
             loop {
                 match self.frame().await? {
-                    Frame::Answer { id: to, answer } if to == id => return Ok(answer),
+                    Frame::Answer { id: to, answer } if to == id => {
+                        if subscribes {
+                            self.subscription = Subscription::Active;
+                        }
+                        return Ok(answer);
+                    }
                     Frame::Refused { id: to, refusal } if to == id => return Err(refusal.into()),
                     Frame::Event { event, .. } => self.keep(event),
                     Frame::Lagged { seq, .. } => self.lagged = self.lagged.or(Some(seq)),
@@ -248,6 +271,9 @@ impl Hub {
     pub async fn event(&mut self) -> Result<Event, Error> {
         if let Some(event) = self.waiting.pop_front() {
             return Ok(event);
+        }
+        if self.subscription == Subscription::Lost {
+            return Err(Error::Closed);
         }
         if let Some(after) = self.lagged.take() {
             return Err(Error::Lagged { after });
@@ -288,6 +314,7 @@ impl Hub {
             last_id: 0,
             waiting: VecDeque::new(),
             lagged: None,
+            subscription: Subscription::None,
         })
     }
 

@@ -33,7 +33,7 @@ const SYNCHRONIZED: Duration = Duration::from_secs(2);
 
 /// A delivery in progress.
 #[derive(Debug)]
-pub struct Machine {
+pub struct DeliveryMachine {
     delivery: Delivery,
     phase: Phase,
     /// The turn that ended before this one was already finished.
@@ -78,11 +78,11 @@ enum Phase {
         n: u8,
     },
     /// Passed on the command line.
-    Argument(Passed),
+    Argument(PassedArgument),
     /// A hub died or lost its connection in the middle of an action.
     Unsure {
         since: Option<Instant>,
-        doubt: Doubt,
+        uncertainty: Uncertainty,
     },
     Over,
 }
@@ -98,7 +98,7 @@ struct Watch {
 
 /// What was seen of an agent that was started with the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Passed {
+struct PassedArgument {
     /// It is in the box, not submitted.
     ours_since: Option<Instant>,
     /// The agent is ready, and there is no trace of the text.
@@ -109,22 +109,22 @@ struct Passed {
 
 /// Why the result of an action is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
+enum Uncertainty {
     Restart,
     NoReply,
 }
 
-impl Machine {
+impl DeliveryMachine {
     /// A new delivery, or one that an earlier hub left.
     pub fn new(delivery: Delivery) -> Self {
         let phase = match (delivery.step, delivery.mode) {
             (Step::Accepted | Step::Ran | Step::Failed | Step::Cancelled | Step::Other(_), _) => {
                 Phase::Over
             }
-            (Step::Queued, DeliveryMode::Argument) => Phase::Argument(Passed::default()),
+            (Step::Queued, DeliveryMode::Argument) => Phase::Argument(PassedArgument::default()),
             (Step::Queued | Step::Ready, _) => Phase::Waiting,
             (Step::Pasting | Step::Pasted | Step::Echoed | Step::Entering, _) => {
-                Phase::Unsure { since: None, doubt: Doubt::Restart }
+                Phase::Unsure { since: None, uncertainty: Uncertainty::Restart }
             }
         };
         Self {
@@ -170,7 +170,7 @@ impl Machine {
     }
 
     /// Records whether earlier deliveries are in its way.
-    pub fn set_behind(&mut self, others: bool) -> Vec<Do> {
+    pub fn set_behind(&mut self, others: bool) -> Vec<Action> {
         match (others, &self.delivery.held) {
             (true, _) => self.hold(Some(Hold::Earlier)),
             (false, Some(Hold::Earlier)) => self.hold(None),
@@ -179,7 +179,7 @@ impl Machine {
     }
 
     /// Takes one input and returns the actions.
-    pub fn handle(&mut self, now: Now, input: Input<'_>) -> Vec<Do> {
+    pub fn handle(&mut self, now: Now, input: Input<'_>) -> Vec<Action> {
         if self.is_over() {
             return Vec::new();
         }
@@ -196,7 +196,7 @@ impl Machine {
         }
     }
 
-    fn handle_look(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
+    fn handle_look(&mut self, now: Now, look: &Look<'_>) -> Vec<Action> {
         let mut todo = match self.take {
             Some(take) => self.obey(now, look, take),
             None => self.take_look(now, look),
@@ -208,14 +208,14 @@ impl Machine {
         };
         if !self.is_over() && self.delivery.evidence != program {
             program.clone_into(&mut self.delivery.evidence);
-            if !todo.contains(&Do::Record) {
-                todo.insert(0, Do::Record);
+            if !todo.contains(&Action::Record) {
+                todo.insert(0, Action::Record);
             }
         }
         todo
     }
 
-    fn take_look(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
+    fn take_look(&mut self, now: Now, look: &Look<'_>) -> Vec<Action> {
         match self.phase {
             Phase::Waiting => self.wait(now, look),
             Phase::Interrupting { since } => self.interrupted(now, look, since),
@@ -223,21 +223,21 @@ impl Machine {
             Phase::Pasted { watch, shown } => self.expect_echo(now, look, watch, shown),
             Phase::Entered { watch, n } => self.expect_turn(now, look, watch, n),
             Phase::Argument(passed) => self.expect_argument(now, look, passed),
-            Phase::Unsure { since, doubt } => self.judge(now, look, since, doubt),
+            Phase::Unsure { since, uncertainty } => self.judge(now, look, since, uncertainty),
             Phase::Pasting | Phase::Entering { .. } | Phase::Over => Vec::new(),
         }
     }
 
     /// Nothing sent yet: continue when the agent is ready, its box is empty and nothing is in the
     /// way.
-    fn wait(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
+    fn wait(&mut self, now: Now, look: &Look<'_>) -> Vec<Action> {
         // A dialog would take the key as an answer, and a turn that just ended needs no key.
         let runs =
             look.settled.is_busy() && (look.seen.is_busy() || *look.seen == AgentState::Unknown);
         if self.delivery.interrupt && runs && look.obstacle.is_none() {
             self.phase = Phase::Interrupting { since: None };
             let mut todo = self.hold(Some(Hold::Turn(look.settled.clone())));
-            todo.push(Do::Interrupt);
+            todo.push(Action::Interrupt);
             return todo;
         }
         if let Some(todo) = self.clear_former(now, look) {
@@ -249,14 +249,14 @@ impl Machine {
         self.paste(now, look)
     }
 
-    fn paste(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
+    fn paste(&mut self, now: Now, look: &Look<'_>) -> Vec<Action> {
         self.was_idle = matches!(look.seen, AgentState::Idle | AgentState::Failed);
         self.delivery.shown_before = Some(look.n_shown);
         self.hold_silently(None);
         self.step(now, Step::Ready);
         self.step(now, Step::Pasting);
         self.phase = Phase::Pasting;
-        vec![Do::Record, Do::Paste]
+        vec![Action::Record, Action::Paste]
     }
 
     fn reason_to_hold(look: &Look<'_>) -> Option<Hold> {
@@ -283,7 +283,7 @@ impl Machine {
     }
 
     /// The interrupt key was pressed; the turn must be seen to stop.
-    fn interrupted(&mut self, now: Now, look: &Look<'_>, since: Option<Instant>) -> Vec<Do> {
+    fn interrupted(&mut self, now: Now, look: &Look<'_>, since: Option<Instant>) -> Vec<Action> {
         let Some(since) = since else { return Vec::new() };
         if !look.settled.is_busy() {
             self.phase = Phase::Waiting;
@@ -294,27 +294,27 @@ impl Machine {
         if now.steady.duration_since(since) > INTERRUPT_LIMIT {
             return self.fail(now, "the running turn did not stop");
         }
-        vec![Do::Look(SETTLE)]
+        vec![Action::Look(SETTLE)]
     }
 
-    fn handle_done(&mut self, now: Now) -> Vec<Do> {
+    fn handle_done(&mut self, now: Now) -> Vec<Action> {
         match self.phase {
             Phase::Interrupting { .. } => {
                 self.phase = Phase::Interrupting { since: Some(now.steady) };
-                vec![Do::Look(SETTLE)]
+                vec![Action::Look(SETTLE)]
             }
             Phase::Clearing { .. } => {
                 self.phase = Phase::Clearing { since: Some(now.steady) };
-                vec![Do::Look(SETTLE)]
+                vec![Action::Look(SETTLE)]
             }
             Phase::Pasting => {
                 self.step(now, Step::Pasted);
                 self.phase = Phase::Pasted { watch: Watch::from(now), shown: false };
-                vec![Do::Record, Do::Look(pace(0))]
+                vec![Action::Record, Action::Look(pace(0))]
             }
             Phase::Entering { n } => {
                 self.phase = Phase::Entered { watch: Watch::from(now), n };
-                vec![Do::Look(pace(0))]
+                vec![Action::Look(pace(0))]
             }
             Phase::Waiting
             | Phase::Pasted { .. }
@@ -326,7 +326,7 @@ impl Machine {
     }
 
     /// The guard in tmux found an obstacle: nothing was sent, so the step is taken back.
-    fn handle_refused(&mut self, now: Now, hold: Hold) -> Vec<Do> {
+    fn handle_refused(&mut self, now: Now, hold: Hold) -> Vec<Action> {
         let watch = Watch { held: true, ..Watch::from(now) };
         match self.phase {
             Phase::Interrupting { .. } | Phase::Clearing { .. } | Phase::Pasting => {
@@ -347,12 +347,12 @@ impl Machine {
         }
         let again = if hold == Hold::Synchronized { SYNCHRONIZED } else { ECHO_PACE };
         self.hold_silently(Some(hold));
-        vec![Do::Record, Do::Look(again)]
+        vec![Action::Record, Action::Look(again)]
     }
 
     /// The reply to an action was lost. An interrupt key that may have been pressed is not pressed
     /// again: some agents treat a second one differently.
-    fn handle_unknown(&mut self, now: Now) -> Vec<Do> {
+    fn handle_unknown(&mut self, now: Now) -> Vec<Action> {
         self.phase = match self.phase {
             Phase::Waiting => Phase::Waiting,
             Phase::Interrupting { since } => {
@@ -366,13 +366,13 @@ impl Machine {
             | Phase::Entering { .. }
             | Phase::Entered { .. }
             | Phase::Unsure { .. }
-            | Phase::Over => Phase::Unsure { since: None, doubt: Doubt::NoReply },
+            | Phase::Over => Phase::Unsure { since: None, uncertainty: Uncertainty::NoReply },
         };
-        vec![Do::Look(SETTLE)]
+        vec![Action::Look(SETTLE)]
     }
 
     /// Until Enter it can be withdrawn, but no key is pressed to remove the text from the box.
-    fn cancel(&mut self, now: Now) -> Vec<Do> {
+    fn cancel(&mut self, now: Now) -> Vec<Action> {
         let may_be_sent = self.delivery.step == Step::Entering;
         match self.phase {
             Phase::Waiting
@@ -398,33 +398,33 @@ impl Machine {
         !matches!(self.phase, Phase::Waiting | Phase::Interrupting { .. } | Phase::Clearing { .. })
     }
 
-    fn hold(&mut self, hold: Option<Hold>) -> Vec<Do> {
+    fn hold(&mut self, hold: Option<Hold>) -> Vec<Action> {
         if self.delivery.held == hold {
             return Vec::new();
         }
         self.hold_silently(hold);
-        vec![Do::Record]
+        vec![Action::Record]
     }
 
     fn hold_silently(&mut self, hold: Option<Hold>) {
         self.delivery.held = hold;
     }
 
-    fn accept(&mut self, now: Now, evidence: &str) -> Vec<Do> {
+    fn accept(&mut self, now: Now, evidence: &str) -> Vec<Action> {
         self.end(now, Step::Accepted, evidence)
     }
 
-    fn fail(&mut self, now: Now, why: &str) -> Vec<Do> {
+    fn fail(&mut self, now: Now, why: &str) -> Vec<Action> {
         self.end(now, Step::Failed, why)
     }
 
-    fn end(&mut self, now: Now, step: Step, evidence: &str) -> Vec<Do> {
+    fn end(&mut self, now: Now, step: Step, evidence: &str) -> Vec<Action> {
         self.phase = Phase::Over;
         self.delivery.held = None;
         self.delivery.stuck = None;
         evidence.clone_into(&mut self.delivery.evidence);
         self.step(now, step);
-        vec![Do::Record]
+        vec![Action::Record]
     }
 
     fn step(&mut self, now: Now, step: Step) {
@@ -449,7 +449,7 @@ mod human;
 mod inputs;
 mod watching;
 
-pub use inputs::{Content, Do, Input, Look};
+pub use inputs::{Action, Content, Input, Look};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@ pub mod agents;
 pub mod brief;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod delivery;
 pub mod git;

@@ -2,6 +2,8 @@
 //!
 //! Knows rows of text and a [`BoxSpec`]. [`mod@super::classify`] decides what the box means for the
 //! agent's state.
+use std::ops::Range;
+
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
@@ -92,7 +94,14 @@ fn first_row(spec: &BoxSpec, above: &[String]) -> Option<usize> {
         return above.iter().rposition(|row| top.0.is_match(row)).map(|at| at + 1);
     }
     let prompt = spec.prompt.as_ref()?;
-    above.iter().rposition(|row| prompt.0.is_match(row))
+    above.iter().rposition(|row| find_prompt(prompt, row).is_some())
+}
+
+/// Captured rows end with their last character, so a prompt that ends with a space also matches
+/// where nothing follows.
+fn find_prompt(prompt: &Pattern, row: &str) -> Option<Range<usize>> {
+    let find = |row: &str| prompt.0.find(row).map(|it| it.range());
+    find(row).or_else(|| find(&format!("{row} ")).map(|it| it.start..it.end.min(row.len())))
 }
 
 /// Text beside a framed box does not belong to it.
@@ -127,11 +136,11 @@ fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<F
     let mut column = body.first().map_or(0, |row| row.cut);
     for (at, row) in body.iter().enumerate().skip(begin.unwrap_or(body.len())) {
         let prefix = if Some(at) == begin { spec.prompt.as_ref() } else { spec.indent.as_ref() };
-        let hit = prefix.and_then(|it| it.0.find(&row.text)).filter(|it| it.start() == 0);
+        let hit = prefix.and_then(|it| find_prompt(it, &row.text)).filter(|it| it.start == 0);
         if Some(at) == begin && spec.prompt.is_some() && hit.is_none() {
             return None;
         }
-        let (cut, text) = split(&row.text, hit.map_or(0, |it| it.end()));
+        let (cut, text) = split(&row.text, hit.map_or(0, |it| it.end));
         if Some(at) == begin {
             column = row.cut + cut.width();
         }
@@ -218,6 +227,11 @@ mod tests {
         assert_eq!(
             read("codex", &["› a", "  b", "", "  c", "", footer, "  more"]),
             holds("a\nb\n\nc")
+        );
+        assert_eq!(
+            read("codex", &["› old", "", "›", "  a", "", "  b", "", footer]),
+            holds("\na\n\nb"),
+            "a text may begin with an empty line"
         );
         assert_eq!(
             read("codex", &["› [Pasted Content 9 chars]", "", footer]),

@@ -4,7 +4,7 @@
 //! error that names the file, the line and the key. [`crate::agents`] describes the format.
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, OnceLock},
     time::Duration,
 };
 
@@ -293,13 +293,14 @@ impl Profile {
         Ok(profile)
     }
 
-    /// An embedded profile. All callers share it: compiled patterns are large.
+    /// An embedded profile. All callers share it: compiled patterns are large. It is read when it is
+    /// first used, because to compile the patterns of all takes 100 ms.
     pub fn shared(name: &str) -> Option<Arc<Self>> {
-        static ALL: LazyLock<Vec<Arc<Profile>>> = LazyLock::new(|| {
-            let parse = |(name, text): &(&str, &str)| Profile::parse(name, text).ok().map(Arc::new);
-            super::BUILTIN.iter().filter_map(parse).collect()
-        });
-        ALL.iter().find(|it| it.name == name).cloned()
+        static READ: LazyLock<Vec<OnceLock<Option<Arc<Profile>>>>> =
+            LazyLock::new(|| super::BUILTIN.iter().map(|_| OnceLock::new()).collect());
+        let at = super::BUILTIN.iter().position(|(it, _)| *it == name)?;
+        let (name, text) = super::BUILTIN.get(at)?;
+        READ.get(at)?.get_or_init(|| Self::parse(name, text).ok().map(Arc::new)).clone()
     }
 
     /// The same, for one owner.

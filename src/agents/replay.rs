@@ -16,7 +16,7 @@ use super::{
     profile::Profile,
     still::stands,
 };
-use crate::model::{DisplayState, Now, Sample, Timestamp, Verdict, WorkerState};
+use crate::model::{DisplayState, FactSource, Now, Sample, Timestamp, Verdict, WorkerState};
 
 /// How long the last screen is assumed to have been unchanged.
 const AFTER: Duration = Duration::from_secs(10);
@@ -79,7 +79,9 @@ pub fn judge(
         steady: start + Duration::from_millis(millis),
         wall: Timestamp(millis),
     };
-    let state = WorkerState::starting(Timestamp(0));
+    let mut state = WorkerState::starting(Timestamp(0));
+    // Without a rule that matches, the state is unknown.
+    state.turn.source = FactSource::Screen;
     let tracker = Tracker::new(Arc::clone(profile), &state, now(0));
     let mut player = Player { profile, tracker, state, believed: Vec::new() };
     if let Some(before) = before {
@@ -198,7 +200,6 @@ all = ['busy']
             ],
             &[
                 (1000, "starting"),
-                (2000, "unknown"),
                 (2200, "blocked: trust"),
                 (9000, "ready"),
                 (20_000, "working"),
@@ -233,7 +234,7 @@ all = ['busy']
         check(&[], &[]);
         check(
             &[(5000, "robot", "busy\n> "), (10, "robot", "busy\n> ")],
-            &[(5000, "unknown"), (5000, "working")],
+            &[(5000, "starting"), (5000, "working")],
         );
     }
 }

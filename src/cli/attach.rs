@@ -37,17 +37,18 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         return Err(Failure::user("`attach` needs a terminal")
             .hint("`wtmag show ID` prints a worker and its screen"));
     }
-    let id = match args.target.given()? {
+    let (mut hub, id) = match args.target.given()? {
         Some(text) => {
             let mut hub = context.hub_that_knows().await?;
-            resolve::worker(context, &mut hub, text, Purpose::Look).await?.id
+            let id = resolve::worker(context, &mut hub, text, Purpose::Look).await?.id;
+            (hub, id)
         }
         None => match picked(context).await? {
-            Some(id) => id,
+            Some(id) => (context.hub_that_knows().await?, id),
             None => return Ok(ExitCode::SUCCESS),
         },
     };
-    let answer = context.ask(Request::Locate { id }).await?;
+    let answer = hub.ask_any(Request::Locate { id }).await?;
     let Answer::Located { session, window, .. } = answer else { return Err(unexpected(&answer)) };
     let target = format!("{session}:{window}");
     let socket = context.whereabouts()?.tmux_socket;

@@ -3,7 +3,6 @@ use std::{
     ffi::OsString,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use tokio::sync::watch;
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     client::{Hub, HubLocation},
     git::Repo,
-    model::{Answer, Caller, Request, Timestamp},
+    model::{Answer, Caller, Request},
     paths::Env,
     proc::{self, Cancel, Cmd, Output},
 };
@@ -78,13 +77,8 @@ impl Context {
         }
     }
 
-    /// Starts the hub if needed, sends a request that may be repeated, and returns the answer.
-    pub(crate) async fn ask(&self, ask: Request) -> Result<Answer, Failure> {
-        Ok(self.hub_that_answers(ask).await?.1)
-    }
-
-    /// Like `ask`, and also returns the hub that answered. A hub that ends before it answers is
-    /// started again.
+    /// Starts the hub if needed, sends a request that may be repeated, and returns the hub that
+    /// answered. A hub that ends before it answers is started again.
     pub(crate) async fn hub_that_answers(&self, ask: Request) -> Result<(Hub, Answer), Failure> {
         let at = self.whereabouts()?;
         let mut hub = Hub::connect_or_start(&at).await?;
@@ -200,12 +194,6 @@ impl Context {
         let mut script = editor.map_or_else(|| OsString::from("vi"), OsString::from);
         script.push(" \"$1\"");
         ["-c".into(), script, "sh".into(), file.into()]
-    }
-
-    /// The wall clock.
-    pub(crate) fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

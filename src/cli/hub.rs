@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     client::{self, Hub},
-    config,
+    clock, config,
     hub::{self, HubOptions},
     model::{Answer, HubStatus, Request},
     paths::StateDir,
@@ -105,7 +105,7 @@ fn describe(context: &Context, status: HubStatus) -> String {
     let tmux = status.tmux.map_or("not connected".to_owned(), |(version, pid)| {
         format!("connected to tmux {version}, pid {pid}")
     });
-    let up = age(context.now().since(status.started));
+    let up = age(clock::now().since(status.started));
     let mut lines = vec![
         ("hub", format!("pid {}, wtmag {}, up {up}", status.pid, status.version)),
         ("tmux", format!("{tmux} ({})", status.tmux_socket.display())),

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     client::Hub,
+    clock,
     git::{News, Run},
     model::{Answer, Delivery, Request, Timestamp, Worker, WorkerId},
     wire::{WorkerSummary, WorkerView},
@@ -71,7 +72,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
             context.print(&footer(context.style(), 0, &found.orphans))?;
         }
     } else {
-        context.print(&table(&found, context.now(), context.style()))?;
+        context.print(&table(&found, clock::now(), context.style()))?;
         context.print(&footer(context.style(), n_elsewhere, &found.orphans))?;
     }
     clear_leftovers(context, &mut hub).await?;

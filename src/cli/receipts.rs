@@ -9,6 +9,7 @@ use super::{
     unexpected,
 };
 use crate::{
+    clock,
     model::{Answer, Delivery, DeliveryId, Hold, Request, Step, Take, Timestamp},
     text::{clean, one_line},
     wire::DeliveryView,
@@ -70,9 +71,9 @@ async fn take(context: &Context, target: &Target, how: How) -> Result<ExitCode, 
             .hint("`wtmag receipts` shows the numbers; then `wtmag receipts N --take HOW`"));
     };
     let request = Request::Take { delivery: DeliveryId(number), take: how.into() };
-    let answer = context.ask(request).await?;
+    let (mut hub, answer) = context.hub_that_answers(request).await?;
     let Answer::Done = answer else { return Err(unexpected(&answer)) };
-    let answer = context.ask(Request::Receipt { delivery: DeliveryId(number) }).await?;
+    let answer = hub.ask_any(Request::Receipt { delivery: DeliveryId(number) }).await?;
     let Answer::Receipt { delivery } = answer else { return Err(unexpected(&answer)) };
     print(context, delivery.as_deref().map_or(&[], std::slice::from_ref))?;
     Ok(ExitCode::SUCCESS)
@@ -109,7 +110,7 @@ pub(crate) fn print(context: &Context, deliveries: &[Delivery]) -> Result<(), Fa
         return context.print("no deliveries\n");
     }
     let stuck: String = deliveries.iter().filter_map(stuck).collect();
-    context.print(&format!("{}{stuck}", table(deliveries, context.now(), context.style())))
+    context.print(&format!("{}{stuck}", table(deliveries, clock::now(), context.style())))
 }
 
 /// What the agent shows instead of the text, and the possible decisions.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Context, Failure};
 use crate::{
+    clock,
     git::{
         News, Repo, RepoLock, Run,
         removal::backup::{self, Backup},
@@ -79,7 +80,7 @@ fn list(context: &Context, backups: &[Backup]) -> Result<ExitCode, Failure> {
         context.print_json(&all.collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let now = context.now();
+    let now = clock::now();
     for it in backups {
         let branch = it.branch.as_ref().map_or("no branch", |it| it.name.as_str());
         let files = if it.files.is_some() { ", with uncommitted files" } else { "" };

@@ -262,9 +262,9 @@ async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusa
 }
 
 async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> {
-    let answer = context.ask(Request::Cancel { delivery: id }).await?;
+    let (mut hub, answer) = context.hub_that_answers(Request::Cancel { delivery: id }).await?;
     let Answer::Done = answer else { return Err(unexpected(&answer)) };
-    let answer = context.ask(Request::Receipt { delivery: id }).await?;
+    let answer = hub.ask_any(Request::Receipt { delivery: id }).await?;
     let Answer::Receipt { delivery: receipt } = answer else { return Err(unexpected(&answer)) };
     let receipt = receipt.as_deref();
     if context.json() {

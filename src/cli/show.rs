@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     client::Hub,
+    clock,
     model::{
         Answer, Ask, Choice, Delivery, DisplayState, Fact, Request, Sample, Timestamp, Usage,
         Worker,
@@ -53,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         context
             .print_json(&json!({ "worker": view, "deliveries": deliveries, "screen": screen }))?;
     } else {
-        context.print(&describe(&shown, context.now(), context.style()))?;
+        context.print(&describe(&shown, clock::now(), context.style()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

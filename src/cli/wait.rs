@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     client::Mirror,
+    clock,
     model::{Worker, WorkerId},
     text::one_line,
     wire::StateView,
@@ -114,10 +115,10 @@ fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
         let view = StateView::from(&worker.state);
         let asks = view.asks.map(ToString::to_string);
         let why = one_line(asks.as_deref().unwrap_or(view.evidence), 120);
-        let text = worker.state.word().text_at(context.now());
+        let text = worker.state.word().text_at(clock::now());
         let is_said = why.is_empty() || view.text.contains(&why);
         let why = if is_said { String::new() } else { format!(": {why}") };
-        let age = age(context.now().since(view.since));
+        let age = age(clock::now().since(view.since));
         context.print(&format!("{}  {text} for {age}{why}\n", worker.id))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -48,6 +48,11 @@ impl Mirror {
         &mut self.hub
     }
 
+    /// The connection, when the copy is no longer needed.
+    pub fn into_hub(self) -> Hub {
+        self.hub
+    }
+
     /// Keeps this delivery from now on.
     pub fn want(&mut self, delivery: Delivery) {
         self.wanted.insert(delivery.id);

@@ -1,7 +1,7 @@
 //! Decides when a human is told about a stuck delivery, and carries out their decision.
 use std::time::{Duration, Instant};
 
-use super::{Content, Do, Look, Machine, Phase, SETTLE};
+use super::{Action, Content, DeliveryMachine, Look, Phase, SETTLE};
 use crate::model::{AgentState, Hold, Now, Step, Stuck, Take};
 
 /// The user is told after at most a minute that a text is stuck.
@@ -9,10 +9,10 @@ const STUCK_AFTER: Duration = Duration::from_secs(50);
 /// How long a box may take to empty.
 const CLEAR_LIMIT: Duration = Duration::from_secs(3);
 
-impl Machine {
+impl DeliveryMachine {
     /// Reports that the delivery is stuck, once a hold that may never end has lasted long, and when
     /// it no longer is.
-    pub(super) fn watch_hold(&mut self, now: Now, look: &Look<'_>, todo: &mut Vec<Do>) {
+    pub(super) fn watch_hold(&mut self, now: Now, look: &Look<'_>, todo: &mut Vec<Action>) {
         let held = self.delivery.held.as_ref();
         if !held.is_some_and(Hold::is_open_ended) || self.is_over() {
             self.held_since = None;
@@ -44,7 +44,7 @@ impl Machine {
 
     /// Takes a human's decision. A decision that does not fit changes nothing, and the caller is
     /// told.
-    pub(super) fn hear_human(&mut self, now: Now, take: Take) -> Vec<Do> {
+    pub(super) fn hear_human(&mut self, now: Now, take: Take) -> Vec<Action> {
         let is_pasted = matches!(self.phase, Phase::Pasted { .. });
         let may = match take {
             Take::Done => return self.accept(now, "you said that the agent has it"),
@@ -55,11 +55,11 @@ impl Machine {
             return Vec::new();
         }
         self.take = Some(take);
-        vec![Do::Look(Duration::ZERO)]
+        vec![Action::Look(Duration::ZERO)]
     }
 
     /// Does what the human decided, as soon as no dialog and no turn would take the key.
-    pub(super) fn obey(&mut self, now: Now, look: &Look<'_>, take: Take) -> Vec<Do> {
+    pub(super) fn obey(&mut self, now: Now, look: &Look<'_>, take: Take) -> Vec<Action> {
         let busy = [look.seen, look.settled].into_iter().find(|it| it.is_busy());
         let busy = busy.map(|turn| Hold::Turn(turn.clone()));
         if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()).or(busy) {
@@ -75,16 +75,16 @@ impl Machine {
         }
     }
 
-    fn clear(&mut self) -> Vec<Do> {
+    fn clear(&mut self) -> Vec<Action> {
         self.cleared = true;
         self.phase = Phase::Clearing { since: None };
         self.delivery.step = Step::Queued;
-        vec![Do::Record, Do::Clear]
+        vec![Action::Record, Action::Clear]
     }
 
     /// The turn that was stopped for this text had not answered, so the agent put its prompt back:
     /// that is a delivered text, and is cleared. What cannot be cleared is reported at once.
-    pub(super) fn clear_former(&mut self, now: Now, look: &Look<'_>) -> Option<Vec<Do>> {
+    pub(super) fn clear_former(&mut self, now: Now, look: &Look<'_>) -> Option<Vec<Action>> {
         let is_clear = Self::dialog(look).is_none() && look.obstacle.is_none();
         let gave_back = self.interrupted && look.content == Content::Former;
         if !gave_back || !is_clear || look.settled.is_busy() || look.seen.is_busy() {
@@ -106,7 +106,7 @@ impl Machine {
         now: Now,
         look: &Look<'_>,
         since: Option<Instant>,
-    ) -> Vec<Do> {
+    ) -> Vec<Action> {
         let Some(since) = since else { return Vec::new() };
         let is_empty = matches!(look.content, Content::Empty | Content::Unseen);
         if is_empty && look.settled.listens() {
@@ -117,14 +117,14 @@ impl Machine {
             self.phase = Phase::Waiting;
             self.be_stuck(now, look);
             self.hold_silently(Some(Hold::Turn(AgentState::Draft)));
-            return vec![Do::Record];
+            return vec![Action::Record];
         }
-        vec![Do::Look(SETTLE)]
+        vec![Action::Look(SETTLE)]
     }
 }
 
-fn record(todo: &mut Vec<Do>) {
-    if !todo.contains(&Do::Record) {
-        todo.insert(0, Do::Record);
+fn record(todo: &mut Vec<Action>) {
+    if !todo.contains(&Action::Record) {
+        todo.insert(0, Action::Record);
     }
 }

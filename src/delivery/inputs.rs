@@ -65,7 +65,7 @@ pub enum Input<'a> {
 
 /// What the hub must do. A record comes before the action that it announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Do {
+pub enum Action {
     /// Store the delivery as it is now and tell subscribers.
     Record,
     Paste,

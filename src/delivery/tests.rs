@@ -8,7 +8,7 @@ use super::*;
 use crate::model::{Blocker, DeliveryId, Question, Timestamp};
 
 struct Scene {
-    machine: Machine,
+    machine: DeliveryMachine,
     start: Instant,
     ms: u64,
 }
@@ -30,11 +30,11 @@ impl Scene {
             stuck: None,
             shown_before: None,
         };
-        Self { machine: Machine::new(delivery), start: Instant::now(), ms: 0 }
+        Self { machine: DeliveryMachine::new(delivery), start: Instant::now(), ms: 0 }
     }
 
     fn reborn(mut self) -> Self {
-        self.machine = Machine::new(self.machine.delivery.clone());
+        self.machine = DeliveryMachine::new(self.machine.delivery.clone());
         self
     }
 
@@ -43,16 +43,16 @@ impl Scene {
         self
     }
 
-    fn give(&mut self, input: Input<'_>) -> Vec<Do> {
+    fn give(&mut self, input: Input<'_>) -> Vec<Action> {
         let steady = self.start + Duration::from_millis(self.ms);
         self.machine.handle(Now { steady, wall: Timestamp(self.ms) }, input)
     }
 
-    fn look(&mut self, turn: &AgentState, content: Content) -> Vec<Do> {
+    fn look(&mut self, turn: &AgentState, content: Content) -> Vec<Action> {
         self.look_at(turn, content, false)
     }
 
-    fn look_at(&mut self, turn: &AgentState, content: Content, in_transcript: bool) -> Vec<Do> {
+    fn look_at(&mut self, turn: &AgentState, content: Content, in_transcript: bool) -> Vec<Action> {
         let n_shown = usize::from(in_transcript);
         // Every capture shows something new.
         self.give(Input::Look(Look { n_shown, n_drawn: self.ms, ..look(turn, turn, content) }))
@@ -60,16 +60,16 @@ impl Scene {
 
     fn pasted() -> Self {
         let mut scene = Self::new(DeliveryMode::Ready);
-        assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Do::Record, Do::Paste]);
-        assert_eq!(scene.give(Input::Done), [Do::Record, Do::Look(pace(0))]);
+        assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Action::Record, Action::Paste]);
+        assert_eq!(scene.give(Input::Done), [Action::Record, Action::Look(pace(0))]);
         scene
     }
 
     fn entered() -> Self {
         let mut scene = Self::pasted();
         let done = scene.after(200).look(&AgentState::Ready, Content::Ours);
-        assert_eq!(done, [Do::Record, Do::Enter]);
-        assert_eq!(scene.give(Input::Done), [Do::Look(pace(0))]);
+        assert_eq!(done, [Action::Record, Action::Enter]);
+        assert_eq!(scene.give(Input::Done), [Action::Look(pace(0))]);
         scene
     }
 
@@ -116,21 +116,24 @@ fn a_ready_agent_gets_it_step_by_step() {
 fn nothing_is_sent_while_a_dialog_a_draft_or_a_turn_is_in_the_way() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     for turn in [TRUST, AgentState::Unknown, AgentState::Working, AgentState::Draft] {
-        assert_eq!(scene.look(&turn, Content::Unseen), [Do::Record]);
+        assert_eq!(scene.look(&turn, Content::Unseen), [Action::Record]);
         assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(turn.clone())));
         assert_eq!(scene.look(&turn, Content::Unseen), [], "a hold is recorded once");
     }
     assert_eq!(scene.look(&AgentState::Idle, Content::Other), []);
-    assert_eq!(scene.look(&AgentState::Idle, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.look(&AgentState::Idle, Content::Empty), [Action::Record, Action::Paste]);
 }
 
 #[test]
 fn both_this_look_and_the_settled_turn_must_listen() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     let look = |settled, seen| Input::Look(look(settled, seen, Content::Empty));
-    assert_eq!(scene.give(look(&AgentState::Ready, &TRUST)), [Do::Record]);
-    assert_eq!(scene.give(look(&AgentState::Unknown, &AgentState::Ready)), [Do::Record]);
-    assert_eq!(scene.give(look(&AgentState::Ready, &AgentState::Ready)), [Do::Record, Do::Paste]);
+    assert_eq!(scene.give(look(&AgentState::Ready, &TRUST)), [Action::Record]);
+    assert_eq!(scene.give(look(&AgentState::Unknown, &AgentState::Ready)), [Action::Record]);
+    assert_eq!(
+        scene.give(look(&AgentState::Ready, &AgentState::Ready)),
+        [Action::Record, Action::Paste]
+    );
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn a_refused_paste_was_not_sent_and_may_go_later() {
     scene.look(&AgentState::Ready, Content::Empty);
     scene.give(Input::Refused(Hold::PaneMode));
     assert_eq!(scene.machine.delivery().step, Step::Queued);
-    assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Action::Record, Action::Paste]);
 }
 
 #[test]
@@ -147,22 +150,29 @@ fn enter_waits_out_the_paste_burst() {
     let mut scene = Scene::pasted();
     assert_eq!(
         scene.after(60).look(&AgentState::Ready, Content::Ours),
-        [Do::Look(Duration::from_millis(90))]
+        [Action::Look(Duration::from_millis(90))]
     );
-    assert_eq!(scene.after(90).look(&AgentState::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(
+        scene.after(90).look(&AgentState::Ready, Content::Ours),
+        [Action::Record, Action::Enter]
+    );
 }
 
 #[test]
 fn a_dialog_between_paste_and_enter_holds_it() {
     let mut scene = Scene::pasted();
-    assert_eq!(scene.after(200).look(&TRUST, Content::Ours), [Do::Record]);
+    assert_eq!(scene.after(200).look(&TRUST, Content::Ours), [Action::Record]);
     assert_eq!(scene.after(60_000).look(&TRUST, Content::Unseen), []);
     let done = scene.after(1_000).look(&AgentState::Ready, Content::Ours);
-    assert_eq!(done, [Do::Look(SETTLE)], "its frame may be left over, or belong to the next one");
+    assert_eq!(
+        done,
+        [Action::Look(SETTLE)],
+        "its frame may be left over, or belong to the next one"
+    );
     assert_eq!(scene.after(100).look(&TRUST, Content::Unseen), []);
-    assert_eq!(scene.after(60_000).look(&AgentState::Ready, Content::Ours), [Do::Look(SETTLE)]);
+    assert_eq!(scene.after(60_000).look(&AgentState::Ready, Content::Ours), [Action::Look(SETTLE)]);
     let done = scene.after(150).look(&AgentState::Ready, Content::Ours);
-    assert_eq!(done, [Do::Record, Do::Enter]);
+    assert_eq!(done, [Action::Record, Action::Enter]);
 }
 
 #[test]
@@ -202,7 +212,10 @@ fn what_the_conversation_had_before_proves_nothing() {
     };
     let old = || {
         let mut scene = Scene::new(DeliveryMode::Ready);
-        assert_eq!(scene.look_at(&AgentState::Idle, Content::Empty, true), [Do::Record, Do::Paste]);
+        assert_eq!(
+            scene.look_at(&AgentState::Idle, Content::Empty, true),
+            [Action::Record, Action::Paste]
+        );
         scene.give(Input::Done);
         scene
     };
@@ -222,7 +235,7 @@ fn what_the_conversation_had_before_proves_nothing() {
 #[test]
 fn a_paste_that_never_shows_fails_and_is_not_repeated() {
     let mut scene = Scene::pasted();
-    assert_eq!(scene.after(100).look(&AgentState::Ready, Content::Empty), [Do::Look(pace(0))]);
+    assert_eq!(scene.after(100).look(&AgentState::Ready, Content::Empty), [Action::Look(pace(0))]);
     scene.after(16_000).look(&AgentState::Ready, Content::Empty);
     scene.ends(Step::Failed, "the text was pasted but did not appear in the box");
 }
@@ -232,7 +245,7 @@ fn a_persons_text_in_the_box_is_never_submitted() {
     let mut scene = Scene::pasted();
     for _ in 0..100 {
         let done = scene.after(1_000).look(&AgentState::Draft, Content::Other);
-        assert!(!done.contains(&Do::Enter), "{done:?}");
+        assert!(!done.contains(&Action::Enter), "{done:?}");
     }
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(AgentState::Draft)));
 }
@@ -240,10 +253,13 @@ fn a_persons_text_in_the_box_is_never_submitted() {
 #[test]
 fn a_swallowed_enter_is_repeated_once() {
     let mut scene = Scene::entered();
-    assert_eq!(scene.after(4_000).look(&AgentState::Ready, Content::Ours), [Do::Look(pace(0))]);
-    assert_eq!(scene.after(1_500).look(&AgentState::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.after(4_000).look(&AgentState::Ready, Content::Ours), [Action::Look(pace(0))]);
+    assert_eq!(
+        scene.after(1_500).look(&AgentState::Ready, Content::Ours),
+        [Action::Record, Action::Enter]
+    );
     scene.give(Input::Done);
-    assert_eq!(scene.after(6_000).look(&AgentState::Ready, Content::Ours), [Do::Look(pace(0))]);
+    assert_eq!(scene.after(6_000).look(&AgentState::Ready, Content::Ours), [Action::Look(pace(0))]);
     scene.after(10_000).look(&AgentState::Ready, Content::Ours);
     scene.ends(Step::Failed, "the text is still in the box after two Enters");
 }
@@ -257,7 +273,7 @@ fn an_agent_that_draws_nothing_gets_no_second_enter() {
     scene.give(Input::Done);
     for _ in 0..11 {
         let todo = scene.after(5_000).give(Input::Look(ours()));
-        assert!(!todo.contains(&Do::Enter), "{todo:?}");
+        assert!(!todo.contains(&Action::Enter), "{todo:?}");
     }
     scene.after(6_000).give(Input::Look(ours()));
     scene.ends(
@@ -269,9 +285,15 @@ fn an_agent_that_draws_nothing_gets_no_second_enter() {
 #[test]
 fn a_dialog_after_enter_restarts_the_clock_of_the_second_one() {
     let mut scene = Scene::entered();
-    assert_eq!(scene.after(1_000).look(&TRUST, Content::Unseen), [Do::Record]);
-    assert_eq!(scene.after(60_000).look(&AgentState::Ready, Content::Ours), [Do::Look(pace(0))]);
-    assert_eq!(scene.after(5_100).look(&AgentState::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.after(1_000).look(&TRUST, Content::Unseen), [Action::Record]);
+    assert_eq!(
+        scene.after(60_000).look(&AgentState::Ready, Content::Ours),
+        [Action::Look(pace(0))]
+    );
+    assert_eq!(
+        scene.after(5_100).look(&AgentState::Ready, Content::Ours),
+        [Action::Record, Action::Enter]
+    );
 }
 
 #[test]
@@ -280,14 +302,17 @@ fn a_refused_enter_was_not_sent_and_waits_until_the_box_is_seen_again() {
     scene.after(200).look(&AgentState::Ready, Content::Ours);
     scene.give(Input::Refused(Hold::PaneMode));
     assert_eq!(scene.machine.delivery().step, Step::Echoed);
-    assert_eq!(scene.after(30_000).look(&AgentState::Ready, Content::Ours), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(150).look(&AgentState::Ready, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.after(30_000).look(&AgentState::Ready, Content::Ours), [Action::Look(SETTLE)]);
+    assert_eq!(
+        scene.after(150).look(&AgentState::Ready, Content::Ours),
+        [Action::Record, Action::Enter]
+    );
 }
 
 #[test]
 fn an_empty_box_alone_proves_nothing() {
     let mut scene = Scene::entered();
-    assert_eq!(scene.after(100).look(&AgentState::Ready, Content::Empty), [Do::Look(pace(0))]);
+    assert_eq!(scene.after(100).look(&AgentState::Ready, Content::Empty), [Action::Look(pace(0))]);
     scene.after(100).look_at(&AgentState::Ready, Content::Empty, true);
     scene.ends(Step::Accepted, "the box emptied and the transcript has the text");
 }
@@ -308,7 +333,7 @@ fn a_turn_that_asks_at_once_has_started() {
 fn a_question_that_may_have_swallowed_enter_proves_nothing() {
     let asks = AgentState::Waiting(Question::Question);
     let mut scene = Scene::entered();
-    assert_eq!(scene.after(100).look(&asks, Content::Unseen), [Do::Record]);
+    assert_eq!(scene.after(100).look(&asks, Content::Unseen), [Action::Record]);
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(asks)));
     scene.after(100).look(&AgentState::Working, Content::Empty);
     scene.ends(Step::Accepted, "the turn started");
@@ -339,7 +364,7 @@ fn only_what_was_not_sent_can_be_cancelled() {
 fn a_pasted_text_is_taken_back_by_leaving_it_where_it_is() {
     let mut held = Scene::pasted();
     held.after(2_000).look(&AgentState::Draft, Content::Other);
-    assert_eq!(held.give(Input::Cancel), [Do::Record]);
+    assert_eq!(held.give(Input::Cancel), [Action::Record]);
     held.ends(Step::Cancelled, "cancelled; its text was left in the input box");
     let mut unsure = Scene::pasted().reborn();
     unsure.give(Input::Cancel);
@@ -354,10 +379,10 @@ fn a_program_in_the_way_is_named() {
         obstacle: Some(&hold),
         ..look(&AgentState::Unknown, &AgentState::Unknown, Content::Unseen)
     };
-    assert_eq!(scene.give(Input::Look(vim())), [Do::Record]);
+    assert_eq!(scene.give(Input::Look(vim())), [Action::Record]);
     assert_eq!(scene.machine.delivery().evidence, "`vim`");
     assert_eq!(scene.give(Input::Look(vim())), []);
-    assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Action::Record, Action::Paste]);
     assert_eq!(scene.machine.delivery().evidence, "");
 }
 
@@ -367,7 +392,7 @@ fn a_dialog_that_is_gone_is_no_reason_to_wait() {
     let settled = AgentState::Waiting(Question::Question);
     let seen = AgentState::Idle;
     let look = look(&settled, &seen, Content::Empty);
-    assert_eq!(scene.give(Input::Look(look)), [Do::Record]);
+    assert_eq!(scene.give(Input::Look(look)), [Action::Record]);
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(AgentState::Unknown)));
 }
 
@@ -378,7 +403,7 @@ fn no_interrupt_key_is_pressed_into_a_dialog_or_an_empty_box() {
         scene.machine.delivery.interrupt = true;
         let settled = AgentState::Working;
         let look = look(&settled, &seen, Content::Empty);
-        assert_eq!(scene.give(Input::Look(look)), [Do::Record], "{seen:?}");
+        assert_eq!(scene.give(Input::Look(look)), [Action::Record], "{seen:?}");
     }
 }
 
@@ -386,11 +411,20 @@ fn no_interrupt_key_is_pressed_into_a_dialog_or_an_empty_box() {
 fn an_interrupt_comes_before_the_paste_and_must_be_seen_to_work() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;
-    assert_eq!(scene.look(&AgentState::Working, Content::Unseen), [Do::Record, Do::Interrupt]);
+    assert_eq!(
+        scene.look(&AgentState::Working, Content::Unseen),
+        [Action::Record, Action::Interrupt]
+    );
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(AgentState::Working)));
     scene.give(Input::Done);
-    assert_eq!(scene.after(500).look(&AgentState::Working, Content::Unseen), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(500).look(&AgentState::Idle, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(
+        scene.after(500).look(&AgentState::Working, Content::Unseen),
+        [Action::Look(SETTLE)]
+    );
+    assert_eq!(
+        scene.after(500).look(&AgentState::Idle, Content::Empty),
+        [Action::Record, Action::Paste]
+    );
 }
 
 #[test]

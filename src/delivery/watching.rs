@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    ACCEPT_LIMIT, ARGUMENT_LIMIT, Content, Do, Doubt, ECHO_LIMIT, ENTER_AGAIN, Look, Machine,
-    PARTIAL, Passed, Phase, RESUME_SETTLE, SETTLE, STALL_LIMIT, TAKEN_LIMIT, Watch, pace,
+    ACCEPT_LIMIT, ARGUMENT_LIMIT, Action, Content, DeliveryMachine, ECHO_LIMIT, ENTER_AGAIN, Look,
+    PARTIAL, PassedArgument, Phase, RESUME_SETTLE, SETTLE, STALL_LIMIT, TAKEN_LIMIT, Uncertainty,
+    Watch, pace,
 };
 use crate::model::{AgentState, DeliveryMode, Hold, Now, Step};
 
@@ -36,7 +37,7 @@ impl Watch {
     }
 }
 
-impl Machine {
+impl DeliveryMachine {
     /// Pasted: the box must show the text alone, and still show it after the paste burst.
     pub(super) fn expect_echo(
         &mut self,
@@ -44,7 +45,7 @@ impl Machine {
         look: &Look<'_>,
         watch: Watch,
         shown: bool,
-    ) -> Vec<Do> {
+    ) -> Vec<Action> {
         let shown = shown || !matches!(look.content, Content::Empty | Content::Unseen);
         if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
             self.phase = Phase::Pasted { watch: Watch::held(now), shown };
@@ -59,16 +60,16 @@ impl Machine {
         let age = watch.age(now);
         self.phase = Phase::Pasted { watch: watch.next(), shown };
         match look.content {
-            Content::Ours if age < SETTLE => vec![Do::Look(SETTLE.saturating_sub(age))],
+            Content::Ours if age < SETTLE => vec![Action::Look(SETTLE.saturating_sub(age))],
             Content::Ours => self.echoed(now, look),
             // Text that arrives as keys appears bit by bit.
-            Content::Other | Content::Former => vec![Do::Look(pace(watch.looks))],
+            Content::Other | Content::Former => vec![Action::Look(pace(watch.looks))],
             Content::Empty | Content::Unseen => self.expect_more(now, look, watch, shown),
         }
     }
 
     /// The text is not in the box: not yet, no longer, or another client has submitted it.
-    fn expect_more(&mut self, now: Now, look: &Look<'_>, watch: Watch, shown: bool) -> Vec<Do> {
+    fn expect_more(&mut self, now: Now, look: &Look<'_>, watch: Watch, shown: bool) -> Vec<Action> {
         let is_empty = look.content == Content::Empty;
         if is_empty && self.is_new(look) && (look.seen.is_busy() || shown) {
             return self
@@ -81,11 +82,11 @@ impl Machine {
             return self.fail(now, "the text was pasted but did not appear in the box");
         }
         let mut todo = self.hold(None);
-        todo.push(Do::Look(pace(watch.looks)));
+        todo.push(Action::Look(pace(watch.looks)));
         todo
     }
 
-    pub(super) fn echoed(&mut self, now: Now, look: &Look<'_>) -> Vec<Do> {
+    pub(super) fn echoed(&mut self, now: Now, look: &Look<'_>) -> Vec<Action> {
         self.hold_silently(None);
         self.step(now, Step::Echoed);
         if !self.delivery.submit {
@@ -95,11 +96,11 @@ impl Machine {
         self.enter(now, look, 1)
     }
 
-    fn enter(&mut self, now: Now, look: &Look<'_>, n: u8) -> Vec<Do> {
+    fn enter(&mut self, now: Now, look: &Look<'_>, n: u8) -> Vec<Action> {
         self.n_drawn = look.n_drawn;
         self.step(now, Step::Entering);
         self.phase = Phase::Entering { n };
-        vec![Do::Record, Do::Enter]
+        vec![Action::Record, Action::Enter]
     }
 
     /// Enter was sent: the turn must start, or the box must empty into the transcript.
@@ -109,7 +110,7 @@ impl Machine {
         look: &Look<'_>,
         watch: Watch,
         n: u8,
-    ) -> Vec<Do> {
+    ) -> Vec<Action> {
         self.has_worked |= look.seen.is_busy() || look.settled.is_busy();
         if look.is_command {
             return self.expect_run(now, look, watch, n);
@@ -144,12 +145,12 @@ impl Machine {
             return self.fail(now, why);
         }
         self.phase = Phase::Entered { watch: watch.next(), n };
-        vec![Do::Look(pace(watch.looks))]
+        vec![Action::Look(pace(watch.looks))]
     }
 
     /// Enter was sent to a command: a turn may start, a dialog may open, or the agent answers at once. A
     /// spinner proves no turn: a command has one, too.
-    fn expect_run(&mut self, now: Now, look: &Look<'_>, watch: Watch, n: u8) -> Vec<Do> {
+    fn expect_run(&mut self, now: Now, look: &Look<'_>, watch: Watch, n: u8) -> Vec<Action> {
         let age = watch.age(now);
         let is_busy = look.seen.is_busy() || look.settled.is_busy();
         let is_turn = !look.hooks_tell && look.seen.is_busy() && look.settled.is_busy();
@@ -171,7 +172,7 @@ impl Machine {
             return self.end(now, Step::Ran, &format!("{what}; the agent shows: {shows}"));
         }
         self.phase = Phase::Entered { watch: watch.next(), n };
-        vec![Do::Look(pace(watch.looks))]
+        vec![Action::Look(pace(watch.looks))]
     }
 
     /// What a capture after Enter proves, if anything.
@@ -211,13 +212,19 @@ impl Machine {
     }
 
     /// Passed on the command line: the same proof, without a paste or Enter.
-    pub(super) fn expect_argument(&mut self, now: Now, look: &Look<'_>, passed: Passed) -> Vec<Do> {
+    pub(super) fn expect_argument(
+        &mut self,
+        now: Now,
+        look: &Look<'_>,
+        passed: PassedArgument,
+    ) -> Vec<Action> {
         if let Some(evidence) = self.argument_evidence(look, passed) {
             return self.accept(now, evidence);
         }
         self.has_worked |= look.seen.is_busy();
         if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
-            self.phase = Phase::Argument(Passed { idle_since: None, ours_since: None, ..passed });
+            self.phase =
+                Phase::Argument(PassedArgument { idle_since: None, ours_since: None, ..passed });
             return self.hold(Some(hold));
         }
         if look.content != Content::Ours {
@@ -225,16 +232,16 @@ impl Machine {
         }
         // Some agents put the argument into the box and leave it there.
         let since = passed.ours_since.unwrap_or(now.steady);
-        self.phase = Phase::Argument(Passed { ours_since: Some(since), ..passed });
+        self.phase = Phase::Argument(PassedArgument { ours_since: Some(since), ..passed });
         if now.steady.duration_since(since) < ENTER_AGAIN {
-            return vec![Do::Look(SETTLE)];
+            return vec![Action::Look(SETTLE)];
         }
         self.echoed(now, look)
     }
 
     /// What a capture of an agent that was started with the text proves. An agent that is only
     /// starting also shows spinners and questions.
-    fn argument_evidence(&self, look: &Look<'_>, passed: Passed) -> Option<&'static str> {
+    fn argument_evidence(&self, look: &Look<'_>, passed: PassedArgument) -> Option<&'static str> {
         if look.obstacle == Some(&Hold::Foreground) || look.content == Content::Ours {
             return None;
         }
@@ -263,12 +270,17 @@ impl Machine {
     }
 
     /// No trace of the argument: the agent is still starting, or has not accepted it.
-    fn expect_no_argument(&mut self, now: Now, look: &Look<'_>, passed: Passed) -> Vec<Do> {
+    fn expect_no_argument(
+        &mut self,
+        now: Now,
+        look: &Look<'_>,
+        passed: PassedArgument,
+    ) -> Vec<Action> {
         let listens = look.settled.listens() && look.seen.listens();
         let is_up = listens && !matches!(look.content, Content::Other | Content::Former);
         let idle_since = is_up.then(|| passed.idle_since.unwrap_or(now.steady));
         let was_up = passed.was_up || is_up;
-        self.phase = Phase::Argument(Passed { ours_since: None, idle_since, was_up });
+        self.phase = Phase::Argument(PassedArgument { ours_since: None, idle_since, was_up });
         let Some(since) = idle_since else {
             return self.hold(Some(Hold::Turn(look.settled.clone())));
         };
@@ -281,7 +293,7 @@ impl Machine {
             );
         }
         let mut todo = self.hold(None);
-        todo.push(Do::Look(ARGUMENT_LIMIT.saturating_sub(age)));
+        todo.push(Action::Look(ARGUMENT_LIMIT.saturating_sub(age)));
         todo
     }
 
@@ -292,18 +304,18 @@ impl Machine {
         now: Now,
         look: &Look<'_>,
         since: Option<Instant>,
-        doubt: Doubt,
-    ) -> Vec<Do> {
+        uncertainty: Uncertainty,
+    ) -> Vec<Action> {
         let since = since.unwrap_or(now.steady);
-        self.phase = Phase::Unsure { since: Some(since), doubt };
+        self.phase = Phase::Unsure { since: Some(since), uncertainty };
         if let Some(hold) = Self::dialog(look).or_else(|| look.obstacle.cloned()) {
-            self.phase = Phase::Unsure { since: None, doubt };
+            self.phase = Phase::Unsure { since: None, uncertainty };
             return self.hold(Some(hold));
         }
         if look.content == Content::Ours {
             self.step(now, Step::Pasted);
             self.phase = Phase::Pasted { watch: Watch::from(now), shown: true };
-            return vec![Do::Record, Do::Look(SETTLE)];
+            return vec![Action::Record, Action::Look(SETTLE)];
         }
         let is_taken = look.content == Content::Empty && self.is_new(look);
         let has_started = match self.delivery.step == Step::Entering {
@@ -312,18 +324,18 @@ impl Machine {
             false => look.seen.is_busy() && is_taken,
         };
         if has_started {
-            let evidence = match doubt {
-                Doubt::Restart => "the turn had started before the hub restarted",
-                Doubt::NoReply => "the turn had started before tmux answered again",
+            let evidence = match uncertainty {
+                Uncertainty::Restart => "the turn had started before the hub restarted",
+                Uncertainty::NoReply => "the turn had started before tmux answered again",
             };
             return self.accept(now, evidence);
         }
         if now.steady.duration_since(since) < RESUME_SETTLE {
-            return vec![Do::Look(SETTLE)];
+            return vec![Action::Look(SETTLE)];
         }
-        let why = match doubt {
-            Doubt::Restart => "outcome unknown after restart",
-            Doubt::NoReply => "outcome unknown: tmux did not report what happened",
+        let why = match uncertainty {
+            Uncertainty::Restart => "outcome unknown after restart",
+            Uncertainty::NoReply => "outcome unknown: tmux did not report what happened",
         };
         self.fail(now, why)
     }

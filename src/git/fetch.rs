@@ -4,14 +4,17 @@ use std::{
     fs::{self, File},
     io::Write as _,
     path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use gix::ObjectId;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, News, Repo, RepoLock, Run, lock, names};
-use crate::proc::{self, Cmd};
+use crate::{
+    clock,
+    proc::{self, Cmd},
+};
 
 /// How long all processes may reuse an answer, also a refusal.
 const SHARED: Duration = Duration::from_secs(10);
@@ -62,7 +65,7 @@ pub(super) async fn shared(
 ) -> Result<Result<String, FetchFailure>, Error> {
     let key = format!("{} {}", wanted.from, wanted.theirs);
     let known = load(&stamps_path(repo)?).remove(&key);
-    if let Some(stamp) = known.filter(|it| is_young(it, now())) {
+    if let Some(stamp) = known.filter(|it| is_young(it, clock::now().0)) {
         match stamp.sha {
             None => return Ok(Err(FetchFailure { why: stamp.why })),
             Some(sha) if is_enough(repo, &sha, wanted.at_least) => return Ok(Ok(sha)),
@@ -92,7 +95,7 @@ pub(super) async fn fresh(
         Err(refusal) => (None, refusal.why.clone()),
     };
     let path = stamps_path(repo)?;
-    let now = now();
+    let now = clock::now().0;
     let mut stamps = load(&path);
     stamps.retain(|_, stamp| is_young(stamp, now));
     stamps.insert(format!("{} {}", wanted.from, wanted.theirs), Stamp { at: now, sha, why });
@@ -238,11 +241,6 @@ fn save(path: &Path, stamps: &BTreeMap<String, Stamp>) -> Result<(), Error> {
         fs::rename(&partial, path)
     };
     write().map_err(Error::io("write", path))
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A time stamp from the future (the clock was set back) is ignored.

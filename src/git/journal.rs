@@ -8,7 +8,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use nix::{
@@ -20,6 +20,7 @@ use nix::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Error, Run, lock};
+use crate::clock;
 
 /// How long children of a dead holder may keep working before their journal is left for later.
 const ORPHANS: Duration = Duration::from_secs(10);
@@ -41,8 +42,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     pub(super) fn open(dir: &Path, first: T) -> Result<Self, Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         made.map_err(Error::io("create", dir))?;
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let name = format!("{}-{}", std::process::id(), since.as_nanos());
+        let name = format!("{}-{}", std::process::id(), clock::nanos());
         // It is locked before it gets its final name.
         let new = dir.join(format!("{name}.new"));
         let path = dir.join(format!("{name}.journal"));

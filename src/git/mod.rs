@@ -40,7 +40,7 @@ pub use repo::{Repo, Worktree, worktree_of_git_dir};
 pub use setup::{copy_files, set_up};
 pub use steps::{CreateJournal, Step};
 pub use undo::{Undone, leftovers};
-pub use wt::{Backend, Tool, Version, Wt};
+pub use wt::{Backend, Tool, Wt};
 
 use crate::proc::Cancel;
 

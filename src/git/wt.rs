@@ -3,7 +3,6 @@
 //! Knows `wt` 0.66 to 0.81. Paths come from its JSON and are never computed.
 use std::{
     ffi::{OsStr, OsString},
-    fmt,
     fs::{self, File},
     io::Read as _,
     path::{Path, PathBuf},
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, News, Run};
 use crate::{
+    model::Version,
     paths,
     proc::{self, Cmd, Output},
 };
@@ -48,29 +48,17 @@ pub struct Wt {
     pub version: Version,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Version(pub u32, pub u32, pub u32);
-
-impl Version {
+impl Wt {
     /// Oldest version with the options that we use.
-    pub const MINIMUM: Self = Self(0, 66, 0);
+    pub const MINIMUM: Version = Version::new(0, 66, 0);
     /// Oldest version without a known loss of data.
-    pub const RECOMMENDED: Self = Self(0, 74, 0);
-
-    /// From a program that prints `wt 0.81.0` or `wt v0.67.0-3-gabc`; other programs are named wt,
-    /// too.
-    fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("wt ")?;
-        let mut numbers = rest.strip_prefix('v').unwrap_or(rest).split(['.', '-', ' ', '\n']);
-        let mut next = || numbers.next()?.parse().ok();
-        Some(Self(next()?, next()?, next()?))
-    }
+    pub const RECOMMENDED: Version = Version::new(0, 74, 0);
 }
 
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
+/// From a program that prints `wt 0.81.0` or `wt v0.67.0-3-gabc`; other programs are named wt, too.
+fn version_in(text: &str) -> Option<Version> {
+    let rest = text.strip_prefix("wt ")?;
+    Version::parse(rest.strip_prefix('v').unwrap_or(rest))
 }
 
 impl Tool {
@@ -116,7 +104,7 @@ impl Tool {
         let before = Remembered::load(seen);
         if let (Some(now), Remembered::Worktrunk(before)) = (&now, &before)
             && now.is_same(before)
-            && before.version >= Version::MINIMUM
+            && before.version >= Wt::MINIMUM
         {
             return Ok(Self::Wt(Wt { program: program.to_owned(), version: before.version }));
         }
@@ -172,7 +160,7 @@ impl Seen {
         File::open(&program).ok()?.read_exact(&mut start).ok()?;
         let is_itself = program.file_name().is_some_and(|it| it == "wt") && &start != b"#!";
         let (modified, size) = (found.modified().ok()?, found.len());
-        is_itself.then_some(Self { program, modified, size, version: Version(0, 0, 0) })
+        is_itself.then_some(Self { program, modified, size, version: Version::default() })
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -226,13 +214,13 @@ impl Wt {
             Cmd::new(program, Path::new("/")).args(["--version"]).limit(Duration::from_secs(10));
         let output = cmd.run(run.cancel).await?;
         let text = output.stdout_text();
-        let Some(version) = Version::parse(&text).filter(|_| output.is_success()) else {
+        let Some(version) = version_in(&text).filter(|_| output.is_success()) else {
             let said = text.lines().next().unwrap_or("nothing");
             let why = format!("`--version` says `{}`", said.escape_debug());
             return Err(Error::NotWorktrunk { program: name(), why });
         };
-        if version < Version::MINIMUM {
-            let (found, needed) = (version.to_string(), Version::MINIMUM.to_string());
+        if version < Self::MINIMUM {
+            let (found, needed) = (version.to_string(), Self::MINIMUM.to_string());
             return Err(Error::OldWorktrunk { found, needed });
         }
         Ok(Self { program: program.to_owned(), version })
@@ -360,10 +348,10 @@ mod tests {
 
     #[test]
     fn only_worktrunk_has_a_version() {
-        assert_eq!(Version::parse("wt 0.81.0\n"), Some(Version(0, 81, 0)));
-        assert_eq!(Version::parse("wt v0.67.0-3-gabc\n"), Some(Version(0, 67, 0)));
-        assert_eq!(Version::parse("Windows Terminal v1.2.3"), None);
-        assert_eq!(Version::parse("wt version 2"), None);
-        assert_eq!(Version::parse(""), None);
+        assert_eq!(version_in("wt 0.81.0\n"), Some(Version::new(0, 81, 0)));
+        assert_eq!(version_in("wt v0.67.0-3-gabc\n"), Some(Version::new(0, 67, 0)));
+        assert_eq!(version_in("Windows Terminal v1.2.3"), None);
+        assert_eq!(version_in("wt version 2"), None);
+        assert_eq!(version_in(""), None);
     }
 }

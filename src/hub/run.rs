@@ -3,7 +3,7 @@ use std::{
     collections::VecDeque,
     io,
     path::PathBuf,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use jiff::tz::TimeZone;
@@ -27,7 +27,10 @@ use super::{
     },
     wake::{HubOptions, Wake},
 };
-use crate::model::{Event, Now, Refusal, RefusalKind, Timestamp, error_chain};
+use crate::{
+    clock,
+    model::{Event, Now, Refusal, RefusalKind, error_chain},
+};
 
 /// How often the hub checks that its state directory is still its own.
 const OWN_FILES: Duration = Duration::from_secs(5);
@@ -80,7 +83,7 @@ async fn serve(
     let found = store.load()?;
     let screens = ScreenLog::new(options.state.screens());
     let (disk, dones) =
-        Disk::start(store, screens, options.keep, || now().wall).map_err(Error::Thread)?;
+        Disk::start(store, screens, options.keep, clock::now).map_err(Error::Thread)?;
     let setup = setup(options, &started);
     let (send, wakes) = mpsc::channel(QUEUE);
     let performer = Performer::new(&setup, options, send.clone());
@@ -118,7 +121,7 @@ async fn serve(
 fn setup(options: &HubOptions, started: &Started) -> Setup {
     Setup {
         pid: std::process::id(),
-        started: now().wall,
+        started: clock::now(),
         tmux_socket: options.tmux_socket.clone(),
         program: started.program.clone(),
         hub_socket: started.socket.clone(),
@@ -342,7 +345,5 @@ async fn sleep_until(deadline: Option<Instant>) {
 
 /// Reads both clocks: the only place in the hub that does.
 fn now() -> Now {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let millis = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-    Now { steady: time::Instant::now().into_std(), wall: Timestamp(millis) }
+    Now { steady: time::Instant::now().into_std(), wall: clock::now() }
 }

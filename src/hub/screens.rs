@@ -107,10 +107,7 @@ pub fn read_lines(bytes: &[u8]) -> impl Iterator<Item = Sample> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        os::unix::fs::MetadataExt as _,
-        time::{Duration, SystemTime},
-    };
+    use std::{os::unix::fs::MetadataExt as _, time::Duration};
 
     use super::*;
     use crate::model::Timestamp;
@@ -138,7 +135,8 @@ mod tests {
         for (name, age) in [("new.jsonl", 1), ("old.jsonl.1", 50), ("oldest.jsonl", 90)] {
             let file = File::create(dir.path().join(name)).unwrap();
             file.set_len(100).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+            let created = file.metadata().unwrap().modified().unwrap();
+            file.set_modified(created - Duration::from_secs(age)).unwrap();
         }
         let names = || {
             let entries = fs::read_dir(dir.path()).unwrap();

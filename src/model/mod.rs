@@ -16,6 +16,7 @@ mod status;
 mod time;
 mod unknown;
 mod usage;
+mod version;
 mod worker;
 
 pub use ask::{Ask, AskKind, Choice};
@@ -38,4 +39,5 @@ pub use status::{BlockKind, ProgramState, Spoken, StatusReport};
 pub use time::{Now, Timestamp};
 pub use unknown::{UnknownName, name_of};
 pub use usage::Usage;
+pub use version::Version;
 pub use worker::{Agent, Base, Place, Placement, ServerId, Worker};

@@ -188,7 +188,7 @@ impl WorkerState {
     }
 
     /// If the process is gone, it decides; a blocked shell is shown while it starts; else the turn
-    /// is shown.
+    /// is shown. Until something is known of the agent, it is still starting.
     pub fn word(&self) -> DisplayState {
         match &self.process.value {
             Process::NotStarted(exit) => DisplayState::NotStarted(*exit),
@@ -199,10 +199,19 @@ impl WorkerState {
         }
     }
 
+    /// No screen and no report has said anything about the agent yet.
+    fn is_unjudged(&self) -> bool {
+        let turn = &self.turn;
+        turn.value == AgentState::Unknown
+            && turn.source == FactSource::Hub
+            && turn.evidence.is_empty()
+    }
+
     /// The agent's question is more informative than the fact that a text waits for the answer.
     fn live_word(&self) -> DisplayState {
         match &self.need {
             Some(need) if !self.turn.value.asks() => DisplayState::NeedsYou(need.value.clone()),
+            Some(_) | None if self.is_unjudged() => DisplayState::Starting,
             Some(_) | None => DisplayState::Turn(self.turn.value.clone()),
         }
     }
@@ -480,6 +489,7 @@ mod tests {
     #[test]
     fn one_word_is_derived() {
         check(Process::Starting, AgentState::Unknown, "starting");
+        check(Process::Running, AgentState::Unknown, "starting");
         check(Process::Starting, AgentState::Blocked(Blocker::Shell), "blocked: shell");
         check(Process::Running, AgentState::Waiting(Question::Permission), "waiting: permission");
         let mut state = WorkerState::starting(Timestamp(0));
@@ -489,6 +499,9 @@ mod tests {
         state.need = Some(Fact { value, since, source, evidence });
         assert_eq!(state.word().to_string(), "needs you: delivery");
         assert_eq!((state.since(), state.word().face().asks), (Timestamp(5), true));
+        state.need = None;
+        state.turn.source = FactSource::Screen;
+        assert_eq!(state.word().to_string(), "unknown", "a screen was seen");
         state.turn.value = AgentState::Waiting(Question::Question);
         assert_eq!(state.word().to_string(), "waiting: question");
         let limit =

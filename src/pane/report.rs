@@ -11,10 +11,11 @@ use std::{
     process,
     sync::mpsc,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use crate::{
+    clock,
     model::{Hook, HookReport, PaneId, Request, WorkerId},
     paths::{self, Env},
     proc,
@@ -50,9 +51,8 @@ pub fn report(
     pane: Option<PaneId>,
     hook: Hook,
 ) -> Reached {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Sorts by time, and no two reports of one process have the same.
-    let id = format!("{:020}-{}", since_epoch.as_nanos(), process::id());
+    let id = format!("{:020}-{}", clock::nanos(), process::id());
     let report = HookReport { id, worker: worker.clone(), pane, hook };
     let file = write_spool(spool, &report).ok();
     let answer = ask(socket, report);

@@ -1,8 +1,5 @@
 //! The terminal and the subscription: keys and events in, a drawn list out.
-use std::{
-    io,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{io, time::Duration};
 
 use crossterm::event::{self, Event as Terminal, KeyEvent};
 use ratatui::DefaultTerminal;
@@ -16,7 +13,8 @@ use super::{
 };
 use crate::{
     client::{self, Change, Hub, HubLocation, Mirror},
-    model::{Timestamp, Worker},
+    clock,
+    model::Worker,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +70,7 @@ async fn choose(
 }
 
 fn show(terminal: &mut DefaultTerminal, list: &List, theme: Theme) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+    let now = clock::now();
     terminal.draw(|frame| {
         let area = frame.area();
         let cursor = draw(list, now, theme, area, frame.buffer_mut());

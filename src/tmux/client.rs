@@ -33,7 +33,7 @@ use super::{
     values::{Acted, Guard, NoConnection},
     watch::{Shared, Watch},
 };
-use crate::model::{PaneId, Sample, WindowId};
+use crate::model::{PaneId, Sample, Version, WindowId};
 
 /// How often the server is asked whether it still answers.
 const WATCHDOG: Duration = Duration::from_secs(5);
@@ -88,8 +88,8 @@ impl Connection {
         let role = Role::Command { fleet };
         let command = attach(server, found, COMMAND_FLAGS, role, &mailbox, &mut tasks).await?;
         let info = fetch_info(&command).await?;
-        if !info.version.is_at_least(3, 2) {
-            return Err(Error::TooOld { found: info.version });
+        if info.version < Version::new(3, 2, 0) {
+            return Err(Error::TooOld { found: info.version_text });
         }
         let shared = Arc::new(Shared::default());
         let role = Role::Watch(shared.clone());
@@ -236,7 +236,7 @@ async fn attach(
     mailbox: &Mailbox,
     tasks: &mut JoinSet<()>,
 ) -> Result<Handle, Error> {
-    let relay = fleet.version.as_ref().filter(|it| Relay::is_needed(it));
+    let relay = fleet.version.filter(|it| Relay::is_needed(*it));
     let relay = relay.map(|_| Relay::bind(&server.relays)).transpose().map_err(Error::Relay)?;
     let socket = relay.as_ref().map_or(&*server.socket, Relay::path);
     let (pty, child) = pty::attach(&server.tmux, socket, fleet.session, flags)?;

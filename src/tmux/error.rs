@@ -1,7 +1,6 @@
 //! What can go wrong between wtmag and tmux.
 use std::{io, path::PathBuf, time::Duration};
 
-use super::reply::Version;
 use crate::proc;
 
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +18,7 @@ pub enum Error {
     #[error("there is no wtmag session on this tmux server")]
     NoFleet,
     #[error("tmux {found} is too old")]
-    TooOld { found: Version },
+    TooOld { found: String },
     #[error("could not attach to tmux: {said}")]
     Attach { said: String },
     /// The target no longer exists; nothing was done.

@@ -27,6 +27,6 @@ pub use client::Connection;
 pub use error::Error;
 pub use events::{Event, Events, Said};
 pub use pty::Server;
-pub use reply::{ClientRow, Link, PaneRow, ServerInfo, SessionRow, Version};
+pub use reply::{ClientRow, Link, PaneRow, ServerInfo, SessionRow};
 pub use start::revive_socket;
 pub use values::{Acted, Created, Guard, NewWindow, NoConnection, Promoted, Refusal, Show};

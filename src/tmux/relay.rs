@@ -27,7 +27,7 @@ use tokio::{
     time,
 };
 
-use super::reply::Version;
+use crate::model::Version;
 
 /// How long a client may take to connect and identify itself.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -66,8 +66,8 @@ pub(super) struct Relay {
 
 impl Relay {
     /// True if a server of this release does not survive every normal attach.
-    pub(super) fn is_needed(version: &Version) -> bool {
-        !version.is_at_least(3, 7)
+    pub(super) fn is_needed(version: Version) -> bool {
+        version < Version::new(3, 7, 0)
     }
 
     /// A socket beside the first possible one of `places`. Each relay has its own name, so that an

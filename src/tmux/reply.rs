@@ -11,25 +11,18 @@ use super::{
     command::{ACK, NAK},
     values::{Acted, Refusal},
 };
-use crate::model::{PaneId, Sample, ServerId, SessionId, Timestamp, WindowId};
+use crate::model::{PaneId, Sample, ServerId, SessionId, Timestamp, Version, WindowId};
 
 /// The server we are connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerInfo {
     pub id: ServerId,
     pub version: Version,
+    /// As tmux prints it.
+    pub version_text: String,
     /// The session that holds every worker's window.
     pub fleet: SessionId,
     pub fleet_name: String,
-}
-
-/// A release of tmux: `3.3a` is (3, 3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    pub major: u16,
-    pub minor: u16,
-    /// As tmux prints it.
-    pub text: String,
 }
 
 /// A pane and every session that shows it.
@@ -89,28 +82,13 @@ impl Link {
     }
 }
 
-impl Version {
-    /// Reads `3.3a`, `3.8`, `next-3.9`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let numbers = text.trim_start_matches(|it: char| !it.is_ascii_digit());
-        let (major, rest) = numbers.split_once('.')?;
-        let minor: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        let (major, minor) = (major.parse().ok()?, minor.parse().ok()?);
-        Some(Self { major, minor, text: text.to_owned() })
-    }
-
-    pub fn is_at_least(&self, major: u16, minor: u16) -> bool {
-        (self.major, self.minor) >= (major, minor)
-    }
-}
-
 /// Process id, start time, session id and name, version.
 pub fn server(body: &[u8]) -> Option<ServerInfo> {
     let row = rows(body).into_iter().next()?;
-    let [pid, started, fleet, fleet_name, version] = row.try_into().ok()?;
+    let [pid, started, fleet, fleet_name, version_text] = row.try_into().ok()?;
     let id = ServerId { pid: pid.parse().ok()?, started: started.parse().ok()? };
-    let version = Version::parse(&version)?;
-    Some(ServerInfo { id, version, fleet: fleet.parse().ok()?, fleet_name })
+    let (version, fleet) = (Version::parse(&version_text)?, fleet.parse().ok()?);
+    Some(ServerInfo { id, version, version_text, fleet, fleet_name })
 }
 
 pub fn panes(body: &[u8]) -> Vec<PaneRow> {
@@ -349,12 +327,6 @@ fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
-    }
-}
-
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -373,15 +345,6 @@ impl fmt::Display for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_compare_by_number() {
-        let version = |text| Version::parse(text).unwrap();
-        assert!(version("3.3a").is_at_least(3, 3));
-        assert!(!version("3.2a").is_at_least(3, 3));
-        assert!(version("next-3.10").is_at_least(3, 7));
-        assert_eq!(Version::parse("master"), None);
-    }
 
     #[test]
     fn quoted_fields_hold_anything() {

@@ -15,11 +15,10 @@ use super::{
     driver::LIMIT,
     error::Error,
     pty::Server,
-    reply::Version,
     values::NoConnection,
 };
 use crate::{
-    model::{ServerId, SessionId},
+    model::{ServerId, SessionId, Version},
     proc::{self, Cmd, Output},
 };
 

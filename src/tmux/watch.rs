@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use tokio::{
@@ -22,7 +22,10 @@ use super::{
     osc::Scanner,
     reply::{self, Look},
 };
-use crate::model::{PaneId, Sample, Spoken, Timestamp};
+use crate::{
+    clock,
+    model::{PaneId, Sample, Spoken, Timestamp},
+};
 
 /// Panes that are due soon are checked together: each wake-up costs tmux more than a check.
 const SLACK: Duration = Duration::from_millis(30);
@@ -109,7 +112,7 @@ impl Watch {
 
     async fn look(&self, pane: PaneId) -> Result<Look, Error> {
         let (screen, rest) = self.see(command::sample(pane)).await?;
-        reply::look(&screen, &rest, timestamp()).ok_or(UNREADABLE)
+        reply::look(&screen, &rest, clock::now()).ok_or(UNREADABLE)
     }
 
     async fn glance(&self, pane: PaneId) -> Result<(u64, Timestamp), Error> {
@@ -165,7 +168,7 @@ impl Watch {
 
     async fn glance_at(&self, pane: PaneId) -> Result<(), Error> {
         let (digest, printed) = self.glance(pane).await?;
-        let age = timestamp().since(printed);
+        let age = clock::now().since(printed);
         let glanced = self.shared.doorbell().handle_glance(pane, digest, age, now());
         match glanced {
             Glanced::Wait => {}
@@ -193,9 +196,4 @@ impl Watch {
 
 pub(super) fn now() -> std::time::Instant {
     Instant::now().into_std()
-}
-
-fn timestamp() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

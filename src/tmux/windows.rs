@@ -12,7 +12,7 @@ use super::{
     start::MANUAL_SIZE,
     values::{Created, NewWindow, Promoted, Show},
 };
-use crate::model::{PaneId, SessionId, WindowId, WorkerId};
+use crate::model::{PaneId, SessionId, Version, WindowId, WorkerId};
 
 impl Connection {
     /// Creates a worker's window: in session `wtmag`, tagged, shown as `spec` says, named; in one
@@ -162,7 +162,7 @@ impl Connection {
     /// Shows `text` to the person at `client`, as tmux shows its messages. tmux 3.2 cannot show one to
     /// another client than the one that asks.
     pub async fn announce(&self, client: &str, text: &str) -> Result<(), Error> {
-        if !self.info().version.is_at_least(3, 3) {
+        if self.info().version < Version::new(3, 3, 0) {
             return Ok(());
         }
         self.call(command::announce(client, text)).await.map(drop)

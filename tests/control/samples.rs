@@ -2,7 +2,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use tokio::{task::JoinSet, time};
@@ -155,7 +155,7 @@ enum Next {
 }
 
 fn unix_millis() -> u128 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()
+    wtmag::clock::now().0.into()
 }
 
 /// Numbers from a seed.

@@ -3,7 +3,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write as _},
     path::Path,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use serde_json::{Map, Value, json};
@@ -28,10 +28,9 @@ impl Journal {
     /// `what` is an object; its fields come after the time, the writer and the event's name.
     pub(crate) fn note(&mut self, event: &str, what: Value) {
         let Some(file) = &mut self.file else { return };
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_millis());
         let mut line = Map::new();
         line.insert("event".into(), event.into());
-        line.insert("at_ms".into(), u64::try_from(wall).unwrap_or(0).into());
+        line.insert("at_ms".into(), wtmag::clock::now().0.into());
         let since = self.started.elapsed().as_millis();
         line.insert("t_ms".into(), u64::try_from(since).unwrap_or(0).into());
         for part in [self.who.clone(), what] {

@@ -4,9 +4,10 @@ use std::{
     process::Stdio,
 };
 
+use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use serde_json::Value;
 
-use super::{SOON, Sandbox, Signal, eventually, kill_hub, pid_of, signal, status, world};
+use super::{SOON, Sandbox, Signal, eventually, kill_hub, pid_of, status, world};
 use crate::support::{Crew, Seen};
 use wtmag::model::{Cleanup, Request};
 
@@ -107,6 +108,21 @@ fn those_who_listen_go_on_with_the_next_hub() {
 }
 
 #[test]
+fn who_asks_something_while_its_hub_dies_still_learns_that_it_must_subscribe_again() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    crew.ask(Request::Subscribe { workers: Vec::new() });
+    kill_hub(crew.pid());
+    // The successor answers, and sends this client no events.
+    crew.ask_any(Request::List { ended: false });
+    assert!(crew.next_event().unwrap_err().is_gone());
+    // Until it subscribes again.
+    crew.ask(Request::Subscribe { workers: Vec::new() });
+    crew.hire_idle("one", Seen::Alone, &["sleep", "1000"]);
+    crew.next_event().unwrap();
+}
+
+#[test]
 fn workers_outlive_the_socket_of_their_server() {
     let sandbox = world();
     let tmux = sandbox.tmux();
@@ -115,7 +131,11 @@ fn workers_outlive_the_socket_of_their_server() {
     let pane = worker.place.pane.to_string();
     let clients = tmux.run(["list-clients", "-F", "#{client_pid}"]);
     std::fs::remove_file(tmux.socket()).unwrap();
-    clients.lines().for_each(|pid| signal(pid.parse().unwrap(), Signal::SIGTERM));
+    // One may have ended: clients that only ask come and go.
+    for pid in clients.lines() {
+        let sent = kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGTERM);
+        assert!(matches!(sent, Ok(()) | Err(Errno::ESRCH)), "{sent:?}");
+    }
     // The hub has the server make it again.
     eventually(SOON, "the socket", || tmux.socket().exists().then_some(()));
     tmux.type_text(&pane, "still here");

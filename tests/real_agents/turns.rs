@@ -1,5 +1,5 @@
 //! Turns of all kinds, with hooks and by the screen alone.
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -167,7 +167,7 @@ pub(super) fn begin_slow_turn(desk: &Desk, worker: &Worker) {
     let asked = || {
         let request = desk.requests().into_iter().filter(is_slow).nth(n_before)?;
         let since = request["t"].as_f64().unwrap();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+        let now = Duration::from_millis(wtmag::clock::now().0).as_secs_f64();
         (now - since > 3.0).then_some(())
     };
     eventually(SOON, "an answer that begins", asked);

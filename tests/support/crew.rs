@@ -1,9 +1,15 @@
 //! Workers straight from the hub: a window and an agent each, without a repository or a brief.
 //!
 //! For tests and benchmarks that need many workers, or programs that are no agents, in a moment.
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
 use wtmag::{
     client::{Hub, HubLocation},
     model::{
@@ -82,6 +88,18 @@ impl Crew {
     #[track_caller]
     pub(crate) fn ask(&mut self, ask: Request) -> Answer {
         self.runtime.block_on(self.hub.ask(ask)).unwrap()
+    }
+
+    /// Like `ask`; if the hub is gone, its successor is asked.
+    #[track_caller]
+    pub(crate) fn ask_any(&mut self, ask: Request) -> Answer {
+        self.runtime.block_on(self.hub.ask_any(ask)).unwrap()
+    }
+
+    /// The next event of the subscription.
+    pub(crate) fn next_event(&mut self) -> Result<Event, wtmag::client::Error> {
+        let event = async { timeout(Duration::from_secs(20), self.hub.event()).await };
+        self.runtime.block_on(event).unwrap()
     }
 
     /// A worker `crew-<name>` that runs `argv`, and the delivery of its bootstrap.

@@ -2,7 +2,7 @@
 use std::{fs, path::Path};
 
 use wtmag::{
-    git::{Backend, Error, Repo, Run, Tool, Version},
+    git::{Backend, Error, Repo, Run, Tool, Wt},
     model::Host,
 };
 
@@ -302,7 +302,7 @@ fn what_is_called_wt_need_not_be_worktrunk() {
         let by_choice = choose(Backend::Git, &other).await.unwrap();
         assert!(matches!(by_choice, Tool::Git { why: None }));
         let real = choose(Backend::Auto, Path::new("wt")).await.unwrap();
-        assert!(matches!(real, Tool::Wt(wt) if wt.version >= Version::MINIMUM));
+        assert!(matches!(real, Tool::Wt(wt) if wt.version >= Wt::MINIMUM));
     });
 }
 

@@ -3,7 +3,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -155,8 +155,9 @@ fn locks_of_others_are_waited_for_and_left_alone() {
         let [refs, config] = locks(&dir);
         // Of long before.
         put(&config, "");
-        let yesterday = SystemTime::now() - Duration::from_secs(86_400);
-        File::open(&config).unwrap().set_modified(yesterday).unwrap();
+        let file = File::open(&config).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(written - Duration::from_secs(86_400)).unwrap();
         let repo = Repo::discover(&dir).unwrap();
         die(&lab, &repo).await;
         // Of a living process that releases it.

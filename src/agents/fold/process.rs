@@ -19,7 +19,7 @@ impl Tracker {
         self.process = Process::Running;
         let mut changed = Changed::default();
         if self.turn == AgentState::Blocked(Blocker::Shell) {
-            changed = self.believe(now, AgentState::Unknown, FactSource::Process, String::new());
+            changed = self.believe(now, AgentState::Unknown, FactSource::Hub, String::new());
         }
         let evidence = evidence.to_owned();
         changed.process = Some(Fact { value: Process::Running, since: now.wall, source, evidence });

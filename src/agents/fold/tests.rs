@@ -154,8 +154,8 @@ fn ended() -> Event {
 #[test]
 fn one_look_at_a_box_is_not_enough_and_neither_is_noise() {
     let mut case = Case::of(PROFILE);
-    case.at(100).see("> ").is("unknown").looks_again_at(Some(600));
-    case.quiet_since(150).at(300).see("> ").is("unknown").looks_again_at(Some(650));
+    case.at(100).see("> ").is("starting").looks_again_at(Some(600));
+    case.quiet_since(150).at(300).see("> ").is("starting").looks_again_at(Some(650));
     case.at(650).see("> ").is("ready").looks_again_at(None);
     assert!(case.tracker.verdict().turn.listens());
 }
@@ -178,7 +178,7 @@ fn a_torn_frame_changes_nothing() {
 #[test]
 fn a_title_that_moves_for_a_moment_is_no_turn() {
     let mut case = Case::of(PROFILE);
-    case.quiet_since(0).at(1000).see_titled("* x", "fake", "> ").is("unknown");
+    case.quiet_since(0).at(1000).see_titled("* x", "fake", "> ").is("starting");
     case.looks_again_at(Some(1150)).at(1100).see("> ").at(1300).see("> ").is("ready");
     case.at(2000).see_titled("* x", "fake", "> ").is("ready");
     assert!(!case.tracker.verdict().turn.listens());
@@ -309,8 +309,8 @@ fn a_stuck_shell_is_a_block_that_the_start_clears() {
     let mut case = Case::of(PROFILE);
     case.at(20_000).handle(Seen::Stuck { evidence: "Update? [Y/n]" }).is("blocked: shell");
     assert_eq!(case.state.turn.evidence, "Update? [Y/n]");
-    case.at(30_000).handle(Seen::Started).is("unknown");
-    case.handle(Seen::Stuck { evidence: "" }).is("unknown");
+    case.at(30_000).handle(Seen::Started).is("starting");
+    case.handle(Seen::Stuck { evidence: "" }).is("starting");
 }
 
 #[test]

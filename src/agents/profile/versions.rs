@@ -1,9 +1,10 @@
 //! Versions of an agent that a profile was checked with.
-use std::{cmp::Ordering, fmt};
+use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
 use super::Profile;
+use crate::model::Version;
 
 /// One version, or all from the first to the last: `"2.1.197"`, `"2.1.197..2.1.332"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,13 +17,13 @@ impl Versions {
     fn parse(text: &str) -> Option<Self> {
         let (first, last) = text.split_once("..").unwrap_or((text, text));
         let (first, last) = (first.trim(), last.trim());
-        let is_version = |it: &str| it.starts_with(|c: char| c.is_ascii_digit());
-        let is_range = is_version(first) && is_version(last) && compare(first, last).is_le();
+        let is_range = Version::parse(first)? <= Version::parse(last)?;
         is_range.then(|| Self { first: first.to_owned(), last: last.to_owned() })
     }
 
     pub fn covers(&self, version: &str) -> bool {
-        compare(&self.first, version).is_le() && compare(version, &self.last).is_le()
+        let version = Version::parse(version);
+        Version::parse(&self.first) <= version && version <= Version::parse(&self.last)
     }
 }
 
@@ -36,19 +37,6 @@ impl Profile {
     pub fn checked_versions(&self) -> String {
         self.checked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// By the numbers; missing ones are zero.
-fn compare(one: &str, other: &str) -> Ordering {
-    let numbers = |text: &str| -> Vec<u64> {
-        let parts = text.split(|c: char| !c.is_ascii_digit()).filter(|it| !it.is_empty());
-        let mut numbers: Vec<u64> = parts.map(|it| it.parse().unwrap_or(u64::MAX)).collect();
-        while numbers.last() == Some(&0) {
-            numbers.pop();
-        }
-        numbers
-    };
-    numbers(one).cmp(&numbers(other))
 }
 
 impl fmt::Display for Versions {

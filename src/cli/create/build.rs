@@ -2,15 +2,16 @@
 //! fails.
 use super::{
     order::Order,
+    repo_context::RepoContext,
     reserve::{self, Reserved},
     resolution::{self, Resolution},
-    site::Site,
     source,
 };
 use crate::{
     brief::{self, BOOTSTRAP, Options},
     cli::{Context, Failure, progress::Progress, resolve, settings, unexpected},
     client::{self, Hub},
+    clock,
     git::{
         self, CreateJournal, Made, News, Run, Step, Tool,
         record::{self, WorktreeRecord},
@@ -23,7 +24,7 @@ use crate::{
 /// The inputs of one `create`.
 pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
-    pub(super) site: &'a Site,
+    pub(super) repo_context: &'a RepoContext,
     pub(super) order: &'a Order,
     pub(super) reserved: Reserved,
     pub(super) fetched: &'a Fetched,
@@ -66,30 +67,30 @@ impl Job<'_> {
     ) -> Result<Created, BuildError> {
         let mut tell = |news: &News| self.progress.news(news);
         let mut run = Run { cancel: self.cancel, tell: &mut tell };
-        let backend = settings::backend(self.site.loaded.config.worktree.backend);
-        let seen = self.site.hub.state.root().join("wt.json");
+        let backend = settings::backend(self.repo_context.loaded.config.worktree.backend);
+        let seen = self.repo_context.hub.state.root().join("wt.json");
         let tool = Tool::choose_seen(backend, "wt".as_ref(), &seen, &mut run).await?;
         let templates = templates::load(
-            &self.site.template_dirs(self.context),
+            &self.repo_context.template_dirs(self.context),
             self.order.task.kind(),
-            source::host(self.fetched, &self.site.repo),
+            source::host(self.fetched, &self.repo_context.repo),
         )?;
         self.progress.step(format!("creating a worktree for {}", self.reserved.branch));
         let order = git::WorktreeRequest {
             branch: self.reserved.branch.clone(),
-            start: source::start(self.fetched, self.site, self.order),
+            start: source::start(self.fetched, self.repo_context, self.order),
             reuse: self.order.reuse,
-            path: self.site.worktree_path(self.context),
+            path: self.repo_context.worktree_path(self.context),
             git_hooks: self.order.hooks != git::Hooks::Skip,
         };
-        let made = git::make(&self.site.repo, &tool, &order, journal, &mut run).await?;
+        let made = git::make(&self.repo_context.repo, &tool, &order, journal, &mut run).await?;
         // Checked before anything is written to a directory that another worker may be reading.
         let is_ours = self.claim(hub, &made, journal).await?;
         if made.worktree_made {
             let base = made.base.as_ref().map(|it| it.name.as_str());
             let hooks = self.order.hooks;
             let files = self.context.env.worktrunk_files();
-            let repo = &self.site.repo;
+            let repo = &self.repo_context.repo;
             let may_have = files.is_none_or(|it| git::may_have_hooks(&it, repo, &made.path));
             if may_have && hooks.run_with(&tool) {
                 journal.announce(Step::Hooks)?;
@@ -122,14 +123,14 @@ impl Job<'_> {
         journal: &mut CreateJournal,
         run: &mut Run<'_>,
     ) -> Result<(), Failure> {
-        let settings = &self.site.loaded.config.worktree;
+        let settings = &self.repo_context.loaded.config.worktree;
         let command = settings.setup.as_ref().filter(|_| self.order.hooks != git::Hooks::Skip);
         if settings.copy.is_empty() && command.is_none() {
             return Ok(());
         }
         // The files in the worktree so far are not anyone's work.
         journal.announce(Step::Hooks)?;
-        git::copy_files(&self.site.repo, &made.path, &settings.copy, run)?;
+        git::copy_files(&self.repo_context.repo, &made.path, &settings.copy, run)?;
         if let Some(command) = command {
             git::set_up(&made.path, command, run).await?;
         }
@@ -137,11 +138,11 @@ impl Job<'_> {
     }
 
     fn brief(&self, templates: &brief::Templates, made: &Made) -> Result<String, Failure> {
-        let remote = self.site.repo.push_remote();
+        let remote = self.repo_context.repo.push_remote();
         let base = made.base.as_ref().filter(|_| self.fetched.item.pull().is_none());
         let target = base.and_then(|it| self.target(&it.name, remote.as_deref()));
         let options = Options {
-            host: source::host(self.fetched, &self.site.repo),
+            host: source::host(self.fetched, &self.repo_context.repo),
             repo: self.fetched.forge.as_ref().map(|it| it.repo.as_str()),
             branch: &made.branch,
             base,
@@ -159,7 +160,7 @@ impl Job<'_> {
     fn target(&self, base: &str, remote: Option<&str>) -> Option<String> {
         self.order.base.as_ref()?;
         let theirs = remote.and_then(|it| base.strip_prefix(it)?.strip_prefix('/'));
-        let is_ours = matches!(self.site.repo.branch_tip(base), Ok(Some(_)));
+        let is_ours = matches!(self.repo_context.repo.branch_tip(base), Ok(Some(_)));
         theirs.map(str::to_owned).or_else(|| is_ours.then(|| base.to_owned()))
     }
 
@@ -171,12 +172,12 @@ impl Job<'_> {
         made: &Made,
         journal: &mut CreateJournal,
     ) -> Result<bool, Failure> {
-        let ours = self.site.hub.state.root();
+        let ours = self.repo_context.hub.state.root();
         let record = WorktreeRecord {
             worker: self.reserved.reservation.id.clone(),
             hub: ours.to_owned(),
-            created: self.context.now(),
-            tmux: Some(self.site.hub.tmux_socket.clone()),
+            created: clock::now(),
+            tmux: Some(self.repo_context.hub.tmux_socket.clone()),
             worktree_made: made.worktree_made,
         };
         let before = match take(&made.git_dir, &record, journal) {
@@ -201,7 +202,7 @@ impl Job<'_> {
     /// A tmux server has one hub. A record of this server by another hub is stale, for example
     /// because the machine's id changed.
     fn may_be_live_elsewhere(&self, before: &WorktreeRecord) -> bool {
-        let is_here = before.tmux.as_ref() == Some(&self.site.hub.tmux_socket);
+        let is_here = before.tmux.as_ref() == Some(&self.repo_context.hub.tmux_socket);
         before.hub.exists() && !is_here && !before.is_of_a_dead_server()
     }
 
@@ -233,15 +234,19 @@ impl Job<'_> {
             return Ok(None);
         }
         let workers = resolve::all(hub).await?;
-        let repo = self.site.repo.common_dir();
+        let repo = self.repo_context.repo.common_dir();
         let same = workers.into_iter().filter(|it| it.repo == repo && it.branch == made.branch);
         Ok(same.max_by_key(|it| it.created))
     }
 
     fn new_worker(&self, made: &Made) -> Result<NewWorker, Failure> {
-        let (site, context) = (self.site, self.context);
-        let (launch, notes) =
-            site.agent.launch(&context.env, made, site.repo.common_dir(), &site.hub)?;
+        let (repo_context, context) = (self.repo_context, self.context);
+        let (launch, notes) = repo_context.agent.launch(
+            &context.env,
+            made,
+            repo_context.repo.common_dir(),
+            &repo_context.hub,
+        )?;
         for note in notes {
             self.progress.note(&note);
         }
@@ -256,13 +261,13 @@ impl Job<'_> {
             base: made.base.clone(),
             kind: source.kind.row().work,
             source,
-            agent: site.agent.record(launch.argv),
+            agent: repo_context.agent.record(launch.argv),
             pr,
-            parent: site.parent.clone(),
+            parent: repo_context.parent.clone(),
             env: passed_on(context, &self.reserved.reservation.env_names),
             launch_env: launch.env,
             bootstrap: BOOTSTRAP.to_owned(),
-            record: site.loaded.config.record.enabled,
+            record: repo_context.loaded.config.record.enabled,
         })
     }
 
@@ -276,7 +281,7 @@ impl Job<'_> {
         let new = Box::new(new);
         let mut failure = None;
         for _ in 0..SUCCESSORS {
-            reserve::renew(hub, self.site, self.order, &mut self.reserved).await?;
+            reserve::renew(hub, self.repo_context, self.order, &mut self.reserved).await?;
             let error = match hub.ask(Request::Create(new.clone())).await {
                 Ok(Answer::Created { worker, delivery, .. }) => return Ok((*worker, delivery)),
                 Err(client::Error::Refused(refusal)) => return Err(Failure::from(refusal).into()),

@@ -6,10 +6,10 @@ mod build;
 mod dry_run;
 mod editor;
 mod order;
+mod repo_context;
 mod report;
 mod reserve;
 mod resolution;
-mod site;
 mod source;
 mod undo;
 
@@ -22,8 +22,8 @@ use std::{
 use self::{
     build::{Created, Job},
     order::Order,
+    repo_context::RepoContext,
     report::CreateSummary,
-    site::Site,
 };
 use super::{
     Context, Failure,
@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     client::{Hub, Mirror},
+    clock,
     git::{self, News, Run},
     model::WorkerId,
     proc::Cancel,
@@ -67,79 +68,87 @@ async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let checked = args.check(io::stdin())?;
     let cancel = context.cancel()?;
     let progress = Progress::new(&context.env);
-    let repo = site::repo(checked.args.project.as_deref())?;
+    let repo = repo_context::repo(checked.args.project.as_deref())?;
     let task = source::resolve(&checked.asked, &repo, &progress, &cancel).await?;
     let mut order = checked.order(task)?;
     if let Some(note) = order.settle_base(&repo)? {
         progress.note(&note);
     }
-    let site = Site::find(context, repo, &order).await?;
+    let repo_context = RepoContext::find(context, repo, &order).await?;
     if order.dry_run {
-        let text = dry_run::describe(context, &site, &order, &progress, &cancel).await?;
+        let text = dry_run::describe(context, &repo_context, &order, &progress, &cancel).await?;
         drop(progress);
         context.print(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let wanted = Wanted::find(context, &site.repo, &site.loaded, Some(&site.agent.name))?;
+    let wanted = Wanted::find(
+        context,
+        &repo_context.repo,
+        &repo_context.loaded,
+        Some(&repo_context.agent.name),
+    )?;
     if let Some(wanted) = wanted.filter(|_| order.hooks != git::Hooks::Yes) {
         wanted.ask(context, &cancel).await?;
     }
-    let (hub, created) = make(context, &site, &order, &progress, &cancel).await?;
+    let (hub, created) = make(context, &repo_context, &order, &progress, &cancel).await?;
     let id = created.worker.id.clone();
     let waiting = wait(&order, &created, hub, &progress, &cancel);
     // Only who waits anyway waits for the agent to print its version.
     let outcome = if order.wait.limit.is_some() {
-        let (outcome, note) = tokio::join!(waiting, site.agent.version_note(&site.hub, &cancel));
+        let (outcome, note) =
+            tokio::join!(waiting, repo_context.agent.version_note(&repo_context.hub, &cancel));
         note.iter().for_each(|it| progress.note(it));
         outcome
     } else {
         waiting.await
     };
-    let outcome = outcome.map_err(|failure| failure.hint(format!("worker `{id}` was created")))?;
+    let (hub, outcome) =
+        outcome.map_err(|failure| failure.hint(format!("worker `{id}` was created")))?;
     drop(progress);
-    let report = CreateSummary::new(context, &site, created, outcome).await?;
+    let report = CreateSummary::new((context, hub), &repo_context, created, outcome).await?;
     report.finish(context, &order)
 }
 
 /// Everything up to the commit point.
 async fn make(
     context: &Context,
-    site: &Site,
+    repo_context: &RepoContext,
     order: &Order,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<(Hub, Created), Failure> {
     progress.step("connecting to the hub");
     let mut hub =
-        interruptible(cancel, async { Ok(Hub::connect_or_start(&site.hub).await?) }).await?;
+        interruptible(cancel, async { Ok(Hub::connect_or_start(&repo_context.hub).await?) })
+            .await?;
     let mut tell = |news: &News| progress.news(news);
     let mut run = Run { cancel, tell: &mut tell };
-    for note in leftovers::clear(&site.hub, &mut hub, &mut run).await? {
+    for note in leftovers::clear(&repo_context.hub, &mut hub, &mut run).await? {
         progress.note(&note);
     }
     // The hub can refuse at once; the network would take seconds.
-    let reserving = reserve::reserve(&mut hub, site, order);
-    let fetching = source::fetch(site, order, progress, cancel);
+    let reserving = reserve::reserve(&mut hub, repo_context, order);
+    let fetching = source::fetch(repo_context, order, progress, cancel);
     let both = async { tokio::try_join!(reserving, fetching) };
     let (reserved, fetched) = interruptible(cancel, both).await?;
     if let Some(warning) = source::warning(&fetched.item) {
         progress.note(&warning);
     }
-    let (fetched, started) = (&fetched, context.now());
-    let job = Job { context, site, order, reserved, fetched, progress, cancel, started };
+    let (fetched, started) = (&fetched, clock::now());
+    let job = Job { context, repo_context, order, reserved, fetched, progress, cancel, started };
     let created = undo::build_or_undo(job, &mut hub).await?;
     Ok((hub, created))
 }
 
-/// Waits as requested; `None` if the user does not want to wait.
+/// Waits as requested, and returns the connection; no outcome if the user does not want to wait.
 async fn wait(
     order: &Order,
     created: &Created,
     hub: Hub,
     progress: &Progress,
     cancel: &Cancel,
-) -> Result<Option<Outcome>, Failure> {
-    let Some(limit) = order.wait.limit else { return Ok(None) };
+) -> Result<(Hub, Option<Outcome>), Failure> {
+    let Some(limit) = order.wait.limit else { return Ok((hub, None)) };
     let id: &WorkerId = &created.worker.id;
     progress.step(format!("waiting for {} to accept the prompt", created.worker.agent.name));
     let mut mirror = Mirror::open(hub, vec![id.clone()]).await?;
@@ -151,7 +160,9 @@ async fn wait(
         until: order.wait.until.clone(),
         limit,
     };
-    outcome::wait(&mut mirror, (id.clone(), created.delivery), &wait_policy, cancel).await.map(Some)
+    let delivery = (id.clone(), created.delivery);
+    let outcome = outcome::wait(&mut mirror, delivery, &wait_policy, cancel).await?;
+    Ok((mirror.into_hub(), Some(outcome)))
 }
 
 /// Does the work, unless the user cancels first.

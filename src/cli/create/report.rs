@@ -3,7 +3,7 @@ use std::{process::ExitCode, time::Duration};
 
 use serde_json::json;
 
-use super::{build::Created, order::Order, site::Site};
+use super::{build::Created, order::Order, repo_context::RepoContext};
 use crate::{
     cli::{
         Context, Failure,
@@ -13,6 +13,7 @@ use crate::{
         output::{Paint, fields},
         receipt, settings, unexpected,
     },
+    client::Hub,
     model::{
         AgentState, Answer, Blocker, Cleanup, Delivery, DeliveryMode, Exit, Placement, Process,
         Request, Sample, Step, Worker,
@@ -31,7 +32,7 @@ const GLANCE: Duration = Duration::from_millis(150);
 
 /// A worker at the end of the command.
 pub(super) struct CreateSummary<'a> {
-    site: &'a Site,
+    repo_context: &'a RepoContext,
     worker: Worker,
     delivery: Option<Delivery>,
     screen: Option<Sample>,
@@ -47,14 +48,14 @@ pub(super) struct CreateSummary<'a> {
 impl<'a> CreateSummary<'a> {
     /// Reads the worker once more.
     pub(super) async fn new(
-        context: &Context,
-        site: &'a Site,
+        (context, mut hub): (&Context, Hub),
+        repo_context: &'a RepoContext,
         created: Created,
         outcome: Option<Outcome>,
     ) -> Result<Self, Failure> {
         let Created { worker, delivery: first, worktree_made } = created;
         let mut report = Self {
-            site,
+            repo_context,
             worker,
             delivery: None,
             screen: None,
@@ -71,7 +72,7 @@ impl<'a> CreateSummary<'a> {
                 tokio::time::sleep(GLANCE).await;
             }
             tries += 1;
-            match context.ask(Request::Show { id: report.worker.id.clone() }).await {
+            match hub.ask_any(Request::Show { id: report.worker.id.clone() }).await {
                 Ok(Answer::Shown { worker, screen, deliveries }) => {
                     report.delivery = deliveries.into_iter().find(|it| it.id == first);
                     report.screen = screen;
@@ -190,16 +191,16 @@ impl<'a> CreateSummary<'a> {
 
     /// How the next worker can avoid such a dialog.
     fn hints(&self) -> Vec<String> {
-        let name = &self.site.agent.name;
+        let name = &self.repo_context.agent.name;
         let mut hints = Vec::new();
-        if self.site.agent.delivery() == DeliveryMode::Ready {
+        if self.repo_context.agent.delivery() == DeliveryMode::Ready {
             hints.push(format!(
                 "`delivery = \"argument\"` in [agents.{name}] passes the prompt on the \
                  command line, where it survives such dialogs"
             ));
         }
         let is_trust = matches!(self.worker.state.turn.value, AgentState::Blocked(Blocker::Trust));
-        if is_trust && self.site.agent.could_be_trusted() {
+        if is_trust && self.repo_context.agent.could_be_trusted() {
             hints.push(format!(
                 "`trust = \"worktree\"` in [agents.{name}] trusts each new worktree for you"
             ));
@@ -218,7 +219,7 @@ impl<'a> CreateSummary<'a> {
     }
 
     fn gone(&self) -> Failure {
-        let (name, command) = (&self.worker.agent.name, self.site.agent.command());
+        let (name, command) = (&self.worker.agent.name, self.repo_context.agent.command());
         let was_ready = self.delivery.as_ref().is_some_and(|it| it.at(Step::Ready).is_some());
         match &self.worker.state.process.value {
             process if *process == MISSING => {
@@ -254,7 +255,7 @@ impl<'a> CreateSummary<'a> {
     }
 
     fn others_installed(&self, failure: Failure) -> Failure {
-        let known = &self.site.loaded.config.agents.by_name;
+        let known = &self.repo_context.loaded.config.agents.by_name;
         let others = self.installed.iter().filter(|it| known.contains_key(**it));
         let others: Vec<_> = others.map(|it| format!("`--agent {it}`")).collect();
         if others.is_empty() {

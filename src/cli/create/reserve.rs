@@ -1,7 +1,7 @@
 //! Reserves an id and a place in tmux for the new worker while the rest is created.
 use super::{
     order::{Order, Task},
-    site::Site,
+    repo_context::RepoContext,
 };
 use crate::{
     cli::{Failure, unexpected},
@@ -28,17 +28,17 @@ const SUCCESSORS: usize = 10;
 /// Reserves the id; the hub refuses if a worker already handles the task.
 pub(super) async fn reserve(
     hub: &mut Hub,
-    site: &Site,
+    repo_context: &RepoContext,
     order: &Order,
 ) -> Result<Reserved, Failure> {
     for branch in branches(order) {
-        let tip = site.repo.branch_tip(&branch)?;
-        let free = if tip.is_some() { Ok(()) } else { check_free(site, order, &branch) };
+        let tip = repo_context.repo.branch_tip(&branch)?;
+        let free = if tip.is_some() { Ok(()) } else { check_free(repo_context, order, &branch) };
         if is_numbered(order) && (tip.is_some() || free.is_err()) {
             continue;
         }
         free?;
-        let answer = match hub.ask_any(preparation(site, order, &branch)).await {
+        let answer = match hub.ask_any(preparation(repo_context, order, &branch)).await {
             Err(client::Error::Refused(refusal))
                 if refusal.kind == RefusalKind::Exists && is_numbered(order) =>
             {
@@ -48,7 +48,7 @@ pub(super) async fn reserve(
         };
         let Answer::Reserved(reservation) = answer else { return Err(unexpected(&answer)) };
         if tip.is_some() {
-            check_reuse(site, order, &branch)?;
+            check_reuse(repo_context, order, &branch)?;
         }
         return Ok(Reserved { reservation, branch, keeper: hub.hello.pid });
     }
@@ -59,7 +59,7 @@ pub(super) async fn reserve(
 /// A hub that went away has forgotten the reservation: its successor is asked for the same one.
 pub(super) async fn renew(
     hub: &mut Hub,
-    site: &Site,
+    repo_context: &RepoContext,
     order: &Order,
     reserved: &mut Reserved,
 ) -> Result<(), Failure> {
@@ -70,7 +70,7 @@ pub(super) async fn renew(
             return Ok(());
         }
         let keeper = hub.hello.pid;
-        match hub.ask(preparation(site, order, &reserved.branch)).await {
+        match hub.ask(preparation(repo_context, order, &reserved.branch)).await {
             Ok(Answer::Reserved(reservation)) if reservation.id == reserved.reservation.id => {
                 reserved.keeper = keeper;
                 return Ok(());
@@ -86,29 +86,33 @@ pub(super) async fn renew(
         .hint("try again"))
 }
 
-fn preparation(site: &Site, order: &Order, branch: &str) -> Request {
+fn preparation(repo_context: &RepoContext, order: &Order, branch: &str) -> Request {
     Request::Reserve(Reserve {
-        project: site.repo.project(),
-        repo: site.repo.common_dir().to_owned(),
+        project: repo_context.repo.project(),
+        repo: repo_context.repo.common_dir().to_owned(),
         branch: branch.to_owned(),
         source_key: order.task.outline().task_key(),
-        placement: site.placement,
-        caller: site.caller.clone(),
-        is_served: site.is_served,
+        placement: repo_context.placement,
+        caller: repo_context.caller.clone(),
+        is_served: repo_context.is_served,
     })
 }
 
 /// For a branch that does not exist here: checks that no remote or other branch blocks the name.
-pub(super) fn check_free(site: &Site, order: &Order, branch: &str) -> Result<(), git::Error> {
+pub(super) fn check_free(
+    repo_context: &RepoContext,
+    order: &Order,
+    branch: &str,
+) -> Result<(), git::Error> {
     if order.reuse || order.task.kind() == Kind::Review {
         return Ok(());
     }
-    git::check_free(&site.repo, branch)
+    git::check_free(&repo_context.repo, branch)
 }
 
 /// An existing branch is used only on request, and never if its worktree is the user's.
-fn check_reuse(site: &Site, order: &Order, branch: &str) -> Result<(), Failure> {
-    let worktree = site.repo.worktree_of(branch)?;
+fn check_reuse(repo_context: &RepoContext, order: &Order, branch: &str) -> Result<(), Failure> {
+    let worktree = repo_context.repo.worktree_of(branch)?;
     let is_main = worktree.as_ref().is_some_and(|it| it.is_main);
     let path = worktree.map(|it| it.path);
     if !order.reuse {

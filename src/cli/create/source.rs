@@ -1,7 +1,7 @@
 //! Fetches the task from its source.
 use super::{
     order::{Asked, Order, Task},
-    site::Site,
+    repo_context::RepoContext,
 };
 use crate::{
     brief::WorkItem,
@@ -31,7 +31,7 @@ pub(super) async fn resolve(
 }
 
 pub(super) async fn fetch(
-    site: &Site,
+    repo_context: &RepoContext,
     order: &Order,
     progress: &Progress,
     cancel: &Cancel,
@@ -41,7 +41,7 @@ pub(super) async fn fetch(
             let (noun, program) = (task.kind.row().noun, task.spec.program);
             let name = task.outline().reference().unwrap_or_default();
             progress.step(format!("reading {noun} {name} with {program}"));
-            let cx = sources::Context { dir: site.repo.home(), env: &[], cancel };
+            let cx = sources::Context { dir: repo_context.repo.home(), env: &[], cancel };
             Ok(task.fetch(&cx).await?)
         }
         Task::Prompt(text) => Ok(Fetched { item: WorkItem::prompt(text), forge: None }),
@@ -49,11 +49,12 @@ pub(super) async fn fetch(
 }
 
 /// The commit that the worktree starts from.
-pub(super) fn start(fetched: &Fetched, site: &Site, order: &Order) -> Start {
+pub(super) fn start(fetched: &Fetched, repo_context: &RepoContext, order: &Order) -> Start {
     let number = fetched.item.source.key.parse();
     if let (Some(pull), Some(forge), Ok(number)) = (fetched.item.pull(), &fetched.forge, number) {
-        let names = site.repo.remotes();
-        let urls: Vec<String> = names.iter().filter_map(|it| site.repo.fetch_url(it)).collect();
+        let names = repo_context.repo.remotes();
+        let urls: Vec<String> =
+            names.iter().filter_map(|it| repo_context.repo.fetch_url(it)).collect();
         let url = forge.fetch_url(urls.iter().map(String::as_str));
         return Start::Pull { url, number, head: pull.head_sha.clone() };
     }

@@ -11,8 +11,8 @@ use crate::{
 /// Creates the worker, or restores the state before.
 pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
     let id = job.reserved.reservation.id.clone();
-    let dir = job.site.hub.state.creates();
-    let mut journal = git::undo::start(&dir, &job.site.repo)?;
+    let dir = job.repo_context.hub.state.creates();
+    let mut journal = git::undo::start(&dir, &job.repo_context.repo)?;
     let created = match job.build(hub, &mut journal).await {
         Ok(created) => created,
         Err(BuildError::Before(failure)) => {

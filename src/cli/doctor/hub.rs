@@ -1,9 +1,5 @@
 //! Checks the hub, its files, and what dead commands left behind.
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{fs, path::Path, time::Duration};
 
 use super::{Doctor, Finding, store};
 use crate::{
@@ -188,10 +184,9 @@ fn other_machine(at: &HubLocation) -> Vec<Finding> {
 /// Waiting reports; of a running hub, only those that have waited too long.
 fn spooled(dir: &Path, is_running: bool) -> usize {
     let Ok(entries) = fs::read_dir(dir) else { return 0 };
-    let now = SystemTime::now();
     let is_old = |it: &fs::DirEntry| {
         let modified = it.metadata().and_then(|it| it.modified());
-        modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > STALE))
+        modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE))
     };
     // The hub has set aside what it could not read.
     let is_waiting = |it: &fs::DirEntry| it.path().extension().is_some_and(|it| it == "json");

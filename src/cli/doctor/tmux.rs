@@ -2,10 +2,7 @@
 use std::path::Path;
 
 use super::{Doctor, Finding};
-use crate::proc;
-
-/// Major, minor, and the letter after them (0 for none): `3.3a` is (3, 3, 1).
-type Version = (u32, u32, u32);
+use crate::{model::Version, proc};
 
 /// A defect of tmux from `since` on, before `fixed`.
 struct Hazard {
@@ -17,8 +14,8 @@ struct Hazard {
 
 const HAZARDS: &[Hazard] = &[
     Hazard {
-        since: (3, 3, 0),
-        fixed: (3, 8, 0),
+        since: Version::new(3, 3, 0),
+        fixed: Version::new(3, 8, 0),
         text: "tmux before 3.8 can crash when `respawn-pane -k` hits a pane that prints while it is \
                watched",
         advice: &[
@@ -28,29 +25,29 @@ const HAZARDS: &[Hazard] = &[
         ],
     },
     Hazard {
-        since: (3, 2, 0),
-        fixed: (3, 7, 0),
+        since: Version::new(3, 2, 0),
+        fixed: Version::new(3, 7, 0),
         text: "tmux before 3.7 can crash when something happens while a control-mode client attaches",
         advice: &["wtmag attaches in one step, which is safe; iTerm2 and others do not"],
     },
     Hazard {
-        since: (3, 2, 0),
-        fixed: (3, 8, 0),
+        since: Version::new(3, 2, 0),
+        fixed: Version::new(3, 8, 0),
         text: "tmux before 3.8 can crash when one command line ends a session's current window and \
                then the session, while a control-mode client is attached",
         advice: &["wtmag never does that; do not bind a key to `kill-window ; kill-session`"],
     },
     Hazard {
-        since: (3, 2, 0),
-        fixed: (3, 4, 0),
+        since: Version::new(3, 2, 0),
+        fixed: Version::new(3, 4, 0),
         text: "tmux before 3.4 crashes when a buffer is pasted into a dead pane",
         advice: &[
             "wtmag checks in the same command that the pane is alive; your own `paste-buffer` does not",
         ],
     },
     Hazard {
-        since: (3, 2, 0),
-        fixed: (3, 3, 0),
+        since: Version::new(3, 2, 0),
+        fixed: Version::new(3, 3, 0),
         text: "tmux 3.2 can crash when a pane dies, stays as a dead pane, and its output is watched",
         advice: &[
             "wtmag's panes never stay dead; do not set `remain-on-exit` in a worker's window",
@@ -129,13 +126,14 @@ fn deaf(socket: &Path, program: &Path) -> Finding {
 }
 
 fn version_findings(said: &str) -> Vec<Finding> {
-    let Some(version) = version(said) else {
+    let version = said.strip_prefix("tmux ").and_then(Version::parse);
+    let Some(version) = version else {
         return vec![
             Finding::note(format!("`tmux -V` says `{said}`: unknown version"))
                 .advice("wtmag needs 3.3a or later"),
         ];
     };
-    if version < (3, 2, 0) {
+    if version < Version::new(3, 2, 0) {
         return vec![
             Finding::problem(format!("{said} is too old")).advice("install tmux 3.3a or later"),
         ];
@@ -150,7 +148,7 @@ fn version_findings(said: &str) -> Vec<Finding> {
         1 => Finding::ok(format!("{said}: 1 known crash, which wtmag avoids (--verbose)")),
         n => Finding::ok(format!("{said}: {n} known crashes, which wtmag avoids (--verbose)")),
     }];
-    if version < (3, 3, 0) {
+    if version < Version::new(3, 3, 0) {
         findings.push(
             Finding::note("with tmux 3.2, popups have no titles, and no message appears when a worker's session is closed")
                 .advice("everything else works; to get both, install tmux 3.3a or later"),
@@ -158,18 +156,6 @@ fn version_findings(said: &str) -> Vec<Finding> {
     }
     findings.extend(notes);
     findings
-}
-
-/// `tmux 3.3a`, `tmux next-3.8`. None for `tmux master` and the like.
-fn version(said: &str) -> Option<Version> {
-    let text = said.strip_prefix("tmux ")?;
-    let text = text.strip_prefix("next-").unwrap_or(text);
-    let (major, rest) = text.split_once('.')?;
-    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    let (minor, letter) = rest.split_at_checked(digits)?;
-    let letter = letter.chars().next().filter(char::is_ascii_lowercase);
-    let letter = letter.map_or(0, |it| u32::from(it) - u32::from('a') + 1);
-    Some((major.parse().ok()?, minor.parse().ok()?, letter))
 }
 
 fn option_findings(options: &str) -> Vec<Finding> {
@@ -231,15 +217,6 @@ mod tests {
     use super::*;
     use crate::cli::doctor::report::Mark;
 
-    #[test]
-    fn versions_are_read() {
-        assert_eq!(version("tmux 3.3a"), Some((3, 3, 1)));
-        assert_eq!(version("tmux 3.10"), Some((3, 10, 0)));
-        assert_eq!(version("tmux next-3.8"), Some((3, 8, 0)));
-        assert_eq!(version("tmux master"), None);
-        assert_eq!(version("screen 4.9"), None);
-    }
-
     #[track_caller]
     fn check(said: &str, want: &[Mark]) {
         let marks: Vec<Mark> = version_findings(said).iter().map(|it| it.mark).collect();
@@ -257,6 +234,7 @@ mod tests {
         check("tmux 3.1c", &[Mark::Problem]);
         check("tmux next-3.8", &[Mark::Ok]);
         check("tmux master", &[Mark::Note]);
+        check("screen 4.9", &[Mark::Note]);
         check_hazards("tmux 3.2a", 4);
         check_hazards("tmux 3.3a", 4);
         check_hazards("tmux 3.6b", 3);

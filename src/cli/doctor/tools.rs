@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use super::{Doctor, Finding, Group, first_line};
 use crate::{
     config::Backend,
-    git::{self, Tool, Version},
+    git::{self, Tool, Wt},
     proc,
     sources::{self, SourceSpec},
 };
@@ -39,12 +39,9 @@ async fn worktrunk(doctor: &Doctor<'_>) -> Vec<Finding> {
     let mut run = git::Run { cancel: &doctor.cancel, tell: &mut tell };
     let found = Tool::choose(git::Backend::Wt, OsStr::new("wt"), &mut run).await;
     match found {
-        Ok(Tool::Wt(wt)) if wt.version < Version::RECOMMENDED => {
-            let text = format!(
-                "wt {}: releases before {} could lose work",
-                wt.version,
-                Version::RECOMMENDED
-            );
+        Ok(Tool::Wt(wt)) if wt.version < Wt::RECOMMENDED => {
+            let text =
+                format!("wt {}: releases before {} could lose work", wt.version, Wt::RECOMMENDED);
             vec![Finding::note(text).advice("cargo install worktrunk --locked")]
         }
         Ok(Tool::Wt(wt)) => match wt.check_git(&mut run).await {

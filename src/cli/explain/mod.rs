@@ -16,6 +16,7 @@ use super::{
     unexpected,
 };
 use crate::{
+    clock,
     model::{
         Answer, DisplayState, Explained, Fact, HeardReport, InputBox, Request, RuleSaid, Said,
         Sample, Timestamp, Verdict,
@@ -114,7 +115,7 @@ async fn worker(context: &Context, target: &Target) -> Result<(), Failure> {
     let answer = hub.ask_any(Request::Explain { id }).await?;
     let Answer::Explained(explained) = answer else { return Err(unexpected(&answer)) };
     if !context.json() {
-        return context.print(&describe(&explained, context.now(), context.style()));
+        return context.print(&describe(&explained, clock::now(), context.style()));
     }
     let Explained { worker, sample, verdict, rules, quiet_ms, hook, reports } = &*explained;
     let rules: Vec<RuleView<'_>> = rules.iter().map(RuleView::from).collect();

@@ -4,7 +4,7 @@ use super::*;
 #[test]
 fn an_argument_is_proven_the_same_way_and_held_by_dialogs() {
     let mut scene = Scene::new(DeliveryMode::Argument);
-    assert_eq!(scene.look(&TRUST, Content::Unseen), [Do::Record]);
+    assert_eq!(scene.look(&TRUST, Content::Unseen), [Action::Record]);
     scene.after(30_000).look_at(&AgentState::Working, Content::Empty, true);
     scene.ends(Step::Accepted, "the turn started");
 }
@@ -25,7 +25,7 @@ fn an_argument_that_the_agent_ignores_fails() {
     let mut scene = Scene::new(DeliveryMode::Argument);
     scene.look(&AgentState::Working, Content::Unseen);
     let ready = scene.after(20_000).look(&AgentState::Ready, Content::Empty);
-    assert_eq!(ready, [Do::Record, Do::Look(ARGUMENT_LIMIT)]);
+    assert_eq!(ready, [Action::Record, Action::Look(ARGUMENT_LIMIT)]);
     scene.after(9_000).look(&AgentState::Ready, Content::Empty);
     assert!(!scene.machine.is_over());
     scene.after(1_000).look(&AgentState::Ready, Content::Empty);
@@ -46,7 +46,7 @@ fn an_old_turn_of_a_resumed_conversation_proves_no_argument() {
 fn a_question_before_the_first_turn_proves_no_argument() {
     let mut scene = Scene::new(DeliveryMode::Argument);
     let asks = AgentState::Waiting(Question::Permission);
-    assert_eq!(scene.look(&asks, Content::Unseen), [Do::Record]);
+    assert_eq!(scene.look(&asks, Content::Unseen), [Action::Record]);
     assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(asks.clone())));
     scene.after(30_000).look_at(&asks, Content::Unseen, true);
     scene.ends(Step::Accepted, "the turn started and asks a question");
@@ -55,6 +55,9 @@ fn a_question_before_the_first_turn_proves_no_argument() {
 #[test]
 fn an_argument_left_in_the_box_is_submitted() {
     let mut scene = Scene::new(DeliveryMode::Argument);
-    assert_eq!(scene.look(&AgentState::Draft, Content::Ours), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(6_000).look(&AgentState::Draft, Content::Ours), [Do::Record, Do::Enter]);
+    assert_eq!(scene.look(&AgentState::Draft, Content::Ours), [Action::Look(SETTLE)]);
+    assert_eq!(
+        scene.after(6_000).look(&AgentState::Draft, Content::Ours),
+        [Action::Record, Action::Enter]
+    );
 }

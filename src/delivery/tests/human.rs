@@ -69,8 +69,8 @@ fn a_delivery_that_continues_no_longer_needs_a_human() {
 fn a_human_says_that_the_box_holds_the_text() {
     let mut scene = unrecognised();
     assert!(scene.take(Take::Enter));
-    assert_eq!(scene.look(&TRUST, Content::Unseen), [Do::Record], "a dialog gets no key");
-    assert_eq!(scene.look(&AgentState::Draft, Content::Other), [Do::Record, Do::Enter]);
+    assert_eq!(scene.look(&TRUST, Content::Unseen), [Action::Record], "a dialog gets no key");
+    assert_eq!(scene.look(&AgentState::Draft, Content::Other), [Action::Record, Action::Enter]);
     let mut early = Scene::new(DeliveryMode::Ready);
     early.look(&AgentState::Draft, Content::Other);
     assert!(!early.take(Take::Enter), "nothing of it is in the box");
@@ -87,25 +87,29 @@ fn a_human_says_that_the_agent_has_it() {
 fn a_human_says_that_the_box_is_free() {
     let mut scene = unrecognised();
     assert!(scene.take(Take::Retry));
-    assert_eq!(scene.look(&AgentState::Working, Content::Other), [Do::Record], "not into a turn");
-    assert_eq!(scene.look(&AgentState::Draft, Content::Other), [Do::Record, Do::Paste]);
+    assert_eq!(
+        scene.look(&AgentState::Working, Content::Other),
+        [Action::Record],
+        "not into a turn"
+    );
+    assert_eq!(scene.look(&AgentState::Draft, Content::Other), [Action::Record, Action::Paste]);
 }
 
 #[test]
 fn a_human_has_the_box_cleared() {
     let mut scene = unrecognised();
     assert!(scene.take(Take::Clear));
-    assert_eq!(scene.look(&AgentState::Draft, Content::Other), [Do::Record, Do::Clear]);
-    assert_eq!(scene.give(Input::Done), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(200).look(&IDLE, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.look(&AgentState::Draft, Content::Other), [Action::Record, Action::Clear]);
+    assert_eq!(scene.give(Input::Done), [Action::Look(SETTLE)]);
+    assert_eq!(scene.after(200).look(&IDLE, Content::Empty), [Action::Record, Action::Paste]);
 }
 
 /// An interrupted agent that has put its prompt back.
-fn given_back(can_clear: bool) -> (Scene, Vec<Do>) {
+fn given_back(can_clear: bool) -> (Scene, Vec<Action>) {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;
     let working = AgentState::Working;
-    assert!(scene.look(&working, Content::Empty).contains(&Do::Interrupt));
+    assert!(scene.look(&working, Content::Empty).contains(&Action::Interrupt));
     scene.give(Input::Done);
     let draft = AgentState::Draft;
     let seen = Look { can_clear, ..look(&draft, &draft, Content::Former) };
@@ -116,22 +120,22 @@ fn given_back(can_clear: bool) -> (Scene, Vec<Do>) {
 #[test]
 fn our_own_last_text_that_an_interrupt_gave_back_is_cleared_once() {
     let (mut scene, todo) = given_back(true);
-    assert_eq!(todo, [Do::Record, Do::Clear]);
+    assert_eq!(todo, [Action::Record, Action::Clear]);
     scene.give(Input::Done);
-    assert_eq!(scene.after(200).look(&IDLE, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.after(200).look(&IDLE, Content::Empty), [Action::Record, Action::Paste]);
 }
 
 #[test]
 fn what_cannot_be_cleared_is_said_at_once() {
     let (scene, todo) = given_back(false);
-    assert_eq!(todo, [Do::Record]);
+    assert_eq!(todo, [Action::Record]);
     assert!(scene.stuck().is_some());
     let (mut scene, _) = given_back(true);
     scene.give(Input::Done);
     let draft = AgentState::Draft;
     scene.after(1000).look(&draft, Content::Former);
     assert_eq!(scene.stuck(), None);
-    assert_eq!(scene.after(3000).look(&draft, Content::Former), [Do::Record]);
+    assert_eq!(scene.after(3000).look(&draft, Content::Former), [Action::Record]);
     assert!(scene.stuck().is_some());
     assert_eq!(scene.after(1000).look(&draft, Content::Former), []);
 }
@@ -143,8 +147,8 @@ fn a_draft_of_a_human_is_never_cleared() {
     scene.look(&AgentState::Working, Content::Empty);
     scene.give(Input::Done);
     let todo = scene.after(500).look(&AgentState::Draft, Content::Other);
-    assert!(!todo.contains(&Do::Clear));
+    assert!(!todo.contains(&Action::Clear));
     let mut scene = Scene::new(DeliveryMode::Ready);
     let todo = scene.look(&AgentState::Draft, Content::Former);
-    assert_eq!(todo, [Do::Record], "no interrupt was pressed");
+    assert_eq!(todo, [Action::Record], "no interrupt was pressed");
 }

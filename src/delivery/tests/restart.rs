@@ -6,7 +6,7 @@ fn a_hub_that_comes_back_goes_on_where_the_screen_says() {
     let mut box_has_it = Scene::pasted().reborn();
     box_has_it.look(&AgentState::Draft, Content::Ours);
     let done = box_has_it.after(300).look(&AgentState::Draft, Content::Ours);
-    assert_eq!(done, [Do::Record, Do::Enter]);
+    assert_eq!(done, [Action::Record, Action::Enter]);
 
     let mut turn_runs = Scene::entered().reborn();
     turn_runs.look(&AgentState::Working, Content::Empty);
@@ -22,7 +22,7 @@ fn a_hub_that_comes_back_goes_on_where_the_screen_says() {
     by_a_person.ends(Step::Accepted, "the turn had started before the hub restarted");
 
     let mut unknown = Scene::entered().reborn();
-    assert_eq!(unknown.look(&AgentState::Ready, Content::Empty), [Do::Look(SETTLE)]);
+    assert_eq!(unknown.look(&AgentState::Ready, Content::Empty), [Action::Look(SETTLE)]);
     unknown.after(3_000).look(&AgentState::Ready, Content::Empty);
     unknown.ends(Step::Failed, "outcome unknown after restart");
 }
@@ -53,7 +53,7 @@ fn a_record_of_a_hub_that_did_not_count_proves_nothing() {
 fn a_lost_reply_is_judged_like_a_restart() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.look(&AgentState::Ready, Content::Empty);
-    assert_eq!(scene.give(Input::Unknown), [Do::Look(SETTLE)]);
+    assert_eq!(scene.give(Input::Unknown), [Action::Look(SETTLE)]);
     scene.after(100).look(&AgentState::Ready, Content::Empty);
     scene.after(3_000).look(&AgentState::Ready, Content::Empty);
     scene.ends(Step::Failed, "outcome unknown: tmux did not report what happened");
@@ -64,7 +64,13 @@ fn an_interrupt_whose_reply_is_lost_is_not_pressed_again() {
     let mut scene = Scene::new(DeliveryMode::Ready);
     scene.machine.delivery.interrupt = true;
     scene.look(&AgentState::Working, Content::Unseen);
-    assert_eq!(scene.give(Input::Unknown), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(500).look(&AgentState::Working, Content::Unseen), [Do::Look(SETTLE)]);
-    assert_eq!(scene.after(500).look(&AgentState::Idle, Content::Empty), [Do::Record, Do::Paste]);
+    assert_eq!(scene.give(Input::Unknown), [Action::Look(SETTLE)]);
+    assert_eq!(
+        scene.after(500).look(&AgentState::Working, Content::Unseen),
+        [Action::Look(SETTLE)]
+    );
+    assert_eq!(
+        scene.after(500).look(&AgentState::Idle, Content::Empty),
+        [Action::Record, Action::Paste]
+    );
 }

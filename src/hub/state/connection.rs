@@ -22,7 +22,7 @@ const WEDGED: &str = "tmux does not answer";
 impl HubState {
     pub(super) fn linked(&mut self, now: Now, linked: Linked, out: &mut Vec<Effect>) {
         let what =
-            format!("connected to tmux {} (pid {})", linked.info.version, linked.info.id.pid);
+            format!("connected to tmux {} (pid {})", linked.info.version_text, linked.info.id.pid);
         self.log(now, out, None, Happened::Hub { what });
         let server = linked.info.id;
         self.link = Link::Up(linked);

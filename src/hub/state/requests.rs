@@ -274,7 +274,7 @@ impl HubState {
     fn status(&self, request_id: RequestId, out: &mut Vec<Effect>) {
         let (tmux, fleet) = match &self.link {
             Link::Up(Linked { info, .. }) => {
-                (Some((info.version.text.clone(), info.id.pid)), Some(info.fleet_name.clone()))
+                (Some((info.version_text.clone(), info.id.pid)), Some(info.fleet_name.clone()))
             }
             Link::Down | Link::Connecting(_) | Link::Retrying { .. } => (None, None),
         };

@@ -14,8 +14,8 @@ use crate::model::{
     Agent, AgentState, DeliveryMode, DisplayState, Exit, Hold, Hook, Kind, NewDelivery, NewWorker,
     Placement, RefusalKind, Source, SourceKind, Step,
 };
-use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, WindowId};
-use crate::tmux::{Acted, Created, Link as Shown, ServerInfo, Show, Version};
+use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, Version, WindowId};
+use crate::tmux::{Acted, Created, Link as Shown, ServerInfo, Show};
 
 const PANE: PaneId = PaneId(7);
 const PID: u32 = 42;
@@ -47,9 +47,9 @@ fn linked() -> Linked {
 }
 
 fn on_server(id: ServerId) -> Linked {
-    let version = Version::parse("3.3a").unwrap();
+    let (version, version_text) = (Version::new(3, 3, 1), "3.3a".to_owned());
     let (fleet, fleet_name) = (SessionId(0), "wtmag".to_owned());
-    let info = ServerInfo { id, version, fleet, fleet_name };
+    let info = ServerInfo { id, version, version_text, fleet, fleet_name };
     Linked { info, env_names: vec!["SSH_AUTH_SOCK".into()] }
 }
 

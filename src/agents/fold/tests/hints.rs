@@ -43,7 +43,7 @@ fn a_hook_says_that_an_agent_rests_where_its_screen_does_not() {
                  state = 'ready'\nall = ['^zorp']\n[hooks]\nkind = 'codex'";
     let mut case = Case::of(rules);
     case.quiet_since = Some(0);
-    case.at(1000).see("> ").at(1200).see("> ").is("unknown");
+    case.at(1000).see("> ").at(1200).see("> ").is("starting");
     case.hook(ended()).is("idle").at(5000).see("> ").at(9000).see("> ").is("idle");
     assert!(case.tracker.verdict().turn.listens());
     case.at(9500).see("> my draft").at(9900).see("> my draft").is("draft");

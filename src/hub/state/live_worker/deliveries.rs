@@ -7,7 +7,7 @@ use crate::{
         fold::Seen,
         profile::Profile,
     },
-    delivery::{Content, Do, Input, Look, Machine},
+    delivery::{Action, Content, DeliveryMachine, Input, Look},
     hub::state::{Act, Effect, Target, TmuxEffect},
     model::{
         Delivery, DeliveryId, DeliveryMode, Fact, FactSource, Happened, Hold, InputBox, Need, Now,
@@ -36,7 +36,7 @@ impl LiveWorker {
         let held = (at > 0).then_some(Hold::Earlier);
         let delivery = Delivery { held, ..delivery };
         self.note_delivery(&delivery);
-        self.queue.insert(at, Machine::new(delivery));
+        self.queue.insert(at, DeliveryMachine::new(delivery));
         self.line_up();
         self.want_look(now.steady);
     }
@@ -51,7 +51,7 @@ impl LiveWorker {
     fn line_up(&mut self) {
         let mut moved = Vec::new();
         for (at, machine) in self.queue.iter_mut().enumerate() {
-            if machine.set_behind(at > 0).contains(&Do::Record) {
+            if machine.set_behind(at > 0).contains(&Action::Record) {
                 moved.push(machine.delivery().clone());
             }
         }
@@ -176,30 +176,35 @@ impl LiveWorker {
     }
 
     /// Performs the actions of the first delivery.
-    pub(in crate::hub::state) fn follow(&mut self, now: Now, todo: Vec<Do>, out: &mut Vec<Effect>) {
+    pub(in crate::hub::state) fn follow(
+        &mut self,
+        now: Now,
+        todo: Vec<Action>,
+        out: &mut Vec<Effect>,
+    ) {
         for it in todo {
             let Some(machine) = self.queue.front() else { return };
             let delivery = machine.delivery().clone();
             match it {
-                Do::Record => self.note_delivery(&delivery),
-                Do::Paste => {
+                Action::Record => self.note_delivery(&delivery),
+                Action::Paste => {
                     self.before.clone_from(&self.last);
                     self.echo = None;
                     self.track(now, Seen::Sent(&delivery.text), out);
                     self.act(&delivery, Act::Paste(delivery.text.clone()), out);
                 }
-                Do::Enter => self.act(&delivery, Act::Enter, out),
-                Do::Interrupt => {
+                Action::Enter => self.act(&delivery, Act::Enter, out),
+                Action::Interrupt => {
                     let keys = &self.profile.keys;
                     let act = Act::Keys(keys.interrupt.clone(), keys.interrupt_gap);
                     self.act(&delivery, act, out);
                 }
-                Do::Clear => {
+                Action::Clear => {
                     let keys = &self.profile.keys;
                     let act = Act::Keys(keys.clear.clone(), keys.clear_gap);
                     self.act(&delivery, act, out);
                 }
-                Do::Look(after) => self.want_look(now.steady + after),
+                Action::Look(after) => self.want_look(now.steady + after),
             }
         }
         let over = self.queue.front().filter(|it| it.is_over());

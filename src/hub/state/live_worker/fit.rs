@@ -1,4 +1,5 @@
-//! A profile that has never fitted its agent's screen makes way for the generic rules.
+//! A profile that has never fitted its agent's screen makes way for the generic rules. If they do not
+//! fit either, the state is unknown; until then, the agent counts as starting.
 //!
 //! Only before it has fitted once: later an unknown screen is a screen of the agent that the profile does
 //! not know, and the generic rules may take it for a box.
@@ -14,7 +15,7 @@ use crate::{
         fallback,
         fold::Tracker,
     },
-    model::{AgentState, Happened, Now, Process, Sample},
+    model::{AgentState, Fact, FactSource, Happened, Now, Process, Sample},
 };
 
 /// How long nothing may match on a screen that shows something.
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Whether the profile fits.
 #[derive(Debug, Default)]
 pub(super) struct Fit {
-    /// A rule has matched once, or the generic rules are in use.
+    /// A rule has matched once, or the generic rules do not match either.
     is_known: bool,
     unknown_since: Option<Instant>,
 }
@@ -31,7 +32,7 @@ pub(super) struct Fit {
 impl LiveWorker {
     /// Looks whether the profile fits, and falls back if it does not.
     pub(super) fn check_fit(&mut self, now: Now, sample: &Sample) {
-        if self.fit.is_known || self.profile.structural {
+        if self.fit.is_known {
             return;
         }
         let runs = self.worker.state.process.value == Process::Running;
@@ -50,11 +51,26 @@ impl LiveWorker {
         if now.steady.duration_since(since) < PATIENCE {
             return self.want_look(since + PATIENCE);
         }
-        self.fall_back(now, program == Foreground::Other, &sample.command);
+        if self.profile.structural {
+            self.fit.is_known = true;
+            self.note_unknown(now);
+        } else {
+            self.fall_back(now, program == Foreground::Other, &sample.command);
+        }
+    }
+
+    fn note_unknown(&mut self, now: Now) {
+        let evidence = "no rule matches the screen".to_owned();
+        let (value, source) = (AgentState::Unknown, FactSource::Screen);
+        let turn = Fact { value, since: now.wall, source, evidence };
+        self.worker.state.turn = turn.clone();
+        self.notes.happened.push(Happened::Turn(turn));
+        self.notes.worker = true;
+        self.has_changed = true;
     }
 
     fn fall_back(&mut self, now: Now, any_program: bool, command: &str) {
-        self.fit.is_known = true;
+        self.fit.unknown_since = None;
         let name = &self.profile.name;
         let why = if any_program {
             format!("it does not know the program `{command}`")

@@ -25,7 +25,7 @@ use crate::{
         fold::{Seen, Tracker},
         profile::Profile,
     },
-    delivery::{Input, Machine},
+    delivery::{DeliveryMachine, Input},
     model::{
         Agent, AgentState, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard,
         HeardReport, Now, Placement, Process, Sample, Step, Verdict, Worker,
@@ -49,7 +49,7 @@ pub(super) struct LiveWorker {
     last: Option<Sample>,
     verdict: Verdict,
     /// Open deliveries in order; only the first is in progress.
-    queue: VecDeque<Machine>,
+    queue: VecDeque<DeliveryMachine>,
     /// The newest finished delivery.
     receipt: Option<Delivery>,
     /// The screen before the current paste, for boxes that cannot be read.
@@ -190,7 +190,7 @@ impl LiveWorker {
                 live.receipt = Some(delivery);
             } else {
                 let at = live.place_of(&delivery);
-                live.queue.insert(at, Machine::new(delivery));
+                live.queue.insert(at, DeliveryMachine::new(delivery));
             }
         }
         Ok((live, problem))

@@ -9,7 +9,7 @@ use crate::{
         input_box::Found,
         still::stands,
     },
-    delivery::{Input, Machine},
+    delivery::{DeliveryMachine, Input},
     hub::state::{Effect, TmuxEffect},
     model::{Exit, Happened, Heard, Now, Process, Sample},
     tmux::PaneRow,
@@ -47,7 +47,7 @@ impl LiveWorker {
 
     /// When a sample is due for a ring, a state or a delivery.
     fn next_sample(&self) -> Option<Instant> {
-        let delivery = self.queue.front().and_then(Machine::next_look);
+        let delivery = self.queue.front().and_then(DeliveryMachine::next_look);
         let wanted = [self.watch.due, self.tracker.next_look(), delivery, self.beckoned];
         wanted.into_iter().flatten().min()
     }

@@ -60,7 +60,7 @@ fn looks_ask_for_the_programs_of_the_foreground_until_one_is_the_agents() {
     assert_eq!(group_of(&mut hub, by("bash", &[])), None);
     hub.report(&id, Hook::Started);
     assert_eq!(group_of(&mut hub, by("bash", &["bash", "claude"])), Some(PID));
-    assert_eq!(hub.word(&id).to_string(), "unknown");
+    assert_eq!(hub.word(&id).to_string(), "starting");
     for _ in 0..5 {
         group_of(&mut hub, by("bash", &["bash", "claude"]));
     }

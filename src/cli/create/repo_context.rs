@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Everything that is known before the hub or the network is asked.
-pub(super) struct Site {
+pub(super) struct RepoContext {
     pub(super) repo: Repo,
     pub(super) loaded: Loaded,
     pub(super) agent: AgentChoice,
@@ -55,7 +55,7 @@ pub(super) fn repo(project: Option<&Path>) -> Result<Repo, Failure> {
     Ok(repo)
 }
 
-impl Site {
+impl RepoContext {
     /// Reads the surroundings; everything that makes the order impossible here is reported now.
     pub(super) async fn find(
         context: &Context,
