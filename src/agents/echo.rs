@@ -3,7 +3,7 @@
 //!
 //! Knows rows of text and the content of a box. Texts are compared by what a terminal shows of
 //! them; see [`super::glyphs`].
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 use super::{
     generic::split_column,
@@ -67,9 +67,14 @@ pub fn holding(profile: &Profile, input: &InputBox, text: &str) -> Holding {
     }
 }
 
-/// The rows of the box that are not `text` were on the screen before it: they belong to the box.
-pub fn is_alone(before: &Sample, input: &InputBox, text: &str) -> bool {
+/// What the box holds beside `text` is not a person's: it was there before the paste.
+pub fn is_alone(before: &Sample, after: &Sample, input: &InputBox, text: &str) -> bool {
     let InputBox::Holds(held) = input else { return false };
+    belongs_to_box(before, held, text) || is_left_over(before, after, held, text)
+}
+
+/// The rows that are not `text` were on the screen before it: they belong to the box.
+fn belongs_to_box(before: &Sample, held: &str, text: &str) -> bool {
     let lines: Vec<Vec<Glyph>> = held.lines().map(glyphs::of).collect();
     let ours = glyphs::of(text);
     let is_ours = |run: &[Vec<Glyph>]| glyphs::is_all(&run.concat(), &ours);
@@ -79,6 +84,34 @@ pub fn is_alone(before: &Sample, input: &InputBox, text: &str) -> bool {
     let rest = lines.iter().enumerate().filter(|(at, _)| !run.contains(at)).map(|(_, line)| line);
     let old: Vec<Vec<Glyph>> = before.used_rows().iter().map(|row| glyphs::of(row)).collect();
     rest.into_iter().all(|line| line.is_empty() || old.contains(line))
+}
+
+/// An agent that counts the columns of a text differently than the terminal leaves cells of its hint
+/// between those of the text. They are the same as before, and the hint's first cell is gone: in
+/// front of a person's draft it would still be there.
+fn is_left_over(before: &Sample, after: &Sample, held: &str, text: &str) -> bool {
+    let lines: Vec<&str> = held.lines().collect();
+    let (old, new) = (before.used_rows(), after.used_rows());
+    let holds = |rows: &[String]| rows.iter().zip(&lines).all(|(row, line)| row.contains(line));
+    let Some(first) = new.windows(lines.len().max(1)).rposition(holds) else { return false };
+    let mut kept = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let row = new.get(first + at).map_or("", String::as_str);
+        let start = row.split(line).next().map_or(0, UnicodeWidthStr::width);
+        let in_box = |row: &str| -> Vec<Cell> {
+            let cells = cells_of((first + at, &row.to_owned())).into_iter();
+            cells.filter(|it| it.from >= start).collect()
+        };
+        let (was, is) = (in_box(old.get(first + at).map_or("", String::as_str)), in_box(row));
+        let stands =
+            |cell: &Cell| was.iter().any(|it| it.from == cell.from && it.glyph == cell.glyph);
+        let is_old_start = |it: &Cell| was.first().is_some_and(|old| old.from == it.from);
+        if is.iter().any(|it| is_old_start(it) && stands(it)) {
+            return false;
+        }
+        kept.extend(is.into_iter().filter(|it| !stands(it)).map(|it| it.glyph));
+    }
+    glyphs::is_all(&kept, &glyphs::of(text))
 }
 
 /// Where `text` newly appeared: lower than before, or more often.
@@ -237,12 +270,30 @@ mod tests {
     #[test]
     fn rows_that_a_box_always_has_are_no_draft() {
         let before = screen(&["┃", "┃  Ask anything…", "┃", "┃  Build · Model", "╹▀▀"], (3, 1));
-        let alone = |held: &str| is_alone(&before, &InputBox::Holds(held.to_owned()), "do it");
+        let alone =
+            |held: &str| is_alone(&before, &before, &InputBox::Holds(held.to_owned()), "do it");
         assert!(alone("do it\n\nBuild · Model"));
         assert!(alone("do\nit\n\nBuild · Model"), "wrapped");
         assert!(!alone("do it\nand that\n\nBuild · Model"));
         assert!(!alone("first do it\n\nBuild · Model"));
         assert!(!alone("Build · Model"));
+    }
+
+    #[test]
+    fn what_an_agent_left_of_its_hint_is_no_draft() {
+        let alone = |before: &str, after: &str, text: &str| {
+            let [before, after] = [before, after].map(|row| screen(&["╭──╮", row, "╰──╯"], (9, 1)));
+            let held = after.rows[1].trim_matches(['│', ' ', '>']).to_owned();
+            is_alone(&before, &after, &InputBox::Holds(held), text)
+        };
+        let hint = "│ > Ask me anything...       │";
+        assert!(alone(hint, "│ > \u{488}\u{a670} sk  do it         │", "\u{488}\u{a670} do it"));
+        assert!(alone(hint, "│ > do ite anything...       │", "do it"), "behind it");
+        assert!(!alone(hint, "│ > sk  do it         │", "do that"));
+        assert!(!alone(hint, "│ > Ask me anything...do it   │", "do it"), "all of it is there");
+        assert!(!alone("│ > fix the bug     │", "│ > fix the bugdo it │", "do it"), "a draft");
+        assert!(!alone("│ > fix the bug     │", "│ > do itfix the bug │", "do it"), "behind it");
+        assert!(!alone("│ >                 │", "│ > do it and more  │", "do it"));
     }
 
     #[test]

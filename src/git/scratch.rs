@@ -68,8 +68,16 @@ pub(super) fn is_absent(worktree: &Path) -> bool {
 /// anything else, and with a line in the `info/exclude` that all worktrees share.
 pub(super) fn prepare(repo: &Repo, worktree: &Path) -> Result<(), Error> {
     let dir = open_dir(worktree)?;
-    replace(&dir, worktree, ".gitignore", b"*\n")?;
+    ignore_all(&dir, worktree)?;
     exclude(repo.common_dir())
+}
+
+fn ignore_all(dir: &OwnedFd, worktree: &Path) -> Result<(), Error> {
+    const ALL: &str = "*\n";
+    if read(dir, ".gitignore").is_some_and(|it| it == ALL) {
+        return Ok(());
+    }
+    replace(dir, worktree, ".gitignore", ALL.as_bytes())
 }
 
 /// The existing brief, for a caller that will overwrite it.
@@ -87,7 +95,7 @@ pub fn brief_before(worktree: &Path) -> Result<Option<String>, Error> {
 /// [`Error::Unsafe`] if `.wtmag` is not a directory that the user owns, [`Error::Io`].
 pub fn write_brief(worktree: &Path, text: &str) -> Result<PathBuf, Error> {
     let dir = open_dir(worktree)?;
-    replace(&dir, worktree, ".gitignore", b"*\n")?;
+    ignore_all(&dir, worktree)?;
     replace(&dir, worktree, BRIEF, text.as_bytes())?;
     Ok(worktree.join(DIR).join(BRIEF))
 }
@@ -100,7 +108,7 @@ pub fn write_brief(worktree: &Path, text: &str) -> Result<PathBuf, Error> {
 pub fn write_message(worktree: &Path, text: &str) -> Result<String, Error> {
     refuse_worktree(worktree)?;
     let dir = open_dir(worktree)?;
-    replace(&dir, worktree, ".gitignore", b"*\n")?;
+    ignore_all(&dir, worktree)?;
     let name = reserve(&dir, worktree)?;
     replace(&dir, worktree, &name, text.as_bytes()).inspect_err(|_| unlink(&dir, &name))?;
     Ok(format!("{DIR}/{name}"))

@@ -146,7 +146,7 @@ impl LiveWorker {
             self.echo = echo::echoed(before, sample, &text);
         }
         let content = content(&self.profile, &self.verdict, sample, &text, self.echo.as_ref());
-        let is_alone = |it: &Sample| echo::is_alone(it, &self.verdict.input, &text);
+        let is_alone = |it: &Sample| echo::is_alone(it, sample, &self.verdict.input, &text);
         let is_former = content == Content::Other && self.is_former(&text);
         let content = if is_former { Content::Former } else { content };
         let content = match &self.before {
