@@ -1,6 +1,7 @@
 //! Texts of all of Unicode into boxes that draw like those of today's agents: each is one turn.
 //!
-//! `WTMAG_FULL` makes it 10,000 texts, 2,000 by each way to draw.
+//! `WTMAG_FULL` makes it 10,000 random texts, 2,000 by each way to draw. A quick run has the texts that
+//! were held once, and those of `WTMAG_SEED`.
 use proptest::{
     collection::vec,
     prelude::*,
@@ -20,6 +21,10 @@ const CATEGORIES: [&str; 29] = [
 /// Texts that one agent is told, and those of a quick run.
 const N_TEXTS: usize = 20;
 const N_QUICK: usize = 8;
+
+/// Seeds of texts that were held: marks in front that make the agent miscount its columns, and an empty
+/// first line.
+const ONCE_WRONG: [u64; 2] = [53_102_000, 54_833_000];
 
 /// An agent that draws like a real one, and what its profile says of its box.
 struct Style {
@@ -79,15 +84,21 @@ fn texts(seed: u64) -> Vec<String> {
         .collect()
 }
 
-/// What reaches an agent of a text: controls would be keys.
+/// What reaches an agent of a text: controls would be keys, and line feeds at its ends are no part of it.
 fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    let kept = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t'));
+    kept.collect::<String>().trim_matches('\n').to_owned()
 }
 
 #[test]
 fn every_text_is_one_turn_in_whatever_way_it_is_drawn() {
-    let n_rounds = if is_full() { 10_000 / N_TEXTS / STYLES.len() } else { 1 };
-    for seed in seeds(n_rounds) {
+    let given = std::env::var_os("WTMAG_SEED").is_some();
+    let seeds = match is_full() {
+        true => seeds(10_000 / N_TEXTS / STYLES.len()),
+        false if given => seeds(1),
+        false => ONCE_WRONG.to_vec(),
+    };
+    for seed in seeds {
         let sandbox = Sandbox::new();
         sandbox.tmux().start("main");
         let mut crew = Crew::new(&sandbox);

@@ -2,15 +2,12 @@
 //!
 //! Knows TOML and regular expressions. Reads no file: text comes in; a [`Profile`] comes out, or an
 //! error that names the file, the line and the key. [`crate::agents`] describes the format.
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock, OnceLock},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 
+mod embedded;
 mod means;
 mod versions;
 
@@ -291,21 +288,6 @@ impl Profile {
         })?;
         profile.check().map_err(|message| fail(de::Error::custom(message)))?;
         Ok(profile)
-    }
-
-    /// An embedded profile. All callers share it: compiled patterns are large. It is read when it is
-    /// first used, because to compile the patterns of all takes 100 ms.
-    pub fn shared(name: &str) -> Option<Arc<Self>> {
-        static READ: LazyLock<Vec<OnceLock<Option<Arc<Profile>>>>> =
-            LazyLock::new(|| super::BUILTIN.iter().map(|_| OnceLock::new()).collect());
-        let at = super::BUILTIN.iter().position(|(it, _)| *it == name)?;
-        let (name, text) = super::BUILTIN.get(at)?;
-        READ.get(at)?.get_or_init(|| Self::parse(name, text).ok().map(Arc::new)).clone()
-    }
-
-    /// The same, for one owner.
-    pub fn embedded(name: &str) -> Option<Self> {
-        Self::shared(name).map(Arc::unwrap_or_clone)
     }
 
     /// Checks that need more than one key.
