@@ -25,7 +25,7 @@ use tokio::{
     time,
 };
 
-pub use foreground::foreground;
+pub use foreground::{ancestors, foreground};
 pub use server::{listens, serving, tmux};
 
 /// How long a child may take to clean up after SIGTERM before it is killed.

@@ -79,10 +79,13 @@ fn without_files_the_built_in_values_are_in_force() {
     agents.pi.hooks = true  # built-in
     agents.pi.prompt_flag = ""  # built-in
     agents.pi.trust = "ask"  # built-in
+    answer.agents = false  # built-in
     history.keep = "90d"  # built-in
+    inbox.stalled = "10m"  # built-in
     launch.implementation = "window"  # built-in
     launch.review = "window"  # built-in
     limits.resume = false  # built-in
+    notify.parent = true  # built-in
     record.enabled = true  # built-in
     worktree.backend = "auto"  # built-in
     worktree.copy = []  # built-in

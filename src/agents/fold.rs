@@ -26,7 +26,7 @@ use super::{
 };
 use crate::model::{
     AgentState, Ask, Blocker, EndCause, Exit, Fact, FactSource, Now, Process, Question, Reported,
-    Sample, StatusReport, Verdict, WorkerState,
+    Sample, StatusReport, Timestamp, Verdict, WorkerState,
 };
 
 /// How long the screen may lag behind a hook, or contradict it, before the screen wins.
@@ -74,6 +74,8 @@ pub struct Changed {
     /// What it asks has changed, or it asks nothing.
     pub asks: Option<Option<Ask>>,
     pub reported: Option<Fact<Reported>>,
+    /// A new turn began: what the worker reported is no longer its state.
+    pub report_over: bool,
     /// Other facts from the agent: `session`, the id of its conversation; `message`, its last
     /// message.
     pub told: Vec<(String, String)>,
@@ -118,6 +120,8 @@ pub struct Tracker {
     /// What the empty box shows, if no cursor distinguishes it from a draft.
     hints: Vec<String>,
     sent: Vec<String>,
+    /// When the last of them was pasted.
+    sent_at: Option<Timestamp>,
     /// The last of `sent` may be in the box.
     sending: bool,
     /// The conversation that received the delivered prompts.
@@ -195,6 +199,7 @@ impl Tracker {
             typed: None,
             hints: Vec::new(),
             sent: Vec::new(),
+            sent_at: None,
             sending: false,
             thread: None,
             zone: TimeZone::UTC,
@@ -249,7 +254,9 @@ impl Tracker {
                 speech::asked(&seen)
             };
         let sample = if let Seen::Sample { sample, .. } = &seen { Some(*sample) } else { None };
+        let (before, is_accepted) = (self.turn.clone(), matches!(seen, Seen::Accepted));
         let mut changed = self.take_in(now, seen);
+        changed.report_over = self.outdate_report(now, &before, is_accepted);
         changed.asks = self.settle_ask(now, told, sample);
         changed
     }
@@ -278,6 +285,7 @@ impl Tracker {
                 self.sent.push(text.to_owned());
                 self.sent.drain(..self.sent.len().saturating_sub(MAX_SENT));
                 self.sending = true;
+                self.sent_at = Some(now.wall);
                 Changed::default()
             }
             Seen::Accepted => self.accepted(now),

@@ -134,6 +134,18 @@ pub const BUILTIN: [(&str, &str); 16] = [
     (GENERIC, include_str!("profiles/generic.toml")),
 ];
 
+/// The profile of the agent that runs as this program, if one has it among its names. Interpreters
+/// are names of several agents and say nothing.
+pub fn profile_of_program(program: &str) -> Option<&'static str> {
+    const SHARED: [&str; 6] = ["node", "bun", "deno", "python3", "python", "ruby"];
+    let mut names = BUILTIN.iter().map(|(name, _)| *name).filter(|name| *name != GENERIC);
+    let has_it = |name: &&str| {
+        let profile = Profile::shared(name);
+        profile.is_some_and(|it| it.foreground.iter().any(|it| it == program))
+    };
+    names.find(has_it).filter(|_| !SHARED.contains(&program))
+}
+
 /// For agents without a profile.
 pub const GENERIC: &str = "generic";
 

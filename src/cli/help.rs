@@ -27,10 +27,11 @@ macro_rules! page {
 }
 
 /// In the order in which a newcomer may read them.
-pub(crate) const PAGES: [Page; 9] = [
+pub(crate) const PAGES: [Page; 10] = [
     page!("tour", "every step of a worker's life, with a demo agent"),
     page!("states", "what each state means and what to do"),
     page!("delivery", "how a text reaches an agent, and why a text is held"),
+    page!("reports", "what workers report, the inbox, answers, who is told"),
     page!("configuration", "every setting, templates, where things are stored"),
     page!("profiles", "teach wtmag to read your agent's screen"),
     page!("programs", "for scripts: the JSON that commands print, and their exit codes"),

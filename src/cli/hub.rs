@@ -72,20 +72,24 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Verb::Stop => stop(context).await,
         Verb::Logs { follow } => logs(context, follow),
         Verb::Run { tmux_socket, state, ready } => {
-            let options =
-                HubOptions { tmux_socket, state: StateDir::at(state), keep: keep(context), ready };
+            let state = StateDir::at(state);
+            let (keep, settings) = settings(context);
+            let options = HubOptions { tmux_socket, state, keep, settings, ready };
             hub::run::main(options).await.map_err(Failure::user)?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-/// The user's setting for history. An unreadable file does not stop the hub.
-fn keep(context: &Context) -> hub::store::Keep {
-    let default = hub::store::Keep::default();
-    let loaded = config::load(&context.env.config_file(), &[]);
-    let age = loaded.ok().and_then(|it| it.config.history.age());
-    hub::store::Keep { age: age.unwrap_or(default.age), ..default }
+/// The user's settings for the hub. An unreadable file does not stop it.
+fn settings(context: &Context) -> (hub::store::Keep, hub::state::Settings) {
+    let (keep, mut settings) = (hub::store::Keep::default(), hub::state::Settings::default());
+    let Ok(loaded) = config::load(&context.env.config_file(), &[]) else { return (keep, settings) };
+    let config = loaded.config;
+    settings.stalled = config.inbox.stalled().unwrap_or(settings.stalled);
+    settings.notify_command = config.notify.command;
+    let age = config.history.age().unwrap_or(keep.age);
+    (hub::store::Keep { age, ..keep }, settings)
 }
 
 async fn status(context: &Context) -> Result<ExitCode, Failure> {

@@ -5,6 +5,7 @@ use tokio::time::timeout;
 
 use super::{
     Context, Failure, elsewhere, leftovers,
+    mine::Me,
     output::{Cell, Paint, Style, Table, age, count},
     unexpected,
 };
@@ -12,7 +13,7 @@ use crate::{
     client::Hub,
     clock,
     git::{News, Run},
-    model::{Answer, Delivery, Request, Timestamp, Worker, WorkerId},
+    model::{Answer, Delivery, DisplayState, Request, Timestamp, Worker, WorkerId, current},
     wire::{WorkerSummary, WorkerView},
 };
 
@@ -39,6 +40,9 @@ pub(crate) struct Args {
     /// Also list removed workers; workers whose agent has ended are always listed
     #[arg(long)]
     ended: bool,
+    /// Only workers that were made from this pane or by this worker
+    #[arg(long, conflicts_with = "all")]
+    mine: bool,
     /// Only with --json: print all fields
     #[arg(long, requires = "json")]
     full: bool,
@@ -56,7 +60,11 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     if args.ended {
         found.workers.extend(Found::of(hub.ask_any(Request::List { ended: true }).await?)?.workers);
     }
-    let project = if args.all { None } else { context.project() };
+    if args.mine {
+        let me = Me::find(context, &mut hub).await?;
+        found.workers.retain(|it| me.made(it));
+    }
+    let project = if args.all || args.mine { None } else { context.project() };
     let n_known = found.workers.len();
     found.workers.retain(|it| project.as_ref().is_none_or(|repo| it.repo == *repo));
     found
@@ -138,7 +146,8 @@ impl Found {
             let views = with_delivery().map(|(worker, it)| WorkerView::new(worker, it));
             return context.print_json(&views.collect::<Vec<_>>());
         }
-        let views = with_delivery().map(|(worker, it)| WorkerSummary::new(worker, it));
+        let now = clock::now();
+        let views = with_delivery().map(|(worker, it)| WorkerSummary::new(worker, it, now));
         context.print_json(&views.collect::<Vec<_>>())
     }
 }
@@ -156,7 +165,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
             None => (word.text_at(now), Paint::of(&word), worker.state.since()),
         };
         let name = if is_one_project { worker.short_name() } else { worker.id.as_str() };
-        let needs = WorkerSummary::new(worker, found.deliveries.get(&worker.id)).needs;
+        let needs = WorkerSummary::new(worker, found.deliveries.get(&worker.id), now).needs;
         let mark = if needs.is_some() { "!" } else { " " };
         table.marked_row(
             Cell::new(mark).paint(paint),
@@ -169,13 +178,28 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
                 Cell::new(title(worker)).paint(Paint::Dim),
             ],
         );
-        let asks =
-            worker.state.asks.as_ref().filter(|_| word.face().asks && worker.ended.is_none());
-        if let Some(ask) = asks {
-            table.note(Cell::new(ask.to_string()));
+        if let Some(note) = note(worker, &word, now) {
+            table.note(Cell::new(note));
         }
     }
     table.render(style)
+}
+
+/// What it asks, what it has reported, or what it is doing.
+fn note(worker: &Worker, word: &DisplayState, now: Timestamp) -> Option<String> {
+    if worker.ended.is_some() {
+        return None;
+    }
+    if let DisplayState::Reported(_) = word {
+        let text = worker.state.reported.as_ref().map(|it| it.evidence.clone());
+        return text.filter(|it| !it.is_empty());
+    }
+    let asks = worker.state.asks.as_ref().filter(|_| word.face().asks);
+    if let Some(ask) = asks {
+        return Some(ask.to_string());
+    }
+    let progress = current(worker.progress.as_ref(), now).filter(|_| worker.state.is_live());
+    progress.map(ToOwned::to_owned)
 }
 
 fn title(worker: &Worker) -> String {
@@ -285,7 +309,7 @@ mod tests {
         worker.state.process.value = Process::Running;
         worker.state.turn.value = AgentState::Waiting(Question::Permission);
         worker.state.turn.evidence = "Bash".into();
-        let text = serde_json::to_string(&WorkerSummary::new(&worker, None)).unwrap();
+        let text = serde_json::to_string(&WorkerSummary::new(&worker, None, NOW)).unwrap();
         assert!(text.len() <= 480, "{}: {text}", text.len());
         insta::assert_snapshot!(text, @r#"{"id":"blog-github-issue-456","state":"waiting: permission","since":"2026-11-20T22:40:00Z","needs":"Bash","agent":"claude","branch":"github-issue-456","pr":"https://github.com/acme/blog/pull/501","title":"Fix the title"}"#);
     }

@@ -2,9 +2,12 @@
 //!
 //! A verb is a file: its `Args`, whose doc comments are the help, and its `run`. Everything that
 //! verbs need from outside (environment, streams, interrupt) is in one [`Context`].
+mod adopt;
 mod agent_shell;
 mod agent_version;
+mod answer;
 mod approval;
+mod ask;
 mod attach;
 mod cleanup;
 mod complete;
@@ -22,24 +25,29 @@ mod failure;
 mod help;
 mod hook;
 mod hub;
+mod inbox;
 mod leftovers;
 mod list;
 mod log;
 mod man;
 mod message;
+mod mine;
 mod naming;
 mod outcome;
 mod output;
 mod pager;
 mod pane;
 mod path;
+mod prime;
 mod profile;
 mod progress;
 mod promote;
 mod receipt;
 mod receipts;
+mod report;
 mod resolve;
 mod restore;
+mod said;
 #[cfg(test)]
 mod samples;
 mod send;
@@ -106,6 +114,13 @@ enum Verb {
     #[command(alias = "tell")]
     Send(send::Args),
     Wait(wait::Args),
+    Inbox(inbox::Args),
+    Ask(ask::Args),
+    Answer(answer::Args),
+    Said(said::Args),
+    Prime(prime::Args),
+    Adopt(adopt::Args),
+    Report(report::Args),
     Receipts(receipts::Args),
     Promote(promote::Args),
     #[command(visible_alias = "rm", aliases = ["remove", "delete"])]
@@ -196,6 +211,13 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Attach(args) => attach::run(context, args).await,
         Verb::Send(args) => send::run(context, args).await,
         Verb::Wait(args) => wait::run(context, args).await,
+        Verb::Answer(args) => answer::run(context, args).await,
+        Verb::Ask(args) => ask::run(context, args).await,
+        Verb::Said(args) => said::run(context, args).await,
+        Verb::Prime(args) => prime::run(context, args).await,
+        Verb::Adopt(args) => adopt::run(context, args).await,
+        Verb::Inbox(args) => inbox::run(context, args).await,
+        Verb::Report(args) => report::run(context, args).await,
         Verb::Receipts(args) => receipts::run(context, args).await,
         Verb::Promote(args) => promote::run(context, args).await,
         Verb::Cleanup(args) => cleanup::run(context, args).await,

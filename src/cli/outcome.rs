@@ -167,8 +167,7 @@ fn judge(worker: &Worker, delivery: &Delivery, until: &[String]) -> Option<Outco
 
 /// Whether the worker's state is one of these.
 pub(crate) fn is_one_of(worker: &Worker, states: &[String]) -> bool {
-    let word = worker.state.word();
-    states.iter().any(|name| name == word.name())
+    states.iter().any(|name| worker.state.is_named(name))
 }
 
 /// Why the delivery is held, if the reason is more than an agent that is still starting.

@@ -15,7 +15,7 @@ use crate::{
     clock,
     model::{
         Answer, Ask, Choice, Delivery, DisplayState, Fact, Request, Sample, Timestamp, Usage,
-        Worker,
+        Worker, current,
     },
     text::{clean, one_line},
     wire::{DeliveryView, WorkerView},
@@ -94,6 +94,8 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     if let Some(reported) = &worker.state.reported {
         lines.push(("reported", fact(reported, now, |it| format!("{it:?}").to_lowercase())));
     }
+    let progress = current(worker.progress.as_ref(), now).map(clean);
+    lines.extend(progress.map(|it| ("doing", it)));
     let model = worker.agent.model.as_ref().map(|it| format!(", {it}")).unwrap_or_default();
     lines.push((
         "agent",

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 const MARK: char = '\0';
 
 /// Verbs that take texts.
-const VERBS: [&str; 1] = ["send"];
+const VERBS: [&str; 4] = ["send", "ask", "report", "inbox"];
 /// Flags before the verb that have a value.
 const SERVER: [&str; 2] = ["-L", "-S"];
 

@@ -9,16 +9,17 @@ use serde_json::json;
 use super::{
     Context, Failure,
     failure::Kind,
+    mine::Me,
     naming::Purpose,
     outcome::{interrupt, is_one_of, sleep_until, states},
     output::age,
     progress::Progress,
-    resolve,
+    resolve, unexpected,
 };
 use crate::{
-    client::Mirror,
+    client::{Hub, Mirror},
     clock,
-    model::{Worker, WorkerId},
+    model::{AgentState, Answer, InboxQuery, Request, Worker, WorkerId},
     text::one_line,
     wire::StateView,
 };
@@ -26,22 +27,27 @@ use crate::{
 /// Wait until agents reach a state
 ///
 /// Returns as soon as all the workers are in one of the wanted states, at once if they are already. Prints
-/// each worker with its state and the evidence for it. Without --until, it waits until each agent has
-/// finished, needs you or has reached a usage limit, that is, until its state is idle, failed, limited,
-/// waiting, blocked, needs-you, draft, not-started, exited or lost. `wtmag help states` explains each state.
+/// each worker with its state and what it asks, reported or said last. Without --until, it waits until each
+/// agent has finished, needs you or has reached a usage limit, that is, until its state is idle, done, failed,
+/// limited, waiting, blocked, needs-you, draft, not-started, exited or lost. `wtmag help states` explains each
+/// state.
 ///
 /// With --json: an array of {"id", "state": {"state", "text", "since", "source", "evidence", …}}, the
 /// state as in `wtmag list --json --full`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The workers [default: the worker of the current worktree or tmux window]
+    /// The workers [default: those that were made from this pane or by this worker; if there are none, the
+    /// worker of the current worktree or tmux window]
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// One or more states, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,
-    /// idle, failed, limited, draft, needs-you, not-started, exited, lost
+    /// idle, done, failed, limited, draft, needs-you, not-started, exited, lost
     #[arg(long, value_name = "STATE", default_value = DEFAULT, hide_default_value = true)]
     until: String,
+    /// Wait for every worker of every project
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
     /// Return when the first of the workers is in one of the states
     #[arg(long)]
     any: bool,
@@ -50,7 +56,8 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 }
 
-const DEFAULT: &str = "idle,failed,limited,waiting,blocked,needs-you,draft,not-started,exited,lost";
+const DEFAULT: &str =
+    "idle,done,failed,limited,waiting,blocked,needs-you,draft,not-started,exited,lost";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,12 +72,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let deadline = args.timeout.map(|limit| Instant::now() + limit);
     let cancel = context.cancel()?;
     let mut hub = context.hub_that_knows().await?;
-    let workers = if args.ids.is_empty() {
-        vec![resolve::own(context, &mut hub).await?]
-    } else {
-        resolve::workers(context, &mut hub, &args.ids, Purpose::Look).await?
-    };
+    let workers = waited_for(context, &mut hub, &args).await?;
     let ids: Vec<WorkerId> = workers.into_iter().map(|it| it.id).collect();
+    let mut attention = Attention::of(context, &ids)?;
+    attention.begin(&mut hub).await?;
     let mut mirror = Mirror::open(hub, ids.clone()).await?;
     let progress = Progress::new(&context.env);
     progress.step(format!("waiting for {}", args.until.replace(',', ", ")));
@@ -84,7 +89,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
             .collect();
         if there.len() == ids.len() || args.any && !there.is_empty() {
             drop(progress);
-            return print(context, &there);
+            let code = print(context, &there)?;
+            let ids = there.iter().map(|it| it.id.clone()).collect();
+            attention.end(mirror.hub(), ids).await?;
+            return Ok(code);
         }
         let hopeless = known.iter().filter(|it| it.ended.is_some() || !it.state.is_live());
         let hopeless: Vec<&&Worker> = hopeless.filter(|it| !is_one_of(it, &until)).collect();
@@ -104,6 +112,61 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
 }
 
+async fn waited_for(context: &Context, hub: &mut Hub, args: &Args) -> Result<Vec<Worker>, Failure> {
+    if !args.ids.is_empty() {
+        return resolve::workers(context, hub, &args.ids, Purpose::Look).await;
+    }
+    let mut workers = resolve::present(hub).await?;
+    if args.all {
+        return Ok(workers);
+    }
+    if let Ok(me) = Me::find(context, hub).await {
+        workers.retain(|it| me.made(it));
+        if !workers.is_empty() {
+            return Ok(workers);
+        }
+    }
+    Ok(vec![resolve::own(context, hub).await?])
+}
+
+/// An agent that waits for its workers is not told about them in its input box.
+struct Attention {
+    query: Option<InboxQuery>,
+}
+
+impl Attention {
+    fn of(context: &Context, ids: &[WorkerId]) -> Result<Self, Failure> {
+        let reader = context.caller()?.filter(|it| it.pane.is_some());
+        let query = reader.map(|reader| InboxQuery {
+            workers: ids.to_vec(),
+            reader: Some(reader),
+            waits: true,
+            ..InboxQuery::default()
+        });
+        Ok(Self { query })
+    }
+
+    async fn begin(&mut self, hub: &mut Hub) -> Result<(), Failure> {
+        if let Some(query) = &self.query {
+            hub.ask_any(Request::Inbox(query.clone())).await?;
+        }
+        Ok(())
+    }
+
+    /// What these workers need was printed.
+    async fn end(&mut self, hub: &mut Hub, workers: Vec<WorkerId>) -> Result<(), Failure> {
+        let Some(query) = self.query.take() else { return Ok(()) };
+        let query = InboxQuery { workers, ..query };
+        let answer = hub.ask_any(Request::Inbox(query.clone())).await?;
+        let Answer::Items { items, .. } = answer else { return Err(unexpected(&answer)) };
+        let items: Vec<_> = items.into_iter().map(|it| it.id).collect();
+        if !items.is_empty() {
+            hub.ask_any(Request::Inbox(InboxQuery { items, ..query })).await?;
+        }
+        Ok(())
+    }
+}
+
 fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
     if context.json() {
         let views =
@@ -113,8 +176,7 @@ fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
     }
     for worker in workers {
         let view = StateView::from(&worker.state);
-        let asks = view.asks.map(ToString::to_string);
-        let why = one_line(asks.as_deref().unwrap_or(view.evidence), 120);
+        let why = one_line(&why(worker, &view), 120);
         let text = worker.state.word().text_at(clock::now());
         let is_said = why.is_empty() || view.text.contains(&why);
         let why = if is_said { String::new() } else { format!(": {why}") };
@@ -122,6 +184,17 @@ fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
         context.print(&format!("{}  {text} for {age}{why}\n", worker.id))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What it asks, else what it reported or said, else the evidence for its state.
+fn why(worker: &Worker, view: &StateView<'_>) -> String {
+    if let Some(asks) = view.asks {
+        return asks.to_string();
+    }
+    let reported = worker.state.settled_report().map(|it| it.evidence.as_str());
+    let is_at_rest = matches!(worker.state.turn.value, AgentState::Idle | AgentState::Ready);
+    let said = worker.last_message.as_deref().filter(|_| is_at_rest && worker.state.is_live());
+    reported.filter(|it| !it.is_empty()).or(said).unwrap_or(view.evidence).to_owned()
 }
 
 fn gone(worker: &Worker) -> Failure {

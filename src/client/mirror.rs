@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, Hub};
 use crate::model::{
-    Answer, Delivery, DeliveryId, Event, Happened, Request, StepAt, Timestamp, Worker, WorkerId,
+    Answer, Delivery, DeliveryId, Event, Fact, FactSource, Happened, Request, StepAt, Timestamp,
+    Worker, WorkerId,
 };
 
 /// Workers and deliveries, kept up to date by events.
@@ -154,6 +155,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
         Happened::Turn(fact) => worker.state.turn = fact,
         Happened::Asks { asks } => worker.state.asks = asks,
         Happened::Reported(fact) => worker.state.reported = Some(fact),
+        Happened::ReportOver => worker.state.reported = None,
         Happened::Need { need } => worker.state.need = need,
         Happened::Placed { placement, session } => {
             worker.placement = placement;
@@ -168,6 +170,11 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
             "session" => worker.agent_session = Some(text),
             "message" => worker.last_message = Some(text),
             "pull-request" => worker.pr = Some(text),
+            "progress" => {
+                let (since, source) = (at, FactSource::Report);
+                let evidence = String::new();
+                worker.progress = Some(Fact { value: text, since, source, evidence });
+            }
             "profile" => worker.profile_note = Some(text),
             _ => {}
         },
@@ -177,6 +184,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
         }
         Happened::Created
         | Happened::Delivery { .. }
+        | Happened::Item { .. }
         | Happened::CleanupStarted
         | Happened::CleanupFailed { .. }
         | Happened::Command { .. }

@@ -1,12 +1,12 @@
 //! The keys of a configuration, their defaults, and how layers are merged.
 //!
 //! Text in, checked tables and settings out. No file, no environment, no flag parser.
+mod hub;
 mod merge;
 
 use std::{
     collections::BTreeMap,
     path::{Component, Path},
-    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -15,9 +15,12 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+pub use hub::History;
+use hub::{AnswerConfig, Inbox, Limits, Notify};
 pub(super) use merge::{merge, settle};
 
-use crate::model::{DeliveryMode, Kind, Placement};
+use crate::model::{DeliveryMode, ItemKind, Kind, Placement};
+use hub::{days, minutes};
 
 /// The file that the first run writes, and the lowest layer.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -42,6 +45,12 @@ pub struct Config {
     pub history: History,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub inbox: Inbox,
+    #[serde(default)]
+    pub notify: Notify,
+    #[serde(default)]
+    pub answer: AnswerConfig,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,14 +118,6 @@ pub struct Worktree {
     pub setup: Option<String>,
 }
 
-/// What happens about limits of providers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// At the reset of a limit that ended its turn, an agent is told to go on with its task.
-    pub resume: bool,
-}
-
 /// What makes and removes worktrees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,34 +140,6 @@ impl Default for ScreenLogConfig {
     fn default() -> Self {
         Self { enabled: true }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct History {
-    /// How long events, receipts and removed workers are kept: `90d`, `12w`.
-    pub keep: String,
-}
-
-impl Default for History {
-    fn default() -> Self {
-        Self { keep: "90d".to_owned() }
-    }
-}
-
-impl History {
-    pub fn age(&self) -> Option<Duration> {
-        days(&self.keep).map(|days| Duration::from_secs(days.saturating_mul(24 * 3600)))
-    }
-}
-
-fn days(text: &str) -> Option<u64> {
-    let (number, per) = match (text.strip_suffix('d'), text.strip_suffix('w')) {
-        (Some(number), _) => (number, 1),
-        (None, Some(number)) => (number, 7),
-        (None, None) => return None,
-    };
-    number.parse::<u64>().ok().filter(|it| *it > 0)?.checked_mul(per)
 }
 
 fn yes() -> bool {
@@ -243,6 +216,10 @@ enum Shape {
     Bool,
     /// A number of days or weeks.
     Days,
+    /// A number of minutes or hours.
+    Minutes,
+    /// `true`, `false`, or kinds of items of the inbox.
+    Kinds,
     /// A path with `{branch}` in it.
     Place,
     /// Paths below the repository.
@@ -269,6 +246,9 @@ const SECTIONS: &[(&str, Keys)] = &[
     ("record", &[("enabled", Shape::Bool)]),
     ("history", &[("keep", Shape::Days)]),
     ("limits", &[("resume", Shape::Bool)]),
+    ("inbox", &[("stalled", Shape::Minutes)]),
+    ("answer", &[("agents", Shape::Bool)]),
+    ("notify", &[("parent", Shape::Kinds), ("command", Shape::Text)]),
 ];
 
 const DEFAULT_AGENT: Keys = &[("name", Shape::Name)];
@@ -289,7 +269,9 @@ pub(super) fn parse(text: &str, owner: Owner) -> Result<Layer, Fault> {
     let mut layer = Layer::default();
     for (key, value) in root.get_ref() {
         let name: &str = key.get_ref();
-        if ["history", "limits"].contains(&name) && owner == Owner::Project {
+        if ["history", "limits", "inbox", "notify", "answer"].contains(&name)
+            && owner == Owner::Project
+        {
             let message = format!("`{name}` can only be set in your own configuration");
             return Err(Fault { at: key.span().start, message });
         }
@@ -366,6 +348,17 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
     let (fits, want) = match shape {
         Shape::Text => (text.is_some(), "a string".to_owned()),
         Shape::Bool => (value.get_ref().is_bool(), "`true` or `false`".to_owned()),
+        Shape::Kinds => {
+            let array = value.get_ref().as_array();
+            let is_kind = |it: &Spanned<DeValue<'_>>| {
+                it.get_ref().as_str().is_some_and(|it| ItemKind::NAMES.contains(&it))
+            };
+            let is_ok = value.get_ref().is_bool() || array.is_some_and(|it| it.iter().all(is_kind));
+            (is_ok, format!("true, false or an array of {}", ItemKind::NAMES.join(", ")))
+        }
+        Shape::Minutes => {
+            (text.and_then(minutes).is_some(), "minutes or hours, as in `10m` or `2h`".to_owned())
+        }
         Shape::Days => {
             (text.and_then(days).is_some(), "days or weeks, as in `90d` or `12w`".to_owned())
         }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time;
 
-use super::state::{Act, Input, Listed, NotMade, Target, TmuxEffect};
+use super::state::{Act, Input, Listed, Met, NotMade, Target, TmuxEffect};
 use crate::{
     model::{Caller, PaneId, Sample, SessionId, WindowId, WorkerId, error_chain},
     proc,
@@ -39,6 +39,7 @@ pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Op
         TmuxEffect::Look { worker, pane, group_of } => {
             Input::Sampled { worker, sample: in_words(sample(tmux, pane, group_of).await) }
         }
+        TmuxEffect::Meet { pane } => Input::Met { pane, found: in_words(meet(tmux, pane).await) },
         TmuxEffect::Act { worker, delivery, to, act } => {
             Input::Acted { worker, delivery, acted: in_words(do_act(tmux, &to, act).await) }
         }
@@ -57,6 +58,14 @@ pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Op
         }
         TmuxEffect::Status { window, word } => {
             ignore("@wtmag_status", show_status(tmux, window, &word).await);
+            return None;
+        }
+        TmuxEffect::WindowOption { window, name, value } => {
+            ignore(name, set_window_option(tmux, window, name, &value).await);
+            return None;
+        }
+        TmuxEffect::Needs(n) => {
+            ignore("@wtmag_needs", set_needs(tmux, n).await);
             return None;
         }
         TmuxEffect::Announce(text) => {
@@ -84,8 +93,31 @@ async fn sample(tmux: Tmux, pane: PaneId, group_of: Option<u32>) -> Result<Sampl
     Ok(Sample { group: group_of.map(proc::foreground).unwrap_or_default(), ..sample })
 }
 
+/// What a pane shows that the hub does not watch.
+async fn meet(tmux: Tmux, pane: PaneId) -> Result<Option<Met>, Error> {
+    let tmux = tmux?;
+    let row = tmux.all_panes().await?.into_iter().find(|row| row.pane == pane && !row.dead);
+    let Some(row) = row else { return Ok(None) };
+    let sample = tmux.sample(pane).await?;
+    let sample = Sample { group: proc::foreground(row.pid), ..sample };
+    Ok(Some(Met { pid: row.pid, window: row.window, sample }))
+}
+
 async fn promote(tmux: Tmux, window: WindowId, name: &str, cwd: &Path) -> Result<Promoted, Error> {
     tmux?.promote(window, name, cwd).await
+}
+
+async fn set_window_option(
+    tmux: Tmux,
+    window: WindowId,
+    name: &'static str,
+    value: &str,
+) -> Result<(), Error> {
+    tmux?.set_window_option(window, name, value).await
+}
+
+async fn set_needs(tmux: Tmux, n: usize) -> Result<(), Error> {
+    tmux?.set_global_option("@wtmag_needs", &n.to_string()).await
 }
 
 async fn show_status(tmux: Tmux, window: WindowId, word: &str) -> Result<(), Error> {
@@ -100,7 +132,9 @@ async fn list(tmux: Tmux) -> Result<Listed, Error> {
         row.links.retain(|link| link.session != tmux.info().fleet);
     }
     let sessions = tmux.sessions().await?.into_iter().map(|it| it.session).collect();
-    Ok(Listed { asked, panes, sessions })
+    let clients = tmux.clients().await?.into_iter().filter(|it| !it.is_control);
+    let watched = clients.map(|it| it.window).collect();
+    Ok(Listed { asked, panes, sessions, watched })
 }
 
 /// A window that is already gone counts as closed.

@@ -6,6 +6,7 @@
 mod acts;
 mod listen;
 mod log;
+mod notify;
 mod perform;
 mod publish;
 pub mod run;

@@ -17,14 +17,15 @@ use tokio::{
 
 use super::{
     acts::{act, ignore},
+    notify,
     spool::Spool,
-    state::{CleanedUp, Input, Linked, LocalEffect, Setup, TmuxEffect},
+    state::{CleanedUp, Input, Linked, LocalEffect, Notice, Setup, TmuxEffect},
     stray_clients::{Redirect, StrayClients},
     wake::{HubOptions, Wake},
 };
 use crate::{
     git,
-    model::{Cleanup, ServerId, SessionId, Worker, WorkerId, error_chain},
+    model::{Cleanup, HookReport, ServerId, SessionId, Worker, WorkerId, error_chain},
     paths,
     proc::{self, Cmd},
     tmux::{self, Connection, Error, Event, Events, NoConnection, Server},
@@ -134,7 +135,13 @@ impl Performer {
             LocalEffect::Unlink => self.unlink(),
             LocalEffect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
             LocalEffect::FindWorktrees(of) => self.find_worktrees(of),
+            LocalEffect::Notify { command, notice } => self.notify(command, notice),
         }
+    }
+
+    /// Reports that found no hub, the oldest first.
+    pub(super) async fn waiting_reports(&self) -> Vec<(PathBuf, HookReport)> {
+        self.spool.waiting().await
     }
 
     /// Reads reports that found no hub.
@@ -268,6 +275,14 @@ async fn send(wakes: &mpsc::Sender<Wake>, input: Input) {
 
 /// Files and children.
 impl Performer {
+    fn notify(&mut self, command: String, notice: Notice) {
+        let wakes = self.wakes.clone();
+        self.tasks.spawn(async move {
+            let done = notify::run(&command, &notice).await;
+            send(&wakes, Input::Notified(done)).await;
+        });
+    }
+
     fn find_worktrees(&mut self, of: Vec<(WorkerId, PathBuf)>) {
         let wakes = self.wakes.clone();
         self.tasks.spawn(async move {

@@ -98,7 +98,10 @@ async fn serve(
         leaving: false,
     };
     hub.take(effects);
-    hub.performer.read_spool();
+    // Before newer reports can come by the socket.
+    for (file, report) in hub.performer.waiting_reports().await {
+        hub.wake(Wake::Spooled(file, report));
+    }
     // Before another process can know this pid.
     let signals = (Heard::new(SignalKind::terminate()), Heard::new(SignalKind::user_defined1()));
     started.listen(send)?;
@@ -128,6 +131,7 @@ fn setup(options: &HubOptions, started: &Started) -> Setup {
         spool: options.state.spool(),
         boot: start::boot_id(),
         zone: TimeZone::system(),
+        settings: options.settings.clone(),
     }
 }
 

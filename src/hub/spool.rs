@@ -38,13 +38,17 @@ impl Spool {
     /// Passes every report to the loop, oldest first. If nothing changed, this only reads the
     /// directory's time stamp.
     pub(super) async fn read(self: &Arc<Self>, wakes: &mpsc::Sender<Wake>) {
-        let spool = Arc::clone(self);
-        let Ok(found) = task::spawn_blocking(move || spool.load()).await else { return };
-        for (path, report) in found {
+        for (path, report) in self.waiting().await {
             if wakes.send(Wake::Spooled(path, report)).await.is_err() {
                 return;
             }
         }
+    }
+
+    /// Every report, oldest first.
+    pub(super) async fn waiting(self: &Arc<Self>) -> Vec<(PathBuf, HookReport)> {
+        let spool = Arc::clone(self);
+        task::spawn_blocking(move || spool.load()).await.unwrap_or_default()
     }
 
     fn load(&self) -> Vec<(PathBuf, HookReport)> {

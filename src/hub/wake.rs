@@ -3,7 +3,10 @@ use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{state::Input, store::Keep};
+use super::{
+    state::{Input, Settings},
+    store::Keep,
+};
 use crate::{
     model::HookReport,
     paths::StateDir,
@@ -17,6 +20,7 @@ pub struct HubOptions {
     pub state: StateDir,
     /// How much history the store keeps.
     pub keep: Keep,
+    pub settings: Settings,
     /// The socket of the process that waits for the message `ready`, or for an error.
     pub ready: Option<PathBuf>,
 }

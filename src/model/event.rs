@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentState, Ask, DeliveryId, Fact, Hold, Need, Placement, Process, Reported, Step, Timestamp,
-    WorkerId,
+    AgentState, Ask, DeliveryId, Fact, Hold, Item, Need, Placement, Process, Reported, Step,
+    Timestamp, WorkerId,
 };
 
 /// One entry of the log. Numbers rise by one within a hub's life and never repeat.
@@ -27,6 +27,12 @@ pub enum Happened {
     Process(Fact<Process>),
     Turn(Fact<AgentState>),
     Reported(Fact<Reported>),
+    /// A new turn began: what the worker reported before is no longer its state.
+    ReportOver,
+    /// An item of the inbox is new, has changed or has ended.
+    Item {
+        item: Box<Item>,
+    },
     /// What the agent asks became known or changed; null: nothing any more. Published before
     /// the turn that it belongs to.
     Asks {

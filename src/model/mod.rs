@@ -6,8 +6,11 @@ mod ask;
 mod delivery;
 mod error;
 mod event;
+mod exit;
 mod fact;
 mod id;
+mod item;
+mod report;
 mod request;
 mod sample;
 mod source;
@@ -23,21 +26,25 @@ pub use ask::{Ask, AskKind, Choice};
 pub use delivery::{Delivery, DeliveryMode, Hold, Step, StepAt, Stuck, Take};
 pub use error::error_chain;
 pub use event::{Event, Happened};
+pub use exit::Exit;
 pub use fact::{Fact, FactSource};
 pub use id::{BadId, DeliveryId, PaneId, SessionId, WindowId, WorkerId};
+pub use item::{Answered, AnsweredBy, Closed, Ending, Item, ItemId, ItemKind, Origin, Told};
+pub use report::{Progress, Report, ReportKind, current};
 pub use request::{
     Answer, Caller, Cleanup, Explained, Heard, HeardReport, Hook, HookReport, HubStatus,
-    NewDelivery, NewWorker, Refusal, RefusalKind, Request, Reservation, Reserve, WindowPane,
+    InboxQuery, NewDelivery, NewWorker, Refusal, RefusalKind, Request, Reservation, Reserve,
+    WindowPane,
 };
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source, SourceKind};
 pub use state::{
-    AgentState, Blocker, DisplayState, EndCause, Exit, Face, Limit, Need, Process, Question,
-    Reported, Tone, WorkerState,
+    AgentState, Blocker, DisplayState, EndCause, Face, Limit, Need, Process, Question, Reported,
+    Tone, WorkerState,
 };
 pub use status::{BlockKind, ProgramState, Spoken, StatusReport};
 pub use time::{Now, Timestamp};
 pub use unknown::{UnknownName, name_of};
 pub use usage::Usage;
 pub use version::Version;
-pub use worker::{Agent, Base, Place, Placement, ServerId, Worker};
+pub use worker::{Agent, Base, ParentPane, Place, Placement, ServerId, Worker};

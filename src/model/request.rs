@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Agent, Base, Delivery, DeliveryId, Event, Exit, Kind, PaneId, Placement, RuleSaid, Sample,
-    SessionId, Source, Take, UnknownName, Verdict, Worker, WorkerId,
+    Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Item, ItemId, ItemKind, Kind, PaneId,
+    Placement, Report, RuleSaid, Sample, SessionId, Source, Take, UnknownName, Verdict, Worker,
+    WorkerId,
 };
 
 /// One request.
@@ -77,6 +78,30 @@ pub enum Request {
         id: WorkerId,
     },
     Hook(HookReport),
+    /// Items of the inbox.
+    Inbox(InboxQuery),
+    /// The caller is the parent of these workers from now on.
+    Adopt {
+        workers: Vec<WorkerId>,
+        caller: Caller,
+    },
+    /// These items have been dealt with.
+    Ack {
+        items: Vec<ItemId>,
+    },
+    /// Choose this answer of the dialog that the agent shows, if it is still this one.
+    AnswerDialog {
+        id: WorkerId,
+        label: String,
+        asked: Ask,
+    },
+    /// Ask a worker something; the answer becomes an item.
+    Ask(NewDelivery),
+    /// Answer an item with this text.
+    Reply {
+        item: ItemId,
+        text: NewDelivery,
+    },
     Status,
     Stop {
         reason: String,
@@ -92,6 +117,7 @@ impl Request {
                 | Self::Show { .. }
                 | Self::Explain { .. }
                 | Self::Locate { .. }
+                | Self::Inbox(_)
                 | Self::Subscribe { .. }
                 | Self::Reserve(_)
         )
@@ -112,6 +138,23 @@ pub struct Reserve {
     /// A tmux server answered when the command began: no other one is started in its place.
     #[serde(default)]
     pub is_served: bool,
+}
+
+/// Which items are asked for, and by whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxQuery {
+    /// These items, in full; without numbers, all that are not acknowledged.
+    #[serde(default)]
+    pub items: Vec<ItemId>,
+    /// Only of these workers, if there are any.
+    #[serde(default)]
+    pub workers: Vec<WorkerId>,
+    /// Who reads: an agent is not told again of items that it names.
+    #[serde(default)]
+    pub reader: Option<Caller>,
+    /// The reader waits for more, until it closes the connection.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// Where in tmux the asking process runs.
@@ -136,6 +179,9 @@ pub struct NewWorker {
     pub agent: Agent,
     pub pr: Option<String>,
     pub parent: Option<WorkerId>,
+    /// What its parent is told about; none: everything.
+    #[serde(default)]
+    pub wakes: Option<Vec<ItemKind>>,
     /// The caller's values for the names in [`Reservation::env_names`].
     pub env: Vec<(String, String)>,
     /// Variables that the launch needs; they override all others.
@@ -203,6 +249,8 @@ pub enum Hook {
     },
     /// The agent's own hook, with its payload unchanged.
     Agent { payload: String },
+    /// The worker reports about itself.
+    Report(Box<Report>),
     /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
@@ -279,6 +327,22 @@ pub enum Answer {
         last: u64,
     },
     Explained(Box<Explained>),
+    /// A report is recorded; `item` is what it became in the inbox.
+    Reported {
+        item: Option<ItemId>,
+    },
+    Asked {
+        item: ItemId,
+        delivery: DeliveryId,
+    },
+    /// Items, the oldest first, with their workers.
+    Items {
+        items: Vec<Item>,
+        workers: Vec<Worker>,
+        /// Number of the newest item of all.
+        last: ItemId,
+        seq: u64,
+    },
     Status(Box<HubStatus>),
     /// A value from a newer version.
     #[serde(untagged)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
-use super::{Ask, DeliveryId, Fact, FactSource, Timestamp, UnknownName, unknown::name_of};
+use super::{Ask, DeliveryId, Exit, Fact, FactSource, Timestamp, UnknownName, unknown::name_of};
 
 /// The agent's process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,14 +23,6 @@ pub enum Process {
     /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
-}
-
-/// How the agent's process ended, as its shell saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Exit {
-    Code(i32),
-    Signal(i32),
 }
 
 /// Why a worker's pane is gone.
@@ -167,6 +159,8 @@ pub enum DisplayState {
     Exited(Exit),
     Lost(EndCause),
     NeedsYou(Need),
+    /// The turn is over, and this is what the worker reported in it.
+    Reported(Reported),
 }
 
 impl WorkerState {
@@ -207,13 +201,30 @@ impl WorkerState {
             && turn.evidence.is_empty()
     }
 
-    /// The agent's question is more informative than the fact that a text waits for the answer.
+    /// The agent's question is more informative than the fact that a text waits for the answer, and
+    /// its report more than the fact that the turn is over.
     fn live_word(&self) -> DisplayState {
-        match &self.need {
-            Some(need) if !self.turn.value.asks() => DisplayState::NeedsYou(need.value.clone()),
-            Some(_) | None if self.is_unjudged() => DisplayState::Starting,
-            Some(_) | None => DisplayState::Turn(self.turn.value.clone()),
+        match (&self.need, self.settled_report()) {
+            (Some(need), _) if !self.turn.value.asks() => {
+                DisplayState::NeedsYou(need.value.clone())
+            }
+            (None, Some(report)) => DisplayState::Reported(report.value),
+            (Some(_), _) | (None, None) if self.is_unjudged() => DisplayState::Starting,
+            (Some(_), _) | (None, None) => DisplayState::Turn(self.turn.value.clone()),
         }
+    }
+
+    /// What it reported, once its turn is over.
+    pub fn settled_report(&self) -> Option<&Fact<Reported>> {
+        let is_over = matches!(self.turn.value, AgentState::Idle | AgentState::Ready);
+        self.reported.as_ref().filter(|it| is_over && it.value.is_settled())
+    }
+
+    /// Its state has this name, or its turn has: a worker that is `done` is also `idle`.
+    pub fn is_named(&self, name: &str) -> bool {
+        let word = self.word();
+        let turn = || DisplayState::Turn(self.turn.value.clone()).name() == name;
+        word.name() == name || matches!(word, DisplayState::Reported(_)) && turn()
     }
 
     /// Since when this state is shown.
@@ -227,12 +238,25 @@ impl WorkerState {
             DisplayState::NeedsYou(_) => {
                 self.need.as_ref().map_or(self.turn.since, |need| need.since)
             }
+            DisplayState::Reported(_) => {
+                self.reported.as_ref().map_or(self.turn.since, |report| report.since)
+            }
         }
     }
 
     /// The process runs or may still start.
     pub fn is_live(&self) -> bool {
         !self.word().is_over()
+    }
+}
+
+impl Reported {
+    /// It says how the turn ended, and not that it continues.
+    pub fn is_settled(&self) -> bool {
+        match self {
+            Self::Done | Self::Failed | Self::Blocked | Self::Question => true,
+            Self::Working | Self::Other(_) => false,
+        }
     }
 }
 
@@ -312,6 +336,13 @@ impl DisplayState {
             Self::Exited(_) => face("exited", Tone::Over, '-', 4),
             Self::Lost(_) => face("lost", Tone::Over, '✗', 4),
             Self::NeedsYou(_) => asking("needs-you"),
+            Self::Reported(report) => match report {
+                Reported::Done => face("done", Tone::AtRest, '✓', 1),
+                Reported::Failed => face("failed", Tone::WantsYou, '✗', 1),
+                Reported::Blocked => asking("blocked"),
+                Reported::Question => asking("waiting"),
+                Reported::Working | Reported::Other(_) => face("idle", Tone::AtRest, '○', 2),
+            },
         }
     }
 
@@ -324,7 +355,8 @@ impl DisplayState {
             | Self::NotStarted(_)
             | Self::Exited(_)
             | Self::Lost(_)
-            | Self::NeedsYou(_) => self.face().name,
+            | Self::NeedsYou(_)
+            | Self::Reported(_) => self.face().name,
         }
     }
 
@@ -334,7 +366,7 @@ impl DisplayState {
     }
 
     /// Every name, in the order of a worker's life.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "starting",
         "not-started",
         "unknown",
@@ -344,6 +376,7 @@ impl DisplayState {
         "retrying",
         "waiting",
         "idle",
+        "done",
         "failed",
         "limited",
         "draft",
@@ -363,7 +396,8 @@ impl DisplayState {
             | Self::NotStarted(_)
             | Self::Exited(_)
             | Self::Lost(_)
-            | Self::NeedsYou(_) => None,
+            | Self::NeedsYou(_)
+            | Self::Reported(_) => None,
         };
         let Some(left) = until.map(|it| it.since(now)).filter(|it| !it.is_zero()) else {
             return self.to_string();
@@ -394,45 +428,12 @@ impl fmt::Display for DisplayState {
             Self::NeedsYou(Need::Delivery(_)) => "needs you: delivery".to_owned(),
             Self::NeedsYou(Need::Bell) => "needs you: bell".to_owned(),
             Self::NeedsYou(Need::Other(value)) => format!("needs you: {}", name_of(value)),
-            Self::Starting | Self::Turn(_) => self.name().to_owned(),
+            Self::Reported(Reported::Blocked) => "blocked: reported".to_owned(),
+            Self::Reported(Reported::Question) => "waiting: question".to_owned(),
+            Self::Starting | Self::Turn(_) | Self::Reported(_) => self.name().to_owned(),
         };
         f.pad(&text)
     }
-}
-
-impl fmt::Display for Exit {
-    /// A code of 128 or more is shown as the signal that it may stand for.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Code(code @ 129..=159) => match signal_name(code - 128) {
-                Some(name) => write!(f, "{code}, {name}?"),
-                None => write!(f, "{code}"),
-            },
-            Self::Code(code) => write!(f, "{code}"),
-            Self::Signal(signal) => match signal_name(signal) {
-                Some(name) => f.write_str(name),
-                None => write!(f, "signal {signal}"),
-            },
-        }
-    }
-}
-
-/// The signals that end programs in practice; their numbers are the same on Linux and macOS.
-fn signal_name(signal: i32) -> Option<&'static str> {
-    Some(match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        14 => "SIGALRM",
-        15 => "SIGTERM",
-        _ => return None,
-    })
 }
 
 impl fmt::Display for Blocker {

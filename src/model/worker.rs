@@ -4,8 +4,8 @@ use std::{fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeliveryMode, Kind, PaneId, SessionId, Source, Timestamp, UnknownName, Usage, WindowId,
-    WorkerId, WorkerState,
+    DeliveryMode, ItemKind, Kind, PaneId, Progress, SessionId, Source, Timestamp, UnknownName,
+    Usage, WindowId, WorkerId, WorkerState,
 };
 
 /// Everything the hub records of a worker.
@@ -38,6 +38,12 @@ pub struct Worker {
     pub pr: Option<String>,
     /// The worker that created this one, if one did.
     pub parent: Option<WorkerId>,
+    /// The pane that it was created from, if that is no worker's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_pane: Option<ParentPane>,
+    /// What its parent is told about; none: everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wakes: Option<Vec<ItemKind>>,
     pub created: Timestamp,
     pub state: WorkerState,
     /// Cleaned up: kept for `list --ended` only.
@@ -50,6 +56,9 @@ pub struct Worker {
     pub last_message: Option<String>,
     #[serde(default)]
     pub usage: Usage,
+    /// What it last said that it was doing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// Why its profile is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_note: Option<String>,
@@ -92,6 +101,13 @@ pub struct Agent {
     /// At the reset of a limit that ended a turn it is told to go on with its task.
     #[serde(default)]
     pub resume_at_reset: bool,
+}
+
+/// A pane whose program gave a worker its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentPane {
+    pub server: ServerId,
+    pub pane: PaneId,
 }
 
 /// How the worker is shown.
@@ -144,6 +160,11 @@ impl Worker {
         let project = WorkerId::for_branch(&self.project, "");
         let rest = id.strip_prefix(project.as_str()).and_then(|it| it.strip_prefix('-'));
         rest.filter(|it| !it.is_empty()).unwrap_or(id)
+    }
+
+    /// Whether its parent is told about such items.
+    pub fn wakes_for(&self, kind: ItemKind) -> bool {
+        self.wakes.as_ref().is_none_or(|kinds| kinds.contains(&kind))
     }
 
     pub fn is_live(&self) -> bool {

@@ -7,5 +7,5 @@ mod run;
 mod terminal;
 
 pub use line::{Launch, Parts, launch};
-pub use report::{Reached, report, report_to_any};
+pub use report::{Reached, Told, report, report_and_hear, report_id, report_to_any};
 pub use run::{PaneOptions, placeholder, run};

@@ -16,7 +16,7 @@ use std::{
 
 use crate::{
     clock,
-    model::{Hook, HookReport, PaneId, Request, WorkerId},
+    model::{Answer, Hook, HookReport, PaneId, Refusal, Request, WorkerId},
     paths::{self, Env},
     proc,
     wire::{self, Envelope, Frame, Hello},
@@ -28,6 +28,15 @@ const ANSWER: Duration = Duration::from_millis(25);
 /// Longest wait until the report is in the hub's socket. That is immediate, unless the machine is
 /// busy or a stopped hub has a full queue of connections.
 const SEND: Duration = Duration::from_millis(250);
+
+/// What became of a report whose sender waits for the answer.
+#[derive(Debug)]
+pub enum Told {
+    Answered(Box<Result<Answer, Refusal>>),
+    /// The hub will find it in its spool.
+    Kept,
+    Lost,
+}
 
 /// The outcome of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,22 +60,54 @@ pub fn report(
     pane: Option<PaneId>,
     hook: Hook,
 ) -> Reached {
-    // Sorts by time, and no two reports of one process have the same.
-    let id = format!("{:020}-{}", clock::nanos(), process::id());
-    let report = HookReport { id, worker: worker.clone(), pane, hook };
-    let file = write_spool(spool, &report).ok();
-    let answer = ask(socket, report);
-    if answer == Answered::Yes {
-        if let Some(file) = file {
-            // The hub may have processed it already.
-            std::fs::remove_file(file).unwrap_or_default();
+    let report = HookReport { id: report_id(), worker: worker.clone(), pane, hook };
+    send_and_keep(spool, socket, report, ANSWER).0
+}
+
+/// Sorts by time, and no two reports of one process have the same.
+pub fn report_id() -> String {
+    format!("{:020}-{}", clock::nanos(), process::id())
+}
+
+/// Like [`report_to_any`], and waits for the hub's answer. `server`: the hub's tmux server.
+pub fn report_and_hear(
+    spool: &Path,
+    socket: &Path,
+    server: Option<&Path>,
+    report: HookReport,
+    patience: Duration,
+) -> Told {
+    match send_and_keep(spool, socket, report, patience) {
+        (_, Some(answer)) => Told::Answered(Box::new(answer)),
+        (Reached::Dead, None) => {
+            let _pid = server.and_then(start_hub);
+            Told::Kept
         }
-        return Reached::Hub;
+        (Reached::Hub | Reached::Spool, None) => Told::Kept,
+        (Reached::NoListener, None) => Told::Lost,
     }
-    match (file, answer) {
-        (Some(_), Answered::Refused) => Reached::Dead,
-        (Some(_), Answered::Yes | Answered::No) => Reached::Spool,
-        (None, _) => Reached::NoListener,
+}
+
+type Reply = Result<Answer, Refusal>;
+
+fn send_and_keep(
+    spool: &Path,
+    socket: &Path,
+    report: HookReport,
+    patience: Duration,
+) -> (Reached, Option<Reply>) {
+    let file = write_spool(spool, &report).ok();
+    match (file, ask(socket, report, patience)) {
+        (file, Answered::Yes(reply)) => {
+            if let Some(file) = file {
+                // The hub may have processed it already.
+                std::fs::remove_file(file).unwrap_or_default();
+            }
+            (Reached::Hub, Some(*reply))
+        }
+        (Some(_), Answered::Refused) => (Reached::Dead, None),
+        (Some(_), Answered::Sent | Answered::No) => (Reached::Spool, None),
+        (None, _) => (Reached::NoListener, None),
     }
 }
 
@@ -80,22 +121,24 @@ pub fn report_to_any(
 ) {
     if report(spool, socket, worker, pane, hook) == Reached::Dead {
         // Without it, the report waits for the next client of a hub.
-        let _pid = start_hub();
+        let caller = Env::capture().ok().and_then(|it| it.caller());
+        let _pid = caller.and_then(|it| start_hub(&it.socket));
     }
 }
 
 /// Does not wait for its end.
-fn start_hub() -> Option<u32> {
-    let server = Env::capture().ok()?.caller()?.socket;
+fn start_hub(server: &Path) -> Option<u32> {
     let program = paths::own_program().ok()?;
     let args = [OsStr::new("-S"), server.as_os_str(), OsStr::new("hub"), OsStr::new("start")];
     proc::detach(&program, args).ok()
 }
 
 /// The outcome of a request to the hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Answered {
-    Yes,
+    Yes(Box<Reply>),
+    /// It is in the hub's socket.
+    Sent,
     No,
     /// Its socket exists, but no process listens.
     Refused,
@@ -111,26 +154,26 @@ fn write_spool(spool: &Path, report: &HookReport) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Whether the hub answered in time, whatever it said.
-fn ask(socket: &Path, report: HookReport) -> Answered {
+/// The hub's answer, if it came in time.
+fn ask(socket: &Path, report: HookReport, patience: Duration) -> Answered {
     let (sender, progress) = mpsc::sync_channel(2);
     let socket = socket.to_owned();
     // `connect` has no time limit.
     thread::spawn(move || {
         let stream = send(&socket, report);
         let sent = match &stream {
-            Ok(_) => Answered::Yes,
+            Ok(_) => Answered::Sent,
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Answered::Refused,
             Err(_) => Answered::No,
         };
         let is_awaited = sender.send(sent).is_ok();
         if let (true, Ok(stream)) = (is_awaited, stream) {
-            let answer = if is_answered(stream) { Answered::Yes } else { Answered::No };
+            let answer = answer_in(stream).map_or(Answered::No, |it| Answered::Yes(Box::new(it)));
             sender.send(answer).unwrap_or_default();
         }
     });
     match progress.recv_timeout(SEND) {
-        Ok(Answered::Yes) => progress.recv_timeout(ANSWER).unwrap_or(Answered::No),
+        Ok(Answered::Sent) => progress.recv_timeout(patience).unwrap_or(Answered::No),
         Ok(failed) => failed,
         Err(_) => Answered::No,
     }
@@ -145,9 +188,13 @@ fn send(socket: &Path, report: HookReport) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
-fn is_answered(stream: UnixStream) -> bool {
+fn answer_in(stream: UnixStream) -> Option<Reply> {
     // The hub's hello comes first and is not a frame.
     let lines = BufReader::new(stream).split(b'\n').map_while(Result::ok);
     let mut frames = lines.filter_map(|line| wire::decode(&line).ok());
-    frames.any(|frame| matches!(frame, Frame::Answer { .. } | Frame::Refused { .. }))
+    frames.find_map(|frame| match frame {
+        Frame::Answer { answer, .. } => Some(Ok(answer)),
+        Frame::Refused { refusal, .. } => Some(Err(refusal)),
+        Frame::Event { .. } | Frame::Lagged { .. } | Frame::Other(_) => None,
+    })
 }

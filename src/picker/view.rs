@@ -134,6 +134,9 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
         | DisplayState::NotStarted(_)
         | DisplayState::Exited(_)
         | DisplayState::Lost(_) => &state.process.evidence,
+        DisplayState::Reported(_) => {
+            state.reported.as_ref().map_or(&state.turn.evidence, |report| &report.evidence)
+        }
         DisplayState::NeedsYou(_) => {
             state.need.as_ref().map_or(&state.turn.evidence, |need| &need.evidence)
         }

@@ -35,6 +35,12 @@ pub fn foreground(leader: u32) -> Vec<String> {
     names
 }
 
+/// The processes above this one, the nearest first; empty where they are unknown.
+pub fn ancestors() -> Vec<u32> {
+    let parent = |pid: &u32| Stat::of(*pid).map(|it| it.parent).filter(|it| *it > 1);
+    std::iter::successors(parent(&std::process::id()), parent).take(MAX_FOUND).collect()
+}
+
 fn proc_dir(pid: u32) -> PathBuf {
     Path::new("/proc").join(pid.to_string())
 }

@@ -118,6 +118,11 @@ pub fn set_window_option(window: WindowId, name: &'static str, value: &str) -> C
     set_on_window(&window.to_string(), name, value)
 }
 
+/// Inherited by every session.
+pub fn set_global_option(name: &'static str, value: &str) -> Command {
+    Command::new(Verb::SetOption).flag("-g").flag("--").arg(name).arg(value)
+}
+
 fn set_on_session(target: &str, name: &'static str, value: &str) -> Command {
     Command::new(Verb::SetOption).opt("-t", target).flag("--").arg(name).arg(value)
 }

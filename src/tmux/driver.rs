@@ -273,7 +273,7 @@ impl Driver {
     }
 }
 
-/// Which notifications become events. Names and focus do not.
+/// Which notifications become events. Names do not; a window that comes into view does.
 fn notify(it: Notification, fleet: SessionId, mailbox: &Mailbox) {
     use Notification as N;
     match it {
@@ -285,6 +285,7 @@ fn notify(it: Notification, fleet: SessionId, mailbox: &Mailbox) {
         | N::SessionsChanged
         | N::LayoutChange { .. }
         | N::PaneModeChanged(_)
+        | N::SessionWindowChanged { .. }
         | N::SubscriptionChanged { .. } => mailbox.structure(),
         N::ClientSessionChanged { client, session, name } => mailbox.client(client, session, name),
         N::ClientDetached(client) => mailbox.client_detached(client),
@@ -303,7 +304,6 @@ fn notify(it: Notification, fleet: SessionId, mailbox: &Mailbox) {
         | N::WindowRenamed { .. }
         | N::UnlinkedWindowRenamed { .. }
         | N::SessionChanged { .. }
-        | N::SessionWindowChanged { .. }
         | N::WindowPaneChanged { .. }
         | N::PasteBufferChanged(_)
         | N::PasteBufferDeleted(_)

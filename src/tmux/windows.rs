@@ -221,6 +221,10 @@ impl Connection {
         Ok(reply::elements(&body))
     }
 
+    pub async fn set_global_option(&self, name: &'static str, value: &str) -> Result<(), Error> {
+        self.call(command::set_global_option(name, value)).await.map(drop)
+    }
+
     pub async fn set_window_option(
         &self,
         window: WindowId,

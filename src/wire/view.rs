@@ -4,8 +4,8 @@ use serde::Serialize;
 use crate::{
     model::{
         AgentState, Ask, Base, Delivery, DeliveryMode, DisplayState, Event, Exit, Happened, Hold,
-        Kind, Placement, RuleSaid, Said, Source, Step, StepAt, Timestamp, Usage, Worker,
-        WorkerState, name_of,
+        Kind, Placement, Progress, RuleSaid, Said, Source, Step, StepAt, Timestamp, Usage, Worker,
+        WorkerState, current, name_of,
     },
     text::one_line,
 };
@@ -38,6 +38,8 @@ pub struct WorkerView<'a> {
     pub last_message: Option<&'a str>,
     /// What is left of its context, what it has cost, a limit that comes near.
     pub usage: &'a Usage,
+    /// What it last reported that it was doing, and when.
+    pub progress: Option<&'a Progress>,
 }
 
 /// A worker in short form, as `list --json` prints it: fields without a value are left out.
@@ -58,6 +60,9 @@ pub struct WorkerSummary<'a> {
     /// The beginning of its last message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What it last reported that it was doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
 }
 
 /// A worker's state: its name, and the evidence for it.
@@ -146,6 +151,7 @@ impl<'a> WorkerView<'a> {
             delivery: delivery.map(DeliveryView::from),
             last_message: worker.last_message.as_deref(),
             usage: &worker.usage,
+            progress: worker.progress.as_ref(),
         }
     }
 }
@@ -155,7 +161,7 @@ const CLIPPED: usize = 200;
 const SHORT: usize = 80;
 
 impl<'a> WorkerSummary<'a> {
-    pub fn new(worker: &'a Worker, delivery: Option<&Delivery>) -> Self {
+    pub fn new(worker: &'a Worker, delivery: Option<&Delivery>, now: Timestamp) -> Self {
         let word = worker.state.word();
         let state = worker.ended.map_or_else(|| word.to_string(), |_| "removed".to_owned());
         let since = worker.ended.unwrap_or_else(|| worker.state.since()).to_string();
@@ -174,6 +180,7 @@ impl<'a> WorkerSummary<'a> {
             pr: worker.pr.as_deref(),
             title: one_line(&worker.source.title, SHORT),
             message: message.map(|it| one_line(it, CLIPPED)),
+            progress: current(worker.progress.as_ref(), now).map(|it| one_line(it, CLIPPED)),
         }
     }
 }
@@ -191,6 +198,7 @@ fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> O
         DisplayState::Exited(exit) if *exit != Exit::Code(0) => &state.process.evidence,
         DisplayState::Lost(_) | DisplayState::NotStarted(_) => &state.process.evidence,
         DisplayState::NeedsYou(_) => state.need.as_ref().map(|it| &it.evidence)?,
+        DisplayState::Reported(_) => state.reported.as_ref().map(|it| &it.evidence)?,
         DisplayState::Turn(_) | DisplayState::Starting | DisplayState::Exited(_) => {
             let failed = delivery.filter(|it| it.step == Step::Failed)?;
             return Some(one_line(&format!("text not delivered: {}", failed.evidence), SHORT));

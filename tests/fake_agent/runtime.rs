@@ -1,11 +1,12 @@
 //! The loop: bytes, signals and deadlines to the agent; its effects to the terminal and the log.
 use std::{
     io::{self, Read as _},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     runtime, select,
     signal::unix::{SignalKind, signal},
@@ -89,7 +90,12 @@ impl Stage<'_> {
 
     fn perform(&mut self, effect: Effect) -> io::Result<Option<i32>> {
         match effect {
-            Effect::Note(event, what) => self.journal.note(event, what),
+            Effect::Note(event, what) => {
+                if event == "turn" {
+                    run_tool(what.get("text").and_then(Value::as_str).unwrap_or_default());
+                }
+                self.journal.note(event, what);
+            }
             Effect::Write(text) => self.terminal.write(&text)?,
             Effect::Draw => self.draw(Duration::ZERO)?,
             Effect::DrawTorn => self.draw(Duration::from_millis(self.agent.plan().torn_ms))?,
@@ -127,6 +133,15 @@ impl Stage<'_> {
         }
         Ok(())
     }
+}
+
+/// A prompt `run: COMMAND` is a command that the agent runs in its turn.
+fn run_tool(text: &str) {
+    let Some(command) = text.strip_prefix("run: ") else { return };
+    #[expect(clippy::disallowed_methods, reason = "the agent of a test is a program of its own")]
+    let child = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).spawn();
+    // Waited for, so that no zombie stays.
+    thread::spawn(move || child.map(|mut child| child.wait()));
 }
 
 fn read(to: &mpsc::Sender<Vec<u8>>) {

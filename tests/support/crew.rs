@@ -188,6 +188,7 @@ impl Crew {
             agent,
             pr: None,
             parent: None,
+            wakes: None,
             env: Vec::new(),
             launch_env: Vec::new(),
             bootstrap: "hello".into(),

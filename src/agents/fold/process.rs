@@ -1,6 +1,11 @@
 //! The life of the agent's process, and what the worker reports of itself.
+use std::time::Duration;
+
 use super::{Changed, Tracker};
 use crate::model::{AgentState, Blocker, Fact, FactSource, Now, Process, Reported};
+
+/// How long the screen may take to show the turn in which a report was sent.
+const REPORT_LAG: Duration = Duration::from_secs(2);
 
 impl Tracker {
     pub(super) fn report(&mut self, now: Now, what: Reported, text: &str) -> Changed {
@@ -10,6 +15,25 @@ impl Tracker {
         let fact = Fact { value: what, since, source, evidence: text.to_owned() };
         self.reported = Some(fact.clone());
         Changed { reported: Some(fact), ..Changed::default() }
+    }
+
+    /// Whether a turn began after the report, which is about an earlier one then. A program may
+    /// report in a turn that its screen does not show yet.
+    pub(super) fn outdate_report(
+        &mut self,
+        now: Now,
+        before: &AgentState,
+        is_accepted: bool,
+    ) -> bool {
+        let was_at_rest = before.listens() || *before == AgentState::Draft;
+        let begins = was_at_rest && self.turn.is_busy();
+        let sent_at = self.sent_at;
+        let is_over = |it: &Fact<Reported>| {
+            let is_earlier = sent_at.is_some_and(|at| it.since < at);
+            let is_old = now.wall.since(it.since) > REPORT_LAG;
+            is_accepted && is_earlier || begins && (is_earlier || is_old)
+        };
+        self.reported.take_if(|it| is_over(it)).is_some()
     }
 
     pub(super) fn start(&mut self, now: Now, source: FactSource, evidence: &str) -> Changed {

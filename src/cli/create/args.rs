@@ -107,6 +107,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = crate::cli::duration, help_heading = "Waiting")]
     pub(super) timeout: Option<Duration>,
 
+    /// Do not tell the agent that runs this command what the worker needs; the inbox has it
+    #[arg(long)]
+    pub(super) quiet: bool,
+
     /// Print what would be created, and the prompt file; create nothing
     #[arg(long)]
     pub(super) dry_run: bool,

@@ -264,6 +264,11 @@ impl Job<'_> {
             agent: repo_context.agent.record(launch.argv),
             pr,
             parent: repo_context.parent.clone(),
+            wakes: if self.order.quiet {
+                Some(Vec::new())
+            } else {
+                repo_context.loaded.config.notify.parent.kinds()
+            },
             env: passed_on(context, &self.reserved.reservation.env_names),
             launch_env: launch.env,
             bootstrap: BOOTSTRAP.to_owned(),

@@ -28,6 +28,7 @@ pub(super) struct Order {
     pub(super) reuse: bool,
     pub(super) hooks: Hooks,
     pub(super) wait: Wait,
+    pub(super) quiet: bool,
     pub(super) dry_run: bool,
 }
 
@@ -114,6 +115,7 @@ impl Checked {
             reuse: args.reuse,
             hooks,
             wait,
+            quiet: args.quiet,
             dry_run: args.dry_run,
         })
     }

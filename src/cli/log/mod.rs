@@ -164,6 +164,16 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         Happened::Reported(fact) => {
             plain(&format!("says: {:?}", fact.value).to_lowercase(), clean(&fact.evidence))
         }
+        Happened::ReportOver => plain("a new turn", String::new()),
+        Happened::Item { item } => {
+            let what = match (&item.closed, item.acked, item.reply) {
+                (Some(_), _, _) => "ended",
+                (None, Some(_), _) => "acknowledged",
+                (None, None, Some(_)) => "being answered",
+                (None, None, None) => "open",
+            };
+            plain(&format!("inbox {} {what}", item.id), format!("{}: {}", item.kind, item.text))
+        }
         Happened::Need { need: Some(need) } => plain("needs you", clean(&need.evidence)),
         Happened::Need { need: None } => plain("no longer needs you", String::new()),
         Happened::Delivery { id, step, held, evidence } => {

@@ -167,6 +167,7 @@ impl HubState {
         let Some(UnderWay { request_ids, .. }) = self.cleanups.remove(id) else { return };
         record(out, Record::CleanupOver(id.clone()));
         self.log(now, out, Some(id), Happened::CleanupFailed { error: error.to_owned() });
+        self.reconcile_inbox(now, std::slice::from_ref(id), out);
         for request_id in request_ids {
             refuse(out, request_id, Refusal::new(kind, error));
         }
@@ -184,6 +185,7 @@ impl HubState {
             live.fail_deliveries(now, "the worker was cleaned up");
         }
         self.flush_workers(now, out);
+        self.close_inbox(now, id, out);
         let Some(live) = self.workers.remove(id) else { return };
         let mut worker = live.worker;
         worker.ended = Some(now.wall);

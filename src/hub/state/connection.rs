@@ -25,6 +25,7 @@ impl HubState {
             format!("connected to tmux {} (pid {})", linked.info.version_text, linked.info.id.pid);
         self.log(now, out, None, Happened::Hub { what });
         let server = linked.info.id;
+        self.forget_options();
         self.link = Link::Up(linked);
         // Ids are valid only on the server that they came from.
         let boot = self.setup.boot.clone();
@@ -181,6 +182,7 @@ impl HubState {
         for live in self.workers.values_mut() {
             live.disconnected(now);
         }
+        self.guests_disconnected(now);
         self.flush_workers(now, out);
         let (missing, known) = (self.missing(), self.known_server());
         self.link = Link::Retrying { error: why.to_owned(), tries: 0, missing };

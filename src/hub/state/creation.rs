@@ -8,11 +8,12 @@ use super::{
     Effect, HubState, Link, NotMade, PendingWorker, RequestId, SessionId, TmuxEffect, Unsure,
     live_worker::LiveWorker,
     requests::{answer, refuse},
+    waking::Parent,
 };
 use crate::model::{
-    Agent, Answer, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now, Place, Placement,
-    Refusal, RefusalKind, Request, Reservation, Reserve, Step, StepAt, Usage, Worker, WorkerId,
-    WorkerState,
+    Agent, Answer, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now, ParentPane, Place,
+    Placement, Refusal, RefusalKind, Request, Reservation, Reserve, Step, StepAt, Usage, Worker,
+    WorkerId, WorkerState,
 };
 use crate::tmux::{Created, Link as Shown, NewWindow, PaneRow, Show};
 
@@ -226,7 +227,14 @@ impl HubState {
             gone: false,
         };
         let bootstrap = new.bootstrap.clone();
-        let worker = worker_of(now, &kept.reserve, *new, place);
+        let mut worker = worker_of(now, &kept.reserve, *new, place);
+        match self.party(&kept.reserve.caller) {
+            Some(Parent::Worker(id)) => worker.parent = Some(id),
+            Some(Parent::Pane(pane)) if worker.parent.is_none() => {
+                worker.parent_pane = Some(ParentPane { server: made.server, pane });
+            }
+            Some(Parent::Pane(_)) | None => {}
+        }
         let delivery = self.new_delivery(now, &worker.id, bootstrap, worker.agent.delivery);
         self.supersede(now, &worker, out);
         let seq = self.seq;
@@ -243,7 +251,9 @@ impl HubState {
         self.flush_workers(now, out);
         for report in kept.early {
             self.seen_reports.retain(|id| *id != report.id);
-            self.hook(now, &report, out);
+            if let Err(refusal) = self.hook(now, &report, out) {
+                tracing::debug!(%refusal, "an early report");
+            }
         }
         let created = Answer::Created { worker: Box::new(copy), delivery: first, seq };
         answer(out, request_id, created);
@@ -349,12 +359,15 @@ fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worke
         place,
         pr: new.pr,
         parent: new.parent,
+        parent_pane: None,
+        wakes: new.wakes,
         created: now.wall,
         state: WorkerState::starting(now.wall),
         ended: None,
         agent_session: None,
         last_message: None,
         usage: Usage::default(),
+        progress: None,
         profile_note: None,
         record: new.record,
     }

@@ -3,8 +3,8 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use super::RequestId;
 use crate::model::{
-    Answer, Caller, Cleanup, Delivery, DeliveryId, Event, PaneId, Refusal, Sample, ServerId,
-    WindowId, Worker, WorkerId,
+    Answer, Caller, Cleanup, Delivery, DeliveryId, Event, Item, ItemKind, PaneId, Refusal, Sample,
+    ServerId, WindowId, Worker, WorkerId,
 };
 use crate::tmux::{Guard, NewWindow, NoConnection};
 
@@ -24,6 +24,15 @@ pub struct Target {
     pub guard: Guard,
     /// A program that must be in the foreground's process group.
     pub program: Option<String>,
+}
+
+/// What the user's command for notices is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub worker: WorkerId,
+    pub kind: ItemKind,
+    pub summary: String,
+    pub pr: Option<String>,
 }
 
 /// An effect of the hub.
@@ -74,6 +83,10 @@ pub enum TmuxEffect {
         pane: PaneId,
         group_of: Option<u32>,
     },
+    /// Look at a pane that is no worker's, as a whole.
+    Meet {
+        pane: PaneId,
+    },
     Act {
         worker: WorkerId,
         delivery: DeliveryId,
@@ -102,6 +115,13 @@ pub enum TmuxEffect {
         window: WindowId,
         word: String,
     },
+    WindowOption {
+        window: WindowId,
+        name: &'static str,
+        value: String,
+    },
+    /// How many workers need attention, for status lines.
+    Needs(usize),
     /// Show a message to the users at the server's clients.
     Announce(String),
 }
@@ -116,6 +136,8 @@ pub enum LocalEffect {
     Unlink,
     /// Run the second half of a cleanup.
     Cleanup { cleanup: Cleanup, worker: Box<Worker> },
+    /// Run the user's command for notices.
+    Notify { command: String, notice: Notice },
     /// Ask git where these workers' worktrees are, by their git dirs.
     FindWorktrees(Vec<(WorkerId, PathBuf)>),
 }
@@ -129,6 +151,7 @@ impl Effect {
                 TmuxEffect::ListPanes { .. }
                     | TmuxEffect::FindSession { .. }
                     | TmuxEffect::Look { .. }
+                    | TmuxEffect::Meet { .. }
             )
         )
     }
@@ -164,4 +187,5 @@ pub enum Record {
     Event(Event),
     Cleanup(Cleanup),
     CleanupOver(WorkerId),
+    Item(Box<Item>),
 }

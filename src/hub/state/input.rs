@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use super::RequestId;
 use crate::{
-    model::{DeliveryId, HookReport, PaneId, Request, Sample, SessionId, WorkerId},
+    model::{DeliveryId, HookReport, PaneId, Request, Sample, SessionId, WindowId, WorkerId},
     tmux::{Acted, Created, PaneRow, Promoted, Said, ServerInfo},
 };
 
@@ -14,6 +14,8 @@ pub struct Listed {
     pub asked: Instant,
     /// Those that are marked as a worker's; their links are those besides the fleet.
     pub panes: Vec<PaneRow>,
+    /// Windows that a user's terminal shows.
+    pub watched: BTreeSet<WindowId>,
     pub sessions: BTreeSet<SessionId>,
 }
 
@@ -23,6 +25,15 @@ pub struct Linked {
     pub info: ServerInfo,
     /// Names of the variables that its sessions take over from who attaches.
     pub env_names: Vec<String>,
+}
+
+/// What a pane that is no worker's shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// The pane's first process.
+    pub pid: u32,
+    pub window: WindowId,
+    pub sample: Sample,
 }
 
 /// All that can wake the hub.
@@ -66,6 +77,11 @@ pub enum Input {
         worker: WorkerId,
         sample: Result<Sample, String>,
     },
+    /// A pane that is no worker's; `None`: it is gone.
+    Met {
+        pane: PaneId,
+        found: Result<Option<Met>, String>,
+    },
     Acted {
         worker: WorkerId,
         delivery: DeliveryId,
@@ -86,6 +102,8 @@ pub enum Input {
         worker: WorkerId,
         outcome: Result<CleanedUp, String>,
     },
+    /// The user's command for notices has ended.
+    Notified(Result<(), String>),
     /// A report that waited in the spool.
     Spooled(HookReport),
     /// Where each worker's worktree is according to git; `None`: nowhere any more.

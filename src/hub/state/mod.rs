@@ -7,12 +7,15 @@ mod cleanups;
 mod connection;
 mod creation;
 mod effect;
+mod inbox;
 mod input;
 mod live_worker;
+mod notices;
 mod observations;
 mod reconcile;
 mod requests;
 mod showing;
+mod waking;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -22,14 +25,14 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-pub use effect::{Act, Effect, LocalEffect, Query, Record, Target, TmuxEffect};
-pub use input::{CleanedUp, Input, Linked, Listed, NotMade};
+pub use effect::{Act, Effect, LocalEffect, Notice, Query, Record, Target, TmuxEffect};
+pub use input::{CleanedUp, Input, Linked, Listed, Met, NotMade};
 use live_worker::{LiveWorker, Noted, Profiles};
 
 use crate::{
     model::{
-        Cleanup, Delivery, Event, Happened, HookReport, Now, Request, Reserve, SessionId,
-        Timestamp, Worker, WorkerId,
+        Cleanup, Delivery, DeliveryId, Event, Happened, HookReport, Item, Now, Request, Reserve,
+        SessionId, Step, Timestamp, Worker, WorkerId,
     },
     tmux::{NoConnection, PaneRow},
 };
@@ -53,6 +56,22 @@ pub struct Setup {
     pub boot: String,
     /// Of the machine: agents print times of it.
     pub zone: TimeZone,
+    pub settings: Settings,
+}
+
+/// What the user's configuration says to the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// A turn without output for this long is reported.
+    pub stalled: Duration,
+    /// The user's command that is told what needs attention.
+    pub notify_command: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { stalled: Duration::from_secs(10 * 60), notify_command: None }
+    }
 }
 
 /// One request of one client.
@@ -72,6 +91,11 @@ pub struct Remembered {
     /// The last texts delivered to each of those workers, oldest first.
     pub sent: Vec<(WorkerId, String)>,
     pub cleanups: Vec<Cleanup>,
+    /// Items of the inbox that have not ended.
+    pub items: Vec<Item>,
+    pub last_item: u64,
+    /// Ids of the last reports that became items, the newest first.
+    pub reports: Vec<String>,
     /// Ids of workers whose rows cannot be read: they are not reused.
     pub taken: Vec<String>,
     /// What could not be read.
@@ -153,6 +177,9 @@ pub struct HubState {
     showing: Vec<showing::Showing>,
     /// Cleanups whose second half runs or waits, with their requesters.
     cleanups: BTreeMap<WorkerId, cleanups::UnderWay>,
+    inbox: inbox::Inbox,
+    waking: waking::Waking,
+    notices: notices::Notices,
     seen_reports: VecDeque<String>,
     /// Ids of workers that cannot be read.
     taken: BTreeSet<String>,
@@ -170,7 +197,7 @@ pub struct HubState {
 impl HubState {
     /// The first state of a hub, and the resulting effects.
     pub fn start(setup: Setup, found: Remembered, now: Now) -> (Self, Vec<Effect>) {
-        let profiles = Profiles::new(setup.zone.clone());
+        let profiles = Profiles::new(setup.zone.clone(), setup.settings.stalled);
         let mut state = Self {
             setup,
             link: Link::Down,
@@ -184,7 +211,10 @@ impl HubState {
             finding: BTreeMap::new(),
             showing: Vec::new(),
             cleanups: BTreeMap::new(),
-            seen_reports: VecDeque::new(),
+            inbox: inbox::Inbox::remembered(found.items, found.last_item),
+            waking: waking::Waking::default(),
+            notices: notices::Notices::default(),
+            seen_reports: found.reports.into(),
             taken: found.taken.into_iter().collect(),
             problems: found.problems,
             clients: 0,
@@ -214,6 +244,10 @@ impl HubState {
                 }
             }
         }
+        let is_orphan =
+            |it: &&Delivery| !it.step.is_final() && it.worker.as_str().starts_with("guest-pane-");
+        let orphans = found.deliveries.iter().filter(is_orphan).cloned().collect();
+        state.give_up_guests(now, orphans, &mut out);
         state.find_worktrees(&mut out);
         for cleanup in found.cleanups {
             state.resume_cleanup(cleanup, &mut out);
@@ -251,6 +285,8 @@ impl HubState {
             Input::Acted { worker, delivery, acted } => {
                 self.acted(now, &worker, delivery, acted, &mut out);
             }
+            Input::Notified(done) => self.notified(done),
+            Input::Met { pane, found } => self.met(now, pane, found, &mut out),
             Input::Promoted { request_id, worker, name, done } => {
                 self.promoted(now, request_id, (&worker, name), done, &mut out);
             }
@@ -260,7 +296,11 @@ impl HubState {
             Input::CleanupOver { worker, outcome } => {
                 self.cleanup_over(now, &worker, outcome, &mut out);
             }
-            Input::Spooled(report) => self.hook(now, &report, &mut out),
+            Input::Spooled(report) => {
+                if let Err(refusal) = self.hook(now, &report, &mut out) {
+                    tracing::debug!(%refusal, "a report from the spool");
+                }
+            }
             Input::Worktrees(found) => self.worktrees(now, found, &mut out),
         }
         self.settle(now, &mut out);
@@ -275,13 +315,22 @@ impl HubState {
     /// When the hub needs the next [`Input::Tick`].
     pub fn next_deadline(&self) -> Option<Instant> {
         let looks = self.workers.values().filter_map(LiveWorker::next_look);
+        let stalls = self.workers.values().filter_map(LiveWorker::stall_due);
         let idle = self.idle_since.map(|since| since + IDLE_EXIT);
         let first_look = match self.first_look {
             FirstLook::Listed { until } => Some(until),
             FirstLook::Due | FirstLook::Over => None,
         };
         let shown = self.showing.iter().map(showing::Showing::deadline);
-        looks.chain(idle).chain(first_look).chain(shown).min()
+        looks
+            .chain(stalls)
+            .chain(self.inbox.due())
+            .chain(self.next_waking())
+            .chain(self.next_notice())
+            .chain(idle)
+            .chain(first_look)
+            .chain(shown)
+            .min()
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -289,6 +338,7 @@ impl HubState {
             live.tick(now, out);
         }
         self.flush_workers(now, out);
+        self.look_again_at_questions(now, out);
         let is_over = |since: &Instant| now.steady.duration_since(*since) >= IDLE_EXIT;
         if self.idle_since.as_ref().is_some_and(is_over) {
             out.push(Effect::Leave { why: "nothing to do".into() });
@@ -301,6 +351,8 @@ impl HubState {
             self.show_screens(now, out);
         }
         self.end_first_look(now, out);
+        self.wake_parents(now, out);
+        self.notify_user(now, out);
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
         if is_done && matches!(self.link, Link::Up(_)) {
             self.link = Link::Down;
@@ -368,12 +420,33 @@ impl HubState {
                 noted.push((worker, happened));
             }
         }
+        for guest in self.waking.guests.values_mut().filter_map(waking::guest_of) {
+            let Some(Noted { records, happened, .. }) = guest.take_notes() else { continue };
+            let records = records.into_iter().filter(|it| matches!(it, Record::Delivery(_)));
+            out.extend(records.map(Effect::Record));
+            let deliveries = |it: &Happened| matches!(it, Happened::Delivery { .. });
+            noted
+                .push((guest.worker.id.clone(), happened.into_iter().filter(deliveries).collect()));
+        }
+        let ids: Vec<WorkerId> = noted.iter().map(|(id, _)| id.clone()).collect();
         for (id, happened) in noted {
             for what in happened {
+                let step = delivery_step(&what);
                 self.log(now, out, Some(&id), what);
+                if let Some((delivery, step, evidence)) = step {
+                    let was_typed = self.was_typed(&id);
+                    self.note_step(now, &id, (delivery, step, &evidence), out);
+                    self.note_waking((delivery, step), was_typed, out);
+                }
             }
         }
+        self.reconcile_inbox(now, &ids, out);
     }
+}
+
+fn delivery_step(what: &Happened) -> Option<(DeliveryId, Step, String)> {
+    let Happened::Delivery { id, step, evidence, .. } = what else { return None };
+    step.is_final().then(|| (*id, *step, evidence.clone()))
 }
 
 #[cfg(test)]

@@ -2,9 +2,13 @@
 use super::{
     Effect, HubState, Link, TmuxEffect,
     live_worker::{LiveWorker, RESUME},
+    requests::{answer, refuse},
 };
 use crate::{
-    model::{DeliveryId, DeliveryMode, Hook, HookReport, Now, PaneId, Sample, WorkerId, name_of},
+    model::{
+        Answer, DeliveryId, DeliveryMode, Hook, HookReport, ItemId, Now, PaneId, Refusal,
+        RefusalKind, Sample, WorkerId, name_of,
+    },
     tmux::{Acted, Said},
 };
 
@@ -36,12 +40,25 @@ impl HubState {
     ) {
         // What a lost connection still delivers is captured again on the next one, where actions
         // are possible.
-        let (Some(live), Link::Up(_)) = (self.workers.get_mut(id), &self.link) else { return };
+        if !matches!(self.link, Link::Up(_)) {
+            return;
+        }
+        let is_ok = sample.is_ok();
+        let Some(live) = self.live_mut(id) else { return };
         let word = live.worker.state.word();
         let mut acts = Vec::new();
         live.sampled(now, sample, &mut acts);
+        let answered = live.go_on_answering(now, &mut acts);
         if live.take_resume() {
             self.resume_task(now, id);
+        }
+        self.look_again(now, id, is_ok);
+        match answered {
+            Some((request_id, Ok(()))) => answer(out, request_id, Answer::Done),
+            Some((request_id, Err(why))) => {
+                refuse(out, request_id, Refusal::new(RefusalKind::NotNow, why));
+            }
+            None => {}
         }
         self.announce_word(id, &word, out);
         // Records come before the actions that they announce.
@@ -66,7 +83,7 @@ impl HubState {
         acted: Result<Acted, String>,
         out: &mut Vec<Effect>,
     ) {
-        let Some(live) = self.workers.get_mut(id) else { return };
+        let Some(live) = self.live_mut(id) else { return };
         let mut acts = Vec::new();
         live.acted(now, delivery, acted, &mut acts);
         self.flush_workers(now, out);
@@ -75,10 +92,30 @@ impl HubState {
 
     /// A report from a hook or the pane's process. If it does not come from the worker's pane, it
     /// is logged and changes nothing.
-    pub(super) fn hook(&mut self, now: Now, report: &HookReport, out: &mut Vec<Effect>) {
+    ///
+    /// # Errors
+    /// Only for what the worker reports about itself: it is told why that is not accepted.
+    pub(super) fn hook(
+        &mut self,
+        now: Now,
+        report: &HookReport,
+        out: &mut Vec<Effect>,
+    ) -> Result<Option<ItemId>, Refusal> {
         if !self.report_is_new(report) {
-            return;
+            return Ok(self.item_of_report(&report.id));
         }
+        if let (Hook::Report(about), false) = (&report.hook, self.is_reserved(&report.worker)) {
+            return self.take_report(now, report, about, out);
+        }
+        self.event(now, report, out);
+        Ok(None)
+    }
+
+    fn is_reserved(&self, id: &WorkerId) -> bool {
+        self.reserved.contains_key(id) && !self.workers.contains_key(id)
+    }
+
+    fn event(&mut self, now: Now, report: &HookReport, out: &mut Vec<Effect>) {
         let Some(live) = self.workers.get_mut(&report.worker) else {
             // A quick shell may start its agent before the hub hears that the window exists.
             if let Some(kept) = self.reserved.get_mut(&report.worker) {
@@ -90,7 +127,7 @@ impl HubState {
         let is_its_own = match (report.pane, &report.hook) {
             (Some(pane), _) => pane == live.worker.place.pane,
             (None, Hook::Started | Hook::Exited { .. }) => false,
-            (None, Hook::Agent { .. } | Hook::Other(_)) => true,
+            (None, Hook::Agent { .. } | Hook::Report(_) | Hook::Other(_)) => true,
         };
         if !is_its_own {
             let from = report.pane.map_or_else(|| "no pane".to_owned(), |pane| pane.to_string());
@@ -106,6 +143,7 @@ impl HubState {
                 live.agent_exited(now, (*exit, *started), &mut acts);
             }
             Hook::Agent { payload } => live.hook(now, payload, &mut acts),
+            Hook::Report(_) => {}
             Hook::Other(value) => {
                 tracing::debug!(name = name_of(value), "a report of a newer version");
             }

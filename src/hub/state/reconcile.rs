@@ -89,9 +89,10 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         self.list_due = false;
-        let Ok(Listed { asked, panes: rows, sessions }) = listed else {
+        let Ok(Listed { asked, panes: rows, sessions, watched }) = listed else {
             return self.list_panes(LIST_RETRY, out);
         };
+        self.watched(watched);
         if matches!(self.first_look, FirstLook::Due) {
             self.first_look = FirstLook::Listed { until: now.steady + FIRST_LOOK };
         }

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     model::{
-        Answer, Delivery, DeliveryId, DeliveryMode, Happened, HubStatus, NewDelivery, Now,
-        Placement, Refusal, RefusalKind, Request, Take, Worker, WorkerId,
+        Answer, Ask, Delivery, DeliveryId, DeliveryMode, Happened, Hook, HookReport, HubStatus,
+        NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Take, Worker, WorkerId,
     },
     tmux::Promoted,
 };
@@ -46,25 +46,23 @@ impl HubState {
             Request::Promote { id } => self.promote(now, request_id, &id, out),
             Request::Cleanup(cleanup) => self.cleanup(now, request_id, cleanup, out),
             Request::Panes { id } => self.want_panes(request_id, id, out),
-            Request::Send(new) => self.send(now, request_id, new, out),
+            Request::Send(new) => drop(self.send(now, request_id, new, out)),
             Request::Cancel { delivery } => self.cancel(now, request_id, delivery, out),
             Request::Take { delivery, take } => self.take(now, request_id, delivery, take, out),
             Request::Subscribe { workers } => self.subscribe(request_id, workers, out),
-            Request::Hook(report) => {
-                self.hook(now, &report, out);
-                answer(out, request_id, Answer::Done);
+            Request::Hook(report) => self.hook_asked(now, request_id, &report, out),
+            Request::Inbox(query) => self.list_inbox(now, request_id, &query, out),
+            Request::Adopt { workers, caller } => {
+                self.adopt(now, request_id, (&workers, &caller), out);
             }
+            Request::AnswerDialog { id, label, asked } => {
+                self.answer_dialog(now, request_id, &id, (label, asked), out);
+            }
+            Request::Ask(text) => self.ask_worker(now, request_id, text, out),
+            Request::Ack { items } => self.ack(now, request_id, &items, out),
+            Request::Reply { item, text } => self.reply(now, request_id, (item, text), out),
             Request::Status => self.status(request_id, out),
-            Request::Stop { reason } => {
-                self.log(
-                    now,
-                    out,
-                    None,
-                    Happened::Hub { what: format!("asked to stop: {reason}") },
-                );
-                answer(out, request_id, Answer::Done);
-                out.push(Effect::Leave { why: reason });
-            }
+            Request::Stop { reason } => self.stop(now, request_id, reason, out),
             Request::Receipts { worker } => {
                 out.push(Effect::Query(request_id, Query::Receipts { worker }));
             }
@@ -77,14 +75,55 @@ impl HubState {
         }
     }
 
+    fn stop(&mut self, now: Now, request_id: RequestId, reason: String, out: &mut Vec<Effect>) {
+        self.log(now, out, None, Happened::Hub { what: format!("asked to stop: {reason}") });
+        answer(out, request_id, Answer::Done);
+        out.push(Effect::Leave { why: reason });
+    }
+
+    fn hook_asked(
+        &mut self,
+        now: Now,
+        request_id: RequestId,
+        report: &HookReport,
+        out: &mut Vec<Effect>,
+    ) {
+        let is_report = matches!(report.hook, Hook::Report(_));
+        match self.hook(now, report, out) {
+            Ok(item) if is_report => answer(out, request_id, Answer::Reported { item }),
+            Ok(_) => answer(out, request_id, Answer::Done),
+            Err(refusal) => refuse(out, request_id, refusal),
+        }
+    }
+
     pub(super) fn client_gone(&mut self, client: u64) {
         self.clients = self.clients.saturating_sub(1);
         self.pending.retain(|(request_id, _)| request_id.client != client);
         self.panes_wanted.retain(|(request_id, _)| request_id.client != client);
         self.finding.retain(|request_id, _| request_id.client != client);
         self.showing.retain(|it| it.client() != client);
+        self.forget_waiting(client);
         // A worker whose window is being created will exist soon.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
+    }
+
+    fn answer_dialog(
+        &mut self,
+        now: Now,
+        request_id: RequestId,
+        id: &WorkerId,
+        answer: (String, Ask),
+        out: &mut Vec<Effect>,
+    ) {
+        let is_linked = matches!(self.link, Link::Up(_));
+        let Some(live) = self.workers.get_mut(id) else { return not_found(out, request_id, id) };
+        let begun = match live.has_window() && is_linked {
+            true => live.answer_dialog(now, request_id, answer),
+            false => Err("its window cannot be reached"),
+        };
+        if let Err(why) = begun {
+            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, why));
+        }
     }
 
     fn explain(&mut self, now: Now, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
@@ -150,46 +189,60 @@ impl HubState {
         answer(out, request_id, Answer::Promoted { session: name, ended_sessions: to.ended });
     }
 
-    fn send(&mut self, now: Now, request_id: RequestId, new: NewDelivery, out: &mut Vec<Effect>) {
+    /// Returns the delivery that was queued, unless the request was refused.
+    pub(super) fn send(
+        &mut self,
+        now: Now,
+        request_id: RequestId,
+        new: NewDelivery,
+        out: &mut Vec<Effect>,
+    ) -> Option<DeliveryId> {
         if !self.workers.contains_key(&new.worker) {
-            return not_found(out, request_id, &new.worker);
+            not_found(out, request_id, &new.worker);
+            return None;
         }
         if new.text.len() > MAX_TEXT {
             let message = format!("a text of {} bytes is too long to be typed", new.text.len());
             let hint = "leave out `--paste`: wtmag then passes the text in a file";
-            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            return None;
         }
         let mut delivery = self.new_delivery(now, &new.worker, new.text, DeliveryMode::Ready);
         delivery.file = new.file;
         delivery.submit = new.submit;
         delivery.interrupt = new.interrupt;
         let seq = self.seq;
-        let Some(live) = self.workers.get_mut(&new.worker) else { return };
+        let live = self.workers.get_mut(&new.worker)?;
         if !live.worker.is_live() {
             let (id, word) = (&live.worker.id, live.worker.state.word());
             let message = format!("the agent of `{id}` has ended: {word}");
             let hint = format!("how it ended: wtmag log {id}");
-            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            return None;
         }
         if delivery.interrupt && !live.can_interrupt() {
             let message =
                 format!("wtmag knows no key that interrupts `{}`", live.worker.agent.name);
             let hint = "set `interrupt` under `[keys]` in its profile, or leave out `--now`: the text \
                         then waits for the end of the turn";
-            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            return None;
         }
         if live.is_full(delivery.text.len()) {
             let n_open = live.open_deliveries();
             let message = format!("{n_open} texts already wait for `{}`", new.worker);
             let hint =
                 "`wtmag receipts` shows what holds them; `wtmag send --cancel N` withdraws one";
-            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
+            return None;
         }
         live.queue(now, delivery.clone());
         let delivery = delivery.shortened();
         self.log(now, out, Some(&new.worker), Happened::Command { verb: "send".into() });
         self.flush_workers(now, out);
+        let id = delivery.id;
         answer(out, request_id, Answer::Queued { delivery, seq });
+        Some(id)
     }
 
     fn cancel(&mut self, now: Now, request_id: RequestId, id: DeliveryId, out: &mut Vec<Effect>) {
@@ -279,6 +332,8 @@ impl HubState {
             Link::Down | Link::Connecting(_) | Link::Retrying { .. } => (None, None),
         };
         let mut problems = self.problems.clone();
+        let failed = self.notices.failure.iter();
+        problems.extend(failed.map(|it| format!("`[notify] command` failed: {it}")));
         if let Link::Retrying { error, tries, .. } = &self.link {
             problems.push(format!("tmux cannot be reached ({tries} tries): {error}"));
         }

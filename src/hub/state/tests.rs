@@ -1,6 +1,7 @@
 //! The hub's decisions on a virtual clock: no tmux, no store, no sockets.
 mod auto_trust;
 mod deliveries;
+pub(super) mod inbox;
 mod limits;
 mod linking;
 mod listing;
@@ -8,6 +9,7 @@ mod moving;
 mod reports;
 mod restart;
 mod showing;
+mod waking;
 
 use super::*;
 use crate::model::{
@@ -39,6 +41,7 @@ fn setup() -> Setup {
         spool: "/s".into(),
         boot: "boot-1".into(),
         zone: TimeZone::UTC,
+        settings: Settings::default(),
     }
 }
 
@@ -91,6 +94,7 @@ fn new_worker(id: &WorkerId) -> NewWorker {
         },
         pr: None,
         parent: None,
+        wakes: None,
         env: vec![("SSH_AUTH_SOCK".into(), "/ssh".into())],
         launch_env: Vec::new(),
         bootstrap: "Read it.".into(),
@@ -215,13 +219,18 @@ impl Hub {
 
     /// Advances the clock to the next deadline and answers the captures that the hub then requests.
     fn look(&mut self, id: &WorkerId, screen: &Sample) -> Vec<Effect> {
-        let next = self.state.next_deadline().unwrap();
-        let ms = u64::try_from(next.duration_since(self.start).as_millis()).unwrap();
-        self.ms = self.ms.max(ms + 1);
-        let out = self.give(Input::Tick);
-        let wants =
-            out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Look { pane: PANE, .. })));
-        assert!(wants, "no look at {}: {out:?}", self.ms);
+        let wants = |it: &Effect| matches!(it, Effect::Tmux(TmuxEffect::Look { pane: PANE, .. }));
+        // Other deadlines may come first.
+        for n in 0.. {
+            let Some(next) = self.state.next_deadline() else { return Vec::new() };
+            let ms = u64::try_from(next.duration_since(self.start).as_millis()).unwrap();
+            self.ms = self.ms.max(ms + 1);
+            let out = self.give(Input::Tick);
+            if out.iter().any(wants) {
+                break;
+            }
+            assert!(n < 10, "no look at {}: {out:?}", self.ms);
+        }
         self.give(Input::Sampled { worker: id.clone(), sample: Ok(screen.clone()) })
     }
 
@@ -229,8 +238,12 @@ impl Hub {
     fn look_until_act(&mut self, id: &WorkerId, screen: &Sample) -> Act {
         for _ in 0..40 {
             let out = self.look(id, screen);
-            if let Some(Effect::Tmux(TmuxEffect::Act { act, .. })) = out.last() {
-                return act.clone();
+            let act = out.into_iter().find_map(|it| {
+                let Effect::Tmux(TmuxEffect::Act { act, .. }) = it else { return None };
+                Some(act)
+            });
+            if let Some(act) = act {
+                return act;
             }
         }
         panic!("nothing done: {:?}", self.state.workers[id].newest_delivery());
@@ -265,7 +278,7 @@ fn nothing_there() -> Input {
 
 fn listed_at(asked: Instant, panes: Vec<PaneRow>) -> Input {
     let sessions = panes.iter().flat_map(|it| &it.links).map(|it| it.session).collect();
-    Input::Panes(Ok(Listed { asked, panes, sessions }))
+    Input::Panes(Ok(Listed { asked, panes, sessions, watched: BTreeSet::new() }))
 }
 
 fn answer_to(out: &[Effect], to: RequestId) -> Option<Answer> {

@@ -93,6 +93,14 @@ fn write_one(batch: &Transaction<'_>, record: &Record) -> Result<(), Error> {
             let doc = serde_json::to_string(cleanup)?;
             run(batch, sql, params![cleanup.id.as_str(), doc]).map(drop)
         }
+        Record::Item(item) => {
+            let sql = "INSERT OR REPLACE INTO items (id, worker, open, at, report, doc)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let at = item.closed.as_ref().map_or(item.at, |it| it.at).0;
+            let (worker, doc) = (item.worker.as_str(), serde_json::to_string(item)?);
+            let params = params![item.id.0, worker, item.is_open(), at, item.report, doc];
+            run(batch, sql, params).map(drop)
+        }
         Record::CleanupOver(worker) => {
             let sql = "DELETE FROM cleanups WHERE worker = ?1";
             run(batch, sql, params![worker.as_str()]).map(drop)

@@ -13,6 +13,8 @@ use crate::{
 const MAX_ANSWER: usize = wire::MAX_FRAME / 2;
 /// How many delivered texts per worker a hub reads when it starts.
 const N_SENT: u32 = 100;
+/// How many ids of reports it reads.
+const N_REPORTS: u32 = 500;
 
 /// A delivery, with its whole text if that is stored separately.
 const OPEN: &str = "
@@ -41,6 +43,7 @@ impl Store {
         let deliveries = self.deliveries(OPEN, &[])?;
         let sent = self.deliveries(SENT, &[&N_SENT])?;
         let cleanups = self.rows("SELECT worker, doc FROM cleanups", &[])?;
+        let items = self.rows("SELECT id, doc FROM items WHERE open = 1 ORDER BY id", &[])?;
         let name = |table: &str, rows: &[(String, String)]| -> Vec<String> {
             let one = |(row, error): &(String, String)| {
                 format!(
@@ -53,17 +56,29 @@ impl Store {
             name("workers", &workers.unreadable),
             name("deliveries", &deliveries.unreadable),
             name("cleanups", &cleanups.unreadable),
+            name("items", &items.unreadable),
         ];
         Ok(Remembered {
             workers: workers.found,
             deliveries: deliveries.found,
             sent: sent.found.into_iter().map(|it| (it.worker, it.text)).collect(),
             cleanups: cleanups.found,
+            items: items.found,
+            last_item: last("SELECT ifnull(max(id), 0) FROM items")?,
+            reports: self.reports()?,
             taken: workers.unreadable.into_iter().map(|(id, _)| id).collect(),
             problems: problems.concat(),
             last_seq: last("SELECT ifnull(max(seq), 0) FROM events")?,
             last_delivery: last("SELECT ifnull(max(id), 0) FROM deliveries")?,
         })
+    }
+
+    /// Ids of the last reports, the newest first.
+    fn reports(&self) -> Result<Vec<String>, Error> {
+        let sql = "SELECT report FROM items WHERE report IS NOT NULL ORDER BY id DESC LIMIT ?1";
+        let mut query = self.db.prepare_cached(sql).map_err(read_failed)?;
+        let rows = query.query_map([N_REPORTS], |row| row.get(0)).map_err(read_failed)?;
+        rows.collect::<Result<_, _>>().map_err(read_failed)
     }
 
     pub(super) fn answer(&self, query: &Query) -> Result<Answer, Error> {

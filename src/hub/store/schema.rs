@@ -2,10 +2,10 @@
 use rusqlite::Connection;
 
 /// Schema that this program writes.
-pub(super) const KNOWN: u32 = 2;
+pub(super) const KNOWN: u32 = 3;
 
 /// `MIGRATIONS[n]` leads from schema n to n + 1. Only add to it, never edit it.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE workers (
         n INTEGER PRIMARY KEY, id TEXT NOT NULL, ended INTEGER NOT NULL, doc TEXT NOT NULL);
@@ -29,6 +29,14 @@ const MIGRATIONS: [&str; 2] = [
     CREATE TABLE texts (delivery INTEGER PRIMARY KEY, text TEXT NOT NULL);
     CREATE TRIGGER texts_of_deliveries AFTER DELETE ON deliveries
         BEGIN DELETE FROM texts WHERE delivery = old.id; END;
+",
+    // The inbox. `report` is the id of the report that an item is from: none becomes two items.
+    "
+    CREATE TABLE items (
+        id INTEGER PRIMARY KEY, worker TEXT NOT NULL, open INTEGER NOT NULL, at INTEGER NOT NULL,
+        report TEXT, doc TEXT NOT NULL);
+    CREATE INDEX open_items ON items (open) WHERE open = 1;
+    CREATE INDEX items_of_reports ON items (id) WHERE report IS NOT NULL;
 ",
 ];
 

@@ -42,6 +42,10 @@ const DELIVERIES: &str = "DELETE FROM deliveries WHERE at < ?1
 const WORKERS: &str = "DELETE FROM workers WHERE at < ?1
     AND n IN (SELECT n FROM workers WHERE ended = 1 ORDER BY n LIMIT ?2)";
 
+const ITEMS: &str = "DELETE FROM items WHERE at < ?1
+    AND id IN (SELECT id FROM items WHERE open = 0 ORDER BY id LIMIT ?2)
+    AND id < (SELECT max(id) FROM items)";
+
 impl Store {
     /// One step. True if there is another one for the next idle moment.
     pub(super) fn tidy(&mut self, now: Timestamp, keep: Keep) -> Result<bool, Error> {
@@ -51,7 +55,7 @@ impl Store {
         // Everything removable, oldest first, while the store is too large.
         let before = if is_too_large { now.0 } else { before };
         let mut n_gone = 0;
-        for sql in [EVENTS, DELIVERIES, WORKERS] {
+        for sql in [EVENTS, DELIVERIES, WORKERS, ITEMS] {
             let mut query = self.db.prepare_cached(sql).map_err(write_failed)?;
             let before = i64::try_from(before).unwrap_or(i64::MAX);
             n_gone += query.execute((before, STEP)).map_err(write_failed)?;

@@ -34,6 +34,12 @@ pub(super) struct ItemJson {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub(super) struct HeadJson {
+    pub(super) head_ref_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct PullJson {
     #[serde(flatten)]
     pub(super) item: ItemJson,

@@ -12,7 +12,7 @@ pub use self::forge::{Forge, fetch_forge};
 use self::{
     complaint::{Complaint, complaint, failed},
     forge::is_slug,
-    json::{ItemJson, Login, Named, PullJson, UrlJson, is_pull_page, read},
+    json::{HeadJson, ItemJson, Login, Named, PullJson, UrlJson, is_pull_page, read},
 };
 use super::{Context, Error, Fetched, Program, SourceSpec, Task, TaskRef};
 use crate::{
@@ -177,6 +177,15 @@ async fn view<T: DeserializeOwned>(
             failed(&output.stderr_text())
         }
     })
+}
+
+/// The branch that the pull request with this URL is for.
+pub async fn head_branch(cx: &Context<'_>, url: &str) -> Result<String, Error> {
+    let output = cx.run(&PROGRAM, &["pr", "view", url, "--json", "headRefName"]).await?;
+    if !output.is_success() {
+        return Err(failed(&output.stderr_text()));
+    }
+    Ok(read::<HeadJson>(&output.stdout)?.head_ref_name)
 }
 
 fn nonsense(what: &'static str, value: &str) -> Error {

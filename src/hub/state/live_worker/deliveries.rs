@@ -90,6 +90,11 @@ impl LiveWorker {
         !self.profile.keys.interrupt.is_empty()
     }
 
+    /// It is here, and nothing of it has reached the agent.
+    pub(in crate::hub::state) fn can_still_wait(&self, id: DeliveryId) -> bool {
+        self.queue.iter().any(|it| it.delivery().id == id && it.can_wait())
+    }
+
     /// None: no such delivery here; false: it can no longer be withdrawn.
     pub(in crate::hub::state) fn cancel(&mut self, now: Now, id: DeliveryId) -> Option<bool> {
         let at = self.queue.iter().position(|it| it.delivery().id == id)?;

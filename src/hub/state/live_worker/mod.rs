@@ -1,8 +1,11 @@
 //! One worker inside the hub: its record, its capture schedule, its tracker and its deliveries.
+mod answering;
 mod auto_trust;
 mod deliveries;
 mod fit;
+mod guest;
 mod limits;
+mod reports;
 mod sampling;
 mod speech;
 
@@ -28,7 +31,7 @@ use crate::{
     delivery::{DeliveryMachine, Input},
     model::{
         Agent, AgentState, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard,
-        HeardReport, Now, Placement, Process, Sample, Step, Verdict, Worker,
+        HeardReport, Now, Placement, Process, Sample, Step, Timestamp, Verdict, Worker,
     },
     tmux::{Link, PaneRow},
 };
@@ -70,12 +73,16 @@ pub(super) struct LiveWorker {
     /// It rang the bell, and nothing tells why: when to look whether that is so.
     beckoned: Option<Instant>,
     fit: fit::Fit,
+    silence: reports::Silence,
+    /// When its last message came, if this hub heard it.
+    message_at: Option<Timestamp>,
     gone: bool,
     /// When the hub heard that its window was created.
     made_at: Instant,
     /// When a shell that has not started the agent counts as stuck.
     start_limit: Option<Instant>,
     answer: auto_trust::Answer,
+    answering: Option<answering::Answering>,
     notes: Notes,
 }
 
@@ -111,13 +118,15 @@ struct Watch {
 pub(super) struct Profiles {
     /// Where the hub is: times that agents print are of this zone.
     zone: TimeZone,
+    /// How long a turn may print nothing.
+    stalled: Duration,
     /// By name and, if it is not embedded, by text.
     known: BTreeMap<(String, Option<String>), Arc<Profile>>,
 }
 
 impl Profiles {
-    pub(super) fn new(zone: TimeZone) -> Self {
-        Self { zone, known: BTreeMap::new() }
+    pub(super) fn new(zone: TimeZone, stalled: Duration) -> Self {
+        Self { zone, stalled, known: BTreeMap::new() }
     }
 
     fn of(&mut self, agent: &Agent) -> Result<Arc<Profile>, String> {
@@ -150,7 +159,7 @@ impl LiveWorker {
         now: Now,
     ) -> Result<Self, String> {
         let profile = profiles.of(&worker.agent)?;
-        let mut live = Self::new(worker, profile, profiles.zone.clone(), now);
+        let mut live = Self::new(worker, profile, profiles, now);
         live.notes.worker = true;
         live.queue(now, first);
         Ok(live)
@@ -174,7 +183,7 @@ impl LiveWorker {
                 (profiles.get(agents::GENERIC, None)?, Some(problem))
             }
         };
-        let mut live = Self::new(worker, profile, profiles.zone.clone(), now);
+        let mut live = Self::new(worker, profile, profiles, now);
         live.gone = live.worker.place.gone;
         // The profile may have been mended.
         live.worker.profile_note = None;
@@ -196,7 +205,8 @@ impl LiveWorker {
         Ok((live, problem))
     }
 
-    fn new(worker: Worker, profile: Arc<Profile>, zone: TimeZone, now: Now) -> Self {
+    fn new(worker: Worker, profile: Arc<Profile>, profiles: &Profiles, now: Now) -> Self {
+        let (zone, stalled) = (profiles.zone.clone(), profiles.stalled);
         let tracker = Tracker::new(Arc::clone(&profile), &worker.state, now).in_zone(zone.clone());
         let starting = worker.state.process.value == Process::Starting;
         let start_limit = starting.then(|| now.steady + START_LIMIT);
@@ -221,10 +231,13 @@ impl LiveWorker {
             reports: VecDeque::new(),
             beckoned: None,
             fit: fit::Fit::default(),
+            silence: reports::Silence::new(stalled, now),
+            message_at: None,
             gone: false,
             made_at: now.steady,
             start_limit,
             answer: auto_trust::Answer::default(),
+            answering: None,
             notes: Notes::default(),
         }
     }
@@ -256,6 +269,11 @@ impl LiveWorker {
     pub(super) fn newest_delivery(&self) -> Option<Delivery> {
         let open = self.queue.back().map(|it| it.delivery().clone());
         open.or_else(|| self.receipt.clone())
+    }
+
+    /// The newest delivery that is over.
+    pub(super) fn newest_receipt(&self) -> Option<&Delivery> {
+        self.receipt.as_ref()
     }
 
     /// The newest delivery that is over, then the open ones.

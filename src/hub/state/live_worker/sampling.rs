@@ -54,6 +54,7 @@ impl LiveWorker {
 
     /// Captures if it is due.
     pub(in crate::hub::state) fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.check_silence(now);
         if self.gone {
             return;
         }
@@ -91,6 +92,7 @@ impl LiveWorker {
 
     /// It shows something new, or will: a look is due, in its pace.
     pub(in crate::hub::state) fn rang(&mut self, now: Now) {
+        self.silence.broken(now);
         self.n_drawn += 1;
         if self.watch.looking {
             self.watch.rang = true;
@@ -112,6 +114,9 @@ impl LiveWorker {
     fn heed(&mut self, now: Now, sample: &Sample, found: Option<&Found>) {
         let is_new = self.last.as_ref().is_none_or(|last| last.rows != sample.rows);
         self.n_drawn += u64::from(is_new);
+        if is_new {
+            self.silence.broken(now);
+        }
         let stands = self.last.as_ref().is_some_and(|last| stands(last, sample, found));
         if !stands || self.watch.quiet_since.is_none() {
             self.watch.quiet_since = Some(now.steady);
@@ -234,7 +239,7 @@ impl LiveWorker {
 
     /// Passes an observation to the tracker, and notes the resulting state.
     pub(in crate::hub::state) fn track(&mut self, now: Now, seen: Seen<'_>, out: &mut Vec<Effect>) {
-        let Changed { process, turn, asks, reported, told, accepted } =
+        let Changed { process, turn, asks, reported, report_over, told, accepted } =
             self.tracker.handle(now, seen);
         let before = self.notes.happened.len();
         self.has_changed |= process.is_some() || turn.is_some();
@@ -251,6 +256,10 @@ impl LiveWorker {
             self.note_reset(&before.value);
             self.notes.happened.push(Happened::Turn(fact));
         }
+        if report_over {
+            self.worker.state.reported = None;
+            self.notes.happened.push(Happened::ReportOver);
+        }
         if let Some(fact) = reported {
             self.worker.state.reported = Some(fact.clone());
             self.notes.happened.push(Happened::Reported(fact));
@@ -262,6 +271,7 @@ impl LiveWorker {
                 "session" => self.worker.agent_session = Some(text.clone()),
                 "message" => {
                     self.worker.last_message = Some(text.clone());
+                    self.message_at = Some(now.wall);
                     self.note_pull_request(&text);
                 }
                 _ => {}

@@ -1,0 +1,142 @@
+//! `wtmag said`.
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::{Context, Failure, events, output::age, resolve::Target, unexpected};
+use crate::{
+    client::Hub,
+    clock,
+    model::{Answer, Event, Happened, Request, Timestamp, Worker},
+    text::clean,
+};
+
+/// Print what a worker's agent said last
+///
+/// The last message of its last turn, as its hooks reported it; for an agent without hooks, the end of its
+/// screen. Without an ID: the worker of the current worktree or tmux window.
+///
+/// With --json: an array of {"at", "from": "hook"|"screen", "text"}, the oldest first.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// The messages of the last N turns
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    turns: usize,
+    /// Without cutting long messages after 2,000 characters
+    #[arg(long)]
+    full: bool,
+}
+
+/// Characters of one message.
+const MAX: usize = 2000;
+/// Rows of a screen that are shown in place of a message.
+const ROWS: usize = 30;
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Message {
+    at: Timestamp,
+    from: &'static str,
+    text: String,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let mut hub = context.hub_that_knows().await?;
+    let worker = args.target.worker_or_ended(context, &mut hub).await?;
+    let told = events::load_all(&mut hub, &worker.id).await?;
+    let mut messages = messages(&told, worker.created, args.turns.max(1));
+    if messages.is_empty() {
+        messages.extend(of_screen(&mut hub, &worker).await?);
+    }
+    if messages.is_empty() {
+        return Err(Failure::user(format!("`{}` has said nothing yet", worker.id))
+            .hint(format!("its screen: wtmag show {}", worker.id)));
+    }
+    for message in &mut messages {
+        message.text = if args.full { clean(&message.text) } else { cut(&message.text) };
+    }
+    if context.json() {
+        context.print_json(&messages)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for message in &messages {
+        let ago = age(clock::now().since(message.at));
+        let head = match message.from {
+            "screen" => format!("{} has reported no message; its screen:", worker.id),
+            _ => format!("{}, {ago} ago:", worker.id),
+        };
+        context.print(&format!("{head}\n{}\n", message.text.trim_end()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pure: the last `n` messages of this worker, not of an earlier one with its id.
+fn messages(events: &[Event], since: Timestamp, n: usize) -> Vec<Message> {
+    let told = events.iter().filter(|it| it.at >= since).filter_map(|event| {
+        let Happened::Told { about, text } = &event.what else { return None };
+        let message = || Message { at: event.at, from: "hook", text: text.clone() };
+        (about == "message").then(message)
+    });
+    let mut messages: Vec<Message> = told.collect();
+    messages.drain(..messages.len().saturating_sub(n));
+    messages
+}
+
+async fn of_screen(hub: &mut Hub, worker: &Worker) -> Result<Option<Message>, Failure> {
+    if worker.ended.is_some() {
+        return Ok(None);
+    }
+    let answer = hub.ask_any(Request::Show { id: worker.id.clone() }).await?;
+    let Answer::Shown { screen, .. } = answer else { return Err(unexpected(&answer)) };
+    let message = screen.map(|it| Message {
+        at: it.at,
+        from: "screen",
+        text: it.last_lines(ROWS).join("\n"),
+    });
+    Ok(message.filter(|it| !it.text.trim().is_empty()))
+}
+
+fn cut(text: &str) -> String {
+    let text = clean(text);
+    let n = text.chars().count();
+    if n <= MAX {
+        return text;
+    }
+    let head: String = text.chars().take(MAX).collect();
+    format!("{head}… ({} more characters: --full)", n - MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_messages_of_this_worker_count() {
+        let event = |seq: u64, about: &str, text: &str| {
+            let what = Happened::Told { about: about.into(), text: text.into() };
+            Event { seq, at: Timestamp(seq), worker: None, what }
+        };
+        let events = [
+            event(1, "message", "of an earlier worker"),
+            event(3, "message", "one"),
+            event(4, "session", "s"),
+            event(5, "message", "two"),
+            event(6, "message", "three"),
+        ];
+        let texts = |n| -> Vec<String> {
+            messages(&events, Timestamp(2), n).into_iter().map(|it| it.text).collect()
+        };
+        assert_eq!(texts(1), ["three"]);
+        assert_eq!(texts(2), ["two", "three"]);
+        assert_eq!(texts(9), ["one", "two", "three"]);
+        assert_eq!(messages(&[], Timestamp(0), 1), []);
+    }
+
+    #[test]
+    fn long_messages_are_cut_and_say_so() {
+        assert_eq!(cut("short\x1b[2J"), "short");
+        let long = cut(&"ä".repeat(MAX + 5));
+        assert!(long.ends_with("ä… (5 more characters: --full)"), "{long}");
+    }
+}

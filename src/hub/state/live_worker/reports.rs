@@ -1,0 +1,99 @@
+//! What the worker reports about itself, and a turn that prints nothing.
+use std::time::{Duration, Instant};
+
+use super::LiveWorker;
+use crate::{
+    agents::fold::Seen,
+    model::{Fact, FactSource, Happened, Now, ParentPane, Reported, Timestamp, WorkerId},
+};
+
+/// When it last printed something, and whether that is too long ago.
+#[derive(Debug)]
+pub(super) struct Silence {
+    limit: Duration,
+    pub(super) printed: Instant,
+    /// Since when its turn counts as stalled.
+    stalled: Option<Timestamp>,
+}
+
+impl Silence {
+    pub(super) fn new(limit: Duration, now: Now) -> Self {
+        Self { limit, printed: now.steady, stalled: None }
+    }
+
+    /// It printed something.
+    pub(super) fn broken(&mut self, now: Now) {
+        self.printed = now.steady;
+    }
+}
+
+impl LiveWorker {
+    pub(in crate::hub::state) fn reported(&mut self, now: Now, what: Reported, text: &str) {
+        self.track(now, Seen::Reported { what, text }, &mut Vec::new());
+    }
+
+    pub(in crate::hub::state) fn note_progress(&mut self, now: Now, text: String) {
+        let (since, source) = (now.wall, FactSource::Report);
+        let progress = Fact { value: text.clone(), since, source, evidence: String::new() };
+        self.worker.progress = Some(progress);
+        self.notes.happened.push(Happened::Told { about: "progress".to_owned(), text });
+        self.notes.worker = true;
+    }
+
+    pub(in crate::hub::state) fn note_pr(&mut self, url: String) {
+        if self.worker.pr.as_ref() == Some(&url) {
+            return;
+        }
+        self.worker.pr = Some(url.clone());
+        self.notes.happened.push(Happened::Told { about: "pull-request".to_owned(), text: url });
+        self.notes.worker = true;
+    }
+
+    /// Another one gives it work from now on.
+    pub(in crate::hub::state) fn adopted(
+        &mut self,
+        parent: Option<WorkerId>,
+        pane: Option<ParentPane>,
+    ) {
+        self.worker.parent = parent;
+        self.worker.parent_pane = pane;
+        self.notes.worker = true;
+    }
+
+    /// Its last message, if it came after that moment. A new hub does not know when it came.
+    pub(in crate::hub::state) fn message_since(&self, at: Timestamp) -> Option<String> {
+        let is_new = self.message_at.is_none_or(|came| came >= at);
+        self.worker.last_message.clone().filter(|_| is_new)
+    }
+
+    /// Its hooks report messages.
+    pub(in crate::hub::state) fn tells_messages(&self) -> bool {
+        self.profile.hooks.is_some()
+    }
+
+    /// Since when its turn counts as stalled.
+    pub(in crate::hub::state) fn stalled(&self) -> Option<Timestamp> {
+        self.silence.stalled
+    }
+
+    /// When its turn will count as stalled.
+    pub(in crate::hub::state) fn stall_due(&self) -> Option<Instant> {
+        let may_stall = self.is_in_turn() && self.silence.stalled.is_none();
+        may_stall.then(|| self.silence.printed + self.silence.limit)
+    }
+
+    fn is_in_turn(&self) -> bool {
+        !self.gone && self.worker.state.turn.value.is_busy() && self.worker.state.is_live()
+    }
+
+    /// Looks whether its turn has stalled, or continues.
+    pub(super) fn check_silence(&mut self, now: Now) {
+        let silent = now.steady.duration_since(self.silence.printed);
+        let is_stalled = self.is_in_turn() && silent >= self.silence.limit;
+        if is_stalled != self.silence.stalled.is_some() {
+            self.silence.stalled = is_stalled.then_some(now.wall);
+            // The inbox is compared with what was noted.
+            self.notes.worker = true;
+        }
+    }
+}

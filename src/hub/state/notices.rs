@@ -1,0 +1,174 @@
+//! Tells the user what needs attention: a message at their terminals, options for the status line,
+//! a mark on the worker's window, a command of their own.
+//!
+//! Each item is announced once, a moment after it came: not if it has ended by then, and not for the
+//! window that the user looks at.
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use super::{Effect, HubState, Link, LocalEffect, Notice, TmuxEffect, waking::news_line};
+use crate::model::{Item, ItemId, ItemKind, Now, WindowId, Worker};
+
+/// News within this time are one message.
+const COALESCE: Duration = Duration::from_secs(1);
+/// Commands that may wait; the newest are kept.
+const MAX_COMMANDS: usize = 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    /// Since when there is something to announce.
+    since: Option<Instant>,
+    /// Windows that a user's terminal shows.
+    watched: BTreeSet<WindowId>,
+    /// Items whose window was looked at since they came.
+    seen: BTreeSet<ItemId>,
+    /// Something has changed since the options were set.
+    pub(super) is_stale: bool,
+    /// What the options say now.
+    needs: Option<usize>,
+    marks: BTreeMap<WindowId, &'static str>,
+    commands: VecDeque<Notice>,
+    is_running: bool,
+    /// Why the command failed last.
+    pub(super) failure: Option<String>,
+}
+
+impl HubState {
+    pub(super) fn mark_options_stale(&mut self) {
+        self.notices.is_stale = true;
+    }
+
+    /// The windows that users look at now.
+    pub(super) fn watched(&mut self, windows: BTreeSet<WindowId>) {
+        self.notices.is_stale |= self.notices.watched != windows;
+        self.notices.watched = windows;
+    }
+
+    /// Another connection: the options there are unknown.
+    pub(super) fn forget_options(&mut self) {
+        self.notices.is_stale = true;
+        self.notices.needs = None;
+        self.notices.marks.clear();
+        self.notices.watched.clear();
+    }
+
+    /// Brings the options up to date, and announces what is due.
+    pub(super) fn notify_user(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if !matches!(self.link, Link::Up(_)) {
+            return;
+        }
+        if std::mem::take(&mut self.notices.is_stale) {
+            self.note_seen();
+            self.set_options(out);
+        }
+        self.announce_items(now, out);
+        self.run_command(out);
+    }
+
+    /// Without a connection, nothing can be announced.
+    pub(super) fn next_notice(&self) -> Option<Instant> {
+        let is_up = matches!(self.link, Link::Up(_));
+        self.notices.since.filter(|_| is_up).map(|at| at + COALESCE)
+    }
+
+    fn note_seen(&mut self) {
+        let watched = &self.notices.watched;
+        let is_watched = |item: &&Item| {
+            let live = self.workers.get(&item.worker);
+            live.is_some_and(|live| watched.contains(&live.worker.place.window))
+        };
+        let seen: Vec<ItemId> = self.inbox.all().filter(is_watched).map(|it| it.id).collect();
+        self.notices.seen.extend(seen);
+        self.notices.seen.retain(|id| self.inbox.get(*id).is_some());
+    }
+
+    fn set_options(&mut self, out: &mut Vec<Effect>) {
+        let shown = || self.inbox.all().filter(|it| it.is_shown());
+        let needs = shown().map(|it| &it.worker).collect::<BTreeSet<_>>().len();
+        let mut marks: BTreeMap<WindowId, &'static str> = BTreeMap::new();
+        for item in shown().filter(|it| !self.notices.seen.contains(&it.id)) {
+            let Some(live) = self.workers.get(&item.worker).filter(|it| it.has_window()) else {
+                continue;
+            };
+            let mark = if item.kind == ItemKind::Done { "✓" } else { "!" };
+            let known = marks.entry(live.worker.place.window).or_insert(mark);
+            *known = if *known == "!" { "!" } else { mark };
+        }
+        let gone = self.notices.marks.keys().filter(|it| !marks.contains_key(it));
+        let cleared = gone.map(|window| (*window, ""));
+        let set = marks.iter().filter(|(it, mark)| self.notices.marks.get(it) != Some(mark));
+        let changed = cleared.chain(set.map(|(window, mark)| (*window, *mark)));
+        out.extend(changed.map(|(window, mark)| {
+            let (name, value) = ("@wtmag_mark", mark.to_owned());
+            Effect::Tmux(TmuxEffect::WindowOption { window, name, value })
+        }));
+        if self.notices.needs.unwrap_or_default() != needs {
+            out.push(Effect::Tmux(TmuxEffect::Needs(needs)));
+        }
+        self.notices.needs = Some(needs);
+        self.notices.marks = marks;
+    }
+
+    fn announce_items(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let new: Vec<ItemId> = self.inbox.unannounced().collect();
+        if new.is_empty() {
+            self.notices.since = None;
+            return;
+        }
+        let since = *self.notices.since.get_or_insert(now.steady);
+        if now.steady < since + COALESCE {
+            return;
+        }
+        self.notices.since = None;
+        let is_unseen = |id: &&ItemId| !self.notices.seen.contains(id);
+        let news: Vec<(&Item, &Worker)> = new
+            .iter()
+            .rev()
+            .filter(is_unseen)
+            .filter_map(|id| {
+                let item = self.inbox.get(*id)?;
+                Some((item, &self.workers.get(&item.worker)?.worker))
+            })
+            .collect();
+        if !news.is_empty() {
+            out.push(Effect::Tmux(TmuxEffect::Announce(news_line(&news))));
+        }
+        let notices: Vec<Notice> =
+            news.iter().rev().map(|(item, worker)| notice(item, worker)).collect();
+        if self.setup.settings.notify_command.is_some() {
+            self.notices.commands.extend(notices);
+            let n_old = self.notices.commands.len().saturating_sub(MAX_COMMANDS);
+            self.notices.commands.drain(..n_old);
+        }
+        for id in new {
+            self.set_announced(id, out);
+        }
+    }
+
+    fn run_command(&mut self, out: &mut Vec<Effect>) {
+        if self.notices.is_running {
+            return;
+        }
+        let Some(command) = self.setup.settings.notify_command.clone() else { return };
+        let Some(notice) = self.notices.commands.pop_front() else { return };
+        self.notices.is_running = true;
+        out.push(Effect::Local(LocalEffect::Notify { command, notice }));
+    }
+
+    /// The user's command has ended.
+    pub(super) fn notified(&mut self, done: Result<(), String>) {
+        self.notices.is_running = false;
+        self.notices.failure = done.err();
+    }
+}
+
+fn notice(item: &Item, worker: &Worker) -> Notice {
+    Notice {
+        worker: worker.id.clone(),
+        kind: item.kind,
+        summary: news_line(&[(item, worker)]),
+        pr: worker.pr.clone(),
+    }
+}

@@ -1,0 +1,297 @@
+//! Wakes the parents of workers that need attention: one line in the parent's input box.
+//!
+//! Only an agent at rest with an empty box is told, by an ordinary delivery with a receipt, at most
+//! once a minute, and not while it waits for items by itself. The parent is a worker, or an agent in
+//! a pane that is no worker's: a guest, whose pane is sampled only while there is something to tell.
+mod guests;
+mod text;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use guests::Guest;
+
+use super::{
+    Effect, HubState, Link, Record, RequestId,
+    live_worker::LiveWorker,
+    requests::{answer, not_found, refuse},
+};
+use crate::model::{
+    Answer, Caller, Delivery, DeliveryId, DeliveryMode, Happened, Item, ItemId, Now, PaneId,
+    ParentPane, Refusal, RefusalKind, Step, StepAt, Told, Worker, WorkerId,
+};
+
+pub(super) use text::summary as news_line;
+
+/// News within this time are one line.
+const COALESCE: Duration = Duration::from_secs(1);
+/// Shortest time between two lines to one parent.
+const PACE: Duration = Duration::from_secs(60);
+
+/// Who gave the work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Parent {
+    Worker(WorkerId),
+    /// On the connected server.
+    Pane(PaneId),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Waking {
+    /// Since when there is something to tell.
+    since: BTreeMap<Parent, Instant>,
+    woken: BTreeMap<Parent, Instant>,
+    /// Clients that wait for items, with the parents that they are.
+    waiting: BTreeMap<u64, Parent>,
+    pub(super) guests: BTreeMap<PaneId, Guest>,
+}
+
+/// The guest's agent, if one was recognised.
+pub(super) fn guest_of(guest: &mut Guest) -> Option<&mut LiveWorker> {
+    guest.live_mut()
+}
+
+impl HubState {
+    /// Whether anything of the newest text that is over was typed.
+    pub(super) fn was_typed(&mut self, id: &WorkerId) -> bool {
+        let newest = self.live_mut(id).and_then(|live| live.newest_receipt().cloned());
+        newest.is_some_and(|it| it.at(Step::Pasting).is_some())
+    }
+
+    /// The parent that runs a command in this pane.
+    pub(super) fn party(&self, caller: &Caller) -> Option<Parent> {
+        let pane = caller.pane?;
+        let has_pane = |live: &&LiveWorker| live.has_window() && live.worker.place.pane == pane;
+        let worker = self.workers.values().find(has_pane).map(|live| live.worker.id.clone());
+        Some(worker.map_or(Parent::Pane(pane), Parent::Worker))
+    }
+
+    /// Who gave this worker its work, if that can be told something.
+    pub(super) fn parent_of(&self, worker: &Worker) -> Option<Parent> {
+        if let Some(id) = &worker.parent {
+            return Some(Parent::Worker(id.clone()));
+        }
+        let place = worker.parent_pane.as_ref()?;
+        (Some(place.server) == self.server()).then_some(Parent::Pane(place.pane))
+    }
+
+    /// This client waits for items by itself, until it leaves.
+    pub(super) fn note_waiting(&mut self, client: u64, parent: Parent) {
+        self.waking.waiting.insert(client, parent);
+    }
+
+    pub(super) fn forget_waiting(&mut self, client: u64) {
+        self.waking.waiting.remove(&client);
+    }
+
+    /// Tells what is due.
+    pub(super) fn wake_parents(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.inbox.has_untold() || !self.waking.since.is_empty() {
+            self.tell_news(now, out);
+        }
+        self.tend_guests(now, out);
+    }
+
+    fn tell_news(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let news = self.news();
+        self.waking.since.retain(|parent, _| news.contains_key(parent));
+        for (parent, items) in news {
+            self.waking.since.entry(parent.clone()).or_insert(now.steady);
+            if let Parent::Pane(pane) = parent {
+                self.waking.guests.entry(pane).or_insert_with(|| Guest::new(now));
+            }
+            if self.may_be_woken(&parent) && self.wake_at(&parent) <= Some(now.steady) {
+                self.wake(now, &parent, &items, out);
+            }
+        }
+    }
+
+    /// What each parent has not been told, the newest first.
+    fn news(&self) -> BTreeMap<Parent, Vec<ItemId>> {
+        let mut news: BTreeMap<Parent, Vec<ItemId>> = BTreeMap::new();
+        for item in self.inbox.untold().rev() {
+            let worker = self.workers.get(&item.worker).map(|live| &live.worker);
+            let Some(worker) = worker.filter(|it| it.wakes_for(item.kind)) else { continue };
+            if let Some(parent) = self.parent_of(worker) {
+                news.entry(parent).or_default().push(item.id);
+            }
+        }
+        news
+    }
+
+    fn may_be_woken(&self, parent: &Parent) -> bool {
+        if self.waking.waiting.values().any(|it| it == parent) {
+            return false;
+        }
+        match parent {
+            Parent::Worker(id) => self.workers.get(id).is_some_and(LiveWorker::may_be_woken),
+            Parent::Pane(pane) => self.waking.guests.get(pane).is_some_and(Guest::may_be_woken),
+        }
+    }
+
+    /// When the parent may be told, if there is something to tell.
+    fn wake_at(&self, parent: &Parent) -> Option<Instant> {
+        let since = *self.waking.since.get(parent)?;
+        let paced = self.waking.woken.get(parent).map(|at| *at + PACE);
+        Some(paced.into_iter().chain([since + COALESCE]).max().unwrap_or(since))
+    }
+
+    /// The next time at which a parent that listens is to be told something.
+    pub(super) fn next_waking(&self) -> Option<Instant> {
+        if !matches!(self.link, Link::Up(_)) {
+            return None;
+        }
+        let parents = self.waking.since.keys().filter(|it| self.may_be_woken(it));
+        let news = parents.filter_map(|it| self.wake_at(it));
+        news.chain(self.waking.guests.values().filter_map(Guest::next_look)).min()
+    }
+
+    fn wake(&mut self, now: Now, parent: &Parent, items: &[ItemId], out: &mut Vec<Effect>) {
+        let item = |id: &ItemId| {
+            let item = self.inbox.get(*id)?;
+            Some((item, &self.workers.get(&item.worker)?.worker))
+        };
+        let line = text::line(&items.iter().filter_map(item).collect::<Vec<_>>());
+        let target = match parent {
+            Parent::Worker(id) => id.clone(),
+            Parent::Pane(pane) => guests::id(*pane),
+        };
+        let delivery = self.new_delivery(now, &target, line, DeliveryMode::Ready);
+        let id = delivery.id;
+        if let Some(live) = self.live_mut(&target) {
+            live.queue(now, delivery);
+        }
+        self.waking.woken.insert(parent.clone(), now.steady);
+        self.waking.since.remove(parent);
+        let told = Told { at: now.wall, by: Some(id) };
+        for item in items {
+            self.set_told(*item, Some(told.clone()), out);
+        }
+        self.flush_workers(now, out);
+    }
+
+    /// A worker, or a guest by its id.
+    pub(super) fn live_mut(&mut self, id: &WorkerId) -> Option<&mut LiveWorker> {
+        if self.workers.contains_key(id) {
+            return self.workers.get_mut(id);
+        }
+        let mut guests = self.waking.guests.values_mut().filter_map(Guest::live_mut);
+        guests.find(|live| live.worker.id == *id)
+    }
+
+    /// A waking line is over. If nothing of it has reached the agent, its news are told again.
+    pub(super) fn note_waking(
+        &mut self,
+        (id, step): (DeliveryId, Step),
+        was_typed: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        if was_typed || !matches!(step, Step::Failed | Step::Cancelled) {
+            return;
+        }
+        let told_by = |it: &&Item| it.told.as_ref().is_some_and(|told| told.by == Some(id));
+        let items: Vec<ItemId> = self.inbox.all().filter(told_by).map(|it| it.id).collect();
+        for item in items {
+            self.set_told(item, None, out);
+        }
+    }
+
+    /// Withdraws a waking line that is about nothing any more, unless it is being typed.
+    pub(super) fn drop_moot(&mut self, now: Now, id: DeliveryId, out: &mut Vec<Effect>) {
+        let told_by = |it: &Item| it.told.as_ref().is_some_and(|told| told.by == Some(id));
+        if self.inbox.all().any(|it| it.is_shown() && told_by(it)) {
+            return;
+        }
+        let guests = self.waking.guests.values_mut().filter_map(Guest::live_mut);
+        for live in self.workers.values_mut().chain(guests) {
+            if live.can_still_wait(id) {
+                live.cancel(now, id);
+            }
+        }
+        self.flush_workers(now, out);
+    }
+
+    pub(super) fn has_parent(&self, id: &WorkerId) -> bool {
+        let worker = self.workers.get(id).map(|live| &live.worker);
+        worker.is_some_and(|it| it.parent.is_some() || it.parent_pane.is_some())
+    }
+
+    /// The caller is the parent of these workers from now on, and is told what is open.
+    pub(super) fn adopt(
+        &mut self,
+        now: Now,
+        request_id: RequestId,
+        (ids, caller): (&[WorkerId], &Caller),
+        out: &mut Vec<Effect>,
+    ) {
+        let (Some(party), server) = (self.party(caller), self.server()) else {
+            let refusal =
+                Refusal::new(RefusalKind::NotNow, "this command does not run in a tmux pane");
+            return refuse(out, request_id, refusal.hint("run it in the pane of the orchestrator"));
+        };
+        if let Some(id) = ids.iter().find(|id| !self.workers.contains_key(id)) {
+            return not_found(out, request_id, id);
+        }
+        for id in ids {
+            let Some(live) = self.workers.get_mut(id) else { continue };
+            let (parent, pane) = match &party {
+                Parent::Worker(parent) if parent == id => {
+                    let message = format!("`{id}` cannot be its own parent");
+                    return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
+                }
+                Parent::Worker(parent) => (Some(parent.clone()), None),
+                Parent::Pane(pane) => {
+                    (None, server.map(|server| ParentPane { server, pane: *pane }))
+                }
+            };
+            live.adopted(parent, pane);
+            let items: Vec<ItemId> = self
+                .inbox
+                .all()
+                .filter(|it| it.worker == *id && it.is_shown())
+                .map(|it| it.id)
+                .collect();
+            for item in items {
+                self.set_told(item, None, out);
+            }
+            self.log(now, out, Some(id), Happened::Command { verb: "adopt".into() });
+        }
+        self.flush_workers(now, out);
+        answer(out, request_id, Answer::Done);
+    }
+
+    /// Lines to guests that the previous hub left: what had not been typed is told again.
+    pub(super) fn give_up_guests(&mut self, now: Now, open: Vec<Delivery>, out: &mut Vec<Effect>) {
+        for mut delivery in open {
+            let was_typed = delivery.at(Step::Pasting).is_some();
+            delivery.step = Step::Failed;
+            delivery.held = None;
+            delivery.evidence = "the hub ended before this was delivered".into();
+            delivery.steps.push(StepAt { step: Step::Failed, at: now.wall });
+            let id = delivery.id;
+            out.push(Effect::Record(Record::Delivery(Box::new(delivery))));
+            self.note_waking((id, Step::Failed), was_typed, out);
+        }
+    }
+
+    /// The reader has seen these items: its agent need not be told.
+    pub(super) fn note_read(
+        &mut self,
+        now: Now,
+        parent: &Parent,
+        items: &[ItemId],
+        out: &mut Vec<Effect>,
+    ) {
+        for id in items {
+            let Some(item) = self.inbox.get(*id).filter(|it| it.told.is_none()) else { continue };
+            let worker = self.workers.get(&item.worker).map(|live| &live.worker);
+            let is_its = worker.and_then(|it| self.parent_of(it)).as_ref() == Some(parent);
+            if is_its {
+                let told = Some(Told { at: now.wall, by: None });
+                self.set_told(*id, told, out);
+            }
+        }
+    }
+}
