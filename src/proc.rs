@@ -3,7 +3,7 @@
 //! Knows programs, pipes, deadlines and signals; not what any program is for. A child runs in a
 //! chosen directory, without the variables that would point it at the caller's tmux pane or
 //! repository, in a process group of its own, and is always waited for.
-mod foreground;
+mod machine;
 mod server;
 
 use std::{
@@ -25,7 +25,7 @@ use tokio::{
     time,
 };
 
-pub use foreground::{ancestors, foreground};
+pub use machine::{ancestors, boot_id, foreground, name_of};
 pub use server::{listens, serving, tmux};
 
 /// How long a child may take to clean up after SIGTERM before it is killed.

@@ -84,10 +84,14 @@ fn texts(seed: u64) -> Vec<String> {
         .collect()
 }
 
-/// What reaches an agent of a text: controls would be keys, and line feeds at its ends are no part of it.
+/// What reaches an agent of a text: controls would be keys; empty lines in front and blank lines at
+/// the end are no part of it.
 fn clean(text: &str) -> String {
     let kept = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t'));
-    kept.collect::<String>().trim_matches('\n').to_owned()
+    let kept: String = kept.collect();
+    let kept = kept.trim_start_matches('\n');
+    let (text, blank) = kept.split_at(kept.trim_end().len());
+    format!("{text}{}", blank.split('\n').next().unwrap())
 }
 
 #[test]

@@ -125,9 +125,24 @@ fn begins_block(line: &str) -> bool {
     is_numbered || ["#", "|", "- "].iter().any(|it| line.starts_with(it))
 }
 
-/// The list of commands from clap, and the topics.
+/// What the commands' help takes for granted.
+const TERMS: [(&str, &str); 7] = [
+    ("worker", "one agent with its own branch, worktree and tmux window"),
+    ("turn", "what an agent does from a prompt to the end of its answer"),
+    ("brief", "the file that describes the task; the first prompt tells the agent to read it"),
+    ("delivery", "a text on its way into an agent's input box"),
+    ("receipt", "how far a delivery got, with the evidence"),
+    ("profile", "the rules that tell what an agent's screen means"),
+    ("hub", "the background process that watches the workers of one tmux server"),
+];
+
+/// The list of commands from clap, the terms and the topics.
 fn overview() -> String {
     let mut text = super::command().render_help().to_string();
+    text.push_str("\nTerms:\n");
+    for (term, meaning) in TERMS {
+        text.push_str(&format!("  {term:<16} {meaning}\n"));
+    }
     text.push_str("\nTopics (wtmag help TOPIC):\n");
     for page in &PAGES {
         text.push_str(&format!("  {:<16} {}\n", page.topic, page.about));

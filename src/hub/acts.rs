@@ -90,7 +90,11 @@ async fn find_session(tmux: Tmux, caller: Caller) -> Result<Option<(SessionId, S
 
 async fn sample(tmux: Tmux, pane: PaneId, group_of: Option<u32>) -> Result<Sample, Error> {
     let sample = tmux?.sample(pane).await?;
-    Ok(Sample { group: group_of.map(proc::foreground).unwrap_or_default(), ..sample })
+    let group = match group_of {
+        Some(leader) => proc::foreground(leader).await,
+        None => Vec::new(),
+    };
+    Ok(Sample { group, ..sample })
 }
 
 /// What a pane shows that the hub does not watch.
@@ -99,7 +103,7 @@ async fn meet(tmux: Tmux, pane: PaneId) -> Result<Option<Met>, Error> {
     let row = tmux.all_panes().await?.into_iter().find(|row| row.pane == pane && !row.dead);
     let Some(row) = row else { return Ok(None) };
     let sample = tmux.sample(pane).await?;
-    let sample = Sample { group: proc::foreground(row.pid), ..sample };
+    let sample = Sample { group: proc::foreground(row.pid).await, ..sample };
     Ok(Some(Met { pid: row.pid, window: row.window, sample }))
 }
 
@@ -200,7 +204,7 @@ async fn do_act(tmux: Tmux, to: &Target, act: Act) -> Result<Acted, Error> {
     let (tmux, pane, guard) = (tmux?, to.pane, &to.guard);
     // tmux itself knows the foreground by one name only, and that may be a shell's.
     if let (Some(program), Some(pid)) = (&to.program, guard.pid)
-        && !proc::foreground(pid).contains(program)
+        && !proc::foreground(pid).await.contains(program)
     {
         return Ok(Acted::Refused(Refusal::Foreground(guard.command.clone())));
     }

@@ -177,8 +177,8 @@ impl Performer {
                     Wake::Connected(Box::new(connection), events, names)
                 }
                 Err(error) => {
-                    let no_server = matches!(error, Error::NoServer { .. } | Error::NoFleet)
-                        && !known.is_some_and(tmux::revive_socket);
+                    let is_gone = matches!(error, Error::NoServer { .. } | Error::NoFleet);
+                    let no_server = is_gone && !tmux::revive_socket(known).await;
                     Wake::Input(Input::LinkFailed { error: error_chain(&error), no_server })
                 }
             };

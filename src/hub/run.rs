@@ -30,6 +30,7 @@ use super::{
 use crate::{
     clock,
     model::{Event, Now, Refusal, RefusalKind, error_chain},
+    proc,
 };
 
 /// How often the hub checks that its state directory is still its own.
@@ -84,7 +85,7 @@ async fn serve(
     let screens = ScreenLog::new(options.state.screens());
     let (disk, dones) =
         Disk::start(store, screens, options.keep, clock::now).map_err(Error::Thread)?;
-    let setup = setup(options, &started);
+    let setup = setup(options, &started).await;
     let (send, wakes) = mpsc::channel(QUEUE);
     let performer = Performer::new(&setup, options, send.clone());
     let (state, effects) = HubState::start(setup, found, now());
@@ -121,7 +122,7 @@ async fn serve(
     Ok(())
 }
 
-fn setup(options: &HubOptions, started: &Started) -> Setup {
+async fn setup(options: &HubOptions, started: &Started) -> Setup {
     Setup {
         pid: std::process::id(),
         started: clock::now(),
@@ -129,7 +130,7 @@ fn setup(options: &HubOptions, started: &Started) -> Setup {
         program: started.program.clone(),
         hub_socket: started.socket.clone(),
         spool: options.state.spool(),
-        boot: start::boot_id(),
+        boot: proc::boot_id().await,
         zone: TimeZone::system(),
         settings: options.settings.clone(),
     }

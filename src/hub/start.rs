@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
-    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -27,6 +27,7 @@ use super::{
 use crate::{
     model::error_chain,
     paths::{self, Env},
+    proc,
     wire::HubFile,
 };
 
@@ -188,7 +189,7 @@ async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(source)) => return Err(fail(source)),
     }
-    if wake_hidden_hub(options) {
+    if wake_hidden_hub(options).await {
         return Ok(None);
     }
     // A hub that is just exiting.
@@ -199,35 +200,26 @@ async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
     }
 }
 
-/// The pid may belong to another program by now, which must not get the signal. If the system does
-/// not tell, the holder of the lock counts as a hub.
-fn is_wtmag(pid: i32) -> bool {
-    match fs::read_link(format!("/proc/{pid}/exe")) {
-        Ok(program) => program.file_name().is_some_and(|it| it.as_bytes().starts_with(b"wtmag")),
-        Err(_) => !Path::new("/proc/self/exe").exists(),
-    }
+/// The pid may belong to another program by now, which must not get the signal.
+async fn is_wtmag(pid: i32) -> bool {
+    let Ok(pid) = u32::try_from(pid) else { return false };
+    proc::name_of(pid).await.is_some_and(|it| it.starts_with("wtmag"))
 }
 
 /// A hub whose socket vanished is told to create it again; it will send the message in this
 /// process's place.
-fn wake_hidden_hub(options: &HubOptions) -> bool {
+async fn wake_hidden_hub(options: &HubOptions) -> bool {
     let Some(ready) = &options.ready else { return false };
     let Ok(text) = fs::read_to_string(options.state.hub_lock()) else { return false };
     // A process that does not lead its own session is not a hub.
     let Some(pid) = text.trim().parse().ok().filter(|pid: &i32| *pid > 1) else { return false };
-    if !is_wtmag(pid) {
+    if !is_wtmag(pid).await {
         return false;
     }
     let waiting = options.state.root().join("ready");
     let noted = paths::replace(&waiting, ready.to_string_lossy().as_bytes());
     let woken = signal::kill(unistd::Pid::from_raw(pid), signal::Signal::SIGUSR1);
     noted.is_ok() && woken.is_ok()
-}
-
-/// Changes when the machine is rebooted; empty if the system does not tell.
-pub(super) fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }
 
 fn replace_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {

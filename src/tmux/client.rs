@@ -65,6 +65,14 @@ pub struct Connection {
     helpers: [AbortHandle; 2],
 }
 
+/// Without empty lines in front and blank lines at the end.
+fn without_blank_ends(text: &str) -> &str {
+    let text = text.trim_start_matches('\n');
+    let end = text.trim_end().len();
+    let n_kept = text.get(end..).and_then(|it| it.find('\n')).map_or(text.len(), |at| end + at);
+    text.get(..n_kept).unwrap_or(text)
+}
+
 impl Connection {
     /// Connects to the server, finds or creates the session `wtmag`, and makes sure that it shows
     /// every window with a worker's id. `placeholder` is the command of its first window: two words
@@ -144,7 +152,7 @@ impl Connection {
         let text: String =
             text.chars().filter(|it| !it.is_control() || matches!(it, '\n' | '\t')).collect();
         // A program without bracketed paste would take a line feed at either end for Enter.
-        let text = text.trim_matches('\n');
+        let text = without_blank_ends(&text);
         let buffer = self.buffer_name();
         let act = if text.len() <= MAX_INLINE {
             command::paste(pane, guard, &buffer, text)

@@ -81,19 +81,11 @@ impl Iterator for Backoff {
 
 /// Makes a server recreate its socket, which cleaners of `/tmp` remove. False, and nothing done, if
 /// the process is not a tmux server (any more).
-pub fn revive_socket(id: ServerId) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.pid)).unwrap_or_default();
-    let pid = i32::try_from(id.pid).ok().filter(|_| is_live_tmux(&stat));
+pub async fn revive_socket(id: Option<ServerId>) -> bool {
+    let Some(id) = id else { return false };
+    let name = proc::name_of(id.pid).await.unwrap_or_default();
+    let pid = i32::try_from(id.pid).ok().filter(|_| name.starts_with("tmux"));
     pid.is_some_and(|pid| kill(Pid::from_raw(pid), Signal::SIGUSR1).is_ok())
-}
-
-/// Whether a line of `/proc/PID/stat` belongs to a running tmux: `PID (NAME) STATE …`. A zombie
-/// keeps its name and accepts every signal.
-fn is_live_tmux(stat: &str) -> bool {
-    let after_pid = stat.split_once('(').map(|(_, rest)| rest).unwrap_or_default();
-    let Some((name, rest)) = after_pid.rsplit_once(')') else { return false };
-    let is_dead = rest.trim_start().starts_with(['Z', 'X', 'x']);
-    name.starts_with("tmux") && !is_dead
 }
 
 /// The session `wtmag`, created if there is none, on a server that is started if wanted.
@@ -227,7 +219,7 @@ pub(super) async fn load_buffer(
             finish(server, tmux(server, &args, NoConnection::MakeFleet).stdin(bytes)).await;
         match (loaded, waits.next()) {
             (Err(Error::NoServer { .. }), Some(wait)) => {
-                revive_socket(id);
+                revive_socket(Some(id)).await;
                 time::sleep(wait).await;
             }
             (loaded, _) => return loaded.map(drop),
@@ -274,16 +266,6 @@ async fn finish(server: &Server, cmd: Cmd<'_>) -> Result<Output, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_that_has_ended_is_no_server() {
-        assert!(is_live_tmux("12 (tmux: server) S 1 12"));
-        assert!(!is_live_tmux("12 (tmux: server) Z 1 12"));
-        assert!(!is_live_tmux("12 (tmux: server) X 1 12"));
-        assert!(!is_live_tmux("12 (bash) S 1 12"));
-        assert!(!is_live_tmux("12 (a (tmux) S) Z 1"));
-        assert!(!is_live_tmux(""));
-    }
 
     #[test]
     fn waits_grow_up_to_two_seconds() {

@@ -10,7 +10,7 @@ use wtmag::{
     tmux::{Acted, Connection, Created, Error, Event, Events, Guard, NoConnection, revive_socket},
 };
 
-use super::{SOON, Stage, Terminal, event, eventually, look, placeholder, screen, shows};
+use super::{SOON, Stage, Terminal, event, eventually, look, placeholder, screen, shows, soon};
 
 /// A connection and a worker that answers.
 async fn worker(stage: &Stage) -> (Connection, Events, Created) {
@@ -27,7 +27,9 @@ async fn reconnect(stage: &Stage, before: ServerId) -> (Connection, Events) {
         loop {
             match Connection::open(&stage.server, &placeholder(), NoConnection::MakeFleet).await {
                 Ok(done) => return done,
-                Err(Error::NoServer { .. }) => assert!(revive_socket(before)),
+                Err(Error::NoServer { .. }) => {
+                    assert!(revive_socket(Some(before)).await);
+                }
                 // A client that is just ending.
                 Err(_) => {}
             }
@@ -115,7 +117,12 @@ async fn another_server_is_told_from_the_one_before() {
     drop(connection);
     let none = Connection::open(&stage.server, &placeholder(), NoConnection::MakeFleet).await;
     assert!(matches!(none, Err(Error::NoServer { .. })), "{:?}", none.err());
-    eventually(|| (!revive_socket(before)).then_some(())).await;
+    soon(async {
+        while revive_socket(Some(before)).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     // Nothing was started by looking for it.
     assert!(!stage.try_tmux(&["-N", "list-sessions"]).status.success());
 

@@ -77,7 +77,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let sender = sender::find(context)?;
-    let report = args.report()?;
+    let report = args.report(proc::ancestors().await)?;
     if let Some(fault) = report.fault() {
         return Err(Failure::user(fault)
             .hint("write the details to a file in the worktree, and name the file"));
@@ -127,7 +127,7 @@ fn print(
 }
 
 impl Args {
-    fn report(&self) -> Result<Report, Failure> {
+    fn report(&self, ancestors: Vec<u32>) -> Result<Report, Failure> {
         let text = match (&self.file, self.text.as_deref()) {
             (Some(path), _) => prompt::read_file(path)?,
             (None, Some("-")) => read_stdin()?,
@@ -156,7 +156,7 @@ impl Args {
             options: self.options.clone(),
             pr: self.pr.clone(),
             to: self.to.map(ItemId),
-            ancestors: proc::ancestors(),
+            ancestors,
         })
     }
 }
