@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::support::{
     AgentLog, BOOTSTRAP, Crew, Hand, Sandbox, Seen, Yard, eventually, is_full, now_ms, percentiles,
-    poll, processor_us, resident_kb, seeds, state_delays,
+    poll, resident_kb, seeds, state_delays, task_times,
 };
 
 mod busy;

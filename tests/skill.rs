@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 use clap::Command;
 
 /// Documents whose code must name real commands and flags.
-const DOCUMENTS: &[&str] = &["README.md", "skill/SKILL.md", "tmux/wtmag.tmux"];
+const DOCUMENTS: &[&str] =
+    &["README.md", "skill/SKILL.md", "skill/references/worker.md", "tmux/wtmag.tmux"];
 
 /// Those, and the pages of `wtmag help`.
 fn documents() -> Vec<String> {

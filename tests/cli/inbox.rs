@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::desk::{BOOTSTRAP, Desk, SOON};
-use crate::support::{eventually, poll};
+use crate::support::{eventually, is_full, poll, seeds, state_dir};
 
 /// A prompt that makes the fake agent run `wtmag` in its turn, with its output in a file.
 fn runs(args: &str) -> String {
@@ -180,4 +180,66 @@ fn a_pull_request_is_attached_if_it_is_of_this_branch() {
     eventually(SOON, "the pull request", pr);
     let inbox = desk.wtmag(&["inbox"]).success();
     assert!(inbox.contains("Cached. · PR #234"), "{inbox}");
+}
+
+/// The hub's process, if one runs.
+fn hub_pid(desk: &Desk) -> Option<i32> {
+    let file = state_dir(&desk.sandbox).join("hub.json");
+    let file: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    file["pid"].as_i64().and_then(|it| i32::try_from(it).ok())
+}
+
+#[test]
+fn reports_and_answers_survive_hubs_that_are_killed_at_any_moment() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    desk.wait_for_state(&id, "idle");
+    let pane = desk.list(&[])[0]["pane"].as_str().unwrap().to_owned();
+    let dir = worktree(&desk);
+    let report = |text: &str| {
+        let run = desk.sandbox.wtmag_in(&pane, ["report", "question", text]);
+        run.cwd(&dir).run().success()
+    };
+    let n = if is_full() { 100 } else { 12 };
+    let texts: Vec<String> = (0..n).map(|at| format!("question {at}")).collect();
+    std::thread::scope(|scope| {
+        for (text, seed) in texts.iter().zip(seeds(n)) {
+            let report = scope.spawn(|| report(text));
+            // Before, while or after the hub hears it.
+            std::thread::sleep(std::time::Duration::from_millis(seed * 7919 % 60));
+            if let Some(pid) = hub_pid(&desk) {
+                let pid = nix::unistd::Pid::from_raw(pid);
+                // It may be gone already.
+                nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap_or_default();
+            }
+            report.join().unwrap();
+        }
+    });
+    let asked = || -> Vec<Value> {
+        items(&desk, &[]).into_iter().filter(|it| it["kind"] == "question").collect()
+    };
+    eventually(SOON, "all reports", || (asked().len() >= n).then_some(()));
+    let found: Vec<String> =
+        asked().iter().map(|it| it["text"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(found, texts, "each once, in order");
+    // The answer to the last one reaches the worker once, although the hub dies on the way.
+    let last = asked().last().unwrap()["n"].to_string();
+    let reply = desk.start(&["inbox", "reply", &last, "answer"]);
+    eventually(SOON, "the answer on its way", || {
+        let receipts = desk.wtmag(&["receipts", &id, "--json"]).json();
+        (receipts.as_array().unwrap().len() > 1).then_some(())
+    });
+    let pid = nix::unistd::Pid::from_raw(hub_pid(&desk).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    drop(reply.end());
+    let settled = || {
+        let receipts = desk.wtmag(&["receipts", &id, "--json"]).json();
+        let step = receipts.as_array().unwrap().last().unwrap()["step"].clone();
+        (step == "accepted" || step == "failed").then_some(step)
+    };
+    let step = eventually(SOON, "the receipt", settled);
+    let told = desk.sandbox.agent_log().turns(Some(&id));
+    let n_told = told.iter().filter(|it| *it == "answer").count();
+    assert!(n_told == 1 || step == "failed" && n_told == 0, "{step}: {told:?}");
+    assert_eq!(asked().len(), if n_told == 1 { n - 1 } else { n }, "{step}");
 }

@@ -1,5 +1,6 @@
 //! Clients that wait are told at once, and cost nothing until then; a long log is read in a moment.
 use std::{
+    collections::BTreeMap,
     process::{Child, Stdio},
     thread,
     time::{Duration, Instant},
@@ -7,7 +8,7 @@ use std::{
 
 use wtmag::model::{AgentState, Happened, Worker};
 
-use super::{Crew, SOON, Sandbox, Seen, eventually, is_full, now_ms, percentiles, processor_us};
+use super::{Crew, SOON, Sandbox, Seen, eventually, is_full, now_ms, percentiles, task_times};
 
 /// How late a client may return after the hub's event.
 const LATE_MS: u64 = 200;
@@ -151,10 +152,11 @@ fn clients_that_wait_cost_nothing() {
     let n_before = crew.status().clients;
     let span = Duration::from_secs(if is_full() { 30 } else { 5 });
     let used = |pids: &[u32]| {
-        let sum = || pids.iter().map(|pid| processor_us(*pid)).sum::<u64>();
-        let before = sum();
+        let times = || -> BTreeMap<_, _> { pids.iter().flat_map(|pid| task_times(*pid)).collect() };
+        let before = times();
         thread::sleep(span);
-        sum() - before
+        let since = |(task, time): (_, u64)| time - before.get(&task).copied().unwrap_or_default();
+        times().into_iter().map(since).sum::<u64>() / 1000
     };
     let alone = used(&[hub]);
     let clients: Vec<Waiting> = (0..N_CLIENTS)

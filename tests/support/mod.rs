@@ -27,7 +27,7 @@ pub(crate) use run::{Ran, Run};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use scratch::Scratch;
 pub(crate) use seat::Seat;
-pub(crate) use timing::{now_ms, processor_us, resident_kb, state_delays};
+pub(crate) use timing::{now_ms, resident_kb, state_delays, task_times};
 pub(crate) use tmux::Tmux;
 pub(crate) use wait::{eventually, poll};
 pub(crate) use yard::{BOOTSTRAP, FULL, Hand, Yard, is_full, percentiles, seeds};

@@ -1,6 +1,8 @@
 //! What is timed: how late a state is told, and what a process costs.
 use std::{
+    collections::BTreeMap,
     fs,
+    path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -59,14 +61,16 @@ fn name(turn: &AgentState) -> &'static str {
     }
 }
 
-/// Processor time of a process so far, all its threads, in microseconds.
-pub(crate) fn processor_us(pid: u32) -> u64 {
+/// The processor time of each thread of a process by name, in nanoseconds. A thread that ends takes
+/// its time with it.
+pub(crate) fn task_times(pid: u32) -> BTreeMap<PathBuf, u64> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let times = tasks.filter_map(|task| {
-        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
+        let path = task.ok()?.path();
+        let text = fs::read_to_string(path.join("schedstat")).ok()?;
+        Some((path, text.split_whitespace().next()?.parse::<u64>().ok()?))
     });
-    times.sum::<u64>() / 1000
+    times.collect()
 }
 
 /// Memory of a process that is its own or shared, in kB.

@@ -11,9 +11,10 @@ use crate::{
     model::{Now, PaneId, WorkerId},
 };
 
-/// How often the agent is looked at while it cannot be told anything, and while a line is on its
-/// way.
+/// How often the agent is looked at while it cannot be told anything, at first and after a while, and
+/// while a line is on its way.
 const SLOW: Duration = Duration::from_secs(2);
+const SLOWEST: Duration = Duration::from_secs(15);
 const QUICK: Duration = Duration::from_millis(200);
 /// The first wait before a pane without an agent is looked at again; it doubles.
 const RETRY: Duration = Duration::from_secs(5);
@@ -28,11 +29,19 @@ pub(in crate::hub::state) struct Guest {
     /// When to look whether there is an agent.
     next_try: Option<Instant>,
     tries: u32,
+    /// When it was met.
+    since: Instant,
 }
 
 impl Guest {
     pub(super) fn new(now: Now) -> Self {
-        Self { live: None, is_asked: false, next_try: Some(now.steady), tries: 0 }
+        Self {
+            live: None,
+            is_asked: false,
+            next_try: Some(now.steady),
+            tries: 0,
+            since: now.steady,
+        }
     }
 
     pub(in crate::hub::state) fn live_mut(&mut self) -> Option<&mut LiveWorker> {
@@ -128,10 +137,12 @@ impl HubState {
     pub(in crate::hub::state) fn look_again(&mut self, now: Now, id: &WorkerId, is_ok: bool) {
         for guest in self.waking.guests.values_mut() {
             let is_busy = guest.is_busy();
+            let patience = now.steady.duration_since(guest.since) / 20;
             let Some(live) = guest.live_mut().filter(|live| live.worker.id == *id) else {
                 continue;
             };
-            live.want_look(now.steady + if is_busy { QUICK } else { SLOW });
+            let pace = if is_busy { QUICK } else { patience.clamp(SLOW, SLOWEST) };
+            live.want_look(now.steady + pace);
             if !is_ok && !is_busy {
                 // The pane is gone, or another program is in it.
                 guest.live = None;
