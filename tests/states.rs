@@ -1,4 +1,5 @@
-//! What is told of agents: their questions, their limits, their own words.
+//! What is told of agents: their questions, their limits, their own words; profiles that do not fit.
+mod fallback;
 mod limits;
 mod reports;
 mod taking;

@@ -80,6 +80,24 @@ fn two_prompts_alike_are_two_workers() {
 }
 
 #[test]
+fn a_version_that_its_profile_was_not_checked_with_is_told_once() {
+    let desk = Desk::new();
+    desk.config("[agents.new]\ncommand = \"claude\"\nprofile = \"claude\"\ndelivery = \"ready\"\n");
+    let told = |version: &str| {
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo '{version} (Claude Code)' && exit\nexec sleep 600\n"
+        );
+        desk.sandbox.put_program("claude", &script);
+        let make = ["create", "--prompt", "x", "--agent", "new", "--timeout", "1s"];
+        let twice = [(); 2].map(|()| desk.wtmag(&make).stderr);
+        twice.map(|it| it.contains(&format!("claude {version}: its profile was checked with 2.1.")))
+    };
+    assert_eq!(told("2.999.0"), [true, false]);
+    assert_eq!(told("2.1.300"), [false, false], "that is one of them");
+    assert_eq!(told("2.999.10"), [true, false]);
+}
+
+#[test]
 fn a_session_needs_no_tmux_to_be_there() {
     let desk = Desk::without_tmux();
     let said = desk.wtmag(&["create", "--prompt", "x", "-w"]).failure(1);

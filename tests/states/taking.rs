@@ -2,6 +2,7 @@
 use std::fs;
 
 use super::{Crew, Duration, SOON, Sandbox, Seen, eventually, world};
+use crate::support::CALM;
 use serde_json::Value;
 
 /// After a minute of a hold that nothing on the screen explains, a human is told.
@@ -71,6 +72,32 @@ fn a_human_closes_the_receipt_of_a_text_that_the_agent_has() {
     assert_eq!((closed["step"].as_str(), closed["held"].as_str()), (Some("accepted"), None));
     assert!(closed["evidence"].as_str().unwrap().starts_with("you said"), "{closed}");
     assert_eq!(sandbox.agent_log().turns(Some(id)), ["hello"], "no key was pressed");
+}
+
+#[test]
+fn a_human_has_the_text_pasted_again_and_then_the_box_cleared() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let program = sandbox.fake_agent().display().to_string();
+    // Control-C empties the fake agent's box.
+    let profile = format!("{CALM}[keys]\nclear = [\"C-c\"]\n");
+    let (worker, _) =
+        crew.hire_with(("clears", Some(&profile)), "clears", Seen::Alone, &[&program]);
+    let (id, pane) = (worker.id.as_str(), worker.place.pane.to_string());
+    sandbox.wtmag(["wait", id, "--until", "idle", "--timeout", "30s"]).run().success();
+    sandbox.tmux().type_text(&pane, "half a thought");
+    eventually(SOON, "the draft", || (crew.word(&worker) == "draft").then_some(()));
+    let number = send(&sandbox, id, &[], "mine");
+    wait_for(&sandbox, &number, "a hold", |it| it["held"] == "the input box holds a draft");
+    // The human says that the box is free. It is not: the text is pasted, and nothing is submitted.
+    sandbox.wtmag(["receipts", &number, "--take", "retry"]).run().success();
+    let both = || sandbox.tmux().capture(&pane).contains("half a thoughtmine").then_some(());
+    eventually(SOON, "the paste", both);
+    wait_for(&sandbox, &number, "a hold", |it| it["step"] == "pasted" && it["held"].is_string());
+    assert_eq!(sandbox.agent_log().turns(Some(id)), ["hello"], "no key was pressed");
+    sandbox.wtmag(["receipts", &number, "--take", "clear"]).run().success();
+    wait_for(&sandbox, &number, "the text", |it| it["step"] == "accepted");
+    assert_eq!(sandbox.agent_log().turns(Some(id)), ["hello", "mine"]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) struct Crew {
 }
 
 /// What a calm fake agent's screens mean. A dialog of its turns has to ask `Go on?`.
-const CALM: &str = r#"
+pub(crate) const CALM: &str = r#"
 name = "calm"
 foreground = ["fake-agent"]
 

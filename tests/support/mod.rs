@@ -21,7 +21,7 @@ mod wait;
 mod yard;
 
 pub(crate) use agent_log::AgentLog;
-pub(crate) use crew::{Crew, Seen, hook, state_dir};
+pub(crate) use crew::{CALM, Crew, Seen, hook, state_dir};
 pub(crate) use player::{Moment, Played, Player, Timeline, recordings};
 pub(crate) use run::{Ran, Run};
 pub(crate) use sandbox::Sandbox;
