@@ -94,7 +94,7 @@ fn is_left_over(before: &Sample, after: &Sample, held: &str, text: &str) -> bool
     let (old, new) = (before.used_rows(), after.used_rows());
     let holds = |rows: &[String]| rows.iter().zip(&lines).all(|(row, line)| row.contains(line));
     let Some(first) = new.windows(lines.len().max(1)).rposition(holds) else { return false };
-    let mut kept = Vec::new();
+    let mut cells = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let row = new.get(first + at).map_or("", String::as_str);
         let start = row.split(line).next().map_or(0, UnicodeWidthStr::width);
@@ -109,9 +109,9 @@ fn is_left_over(before: &Sample, after: &Sample, held: &str, text: &str) -> bool
         if is.iter().any(|it| is_old_start(it) && stands(it)) {
             return false;
         }
-        kept.extend(is.into_iter().filter(|it| !stands(it)).map(|it| it.glyph));
+        cells.extend(is.iter().map(|it| (it.glyph, stands(it))));
     }
-    glyphs::is_all(&kept, &glyphs::of(text))
+    glyphs::is_all_among(&cells, &glyphs::of(text))
 }
 
 /// Where `text` newly appeared: lower than before, or more often.
@@ -230,13 +230,15 @@ struct Cell {
     to: usize,
 }
 
-/// The relevant cells of a row.
+/// The relevant cells of a row. What a joiner or a modifier adds to an emoji is in its cell.
 fn cells_of((row, text): (usize, &String)) -> Vec<Cell> {
-    let mut to = 0;
+    let (mut to, mut is_joined) = (0, false);
     let mut cells = Vec::new();
     for c in text.chars() {
         let from = to;
-        to += c.width().unwrap_or(0);
+        let is_part = is_joined && !c.is_ascii() || ('\u{1f3fb}'..='\u{1f3ff}').contains(&c);
+        to += if is_part { 0 } else { c.width().unwrap_or(0) };
+        is_joined = c == '\u{200d}';
         cells.extend(glyphs::of_char(c).map(|glyph| Cell { glyph, row, from, to }));
     }
     cells
@@ -289,6 +291,10 @@ mod tests {
         let hint = "│ > Ask me anything...       │";
         assert!(alone(hint, "│ > \u{488}\u{a670} sk  do it         │", "\u{488}\u{a670} do it"));
         assert!(alone(hint, "│ > do ite anything...       │", "do it"), "behind it");
+        let (family, coder) = ("👩\u{200d}👩\u{200d}👧\u{200d}", "👩🏽\u{200d}💻");
+        let drawn = format!("│ > Mike {family}th     family {coder}   end  │");
+        let text = format!("Mike {family}👦 family {coder} end");
+        assert!(alone("│ > Ask anything...     │", &drawn, &text), "joined emoji are one cell");
         assert!(!alone(hint, "│ > sk  do it         │", "do that"));
         assert!(!alone(hint, "│ > Ask me anything...do it   │", "do it"), "all of it is there");
         assert!(!alone("│ > fix the bug     │", "│ > fix the bugdo it │", "do it"), "a draft");

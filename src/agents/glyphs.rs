@@ -125,6 +125,44 @@ pub(crate) fn is_all(shown: &[Glyph], text: &[Glyph]) -> bool {
     shown.is_empty() == text.is_empty() && walk(shown, text) == (shown.len(), text.len())
 }
 
+/// The display is exactly the text, when of the marked glyphs some may be another's.
+pub(crate) fn is_all_among(shown: &[(Glyph, bool)], text: &[Glyph]) -> bool {
+    // For each beginning of the text that the display may have shown so far: the rarely lost characters
+    // that it then lacks.
+    let mut lacks = vec![None; text.len() + 1];
+    if let Some(first) = lacks.first_mut() {
+        *first = Some(0);
+    }
+    skip_lost(&mut lacks, text);
+    for (glyph, may_be_anothers) in shown {
+        let behind = lacks.iter().zip(text).map(|(n, it)| n.filter(|_| it.c == glyph.c));
+        let behind = std::iter::once(None).chain(behind);
+        let beside = |n: &Option<usize>| n.filter(|_| *may_be_anothers);
+        lacks = lacks.iter().zip(behind).map(|(n, m)| fewest(beside(n), m)).collect();
+        skip_lost(&mut lacks, text);
+    }
+    let may_miss = (text.len() + SELDOM / 2) / SELDOM;
+    lacks.last().copied().flatten().is_some_and(|n| n <= may_miss)
+}
+
+fn fewest(one: Option<usize>, other: Option<usize>) -> Option<usize> {
+    one.into_iter().chain(other).min()
+}
+
+/// Passes characters that terminals lose.
+fn skip_lost(lacks: &mut [Option<usize>], text: &[Glyph]) {
+    let mut before = None;
+    for (n, lost) in lacks.iter_mut().zip(std::iter::once(None).chain(text.iter().map(Some))) {
+        let skipped = match lost.map(|it| it.loss) {
+            None | Some(Loss::Never) => None,
+            Some(Loss::Seldom) => before.map(|it: usize| it + 1),
+            Some(Loss::Often) => before,
+        };
+        *n = fewest(*n, skipped);
+        before = *n;
+    }
+}
+
 /// The display begins the text; returns how much of the text that is.
 pub(crate) fn begins(shown: &[Glyph], text: &[Glyph]) -> Option<usize> {
     let shown_within = shown.len().min(text.len());

@@ -37,6 +37,10 @@ static SOON: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
+/// The agent says that it will continue by itself at the reset.
+static CONTINUES: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)\bcontinu(?:e|es|ing) automatically (?:at|in|when)\b").ok());
+
 /// The message that a limit is reached, if it is the newest one above row `end`. What was `typed` later
 /// makes it old.
 pub(super) fn hit(
@@ -65,6 +69,13 @@ pub fn soon(rows: &[String], end: usize, spec: &LimitsSpec) -> Option<String> {
     };
     let row = newest.chain(below).rfind(|(_, row)| is_told(row))?.1;
     Some(one_line(unframed(row), MAX_TEXT))
+}
+
+/// The agent continues by itself at the reset: its newest message or a row below its box says so.
+pub fn continues(rows: &[String], end: usize) -> bool {
+    let newest = newest(rows, end, &BTreeSet::new()).into_iter().map(|(_, row)| row);
+    let mut told = newest.chain(rows.iter().skip(end).map(String::as_str));
+    told.any(|row| CONTINUES.as_ref().is_some_and(|it| it.is_match(row)))
 }
 
 fn newest<'r>(rows: &'r [String], end: usize, typed: &BTreeSet<usize>) -> Vec<(usize, &'r str)> {

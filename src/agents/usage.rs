@@ -25,6 +25,8 @@ pub struct Means {
     pub cost: Shown<String>,
     /// A warning that a limit comes near.
     pub limit_soon: Option<String>,
+    /// A limit is reached, and the agent will continue by itself at the reset.
+    pub continues: bool,
 }
 
 /// Rows above the box that may show figures.
@@ -68,6 +70,7 @@ pub fn read(profile: &Profile, sample: &Sample, found: Option<&Found>) -> Means 
         context_left: percent(&spec.context_left, &LEFT).or_else(used),
         cost: find(&beside, spec.cost.iter().map(|it| &it.0)).or_else(|| find(&below, COST.iter())),
         limit_soon: limits::soon(rows, first, &profile.limits),
+        continues: limits::continues(rows, first),
     }
 }
 

@@ -35,7 +35,7 @@ pub use hooks::{Hooks, may_have_hooks, run_hooks};
 pub use lock::RepoLock;
 pub use make::{Made, WorktreeRequest, make};
 pub use note::Note;
-pub use processes::{Process, foreground_process};
+pub use processes::{Process, foreground_process, programs_inside};
 pub use repo::{Repo, Worktree, worktree_of_git_dir};
 pub use setup::{copy_files, set_up};
 pub use steps::{CreateJournal, Step};

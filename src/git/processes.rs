@@ -23,6 +23,8 @@ struct Found {
     parent: u32,
     command: String,
     cwd: PathBuf,
+    /// Its terminal, where it has one and that is known.
+    terminal: Option<String>,
     /// It has a file in the directory open.
     has_file: bool,
     /// An interactive shell without a script or a command.
@@ -34,13 +36,22 @@ struct Found {
 /// Processes whose current directory or open file is in `dir`.
 ///
 /// Excludes those in `known` and their descendants, this process and its ancestors, and shells that
-/// wait for their users.
+/// wait for their users. A descendant with a terminal of its own counts: it does not end with the pane,
+/// as a session that claude moved to its daemon.
 pub(super) async fn inside(
     dir: &Path,
     known: &[u32],
     run: &Run<'_>,
 ) -> Result<Vec<Process>, Error> {
     Ok(at_work(&all(Some(dir), run).await?, dir, known, std::process::id()))
+}
+
+/// Programs at work in a directory, beside shells that wait for their users.
+///
+/// # Errors
+/// [`Error::Proc`] if the user cancelled.
+pub async fn programs_inside(dir: &Path, run: &Run<'_>) -> Result<Vec<Process>, Error> {
+    inside(dir, &[], run).await
 }
 
 /// Whether a process with this command has its current directory in `dir`.
@@ -57,15 +68,19 @@ fn at_work(all: &[Found], dir: &Path, known: &[u32], own: u32) -> Vec<Process> {
         std::iter::successors(Some(pid), parent_of).take(100).take_while(|&it| it > 1)
     };
     let ancestors: Vec<u32> = line(own).collect();
-    let is_excused = |pid: u32| {
-        ancestors.contains(&pid) || known.contains(&pid) || line(pid).any(|it| known.contains(&it))
+    let terminal_of =
+        |pid: u32| all.iter().find(|it| it.pid == pid).and_then(|it| it.terminal.as_deref());
+    let is_excused = |it: &Found| {
+        let pane = line(it.pid).find(|pid| known.contains(pid));
+        let ends_with = |pid| it.terminal.is_none() || it.terminal.as_deref() == terminal_of(pid);
+        ancestors.contains(&it.pid) || pane.is_some_and(ends_with)
     };
     let is_inside = |it: &Found| it.cwd.starts_with(dir) || it.has_file;
     let counts = |it: &&Found| {
         let works_itself = !it.is_interactive
             || !(it.is_waiting
                 || all.iter().any(|child| child.parent == it.pid && is_inside(child)));
-        is_inside(it) && works_itself && !is_excused(it.pid)
+        is_inside(it) && works_itself && !is_excused(it)
     };
     let process = |it: &Found| Process { pid: it.pid, command: it.command.clone() };
     all.iter().filter(counts).map(process).collect()
@@ -131,8 +146,9 @@ fn one_from_proc(pid: u32, inside: Option<&Path>) -> Option<Found> {
         targets.into_iter().any(|it| it.starts_with(inside))
     });
     let is_waiting = state == "S" && foreground == group;
+    let terminal = (terminal != "0").then(|| terminal.to_owned());
     let parent = parent.parse().ok()?;
-    Some(Found { pid, parent, command, cwd, has_file, is_interactive, is_waiting })
+    Some(Found { pid, parent, command, cwd, terminal, has_file, is_interactive, is_waiting })
 }
 
 /// Whether a shell has only flags as arguments, and no `-c`.
@@ -168,6 +184,7 @@ fn parse_lsof(text: &str) -> Vec<Found> {
                 parent: 0,
                 command: String::new(),
                 cwd: PathBuf::new(),
+                terminal: None,
                 has_file: false,
                 is_interactive: false,
                 is_waiting: false,
@@ -198,7 +215,7 @@ mod tests {
     fn found(pid: u32, parent: u32, command: &str, cwd: &str) -> Found {
         let (command, cwd) = (command.to_owned(), PathBuf::from(cwd));
         let (has_file, is_interactive, is_waiting) = (false, false, false);
-        Found { pid, parent, command, cwd, has_file, is_interactive, is_waiting }
+        Found { pid, parent, command, cwd, terminal: None, has_file, is_interactive, is_waiting }
     }
 
     #[test]
@@ -248,6 +265,26 @@ mod tests {
         let at_work: Vec<u32> =
             at_work(&all, Path::new("/w"), &[10], 3).iter().map(|it| it.pid).collect();
         assert_eq!(at_work, [4, 7, 8, 12]);
+    }
+
+    #[test]
+    fn what_has_a_terminal_of_its_own_does_not_end_with_the_pane() {
+        let on = |terminal: &str, pid, parent| Found {
+            terminal: Some(terminal.to_owned()),
+            ..found(pid, parent, "claude", "/w")
+        };
+        let all = [
+            on("pane", 10, 1),
+            on("pane", 11, 10),
+            // A daemon that the agent started, and the session that it runs.
+            found(12, 11, "claude", "/w"),
+            on("other", 13, 12),
+            // The same, once the agent has gone.
+            on("other", 14, 1),
+        ];
+        let at_work: Vec<u32> =
+            at_work(&all, Path::new("/w"), &[10], 3).iter().map(|it| it.pid).collect();
+        assert_eq!(at_work, [13, 14]);
     }
 
     #[test]

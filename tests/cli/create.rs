@@ -316,7 +316,7 @@ fn a_dry_run_makes_nothing() {
 
 #[test]
 fn a_branch_that_is_there_is_gone_on_with_when_asked() {
-    let desk = Desk::new();
+    let mut desk = Desk::new();
     desk.git(&["branch", "topic"]);
     let args = ["create", "--prompt", "x", "--name", "topic"];
     let said = desk.wtmag(&args).failure(1);
@@ -327,7 +327,13 @@ fn a_branch_that_is_there_is_gone_on_with_when_asked() {
     let pane = made["worker"]["pane"].as_str().unwrap();
     desk.sandbox.tmux().run(["kill-pane", "-t", pane]);
     desk.wait_for_state(id, "lost: window closed");
-    let again = desk.wtmag(&[&args[..], &["--reuse", "--json"]].concat()).json();
+    // As an agent that has moved into a daemon.
+    let mut program = desk.sandbox.command("sleep");
+    program.arg("600").current_dir(made["worker"]["worktree"].as_str().unwrap());
+    desk.sandbox.serve(program);
+    let again = desk.wtmag(&[&args[..], &["--reuse", "--json"]].concat());
+    assert!(again.stderr.contains("`sleep` (process "), "{again}");
+    let again = again.json();
     assert_eq!((&again["worker"]["id"], &again["worktree_made"]), (&id.into(), &false.into()));
     assert_eq!(desk.list(&["--all"]).len(), 1);
     // It was made for the first one: no worktree of the user's own.

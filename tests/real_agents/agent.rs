@@ -24,6 +24,8 @@ pub(super) struct Kind {
     pub failing: &'static str,
     /// Part of what it draws when a turn begins.
     pub spinner: &'static str,
+    /// Part of the command line of a process that outlives it.
+    pub daemon: Option<&'static str>,
     /// It offers its model no tools, so nothing tells its prompts from its helpers'.
     pub toolless: bool,
     /// Rows of the table that are not as they should be, and why that is so.
@@ -43,6 +45,7 @@ const PLAIN: Kind = Kind {
     stop: &["Escape"],
     failing: "failed",
     spinner: "interrupt",
+    daemon: None,
     toolless: false,
     known: &[],
 };
@@ -87,7 +90,8 @@ pub(super) const OPENCODE: Kind = Kind {
     ..PLAIN
 };
 
-pub(super) const OPENCODE_OLD: Kind = Kind { name: "opencode-1.2.27", ..OPENCODE };
+pub(super) const OPENCODE_OLD: Kind =
+    Kind { name: "opencode-1.2.27", daemon: Some("opencode-ai/bin/.opencode"), ..OPENCODE };
 
 pub(super) const PI: Kind = Kind {
     name: "pi",
@@ -109,7 +113,11 @@ pub(super) const GEMINI: Kind = Kind {
     ..PLAIN
 };
 
-pub(super) const GEMINI_OLD: Kind = Kind { name: "gemini-0.45.2", ..GEMINI };
+pub(super) const GEMINI_OLD: Kind = Kind {
+    name: "gemini-0.45.2",
+    known: &[("first prompt as argument", "it asks its model before its dialog is answered")],
+    ..GEMINI
+};
 
 pub(super) const QWEN: Kind = Kind {
     name: "qwen",
@@ -157,6 +165,7 @@ pub(super) const CLINE: Kind = Kind {
     profile: "cline",
     args: &["-i"],
     greets: Some(("any other key to close", &["Space"])),
+    daemon: Some("--cline-hub-daemon"),
     ..PLAIN
 };
 

@@ -57,6 +57,9 @@ impl Desk {
             panic!("where are the agents? `tests/run --real-agents` says it in WTMAG_AGENTS_BIN")
         };
         let mut sandbox = Sandbox::new();
+        if let Some(daemon) = kind.daemon {
+            sandbox.expect_daemon(daemon);
+        }
         let port = serve_model(&mut sandbox, kind);
         let repo = sandbox.repo("blog");
         if kind.name == "pi" {

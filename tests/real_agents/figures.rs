@@ -1,11 +1,12 @@
-//! How soon a state is known: by a hook, and by the screen alone. Times in ms; they are printed.
+//! How soon a state is known: by a hook, by the agent's own report, and by the screen alone. Times in ms; they are printed.
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::{
-    agent::{Kind, for_each_agent},
+    agent::{self, Kind, for_each_agent},
     desk::{Desk, FIXTURES, SOON, Setup, Worker, unix_ms},
+    turns,
 };
 use crate::support::{eventually, percentiles};
 
@@ -75,6 +76,59 @@ fn states_are_known_soon_by_the_screen_alone(kind: &'static Kind) {
     let mut all = times.concat();
     assert!(percentile(&mut all, 50) <= 700, "{all:?}");
     assert!(percentile(&mut all, 95) <= 1500, "{all:?}");
+}
+
+#[test]
+fn what_codex_reports_is_known_at_once() {
+    check_reports(&agent::CODEX, &["idle", "waiting", "working"]);
+}
+
+#[test]
+fn what_pi_reports_is_known_at_once() {
+    check_reports(&agent::PI, &["idle", "working"]);
+}
+
+/// Reports (OSC 7501) are the only source beside the screen.
+fn check_reports(kind: &'static Kind, want: &[&str]) {
+    let desk = Desk::new(kind, Setup { trusted: true, no_hooks: true, ..Setup::default() });
+    let worker = desk.settled("one");
+    let (output, before) = (Output::of(&desk, &worker), desk.last_event(&worker));
+    for n in 0..N_TURNS / 2 {
+        desk.send(&worker, &format!("AgentState {n}"));
+        desk.wait(&worker, "idle");
+        let Some((prompt, question)) = kind.asks else { continue };
+        desk.send(&worker, prompt);
+        desk.wait(&worker, "waiting");
+        eventually(SOON, question, || desk.capture(&worker).contains(question).then_some(()));
+        desk.press(&worker, &["Enter"]);
+        desk.wait(&worker, "idle");
+    }
+    turns::begin_slow_turn(&desk, &worker);
+    desk.press(&worker, kind.stop);
+    desk.wait(&worker, "idle");
+    let chunks = output.chunks();
+    let reports: Vec<u64> =
+        chunks.iter().filter(|(_, it)| it.contains("]7501;state=")).map(|it| it.0).collect();
+    let (mut words, mut times) = (Vec::new(), Vec::new());
+    for event in desk.events(&worker) {
+        let is_new = event["seq"].as_u64().unwrap() > before;
+        if is_new && event["kind"] == "turn" && event["source"] == "program" {
+            let known = unix_ms(&event["at"]);
+            let waits = event["value"].get("waiting").is_some();
+            words.push(
+                event["value"].as_str().unwrap_or(if waits { "waiting" } else { "?" }).to_owned(),
+            );
+            // Both clocks are this machine's; the stamp may come after the event.
+            times.extend(
+                reports.iter().rfind(|at| **at <= known + 20).map(|at| known.saturating_sub(*at)),
+            );
+        }
+    }
+    words.sort();
+    words.dedup();
+    println!("{}: reported to known: {}", kind.name, percentiles(times.clone()));
+    assert_eq!(words, want, "{}", desk.account(&worker));
+    assert!(percentile(&mut times, 95) <= 100, "{times:?}");
 }
 
 impl Desk {

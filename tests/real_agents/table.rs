@@ -1,11 +1,12 @@
 //! What each agent of today does, row by row, as `src/agents/seen.md` shows it.
 //!
 //! One test per agent and version writes its column to `target/seen/<agent>.json`; `tests/run
-//! --real-agents` makes the table of these. `WTMAG_ROWS` names part of the rows: only those are tried
-//! again, and the others are kept. A row that fails is shown as such, and fails the test
+//! --real-agents` makes the table of these. `WTMAG_ROWS` names parts of rows, with `|` between them: only
+//! those rows are tried again, and the others are kept. A row that fails is shown as such, and fails the test
 //! unless the agent's [`Kind::known`] says why it is so.
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
@@ -77,7 +78,9 @@ impl Column {
 
     /// Runs a step, and notes what came of it.
     fn row(&mut self, name: &str, step: impl FnOnce() -> String) -> bool {
-        if std::env::var_os("WTMAG_ROWS").is_some_and(|it| !name.contains(&*it.to_string_lossy())) {
+        let asked = std::env::var_os("WTMAG_ROWS");
+        let is_among = |it: &OsString| it.to_string_lossy().split('|').any(|it| name.contains(it));
+        if !asked.as_ref().is_none_or(is_among) {
             return true;
         }
         let said = catch_unwind(AssertUnwindSafe(step));

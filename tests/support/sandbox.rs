@@ -53,6 +53,11 @@ impl Sandbox {
         sandbox
     }
 
+    /// See [`Scratch::expect_daemon`].
+    pub(crate) fn expect_daemon(&mut self, part: &'static str) {
+        self.dir.expect_daemon(part);
+    }
+
     /// A path inside, which may not exist; an absolute one is itself.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)

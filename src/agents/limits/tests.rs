@@ -1,5 +1,6 @@
 //! Messages of real agents, and when a human says that the limit is over.
 use super::*;
+use crate::agents::Profile;
 
 /// A Saturday in winter: 13:00 in Berlin, 7:00 in New York.
 const NOW: &str = "2026-11-28T12:00:00Z";
@@ -158,6 +159,39 @@ fn a_limit_is_the_newest_message_and_names_its_end() {
         hit(&rows, 3, &typed, &LimitsSpec::default()).is_some()
     };
     assert!(found(&[]) && !found(&[1]), "what was sent later makes it old");
+}
+
+#[test]
+fn what_pi_shows_of_a_provider_that_refuses_is_a_limit_and_a_failure_is_none() {
+    let pi = Profile::shared("pi").unwrap();
+    let told = |rows: &[&str]| {
+        let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        hit(&rows, rows.len(), &BTreeSet::new(), &pi.limits)
+    };
+    let text = told(&[
+        " LIMIT please",
+        "",
+        " Error: Retry failed after 3 attempts: 429: {\"message\":\"Rate limit reached for stub-model. Please try again in",
+        " 2h0m.\",\"type\":\"requests\",\"code\":\"rate_limit_exceeded\"}",
+    ]);
+    let now: Timestamp = NOW.parse().unwrap();
+    let until = reset(&text.unwrap(), now, &TimeZone::UTC).unwrap();
+    assert_eq!(until, "2026-11-28T14:00:00Z".parse().unwrap());
+    assert_eq!(told(&[" Error: 500: {\"message\":\"stub FAIL\"}"]), None);
+}
+
+#[test]
+fn an_agent_that_continues_by_itself_says_so_in_its_message_or_below_its_box() {
+    let told = |rows: &[&str], end: usize| {
+        let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        continues(&rows, end)
+    };
+    let message = "● Usage limit reached · set to continue automatically at 4:47am";
+    check("Usage limit reached · set to continue automatically at 4:47am", "2026-11-29T03:47:00Z");
+    assert!(told(&[message, "❯ "], 1));
+    assert!(told(&["❯ ", "    Continuing automatically at 4:47am · Esc to cancel"], 0));
+    assert!(!told(&["❯ continue automatically at 4:47am", "● ok", "❯ "], 2));
+    assert!(!told(&["● You've hit your limit · resets 3pm", "❯ "], 1));
 }
 
 #[test]

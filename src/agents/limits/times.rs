@@ -25,7 +25,7 @@ macro_rules! pattern {
 
 pattern!(
     LEADS,
-    r"(?i)\b(?:resets?|try(?:ing)? again|retry|renews?|available|until|wait)\b|\bresets_(?:at|in_seconds)\b"
+    r"(?i)\b(?:resets?|try(?:ing)? again|retry|renews?|available|automatically|until|wait)\b|\bresets_(?:at|in_seconds)\b"
 );
 pattern!(
     AFTER,

@@ -113,6 +113,29 @@ fn each_screen_is_what_a_human_says_by_the_profile_of_its_agent() {
 }
 
 #[test]
+fn a_limit_on_a_real_screen_is_told_with_its_reset() {
+    let now: crate::model::Timestamp = "2026-11-29T02:47:30Z".parse().unwrap();
+    let limit = |name: &str| {
+        let screen = all().into_iter().find(|it| it.name == name).unwrap();
+        let profile = Profile::shared(&screen.agent).unwrap();
+        let text = explain(&profile, &screen.sample, &[]).verdict.limit?;
+        let until = crate::agents::limits::reset(&text, now, &jiff::tz::TimeZone::UTC);
+        Some((text, until))
+    };
+    for (name, words, until) in [
+        ("claude-2.1.332/limit", "limit", "2026-11-29T04:47:00Z"),
+        ("codex-0.171.0/limit", "hit your usage limit", "2026-11-29T04:39:00Z"),
+    ] {
+        let (text, at) = limit(name).unwrap_or_else(|| panic!("{name}"));
+        assert!(text.contains(words), "{name}: {text}");
+        assert_eq!(at, until.parse().ok(), "{name}: {text}");
+    }
+    // The request was refused, for a time that it does not name; gemini asks what to do.
+    assert_eq!(limit("claude-2.1.332/rate-limit"), None);
+    assert_eq!(limit("gemini-0.61.0/limit"), None);
+}
+
+#[test]
 #[expect(clippy::print_stdout, reason = "the score of each agent is worth a look")]
 fn most_screens_are_what_a_human_says_by_the_generic_profile() {
     let (misses, score, harm) = judge(|_| Profile::shared(GENERIC));

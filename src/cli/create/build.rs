@@ -97,6 +97,8 @@ impl Job<'_> {
                 git::run_hooks(&tool, &made.path, base, hooks, &mut run).await?;
             }
             self.set_up(&made, journal, &mut run).await?;
+        } else {
+            self.note_programs(&made, &run).await?;
         }
         let brief = self.brief(&templates, &made)?;
         let before = git::scratch::brief_before(&made.path)?;
@@ -114,6 +116,16 @@ impl Job<'_> {
         self.progress.step("opening the window");
         let (worker, delivery) = self.create(hub, new).await?;
         Ok(Created { worker, delivery, worktree_made: made.worktree_made })
+    }
+
+    /// A worktree that was there may have an agent already: in another pane, or in a daemon of its own.
+    async fn note_programs(&self, made: &Made, run: &Run<'_>) -> Result<(), Failure> {
+        for it in git::programs_inside(&made.path, run).await? {
+            let (command, pid) = (&it.command, it.pid);
+            let text = format!("`{command}` (process {pid}) is already at work in the worktree");
+            self.progress.note(&text);
+        }
+        Ok(())
     }
 
     /// Copies the files and runs the command that `[worktree]` sets for a new worktree.

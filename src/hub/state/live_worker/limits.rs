@@ -13,6 +13,7 @@ impl LiveWorker {
     /// warning is over when it is gone.
     pub(super) fn note_usage(&mut self, now: Now, sample: &Sample, found: Option<&Found>) {
         let means = usage::read(&self.profile, sample, found);
+        self.continues = means.continues;
         let usage = &mut self.worker.usage;
         let is_new = update(&mut usage.context_left, means.context_left, now)
             | update(&mut usage.cost, means.cost, now);
@@ -31,7 +32,7 @@ impl LiveWorker {
     pub(super) fn note_reset(&mut self, before: &AgentState) {
         let AgentState::Limited(limit) = before else { return };
         let is_reset = limit.in_turn && limit.until.is_some();
-        let listens = self.worker.state.turn.value.listens();
+        let listens = self.worker.state.turn.value.listens() && !self.continues;
         self.resumes =
             is_reset && listens && self.worker.agent.resume_at_reset && self.queue.is_empty();
     }

@@ -48,6 +48,8 @@ pub(super) struct LiveWorker {
     zone: TimeZone,
     /// A limit that ended its turn is reset: it is to be told to go on.
     resumes: bool,
+    /// Its agent says that it will continue by itself at the reset.
+    continues: bool,
     watch: Watch,
     last: Option<Sample>,
     verdict: Verdict,
@@ -216,6 +218,7 @@ impl LiveWorker {
             tracker,
             zone,
             resumes: false,
+            continues: false,
             watch: Watch::default(),
             last: None,
             verdict: Verdict::default(),

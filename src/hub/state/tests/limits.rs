@@ -70,4 +70,14 @@ fn an_agent_that_a_limit_stopped_is_told_its_task_once_where_the_user_wants_it()
     hub.after(3 * 3_600_000);
     assert_eq!(hub.look_until_act(&id, &limited_screen()), Act::Paste("And then?".into()));
     assert_eq!(hub.state.workers[&id].open_deliveries(), 1, "what waits is enough");
+
+    let (mut hub, id) = limited(true);
+    let mut screen = limited_screen();
+    screen.rows.push("    Continuing automatically at 1am · Esc to cancel".into());
+    hub.look(&id, &screen);
+    hub.after(3 * 3_600_000);
+    for _ in 0..10 {
+        hub.look(&id, &screen);
+    }
+    assert_eq!(hub.state.workers[&id].open_deliveries(), 0, "it continues by itself");
 }
