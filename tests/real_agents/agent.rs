@@ -90,8 +90,12 @@ pub(super) const OPENCODE: Kind = Kind {
     ..PLAIN
 };
 
-pub(super) const OPENCODE_OLD: Kind =
-    Kind { name: "opencode-1.2.27", daemon: Some("opencode-ai/bin/.opencode"), ..OPENCODE };
+pub(super) const OPENCODE_OLD: Kind = Kind {
+    name: "opencode-1.2.27",
+    daemon: Some("opencode-ai/bin/.opencode"),
+    known: &[("first prompt as argument", "it sends an empty prompt in a second session, too")],
+    ..OPENCODE
+};
 
 pub(super) const PI: Kind = Kind {
     name: "pi",

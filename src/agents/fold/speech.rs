@@ -84,9 +84,6 @@ impl Tracker {
             return Err("nothing: the screen contradicted a report a moment ago");
         }
         let is_same = std::mem::discriminant(&turn) == std::mem::discriminant(&self.turn);
-        let rests = |it: &AgentState| {
-            matches!(it, AgentState::Idle | AgentState::Ready | AgentState::Limited(_))
-        };
         if is_same || rests(&turn) && rests(&self.turn) {
             return Err("nothing: that is known");
         }
@@ -102,13 +99,18 @@ impl Tracker {
         Ok(turn)
     }
 
-    /// The screen has the last word; a report that it does not bear out makes others doubtful.
+    /// The screen has the last word; a report that it does not bear out makes others doubtful. `idle` of a
+    /// program that is ready for its first prompt is no such report: codex begins with it.
     pub(super) fn overrule(&mut self, now: Now, turn: &AgentState) {
         let Some(hooked) = self.hooked.take_if(|it| it.turn != *turn) else { return };
-        if hooked.said && !hooked.seen {
+        if hooked.said && !hooked.seen && !(rests(&hooked.turn) && rests(turn)) {
             self.doubted = Some(now.steady + DOUBT);
         }
     }
+}
+
+fn rests(turn: &AgentState) -> bool {
+    matches!(turn, AgentState::Idle | AgentState::Ready | AgentState::Limited(_))
 }
 
 fn is_in_turn(report: &StatusReport) -> bool {

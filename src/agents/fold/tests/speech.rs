@@ -52,6 +52,17 @@ fn a_false_report_holds_for_two_seconds_and_the_next_ones_not_at_all() {
 }
 
 #[test]
+fn a_start_that_is_reported_as_work_makes_no_later_report_doubtful() {
+    let mut case = Case::ready();
+    case.at(1800).says(ProgramState::Working).is("working");
+    case.at(2000).says(ProgramState::Idle).is("idle").is_proven("ready");
+    for ms in [2200, 4000, 4200, 5000] {
+        case.at(ms).see("> ");
+    }
+    case.is("ready").noisy().at(6000).says(ProgramState::Working).is("working");
+}
+
+#[test]
 fn a_report_that_is_repeated_does_not_hold_longer() {
     let mut case = Case::ready();
     for ms in (2000..4000).step_by(100) {
