@@ -91,7 +91,9 @@ fn a_question_is_answered_by_a_report_or_by_the_end_of_the_turn() {
     desk.sandbox.wtmag_in(&pane(&desk, &id), report).cwd(worktree(&desk)).run().success();
     let (code, text) = ask.end();
     assert_eq!(code, 0, "{text}");
-    let answer: Value = serde_json::from_str(text.trim()).unwrap();
+    // Its progress follows.
+    let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    let answer = values.next().unwrap().unwrap();
     assert_eq!((&answer["by"], &answer["text"]), (&"report".into(), &"SQLite #{x}".into()));
     desk.wait_for_state(&id, "idle");
     let answer = desk.wtmag(&["ask", &id, "And why?", "--json", "--timeout", "60"]).json();
