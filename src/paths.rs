@@ -289,11 +289,16 @@ impl StateDir {
         self.root.join("creates")
     }
 
+    /// Journals of landings that are not finished.
+    pub fn lands(&self) -> PathBuf {
+        self.root.join("lands")
+    }
+
     /// Creates the directory and its subdirectories for the user only. Refuses directories that
     /// others could write to.
     pub fn make(&self, uid: u32) -> Result<(), Error> {
         private_dir(&self.root, uid)?;
-        [self.spool(), self.log(), self.screens(), self.creates()]
+        [self.spool(), self.log(), self.screens(), self.creates(), self.lands()]
             .iter()
             .try_for_each(|it| private_dir(it, uid))
     }

@@ -82,6 +82,12 @@ fn without_files_the_built_in_values_are_in_force() {
     answer.agents = false  # built-in
     history.keep = "90d"  # built-in
     inbox.stalled = "10m"  # built-in
+    land.agents = false  # built-in
+    land.confirm = false  # built-in
+    land.mode = "merge"  # built-in
+    land.need = []  # built-in
+    land.pr = "merge"  # built-in
+    land.push = false  # built-in
     launch.implementation = "window"  # built-in
     launch.review = "window"  # built-in
     limits.resume = false  # built-in

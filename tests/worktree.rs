@@ -4,6 +4,7 @@ mod bases;
 mod damage;
 mod hooks;
 mod lab;
+mod landing;
 mod layouts;
 mod losses;
 mod names;

@@ -8,12 +8,11 @@ use std::{
 
 use super::{
     Context, Failure,
-    naming::Purpose,
     resolve::{self, Target},
     unexpected,
 };
 use crate::{
-    model::{Answer, Request, WorkerId},
+    model::{Answer, Request, Worker},
     picker::{self, Theme},
     proc::{self, Cmd},
 };
@@ -40,11 +39,19 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let (mut hub, id) = match args.target.given()? {
         Some(text) => {
             let mut hub = context.hub_that_knows().await?;
-            let id = resolve::worker(context, &mut hub, text, Purpose::Look).await?.id;
-            (hub, id)
+            let worker = resolve::worker_or_ended(context, &mut hub, text).await?;
+            if worker.place.gone || worker.ended.is_some() {
+                offer(context, &worker).await?;
+            }
+            (hub, worker.id)
         }
         None => match picked(context).await? {
-            Some(id) => (context.hub_that_knows().await?, id),
+            Some(worker) => {
+                if worker.place.gone {
+                    offer(context, &worker).await?;
+                }
+                (context.hub_that_knows().await?, worker.id)
+            }
             None => return Ok(ExitCode::SUCCESS),
         },
     };
@@ -64,8 +71,30 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     switch(context, &socket, args.client, &target).await
 }
 
+/// A worker without a window: asks whether its agent shall be started again.
+async fn offer(context: &Context, worker: &Worker) -> Result<(), Failure> {
+    let (id, word) = (&worker.id, worker.state.word());
+    let what = if worker.ended.is_some() { "removed".to_owned() } else { word.to_string() };
+    let refusal = || {
+        Failure::user(format!("`{id}` has no window: it is `{what}`"))
+            .hint(format!("`wtmag resume {id}` starts its agent again"))
+    };
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(refusal());
+    }
+    let cancel = context.cancel()?;
+    context.ask_user(&format!("{id} is {what}. Start its agent again? [Y/n] "));
+    let line = context.read_line(&cancel).await?;
+    if !["", "y", "yes"].contains(&line.trim().to_lowercase().as_str()) {
+        return Err(refusal());
+    }
+    let args = ["wtmag", "resume", id.as_str()].map(OsString::from).to_vec();
+    // Boxed: `verb` runs any verb, also this one.
+    Box::pin(super::verb(context, args)).await.map(drop)
+}
+
 /// The worker that the user picks from a list, if any.
-async fn picked(context: &Context) -> Result<Option<WorkerId>, Failure> {
+async fn picked(context: &Context) -> Result<Option<Worker>, Failure> {
     if context.env.var("TERM").is_some_and(|it| it == "dumb") {
         return Err(Failure::user("the list of workers cannot be drawn: TERM is `dumb`")
             .hint("`wtmag list` prints the workers; `wtmag attach ID` goes to one"));
@@ -73,7 +102,7 @@ async fn picked(context: &Context) -> Result<Option<WorkerId>, Failure> {
     drop(context.hub_that_knows().await?);
     let theme = if context.style().colour { Theme::Colour } else { Theme::Plain };
     match picker::pick(&context.whereabouts()?, theme).await {
-        Ok(worker) => Ok(worker.map(|it| it.id)),
+        Ok(worker) => Ok(worker),
         Err(picker::Error::Hub(error)) => Err(error.into()),
         Err(error @ picker::Error::Terminal(_)) => Err(Failure::user(error)),
     }

@@ -142,8 +142,13 @@ impl Context {
     /// The same for output that a program reads or that moves the cursor; it must not contain text
     /// from others.
     pub(crate) fn print_raw(&self, text: &str) -> Result<(), Failure> {
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// The same for bytes that need not be text.
+    pub(crate) fn print_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
+        out.write_all(bytes)?;
         out.flush()?;
         Ok(())
     }

@@ -169,6 +169,11 @@ impl Failure {
         if said.is_empty() { message } else { format!("{message} ({})", said.join("; ")) }
     }
 
+    /// The user stopped the command.
+    pub(crate) fn is_interrupt(&self) -> bool {
+        self.kind == Kind::Interrupted
+    }
+
     fn is_broken_pipe(&self) -> bool {
         let error = self.error.downcast_ref::<io::Error>();
         error.is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe)

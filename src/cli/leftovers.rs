@@ -1,8 +1,12 @@
-//! What killed `create` runs left behind before their commit point.
+//! What killed commands left behind: a `create` before its commit point, a `land` before its end.
 use super::{Failure, resolve};
 use crate::{
-    client::{Hub, HubLocation},
-    git::{self, Run},
+    client::{self, Hub, HubLocation},
+    git::{
+        self, Run,
+        land::{self, Ended},
+    },
+    model::{Landed, RefusalKind, Request},
 };
 
 /// Undoes it, unless a worker uses it, and reports what it kept. If there is nothing, as nearly
@@ -12,7 +16,7 @@ pub(super) async fn clear(
     hub: &mut Hub,
     run: &mut Run<'_>,
 ) -> Result<Vec<String>, Failure> {
-    let mut notes = Vec::new();
+    let mut notes = lands(at, hub, run).await?;
     let leftovers = git::leftovers(&at.state.creates(), run).await?;
     if leftovers.is_empty() {
         return Ok(notes);
@@ -32,6 +36,47 @@ pub(super) async fn clear(
             // The journal stays; nothing depends on it.
             Err(error) => notes.push(format!("could not undo {branch}: {error}")),
         }
+    }
+    Ok(notes)
+}
+
+/// Finishes or undoes killed landings.
+async fn lands(at: &HubLocation, hub: &mut Hub, run: &mut Run<'_>) -> Result<Vec<String>, Failure> {
+    let mut notes = Vec::new();
+    for leftover in land::leftovers(&at.state.lands(), run).await? {
+        match leftover.end(run).await {
+            Ok(Some(Ended::Landed { landing, advance })) => {
+                let (id, into) = (&landing.worker, &advance.into);
+                notes.push(format!(
+                    "`{id}` was landed in `{into}` by a command that was killed; `wtmag cleanup {id}` removes it"
+                ));
+                let landed = Landed {
+                    into: advance.into.clone(),
+                    commit: Some(advance.to),
+                    tip: landing.tip,
+                    how: landing.mode,
+                    at: landing.at,
+                };
+                match hub.ask(Request::Landed { id: id.clone(), landed }).await {
+                    Ok(_) => {}
+                    // The worker is gone meanwhile.
+                    Err(client::Error::Refused(it)) if it.kind == RefusalKind::NotFound => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(Some(Ended::Undone { landing, kept })) => {
+                let id = &landing.worker;
+                notes.push(format!("landing `{id}` was undone, because its command was killed"));
+                notes.extend(kept.iter().map(|it| format!("kept `{it}`, which was changed since")));
+            }
+            Ok(None) => {}
+            Err(error) => {
+                // The journal stays for the next command.
+                notes.push(format!("could not finish or undo a landing: {error}"));
+                continue;
+            }
+        }
+        leftover.forget()?;
     }
     Ok(notes)
 }

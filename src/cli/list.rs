@@ -7,13 +7,16 @@ use super::{
     Context, Failure, elsewhere, leftovers,
     mine::Me,
     output::{Cell, Paint, Style, Table, age, count},
+    resume::plan,
     unexpected,
 };
 use crate::{
     client::Hub,
     clock,
     git::{News, Run},
-    model::{Answer, Delivery, DisplayState, Request, Timestamp, Worker, WorkerId, current},
+    model::{
+        Answer, Delivery, DisplayState, Process, Request, Timestamp, Worker, WorkerId, current,
+    },
     wire::{WorkerSummary, WorkerView},
 };
 
@@ -80,11 +83,35 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
             context.print(&footer(context.style(), 0, &found.orphans))?;
         }
     } else {
+        context.print(&interrupted(&found.workers, context.style()))?;
         context.print(&table(&found, clock::now(), context.style()))?;
         context.print(&footer(context.style(), n_elsewhere, &found.orphans))?;
     }
     clear_leftovers(context, &mut hub).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// After a reboot, the first thing to know is how everything comes back.
+fn interrupted(workers: &[Worker], style: Style) -> String {
+    let is_it = |it: &&Worker| match &it.state.process.value {
+        Process::Lost(cause) => it.ended.is_none() && plan::is_of_the_server(*cause),
+        Process::Starting
+        | Process::Running
+        | Process::NotStarted(_)
+        | Process::Exited(_)
+        | Process::Other(_) => false,
+    };
+    let n = workers.iter().filter(is_it).filter(|it| it.state.landed.is_none()).count();
+    if n == 0 {
+        return String::new();
+    }
+    let text = match n {
+        1 => "1 worker was interrupted; `wtmag resume --all` continues its conversation".to_owned(),
+        n => format!(
+            "{n} workers were interrupted; `wtmag resume --all` continues their conversations"
+        ),
+    };
+    format!("{}\n", style.paint(&text, Paint::Bold))
 }
 
 /// The list is empty: names other projects and servers that have workers.
@@ -235,7 +262,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::samples::{self, NOW},
-        model::{AgentState, Blocker, EndCause, Exit, Process, Question, Step},
+        model::{AgentState, Blocker, EndCause, Exit, Question, Step},
     };
 
     fn workers() -> Vec<Worker> {

@@ -16,6 +16,7 @@ mod config;
 mod context;
 mod create;
 mod demo;
+mod diff;
 mod doctor;
 mod elsewhere;
 mod events;
@@ -26,6 +27,7 @@ mod help;
 mod hook;
 mod hub;
 mod inbox;
+mod land;
 mod leftovers;
 mod list;
 mod log;
@@ -47,6 +49,7 @@ mod receipts;
 mod report;
 mod resolve;
 mod restore;
+mod resume;
 mod said;
 #[cfg(test)]
 mod samples;
@@ -125,6 +128,10 @@ enum Verb {
     Promote(promote::Args),
     #[command(visible_alias = "rm", aliases = ["remove", "delete"])]
     Cleanup(cleanup::Args),
+    Diff(diff::Args),
+    #[command(alias = "merge")]
+    Land(land::Args),
+    Resume(resume::Args),
     Path(path::Args),
     Exec(exec::Args),
     Restore(restore::Args),
@@ -221,6 +228,9 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Receipts(args) => receipts::run(context, args).await,
         Verb::Promote(args) => promote::run(context, args).await,
         Verb::Cleanup(args) => cleanup::run(context, args).await,
+        Verb::Diff(args) => diff::run(context, args).await,
+        Verb::Land(args) => land::run(context, args).await,
+        Verb::Resume(args) => resume::run(context, args).await,
         Verb::Path(args) => path::run(context, args).await,
         Verb::Exec(args) => exec::run(context, args).await,
         Verb::CleanupJob(args) => cleanup::job::run(context, args).await,

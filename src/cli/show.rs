@@ -14,8 +14,8 @@ use crate::{
     client::Hub,
     clock,
     model::{
-        Answer, Ask, Choice, Delivery, DisplayState, Fact, Request, Sample, Timestamp, Usage,
-        Worker, current,
+        Answer, Ask, Choice, Delivery, DisplayState, Fact, Landed, Request, Sample, Timestamp,
+        Usage, Worker, current,
     },
     text::{clean, one_line},
     wire::{DeliveryView, WorkerView},
@@ -97,6 +97,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     let progress = current(worker.progress.as_ref(), now).map(clean);
     lines.extend(progress.map(|it| ("doing", it)));
     let model = worker.agent.model.as_ref().map(|it| format!(", {it}")).unwrap_or_default();
+    lines.extend(worker.state.landed.iter().map(|it| ("landed", landed(it, now))));
     lines.push((
         "agent",
         format!("{}{model} (profile {})", worker.agent.name, worker.agent.profile),
@@ -124,6 +125,13 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         }
     }
     text
+}
+
+/// Where its work is.
+fn landed(it: &Landed, now: Timestamp) -> String {
+    let commit = it.commit.as_deref().map(|it| it.get(..7).unwrap_or(it));
+    let commit = commit.map(|it| format!(" at {it}")).unwrap_or_default();
+    format!("in {}{commit} ({}), {} ago", clean(&it.into), it.how, age(now.since(it.at)))
 }
 
 /// What it has left and has used, as it shows it.

@@ -178,8 +178,14 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
             "profile" => worker.profile_note = Some(text),
             _ => {}
         },
+        Happened::Landed(landed) => worker.state.landed = Some(landed),
         Happened::Ended { .. } => {
             worker.ended = Some(at);
+            return Change::Workers;
+        }
+        Happened::Resumed => {
+            worker.state = crate::model::WorkerState::starting(at);
+            (worker.ended, worker.worktree_gone, worker.place.gone) = (None, false, false);
             return Change::Workers;
         }
         Happened::Created

@@ -2,7 +2,9 @@
 //!
 //! Text in, checked tables and settings out. No file, no environment, no flag parser.
 mod hub;
+mod land;
 mod merge;
+mod worktree;
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +19,9 @@ use toml::{
 
 pub use hub::History;
 use hub::{AnswerConfig, Inbox, Limits, Notify};
+pub use land::{Land, LandMode, LandNeed, PrMethod};
 pub(super) use merge::{merge, settle};
+pub use worktree::{Backend, Worktree};
 
 use crate::model::{DeliveryMode, ItemKind, Kind, Placement};
 use hub::{days, minutes};
@@ -51,6 +55,7 @@ pub struct Config {
     pub notify: Notify,
     #[serde(default)]
     pub answer: AnswerConfig,
+    pub land: Land,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,27 +111,6 @@ pub struct Launch {
     pub review: Placement,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Worktree {
-    pub backend: Backend,
-    /// Where plain git creates them: `{repo}` and `{branch}` are replaced.
-    pub path: Option<String>,
-    /// Files to copy into each new worktree.
-    pub copy: Vec<String>,
-    /// A command to run in each new worktree before the agent starts.
-    pub setup: Option<String>,
-}
-
-/// What makes and removes worktrees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Backend {
-    /// `wt` if it is installed, else `git`.
-    #[default]
-    Auto,
-    Wt,
-    Git,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +209,7 @@ enum Shape {
     /// Paths below the repository.
     Inside,
     OneOf(&'static [&'static str]),
+    SomeOf(&'static [&'static str]),
 }
 
 type Keys = &'static [(&'static str, Shape)];
@@ -249,6 +234,7 @@ const SECTIONS: &[(&str, Keys)] = &[
     ("inbox", &[("stalled", Shape::Minutes)]),
     ("answer", &[("agents", Shape::Bool)]),
     ("notify", &[("parent", Shape::Kinds), ("command", Shape::Text)]),
+    ("land", land::KEYS),
 ];
 
 const DEFAULT_AGENT: Keys = &[("name", Shape::Name)];
@@ -279,6 +265,7 @@ pub(super) fn parse(text: &str, owner: Owner) -> Result<Layer, Fault> {
             parse_agents(value, owner, &mut layer)?;
         } else if let Some((_, keys)) = SECTIONS.iter().find(|(section, _)| *section == name) {
             parse_table(name, keys, value, &mut layer)?;
+            land::refuse_private(owner, &layer)?;
         } else {
             let known = SECTIONS.iter().map(|(section, _)| *section).chain(["agents"]);
             return Err(unknown_key(key.span().start, name, "the top level", known));
@@ -383,6 +370,14 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
                 |it: &Spanned<DeValue<'_>>| it.get_ref().as_str().is_some_and(is_inside);
             let fits = array.is_some_and(|it| it.iter().all(is_inside));
             (fits, "an array of paths below the repository".to_owned())
+        }
+        Shape::SomeOf(names) => {
+            let array = value.get_ref().as_array();
+            let is_known = |it: &Spanned<DeValue<'_>>| {
+                it.get_ref().as_str().is_some_and(|it| names.contains(&it))
+            };
+            let names = one_of(names.iter().copied(), "and");
+            (array.is_some_and(|it| it.iter().all(is_known)), format!("an array of {names}"))
         }
         Shape::OneOf(names) => {
             (text.is_some_and(|it| names.contains(&it)), one_of(names.iter().copied(), "or"))

@@ -56,6 +56,12 @@ pub enum Error {
     },
     #[error("`{}` is the main worktree", path.display())]
     MainWorktree { path: PathBuf },
+    #[error("`{name}` has moved meanwhile")]
+    TargetMoved { name: String },
+    #[error("the worktree is no longer in the state {allowed} that may be discarded")]
+    StateChanged { allowed: String },
+    #[error("could not push `{branch}` to `{remote}`: {why}")]
+    Push { branch: String, remote: String, why: String },
     #[error("work would be lost")]
     WouldLose { losses: Vec<String> },
 
@@ -114,6 +120,10 @@ impl Error {
             }
             Self::NoCommits { .. } => "make a first commit",
             Self::HeadMoved { .. } => "the pull request was just pushed to: try again",
+            Self::StateChanged { .. } => {
+                "run `wtmag cleanup` without --discard to see what it has now"
+            }
+            Self::TargetMoved { .. } => "nothing was changed: try again",
             Self::BranchExists { .. } | Self::RemoteBranchExists { .. } => {
                 "pass --reuse to work on it, or --name for another branch"
             }
@@ -150,6 +160,7 @@ impl Error {
             | Self::BadName { .. }
             | Self::NoBase { .. }
             | Self::Fetch { .. }
+            | Self::Push { .. }
             | Self::MainWorktree { .. }
             | Self::WouldLose { .. }
             | Self::Claimed { .. }

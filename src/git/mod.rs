@@ -3,12 +3,15 @@
 //! Knows git, WorkTrunk and their files. Reads with gix; runs `git` and `wt` for whatever uses the
 //! network, creates worktrees or decides what a removal loses. Does not know tmux, agents or the
 //! hub.
+mod at;
 mod base;
 mod branch;
+pub mod changes;
 mod error;
 mod fetch;
 mod hooks;
 mod journal;
+pub mod land;
 mod lock;
 mod make;
 pub mod names;

@@ -2,7 +2,7 @@
 //! removed.
 //!
 //! git creates them with `O_EXCL` and cannot tell a dead holder from a living one. wtmag can: it
-//! knows when the dead `create` began, and that all its children are dead too.
+//! knows when the dead command began, and that all its children are dead too.
 use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
@@ -28,17 +28,18 @@ struct Lock {
     at: SystemTime,
 }
 
-/// Removes the locks left by a `create` in this repository that began at `began` and whose
-/// processes are all dead; the caller holds the repository's lock. Returns what it removed.
+/// Removes the locks left by a command in this repository that began at `began` and whose
+/// processes are all dead, also those in `more`; the caller holds the repository's lock. Returns what it removed.
 ///
 /// An older lock belongs to another process. A lock that disappears during the check has a living
 /// holder. If any `git` runs in the repository, the holder may be alive.
 pub(super) async fn clear(
     repo: &Repo,
     began: Timestamp,
+    more: &[PathBuf],
     run: &mut Run<'_>,
 ) -> Result<Vec<String>, Error> {
-    let found = present(repo, began)?;
+    let found = present(repo, began, more)?;
     if found.is_empty() {
         return Ok(Vec::new());
     }
@@ -47,7 +48,7 @@ pub(super) async fn clear(
     while !still.is_empty() && start.elapsed() < PATIENCE {
         // A process without our lock may be working: there is no event to wait for.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let now = present(repo, began)?;
+        let now = present(repo, began, more)?;
         still.retain(|lock| now.contains(lock));
     }
     if still.is_empty() || is_git_at_work(repo, run).await? {
@@ -60,17 +61,15 @@ pub(super) async fn clear(
     still.into_iter().map(remove).collect()
 }
 
-fn present(repo: &Repo, began: Timestamp) -> Result<Vec<Lock>, Error> {
+fn present(repo: &Repo, began: Timestamp, more: &[PathBuf]) -> Result<Vec<Lock>, Error> {
     let began = SystemTime::UNIX_EPOCH + Duration::from_millis(began.0);
-    let look = |name| {
-        let path: PathBuf = repo.common_dir().join(name);
-        match inspect(&path) {
-            Err(it) if it.kind() == io::ErrorKind::NotFound => None,
-            Ok(lock) if lock.at < began => None,
-            other => Some(other.map_err(Error::io("inspect", &path))),
-        }
+    let look = |path: PathBuf| match inspect(&path) {
+        Err(it) if it.kind() == io::ErrorKind::NotFound => None,
+        Ok(lock) if lock.at < began => None,
+        other => Some(other.map_err(Error::io("inspect", &path))),
     };
-    NAMES.into_iter().filter_map(look).collect()
+    let usual = NAMES.into_iter().map(|name| repo.common_dir().join(name));
+    usual.chain(more.iter().cloned()).filter_map(look).collect()
 }
 
 fn inspect(path: &Path) -> io::Result<Lock> {

@@ -109,7 +109,7 @@ async fn take_back(repo: &Repo, steps: &[Step], run: &mut Run<'_>) -> Result<Und
     let lock = RepoLock::acquire(repo, run).await?;
     let mut undone = Undone::default();
     if let Some(Step::Started { at: Some(began), .. }) = steps.first() {
-        undone.removed = stale::clear(repo, *began, run).await?;
+        undone.removed = stale::clear(repo, *began, &[], run).await?;
     }
     let hooks_ran = steps.contains(&Step::Hooks);
     for step in steps.iter().rev() {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentState, Ask, DeliveryId, Fact, Hold, Item, Need, Placement, Process, Reported, Step,
+    AgentState, Ask, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process, Reported, Step,
     Timestamp, WorkerId,
 };
 
@@ -24,6 +24,8 @@ pub struct Event {
 pub enum Happened {
     /// The worker's window exists: the commit point of `create`.
     Created,
+    /// Its agent was started again, in a new window.
+    Resumed,
     Process(Fact<Process>),
     Turn(Fact<AgentState>),
     Reported(Fact<Reported>),
@@ -62,6 +64,8 @@ pub enum Happened {
         about: String,
         text: String,
     },
+    /// Its work is part of another branch now.
+    Landed(Landed),
     /// Cleanup began; the rest is done even after a crash.
     CleanupStarted,
     CleanupFailed {

@@ -10,6 +10,7 @@ mod exit;
 mod fact;
 mod id;
 mod item;
+mod landed;
 mod report;
 mod request;
 mod sample;
@@ -30,6 +31,7 @@ pub use exit::Exit;
 pub use fact::{Fact, FactSource};
 pub use id::{BadId, DeliveryId, PaneId, SessionId, WindowId, WorkerId};
 pub use item::{Answered, AnsweredBy, Closed, Ending, Item, ItemId, ItemKind, Origin, Told};
+pub use landed::Landed;
 pub use report::{Progress, Report, ReportKind, current};
 pub use request::{
     Answer, Caller, Cleanup, Explained, Heard, HeardReport, Hook, HookReport, HubStatus,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Item, ItemId, ItemKind, Kind, PaneId,
+    Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Item, ItemId, ItemKind, Kind, Landed, PaneId,
     Placement, Report, RuleSaid, Sample, SessionId, Source, Take, UnknownName, Verdict, Worker,
     WorkerId,
 };
@@ -44,6 +44,11 @@ pub enum Request {
         id: WorkerId,
     },
     Cleanup(Cleanup),
+    /// The worker's work is part of another branch now.
+    Landed {
+        id: WorkerId,
+        landed: Landed,
+    },
     /// The panes of a worker's window, as tmux reports them now.
     Panes {
         id: WorkerId,
@@ -138,6 +143,9 @@ pub struct Reserve {
     /// A tmux server answered when the command began: no other one is started in its place.
     #[serde(default)]
     pub is_served: bool,
+    /// The worker whose agent is started again, instead of a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<WorkerId>,
 }
 
 /// Which items are asked for, and by whom.
@@ -186,8 +194,11 @@ pub struct NewWorker {
     pub env: Vec<(String, String)>,
     /// Variables that the launch needs; they override all others.
     pub launch_env: Vec<(String, String)>,
-    /// The first prompt.
+    /// The first prompt; empty if a resumed agent has its conversation.
     pub bootstrap: String,
+    /// The earlier record of a worker whose agent is started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<Box<Worker>>,
     /// Record its screens.
     pub record: bool,
 }
@@ -221,6 +232,12 @@ pub struct WindowPane {
 pub struct Cleanup {
     pub id: WorkerId,
     pub force: bool,
+    /// Drop the work that a backup can keep.
+    #[serde(default)]
+    pub abandon: bool,
+    /// Drop the work of exactly this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discard: Option<String>,
     pub keep_branch: bool,
     /// PATH, HOME and the like, for the hooks that run at removal.
     pub env: Vec<(String, String)>,
@@ -268,6 +285,10 @@ pub enum Answer {
         worker: Box<Worker>,
         delivery: DeliveryId,
         seq: u64,
+    },
+    /// An agent was started again.
+    Resumed {
+        worker: Box<Worker>,
     },
     #[serde(rename = "abandoned")]
     Released {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
-use super::{Ask, DeliveryId, Exit, Fact, FactSource, Timestamp, UnknownName, unknown::name_of};
+use super::{Ask, DeliveryId, Exit, Fact, FactSource, Landed, Timestamp, UnknownName, unknown::name_of};
 
 /// The agent's process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +135,9 @@ pub struct WorkerState {
     /// Why wtmag itself needs a human.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub need: Option<Fact<Need>>,
+    /// Its work is part of another branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landed: Option<Landed>,
 }
 
 /// What wtmag cannot do without a human.
@@ -161,6 +164,8 @@ pub enum DisplayState {
     NeedsYou(Need),
     /// The turn is over, and this is what the worker reported in it.
     Reported(Reported),
+    /// Its agent or window is gone, and its work is part of this branch.
+    Landed(String),
 }
 
 impl WorkerState {
@@ -178,13 +183,17 @@ impl WorkerState {
             asks: None,
             reported: None,
             need: None,
+            landed: None,
         }
     }
 
-    /// If the process is gone, it decides; a blocked shell is shown while it starts; else the turn
-    /// is shown. Until something is known of the agent, it is still starting.
+    /// If the process is gone, it decides, unless the work has landed; a blocked shell is shown while
+    /// it starts; else the turn is shown. Until something is known of the agent, it is still starting.
     pub fn word(&self) -> DisplayState {
         match &self.process.value {
+            Process::Exited(_) | Process::Lost(_) if let Some(landed) = &self.landed => {
+                DisplayState::Landed(landed.into.clone())
+            }
             Process::NotStarted(exit) => DisplayState::NotStarted(*exit),
             Process::Exited(exit) => DisplayState::Exited(*exit),
             Process::Lost(cause) => DisplayState::Lost(*cause),
@@ -234,6 +243,9 @@ impl WorkerState {
             | DisplayState::Exited(_)
             | DisplayState::Lost(_)
             | DisplayState::Starting => self.process.since,
+            DisplayState::Landed(_) => {
+                self.landed.as_ref().map_or(self.process.since, |landed| landed.at)
+            }
             DisplayState::Turn(_) => self.turn.since,
             DisplayState::NeedsYou(_) => {
                 self.need.as_ref().map_or(self.turn.since, |need| need.since)
@@ -343,6 +355,7 @@ impl DisplayState {
                 Reported::Question => asking("waiting"),
                 Reported::Working | Reported::Other(_) => face("idle", Tone::AtRest, '○', 2),
             },
+            Self::Landed(_) => face("landed", Tone::Over, '✓', 3),
         }
     }
 
@@ -356,7 +369,8 @@ impl DisplayState {
             | Self::Exited(_)
             | Self::Lost(_)
             | Self::NeedsYou(_)
-            | Self::Reported(_) => self.face().name,
+            | Self::Reported(_)
+            | Self::Landed(_) => self.face().name,
         }
     }
 
@@ -366,7 +380,7 @@ impl DisplayState {
     }
 
     /// Every name, in the order of a worker's life.
-    pub const NAMES: [&'static str; 16] = [
+    pub const NAMES: [&'static str; 17] = [
         "starting",
         "not-started",
         "unknown",
@@ -383,6 +397,7 @@ impl DisplayState {
         "needs-you",
         "exited",
         "lost",
+        "landed",
     ];
 }
 
@@ -397,7 +412,8 @@ impl DisplayState {
             | Self::Exited(_)
             | Self::Lost(_)
             | Self::NeedsYou(_)
-            | Self::Reported(_) => None,
+            | Self::Reported(_)
+            | Self::Landed(_) => None,
         };
         let Some(left) = until.map(|it| it.since(now)).filter(|it| !it.is_zero()) else {
             return self.to_string();
@@ -425,6 +441,7 @@ impl fmt::Display for DisplayState {
             Self::NotStarted(exit) => format!("not-started({exit})"),
             Self::Exited(exit) => format!("exited({exit})"),
             Self::Lost(cause) => format!("lost: {cause}"),
+            Self::Landed(into) => format!("landed: {into}"),
             Self::NeedsYou(Need::Delivery(_)) => "needs you: delivery".to_owned(),
             Self::NeedsYou(Need::Bell) => "needs you: bell".to_owned(),
             Self::NeedsYou(Need::Other(value)) => format!("needs you: {}", name_of(value)),
@@ -521,5 +538,19 @@ mod tests {
         check(Process::Exited(Exit::Signal(9)), AgentState::Working, "exited(SIGKILL)");
         check(Process::Exited(Exit::Code(3)), AgentState::Working, "exited(3)");
         check(Process::Lost(EndCause::ServerGone), AgentState::Idle, "lost: tmux server gone");
+        state.landed = Some(Landed {
+            into: "main".into(),
+            commit: None,
+            tip: "1".into(),
+            how: "merge".into(),
+            at: Timestamp(7),
+        });
+        assert_eq!(state.word().to_string(), "waiting: question");
+        state.process.value = Process::Lost(EndCause::WindowClosed);
+        assert_eq!(
+            (state.word().to_string().as_str(), state.since()),
+            ("landed: main", Timestamp(7))
+        );
+        assert!(!state.is_live());
     }
 }

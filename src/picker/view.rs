@@ -133,7 +133,8 @@ fn draw_detail(list: &List, area: Rect, buf: &mut Buffer) {
         DisplayState::Starting
         | DisplayState::NotStarted(_)
         | DisplayState::Exited(_)
-        | DisplayState::Lost(_) => &state.process.evidence,
+        | DisplayState::Lost(_)
+        | DisplayState::Landed(_) => &state.process.evidence,
         DisplayState::Reported(_) => {
             state.reported.as_ref().map_or(&state.turn.evidence, |report| &report.evidence)
         }

@@ -56,6 +56,8 @@ pub enum Error {
     OtherRepository { url: String, repo: String },
     #[error("could not read the template `{}`", path.display())]
     Template { path: PathBuf, source: io::Error },
+    #[error("the forge did not merge {url}: {why}")]
+    NotMerged { url: String, why: String },
     #[error("interrupted")]
     Cancelled,
 }
@@ -103,6 +105,7 @@ impl Error {
             | Self::Stdin(_)
             | Self::PromptFile { .. }
             | Self::Template { .. }
+            | Self::NotMerged { .. }
             | Self::Cancelled => return None,
         };
         Some(hint.to_owned())

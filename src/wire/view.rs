@@ -199,6 +199,7 @@ fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> O
         DisplayState::Lost(_) | DisplayState::NotStarted(_) => &state.process.evidence,
         DisplayState::NeedsYou(_) => state.need.as_ref().map(|it| &it.evidence)?,
         DisplayState::Reported(_) => state.reported.as_ref().map(|it| &it.evidence)?,
+        DisplayState::Landed(_) => return None,
         DisplayState::Turn(_) | DisplayState::Starting | DisplayState::Exited(_) => {
             let failed = delivery.filter(|it| it.step == Step::Failed)?;
             return Some(one_line(&format!("text not delivered: {}", failed.evidence), SHORT));
@@ -210,7 +211,8 @@ fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> O
 impl<'a> From<&'a WorkerState> for StateView<'a> {
     fn from(state: &'a WorkerState) -> Self {
         let word = state.word();
-        let by_process = matches!(word.name(), "starting" | "not-started" | "exited" | "lost");
+        let by_process =
+            matches!(word.name(), "starting" | "not-started" | "exited" | "lost" | "landed");
         let (source, evidence) = if by_process {
             (state.process.source, state.process.evidence.as_str())
         } else {

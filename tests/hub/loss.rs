@@ -197,7 +197,14 @@ fn a_worker_is_its_pane_wherever_the_user_moves_it() {
     tmux.type_text(&pane, ", still");
     wait_for_screen(&mut crew, &worker, "joined, still");
     // Its end is not that of the window it is in.
-    let cleanup = Cleanup { id: worker.id, force: true, keep_branch: true, env: Vec::new() };
+    let cleanup = Cleanup {
+        id: worker.id,
+        force: true,
+        abandon: false,
+        discard: None,
+        keep_branch: true,
+        env: Vec::new(),
+    };
     crew.ask(Request::Cleanup(cleanup));
     assert!(!tmux.run(["list-panes", "-a", "-F", "#{pane_id}"]).lines().any(|it| it == pane));
     tmux.show("=main:^", "#{pane_id}");

@@ -192,6 +192,7 @@ impl Crew {
             env: Vec::new(),
             launch_env: Vec::new(),
             bootstrap: "hello".into(),
+            resumes: None,
             record: true,
         };
         let answer = self.ask(Request::Create(Box::new(new)));
@@ -215,6 +216,7 @@ impl Crew {
             placement,
             caller: Caller { pane: None, session },
             is_served: true,
+            resumes: None,
         })
     }
 

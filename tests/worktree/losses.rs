@@ -11,7 +11,7 @@ use std::{
 
 use wtmag::git::{
     Error, Hooks, Made, RepoLock,
-    removal::{self, Facts, Job, Policy, Subject},
+    removal::{self, Facts, Insist, Job, Policy, Subject},
 };
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, worker};
@@ -51,6 +51,7 @@ impl Ground {
             git_dir: &self.made.git_dir,
             branch: Some("work"),
             known: &[],
+            landed: None,
         }
     }
 
@@ -68,8 +69,16 @@ impl Ground {
     }
 
     pub(crate) async fn remove(&self, lab: &Lab, force: bool) -> Result<removal::Outcome, Error> {
+        self.insist(lab, if force { Insist::Force } else { Insist::No }).await
+    }
+
+    pub(crate) async fn insist(
+        &self,
+        lab: &Lab,
+        insist: Insist<'_>,
+    ) -> Result<removal::Outcome, Error> {
         let worker = worker("work").worker;
-        let job = Job { worker: &worker, subject: self.subject(), force, hooks: Hooks::Approved };
+        let job = Job { worker: &worker, subject: self.subject(), insist, hooks: Hooks::Approved };
         lab.run(async |run| {
             let lock = RepoLock::acquire_damaged(&self.common, run).await.unwrap();
             removal::remove(&lock, &GIT, &job, run).await

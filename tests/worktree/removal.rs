@@ -3,7 +3,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use wtmag::git::{
     BranchEnd, Error, Hooks, Made, RepoLock, Tool, WorktreeRequest,
-    removal::{Job, Outcome, Subject, remove},
+    removal::{Insist, Job, Outcome, Subject, remove},
 };
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, traces, worker};
@@ -34,9 +34,11 @@ async fn removed(lab: &Lab, tool: &Tool, it: &Removal) -> Result<Outcome, Error>
         git_dir: &it.git_dir,
         branch: it.branch.as_deref(),
         known: &[],
+        landed: None,
     };
     let worker = worker("work").worker;
-    let job = Job { worker: &worker, subject, force: it.force, hooks: it.hooks };
+    let insist = if it.force { Insist::Force } else { Insist::No };
+    let job = Job { worker: &worker, subject, insist, hooks: it.hooks };
     lab.run(async |run| {
         let lock = RepoLock::acquire_damaged(&it.common, run).await?;
         remove(&lock, tool, &job, run).await

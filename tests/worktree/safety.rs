@@ -39,6 +39,7 @@ async fn facts(
         git_dir: &made.git_dir,
         branch,
         known,
+        landed: None,
     };
     lab.run(async |run| {
         let lock = RepoLock::acquire_damaged(&common_dir, run).await?;

@@ -9,7 +9,7 @@ use crate::{
     cli::{Context, Failure, settings},
     git::{
         self, BranchEnd, Hooks, News, Repo, RepoLock, Run, Tool, record,
-        removal::{self, Outcome, Subject},
+        removal::{self, Insist, Outcome, Subject},
         scratch,
     },
     model::Worker,
@@ -154,9 +154,15 @@ async fn remove_worktree(
         git_dir: &worker.git_dir,
         branch: (worker.branch_made && !cleanup.keep_branch).then_some(worker.branch.as_str()),
         known: &[],
+        landed: worker.state.landed.as_ref(),
     };
-    let job =
-        removal::Job { worker: &worker.id, subject, force: cleanup.force, hooks: Hooks::Approved };
+    let insist = match &cleanup.discard {
+        _ if cleanup.force => Insist::Force,
+        _ if cleanup.abandon => Insist::Abandon,
+        Some(state) => Insist::Discard(state),
+        None => Insist::No,
+    };
+    let job = removal::Job { worker: &worker.id, subject, insist, hooks: Hooks::Approved };
     match removal::remove(lock, tool, &job, run).await {
         Err(error @ git::Error::Unapproved { .. }) => {
             let job = removal::Job { hooks: Hooks::Skip, ..job };

@@ -1,31 +1,34 @@
 //! `wtmag cleanup`: checks whether work would be lost, then asks the hub to remove the worker.
+pub(in crate::cli) mod check;
+pub(in crate::cli) mod end;
 pub(crate) mod job;
-mod panes;
+pub(in crate::cli) mod panes;
+mod sweep;
 
 use std::{
     io::{self, IsTerminal as _},
-    path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
+use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
+use self::{
+    check::{Checked, phrases, refusal},
+    end::{How, Removed},
+};
 use super::{
-    Context, Failure, leftovers, naming::Purpose, outcome::interrupt, progress::Progress,
-    resolve::Target, unexpected,
+    Context, Failure, complete, leftovers, naming::Purpose, output::count, progress::Progress,
+    resolve,
 };
 use crate::{
-    client::{self, Hub},
-    git::{
-        News, RepoLock, Run,
-        removal::{self, Loss, Place, Policy, Subject},
-    },
-    model::{AgentState, Answer, Cleanup, RefusalKind, Request, Worker},
+    client::Hub,
+    git::{News, Run, removal::Insist},
+    model::Worker,
     proc::Cancel,
 };
 
-/// Remove a worker, its window, and the worktree and branch that were made for it
+/// Remove workers, with the window, worktree and branch that were made for each
 ///
 /// The agent is ended. A branch or worktree that existed before the worker is kept. Pull requests stay as
 /// they are.
@@ -42,13 +45,40 @@ use crate::{
 /// Files that git ignores are removed, and named afterwards. For 30 days, `wtmag restore` brings back the
 /// branch, the worktree and up to 100 MB of uncommitted files, but no ignored files.
 ///
+/// `--merged` removes all workers of this repository whose work is proven to be in another branch, and tells
+/// the proof for each: the base branch has its commits or exactly its files, or its pull request was merged
+/// at exactly its commit. The base is fetched first. Workers without commits, with anything that would be
+/// lost, or with an agent at work are kept.
+///
 /// Without an ID, it removes the worker of the current worktree or tmux window, and asks first.
 ///
-/// With --json: {"id", "worktree_removed", "branch_deleted", "branch", "pr", "notes": […]}.
+/// With --json: {"id", "worktree_removed", "branch_deleted", "branch", "pr", "notes": […]}; for several
+/// workers {"removed": [as for one], "kept": [{"id", "error"}]}; with --merged an array of {"id", "verdict":
+/// "remove" or "keep", "why", "error", "removed": as for one or null}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    target: Target,
+    /// One or more workers [default: the one of the current worktree or tmux window]
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::workers))]
+    ids: Vec<String>,
+    /// The same as ID
+    #[arg(long = "id", value_name = "ID", hide = true)]
+    by_flag: Vec<String>,
+    /// Remove every worker whose work is proven to be in another branch
+    #[arg(long, conflicts_with_all = ["ids", "by_flag", "force", "abandon", "discard", "keep_branch"])]
+    merged: bool,
+    /// Only with --merged: the workers of every project
+    #[arg(short, long, requires = "merged")]
+    all: bool,
+    /// Only with --merged: show what would be removed, and why
+    #[arg(long, requires = "merged")]
+    dry_run: bool,
+    /// Drop the work: commits and uncommitted files. For 30 days, the commits are in
+    /// `refs/wtmag/abandoned/BRANCH`, and `wtmag restore` brings everything back
+    #[arg(long, conflicts_with = "force")]
+    abandon: bool,
+    /// Drop the work of exactly this state, which a refusal prints; if anything was added since, refuse
+    #[arg(long, value_name = "COMMIT@WORKTREE", conflicts_with_all = ["force", "abandon"])]
+    discard: Option<String>,
     /// Remove the worker in spite of everything that is named above
     #[arg(short, long)]
     force: bool,
@@ -60,56 +90,124 @@ pub(crate) struct Args {
     yes: bool,
 }
 
-/// Large worktrees and slow project hooks may take this long.
-const LIMIT: Duration = Duration::from_secs(900);
-
-/// Variables that git, WorkTrunk and the hooks of a removal may need. Never all: they may hold
-/// secrets.
-const PASSED_ON: [&str; 19] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TMPDIR",
-    "SSH_AUTH_SOCK",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_STATE_HOME",
-    "XDG_CACHE_HOME",
-    "XDG_RUNTIME_DIR",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM",
-    "WORKTRUNK_CONFIG_PATH",
-];
-
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub().await?;
-    let worker = args.target.worker_or_own(context, &mut hub, Purpose::Change).await?;
-    let progress = Progress::new(&context.env);
     let cancel = context.cancel()?;
+    let names = [&args.ids[..], &args.by_flag].concat();
+    let workers = match names.as_slice() {
+        _ if args.merged => Vec::new(),
+        [] => vec![resolve::own(context, &mut hub).await?],
+        names => resolve::workers(context, &mut hub, names, Purpose::Change).await?,
+    };
+    let progress = Progress::new(&context.env);
     clear_leftovers(context, &mut hub, &progress, &cancel).await?;
-    progress.step(format!("checking {} for work that would be lost", worker.id));
-    let (losses, path) = look(&mut hub, &worker, &args, &progress, &cancel).await?;
     drop(progress);
-    let lost = phrases(&worker, &losses);
-    if !lost.is_empty() && !args.force {
-        return Err(refusal(&worker, &path, (&losses, &lost)));
+    if args.merged {
+        return sweep::run(context, &mut hub, (args.all, args.dry_run), &cancel).await;
     }
+    if args.discard.is_some() && workers.len() != 1 {
+        return Err(Failure::usage("`--discard` is about one worker"));
+    }
+    let is_named = !names.is_empty();
+    match workers.as_slice() {
+        [worker] => {
+            let removed = one(context, &mut hub, (worker, is_named), &args, &cancel).await?;
+            if context.json() {
+                context.print_json(&removed.to_json(worker))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        several => each(context, &mut hub, several, &args, &cancel).await,
+    }
+}
+
+/// Several workers: one that must stay does not keep the others.
+async fn each(
+    context: &Context,
+    hub: &mut Hub,
+    workers: &[Worker],
+    args: &Args,
+    cancel: &Cancel,
+) -> Result<ExitCode, Failure> {
+    let (mut removed, mut kept) = (Vec::new(), Vec::new());
+    for worker in workers {
+        match one(context, hub, (worker, true), args, cancel).await {
+            Ok(it) => removed.push(it.to_json(worker)),
+            Err(failure) if failure.is_interrupt() => return Err(failure),
+            Err(failure) => {
+                if !context.json() {
+                    context.say(failure.to_string().trim_end());
+                }
+                kept.push(json!({ "id": worker.id, "error": failure.line() }));
+            }
+        }
+    }
+    let n = kept.len();
+    if context.json() {
+        context.print_json(&json!({ "removed": removed, "kept": kept }))?;
+    } else {
+        let removed = count(removed.len(), "worker");
+        context.print(&format!("{removed} removed, {n} kept\n"))?;
+    }
+    Ok(if n == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn one(
+    context: &Context,
+    hub: &mut Hub,
+    (worker, is_named): (&Worker, bool),
+    args: &Args,
+    cancel: &Cancel,
+) -> Result<Removed, Failure> {
+    let progress = Progress::new(&context.env);
+    progress.step(format!("checking {} for work that would be lost", worker.id));
+    let checked = check::look(hub, worker, args.keep_branch, (&progress, cancel)).await?;
+    drop(progress);
+    let state = args.discard.as_deref().map(|it| discard_of(it, &checked)).transpose()?;
+    let insist = match &state {
+        _ if args.force => Insist::Force,
+        _ if args.abandon => Insist::Abandon,
+        Some(state) => Insist::Discard(state),
+        None => Insist::No,
+    };
+    let is_against = check::is_busy(worker) && insist == Insist::No;
+    if is_against || !insist.left(&checked.losses).is_empty() {
+        return Err(refusal(worker, &checked));
+    }
+    let lost = phrases(worker, &checked.losses);
     lost.iter().for_each(|it| context.say(&format!("losing {it}")));
     if let Some(pr) = &worker.pr {
         context.say(&format!("note: its pull request stays as it is: {pr}"));
     }
-    confirm(context, &args, &worker, &cancel).await?;
-    remove(context, &mut hub, &args, &worker, &cancel).await
+    confirm(context, args.yes || is_named, worker, cancel).await?;
+    let how = How {
+        force: args.force,
+        abandon: args.abandon,
+        discard: state,
+        keep_branch: args.keep_branch,
+    };
+    let removed = end::remove(context, hub, worker, how, cancel).await?;
+    if !context.json() {
+        removed.notes.iter().for_each(|it| context.say(&format!("note: {it}")));
+        context.print(&format!("{}  {}\n", worker.id, removed.describe(worker)))?;
+    }
+    Ok(removed)
+}
+
+/// The commit of `COMMIT@WORKTREE`, if it is the state that was found.
+fn discard_of(text: &str, checked: &Checked) -> Result<String, Failure> {
+    let wrong = || {
+        Failure::user(format!("`{text}` is not the state of this worktree"))
+            .hint("run `wtmag cleanup` without --discard to see what it has now")
+    };
+    let (commit, path) = text.split_once('@').ok_or_else(wrong)?;
+    let state = checked.state.as_ref().filter(|it| it.starts_with(commit) && commit.len() >= 7);
+    let is_here = std::path::Path::new(path) == checked.path;
+    state.filter(|_| is_here).cloned().ok_or_else(wrong)
 }
 
 /// Something that a killed `create` left may be in the way, such as a git lock.
-async fn clear_leftovers(
+pub(in crate::cli) async fn clear_leftovers(
     context: &Context,
     hub: &mut Hub,
     progress: &Progress,
@@ -122,82 +220,14 @@ async fn clear_leftovers(
     Ok(())
 }
 
-/// Everything that would be lost with the worktree and, if it is deleted, the branch; and the
-/// worktree's current path, because it may have been moved.
-async fn look(
-    hub: &mut Hub,
-    worker: &Worker,
-    args: &Args,
-    progress: &Progress,
-    cancel: &Cancel,
-) -> Result<(Vec<Loss>, PathBuf), Failure> {
-    let mut tell = |news: &News| progress.news(news);
-    let mut run = Run { cancel, tell: &mut tell };
-    let panes = panes::look(hub, worker, &run).await?;
-    // If the repository is gone, its worktrees are gone; if the worktree stays, nothing is lost.
-    let mut lost = Vec::new();
-    let mut at = worker.worktree.clone();
-    if worker.repo.exists() && worker.worktree_made {
-        let subject = Subject {
-            common_dir: &worker.repo,
-            path: &worker.worktree,
-            git_dir: &worker.git_dir,
-            branch: (worker.branch_made && !args.keep_branch).then_some(worker.branch.as_str()),
-            known: &panes.known,
-        };
-        let lock = RepoLock::acquire_damaged(&worker.repo, &mut run).await?;
-        let facts = removal::look(&lock, &subject, &mut run).await?;
-        lost = removal::losses(&facts, Policy::Before);
-        if let Place::Here { path } = facts.place {
-            at = path;
-        }
-    }
-    lost.extend(panes.busy);
-    Ok((lost, at))
-}
-
-/// The losses, in words.
-fn phrases(worker: &Worker, losses: &[Loss]) -> Vec<String> {
-    let busy =
-        is_busy(worker).then(|| format!("a running turn: the agent is `{}`", worker.state.word()));
-    losses.iter().map(Loss::to_string).chain(busy).collect()
-}
-
-fn is_busy(worker: &Worker) -> bool {
-    let turn = &worker.state.turn.value;
-    worker.is_live() && (turn.is_busy() || matches!(turn, AgentState::Waiting(_)))
-}
-
-fn refusal(worker: &Worker, path: &Path, (losses, lost): (&[Loss], &[String])) -> Failure {
-    let (id, path) = (&worker.id, path.display());
-    let mut failure = Failure::user(format!("`{id}` has work that would be lost")).quote(lost);
-    if is_busy(worker) {
-        failure = failure.hint(format!("to let the agent finish: `wtmag wait {id}`"));
-    }
-    let is_in_files = |it: &Loss| matches!(it, Loss::Uncommitted(_) | Loss::Untracked(_));
-    if losses.iter().any(is_in_files) {
-        failure = failure.hint(format!("to see the changes: `git -C {path} status`"));
-    }
-    if losses.iter().any(|it| matches!(it, Loss::Commits { .. })) {
-        failure = failure
-            .hint(format!("to keep the commits: `git -C {path} push -u`, or pass --keep-branch"));
-    }
-    if losses.iter().any(|it| matches!(it, Loss::Lock(_))) {
-        failure = failure.hint(format!("to unlock it: `git worktree unlock {path}`"));
-    }
-    failure
-        .hint(format!("`wtmag cleanup {id} --force` removes it anyway"))
-        .detail(json!({ "losses": lost }))
-}
-
 /// A worker that the user did not name is removed only after confirmation.
 async fn confirm(
     context: &Context,
-    args: &Args,
+    is_sure: bool,
     worker: &Worker,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    if args.yes || args.target.given()?.is_some() {
+    if is_sure {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
@@ -215,77 +245,4 @@ async fn confirm(
         return Ok(());
     }
     Err(Failure::user("aborted, nothing removed"))
-}
-
-async fn remove(
-    context: &Context,
-    hub: &mut Hub,
-    args: &Args,
-    worker: &Worker,
-    cancel: &Cancel,
-) -> Result<ExitCode, Failure> {
-    let answer = ask(context, hub, args, worker, cancel).await?;
-    let Answer::CleanedUp { worktree_removed, branch_deleted, notes } = answer else {
-        return Err(unexpected(&answer));
-    };
-    if context.json() {
-        context.print_json(&json!({
-            "id": worker.id, "worktree_removed": worktree_removed,
-            "branch_deleted": branch_deleted, "branch": worker.branch, "pr": worker.pr,
-            "notes": notes,
-        }))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    notes.iter().for_each(|it| context.say(&format!("note: {it}")));
-    let worktree = match worktree_removed {
-        true => "worktree removed",
-        false if worker.worktree.exists() => "worktree kept",
-        false => "no worktree to remove",
-    };
-    let branch = if branch_deleted { "deleted" } else { "kept" };
-    context.print(&format!("{}  {worktree}, branch {} {branch}\n", worker.id, worker.branch))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn ask(
-    context: &Context,
-    hub: &mut Hub,
-    args: &Args,
-    worker: &Worker,
-    cancel: &Cancel,
-) -> Result<Answer, Failure> {
-    let id = &worker.id;
-    let vars = PASSED_ON
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), context.env.var(name)?.to_str()?.to_owned())));
-    let cleanup = Cleanup {
-        id: id.clone(),
-        force: args.force,
-        keep_branch: args.keep_branch,
-        env: vars.collect(),
-    };
-    let progress = Progress::new(&context.env);
-    progress.step(format!("removing {id}"));
-    // In the worker's own window, this command ends here with the window; the hub finishes the
-    // cleanup.
-    let asked = hub.ask_within(Request::Cleanup(cleanup), LIMIT);
-    let answer = tokio::select! {
-        answer = asked => answer,
-        () = interrupt(cancel) => {
-            let hint = format!("the hub finishes the cleanup; `wtmag events --worker {id}` shows the outcome");
-            return Err(Failure::interrupted().hint(hint));
-        }
-    };
-    answer.map_err(|error| {
-        let is_half =
-            matches!(&error, client::Error::Refused(it) if it.kind == RefusalKind::NotNow);
-        let failure = Failure::from(error);
-        if is_half {
-            failure
-                .hint(format!("fix that, then run `wtmag cleanup {id}` again"))
-                .hint(format!("`wtmag cleanup {id} --force` removes it anyway"))
-        } else {
-            failure
-        }
-    })
 }

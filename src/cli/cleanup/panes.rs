@@ -9,14 +9,18 @@ use crate::{
 
 /// What runs in the panes.
 #[derive(Default)]
-pub(super) struct Panes {
+pub(in crate::cli) struct Panes {
     /// The process of the agent's pane: its children may be in the worktree.
-    pub(super) known: Vec<u32>,
+    pub(in crate::cli) known: Vec<u32>,
     /// What the user runs in the other panes.
-    pub(super) busy: Vec<Loss>,
+    pub(in crate::cli) busy: Vec<Loss>,
 }
 
-pub(super) async fn look(hub: &mut Hub, worker: &Worker, run: &Run<'_>) -> Result<Panes, Failure> {
+pub(in crate::cli) async fn look(
+    hub: &mut Hub,
+    worker: &Worker,
+    run: &Run<'_>,
+) -> Result<Panes, Failure> {
     let mut found = Panes::default();
     if worker.place.gone {
         return Ok(found);

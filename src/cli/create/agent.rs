@@ -6,7 +6,8 @@ use crate::{
     agents::{
         Launch,
         kinds::{self, AgentKind, Wire, Wiring},
-        launch::{Error, Model, Request, commit_dirs, launch},
+        launch::{Error, Model, Request, Resume, commit_dirs, launch},
+        profile::Profile,
     },
     brief::BOOTSTRAP,
     cli::{
@@ -23,32 +24,58 @@ use crate::{
 
 /// An agent from the configuration, with its profile.
 #[derive(Debug)]
-pub(super) struct AgentChoice {
+pub(in crate::cli) struct AgentChoice {
     pub(super) name: String,
     block: config::Agent,
     profile: FoundProfile,
     model: Option<Model>,
     plan: bool,
     resume_at_reset: bool,
+    /// Its conversation, if it is started again.
+    resume: Option<Resume>,
 }
 
 impl AgentChoice {
     /// The agent of the order. Checks here, before anything is created, that it supports the model
     /// and the mode.
     pub(super) fn find(context: &Context, loaded: &Loaded, order: &Order) -> Result<Self, Failure> {
+        let name = order.agent.as_deref();
+        let chosen = Self::named(context, loaded, name, (order.model.clone(), order.plan));
+        chosen.map_err(|failure| if name.is_some() { failure.into_usage() } else { failure })
+    }
+
+    /// The agent of an earlier worker, to be started again.
+    pub(in crate::cli) fn again(
+        context: &Context,
+        loaded: &Loaded,
+        agent: &Agent,
+        resume: Option<Resume>,
+    ) -> Result<Self, Failure> {
+        let model = agent.model.as_deref().map(Model::parse).transpose()?;
+        let mut chosen = Self::named(context, loaded, Some(&agent.name), (model, false))?;
+        chosen.resume = resume;
+        Ok(chosen)
+    }
+
+    fn named(
+        context: &Context,
+        loaded: &Loaded,
+        name: Option<&str>,
+        (model, plan): (Option<Model>, bool),
+    ) -> Result<Self, Failure> {
         let config = &loaded.config;
-        let name = order.agent.clone().unwrap_or_else(|| config.agents.default.name.clone());
-        let block = config.agent(&name).map_err(|unknown| {
-            let failure = Failure::from(unknown);
-            if order.agent.is_some() { failure.into_usage() } else { failure }
-        });
-        let block = block?.clone();
+        let name = name.unwrap_or(&config.agents.default.name).to_owned();
+        let block = config.agent(&name)?.clone();
         let profile = settings::profile(&context.env, &name, &block)?;
-        let (model, plan) = (order.model.clone(), order.plan);
         let resume_at_reset = config.limits.resume;
-        let chosen = Self { name, block, profile, model, plan, resume_at_reset };
+        let chosen = Self { name, block, profile, model, plan, resume_at_reset, resume: None };
         chosen.request(&context.env, &[], None, None)?;
         Ok(chosen)
+    }
+
+    /// What the profile says about starting it again.
+    pub(in crate::cli) fn profile(&self) -> &Profile {
+        &self.profile.profile
     }
 
     /// Its command line without the parts that depend on the worktree.
@@ -58,7 +85,7 @@ impl AgentChoice {
 
     /// Its command line for this worktree, and notes for the user. If the agent needs a plug-in to
     /// report its turns, writes it.
-    pub(super) fn launch(
+    pub(in crate::cli) fn launch(
         &self,
         env: &Env,
         made: &Made,
@@ -87,7 +114,7 @@ impl AgentChoice {
     }
 
     /// The agent as the hub records it.
-    pub(super) fn record(&self, argv: Vec<String>) -> Agent {
+    pub(in crate::cli) fn record(&self, argv: Vec<String>) -> Agent {
         Agent {
             name: self.name.clone(),
             profile: self.profile.name.clone(),
@@ -160,11 +187,11 @@ impl AgentChoice {
                 argv: &self.block.argv(),
                 model: self.model.as_ref(),
                 plan: self.plan,
-                prompt: by_argument.then_some(BOOTSTRAP),
+                prompt: (by_argument && self.resume.is_none()).then_some(BOOTSTRAP),
                 prompt_flag: Some(&self.block.prompt_flag),
                 trust,
                 writable,
-                resume: None,
+                resume: self.resume.as_ref(),
                 wire,
                 env: &env,
             },

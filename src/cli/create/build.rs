@@ -284,6 +284,7 @@ impl Job<'_> {
             env: passed_on(context, &self.reserved.reservation.env_names),
             launch_env: launch.env,
             bootstrap: BOOTSTRAP.to_owned(),
+            resumes: None,
             record: repo_context.loaded.config.record.enabled,
         })
     }
@@ -329,7 +330,7 @@ fn server_flag(socket: &std::path::Path) -> String {
 
 /// The caller's values of the variables that tmux copies from clients to sessions. Names may
 /// contain the wildcards `*` and `?`, as in tmux's `update-environment`.
-fn passed_on(context: &Context, names: &[String]) -> Vec<(String, String)> {
+pub(in crate::cli) fn passed_on(context: &Context, names: &[String]) -> Vec<(String, String)> {
     let vars =
         context.env.vars().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let wanted =
@@ -354,7 +355,7 @@ fn glob_match(pattern: &[u8], name: &[u8]) -> bool {
 
 /// Records the worktree as this worker's. Another worker's worktree is not announced, so that it is
 /// not undone.
-fn take(
+pub(in crate::cli) fn take(
     git_dir: &std::path::Path,
     record: &WorktreeRecord,
     journal: &mut CreateJournal,

@@ -1,8 +1,8 @@
 //! `wtmag create`: checks everything that can be refused first; then creates the worktree, which is
 //! undone unless the window is created; then waits for the receipt.
-mod agent;
+pub(in crate::cli) mod agent;
 mod args;
-mod build;
+pub(in crate::cli) mod build;
 mod dry_run;
 mod editor;
 mod order;

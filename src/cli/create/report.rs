@@ -275,8 +275,14 @@ impl<'a> CreateSummary<'a> {
         if !is_useless {
             return Ok(());
         }
-        let (force, keep_branch, env) = (false, false, Vec::new());
-        let cleanup = Cleanup { id: self.worker.id.clone(), force, keep_branch, env };
+        let cleanup = Cleanup {
+            id: self.worker.id.clone(),
+            force: false,
+            abandon: false,
+            discard: None,
+            keep_branch: false,
+            env: Vec::new(),
+        };
         let asked = context.hub().await?.ask_within(Request::Cleanup(cleanup), REMOVAL).await;
         self.removed = matches!(asked, Ok(Answer::CleanedUp { .. }));
         Ok(())

@@ -95,6 +95,7 @@ fn preparation(repo_context: &RepoContext, order: &Order, branch: &str) -> Reque
         placement: repo_context.placement,
         caller: repo_context.caller.clone(),
         is_served: repo_context.is_served,
+        resumes: None,
     })
 }
 

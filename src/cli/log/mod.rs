@@ -16,6 +16,7 @@ use super::{
     resolve::Target,
 };
 use crate::{
+    git::removal::backup::{self, Backup},
     hub::screens,
     model::{DisplayState, Event, Fact, Happened, Sample, Timestamp, Worker, name_of},
     paths,
@@ -33,7 +34,10 @@ use crate::{
 ///
 /// Without an ID: the worker of the current worktree or tmux window. For a removed worker, give the whole id.
 ///
-/// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}};
+/// For a removed worker, the backups are named that `wtmag restore` can bring back.
+///
+/// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}, "backups":
+/// [{"worker", "removed", "worktree", "branch": {"name", "commit"}, "files", "refs", "bundles"}]};
 /// with `--cast FILE` {"file", "samples", "seconds"}.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -124,13 +128,37 @@ fn history(
             screens::files(dir, &worker.id).into_iter().filter(|it| it.exists()).collect();
         return context.print_json(&json!({
             "id": worker.id, "created": worker.created, "events": events,
-            "screens": { "files": files, "samples": samples },
+            "screens": { "files": files, "samples": samples }, "backups": backups(worker),
         }));
     }
     let head = format!("{}, made {}", worker.id, worker.created);
     let tail = count(samples, "screen");
     let table = table(events, worker.created, context.style());
-    context.print(&format!("{head}\n{table}{tail} kept\n"))
+    let backups = backups(worker).iter().map(describe_backup).collect::<String>();
+    context.print(&format!("{head}\n{table}{tail} kept\n{backups}"))
+}
+
+/// What is kept of it, or of earlier workers of that id, newest first.
+fn backups(worker: &Worker) -> Vec<Backup> {
+    // Without its repository, nothing is kept.
+    let mut found = backup::list(&worker.repo).unwrap_or_default();
+    found.retain(|it| it.worker == worker.id);
+    found
+}
+
+/// The refs of one backup, and how they come back.
+fn describe_backup(it: &Backup) -> String {
+    let mut text =
+        format!("kept since {}: `wtmag restore {}` brings it back\n", it.removed, it.worker);
+    if let Some(branch) = &it.branch {
+        let commit = branch.commit.get(..12).unwrap_or(&branch.commit);
+        text += &format!("  branch {} at {commit}\n", branch.name);
+    }
+    let refs = it.refs.iter().map(|it| format!("  {} as {}\n", it.was, it.at));
+    let files = it.files.iter().map(|it| format!("  uncommitted files as {it}\n"));
+    let bundles = it.bundles.iter().map(|it| format!("  repository {} as {}\n", it.was, it.at));
+    text.extend(refs.chain(files).chain(bundles));
+    text
 }
 
 fn table(events: &[Event], start: Timestamp, style: Style) -> String {
@@ -154,6 +182,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
     let plain = |what: &str, detail: String| (what.to_owned(), Paint::Plain, detail);
     match happened {
         Happened::Created => plain("created", String::new()),
+        Happened::Resumed => plain("resumed", String::new()),
         Happened::Process(fact) => plain(&receipt::process(&fact.value), reason(fact)),
         Happened::Turn(fact) => {
             let word = DisplayState::Turn(fact.value.clone());
@@ -188,6 +217,12 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         }
         Happened::Worktree { path: None } => plain("worktree gone", String::new()),
         Happened::Told { about, text } => plain(about, text.clone()),
+        Happened::Landed(landed) => {
+            let commit = landed.commit.as_deref().map(|it| it.get(..7).unwrap_or(it));
+            let commit = commit.map(|it| format!(" at {it}")).unwrap_or_default();
+            let into = &landed.into;
+            plain("landed", format!("in {into}{commit} ({})", landed.how))
+        }
         Happened::CleanupStarted => plain("cleanup", String::new()),
         Happened::CleanupFailed { error } => plain("cleanup failed", error.clone()),
         Happened::Ended { .. } => plain("cleaned up", String::new()),

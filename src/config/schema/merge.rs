@@ -6,10 +6,11 @@ use toml::{Table, Value};
 use super::Config;
 
 /// Merges `over` into `base`: an agent's block replaces the whole block, other keys replace one
-/// value.
+/// value, and `land.need` grows.
 pub(in crate::config) fn merge(base: &mut Table, over: Table) {
     for (section, value) in over {
         let is_agents = section == "agents";
+        let is_land = section == "land";
         let (Value::Table(value), Value::Table(base)) =
             (value, base.entry(section).or_insert_with(|| Value::Table(Table::new())))
         else {
@@ -17,9 +18,22 @@ pub(in crate::config) fn merge(base: &mut Table, over: Table) {
         };
         if is_agents {
             merge_agents(base, value);
+        } else if is_land {
+            merge_land(base, value);
         } else {
             base.extend(value);
         }
+    }
+}
+
+/// What one layer needs before a landing, another one cannot drop.
+fn merge_land(base: &mut Table, mut over: Table) {
+    let more = over.remove("need");
+    base.extend(over);
+    let Some(Value::Array(more)) = more else { return };
+    let need = base.entry("need").or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(need) = need {
+        need.extend(more);
     }
 }
 

@@ -103,7 +103,7 @@ fn an_unknown_key_is_an_error_at_its_place() {
     check_fault(
         "[agnets.pi]\ncommand = 'x'",
         "1:2: unknown key `agnets` in the top level, which takes `launch`, `worktree`, \
-         `record`, `history`, `limits`, `inbox`, `answer`, `notify` and `agents`; did you mean `agents`?",
+         `record`, `history`, `limits`, `inbox`, `answer`, `notify`, `land` and `agents`; did you mean `agents`?",
     );
     check_fault(
         "[agents.pi]\ncommand = 'x'\n  promt_flag = ''",

@@ -13,17 +13,37 @@ use gix::bstr::ByteSlice as _;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    at::{At, said},
     facts::{Facts, Kind, Proof, Repository},
     losses::is_lost,
 };
 use crate::{
-    git::{Error, Repo, RepoLock, Run, plain, wt::failed},
+    git::{
+        Error, Repo, RepoLock, Run,
+        at::{At, said},
+        plain,
+        wt::failed,
+    },
     model::{Timestamp, WorkerId},
     paths,
 };
 
 const PREFIX: &str = "refs/wtmag/removed/";
+
+/// The same of work that the user abandoned.
+const ABANDONED: &str = "refs/wtmag/abandoned/";
+
+/// Whether a ref is a backup: it does not stay.
+pub(super) fn is_backup(name: &str) -> bool {
+    name.starts_with(PREFIX) || name.starts_with(ABANDONED)
+}
+
+/// Where the refs of a backup are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Space {
+    Removed,
+    /// Found by the branch's name.
+    Abandoned,
+}
 
 /// How long backups are kept.
 pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -89,7 +109,7 @@ pub struct Restored {
 pub(super) async fn keep(
     common_dir: &Path,
     (worker, worktree): (&WorkerId, &Path),
-    facts: &Facts,
+    (facts, space): (&Facts, Space),
     run: &Run<'_>,
 ) -> Result<Vec<String>, Error> {
     let dir = dir(common_dir);
@@ -97,7 +117,7 @@ pub(super) async fn keep(
     let now = now();
     forget_old(common_dir, now, run).await?;
     let mut keeper =
-        Keeper { at: At::bare(common_dir), time: name_of(now), run, failed: Vec::new() };
+        Keeper { at: At::bare(common_dir), space, time: name_of(now), run, failed: Vec::new() };
     let mut backup = Backup {
         worker: worker.clone(),
         removed: now,
@@ -131,6 +151,7 @@ pub(super) async fn keep(
 
 struct Keeper<'a, 'r> {
     at: At,
+    space: Space,
     time: String,
     run: &'a Run<'r>,
     failed: Vec<String>,
@@ -147,13 +168,36 @@ impl Keeper<'_, '_> {
             if kept.iter().any(|it: &Kept| it.at == name) {
                 name = format!("{name}-{}", kept.len());
             }
-            let at = At::bare(&it.common_dir);
-            match at.ask(["update-ref", &name, &tip.id, ""], self.run).await? {
-                Ok(_) => kept.push(Kept { at: name, was: tip.name.clone() }),
+            // The short name may be taken by an earlier backup, or by one of `a` or `a/b`.
+            let short = format!("{ABANDONED}{base}");
+            let longer = format!("{ABANDONED}{}-{}", base.replace('/', "%2F"), self.time);
+            let names = match self.space {
+                Space::Removed => vec![name],
+                Space::Abandoned => vec![short, longer, name],
+            };
+            match self.first(&At::bare(&it.common_dir), &names, &tip.id).await? {
+                Ok(name) => kept.push(Kept { at: name, was: tip.name.clone() }),
                 Err(why) => self.failed.push(format!("`{}` could not be kept: {why}", tip.name)),
             }
         }
         Ok(kept)
+    }
+
+    /// Makes a ref with the first of these names that is free.
+    async fn first(
+        &self,
+        at: &At,
+        names: &[String],
+        id: &str,
+    ) -> Result<Result<String, String>, Error> {
+        let mut why = String::new();
+        for name in names {
+            match at.ask(["update-ref", name, id, ""], self.run).await? {
+                Ok(_) => return Ok(Ok(name.clone())),
+                Err(error) => why = error,
+            }
+        }
+        Ok(Err(why))
     }
 
     /// A bundle of what a repository has and its remotes do not.
@@ -229,6 +273,33 @@ impl Keeper<'_, '_> {
     }
 }
 
+/// A commit that stands for everything in the worktree that its repository does not have: equal
+/// states have equal commits. `None` if its branch is not what it has checked out, or if it cannot be
+/// read.
+///
+/// # Errors
+/// [`Error::Proc`] if the user cancelled.
+pub async fn state_of(facts: &Facts, run: &Run<'_>) -> Result<Option<String>, Error> {
+    let (super::Place::Here { path }, Some(it)) = (&facts.place, facts.repositories.first()) else {
+        return Ok(None);
+    };
+    let at = At { git_dir: it.git_dir.clone(), work_tree: Some(path.clone()) };
+    let head = at.ask(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], run).await?;
+    let head = head.map(|it| it.trim_ascii().to_str_lossy().into_owned()).ok();
+    let is_other = |branch: &crate::git::BranchTip| Some(&branch.tip) != head.as_ref();
+    if facts.branch.as_ref().is_some_and(is_other) {
+        return Ok(None);
+    }
+    if it.files.changed.is_empty() && it.files.untracked.is_empty() {
+        return Ok(head);
+    }
+    let all = it.files.changed.iter().chain(&it.files.untracked);
+    if all.map(|it| size(&path.join(it))).sum::<u64>() > MAX_FILES {
+        return Ok(None);
+    }
+    Ok(snapshot(&at, run).await?.ok())
+}
+
 /// A commit of all files except ignored ones, on top of HEAD; index and branch stay unchanged.
 async fn snapshot(at: &At, run: &Run<'_>) -> Result<Result<String, String>, Error> {
     let dir = tempfile::tempdir().map_err(Error::io("create", "a directory"))?;
@@ -257,6 +328,7 @@ async fn snapshot(at: &At, run: &Run<'_>) -> Result<Result<String, String>, Erro
     for who in ["AUTHOR", "COMMITTER"] {
         cmd = cmd.env(format!("GIT_{who}_NAME"), "wtmag");
         cmd = cmd.env(format!("GIT_{who}_EMAIL"), "wtmag@localhost");
+        cmd = cmd.env(format!("GIT_{who}_DATE"), "1000000000 +0000");
     }
     Ok(said(cmd, run).await?.map(|it| it.trim_ascii().to_str_lossy().into_owned()))
 }
@@ -358,7 +430,7 @@ async fn forget_old(common_dir: &Path, now: Timestamp, run: &Run<'_>) -> Result<
             continue;
         }
         let refs = backup.refs.iter().map(|it| it.at.as_str()).chain(backup.files.as_deref());
-        for name in refs.filter(|it| it.starts_with(PREFIX)) {
+        for name in refs.filter(|it| is_backup(it)) {
             // A ref that is already gone is fine.
             drop(at.ask(["update-ref", "-d", name], run).await?);
         }

@@ -7,32 +7,16 @@ use std::{
 };
 
 use super::{
-    at::At,
     elsewhere::{self, Ref, Staying, is_per_worktree},
-    facts::{Facts, Kind, Place, Repository},
+    facts::{Facts, Kind, Place, Repository, Subject},
     files,
     nested::{self, Inner, WorktreeToRemove},
     place,
 };
 use crate::{
-    git::{BranchTip, Error, Repo, RepoLock, Run, processes, record},
+    git::{BranchTip, Error, Repo, RepoLock, Run, at::At, processes, record},
     model::error_chain,
 };
-
-/// What will be removed.
-#[derive(Clone, Debug)]
-pub struct Subject<'a> {
-    /// The git dir that all worktrees of the repository share.
-    pub common_dir: &'a Path,
-    /// The worktree's path when it was recorded.
-    pub path: &'a Path,
-    /// Its git dir, which finds it even after a move.
-    pub git_dir: &'a Path,
-    /// The branch to delete; `None` if it is kept.
-    pub branch: Option<&'a str>,
-    /// The agent's processes, including all descendants.
-    pub known: &'a [u32],
-}
 
 /// Checks the worktree, the repositories in it, its branch and the processes in it.
 ///
@@ -80,7 +64,7 @@ pub(super) async fn look_at(
     match &repo {
         Err(error) => facts.unreadable.push(error_chain(error)),
         Ok(repo) => match elsewhere::refs(&At::bare(subject.common_dir), run).await? {
-            Ok(refs) => staying = Some(Staying::new(repo, lock, subject.branch, refs)),
+            Ok(refs) => staying = Some(Staying::new(repo, lock, subject, refs)),
             Err(why) => facts.unreadable.push(format!("the refs: {why}")),
         },
     }

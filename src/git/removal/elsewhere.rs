@@ -5,14 +5,18 @@ use std::{collections::BTreeMap, fs, io::Write as _, path::PathBuf, time::Durati
 use gix::bstr::ByteSlice as _;
 
 use super::{
-    at::{At, Said, history, said},
-    facts::{Proof, Tip},
+    backup::is_backup,
+    facts::{Proof, Subject, Tip},
     merged,
     nested::WorktreeToRemove,
 };
-use crate::git::{
-    Error, Repo, RepoLock, Run,
-    base::{fetch_branch_anew, kept_ref},
+use crate::{
+    git::{
+        Error, Repo, RepoLock, Run,
+        at::{At, Said, history, said},
+        base::{fetch_branch_anew, kept_ref},
+    },
+    model::Landed,
 };
 
 /// How long a remote may take to list its refs.
@@ -65,6 +69,8 @@ pub(super) struct Staying<'a> {
     pub at: At,
     /// The branch that is deleted.
     pub branch: Option<&'a str>,
+    /// Where its work was landed.
+    landed: Option<&'a Landed>,
     /// All of its refs.
     refs: Vec<Ref>,
     /// The remotes' answers, each asked once.
@@ -75,11 +81,12 @@ impl<'a> Staying<'a> {
     pub(super) fn new(
         repo: &'a Repo,
         lock: &'a RepoLock,
-        branch: Option<&'a str>,
+        subject: &Subject<'a>,
         refs: Vec<Ref>,
     ) -> Self {
         let at = At::bare(repo.common_dir());
-        Self { repo, lock, at, branch, refs, asked: BTreeMap::new() }
+        let Subject { branch, landed, .. } = *subject;
+        Self { repo, lock, at, branch, landed, refs, asked: BTreeMap::new() }
     }
 
     /// Local refs that stay whatever a remote does: other branches, tags, heads of pull requests,
@@ -90,7 +97,7 @@ impl<'a> Staying<'a> {
         let stays = |it: &&Ref| {
             Some(&it.name) != own.as_ref()
                 && it.name != "refs/stash"
-                && !it.name.starts_with("refs/wtmag/removed/")
+                && !is_backup(&it.name)
                 && !is_per_worktree(&it.name)
                 && (!is_copy(&it.name) || default.contains(&it.name))
         };
@@ -131,6 +138,11 @@ impl<'a> Staying<'a> {
             Err(why) => return Ok(Err(why)),
         };
         if tip.commits.is_empty() {
+            return Ok(Ok(tip));
+        }
+        // The forge was asked when this was recorded, and does not change it.
+        if let Some(landed) = self.landed.filter(|it| it.how == "pr" && it.tip == tip.id) {
+            tip.proof = Some(Proof::Pull { into: landed.into.clone() });
             return Ok(Ok(tip));
         }
         tip.proof = match self.remote_has(&tip, &mut staying, run).await? {
@@ -257,7 +269,8 @@ impl<'a> Staying<'a> {
     /// The default branch has the files, but not the commits.
     async fn merged(&self, tip: &mut Tip, run: &mut Run<'_>) -> Result<Option<Proof>, Error> {
         let mut targets: Vec<(String, String)> = Vec::new();
-        for name in self.default_refs() {
+        let landed = self.landed.map(|it| format!("refs/heads/{}", it.into));
+        for name in self.default_refs().into_iter().chain(landed) {
             // Read again, because the remote was just asked.
             if let Ok(Some(id)) = self.repo.ref_id(&name) {
                 let id = id.to_string();

@@ -1,7 +1,27 @@
 //! What is known about a worktree before its removal. Values only.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::git::{BranchTip, processes::Process};
+use crate::{
+    git::{BranchTip, processes::Process},
+    model::Landed,
+};
+
+/// What will be removed.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// The git dir that all worktrees of the repository share.
+    pub common_dir: &'a Path,
+    /// The worktree's path when it was recorded.
+    pub path: &'a Path,
+    /// Its git dir, which finds it even after a move.
+    pub git_dir: &'a Path,
+    /// The branch to delete; `None` if it is kept.
+    pub branch: Option<&'a str>,
+    /// The agent's processes, including all descendants.
+    pub known: &'a [u32],
+    /// Where its work was landed.
+    pub landed: Option<&'a Landed>,
+}
 
 /// Everything that was found, in the order in which it is reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,6 +124,8 @@ pub enum Proof {
     NotAsked { remote: String, why: String },
     /// This commit or branch has the same files, byte by byte.
     Merged { into: String },
+    /// The forge merged a pull request at exactly this commit.
+    Pull { into: String },
 }
 
 impl Repository {

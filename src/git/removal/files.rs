@@ -9,17 +9,18 @@ use std::{
 
 use gix::bstr::ByteSlice as _;
 
-use super::{
-    at::{At, Said},
-    facts::Files,
+use super::facts::Files;
+use crate::git::{
+    Error, Run,
+    at::{At, Said, said},
+    scratch,
 };
-use crate::git::{Error, Run, scratch};
 
 const DIR: &str = ".wtmag";
 
 /// Compares commit, index and files. `inner` are the repositories inside, which are checked
 /// separately.
-pub(super) async fn look(
+pub(in crate::git) async fn look(
     at: &At,
     inner: &[PathBuf],
     run: &Run<'_>,
@@ -44,7 +45,7 @@ pub(super) async fn look(
     if let Some(index) = &index {
         cmd = cmd.env("GIT_INDEX_FILE", &index.path);
     }
-    let text = match super::at::said(cmd, run).await? {
+    let text = match said(cmd, run).await? {
         Ok(text) => text,
         Err(why) => return Ok(Err(why)),
     };
@@ -90,25 +91,43 @@ fn parse(text: &[u8], inner: &BTreeSet<String>) -> Files {
 }
 
 /// A temporary index, removed when this is dropped.
-struct Index {
-    path: PathBuf,
+pub(in crate::git) struct Index {
+    pub(in crate::git) path: PathBuf,
     _dir: tempfile::TempDir,
 }
 
-/// A copy of the index without the flags by which files are skipped, if any file has them: work
-/// hides behind `--assume-unchanged`, and behind `--skip-worktree` if the file exists anyway.
+/// Files that git skips, as a list for `git update-index -z --stdin`.
+#[derive(Default)]
+pub(in crate::git) struct Hidden {
+    assumed: Vec<u8>,
+    skipped: Vec<u8>,
+}
+
+/// A copy of the index without the flags by which files are skipped, if any file has them.
 async fn seeing_index(
     at: &At,
     top: &Path,
     run: &Run<'_>,
 ) -> Result<Result<Option<Index>, String>, Error> {
+    match hidden(at, top, run).await? {
+        Ok(it) if it.assumed.is_empty() && it.skipped.is_empty() => Ok(Ok(None)),
+        Ok(hidden) => Ok(unhide(at, hidden, run).await?.map(Some)),
+        Err(why) => Ok(Err(why)),
+    }
+}
+
+/// Work hides behind `--assume-unchanged`, and behind `--skip-worktree` if the file exists anyway.
+pub(in crate::git) async fn hidden(
+    at: &At,
+    top: &Path,
+    run: &Run<'_>,
+) -> Result<Result<Hidden, String>, Error> {
     let listed: Said = at.ask(["ls-files", "-v", "-z"], run).await?;
     let text = match listed {
         Ok(text) => text,
         Err(why) => return Ok(Err(why)),
     };
-    let mut assumed = Vec::new();
-    let mut skipped = Vec::new();
+    let Hidden { mut assumed, mut skipped } = Hidden::default();
     for entry in text.split_str("\0") {
         let Some((mark, path)) = entry.split_first_chunk::<2>() else { continue };
         let is_assumed = mark.first().is_some_and(u8::is_ascii_lowercase);
@@ -126,33 +145,31 @@ async fn seeing_index(
             skipped.push(0);
         }
     }
-    if assumed.is_empty() && skipped.is_empty() {
-        return Ok(Ok(None));
-    }
-    unhide(at, assumed, skipped, run).await
+    Ok(Ok(Hidden { assumed, skipped }))
 }
 
-async fn unhide(
+/// A copy of the index in which these files are not skipped.
+pub(in crate::git) async fn unhide(
     at: &At,
-    assumed: Vec<u8>,
-    skipped: Vec<u8>,
+    hidden: Hidden,
     run: &Run<'_>,
-) -> Result<Result<Option<Index>, String>, Error> {
+) -> Result<Result<Index, String>, Error> {
     let dir = tempfile::tempdir().map_err(Error::io("create", "a directory"))?;
     let path = dir.path().join("index");
     let from = at.git_dir.join("index");
     fs::copy(&from, &path).map_err(Error::io("read", &from))?;
-    for (flag, paths) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
+    let flags = [("--no-assume-unchanged", hidden.assumed), ("--no-skip-worktree", hidden.skipped)];
+    for (flag, paths) in flags {
         if paths.is_empty() {
             continue;
         }
         let cmd = at.cmd().args(["update-index", flag, "-z", "--stdin"]);
         let cmd = cmd.env("GIT_INDEX_FILE", &path).stdin(paths);
-        if let Err(why) = super::at::said(cmd, run).await? {
+        if let Err(why) = said(cmd, run).await? {
             return Ok(Err(why));
         }
     }
-    Ok(Ok(Some(Index { path, _dir: dir })))
+    Ok(Ok(Index { path, _dir: dir }))
 }
 
 /// Files in `.wtmag/` that wtmag did not put there.
@@ -171,7 +188,7 @@ fn notes_of_agents(top: &Path) -> Vec<String> {
 }
 
 /// An unfinished merge, rebase or similar operation, judged by git's state files.
-pub(super) fn operation(git_dir: &Path) -> Option<&'static str> {
+pub(in crate::git) fn operation(git_dir: &Path) -> Option<&'static str> {
     const SIGNS: [(&str, &str); 8] = [
         ("rebase-merge", "rebase"),
         ("rebase-apply/applying", "`git am`"),

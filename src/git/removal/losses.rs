@@ -52,6 +52,58 @@ pub enum Loss {
     Inside { kind: Kind, path: String, loss: Box<Self> },
 }
 
+/// What a user allows to be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insist<'a> {
+    /// Nothing.
+    No,
+    /// Everything in the worktree that this state holds, and nothing that came later.
+    Discard(&'a str),
+    /// Everything that the backup keeps.
+    Abandon,
+    /// Everything, whatever it is and even if it cannot be read.
+    Force,
+}
+
+impl Insist<'_> {
+    /// The losses that the user has not allowed.
+    pub fn left<'l>(&self, lost: &'l [Loss]) -> Vec<&'l Loss> {
+        let is_left = |it: &&Loss| match self {
+            Self::No => true,
+            Self::Discard(_) | Self::Abandon => !it.is_kept_by_backup(),
+            Self::Force => it.is_forbidden(),
+        };
+        lost.iter().filter(is_left).collect()
+    }
+}
+
+impl Loss {
+    /// Work in the worktree itself: its files and commits are in the backup, and its stashes stay.
+    fn is_kept_by_backup(&self) -> bool {
+        match self {
+            Self::Uncommitted(_)
+            | Self::Untracked(_)
+            | Self::Commits { .. }
+            | Self::Stashes(_)
+            | Self::Operation(_) => true,
+            Self::Lock(_)
+            | Self::Worker(_)
+            | Self::MainRepository
+            | Self::NeededBy(_)
+            | Self::Mount(_)
+            | Self::Process(_)
+            | Self::Pane(_)
+            | Self::Unreadable(_)
+            | Self::Inside { .. } => false,
+        }
+    }
+
+    /// The repository itself is never removed.
+    fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Inside { loss, .. } if **loss == Self::MainRepository)
+    }
+}
+
 /// Some names, and the total number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
@@ -126,7 +178,13 @@ pub fn notes(facts: &Facts) -> Vec<String> {
         }
         let not_asked = it.tips.iter().find_map(|tip| match (&tip.proof, &tip.name) {
             (Some(Proof::NotAsked { remote, why }), name) => Some((remote, why, name)),
-            (Some(Proof::Local | Proof::Remote { .. } | Proof::Merged { .. }) | None, _) => None,
+            (
+                Some(
+                    Proof::Local | Proof::Remote { .. } | Proof::Merged { .. } | Proof::Pull { .. },
+                )
+                | None,
+                _,
+            ) => None,
         });
         if let Some((remote, why, name)) = not_asked {
             let name = name.trim_start_matches("refs/heads/");
@@ -166,7 +224,8 @@ pub(super) fn shown(name: &str) -> String {
 }
 
 impl Names {
-    pub(super) fn of(all: &[String]) -> Option<Self> {
+    /// `None` if there are none.
+    pub fn of(all: &[String]) -> Option<Self> {
         Self::at_most(MAX_NAMES, all)
     }
 
@@ -230,4 +289,48 @@ impl fmt::Display for Loss {
 /// Whether the commits of this tip would be lost.
 pub(super) fn is_lost(tip: &Tip) -> bool {
     tip.proof.is_none() && !tip.commits.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What each way of insisting allows to be lost, for every kind of loss.
+    #[test]
+    fn only_what_a_backup_keeps_can_be_dropped() {
+        let names = || Names { first: vec!["a".to_owned()], total: 1 };
+        let process = || Process { pid: 1, command: "vi".to_owned() };
+        let inside = |loss| Loss::Inside {
+            kind: Kind::Nested,
+            path: "lib".to_owned(),
+            loss: Box::new(loss),
+        };
+        let kept_by_backup = [
+            Loss::Uncommitted(names()),
+            Loss::Untracked(names()),
+            Loss::Commits { commits: names(), looks_merged_into: None },
+            Loss::Stashes(names()),
+            Loss::Operation("rebase"),
+        ];
+        let others = [
+            Loss::Lock("mine".to_owned()),
+            Loss::Worker("b".to_owned()),
+            Loss::NeededBy(names()),
+            Loss::Mount(names()),
+            Loss::Process(process()),
+            Loss::Pane(process()),
+            Loss::Unreadable("x".to_owned()),
+            inside(Loss::Untracked(names())),
+        ];
+        let never = [inside(Loss::MainRepository)];
+        let left = |insist: Insist<'_>, lost: &[Loss]| insist.left(lost).len();
+        for (lost, no, drop, force) in
+            [(&kept_by_backup[..], 5, 0, 0), (&others, 8, 8, 0), (&never, 1, 1, 1)]
+        {
+            assert_eq!(left(Insist::No, lost), no, "{lost:?}");
+            assert_eq!(left(Insist::Abandon, lost), drop, "{lost:?}");
+            assert_eq!(left(Insist::Discard("1"), lost), drop, "{lost:?}");
+            assert_eq!(left(Insist::Force, lost), force, "{lost:?}");
+        }
+    }
 }

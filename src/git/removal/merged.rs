@@ -7,8 +7,10 @@ use std::{collections::BTreeMap, fs};
 
 use gix::bstr::ByteSlice as _;
 
-use super::at::{At, said};
-use crate::git::{Error, Run};
+use crate::git::{
+    Error, Run,
+    at::{At, said},
+};
 
 /// Newest commits of the target that are compared.
 const MAX_COMMITS: &str = "--max-count=2000";
@@ -23,7 +25,12 @@ type Entry = Option<(String, String)>;
 /// file exactly as the branch has it, or merging the branch would change nothing.
 ///
 /// For changes that a branch made and reverted this is false: no file has them.
-pub(super) async fn is_in(at: &At, tip: &str, target: &str, run: &Run<'_>) -> Result<bool, Error> {
+pub(in crate::git) async fn is_in(
+    at: &At,
+    tip: &str,
+    target: &str,
+    run: &Run<'_>,
+) -> Result<bool, Error> {
     let Ok(fork) = at.ask(["merge-base", target, tip], run).await? else { return Ok(false) };
     let fork = fork.trim_ascii().to_str_lossy().into_owned();
     let Some(wanted) = changes(at, &fork, tip, run).await? else { return Ok(false) };

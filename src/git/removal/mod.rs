@@ -4,27 +4,27 @@
 //! [`remove()`] checks once more, saves what it will delete in [`backup`] refs, and deletes.
 //! Everything runs under the repository's lock and with `git` itself: what git can read is read,
 //! and what it cannot read is a fact.
-mod at;
 pub mod backup;
 mod collect;
 mod elsewhere;
 mod facts;
-mod files;
+pub(super) mod files;
 mod losses;
-mod merged;
+pub(super) mod merged;
 mod nested;
 mod place;
 mod remove;
 mod unlink;
 
-pub use collect::{Subject, look};
-pub use facts::{Facts, Files, Kind, Place, Proof, Repository, Tip};
-pub use losses::{Loss, Names, Policy, losses, notes};
+pub use backup::state_of;
+pub use collect::look;
+pub use facts::{Facts, Files, Kind, Place, Proof, Repository, Subject, Tip};
+pub use losses::{Insist, Loss, Names, Policy, losses, notes};
 pub use remove::{Job, Outcome, remove};
 
 use std::path::Path;
 
-use super::{Error, Run};
+use super::{Error, Run, at};
 
 /// How a worktree differs from the commit that it was created at.
 pub(super) struct State {

@@ -9,10 +9,10 @@ use std::{
 };
 
 use super::{
-    at::At,
     facts::Kind,
     place::{git_dir_of, registered},
 };
+use crate::git::at::At;
 
 /// What is inside a directory.
 #[derive(Debug, Default)]

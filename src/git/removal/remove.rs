@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    backup,
-    collect::{Subject, look, look_at},
-    facts::{Facts, Kind, Place},
-    losses::{Loss, Policy, losses, notes},
+    backup::{self, Space, state_of},
+    collect::{look, look_at},
+    facts::{Facts, Kind, Place, Subject},
+    losses::{Insist, Loss, Policy, losses, notes},
     place::aside,
     unlink::{delete, unregister},
 };
@@ -29,8 +29,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 pub struct Job<'a> {
     pub worker: &'a WorkerId,
     pub subject: Subject<'a>,
-    /// Remove it whatever is lost or cannot be read.
-    pub force: bool,
+    /// What may be lost.
+    pub insist: Insist<'a>,
     /// For `pre-remove` and `post-remove`.
     pub hooks: Hooks,
 }
@@ -100,7 +100,7 @@ impl Removal<'_> {
                 let commit = facts.branch.map(|it| it.tip);
                 Ok(Some(Hooked { wt, path: path.clone(), commit }))
             }
-            Err(error @ Error::HookFailed { .. }) if self.job.force => {
+            Err(error @ Error::HookFailed { .. }) if self.is_forced() => {
                 self.notes.push(error.to_string());
                 Ok(None)
             }
@@ -145,12 +145,24 @@ impl Removal<'_> {
     /// Refuses if work would be lost, unless forced. Never removes the repository itself.
     fn judge(&self, facts: &Facts) -> Result<(), Error> {
         let lost = losses(facts, Policy::WindowClosed);
-        let is_main =
-            |it: &Loss| matches!(it, Loss::Inside { loss, .. } if **loss == Loss::MainRepository);
-        if lost.is_empty() || (self.job.force && !lost.iter().any(is_main)) {
+        let left = self.job.insist.left(&lost);
+        if left.is_empty() {
             return Ok(());
         }
-        Err(Error::WouldLose { losses: lost.iter().map(Loss::to_string).collect() })
+        Err(Error::WouldLose { losses: left.into_iter().map(Loss::to_string).collect() })
+    }
+
+    /// The state that the user allowed to be lost must be the one that is there.
+    async fn compare(&self, facts: &Facts, run: &Run<'_>) -> Result<(), Error> {
+        let Insist::Discard(allowed) = self.job.insist else { return Ok(()) };
+        match state_of(facts, run).await? {
+            Some(state) if state == allowed => Ok(()),
+            _ => Err(Error::StateChanged { allowed: allowed.to_owned() }),
+        }
+    }
+
+    fn is_forced(&self) -> bool {
+        self.job.insist == Insist::Force
     }
 
     async fn put_aside_and_delete(&mut self, run: &mut Run<'_>) -> Result<Outcome, Error> {
@@ -165,14 +177,23 @@ impl Removal<'_> {
         if let Err(error) = self.judge(&facts) {
             return Err(back(was.as_ref(), error));
         }
+        if let Err(error) = self.compare(&facts, run).await {
+            return Err(back(was.as_ref(), error));
+        }
         let who = (self.job.worker, was.as_ref().map_or(subject.path, |it| &it.original));
-        match backup::keep(subject.common_dir, who, &facts, run).await {
-            Ok(failed) if failed.is_empty() || self.job.force => self.notes.extend(failed),
+        let space = match self.job.insist {
+            Insist::Abandon => Space::Abandoned,
+            Insist::No | Insist::Discard(_) | Insist::Force => Space::Removed,
+        };
+        match backup::keep(subject.common_dir, who, (&facts, space), run).await {
+            Ok(failed) if failed.is_empty() || self.is_forced() => self.notes.extend(failed),
             Ok(failed) => {
                 let error = Error::WouldLose { losses: failed };
                 return Err(back(was.as_ref(), error));
             }
-            Err(error) if self.job.force => self.notes.push(format!("no backup was made: {error}")),
+            Err(error) if self.is_forced() => {
+                self.notes.push(format!("no backup was made: {error}"));
+            }
             Err(error) => return Err(back(was.as_ref(), error)),
         }
         self.notes.extend(notes(&facts));
@@ -193,7 +214,7 @@ impl Removal<'_> {
             }
             Place::Here { path } | Place::Damaged { path, .. } => match delete(path) {
                 Ok(()) => worktree = true,
-                Err(error) if self.job.force => {
+                Err(error) if self.is_forced() => {
                     self.notes.push(format!("`{}` is left: {error}", path.display()));
                 }
                 Err(error) => return Err(Error::io("delete", path)(error)),
@@ -209,7 +230,7 @@ impl Removal<'_> {
 
     fn unregister(&mut self, git_dir: &Path, common_dir: &Path) -> Result<(), Error> {
         match unregister(git_dir, common_dir) {
-            Err(error) if self.job.force => {
+            Err(error) if self.is_forced() => {
                 let git_dir = git_dir.display();
                 self.notes.push(format!("the registration `{git_dir}` is left: {error}"));
                 Ok(())

@@ -55,6 +55,9 @@ impl HubState {
 
     /// A live worker for the same task, or on the same branch.
     fn conflict(&self, reserve: &Reserve) -> Option<Refusal> {
+        if let Some(id) = &reserve.resumes {
+            return self.cannot_resume(id);
+        }
         let same = |repo, branch: &str, key: Option<String>| {
             repo == &reserve.repo
                 && (branch == reserve.branch || (key.is_some() && key == reserve.source_key))
@@ -76,7 +79,24 @@ impl HubState {
         Some(Refusal::new(RefusalKind::Exists, message))
     }
 
+    /// Only an agent that has ended is started again.
+    fn cannot_resume(&self, id: &WorkerId) -> Option<Refusal> {
+        let message = if self.reserved.contains_key(id) {
+            format!("the agent of `{id}` is being started already")
+        } else if self.cleanups.contains_key(id) {
+            format!("`{id}` is being removed")
+        } else if self.workers.get(id).is_some_and(|live| live.worker.is_live()) {
+            format!("the agent of `{id}` is running")
+        } else {
+            return None;
+        };
+        Some(Refusal::new(RefusalKind::NotNow, message))
+    }
+
     fn free_id(&self, reserve: &Reserve) -> WorkerId {
+        if let Some(id) = &reserve.resumes {
+            return id.clone();
+        }
         let first = WorkerId::for_branch(&reserve.project, &reserve.branch);
         let is_free = |id: &WorkerId| {
             let is_worker = self.workers.contains_key(id) || self.reserved.contains_key(id);
@@ -163,7 +183,9 @@ impl HubState {
         let (id, agent) = (new.id.clone(), new.agent.argv.clone());
         kept.creating = Some((request_id, new));
         // Written before the window is made: a store that cannot be written refuses here.
-        self.log(now, out, Some(&id), Happened::Command { verb: "create".into() });
+        let resumes = kept.creating.as_ref().is_some_and(|(_, new)| new.resumes.is_some());
+        let verb = if resumes { "resume" } else { "create" };
+        self.log(now, out, Some(&id), Happened::Command { verb: verb.into() });
         out.push(Effect::Tmux(TmuxEffect::MakeWindow { window, agent }));
     }
 
@@ -226,28 +248,40 @@ impl HubState {
             boot: self.setup.boot.clone(),
             gone: false,
         };
-        let bootstrap = new.bootstrap.clone();
+        let bootstrap = Some(new.bootstrap.clone()).filter(|it| !it.is_empty());
+        let resumes = new.resumes.is_some();
         let mut worker = worker_of(now, &kept.reserve, *new, place);
-        match self.party(&kept.reserve.caller) {
-            Some(Parent::Worker(id)) => worker.parent = Some(id),
-            Some(Parent::Pane(pane)) if worker.parent.is_none() => {
-                worker.parent_pane = Some(ParentPane { server: made.server, pane });
+        if !resumes {
+            match self.party(&kept.reserve.caller) {
+                Some(Parent::Worker(id)) => worker.parent = Some(id),
+                Some(Parent::Pane(pane)) if worker.parent.is_none() => {
+                    worker.parent_pane = Some(ParentPane { server: made.server, pane });
+                }
+                Some(Parent::Pane(_)) | None => {}
             }
-            Some(Parent::Pane(_)) | None => {}
         }
-        let delivery = self.new_delivery(now, &worker.id, bootstrap, worker.agent.delivery);
-        self.supersede(now, &worker, out);
+        let mode = worker.agent.delivery;
+        let delivery = bootstrap.map(|it| self.new_delivery(now, &worker.id, it, mode));
+        if !resumes {
+            self.supersede(now, &worker, out);
+        }
         let seq = self.seq;
-        let (first, copy) = (delivery.id, worker.clone());
+        let (first, copy) = (delivery.as_ref().map(|it| it.id), worker.clone());
         match LiveWorker::made(worker, delivery, &mut self.profiles, now) {
-            Ok(live) => self.workers.insert(copy.id.clone(), live),
+            Ok(live) => {
+                if resumes {
+                    self.give_way(&copy.id, out);
+                }
+                self.workers.insert(copy.id.clone(), live)
+            }
             Err(error) => {
                 let Created { pane, window, .. } = made;
                 out.push(Effect::Tmux(TmuxEffect::CloseWindow { worker: copy.id, pane, window }));
                 return refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, error));
             }
         };
-        self.log(now, out, Some(&copy.id), Happened::Created);
+        let happened = if resumes { Happened::Resumed } else { Happened::Created };
+        self.log(now, out, Some(&copy.id), happened);
         self.flush_workers(now, out);
         for report in kept.early {
             self.seen_reports.retain(|id| *id != report.id);
@@ -255,8 +289,20 @@ impl HubState {
                 tracing::debug!(%refusal, "an early report");
             }
         }
-        let created = Answer::Created { worker: Box::new(copy), delivery: first, seq };
-        answer(out, request_id, created);
+        let worker = Box::new(copy);
+        let made = match first.filter(|_| !resumes) {
+            Some(delivery) => Answer::Created { worker, delivery, seq },
+            None => Answer::Resumed { worker },
+        };
+        answer(out, request_id, made);
+    }
+
+    /// The agent was started again in a new window: the old one, with the user's shell, is closed.
+    fn give_way(&mut self, id: &WorkerId, out: &mut Vec<Effect>) {
+        let Some(old) = self.workers.remove(id).filter(LiveWorker::has_window) else { return };
+        let (pane, window) = (old.worker.place.pane, old.worker.place.window);
+        self.closing.insert(id.clone());
+        out.push(Effect::Tmux(TmuxEffect::CloseWindow { worker: id.clone(), pane, window }));
     }
 
     /// Decides about windows whose creation is uncertain, by what exists.
@@ -341,6 +387,23 @@ impl HubState {
 
 fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worker {
     let agent: Agent = new.agent;
+    if let Some(earlier) = new.resumes {
+        return Worker {
+            worktree: new.worktree,
+            worktree_gone: false,
+            git_dir: new.git_dir,
+            worktree_made: new.worktree_made,
+            agent,
+            placement: reserve.placement,
+            place,
+            state: WorkerState::starting(now.wall),
+            ended: None,
+            usage: Usage::default(),
+            profile_note: None,
+            record: new.record,
+            ..*earlier
+        };
+    }
     Worker {
         id: new.id,
         project: reserve.project.clone(),

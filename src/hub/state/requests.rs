@@ -8,7 +8,7 @@ use super::{
 use crate::{
     model::{
         Answer, Ask, Delivery, DeliveryId, DeliveryMode, Happened, Hook, HookReport, HubStatus,
-        NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Take, Worker, WorkerId,
+        Landed, NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Take, Worker, WorkerId,
     },
     tmux::Promoted,
 };
@@ -45,6 +45,7 @@ impl HubState {
             Request::Locate { id } => self.locate(request_id, &id, out),
             Request::Promote { id } => self.promote(now, request_id, &id, out),
             Request::Cleanup(cleanup) => self.cleanup(now, request_id, cleanup, out),
+            Request::Landed { id, landed } => self.landed(now, request_id, &id, landed, out),
             Request::Panes { id } => self.want_panes(request_id, id, out),
             Request::Send(new) => drop(self.send(now, request_id, new, out)),
             Request::Cancel { delivery } => self.cancel(now, request_id, delivery, out),
@@ -105,6 +106,20 @@ impl HubState {
         self.forget_waiting(client);
         // A worker whose window is being created will exist soon.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
+    }
+
+    fn landed(
+        &mut self,
+        now: Now,
+        request_id: RequestId,
+        id: &WorkerId,
+        landed: Landed,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(live) = self.workers.get_mut(id) else { return not_found(out, request_id, id) };
+        live.has_landed(landed);
+        self.flush_workers(now, out);
+        answer(out, request_id, Answer::Done);
     }
 
     fn answer_dialog(

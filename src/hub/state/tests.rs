@@ -69,6 +69,7 @@ fn reserve() -> Reserve {
         placement: Placement::Window,
         caller: Caller { pane: Some(PaneId(1)), session: None },
         is_served: false,
+        resumes: None,
     }
 }
 
@@ -98,6 +99,7 @@ fn new_worker(id: &WorkerId) -> NewWorker {
         env: vec![("SSH_AUTH_SOCK".into(), "/ssh".into())],
         launch_env: Vec::new(),
         bootstrap: "Read it.".into(),
+        resumes: None,
         record: true,
     }
 }
@@ -446,7 +448,14 @@ fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
 #[test]
 fn cleanup_closes_the_window_first_and_survives_a_crash() {
     let (mut hub, id) = Hub::with_agent();
-    let cleanup = Cleanup { id: id.clone(), force: false, keep_branch: false, env: Vec::new() };
+    let cleanup = Cleanup {
+        id: id.clone(),
+        force: false,
+        abandon: false,
+        discard: None,
+        keep_branch: false,
+        env: Vec::new(),
+    };
     let (request_id, out) = hub.ask(Request::Cleanup(cleanup.clone()));
     assert!(out.contains(&Effect::Record(Record::Cleanup(cleanup.clone()))));
     assert!(out.contains(&Effect::Tmux(TmuxEffect::CloseWindow {

@@ -112,7 +112,16 @@ fn write_worker(batch: &Transaction<'_>, worker: &Worker) -> Result<(), Error> {
     let (id, doc) = (worker.id.as_str(), serde_json::to_string(worker)?);
     let (ended, at) = (worker.ended.is_some(), worker.ended.unwrap_or(worker.created).0);
     let sql = "UPDATE workers SET ended = ?2, at = ?3, doc = ?4 WHERE id = ?1 AND ended = 0";
-    if run(batch, sql, params![id, ended, at, doc])? == 0 {
+    let mut written = run(batch, sql, params![id, ended, at, doc])?;
+    if written == 0 && !ended {
+        // A removed worker whose agent was started again.
+        let created = worker.created.to_string();
+        let sql = "UPDATE workers SET ended = ?2, at = ?3, doc = ?4 WHERE n = (
+            SELECT max(n) FROM workers
+            WHERE id = ?1 AND ended = 1 AND json_extract(doc, '$.created') = ?5)";
+        written = run(batch, sql, params![id, ended, at, doc, created])?;
+    }
+    if written == 0 {
         let sql = "INSERT INTO workers (id, ended, at, doc) VALUES (?1, ?2, ?3, ?4)";
         run(batch, sql, params![id, ended, at, doc])?;
     }

@@ -120,8 +120,16 @@ fn an_id_may_be_used_again_after_its_worker_ended() {
     store.write(&[Record::Worker(Box::new(first.clone()))]).unwrap();
     first.ended = Some(Timestamp(9));
     store.write(&[Record::Worker(Box::new(first.clone()))]).unwrap();
-    store.write(&[Record::Worker(Box::new(worker("a")))]).unwrap();
-    assert_eq!(store.load().unwrap().workers, [worker("a")]);
+    // Another worker was created at another time.
+    let second = Worker { created: Timestamp(10), ..worker("a") };
+    store.write(&[Record::Worker(Box::new(second.clone()))]).unwrap();
+    assert_eq!(store.load().unwrap().workers, [second.clone()]);
+    assert_eq!(store.ended().unwrap(), [first.clone()]);
+    // The same one, whose agent was started again, is not two.
+    let ended = Worker { ended: Some(Timestamp(11)), ..second.clone() };
+    store.write(&[Record::Worker(Box::new(ended))]).unwrap();
+    store.write(&[Record::Worker(Box::new(second.clone()))]).unwrap();
+    assert_eq!(store.load().unwrap().workers, [second]);
     assert_eq!(store.ended().unwrap(), [first]);
 }
 

@@ -75,6 +75,11 @@ pub(super) struct Named {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Oid {
+    pub(super) oid: String,
+}
+
+#[derive(Deserialize)]
 pub(super) struct Login {
     pub(super) login: Option<String>,
 }

@@ -5,14 +5,18 @@
 mod complaint;
 mod forge;
 mod json;
+mod pull;
 
 use serde::de::DeserializeOwned;
 
-pub use self::forge::{Forge, fetch_forge};
 use self::{
     complaint::{Complaint, complaint, failed},
     forge::is_slug,
     json::{HeadJson, ItemJson, Login, Named, PullJson, UrlJson, is_pull_page, read},
+};
+pub use self::{
+    forge::{Forge, fetch_forge},
+    pull::{Checks, PullState, Review, merge_pull, pull_state},
 };
 use super::{Context, Error, Fetched, Program, SourceSpec, Task, TaskRef};
 use crate::{

@@ -31,7 +31,7 @@ use crate::{
     delivery::{DeliveryMachine, Input},
     model::{
         Agent, AgentState, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard,
-        HeardReport, Now, Placement, Process, Sample, Step, Timestamp, Verdict, Worker,
+        HeardReport, Landed, Now, Placement, Process, Sample, Step, Timestamp, Verdict, Worker,
     },
     tmux::{Link, PaneRow},
 };
@@ -156,14 +156,16 @@ impl LiveWorker {
     /// A worker whose window was just created.
     pub(super) fn made(
         worker: Worker,
-        first: Delivery,
+        first: Option<Delivery>,
         profiles: &mut Profiles,
         now: Now,
     ) -> Result<Self, String> {
         let profile = profiles.of(&worker.agent)?;
         let mut live = Self::new(worker, profile, profiles, now);
         live.notes.worker = true;
-        live.queue(now, first);
+        if let Some(first) = first {
+            live.queue(now, first);
+        }
         Ok(live)
     }
 
@@ -380,6 +382,16 @@ impl LiveWorker {
         self.worker.worktree = path.clone().unwrap_or_else(|| self.worker.worktree.clone());
         self.notes.worker = true;
         self.notes.happened.push(Happened::Worktree { path });
+    }
+
+    /// Its work is part of another branch.
+    pub(super) fn has_landed(&mut self, landed: Landed) {
+        if self.worker.state.landed.as_ref() == Some(&landed) {
+            return;
+        }
+        self.worker.state.landed = Some(landed.clone());
+        self.notes.worker = true;
+        self.notes.happened.push(Happened::Landed(landed));
     }
 
     pub(super) fn boot(&self) -> &str {

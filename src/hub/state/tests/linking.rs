@@ -2,7 +2,14 @@
 use super::*;
 
 fn cleanup_of(id: &WorkerId) -> Cleanup {
-    Cleanup { id: id.clone(), force: false, keep_branch: false, env: Vec::new() }
+    Cleanup {
+        id: id.clone(),
+        force: false,
+        abandon: false,
+        discard: None,
+        keep_branch: false,
+        env: Vec::new(),
+    }
 }
 
 pub(super) fn n_of(out: &[Effect], is_it: impl Fn(&Effect) -> bool) -> usize {

@@ -71,6 +71,31 @@ impl At {
         said(self.cmd().args(args), run).await
     }
 
+    /// How many commits `git rev-list` lists for these revisions.
+    ///
+    /// # Errors
+    /// [`Error::Read`] with git's message; [`Error::Proc`] if the user cancelled.
+    pub(super) async fn count(&self, revisions: &[&str], run: &Run<'_>) -> Result<usize, Error> {
+        let args = ["rev-list", "--count", "--ignore-missing"].iter().chain(revisions);
+        let answer = self.ask(args.chain(["--"].iter()), run).await?;
+        let text = answer.map_err(Error::read("the commits"))?;
+        Ok(String::from_utf8_lossy(&text).trim().parse().unwrap_or_default())
+    }
+
+    /// Whether `a` is `b` or its ancestor.
+    ///
+    /// # Errors
+    /// [`Error::Read`] with git's message; [`Error::Proc`] if the user cancelled.
+    pub(super) async fn is_ancestor(&self, a: &str, b: &str, run: &Run<'_>) -> Result<bool, Error> {
+        let cmd = self.cmd().args(["merge-base", "--is-ancestor", a, b]);
+        let output = cmd.run(run.cancel).await?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(Error::read("the commits")(first_line(&output.stderr_text()))),
+        }
+    }
+
     /// Like [`Self::ask`], with standard input.
     pub(super) async fn ask_about(
         &self,

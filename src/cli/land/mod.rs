@@ -1,0 +1,214 @@
+//! `wtmag land`: checks everything that speaks against it, moves the target, removes the worker.
+mod local;
+mod look;
+mod pull;
+mod refuse;
+mod report;
+
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap_complete::ArgValueCompleter;
+use serde_json::json;
+
+use self::report::Done;
+use super::{
+    Context, Failure, cleanup, complete, naming::Purpose, progress::Progress, resolve, settings,
+};
+use crate::{
+    client::Hub,
+    config::{self, LandMode, LandNeed},
+    git::{Repo, land::Mode},
+    model::Worker,
+    proc::Cancel,
+};
+
+/// Merge a worker's work into its base branch, then remove the worker
+///
+/// The work becomes part of the branch that the worker was started from, or of the one that `--into` names.
+/// If a worktree has that branch checked out, its files are updated, too. Nothing is fetched or pushed,
+/// except by `--mode pr`; wtmag says what is left to push. Issues and tickets are not closed.
+///
+/// Everything is checked first. wtmag refuses, and changes nothing, if the agent works on a turn, asks
+/// something or has text in its input box, if a text waits to be delivered, if files are uncommitted, if the
+/// branch would conflict, if the other branch is checked out in a worktree with uncommitted changes, and if
+/// anything that `wtmag cleanup` protects would be lost.
+///
+/// Modes: `merge` makes a merge commit; `squash` one commit with all changes; `rebase` puts a copy of each
+/// commit on top of the other branch; `ff` moves the other branch forward, if it has no commits of its own.
+/// `pr` lets the forge merge the worker's pull request, at exactly the commit that was checked, by the method
+/// that `pr` in `[land]` names; then it fetches the base. In every mode, the worker's own branch stays as it is until the worker is removed. git's hooks for commits
+/// do not run; WorkTrunk's `pre-merge` and `post-merge` hooks do.
+///
+/// Several workers are landed one after the other, each on the result of the one before. The first one that
+/// cannot be landed stops the rest.
+///
+/// An agent, or any command without a terminal, needs `--yes` and `agents = true` in `[land]` of your
+/// configuration.
+///
+/// Without an ID: the worker of the current worktree or tmux window.
+///
+/// With --json: an array of {"id", "into", "from": its commit before, "commit": after, "mode", "commits": […],
+/// "already": it had the work before, "to_push": commits that the remote does not have, "removed": as in
+/// `wtmag cleanup --json` or null, "notes": […]}. With --dry-run, nothing is removed, and "commit" is what it
+/// would be.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// One or more workers
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::workers))]
+    ids: Vec<String>,
+    /// How: `merge`, `squash`, `rebase`, `ff` or `pr` [default: `mode` in [land], else `merge`]
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    mode: Option<LandMode>,
+    /// Land only if this is so: `pushed`, `idle`; with --mode pr also `checks` (none failed), `approved`;
+    /// several with commas
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = need)]
+    need: Vec<LandNeed>,
+    /// The branch that receives the work [default: the one that the worker was started from]
+    #[arg(long, value_name = "BRANCH")]
+    into: Option<String>,
+    /// Message of the merge or squash commit
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+    /// Edit that message in $EDITOR
+    #[arg(short, long)]
+    edit: bool,
+    /// Keep the worker, its worktree and its branch
+    #[arg(long)]
+    keep: bool,
+    /// Only with --mode pr: wait this long for checks that still run: `90s`, `30m`
+    #[arg(long, value_name = "TIME", value_parser = super::duration)]
+    wait: Option<Duration>,
+    /// If there are conflicts, ask the agent to resolve them
+    #[arg(long)]
+    tell: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask, and run WorkTrunk's hooks without approval
+    #[arg(short, long)]
+    yes: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wtmag land 456
+  wtmag land docs prices --mode squash
+  wtmag land 456 --into develop --keep
+  wtmag land 456 --dry-run";
+
+fn mode(text: &str) -> Result<LandMode, String> {
+    Ok(match text {
+        "merge" => LandMode::Merge,
+        "squash" => LandMode::Squash,
+        "rebase" => LandMode::Rebase,
+        "ff" => LandMode::Ff,
+        "pr" => LandMode::Pr,
+        _ => return Err("modes are `merge`, `squash`, `rebase`, `ff` and `pr`".to_owned()),
+    })
+}
+
+fn need(text: &str) -> Result<LandNeed, String> {
+    Ok(match text {
+        "clean" => LandNeed::Clean,
+        "pushed" => LandNeed::Pushed,
+        "checks" => LandNeed::Checks,
+        "approved" => LandNeed::Approved,
+        "idle" => LandNeed::Idle,
+        _ => {
+            return Err("it can be `clean`, `pushed`, `checks`, `approved` or `idle`".to_owned());
+        }
+    })
+}
+
+/// One `land` command.
+struct Job<'a> {
+    context: &'a Context,
+    args: &'a Args,
+    cancel: &'a Cancel,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let cancel = context.cancel()?;
+    let mut hub = context.hub().await?;
+    let workers = match args.ids.as_slice() {
+        [] => vec![resolve::own(context, &mut hub).await?],
+        ids => resolve::workers(context, &mut hub, ids, Purpose::Change).await?,
+    };
+    let progress = Progress::new(&context.env);
+    cleanup::clear_leftovers(context, &mut hub, &progress, &cancel).await?;
+    drop(progress);
+    let job = Job { context, args: &args, cancel: &cancel };
+    let mut done: Vec<Done> = Vec::new();
+    for (worker, n) in workers.iter().zip(1..) {
+        match job.land(&mut hub, worker).await {
+            Ok(it) => {
+                it.say(context)?;
+                done.push(it);
+            }
+            Err(failure) => return Err(stopped(failure, &done, workers.get(n..))),
+        }
+    }
+    if context.json() {
+        let all: Vec<_> = done.iter().map(Done::to_json).collect();
+        context.print_json(&all)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One worker stopped the rest.
+fn stopped(failure: Failure, done: &[Done], rest: Option<&[Worker]>) -> Failure {
+    let rest = rest.unwrap_or_default();
+    if done.is_empty() && rest.is_empty() {
+        return failure;
+    }
+    let names = rest.iter().map(|it| format!("`{}`", it.id)).collect::<Vec<_>>().join(", ");
+    let failure = failure.detail(json!({
+        "landed": done.iter().map(Done::to_json).collect::<Vec<_>>(),
+        "not_tried": rest.iter().map(|it| &it.id).collect::<Vec<_>>(),
+    }));
+    if rest.is_empty() { failure } else { failure.hint(format!("not tried: {names}")) }
+}
+
+impl Job<'_> {
+    async fn land(&self, hub: &mut Hub, worker: &Worker) -> Result<Done, Failure> {
+        let repo = Repo::discover(&worker.repo)?;
+        let land = settings::load(self.context, Some(&repo))?.config.land;
+        self.require_permission(&land)?;
+        let mode = match self.args.mode.unwrap_or(land.mode) {
+            LandMode::Merge => Mode::Merge,
+            LandMode::Squash => Mode::Squash,
+            LandMode::Rebase => Mode::Rebase,
+            LandMode::Ff => Mode::Ff,
+            LandMode::Pr => return pull::land(self, hub, worker, (&repo, &land)).await,
+        };
+        local::land(self, hub, worker, (&repo, &land, mode)).await
+    }
+
+    /// Landing is a human's decision, unless the user has decided otherwise.
+    fn require_permission(&self, land: &config::Land) -> Result<(), Failure> {
+        let is_human = io::stdin().is_terminal() && self.context.env.var("WTMAG_WORKER").is_none();
+        if is_human || self.args.dry_run {
+            return Ok(());
+        }
+        if !land.agents {
+            return Err(Failure::user("only a human may land work: there is no terminal here")
+                .hint(
+                    "`agents = true` in [land] of your configuration lets agents and scripts land",
+                ));
+        }
+        if !self.args.yes {
+            return Err(Failure::user("without a terminal, `land` needs `--yes`")
+                .hint("`--dry-run` shows what would be done"));
+        }
+        Ok(())
+    }
+
+    fn need(&self, land: &config::Land) -> Vec<LandNeed> {
+        self.args.need.iter().chain(&land.need).copied().collect()
+    }
+}

@@ -1,0 +1,64 @@
+//! Finds out whether work is part of its base already, however it came there.
+use super::facts::Found;
+use crate::{
+    git::{
+        Error, Repo, RepoLock, Run,
+        at::At,
+        base::{fetch_branch, kept_ref},
+        changes::fork,
+        removal::merged,
+    },
+    model::Base,
+};
+
+/// Asks the remote for the base, then compares the branch with it. The remote may be unreachable: then
+/// what is known here decides.
+///
+/// # Errors
+/// [`Error::Read`]; [`Error::Proc`] if the user cancelled.
+pub async fn find(
+    repo: &Repo,
+    lock: &RepoLock,
+    (branch, base): (&str, Option<&Base>),
+    run: &mut Run<'_>,
+) -> Result<Found, Error> {
+    let Some(tip) = repo.branch_tip(branch)? else { return Ok(Found::Gone) };
+    if base.is_some_and(|it| it.sha == tip) {
+        return Ok(Found::Empty);
+    }
+    let Some(left) = fork(repo, branch, base, &tip, run).await? else { return Ok(Found::Not) };
+    let default = repo.default_branch().ok();
+    let names: Vec<String> = left.branch.into_iter().chain(default).collect();
+    let mut targets: Vec<(String, String)> = Vec::new();
+    for name in &names {
+        let remote = repo.remote();
+        if let Some(remote) = &remote {
+            // A failure is no reason against what is known here.
+            drop(fetch_branch(repo, lock, remote, name, run).await?);
+        }
+        let mut refs = vec![format!("refs/heads/{name}")];
+        refs.extend(remote.map(|it| format!("refs/remotes/{it}/{name}")));
+        refs.push(kept_ref(name));
+        for full in refs {
+            let Some(id) = repo.ref_id(&full)?.map(|it| it.to_string()) else { continue };
+            if full != format!("refs/heads/{branch}") && targets.iter().all(|(_, it)| *it != id) {
+                targets.push((name.clone(), id));
+            }
+        }
+    }
+    let at = At::bare(repo.common_dir());
+    for (into, id) in &targets {
+        if at.is_ancestor(&tip, id, run).await? {
+            // A branch without a recorded start may never have had a commit.
+            let is_known = base.is_some();
+            let (into, tip) = (into.clone(), tip.clone());
+            return Ok(if is_known { Found::Contained { into, tip } } else { Found::Empty });
+        }
+    }
+    for (into, id) in targets {
+        if merged::is_in(&at, &tip, &id, run).await? {
+            return Ok(Found::SameFiles { into, tip });
+        }
+    }
+    Ok(Found::Not)
+}
