@@ -111,8 +111,6 @@ pub struct Launch {
     pub review: Placement,
 }
 
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScreenLogConfig {
@@ -371,14 +369,7 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
             let fits = array.is_some_and(|it| it.iter().all(is_inside));
             (fits, "an array of paths below the repository".to_owned())
         }
-        Shape::SomeOf(names) => {
-            let array = value.get_ref().as_array();
-            let is_known = |it: &Spanned<DeValue<'_>>| {
-                it.get_ref().as_str().is_some_and(|it| names.contains(&it))
-            };
-            let names = one_of(names.iter().copied(), "and");
-            (array.is_some_and(|it| it.iter().all(is_known)), format!("an array of {names}"))
-        }
+        Shape::SomeOf(names) => some_of(names, value),
         Shape::OneOf(names) => {
             (text.is_some_and(|it| names.contains(&it)), one_of(names.iter().copied(), "or"))
         }
@@ -396,6 +387,14 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
         fault.message += &did_you_mean(nearest(text, names.iter().copied()));
     }
     Err(fault)
+}
+
+/// An array of these names.
+fn some_of(names: &[&str], value: &Spanned<DeValue<'_>>) -> (bool, String) {
+    let is_known =
+        |it: &Spanned<DeValue<'_>>| it.get_ref().as_str().is_some_and(|it| names.contains(&it));
+    let fits = value.get_ref().as_array().is_some_and(|it| it.iter().all(is_known));
+    (fits, format!("an array of {}", one_of(names.iter().copied(), "and")))
 }
 
 fn is_place(text: &str) -> bool {

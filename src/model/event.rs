@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentState, Ask, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process, Reported, Step,
-    Timestamp, WorkerId,
+    AgentState, Ask, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process, Reported,
+    Step, Timestamp, WorkerId,
 };
 
 /// One entry of the log. Numbers rise by one within a hub's life and never repeat.

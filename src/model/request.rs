@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Item, ItemId, ItemKind, Kind, Landed, PaneId,
-    Placement, Report, RuleSaid, Sample, SessionId, Source, Take, UnknownName, Verdict, Worker,
-    WorkerId,
+    Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Item, ItemId, ItemKind, Kind, Landed,
+    PaneId, Placement, Report, RuleSaid, Sample, SessionId, Source, Take, UnknownName, Verdict,
+    Worker, WorkerId,
 };
 
 /// One request.

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
-use super::{Ask, DeliveryId, Exit, Fact, FactSource, Landed, Timestamp, UnknownName, unknown::name_of};
+use super::{
+    Ask, DeliveryId, Exit, Fact, FactSource, Landed, Timestamp, UnknownName, unknown::name_of,
+};
 
 /// The agent's process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -265,6 +265,7 @@ impl Again<'_, '_> {
             agent: self.agent.record(launch.argv),
             pr: worker.pr.clone(),
             parent: worker.parent.clone(),
+            wakes: worker.wakes.clone(),
             env: build::passed_on(context, &reservation.env_names),
             launch_env: launch.env,
             bootstrap: bootstrap.to_owned(),

@@ -11,9 +11,9 @@ use super::{
     waking::Parent,
 };
 use crate::model::{
-    Agent, Answer, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now, ParentPane, Place,
-    Placement, Refusal, RefusalKind, Request, Reservation, Reserve, Step, StepAt, Usage, Worker,
-    WorkerId, WorkerState,
+    Agent, Answer, Caller, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now,
+    ParentPane, Place, Placement, Refusal, RefusalKind, Request, Reservation, Reserve, ServerId,
+    Step, StepAt, Usage, Worker, WorkerId, WorkerState,
 };
 use crate::tmux::{Created, Link as Shown, NewWindow, PaneRow, Show};
 
@@ -238,31 +238,14 @@ impl HubState {
                 return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, error));
             }
         };
-        let place = Place {
-            server: made.server,
-            window: made.window,
-            pane: made.pane,
-            pid: Some(made.pid),
-            session: made.session.as_ref().map(|(id, _)| *id),
-            session_name: made.session.map(|(_, name)| name),
-            boot: self.setup.boot.clone(),
-            gone: false,
-        };
+        let place = self.place_of(&made);
         let bootstrap = Some(new.bootstrap.clone()).filter(|it| !it.is_empty());
         let resumes = new.resumes.is_some();
         let mut worker = worker_of(now, &kept.reserve, *new, place);
-        if !resumes {
-            match self.party(&kept.reserve.caller) {
-                Some(Parent::Worker(id)) => worker.parent = Some(id),
-                Some(Parent::Pane(pane)) if worker.parent.is_none() => {
-                    worker.parent_pane = Some(ParentPane { server: made.server, pane });
-                }
-                Some(Parent::Pane(_)) | None => {}
-            }
-        }
         let mode = worker.agent.delivery;
         let delivery = bootstrap.map(|it| self.new_delivery(now, &worker.id, it, mode));
         if !resumes {
+            self.note_parent(&mut worker, (&kept.reserve.caller, made.server));
             self.supersede(now, &worker, out);
         }
         let seq = self.seq;
@@ -295,6 +278,30 @@ impl HubState {
             None => Answer::Resumed { worker },
         };
         answer(out, request_id, made);
+    }
+
+    fn place_of(&self, made: &Created) -> Place {
+        Place {
+            server: made.server,
+            window: made.window,
+            pane: made.pane,
+            pid: Some(made.pid),
+            session: made.session.as_ref().map(|(id, _)| *id),
+            session_name: made.session.as_ref().map(|(_, name)| name.clone()),
+            boot: self.setup.boot.clone(),
+            gone: false,
+        }
+    }
+
+    /// Who asked for a new worker: another worker, or the pane of a person or an orchestrator.
+    fn note_parent(&self, worker: &mut Worker, (caller, server): (&Caller, ServerId)) {
+        match self.party(caller) {
+            Some(Parent::Worker(id)) => worker.parent = Some(id),
+            Some(Parent::Pane(pane)) if worker.parent.is_none() => {
+                worker.parent_pane = Some(ParentPane { server, pane });
+            }
+            Some(Parent::Pane(_)) | None => {}
+        }
     }
 
     /// The agent was started again in a new window: the old one, with the user's shell, is closed.
