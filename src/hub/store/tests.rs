@@ -123,8 +123,8 @@ fn an_id_may_be_used_again_after_its_worker_ended() {
     // Another worker was created at another time.
     let second = Worker { created: Timestamp(10), ..worker("a") };
     store.write(&[Record::Worker(Box::new(second.clone()))]).unwrap();
-    assert_eq!(store.load().unwrap().workers, [second.clone()]);
-    assert_eq!(store.ended().unwrap(), [first.clone()]);
+    assert_eq!(store.load().unwrap().workers, std::slice::from_ref(&second));
+    assert_eq!(store.ended().unwrap(), std::slice::from_ref(&first));
     // The same one, whose agent was started again, is not two.
     let ended = Worker { ended: Some(Timestamp(11)), ..second.clone() };
     store.write(&[Record::Worker(Box::new(ended))]).unwrap();
