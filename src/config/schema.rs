@@ -55,6 +55,7 @@ pub struct Config {
     pub notify: Notify,
     #[serde(default)]
     pub answer: AnswerConfig,
+    #[serde(default)]
     pub land: Land,
 }
 
