@@ -1,0 +1,50 @@
+use super::*;
+
+#[test]
+fn cleanup_closes_the_window_first_and_survives_a_crash() {
+    let (mut hub, id) = Hub::with_agent();
+    let cleanup = Cleanup {
+        id: id.clone(),
+        force: false,
+        abandon: false,
+        discard: None,
+        keep_branch: false,
+        env: Vec::new(),
+    };
+    let (request_id, out) = hub.ask(Request::Cleanup(cleanup.clone()));
+    assert!(out.contains(&Effect::Record(Record::Cleanup(cleanup.clone()))));
+    assert!(out.contains(&Effect::Tmux(TmuxEffect::CloseWindow {
+        worker: id.clone(),
+        pane: PANE,
+        window: WINDOW
+    })));
+
+    let mut found = restart::remembered(&hub, &id);
+    found.cleanups = vec![cleanup];
+    let (mut next, _) = Hub::with(found);
+    next.give(Input::Linked(linked()));
+    let row = next.seen(&id, &[]);
+    let out = next.give(listed(vec![row]));
+    assert!(
+        out.contains(&Effect::Tmux(TmuxEffect::CloseWindow {
+            worker: id.clone(),
+            pane: PANE,
+            window: WINDOW
+        })),
+        "{out:?}"
+    );
+
+    let out = hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
+    assert!(
+        out.iter().any(|it| matches!(it, Effect::Local(LocalEffect::Cleanup { .. }))),
+        "{out:?}"
+    );
+    let done = CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() };
+    let out = hub.give(Input::CleanupOver { worker: id.clone(), outcome: Ok(done) });
+    assert!(matches!(answer_to(&out, request_id), Some(Answer::CleanedUp { .. })), "{out:?}");
+    assert!(out.contains(&Effect::Record(Record::CleanupOver(id))));
+    assert!(
+        out.contains(&Effect::Local(LocalEffect::Unlink)),
+        "the last worker takes the fleet along: {out:?}"
+    );
+}
