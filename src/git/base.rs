@@ -8,7 +8,7 @@ use super::{
     fetch::{self, FetchFailure, Wanted},
     names,
 };
-use crate::model::Base;
+use crate::model::{Base, Timestamp};
 
 /// The requested start of new work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,11 +265,22 @@ pub(super) async fn fetch_branch(
     branch: &str,
     run: &mut Run<'_>,
 ) -> Result<Result<String, FetchFailure>, Error> {
+    fetch_branch_since(repo, lock, (remote, branch), Timestamp(0), run).await
+}
+
+/// Like the above, but an answer from before `since` is not accepted.
+pub(super) async fn fetch_branch_since(
+    repo: &Repo,
+    lock: &RepoLock,
+    (remote, branch): (&str, &str),
+    since: Timestamp,
+    run: &mut Run<'_>,
+) -> Result<Result<String, FetchFailure>, Error> {
     names::check_branch(branch)?;
     let (theirs, ours) = names_of(branch);
     // A user who has just fetched or pushed has newer data than an earlier answer.
     let at_least = repo.ref_id(&format!("refs/remotes/{remote}/{branch}"))?;
-    let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least };
+    let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least, since };
     fetch::shared(repo, lock, &wanted, run).await
 }
 
@@ -283,7 +294,8 @@ pub(super) async fn fetch_branch_anew(
 ) -> Result<Result<String, FetchFailure>, Error> {
     names::check_branch(branch)?;
     let (theirs, ours) = names_of(branch);
-    let wanted = Wanted { from: remote, theirs: &theirs, ours: &ours, at_least: None };
+    let wanted =
+        Wanted { from: remote, theirs: &theirs, ours: &ours, at_least: None, since: Timestamp(0) };
     fetch::fresh(repo, lock, &wanted, run).await
 }
 
@@ -318,7 +330,8 @@ async fn pick_pull(
     }
     let theirs = format!("refs/pull/{number}/head");
     let ours = format!("refs/wtmag/pr/{number}");
-    let wanted = Wanted { from: &from, theirs: &theirs, ours: &ours, at_least: None };
+    let wanted =
+        Wanted { from: &from, theirs: &theirs, ours: &ours, at_least: None, since: Timestamp(0) };
     let failed = |failure: FetchFailure| Error::Fetch {
         what: format!("pull request {number}"),
         from: from.clone(),

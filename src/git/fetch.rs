@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, News, Repo, RepoLock, Run, lock, names};
 use crate::{
     clock,
+    model::Timestamp,
     proc::{self, Cmd},
 };
 
@@ -32,6 +33,8 @@ pub(super) struct Wanted<'a> {
     pub ours: &'a str,
     /// A commit that the ref is known to have had: an answer without it is too old to reuse.
     pub at_least: Option<ObjectId>,
+    /// An older answer is not reused.
+    pub since: Timestamp,
 }
 
 /// A fetch that other processes may reuse.
@@ -65,7 +68,8 @@ pub(super) async fn shared(
 ) -> Result<Result<String, FetchFailure>, Error> {
     let key = format!("{} {}", wanted.from, wanted.theirs);
     let known = load(&stamps_path(repo)?).remove(&key);
-    if let Some(stamp) = known.filter(|it| is_young(it, clock::now().0)) {
+    if let Some(stamp) = known.filter(|it| is_young(it, clock::now().0) && it.at >= wanted.since.0)
+    {
         match stamp.sha {
             None => return Ok(Err(FetchFailure { why: stamp.why })),
             Some(sha) if is_enough(repo, &sha, wanted.at_least) => return Ok(Ok(sha)),

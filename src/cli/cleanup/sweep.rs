@@ -10,11 +10,12 @@ use super::{
 use crate::{
     cli::{Context, Failure, output::count, progress::Progress, resolve},
     client::Hub,
+    clock,
     git::{
         News, Repo, RepoLock, Run,
         land::{self, Found},
     },
-    model::{AgentState, Landed, Request, Worker},
+    model::{AgentState, Landed, Request, Timestamp, Worker},
     proc::Cancel,
     sources::{self, github},
 };
@@ -44,11 +45,12 @@ pub(super) async fn run(
     let project = if all { None } else { context.project() };
     let workers = resolve::present(hub).await?;
     let is_meant = |it: &Worker| project.as_ref().is_none_or(|repo| it.repo == *repo);
+    let since = clock::now();
     let mut rows = Vec::new();
     for worker in workers.into_iter().filter(is_meant) {
         let progress = Progress::new(&context.env);
         progress.step(format!("checking {}", worker.id));
-        let (verdict, landed) = look(hub, &worker, (&progress, cancel)).await?;
+        let (verdict, landed) = look(hub, &worker, since, (&progress, cancel)).await?;
         drop(progress);
         let mut outcome = None;
         if let (Verdict::Remove { .. }, false) = (&verdict, dry_run) {
@@ -114,10 +116,11 @@ impl Row {
     }
 }
 
-/// Reads everything about one worker.
+/// Reads everything about one worker. A base that was fetched before `since` is fetched again.
 async fn look(
     hub: &mut Hub,
     worker: &Worker,
+    since: Timestamp,
     (progress, cancel): (&Progress, &Cancel),
 ) -> Result<(Verdict, Option<Landed>), Failure> {
     let keep = |why: &str| Ok((Verdict::Keep { why: why.to_owned() }, None));
@@ -134,7 +137,7 @@ async fn look(
         let mut tell = |news: &News| progress.news(news);
         let mut run = Run { cancel, tell: &mut tell };
         let lock = RepoLock::acquire(&repo, &mut run).await?;
-        land::find(&repo, &lock, (&worker.branch, worker.base.as_ref()), &mut run).await?
+        land::find(&repo, &lock, (&worker.branch, worker.base.as_ref(), since), &mut run).await?
     };
     let pull = match (&found, &worker.pr) {
         (Found::Not, Some(url)) => merged_pull(&repo, worker, url, cancel).await?,

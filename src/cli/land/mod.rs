@@ -61,7 +61,7 @@ pub(crate) struct Args {
     /// One or more workers
     #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::workers))]
     ids: Vec<String>,
-    /// How: `merge`, `squash`, `rebase`, `ff` or `pr` [default: `mode` in [land], else `merge`]
+    /// How: `merge`, `squash`, `rebase`, `ff` or `pr` [default: `mode` in `[land]`, else `merge`]
     #[arg(long, value_name = "MODE", value_parser = mode)]
     mode: Option<LandMode>,
     /// Land only if this is so: `pushed`, `idle`; with --mode pr also `checks` (none failed), `approved`;

@@ -4,11 +4,11 @@ use crate::{
     git::{
         Error, Repo, RepoLock, Run,
         at::At,
-        base::{fetch_branch, kept_ref},
+        base::{fetch_branch_since, kept_ref},
         changes::fork,
         removal::merged,
     },
-    model::Base,
+    model::{Base, Timestamp},
 };
 
 /// Asks the remote for the base, then compares the branch with it. The remote may be unreachable: then
@@ -19,7 +19,7 @@ use crate::{
 pub async fn find(
     repo: &Repo,
     lock: &RepoLock,
-    (branch, base): (&str, Option<&Base>),
+    (branch, base, since): (&str, Option<&Base>, Timestamp),
     run: &mut Run<'_>,
 ) -> Result<Found, Error> {
     let Some(tip) = repo.branch_tip(branch)? else { return Ok(Found::Gone) };
@@ -34,7 +34,7 @@ pub async fn find(
         let remote = repo.remote();
         if let Some(remote) = &remote {
             // A failure is no reason against what is known here.
-            drop(fetch_branch(repo, lock, remote, name, run).await?);
+            drop(fetch_branch_since(repo, lock, (remote, name), since, run).await?);
         }
         let mut refs = vec![format!("refs/heads/{name}")];
         refs.extend(remote.map(|it| format!("refs/remotes/{it}/{name}")));

@@ -1,3 +1,4 @@
+//! Removing a worker: what the hub does, and what it does after a crash.
 use super::*;
 
 #[test]
