@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Context, Failure, complete, naming::Purpose, resolve, unexpected};
 use crate::model::{Answer, Request, WorkerId};
 
-/// Become the parent of workers: what they need is told to the agent in this pane
+/// Become the parent of workers: the agent in this pane is told what they need
 ///
 /// A worker's parent is the agent that ran `create`. After a new orchestrator took over, it adopts the workers
 /// of the old one. Run it in the orchestrator's pane.

@@ -13,7 +13,7 @@ use crate::{
 
 /// Print what an orchestrator has under way: for an agent whose context was compacted
 ///
-/// The workers that were made from this pane or by this worker, what they need, and the commands to go on with.
+/// The workers that were made from this pane or by this worker, what they need, and the commands that it needs next.
 /// An agent that has lost its context runs this first.
 ///
 /// With --json: {"text"}.

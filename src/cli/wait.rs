@@ -178,7 +178,9 @@ fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
         let view = StateView::from(&worker.state);
         let why = one_line(&why(worker, &view), 120);
         let text = worker.state.word().text_at(clock::now());
-        let is_said = why.is_empty() || view.text.contains(&why);
+        // The evidence for a box is its prompt.
+        let has_words = why.chars().any(char::is_alphanumeric);
+        let is_said = !has_words || view.text.contains(&why);
         let why = if is_said { String::new() } else { format!(": {why}") };
         let age = age(clock::now().since(view.since));
         context.print(&format!("{}  {text} for {age}{why}\n", worker.id))?;

@@ -8,6 +8,7 @@ use std::{
 use gix::bstr::ByteSlice as _;
 
 use super::{Error, News, Repo, Run, Tool, wt::reason};
+use crate::proc::Output;
 
 /// Enough for a slow `npm ci`.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -67,21 +68,24 @@ pub async fn run_hooks(
             (run.tell)(&News::Retrying { why: "a worktree is just being made".to_owned() });
             output = wt.hook(worktree, phase, &flags, LIMIT, run).await?;
         }
-        if output.is_success() {
-            continue;
-        }
-        if asks_for_approval(&output.stderr_text()) {
-            return Err(Error::Unapproved { phase, text: output.stderr_text() });
-        }
-        // A hook that was ended by a signal has no code; wt itself would say 128 + signal.
-        let code = output.status.code().unwrap_or(1);
-        return Err(Error::HookFailed {
-            phase,
-            code,
-            text: last_lines(&output.stderr_text(), &reason(&output)),
-        });
+        judge(phase, &output)?;
     }
     Ok(())
+}
+
+/// Whether the hooks of a phase ran to their end.
+pub(super) fn judge(phase: &'static str, output: &Output) -> Result<(), Error> {
+    if output.is_success() {
+        return Ok(());
+    }
+    let text = output.stderr_text();
+    // wt refuses to ask without a terminal.
+    if text.contains("Cannot prompt for approval") {
+        return Err(Error::Unapproved { phase, text });
+    }
+    // A hook that was ended by a signal has no code; wt itself would say 128 + signal.
+    let code = output.status.code().unwrap_or(1);
+    Err(Error::HookFailed { phase, code, text: last_lines(&text, &reason(output)) })
 }
 
 /// Whether WorkTrunk could find a start hook: in one of the user's `files`, or in the project's
@@ -92,11 +96,6 @@ pub fn may_have_hooks(files: &[PathBuf], repo: &Repo, worktree: &Path) -> bool {
         Ok(text) => ["start", "create", "hook"].iter().any(|it| text.contains_str(it)),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     })
-}
-
-/// wt refuses to ask without a terminal.
-pub(super) fn asks_for_approval(text: &str) -> bool {
-    text.contains("Cannot prompt for approval")
 }
 
 /// wt could not list the worktrees before it ran anything: git fails on one that is half created.

@@ -70,7 +70,7 @@ fn what_cannot_be_proven_is_refused_and_nothing_changes() {
         assert_eq!(desk.git(&["status", "--porcelain"]), "", "{said}");
         said
     };
-    assert!(refused(&[&id]).contains("only a human may land work"));
+    assert!(refused(&[&id]).contains("only a person in a terminal may land work"));
     desk.config(AGENTS);
     assert!(refused(&[&id]).contains("needs `--yes`"));
     assert!(refused(&[&id, "--yes", "--need", "pushed"]).contains("| the branch is not pushed"));

@@ -6,6 +6,7 @@ use crate::{
     client::{Error, Hub, HubLocation},
     git,
     model::{Answer, HubStatus, Request, Worker, WorkerId},
+    text::count,
 };
 
 /// The findings, and the workers that a running hub knows.
@@ -91,8 +92,10 @@ async fn ask(at: &HubLocation) -> Result<(HubStatus, Vec<Worker>), Error> {
 fn status_findings(status: &HubStatus) -> Vec<Finding> {
     let ours = env!("CARGO_PKG_VERSION");
     let mut findings = vec![Finding::ok(format!(
-        "runs as process {}: {} live workers, {} deliveries under way",
-        status.pid, status.live_workers, status.open_deliveries
+        "runs as process {}: {}, {} under way",
+        status.pid,
+        count(status.live_workers, "live worker"),
+        count(status.open_deliveries, "text")
     ))];
     if status.version != ours {
         findings.push(

@@ -146,6 +146,10 @@ fn hint(found: &Found, item: &Item) -> String {
     let is_dialog = item.origin == Origin::State
         && matches!(item.kind, ItemKind::Permission | ItemKind::Question | ItemKind::Blocked);
     let first = match item.kind {
+        // Without choices, such as a question of the user's shell, only its window helps.
+        _ if is_dialog && item.choices.is_empty() => {
+            format!("answer it in its window: wtmag attach {name}")
+        }
         _ if is_dialog => format!("answer it: wtmag answer {name}"),
         ItemKind::Exited | ItemKind::Lost => format!("look: wtmag show {name}"),
         ItemKind::Question

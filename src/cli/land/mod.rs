@@ -40,8 +40,9 @@ use crate::{
 /// Modes: `merge` makes a merge commit; `squash` one commit with all changes; `rebase` puts a copy of each
 /// commit on top of the other branch; `ff` moves the other branch forward, if it has no commits of its own.
 /// `pr` lets the forge merge the worker's pull request, at exactly the commit that was checked, by the method
-/// that `pr` in `[land]` names; then it fetches the base. In every mode, the worker's own branch stays as it is until the worker is removed. git's hooks for commits
-/// do not run; WorkTrunk's `pre-merge` and `post-merge` hooks do.
+/// that `pr` in `[land]` names; then it fetches the base. In every mode, the worker's own branch stays as it is
+/// until the worker is removed. git's hooks for commits do not run; WorkTrunk's `pre-merge` and `post-merge`
+/// hooks do.
 ///
 /// Several workers are landed one after the other, each on the result of the one before. The first one that
 /// cannot be landed stops the rest.
@@ -86,7 +87,7 @@ pub(crate) struct Args {
     /// If there are conflicts, ask the agent to resolve them
     #[arg(long)]
     tell: bool,
-    /// Show what would be done, and do nothing
+    /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Do not ask, and run WorkTrunk's hooks without approval
@@ -196,10 +197,9 @@ impl Job<'_> {
             return Ok(());
         }
         if !land.agents {
-            return Err(Failure::user("only a human may land work: there is no terminal here")
-                .hint(
-                    "`agents = true` in [land] of your configuration lets agents and scripts land",
-                ));
+            return Err(Failure::user("only a person in a terminal may land work").hint(
+                "to let agents and scripts land: `agents = true` in `[land]` of your configuration",
+            ));
         }
         if !self.args.yes {
             return Err(Failure::user("without a terminal, `land` needs `--yes`")

@@ -1,11 +1,7 @@
 //! WorkTrunk's hooks around a merge: `pre-merge` and `post-merge`.
 use std::{path::Path, time::Duration};
 
-use crate::git::{
-    Error, Hooks, News, Run, Tool,
-    hooks::{asks_for_approval, last_lines},
-    wt::reason,
-};
+use crate::git::{Error, Hooks, News, Run, Tool, hooks::judge};
 
 /// A project's tests may run in one.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -30,13 +26,5 @@ pub async fn run_hook(
     let target = ["--var".to_owned(), format!("target={into}")];
     let flags: Vec<String> = hooks.flag().map(str::to_owned).into_iter().chain(target).collect();
     let output = wt.hook(worktree, phase, &flags, LIMIT, run).await?;
-    let text = output.stderr_text();
-    if output.is_success() {
-        return Ok(());
-    }
-    if asks_for_approval(&text) {
-        return Err(Error::Unapproved { phase, text });
-    }
-    let code = output.status.code().unwrap_or(1);
-    Err(Error::HookFailed { phase, code, text: last_lines(&text, &reason(&output)) })
+    judge(phase, &output)
 }

@@ -14,10 +14,7 @@ use super::{
     unlink::{delete, unregister},
 };
 use crate::{
-    git::{
-        BranchEnd, Error, Hooks, Repo, RepoLock, Run, Tool, Wt, branch, hooks::asks_for_approval,
-        wt::reason,
-    },
+    git::{BranchEnd, Error, Hooks, Repo, RepoLock, Run, Tool, Wt, branch, hooks},
     model::WorkerId,
 };
 
@@ -119,15 +116,7 @@ impl Removal<'_> {
         let vars = vars.iter().flat_map(|it| ["--var".to_owned(), it.clone()]);
         let flags: Vec<String> = flags.chain(vars).collect();
         let output = wt.hook(dir, phase, &flags, LIMIT, run).await?;
-        let text = output.stderr_text();
-        if output.is_success() {
-            return Ok(());
-        }
-        if asks_for_approval(&text) {
-            return Err(Error::Unapproved { phase, text });
-        }
-        let code = output.status.code().unwrap_or(1);
-        Err(Error::HookFailed { phase, code, text: format!("{}\n{text}", reason(&output)) })
+        hooks::judge(phase, &output)
     }
 
     /// Runs the hooks after a removal, beside the repository, with the removed worktree as their

@@ -83,7 +83,7 @@ pub enum TmuxEffect {
         pane: PaneId,
         group_of: Option<u32>,
     },
-    /// Look at a pane that is no worker's, as a whole.
+    /// Look at a pane that belongs to no worker, as a whole.
     Meet {
         pane: PaneId,
     },
