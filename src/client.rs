@@ -213,10 +213,24 @@ impl Hub {
     /// successor and uses that connection from then on. A subscription does not move with it: the
     /// next [`Hub::event`] says that the hub has gone.
     pub async fn ask_any(&mut self, request: Request) -> Result<Answer, Error> {
-        let deadline = Instant::now() + SUCCESSION_LIMIT;
+        self.ask_any_within(request, ANSWER_LIMIT).await
+    }
+
+    /// Like [`Hub::ask_any`], with a time limit for each hub's answer.
+    pub async fn ask_any_within(
+        &mut self,
+        request: Request,
+        limit: Duration,
+    ) -> Result<Answer, Error> {
+        let mut deadline = None;
         loop {
-            match self.ask(request.clone()).await {
-                Err(error) if error.is_gone() && Instant::now() < deadline => {}
+            match self.ask_within(request.clone(), limit).await {
+                Err(error) if error.is_gone() => {
+                    let now = Instant::now();
+                    if now >= *deadline.get_or_insert(now + SUCCESSION_LIMIT) {
+                        return Err(error);
+                    }
+                }
                 other => return other,
             }
             match Self::connect_or_start(&self.at).await {

@@ -12,6 +12,7 @@ mod help;
 mod hostile;
 mod inbox;
 mod land;
+mod limits;
 mod names;
 mod orchestration;
 mod places;

@@ -133,6 +133,11 @@ impl Failure {
     }
 
     fn to_json(&self) -> String {
+        format!("{}\n", json!({ "error": self.to_value() }))
+    }
+
+    /// The error object of `--json`.
+    pub(crate) fn to_value(&self) -> serde_json::Value {
         let mut error = json!({
             "kind": self.name(),
             "message": self.message(": "),
@@ -149,7 +154,7 @@ impl Failure {
         {
             fields.extend(more);
         }
-        format!("{}\n", json!({ "error": error }))
+        error
     }
 
     /// The message, followed by its causes.
@@ -167,6 +172,11 @@ impl Failure {
         let said: Vec<&str> = said.filter(|it| !it.is_empty()).collect();
         let message = self.message(": ");
         if said.is_empty() { message } else { format!("{message} ({})", said.join("; ")) }
+    }
+
+    /// The command was used wrongly, whatever the task.
+    pub(crate) fn is_usage(&self) -> bool {
+        self.kind == Kind::Usage
     }
 
     /// The user stopped the command.

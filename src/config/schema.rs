@@ -1,15 +1,13 @@
 //! The keys of a configuration, their defaults, and how layers are merged.
 //!
 //! Text in, checked tables and settings out. No file, no environment, no flag parser.
+mod fits;
 mod hub;
 mod land;
 mod merge;
 mod worktree;
 
-use std::{
-    collections::BTreeMap,
-    path::{Component, Path},
-};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use toml::{
@@ -17,14 +15,14 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+use fits::is_name;
 pub use hub::History;
 use hub::{AnswerConfig, Inbox, Limits, Notify};
 pub use land::{Land, LandMode, LandNeed, PrMethod};
 pub(super) use merge::{merge, settle};
 pub use worktree::{Backend, Worktree};
 
-use crate::model::{DeliveryMode, ItemKind, Kind, Placement};
-use hub::{days, minutes};
+use crate::model::{DeliveryMode, Kind, Placement};
 
 /// The file that the first run writes, and the lowest layer.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -203,6 +201,10 @@ enum Shape {
     Minutes,
     /// `true`, `false`, or kinds of items of the inbox.
     Kinds,
+    /// A number of things, at least 1.
+    Count,
+    /// Such a number for each name.
+    Counts,
     /// A path with `{branch}` in it.
     Place,
     /// Paths below the repository.
@@ -229,7 +231,7 @@ const SECTIONS: &[(&str, Keys)] = &[
     ),
     ("record", &[("enabled", Shape::Bool)]),
     ("history", &[("keep", Shape::Days)]),
-    ("limits", &[("resume", Shape::Bool)]),
+    ("limits", &[("resume", Shape::Bool), ("workers", Shape::Count), ("per_agent", Shape::Counts)]),
     ("inbox", &[("stalled", Shape::Minutes)]),
     ("answer", &[("agents", Shape::Bool)]),
     ("notify", &[("parent", Shape::Kinds), ("command", Shape::Text)]),
@@ -316,6 +318,9 @@ fn parse_table(
         };
         let path = format!("{path}.{name}");
         check_shape(&path, shape, value)?;
+        let parts = value.get_ref().as_table().into_iter().flatten();
+        let parts = parts.map(|(key, _)| (format!("{path}.{}", key.get_ref()), key.span().start));
+        layer.places.extend(parts);
         layer.places.insert(path, at);
     }
     Ok(())
@@ -331,50 +336,7 @@ fn require_table<'a, 'i>(
 fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Result<(), Fault> {
     let text = value.get_ref().as_str();
     let is_text = |it: &Spanned<DeValue<'_>>| it.get_ref().is_str();
-    let (fits, want) = match shape {
-        Shape::Text => (text.is_some(), "a string".to_owned()),
-        Shape::Bool => (value.get_ref().is_bool(), "`true` or `false`".to_owned()),
-        Shape::Kinds => {
-            let array = value.get_ref().as_array();
-            let is_kind = |it: &Spanned<DeValue<'_>>| {
-                it.get_ref().as_str().is_some_and(|it| ItemKind::NAMES.contains(&it))
-            };
-            let is_ok = value.get_ref().is_bool() || array.is_some_and(|it| it.iter().all(is_kind));
-            (is_ok, format!("true, false or an array of {}", ItemKind::NAMES.join(", ")))
-        }
-        Shape::Minutes => {
-            (text.and_then(minutes).is_some(), "minutes or hours, as in `10m` or `2h`".to_owned())
-        }
-        Shape::Days => {
-            (text.and_then(days).is_some(), "days or weeks, as in `90d` or `12w`".to_owned())
-        }
-        Shape::Texts => {
-            let array = value.get_ref().as_array();
-            (array.is_some_and(|it| it.iter().all(is_text)), "an array of strings".to_owned())
-        }
-        Shape::Name => {
-            (text.is_some_and(is_name), "a name of letters, digits, `-` and `_`".to_owned())
-        }
-        Shape::CommandLine => {
-            let words = text.and_then(shlex::split).unwrap_or_default();
-            (words.first().is_some_and(|it| !it.is_empty()), "a command".to_owned())
-        }
-        Shape::Place => (
-            text.is_some_and(is_place),
-            "a path with `{branch}` in it, and `{repo}` if you like".to_owned(),
-        ),
-        Shape::Inside => {
-            let array = value.get_ref().as_array();
-            let is_inside =
-                |it: &Spanned<DeValue<'_>>| it.get_ref().as_str().is_some_and(is_inside);
-            let fits = array.is_some_and(|it| it.iter().all(is_inside));
-            (fits, "an array of paths below the repository".to_owned())
-        }
-        Shape::SomeOf(names) => some_of(names, value),
-        Shape::OneOf(names) => {
-            (text.is_some_and(|it| names.contains(&it)), one_of(names.iter().copied(), "or"))
-        }
-    };
+    let (fits, want) = fits::fits(shape, value);
     if fits {
         return Ok(());
     }
@@ -388,29 +350,6 @@ fn check_shape(path: &str, shape: &Shape, value: &Spanned<DeValue<'_>>) -> Resul
         fault.message += &did_you_mean(nearest(text, names.iter().copied()));
     }
     Err(fault)
-}
-
-/// An array of these names.
-fn some_of(names: &[&str], value: &Spanned<DeValue<'_>>) -> (bool, String) {
-    let is_known =
-        |it: &Spanned<DeValue<'_>>| it.get_ref().as_str().is_some_and(|it| names.contains(&it));
-    let fits = value.get_ref().as_array().is_some_and(|it| it.iter().all(is_known));
-    (fits, format!("an array of {}", one_of(names.iter().copied(), "and")))
-}
-
-fn is_place(text: &str) -> bool {
-    let rest = text.replace("{branch}", "").replace("{repo}", "");
-    text.contains("{branch}") && !rest.contains(['{', '}', '\0'])
-}
-
-fn is_inside(text: &str) -> bool {
-    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
-    !text.is_empty() && !text.contains('\0') && Path::new(text).components().all(is_plain)
-}
-
-fn is_name(text: &str) -> bool {
-    let is_plain = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
-    !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
 }
 
 fn no_toml(err: &toml::de::Error) -> Fault {

@@ -13,6 +13,7 @@ mod item;
 mod landed;
 mod report;
 mod request;
+mod room;
 mod sample;
 mod source;
 mod state;
@@ -38,6 +39,7 @@ pub use request::{
     InboxQuery, NewDelivery, NewWorker, Refusal, RefusalKind, Request, Reservation, Reserve,
     WindowPane,
 };
+pub use room::{InLine, Room};
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use source::{Host, Kind, Source, SourceKind};
 pub use state::{

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Item, ItemId, ItemKind, Kind, Landed,
-    PaneId, Placement, Report, RuleSaid, Sample, SessionId, Source, Take, UnknownName, Verdict,
-    Worker, WorkerId,
+    PaneId, Placement, Report, Room, RuleSaid, Sample, SessionId, Source, Take, UnknownName,
+    Verdict, Worker, WorkerId,
 };
 
 /// One request.
@@ -146,6 +146,9 @@ pub struct Reserve {
     /// The worker whose agent is started again, instead of a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes: Option<WorkerId>,
+    /// The limits that hold for it.
+    #[serde(default)]
+    pub room: Room,
 }
 
 /// Which items are asked for, and by whom.
@@ -280,6 +283,11 @@ pub enum Answer {
     Done,
     #[serde(rename = "prepared")]
     Reserved(Reservation),
+    /// There is no room yet.
+    InLine {
+        place: usize,
+        of: usize,
+    },
     /// `seq` is the number of the last event before the worker's first.
     Created {
         worker: Box<Worker>,

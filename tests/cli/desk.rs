@@ -232,6 +232,17 @@ impl Running {
         (status.code().unwrap_or(-1), text)
     }
 
+    /// Waits until a line of its progress has this text.
+    #[track_caller]
+    pub(super) fn says(&mut self, text: &str) {
+        let mut err = BufReader::with_capacity(1, self.0.stderr.as_mut().unwrap());
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(err.read_line(&mut line).unwrap() > 0, "it ended without `{text}`");
+        }
+    }
+
     /// Waits for a line on its standard output.
     pub(super) fn line(&mut self) -> String {
         let mut line = String::new();

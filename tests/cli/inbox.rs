@@ -183,7 +183,7 @@ fn a_pull_request_is_attached_if_it_is_of_this_branch() {
 }
 
 /// The hub's process, if one runs.
-fn hub_pid(desk: &Desk) -> Option<i32> {
+pub(super) fn hub_pid(desk: &Desk) -> Option<i32> {
     let file = state_dir(&desk.sandbox).join("hub.json");
     let file: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
     file["pid"].as_i64().and_then(|it| i32::try_from(it).ok())

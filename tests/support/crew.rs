@@ -14,8 +14,8 @@ use wtmag::{
     client::{Hub, HubLocation},
     model::{
         Agent, Answer, Caller, DeliveryId, DeliveryMode, Event, Hook, HookReport, HubStatus, Kind,
-        NewDelivery, NewWorker, PaneId, Placement, Request, Reserve, Sample, SessionId, Source,
-        Worker,
+        NewDelivery, NewWorker, PaneId, Placement, Request, Reserve, Room, Sample, SessionId,
+        Source, Worker,
     },
     paths::StateDir,
 };
@@ -217,6 +217,7 @@ impl Crew {
             caller: Caller { pane: None, session },
             is_served: true,
             resumes: None,
+            room: Room::default(),
         })
     }
 

@@ -1,9 +1,12 @@
 //! The arguments of `create`. The doc comments are its help.
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches, ValueEnum, builder::PossibleValuesParser};
 
-use crate::sources::{self, SourceSpec};
+use crate::{
+    cli::Failure,
+    sources::{self, SourceSpec},
+};
 
 /// Create a worker: a branch, a worktree and a tmux window with a running agent
 ///
@@ -18,7 +21,9 @@ use crate::sources::{self, SourceSpec};
 ///
 /// If `create` fails before the agent starts, or you press Ctrl-C before that, everything that it made is
 /// removed. After that, Ctrl-C only ends the waiting; the worker stays.
-#[derive(clap::Args)]
+///
+/// `--github 12,15,18` creates a worker for each, one after the other; one that fails does not keep the others.
+#[derive(clap::Args, Clone)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
     /// The task in your words; with `--github` or `--jira`, more instructions; `-` reads stdin
@@ -107,6 +112,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = crate::cli::duration, help_heading = "Waiting")]
     pub(super) timeout: Option<Duration>,
 
+    /// If `[limits]` allows no more workers now, wait until one ends; the place in line is shown. Without this
+    /// flag that is an error
+    #[arg(long, help_heading = "Waiting")]
+    pub(super) queue: bool,
+
     /// Do not tell the agent that runs this command what the worker needs; the inbox has it
     #[arg(long)]
     pub(super) quiet: bool,
@@ -119,6 +129,7 @@ pub(crate) struct Args {
 const USAGE: &str = "wtmag create [OPTIONS] TEXT
        wtmag create [OPTIONS] -f FILE | -e
        wtmag create [OPTIONS] --github N|URL [TEXT]
+       wtmag create [OPTIONS] --github N,N… [TEXT]
        wtmag create [OPTIONS] --jira KEY [TEXT]";
 
 const EXAMPLES: &str = "\
@@ -129,6 +140,7 @@ Examples:
   wtmag create --github 456                       work on an issue
   wtmag create --github 456 \"Focus on the tests\"  add instructions
   wtmag create --github 234 -s                    review a pull request, in its own session
+  wtmag create --github 12,15,18                  a worker for each, one after the other
   wtmag create --jira PROJ-123 --agent claude     work on a ticket, with this agent
   wtmag create \"Fix the typo\" --wait=idle         return when the agent is idle
   wtmag create --github 456 --agent opencode --model openai/gpt-5.2:high   choose the model
@@ -138,7 +150,29 @@ agent's window; 1 it failed; 2 wrong usage; 4 the time was over; 130 interrupted
 
 With --json: {\"worker\": …, \"delivery\": …, \"outcome\": \"accepted\"|\"held\"|\"reached\"|\"created\",
 \"held\": why or null, \"worktree_made\": bool}; `worker` as in `wtmag list --json --full`, `delivery`
-as in `wtmag receipts --json`.";
+as in `wtmag receipts --json`. For several tasks: {\"created\": [such objects], \"failed\": [{\"task\",
+\"error\"}], \"not_tried\": [tasks]}.";
+
+impl Args {
+    /// The tasks of `--github 12,15,18`; `None` if there is one, or none.
+    pub(super) fn tasks(&self) -> Result<Option<Vec<TaskFlags>>, Failure> {
+        let [(spec, text)] = self.task.named.as_slice() else { return Ok(None) };
+        let keys: Vec<&str> = text.split(',').map(str::trim).collect();
+        if keys.len() < 2 {
+            return Ok(None);
+        }
+        if self.name.is_some() {
+            return Err(Failure::usage("one name does not go with several tasks")
+                .hint("leave `--name` out"));
+        }
+        let one = |key: &&str| TaskFlags {
+            named: vec![(*spec, (*key).to_owned())],
+            kind: self.task.kind.clone(),
+        };
+        let mut seen = BTreeSet::new();
+        Ok(Some(keys.iter().filter(|it| seen.insert(**it)).map(one).collect()))
+    }
+}
 
 /// The options that name a task of a source: one for each row of [`sources::ALL`], and its type.
 #[derive(Clone, Debug)]

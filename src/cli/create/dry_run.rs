@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{order::Order, repo_context::RepoContext, reserve, source};
+use super::{order::Order, repo_context::RepoContext, report::Told, reserve, source};
 use crate::{
     brief::{self, Options},
     cli::{Context, Failure, output::fields, progress::Progress},
@@ -21,7 +21,7 @@ pub(super) async fn describe(
     order: &Order,
     progress: &Progress,
     cancel: &Cancel,
-) -> Result<String, Failure> {
+) -> Result<Told, Failure> {
     let branch = free_branch(repo_context, order)?;
     let id = WorkerId::for_branch(&repo_context.repo.project(), &branch);
     let fetched = source::fetch(repo_context, order, progress, cancel).await?;
@@ -51,14 +51,12 @@ pub(super) async fn describe(
         (None, None) => repo_context.repo.default_branch().unwrap_or_else(|_| UNKNOWN.to_owned()),
     };
     let variables: BTreeMap<_, _> = launch.env.iter().cloned().collect();
-    if context.json() {
-        let value = json!({
-            "id": id, "branch": branch, "base": base, "placement": repo_context.placement,
-            "agent": repo_context.agent.name, "argv": launch.argv, "env": variables, "delivery": repo_context.agent.delivery(),
-            "source": fetched.item.source, "brief": brief,
-        });
-        return Ok(format!("{value}\n"));
-    }
+    let value = json!({
+        "id": id, "branch": branch, "base": base, "placement": repo_context.placement,
+        "agent": repo_context.agent.name, "argv": launch.argv, "env": variables, "delivery": repo_context.agent.delivery(),
+        "source": fetched.item.source, "brief": brief,
+    });
+    let row = [id.to_string(), fetched.item.source.to_string(), "not created".to_owned()];
     let words = launch.argv.iter().map(String::as_str);
     let command = shlex::try_join(words).unwrap_or_else(|_| launch.argv.join(" "));
     let by = match repo_context.agent.delivery() {
@@ -76,7 +74,7 @@ pub(super) async fn describe(
     ];
     rows.retain(|(_, value)| !value.is_empty());
     let text = fields(context.style(), &rows);
-    Ok(format!("would create\n{text}\n{brief}"))
+    Ok(Told { text: format!("would create\n{text}\n{brief}"), value, row })
 }
 
 /// The branch that `create` would create now, as far as the repository decides it.

@@ -5,6 +5,7 @@ mod args;
 pub(in crate::cli) mod build;
 mod dry_run;
 mod editor;
+mod many;
 mod order;
 mod repo_context;
 mod report;
@@ -23,7 +24,7 @@ use self::{
     build::{Created, Job},
     order::Order,
     repo_context::RepoContext,
-    report::CreateSummary,
+    report::{CreateSummary, Told},
 };
 use super::{
     Context, Failure,
@@ -52,7 +53,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         context.say("type the prompt, then press Ctrl-D on an empty line");
     }
     let (args, draft) = editor::fill(context, args)?;
-    let done = run_with(context, args).await;
+    let done = run_all(context, args).await;
     match (&done, draft) {
         (Err(_), Some(draft)) => {
             let kept = draft.keep()?;
@@ -64,7 +65,20 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
 }
 
-async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+async fn run_all(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    if let Some(tasks) = args.tasks()? {
+        return many::run(context, &args, tasks).await;
+    }
+    let told = run_with(context, args).await?;
+    if context.json() {
+        context.print_json(&told.value)?;
+    } else {
+        context.print(&told.text)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_with(context: &Context, args: Args) -> Result<Told, Failure> {
     let checked = args.check(io::stdin())?;
     let cancel = context.cancel()?;
     let progress = Progress::new(&context.env);
@@ -76,10 +90,7 @@ async fn run_with(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     }
     let repo_context = RepoContext::find(context, repo, &order).await?;
     if order.dry_run {
-        let text = dry_run::describe(context, &repo_context, &order, &progress, &cancel).await?;
-        drop(progress);
-        context.print(&text)?;
-        return Ok(ExitCode::SUCCESS);
+        return dry_run::describe(context, &repo_context, &order, &progress, &cancel).await;
     }
     let wanted = Wanted::find(
         context,
@@ -127,10 +138,16 @@ async fn make(
         progress.note(&note);
     }
     // The hub can refuse at once; the network would take seconds.
-    let reserving = reserve::reserve(&mut hub, repo_context, order);
+    let reserving = reserve::reserve(&mut hub, repo_context, order, progress);
     let fetching = source::fetch(repo_context, order, progress, cancel);
-    let both = async { tokio::try_join!(reserving, fetching) };
-    let (reserved, fetched) = interruptible(cancel, both).await?;
+    let (reserved, fetched) = if order.queue {
+        // After the wait, the task may be another one.
+        let reserved = interruptible(cancel, reserving).await?;
+        (reserved, interruptible(cancel, fetching).await?)
+    } else {
+        let both = async { tokio::try_join!(reserving, fetching) };
+        interruptible(cancel, both).await?
+    };
     if let Some(warning) = source::warning(&fetched.item) {
         progress.note(&warning);
     }

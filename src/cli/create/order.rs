@@ -29,6 +29,8 @@ pub(super) struct Order {
     pub(super) hooks: Hooks,
     pub(super) wait: Wait,
     pub(super) quiet: bool,
+    /// Wait for room, if there is none.
+    pub(super) queue: bool,
     pub(super) dry_run: bool,
 }
 
@@ -116,6 +118,7 @@ impl Checked {
             hooks,
             wait,
             quiet: args.quiet,
+            queue: args.queue,
             dry_run: args.dry_run,
         })
     }
@@ -193,7 +196,7 @@ impl Args {
     }
 
     /// The user's text, from the one place that has it.
-    fn words(&self, stdin: impl Read) -> Result<Option<String>, Failure> {
+    pub(super) fn words(&self, stdin: impl Read) -> Result<Option<String>, Failure> {
         let given = [self.text.is_some(), self.prompt.is_some(), self.file.is_some(), self.edit];
         if given.iter().filter(|it| **it).count() > 1 {
             return Err(Failure::usage("the text is given twice")

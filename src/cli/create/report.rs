@@ -1,7 +1,7 @@
 //! The result of `create`: the worker and its receipt, or what is in the way.
-use std::{process::ExitCode, time::Duration};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{build::Created, order::Order, repo_context::RepoContext};
 use crate::{
@@ -29,6 +29,14 @@ const MISSING: Process = Process::Exited(Exit::Code(127));
 const SCREEN_LINES: usize = 10;
 /// Time between two requests while a new capture is expected.
 const GLANCE: Duration = Duration::from_millis(150);
+
+/// What a command says about one worker that it created, or would create.
+pub(super) struct Told {
+    pub(super) text: String,
+    pub(super) value: Value,
+    /// For a list: the id, the task, the prompt.
+    pub(super) row: [String; 3],
+}
 
 /// A worker at the end of the command.
 pub(super) struct CreateSummary<'a> {
@@ -96,10 +104,10 @@ impl<'a> CreateSummary<'a> {
         !self.worker.place.gone && self.screen.as_ref().is_none_or(|it| it.at < since)
     }
 
-    pub(super) fn finish(&self, context: &Context, order: &Order) -> Result<ExitCode, Failure> {
+    pub(super) fn finish(&self, context: &Context, order: &Order) -> Result<Told, Failure> {
         let failure = match self.outcome {
             None | Some(Outcome::Accepted | Outcome::Ran | Outcome::Reached) => {
-                return self.print(context, None);
+                return Ok(self.tell(context, None));
             }
             Some(Outcome::Held) if self.is_shell() => {
                 let message = "your shell has not started the agent yet";
@@ -107,7 +115,7 @@ impl<'a> CreateSummary<'a> {
                     "one of its start-up files asks a question, hangs or starts another shell";
                 self.kept(Failure::new(Kind::Waited, message).hint(why))
             }
-            Some(Outcome::Held) => return self.print(context, Some(self.held())),
+            Some(Outcome::Held) => return Ok(self.tell(context, Some(self.held()))),
             Some(Outcome::Failed) => {
                 let evidence = self.delivery.as_ref().map_or("", |it| it.evidence.as_str());
                 self.kept(Failure::user(format!("the prompt was not delivered: {evidence}")))
@@ -123,16 +131,24 @@ impl<'a> CreateSummary<'a> {
         Err(failure)
     }
 
-    fn print(&self, context: &Context, held: Option<String>) -> Result<ExitCode, Failure> {
-        if context.json() {
-            context.print_json(&self.json(held.as_deref()))?;
-        } else {
-            context.print(&self.text(context, held.as_deref()))?;
-        }
-        Ok(ExitCode::SUCCESS)
+    fn tell(&self, context: &Context, held: Option<String>) -> Told {
+        let held = held.as_deref();
+        let step = self.delivery.as_ref().map(|it| it.step.to_string());
+        let prompt = held.map_or(step, |it| Some(format!("held: {it}"))).unwrap_or_default();
+        let row = [self.worker.id.to_string(), receipt::task(&self.worker), prompt];
+        let text = if context.json() { String::new() } else { self.text(context, held) };
+        Told { text, value: self.json(held), row }
     }
 
-    fn json(&self, held: Option<&str>) -> serde_json::Value {
+    fn prompt(&self, held: Option<&str>) -> String {
+        match (&self.delivery, held) {
+            (_, Some(why)) => format!("held: {why}"),
+            (Some(delivery), None) => receipt::line(delivery),
+            (None, None) => "unknown".to_owned(),
+        }
+    }
+
+    fn json(&self, held: Option<&str>) -> Value {
         let outcome = match self.outcome {
             None => "created",
             Some(Outcome::Reached) => "reached",
@@ -152,11 +168,7 @@ impl<'a> CreateSummary<'a> {
         let (style, worker) = (context.style(), &self.worker);
         let id = &worker.id;
         let word = worker.state.word();
-        let prompt = match (&self.delivery, held) {
-            (_, Some(why)) => format!("held: {why}"),
-            (Some(delivery), None) => receipt::line(delivery),
-            (None, None) => "unknown".to_owned(),
-        };
+        let prompt = self.prompt(held);
         let mut text = format!("created {}\n", style.paint(id.as_str(), Paint::Bold));
         text += &fields(
             style,

@@ -1,13 +1,15 @@
 //! Reserves an id and a place in tmux for the new worker while the rest is created.
+use std::time::Duration;
+
 use super::{
     order::{Order, Task},
     repo_context::RepoContext,
 };
 use crate::{
-    cli::{Failure, unexpected},
-    client::{self, Hub},
-    git,
-    model::{Answer, Kind, RefusalKind, Request, Reservation, Reserve},
+    cli::{Failure, progress::Progress, unexpected},
+    client::{self, ANSWER_LIMIT, Hub},
+    clock, git,
+    model::{Answer, InLine, Kind, RefusalKind, Request, Reservation, Reserve, Room, Timestamp},
 };
 
 /// The hub's reservation.
@@ -22,6 +24,9 @@ pub(super) struct Reserved {
 /// Prompts that begin alike get branches with numbers.
 const MAX_ALIKE: u32 = 1000;
 
+/// Longest wait for the next place in line.
+const NEWS: Duration = Duration::from_secs(24 * 3600);
+
 /// How many hubs in a row may go away before the reservation succeeds.
 const SUCCESSORS: usize = 10;
 
@@ -30,7 +35,9 @@ pub(super) async fn reserve(
     hub: &mut Hub,
     repo_context: &RepoContext,
     order: &Order,
+    progress: &Progress,
 ) -> Result<Reserved, Failure> {
+    let mut turn = Turn { since: clock::now(), has_waited: false };
     for branch in branches(order) {
         let tip = repo_context.repo.branch_tip(&branch)?;
         let free = if tip.is_some() { Ok(()) } else { check_free(repo_context, order, &branch) };
@@ -38,7 +45,7 @@ pub(super) async fn reserve(
             continue;
         }
         free?;
-        let answer = match hub.ask_any(preparation(repo_context, order, &branch)).await {
+        let reservation = match turn.ask(hub, (repo_context, order, &branch), progress).await {
             Err(client::Error::Refused(refusal))
                 if refusal.kind == RefusalKind::Exists && is_numbered(order) =>
             {
@@ -46,7 +53,17 @@ pub(super) async fn reserve(
             }
             other => other?,
         };
-        let Answer::Reserved(reservation) = answer else { return Err(unexpected(&answer)) };
+        if turn.has_waited && repo_context.repo.branch_tip(&branch)? != tip {
+            // Another command took the name meanwhile.
+            let id = reservation.id.clone();
+            hub.ask_any(Request::Release { id }).await?;
+            if is_numbered(order) {
+                continue;
+            }
+            check_reuse(repo_context, order, &branch)?;
+            return Err(Failure::user(format!("branch `{branch}` changed while this waited"))
+                .hint("try again"));
+        }
         if tip.is_some() {
             check_reuse(repo_context, order, &branch)?;
         }
@@ -54,6 +71,40 @@ pub(super) async fn reserve(
     }
     Err(Failure::user("too many branches have that name with a number")
         .hint("choose one with `--name`"))
+}
+
+/// One client's place in line.
+struct Turn {
+    since: Timestamp,
+    has_waited: bool,
+}
+
+impl Turn {
+    /// Reserves it; with `--queue`, as soon as there is room.
+    async fn ask(
+        &mut self,
+        hub: &mut Hub,
+        (repo_context, order, branch): (&RepoContext, &Order, &str),
+        progress: &Progress,
+    ) -> Result<Reservation, client::Error> {
+        let mut place = 0;
+        loop {
+            let mut room = repo_context.loaded.config.limits.room(&repo_context.agent.name);
+            room.line = order.queue.then_some(InLine { since: self.since, place });
+            let limit = if place == 0 { ANSWER_LIMIT } else { NEWS };
+            let request = preparation(repo_context, order, (branch, room));
+            let answer = hub.ask_any_within(request, limit).await?;
+            if let Answer::Reserved(reservation) = answer {
+                return Ok(reservation);
+            }
+            let Answer::InLine { place: now, of } = answer else {
+                return Err(client::Error::Unexpected);
+            };
+            self.has_waited = true;
+            place = now;
+            progress.step(format!("waiting until another worker ends: {now} of {of} in line"));
+        }
+    }
 }
 
 /// A hub that went away has forgotten the reservation: its successor is asked for the same one.
@@ -70,7 +121,9 @@ pub(super) async fn renew(
             return Ok(());
         }
         let keeper = hub.hello.pid;
-        match hub.ask(preparation(repo_context, order, &reserved.branch)).await {
+        // There was room for it.
+        let again = (reserved.branch.as_str(), Room::default());
+        match hub.ask(preparation(repo_context, order, again)).await {
             Ok(Answer::Reserved(reservation)) if reservation.id == reserved.reservation.id => {
                 reserved.keeper = keeper;
                 return Ok(());
@@ -86,7 +139,7 @@ pub(super) async fn renew(
         .hint("try again"))
 }
 
-fn preparation(repo_context: &RepoContext, order: &Order, branch: &str) -> Request {
+fn preparation(repo_context: &RepoContext, order: &Order, (branch, room): (&str, Room)) -> Request {
     Request::Reserve(Reserve {
         project: repo_context.repo.project(),
         repo: repo_context.repo.common_dir().to_owned(),
@@ -96,6 +149,7 @@ fn preparation(repo_context: &RepoContext, order: &Order, branch: &str) -> Reque
         caller: repo_context.caller.clone(),
         is_served: repo_context.is_served,
         resumes: None,
+        room,
     })
 }
 

@@ -130,6 +130,7 @@ impl Again<'_, '_> {
             caller,
             is_served: proc::listens(&socket).await,
             resumes: Some(worker.id.clone()),
+            room: self.loaded.config.limits.room(&worker.agent.name),
         };
         let answer = hub.ask_any(Request::Reserve(reserve)).await?;
         let Answer::Reserved(reservation) = answer else { return Err(unexpected(&answer)) };

@@ -1,9 +1,9 @@
 //! The settings that the hub reads: history, limits, the inbox.
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ItemKind;
+use crate::model::{ItemKind, Room};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,12 +85,28 @@ impl NotifyParent {
     }
 }
 
-/// What happens about limits of providers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How many workers may run, and what happens about limits of providers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// At the reset of a limit that ended its turn, an agent is told to go on with its task.
     pub resume: bool,
+    /// Most workers at one time.
+    pub workers: Option<usize>,
+    /// Most workers of one agent.
+    pub per_agent: BTreeMap<String, usize>,
+}
+
+impl Limits {
+    /// What holds for a new worker of this agent.
+    pub fn room(&self, agent: &str) -> Room {
+        Room {
+            agent: agent.to_owned(),
+            workers: self.workers,
+            of_agent: self.per_agent.get(agent).copied(),
+            line: None,
+        }
+    }
 }
 
 /// What counts as needing attention.

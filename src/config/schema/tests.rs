@@ -161,6 +161,22 @@ fn a_wrong_type_or_value_is_an_error_at_its_place() {
 }
 
 #[test]
+fn limits_are_numbers() {
+    let config = config(&["[limits]\nworkers = 6\nper_agent = { claude = 3 }"]);
+    let room = |agent| config.limits.room(agent);
+    assert_eq!((room("claude").workers, room("claude").of_agent), (Some(6), Some(3)));
+    assert_eq!(room("pi").of_agent, None);
+    let fault = |text: &str| parse(text, Owner::User).unwrap_err().message;
+    assert_eq!(
+        fault("limits.workers = 0"),
+        "`limits.workers` must be a number from 1 to 9999, not an integer"
+    );
+    assert!(fault("limits.workers = '3'").contains("must be a number"));
+    assert!(fault("limits.per_agent = { claude = -1 }").contains("must be numbers by agent"));
+    check_fault("[limits]\nworkers = 1", "1:2: `limits` can only be set in your own configuration");
+}
+
+#[test]
 fn what_is_no_toml_is_an_error_at_its_place() {
     for (text, at) in [("[launch\n", "1:8"), ("a = 1\na = 2\n", "2:1"), ("x = \"\u{1}\"", "1:6")] {
         let fault = parse(text, Owner::User).unwrap_err();

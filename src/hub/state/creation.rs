@@ -28,10 +28,27 @@ impl HubState {
         if let Some(refusal) = self.conflict(&reserve) {
             return refuse(out, request_id, refusal);
         }
-        let Link::Up(linked) = &self.link else {
+        if !matches!(self.link, Link::Up(_)) {
             self.pending.push((request_id, Request::Reserve(reserve)));
             return self.want_link(out);
-        };
+        }
+        if !self.is_held(request_id, &reserve, out) {
+            self.reserve_now(request_id, reserve, out);
+        }
+    }
+
+    /// There is room for it.
+    pub(super) fn reserve_now(
+        &mut self,
+        request_id: RequestId,
+        reserve: Reserve,
+        out: &mut Vec<Effect>,
+    ) {
+        // It may have waited.
+        if let Some(refusal) = self.conflict(&reserve) {
+            return refuse(out, request_id, refusal);
+        }
+        let Link::Up(linked) = &self.link else { return };
         let id = self.free_id(&reserve);
         let reservation = Reservation { id: id.clone(), env_names: linked.env_names.clone() };
         let caller = reserve.caller.clone();

@@ -9,6 +9,7 @@ mod creation;
 mod effect;
 mod inbox;
 mod input;
+mod line;
 mod live_worker;
 mod notices;
 mod observations;
@@ -177,6 +178,8 @@ pub struct HubState {
     showing: Vec<showing::Showing>,
     /// Cleanups whose second half runs or waits, with their requesters.
     cleanups: BTreeMap<WorkerId, cleanups::UnderWay>,
+    /// New workers that wait for room, the first one first.
+    line: Vec<line::Waiter>,
     inbox: inbox::Inbox,
     waking: waking::Waking,
     notices: notices::Notices,
@@ -211,6 +214,7 @@ impl HubState {
             finding: BTreeMap::new(),
             showing: Vec::new(),
             cleanups: BTreeMap::new(),
+            line: Vec::new(),
             inbox: inbox::Inbox::remembered(found.items, found.last_item),
             waking: waking::Waking::default(),
             notices: notices::Notices::default(),
@@ -351,6 +355,7 @@ impl HubState {
             self.show_screens(now, out);
         }
         self.end_first_look(now, out);
+        self.admit(out);
         self.wake_parents(now, out);
         self.notify_user(now, out);
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();

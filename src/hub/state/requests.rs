@@ -104,6 +104,7 @@ impl HubState {
         self.finding.retain(|request_id, _| request_id.client != client);
         self.showing.retain(|it| it.client() != client);
         self.forget_waiting(client);
+        self.leave_line(client);
         // A worker whose window is being created will exist soon.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
     }

@@ -15,7 +15,7 @@ mod waking;
 use super::*;
 use crate::model::{
     Agent, AgentState, DeliveryMode, DisplayState, Exit, Hold, Hook, Kind, NewDelivery, NewWorker,
-    Placement, RefusalKind, Source, SourceKind, Step,
+    Placement, RefusalKind, Room, Source, SourceKind, Step,
 };
 use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, Version, WindowId};
 use crate::tmux::{Acted, Created, Link as Shown, ServerInfo, Show};
@@ -71,6 +71,7 @@ fn reserve() -> Reserve {
         caller: Caller { pane: Some(PaneId(1)), session: None },
         is_served: false,
         resumes: None,
+        room: Room::default(),
     }
 }
 
