@@ -13,6 +13,7 @@ pub mod pane;
 pub mod paths;
 pub mod picker;
 pub mod proc;
+pub mod schedule;
 pub mod sources;
 pub mod text;
 pub mod tmux;

@@ -12,6 +12,7 @@ mod help;
 mod hostile;
 mod inbox;
 mod land;
+mod later;
 mod limits;
 mod names;
 mod orchestration;

@@ -14,11 +14,13 @@ use super::{
     naming::Purpose,
     outcome::{interrupt, sleep_until},
     progress::Progress,
-    resolve, texts, unexpected,
+    resolve, schedule, texts,
+    timing::{self, Timing, To},
+    unexpected,
 };
 use crate::{
     client::Hub,
-    model::{Answer, Answered, AnsweredBy, Happened, Item, ItemId, Request},
+    model::{Answer, Answered, AnsweredBy, Deed, Happened, Item, ItemId, Request},
     sources::prompt,
     text::clean,
 };
@@ -29,6 +31,8 @@ use crate::{
 /// with `wtmag report answer --to N`, else the last message of the turn that took the question, marked as
 /// such. Answers of several workers are printed as they come. What comes after the time is over goes to the
 /// inbox.
+///
+/// With `--at`, `--in` or `--cron`, it is asked later, and the answer goes to the inbox.
 ///
 /// With --json: a line for each answer: {"n", "worker", "by": "report"|"message"|"screen"|"hub", "text"}.
 #[derive(clap::Args)]
@@ -41,8 +45,10 @@ pub(crate) struct Args {
     )]
     words: Vec<String>,
     /// Longest wait: `90s`, `5m`, `2h` [default: none]
-    #[arg(long, value_name = "TIME", value_parser = super::duration)]
+    #[arg(long, value_name = "TIME", value_parser = super::duration, conflicts_with = "timing")]
     timeout: Option<Duration>,
+    #[command(flatten)]
+    timing: Timing,
 }
 
 const EXAMPLES: &str = "\
@@ -54,6 +60,9 @@ Exit codes: 0 all have answered; 1 a question could not be delivered; 4 the time
 
 pub(crate) async fn run(context: &Context, mut args: Args) -> Result<ExitCode, Failure> {
     let text = prompt::read(&args.words.pop().unwrap_or_default(), std::io::stdin())?;
+    if !args.timing.is_now() {
+        return later(context, &args, &text).await;
+    }
     let deadline = args.timeout.map(|limit| Instant::now() + limit);
     let cancel = context.cancel()?;
     let mut hub = context.hub_that_knows().await?;
@@ -86,6 +95,26 @@ pub(crate) async fn run(context: &Context, mut args: Args) -> Result<ExitCode, F
         open.retain(|id| *id != item.id);
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Plans the question for a later time; the answer goes to the inbox.
+async fn later(context: &Context, args: &Args, text: &str) -> Result<ExitCode, Failure> {
+    let time = args.timing.read()?;
+    let mut hub = context.hub_that_knows().await?;
+    let mut schedules = Vec::new();
+    for name in &args.words {
+        let (to, text) = match timing::addressee(context, &mut hub, name).await? {
+            To::Worker(it) => {
+                let text = message::compose(&it, text, How::default())?.text;
+                (To::Worker(it), text)
+            }
+            to @ To::Found(_) => (to, timing::plain(text)?.text),
+        };
+        let deed = (to.into(), Deed::Ask { text });
+        schedules.push(timing::plan(context, &mut hub, time.clone(), deed).await?);
+    }
+    schedule::print(context, &schedules)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The next item of these that has an answer. After a hub that went away, its successor is asked for

@@ -53,10 +53,12 @@ mod resume;
 mod said;
 #[cfg(test)]
 mod samples;
+mod schedule;
 mod send;
 mod settings;
 mod show;
 mod texts;
+mod timing;
 mod tmux;
 mod wait;
 mod without_terminal;
@@ -125,6 +127,7 @@ enum Verb {
     Adopt(adopt::Args),
     Report(report::Args),
     Receipts(receipts::Args),
+    Schedule(schedule::Args),
     Promote(promote::Args),
     #[command(visible_alias = "rm", aliases = ["remove", "delete"])]
     Cleanup(cleanup::Args),
@@ -226,6 +229,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Inbox(args) => inbox::run(context, args).await,
         Verb::Report(args) => report::run(context, args).await,
         Verb::Receipts(args) => receipts::run(context, args).await,
+        Verb::Schedule(args) => schedule::run(context, args).await,
         Verb::Promote(args) => promote::run(context, args).await,
         Verb::Cleanup(args) => cleanup::run(context, args).await,
         Verb::Diff(args) => diff::run(context, args).await,
@@ -278,18 +282,21 @@ fn unexpected(answer: &Answer) -> Failure {
     Failure::bug(format!("the hub gave an answer that was not asked for: {kind}"))
 }
 
-/// `90`, `90s`, `5m`, `2h`; a bare number is seconds.
+/// `90`, `90s`, `5m`, `2h`, `3d`; a bare number is seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(char::is_alphabetic);
     let unit = match text.strip_prefix(digits) {
         Some("" | "s") => 1,
         Some("m") => 60,
         Some("h") => 3600,
+        Some("d") => 24 * 3600,
         Some(_) | None => 0,
     };
     let number: Option<u64> = digits.parse().ok();
     let seconds = number.filter(|_| unit > 0).and_then(|it| it.checked_mul(unit));
-    seconds.map(Duration::from_secs).ok_or_else(|| "times look like `90s`, `5m` or `2h`".to_owned())
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "times look like `90s`, `5m`, `2h` or `3d`".to_owned())
 }
 
 #[cfg(test)]
@@ -303,6 +310,7 @@ mod tests {
             [secs("90"), secs("90s"), secs("5m"), secs("2h")],
             [90, 90, 300, 7200].map(Some)
         );
+        assert_eq!(secs("3d"), Some(3 * 86_400));
         assert_eq!([secs(""), secs("m"), secs("5x"), secs("-1"), secs("1.5s")], [None; 5]);
     }
 

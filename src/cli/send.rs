@@ -15,11 +15,13 @@ use super::{
     naming::Purpose,
     outcome::{self, Outcome, WaitPolicy},
     progress::Progress,
-    receipt, receipts, resolve, texts, unexpected,
+    receipt, receipts, resolve, schedule, texts,
+    timing::{self, Timing, To},
+    unexpected,
 };
 use crate::{
     client::{self, Hub, Mirror},
-    model::{Answer, Delivery, DeliveryId, NewDelivery, Refusal, Request, Worker, WorkerId},
+    model::{Answer, Deed, Delivery, DeliveryId, NewDelivery, Refusal, Request, Worker, WorkerId},
     sources::{self, prompt},
 };
 
@@ -34,7 +36,12 @@ use crate::{
 /// worktree (git ignores this directory) and types one line that points to the file. It does the same with
 /// a text that the agent would run as a command, such as `/clear` or `!ls`, unless you pass `--raw`.
 ///
-/// With --json: an array of receipts, as in `wtmag receipts --json`.
+/// With `--at`, `--in` or `--cron`, it is sent later, even if the hub or the machine restarts in between. ID
+/// can then also be `self` (you), `parent` (the agent that gave you your work) or `orchestrator` (the
+/// project's). `wtmag schedule list` shows what is planned.
+///
+/// With --json: an array of receipts, as in `wtmag receipts --json`; with a later time, of schedules, as in
+/// `wtmag schedule list --json`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
@@ -69,11 +76,11 @@ pub(crate) struct Args {
     /// reaches that state
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
-        default_missing_value = ""
+        default_missing_value = "", conflicts_with = "timing"
     )]
     wait: Option<String>,
     /// Return as soon as the text is queued
-    #[arg(long, conflicts_with = "wait")]
+    #[arg(long, conflicts_with_all = ["wait", "timing"])]
     no_wait: bool,
     /// Longest wait: `90`, `90s`, `5m` [default: 60s with --wait, unlimited for a state]
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
@@ -82,6 +89,8 @@ pub(crate) struct Args {
     /// in the agent's input box stays there
     #[arg(long, value_name = "N")]
     cancel: Option<u64>,
+    #[command(flatten)]
+    timing: Timing,
 }
 
 const USAGE: &str = "wtmag send [OPTIONS] ID… TEXT|-
@@ -96,6 +105,8 @@ Examples:
   wtmag send --all \"Commit what you have\" --wait=idle --timeout 10m
   wtmag send 456 \"Stop, wrong branch\" --now
   git diff | wtmag send 234 -
+  wtmag send 456 \"Merge main and run the tests again\" --at 18:00
+  wtmag send self \"Check the open pull requests\" --cron \"0 9 * * MON-FRI\"
 
 Exit codes: 0 accepted or held; 1 a delivery failed; 4 with --wait: timed out.";
 
@@ -115,6 +126,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Some(names) => outcome::states(names)?,
     };
     let (names, text) = args.split(io::stdin())?;
+    if !args.timing.is_now() {
+        return later(context, &args, (&names, &text)).await;
+    }
     let cancel = context.cancel()?;
     let mut hub = context.hub().await?;
     let workers = recipients(context, &mut hub, &names, args.all).await?;
@@ -157,6 +171,46 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let known = &mut mirror.known.deliveries;
     let receipts: Vec<Delivery> = sent.iter().filter_map(|(_, id)| known.remove(id)).collect();
     finish(context, &args, (&receipts, &outcomes), &refused)
+}
+
+/// Plans it for a later time.
+async fn later(
+    context: &Context,
+    args: &Args,
+    (names, text): (&[String], &str),
+) -> Result<ExitCode, Failure> {
+    let time = args.timing.read()?;
+    let mut hub = context.hub_that_knows().await?;
+    let mut found = Vec::new();
+    if args.all {
+        found.extend(
+            recipients(context, &mut hub, names, true)
+                .await?
+                .into_iter()
+                .map(|it| To::Worker(Box::new(it))),
+        );
+    } else {
+        for name in names {
+            found.push(timing::addressee(context, &mut hub, name).await?);
+        }
+        require_text(&mut hub, text).await?;
+    }
+    let mut schedules = Vec::new();
+    for to in found {
+        let new = match &to {
+            To::Worker(worker) => args.compose(worker, text)?,
+            To::Found(_) => timing::plain(text)?,
+        };
+        let deed = Deed::Send {
+            text: new.text,
+            file: new.file,
+            submit: new.submit,
+            interrupt: new.interrupt,
+        };
+        schedules.push(timing::plan(context, &mut hub, time.clone(), (to.into(), deed)).await?);
+    }
+    schedule::print(context, &schedules)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Args {

@@ -193,6 +193,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
         | Happened::Item { .. }
         | Happened::CleanupStarted
         | Happened::CleanupFailed { .. }
+        | Happened::Schedule { .. }
         | Happened::Command { .. }
         | Happened::Hub { .. }
         | Happened::Other(_) => {}

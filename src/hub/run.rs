@@ -194,6 +194,9 @@ impl Hub {
                     if !started.is_ours() {
                         return tracing::warn!("exiting: the state directory now belongs to another hub");
                     }
+                    if self.state.watches_the_clock() && has_room {
+                        self.input(Input::Tick);
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     AgentState, Ask, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process, Reported,
-    Step, Timestamp, WorkerId,
+    ScheduleId, Step, Timestamp, WorkerId,
 };
 
 /// One entry of the log. Numbers rise by one within a hub's life and never repeat.
@@ -75,6 +75,12 @@ pub enum Happened {
     Ended {
         worktree_removed: bool,
         branch_deleted: bool,
+    },
+    /// A schedule was made, has fired, has failed or was cancelled.
+    Schedule {
+        id: ScheduleId,
+        what: String,
+        text: String,
     },
     /// A client asked for something that changes things.
     Command {

@@ -76,6 +76,8 @@ pub enum ItemKind {
     Bell,
     /// A question to the worker; shown when it has been answered and no command waits for it.
     Answer,
+    /// Something that was planned for a time could not be done.
+    Schedule,
     /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
@@ -154,7 +156,7 @@ pub enum Ending {
 
 impl ItemKind {
     /// Every kind, by its name in the configuration.
-    pub const NAMES: [&'static str; 12] = [
+    pub const NAMES: [&'static str; 13] = [
         "question",
         "permission",
         "blocked",
@@ -167,6 +169,7 @@ impl ItemKind {
         "delivery",
         "bell",
         "answer",
+        "schedule",
     ];
 }
 
@@ -228,6 +231,7 @@ impl fmt::Display for ItemKind {
             Self::Delivery => "delivery",
             Self::Bell => "bell",
             Self::Answer => "answer",
+            Self::Schedule => "schedule",
             Self::Other(name) => name.as_str(),
         })
     }

@@ -15,6 +15,7 @@ mod report;
 mod request;
 mod room;
 mod sample;
+mod schedule;
 mod source;
 mod state;
 mod status;
@@ -41,6 +42,7 @@ pub use request::{
 };
 pub use room::{InLine, Room};
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
+pub use schedule::{Addressee, Deed, Firing, Plan, Schedule, ScheduleId, When};
 pub use source::{Host, Kind, Source, SourceKind};
 pub use state::{
     AgentState, Blocker, DisplayState, EndCause, Face, Limit, Need, Process, Question, Reported,

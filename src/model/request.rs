@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Item, ItemId, ItemKind, Kind, Landed,
-    PaneId, Placement, Report, Room, RuleSaid, Sample, SessionId, Source, Take, UnknownName,
-    Verdict, Worker, WorkerId,
+    PaneId, Placement, Plan, Report, Room, RuleSaid, Sample, Schedule, ScheduleId, SessionId,
+    Source, Take, UnknownName, Verdict, Worker, WorkerId,
 };
 
 /// One request.
@@ -106,6 +106,13 @@ pub enum Request {
     Reply {
         item: ItemId,
         text: NewDelivery,
+    },
+    /// Do this at a later time.
+    Schedule(Box<Plan>),
+    /// What is planned.
+    Schedules,
+    CancelSchedule {
+        id: ScheduleId,
     },
     Status,
     Stop {
@@ -371,6 +378,12 @@ pub enum Answer {
         /// Number of the newest item of all.
         last: ItemId,
         seq: u64,
+    },
+    Scheduled {
+        schedule: Box<Schedule>,
+    },
+    Schedules {
+        schedules: Vec<Schedule>,
     },
     Status(Box<HubStatus>),
     /// A value from a newer version.

@@ -113,6 +113,7 @@ fn paint(kind: ItemKind) -> Paint {
         | ItemKind::Blocked
         | ItemKind::Failed
         | ItemKind::Delivery
+        | ItemKind::Schedule
         | ItemKind::Bell => Paint::Red,
         ItemKind::Answer => Paint::Green,
     }
@@ -152,6 +153,7 @@ fn hint(found: &Found, item: &Item) -> String {
         }
         _ if is_dialog => format!("answer it: wtmag answer {name}"),
         ItemKind::Exited | ItemKind::Lost => format!("look: wtmag show {name}"),
+        ItemKind::Schedule => format!("in full: wtmag inbox {n}"),
         ItemKind::Question
         | ItemKind::Permission
         | ItemKind::Blocked

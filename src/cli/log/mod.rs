@@ -226,6 +226,9 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         Happened::CleanupStarted => plain("cleanup", String::new()),
         Happened::CleanupFailed { error } => plain("cleanup failed", error.clone()),
         Happened::Ended { .. } => plain("cleaned up", String::new()),
+        Happened::Schedule { id, what, text } => {
+            plain(&format!("schedule {id} {what}"), text.clone())
+        }
         Happened::Command { verb } => plain("asked", verb.clone()),
         Happened::Hub { what } => plain("hub", what.clone()),
         Happened::Other(value) => plain(name_of(value), String::new()),

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use super::RequestId;
 use crate::model::{
     Answer, Caller, Cleanup, Delivery, DeliveryId, Event, Item, ItemKind, PaneId, Refusal, Sample,
-    ServerId, WindowId, Worker, WorkerId,
+    Schedule, ServerId, WindowId, Worker, WorkerId,
 };
 use crate::tmux::{Guard, NewWindow, NoConnection};
 
@@ -188,4 +188,5 @@ pub enum Record {
     Cleanup(Cleanup),
     CleanupOver(WorkerId),
     Item(Box<Item>),
+    Schedule(Box<Schedule>),
 }

@@ -15,6 +15,7 @@ mod notices;
 mod observations;
 mod reconcile;
 mod requests;
+mod schedules;
 mod showing;
 mod waking;
 
@@ -33,7 +34,7 @@ use live_worker::{LiveWorker, Noted, Profiles};
 use crate::{
     model::{
         Cleanup, Delivery, DeliveryId, Event, Happened, HookReport, Item, Now, Request, Reserve,
-        SessionId, Step, Timestamp, Worker, WorkerId,
+        Schedule, SessionId, Step, Timestamp, Worker, WorkerId,
     },
     tmux::{NoConnection, PaneRow},
 };
@@ -95,6 +96,9 @@ pub struct Remembered {
     /// Items of the inbox that have not ended.
     pub items: Vec<Item>,
     pub last_item: u64,
+    /// Schedules that are not over.
+    pub schedules: Vec<Schedule>,
+    pub last_schedule: u64,
     /// Ids of the last reports that became items, the newest first.
     pub reports: Vec<String>,
     /// Ids of workers whose rows cannot be read: they are not reused.
@@ -182,6 +186,7 @@ pub struct HubState {
     line: Vec<line::Waiter>,
     inbox: inbox::Inbox,
     waking: waking::Waking,
+    schedules: schedules::Schedules,
     notices: notices::Notices,
     seen_reports: VecDeque<String>,
     /// Ids of workers that cannot be read.
@@ -217,6 +222,7 @@ impl HubState {
             line: Vec::new(),
             inbox: inbox::Inbox::remembered(found.items, found.last_item),
             waking: waking::Waking::default(),
+            schedules: schedules::Schedules::remembered(found.schedules, found.last_schedule),
             notices: notices::Notices::default(),
             seen_reports: found.reports.into(),
             taken: found.taken.into_iter().collect(),
@@ -311,6 +317,11 @@ impl HubState {
         out
     }
 
+    /// The wall clock decides about something: it may be set, or stand still while the machine sleeps.
+    pub fn watches_the_clock(&self) -> bool {
+        !self.schedules.is_empty()
+    }
+
     /// Number of the last event.
     pub fn last_seq(&self) -> u64 {
         self.seq
@@ -331,6 +342,7 @@ impl HubState {
             .chain(self.inbox.due())
             .chain(self.next_waking())
             .chain(self.next_notice())
+            .chain(self.schedules.next())
             .chain(idle)
             .chain(first_look)
             .chain(shown)
@@ -356,6 +368,7 @@ impl HubState {
         }
         self.end_first_look(now, out);
         self.admit(out);
+        self.fire_schedules(now, out);
         self.wake_parents(now, out);
         self.notify_user(now, out);
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
@@ -363,7 +376,10 @@ impl HubState {
             self.link = Link::Down;
             out.push(Effect::Local(LocalEffect::Unlink));
         }
-        let is_idle = self.clients == 0 && !self.wants_link() && self.cleanups.is_empty();
+        let is_idle = self.clients == 0
+            && !self.wants_link()
+            && self.cleanups.is_empty()
+            && self.schedules.is_empty();
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now.steady));
     }
 
@@ -397,7 +413,8 @@ impl HubState {
 
     /// Something is in tmux, or a request waits for it.
     fn wants_link(&self) -> bool {
-        self.has_place() || !self.orphans.is_empty() || !self.pending.is_empty()
+        let waits = !self.pending.is_empty() || self.schedules.waits_for_a_pane();
+        self.has_place() || !self.orphans.is_empty() || waits
     }
 
     /// A worker is in tmux, or is about to be.
@@ -442,6 +459,7 @@ impl HubState {
                     let was_typed = self.was_typed(&id);
                     self.note_step(now, &id, (delivery, step, &evidence), out);
                     self.note_waking((delivery, step), was_typed, out);
+                    self.note_scheduled(now, (delivery, step, &evidence), was_typed, out);
                 }
             }
         }

@@ -8,8 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Effect, HubState, Link, LocalEffect, Notice, TmuxEffect, waking::news_line};
-use crate::model::{Item, ItemId, ItemKind, Now, WindowId, Worker};
+use super::{
+    Effect, HubState, Link, LocalEffect, Notice, TmuxEffect,
+    waking::{News, news_line},
+};
+use crate::model::{Item, ItemId, ItemKind, Now, WindowId};
 
 /// News within this time are one message.
 const COALESCE: Duration = Duration::from_secs(1);
@@ -123,20 +126,12 @@ impl HubState {
         }
         self.notices.since = None;
         let is_unseen = |id: &&ItemId| !self.notices.seen.contains(id);
-        let news: Vec<(&Item, &Worker)> = new
-            .iter()
-            .rev()
-            .filter(is_unseen)
-            .filter_map(|id| {
-                let item = self.inbox.get(*id)?;
-                Some((item, &self.workers.get(&item.worker)?.worker))
-            })
-            .collect();
+        let unseen = new.iter().rev().filter(is_unseen);
+        let news: Vec<News<'_>> = unseen.filter_map(|id| self.news_of(*id)).collect();
         if !news.is_empty() {
             out.push(Effect::Tmux(TmuxEffect::Announce(news_line(&news))));
         }
-        let notices: Vec<Notice> =
-            news.iter().rev().map(|(item, worker)| notice(item, worker)).collect();
+        let notices: Vec<Notice> = news.iter().rev().map(|it| notice(*it)).collect();
         if self.setup.settings.notify_command.is_some() {
             self.notices.commands.extend(notices);
             let n_old = self.notices.commands.len().saturating_sub(MAX_COMMANDS);
@@ -164,11 +159,11 @@ impl HubState {
     }
 }
 
-fn notice(item: &Item, worker: &Worker) -> Notice {
+fn notice((item, pr): News<'_>) -> Notice {
     Notice {
-        worker: worker.id.clone(),
+        worker: item.worker.clone(),
         kind: item.kind,
-        summary: news_line(&[(item, worker)]),
-        pr: worker.pr.clone(),
+        summary: news_line(&[(item, pr)]),
+        pr: pr.map(str::to_owned),
     }
 }

@@ -62,6 +62,9 @@ impl HubState {
             Request::Ask(text) => self.ask_worker(now, request_id, text, out),
             Request::Ack { items } => self.ack(now, request_id, &items, out),
             Request::Reply { item, text } => self.reply(now, request_id, (item, text), out),
+            Request::Schedule(plan) => self.schedule(now, request_id, *plan, out),
+            Request::Schedules => self.list_schedules(request_id, out),
+            Request::CancelSchedule { id } => self.cancel_schedule(now, request_id, id, out),
             Request::Status => self.status(request_id, out),
             Request::Stop { reason } => self.stop(now, request_id, reason, out),
             Request::Receipts { worker } => {
@@ -213,52 +216,67 @@ impl HubState {
         new: NewDelivery,
         out: &mut Vec<Effect>,
     ) -> Option<DeliveryId> {
+        let seq = self.seq;
+        match self.queue_text(now, new, out) {
+            Ok(delivery) => {
+                let id = delivery.id;
+                answer(out, request_id, Answer::Queued { delivery, seq });
+                Some(id)
+            }
+            Err(refusal) => {
+                refuse(out, request_id, refusal);
+                None
+            }
+        }
+    }
+
+    /// Queues a text for a worker, if that can take it.
+    pub(super) fn queue_text(
+        &mut self,
+        now: Now,
+        new: NewDelivery,
+        out: &mut Vec<Effect>,
+    ) -> Result<Delivery, Refusal> {
+        let refuse = |message: String, hint: &str| {
+            Err(Refusal::new(RefusalKind::NotNow, message).hint(hint))
+        };
         if !self.workers.contains_key(&new.worker) {
-            not_found(out, request_id, &new.worker);
-            return None;
+            return Err(no_worker(&new.worker));
         }
         if new.text.len() > MAX_TEXT {
             let message = format!("a text of {} bytes is too long to be typed", new.text.len());
-            let hint = "leave out `--paste`: wtmag then passes the text in a file";
-            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
-            return None;
+            return refuse(message, "leave out `--paste`: wtmag then passes the text in a file");
         }
         let mut delivery = self.new_delivery(now, &new.worker, new.text, DeliveryMode::Ready);
         delivery.file = new.file;
         delivery.submit = new.submit;
         delivery.interrupt = new.interrupt;
-        let seq = self.seq;
-        let live = self.workers.get_mut(&new.worker)?;
+        let Some(live) = self.workers.get_mut(&new.worker) else {
+            return Err(no_worker(&new.worker));
+        };
         if !live.worker.is_live() {
             let (id, word) = (&live.worker.id, live.worker.state.word());
             let message = format!("the agent of `{id}` has ended: {word}");
-            let hint = format!("how it ended: wtmag log {id}");
-            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
-            return None;
+            return refuse(message, &format!("how it ended: wtmag log {id}"));
         }
         if delivery.interrupt && !live.can_interrupt() {
-            let message =
-                format!("wtmag knows no key that interrupts `{}`", live.worker.agent.name);
+            let name = &live.worker.agent.name;
+            let message = format!("wtmag knows no key that interrupts `{name}`");
             let hint = "set `interrupt` under `[keys]` in its profile, or leave out `--now`: the text \
                         then waits for the end of the turn";
-            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
-            return None;
+            return refuse(message, hint);
         }
         if live.is_full(delivery.text.len()) {
             let n_open = live.open_deliveries();
             let message = format!("{n_open} texts already wait for `{}`", new.worker);
             let hint =
                 "`wtmag receipts` shows what holds them; `wtmag send --cancel N` withdraws one";
-            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message).hint(hint));
-            return None;
+            return refuse(message, hint);
         }
         live.queue(now, delivery.clone());
-        let delivery = delivery.shortened();
         self.log(now, out, Some(&new.worker), Happened::Command { verb: "send".into() });
         self.flush_workers(now, out);
-        let id = delivery.id;
-        answer(out, request_id, Answer::Queued { delivery, seq });
-        Some(id)
+        Ok(delivery.shortened())
     }
 
     fn cancel(&mut self, now: Now, request_id: RequestId, id: DeliveryId, out: &mut Vec<Effect>) {
@@ -395,9 +413,12 @@ pub(super) fn refuse(out: &mut Vec<Effect>, request_id: RequestId, refusal: Refu
 }
 
 pub(super) fn not_found(out: &mut Vec<Effect>, request_id: RequestId, id: &WorkerId) {
+    refuse(out, request_id, no_worker(id));
+}
+
+pub(super) fn no_worker(id: &WorkerId) -> Refusal {
     let message = format!("there is no worker `{id}`");
-    let refusal = Refusal::new(RefusalKind::NotFound, message).hint("`wtmag list --all` shows all");
-    refuse(out, request_id, refusal);
+    Refusal::new(RefusalKind::NotFound, message).hint("`wtmag list --all` shows all")
 }
 
 /// A record that goes with an answer.

@@ -9,6 +9,7 @@ mod listing;
 mod moving;
 mod reports;
 mod restart;
+mod schedules;
 mod showing;
 mod waking;
 

@@ -101,6 +101,13 @@ fn write_one(batch: &Transaction<'_>, record: &Record) -> Result<(), Error> {
             let params = params![item.id.0, worker, item.is_open(), at, item.report, doc];
             run(batch, sql, params).map(drop)
         }
+        Record::Schedule(it) => {
+            let sql =
+                "INSERT OR REPLACE INTO schedules (id, open, at, doc) VALUES (?1, ?2, ?3, ?4)";
+            let at = it.over.unwrap_or(it.made).0;
+            let doc = serde_json::to_string(it)?;
+            run(batch, sql, params![it.id.0, it.over.is_none(), at, doc]).map(drop)
+        }
         Record::CleanupOver(worker) => {
             let sql = "DELETE FROM cleanups WHERE worker = ?1";
             run(batch, sql, params![worker.as_str()]).map(drop)

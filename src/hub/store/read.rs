@@ -44,6 +44,8 @@ impl Store {
         let sent = self.deliveries(SENT, &[&N_SENT])?;
         let cleanups = self.rows("SELECT worker, doc FROM cleanups", &[])?;
         let items = self.rows("SELECT id, doc FROM items WHERE open = 1 ORDER BY id", &[])?;
+        let schedules = "SELECT id, doc FROM schedules WHERE open = 1 ORDER BY id";
+        let schedules = self.rows(schedules, &[])?;
         let name = |table: &str, rows: &[(String, String)]| -> Vec<String> {
             let one = |(row, error): &(String, String)| {
                 format!(
@@ -57,6 +59,7 @@ impl Store {
             name("deliveries", &deliveries.unreadable),
             name("cleanups", &cleanups.unreadable),
             name("items", &items.unreadable),
+            name("schedules", &schedules.unreadable),
         ];
         Ok(Remembered {
             workers: workers.found,
@@ -65,6 +68,8 @@ impl Store {
             cleanups: cleanups.found,
             items: items.found,
             last_item: last("SELECT ifnull(max(id), 0) FROM items")?,
+            schedules: schedules.found,
+            last_schedule: last("SELECT ifnull(max(id), 0) FROM schedules")?,
             reports: self.reports()?,
             taken: workers.unreadable.into_iter().map(|(id, _)| id).collect(),
             problems: problems.concat(),

@@ -2,10 +2,10 @@
 use rusqlite::Connection;
 
 /// Schema that this program writes.
-pub(super) const KNOWN: u32 = 3;
+pub(super) const KNOWN: u32 = 4;
 
 /// `MIGRATIONS[n]` leads from schema n to n + 1. Only add to it, never edit it.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE workers (
         n INTEGER PRIMARY KEY, id TEXT NOT NULL, ended INTEGER NOT NULL, doc TEXT NOT NULL);
@@ -37,6 +37,11 @@ const MIGRATIONS: [&str; 3] = [
         report TEXT, doc TEXT NOT NULL);
     CREATE INDEX open_items ON items (open) WHERE open = 1;
     CREATE INDEX items_of_reports ON items (id) WHERE report IS NOT NULL;
+",
+    // What is planned for a time.
+    "
+    CREATE TABLE schedules (
+        id INTEGER PRIMARY KEY, open INTEGER NOT NULL, at INTEGER NOT NULL, doc TEXT NOT NULL);
 ",
 ];
 

@@ -27,34 +27,41 @@ impl HubState {
         &mut self,
         now: Now,
         request_id: RequestId,
-        mut text: NewDelivery,
+        text: NewDelivery,
         out: &mut Vec<Effect>,
     ) {
+        match self.queue_question(now, text, out) {
+            Ok((item, delivery)) => answer(out, request_id, Answer::Asked { item, delivery }),
+            Err(refusal) => refuse(out, request_id, refusal),
+        }
+    }
+
+    pub(in crate::hub::state) fn queue_question(
+        &mut self,
+        now: Now,
+        mut text: NewDelivery,
+        out: &mut Vec<Effect>,
+    ) -> Result<(ItemId, DeliveryId), Refusal> {
         let worker = text.worker.clone();
         if self.inbox.of(&worker).filter(|it| it.kind == ItemKind::Answer).count() >= MAX_ASKS {
             let message = format!("`{worker}` has {MAX_ASKS} open questions already");
-            return refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
+            return Err(Refusal::new(RefusalKind::NotNow, message));
         }
-        let id = ItemId(self.inbox.last.0 + 1);
+        self.inbox.last.0 += 1;
+        let id = self.inbox.last;
         let question = clean(&text.text);
         text.text += &format!(
             " (wtmag ask {id}: answer with `wtmag report answer --to {id} TEXT`, or as your last message)"
         );
-        let mut sent = Vec::new();
-        let delivery = self.send(now, request_id, text, &mut sent);
-        // The answer names the item, too.
-        let is_reply = |it: &Effect| matches!(it, Effect::Reply(to, Ok(_)) if *to == request_id);
-        sent.retain(|it| !is_reply(it));
-        out.append(&mut sent);
-        let Some(delivery) = delivery else { return };
+        let delivery = self.queue_text(now, text, out)?.id;
         let item = Item {
             id,
             text: question,
             reply: Some(delivery),
             ..Item::new(worker, ItemKind::Answer, Origin::Message, now.wall)
         };
-        let item = self.add_item(now, item, out);
-        answer(out, request_id, Answer::Asked { item, delivery });
+        self.put_item(now, item, out);
+        Ok((id, delivery))
     }
 
     /// A question's text has reached the agent, or never will.

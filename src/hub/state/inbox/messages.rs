@@ -13,7 +13,7 @@ use crate::{
 
 impl HubState {
     /// A message from wtmag itself about a worker.
-    pub(super) fn add_message(
+    pub(in crate::hub::state) fn add_message(
         &mut self,
         now: Now,
         worker: &WorkerId,

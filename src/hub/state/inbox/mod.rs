@@ -184,6 +184,7 @@ impl HubState {
         } else {
             all.filter(|it| ids.contains(&it.id)).cloned().collect()
         };
+        query.reader.iter().for_each(|it| self.revive(it));
         if let Some(party) = query.reader.as_ref().and_then(|it| self.party(it)) {
             // What is named has been printed.
             self.note_read(now, &party, ids, out);

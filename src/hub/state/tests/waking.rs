@@ -8,7 +8,7 @@ use crate::model::{InboxQuery, ItemId, ReportKind};
 /// The pane that the worker was created from.
 const BOSS: PaneId = PaneId(1);
 
-fn guest() -> WorkerId {
+pub(super) fn guest() -> WorkerId {
     "guest-pane-1".parse().unwrap()
 }
 
@@ -19,7 +19,12 @@ fn met(command: &str) -> Input {
 }
 
 /// Plays tmux until the parent is acted on, or for so long.
-fn play(hub: &mut Hub, id: &WorkerId, boss: &Sample, ms: u64) -> Option<(DeliveryId, Act)> {
+pub(super) fn play(
+    hub: &mut Hub,
+    id: &WorkerId,
+    boss: &Sample,
+    ms: u64,
+) -> Option<(DeliveryId, Act)> {
     let end = hub.ms + ms;
     // It may have been asked for already.
     let mut todo = hub.give(met(&boss.command));

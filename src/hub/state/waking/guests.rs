@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Parent;
 use crate::{
     hub::state::{Effect, HubState, Link, Met, TmuxEffect, live_worker::LiveWorker},
-    model::{Now, PaneId, WorkerId},
+    model::{Caller, Now, PaneId, WorkerId},
 };
 
 /// How often the agent is looked at while it cannot be told anything, at first and after a while, and
@@ -71,13 +71,14 @@ impl Guest {
 }
 
 /// How its deliveries name it.
-pub(super) fn id(pane: PaneId) -> WorkerId {
+pub(in crate::hub::state) fn id(pane: PaneId) -> WorkerId {
     WorkerId::for_branch("guest", &format!("pane-{}", pane.0))
 }
 
 impl HubState {
     /// The connection is gone, and with it what was asked of tmux.
     pub(in crate::hub::state) fn guests_disconnected(&mut self, now: Now) {
+        self.waking.dead.clear();
         for guest in self.waking.guests.values_mut() {
             guest.is_asked = false;
             if let Some(live) = guest.live_mut() {
@@ -93,8 +94,10 @@ impl HubState {
             return;
         }
         let since = &self.waking.since;
-        let is_wanted =
-            |pane: &PaneId, it: &Guest| it.is_busy() || since.contains_key(&Parent::Pane(*pane));
+        let expected = &self.waking.expected;
+        let is_wanted = |pane: &PaneId, it: &Guest| {
+            it.is_busy() || since.contains_key(&Parent::Pane(*pane)) || expected.contains(pane)
+        };
         self.waking.guests.retain(|pane, guest| is_wanted(pane, guest));
         for (pane, guest) in &mut self.waking.guests {
             match &mut guest.live {
@@ -121,6 +124,7 @@ impl HubState {
         let guest = self.waking.guests.get_mut(&pane).filter(|it| it.is_asked);
         let Some(guest) = guest else { return };
         guest.is_asked = false;
+        let is_gone = matches!(found, Ok(None));
         let met = found.ok().flatten();
         let live = met.zip(server).and_then(|(met, server)| {
             LiveWorker::guest(id(pane), (pane, server, boot), &met, &mut self.profiles, now)
@@ -131,6 +135,36 @@ impl HubState {
             return self.tend_guests(now, out);
         }
         guest.retry(now);
+        if is_gone || guest.next_try.is_none() {
+            self.waking.dead.insert(pane);
+        }
+    }
+
+    /// Looks at this pane until its text is delivered.
+    pub(in crate::hub::state) fn expect_guest(&mut self, now: Now, pane: PaneId) {
+        self.waking.expected.insert(pane);
+        self.waking.guests.entry(pane).or_insert_with(|| Guest::new(now));
+    }
+
+    pub(in crate::hub::state) fn expect_no_guests(&mut self) {
+        self.waking.expected.clear();
+    }
+
+    /// Its agent listens with an empty box.
+    pub(in crate::hub::state) fn guest_listens(&self, pane: PaneId) -> bool {
+        self.waking.guests.get(&pane).is_some_and(Guest::may_be_woken)
+    }
+
+    /// The pane is gone, or shows no agent.
+    pub(in crate::hub::state) fn is_dead(&self, pane: PaneId) -> bool {
+        self.waking.dead.contains(&pane)
+    }
+
+    /// A command ran in the caller's pane: there may be an agent now.
+    pub(in crate::hub::state) fn revive(&mut self, caller: &Caller) {
+        if let Some(pane) = caller.pane {
+            self.waking.dead.remove(&pane);
+        }
     }
 
     /// After a capture of a guest: the next one, because its output rings no bell.

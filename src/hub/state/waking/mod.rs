@@ -7,7 +7,8 @@ mod guests;
 mod text;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -23,7 +24,8 @@ use crate::model::{
     ParentPane, Refusal, RefusalKind, Step, StepAt, Told, Worker, WorkerId,
 };
 
-pub(super) use text::summary as news_line;
+pub(super) use guests::id as guest_id;
+pub(super) use text::{News, summary as news_line};
 
 /// News within this time are one line.
 const COALESCE: Duration = Duration::from_secs(1);
@@ -46,6 +48,10 @@ pub(super) struct Waking {
     /// Clients that wait for items, with the parents that they are.
     waiting: BTreeMap<u64, Parent>,
     pub(super) guests: BTreeMap<PaneId, Guest>,
+    /// Panes that a scheduled text waits for.
+    expected: BTreeSet<PaneId>,
+    /// Panes that are gone, or that showed no agent for a long time.
+    dead: BTreeSet<PaneId>,
 }
 
 /// The guest's agent, if one was recognised.
@@ -62,19 +68,42 @@ impl HubState {
 
     /// The parent that runs a command in this pane.
     pub(super) fn party(&self, caller: &Caller) -> Option<Parent> {
-        let pane = caller.pane?;
-        let has_pane = |live: &&LiveWorker| live.has_window() && live.worker.place.pane == pane;
-        let worker = self.workers.values().find(has_pane).map(|live| live.worker.id.clone());
-        Some(worker.map_or(Parent::Pane(pane), Parent::Worker))
+        caller.pane.map(|pane| self.owner_of(pane))
     }
 
-    /// Who gave this worker its work, if that can be told something.
+    /// The worker of this pane, else the pane itself.
+    pub(super) fn owner_of(&self, pane: PaneId) -> Parent {
+        let has_pane = |live: &&LiveWorker| live.has_window() && live.worker.place.pane == pane;
+        let worker = self.workers.values().find(has_pane).map(|live| live.worker.id.clone());
+        worker.map_or(Parent::Pane(pane), Parent::Worker)
+    }
+
+    /// Who is told what this worker needs: who gave it its work, else the project's orchestrator.
     pub(super) fn parent_of(&self, worker: &Worker) -> Option<Parent> {
+        self.live_parent(worker).or_else(|| {
+            let orchestrator = self.orchestrator_of(&worker.repo)?;
+            (orchestrator != Parent::Worker(worker.id.clone())).then_some(orchestrator)
+        })
+    }
+
+    /// Who gave this worker its work, if that is still there.
+    fn live_parent(&self, worker: &Worker) -> Option<Parent> {
         if let Some(id) = &worker.parent {
-            return Some(Parent::Worker(id.clone()));
+            let is_live = self.workers.get(id).is_some_and(|live| live.worker.is_live());
+            return is_live.then(|| Parent::Worker(id.clone()));
         }
         let place = worker.parent_pane.as_ref()?;
-        (Some(place.server) == self.server()).then_some(Parent::Pane(place.pane))
+        let is_here = Some(place.server) == self.server() && !self.is_dead(place.pane);
+        is_here.then_some(Parent::Pane(place.pane))
+    }
+
+    /// The oldest live orchestrator of a project: the parent of its workers.
+    pub(super) fn orchestrator_of(&self, repo: &Path) -> Option<Parent> {
+        let workers = self.workers.values().map(|live| &live.worker);
+        let parents = workers
+            .filter(|it| it.repo == repo)
+            .filter_map(|it| Some((it.created, self.live_parent(it)?)));
+        parents.min_by_key(|(created, _)| *created).map(|(_, parent)| parent)
     }
 
     /// This client waits for items by itself, until it leaves.
@@ -106,6 +135,13 @@ impl HubState {
                 self.wake(now, &parent, &items, out);
             }
         }
+    }
+
+    /// An item with what belongs to it; its worker may be gone.
+    pub(super) fn news_of(&self, id: ItemId) -> Option<News<'_>> {
+        let item = self.inbox.get(id)?;
+        let worker = self.workers.get(&item.worker).map(|live| &live.worker);
+        Some((item, worker.and_then(|it| it.pr.as_deref())))
     }
 
     /// What each parent has not been told, the newest first.
@@ -149,11 +185,8 @@ impl HubState {
     }
 
     fn wake(&mut self, now: Now, parent: &Parent, items: &[ItemId], out: &mut Vec<Effect>) {
-        let item = |id: &ItemId| {
-            let item = self.inbox.get(*id)?;
-            Some((item, &self.workers.get(&item.worker)?.worker))
-        };
-        let line = text::line(&items.iter().filter_map(item).collect::<Vec<_>>());
+        let news: Vec<News<'_>> = items.iter().filter_map(|id| self.news_of(*id)).collect();
+        let line = text::line(&news);
         let target = match parent {
             Parent::Worker(id) => id.clone(),
             Parent::Pane(pane) => guests::id(*pane),
@@ -215,7 +248,8 @@ impl HubState {
 
     pub(super) fn has_parent(&self, id: &WorkerId) -> bool {
         let worker = self.workers.get(id).map(|live| &live.worker);
-        worker.is_some_and(|it| it.parent.is_some() || it.parent_pane.is_some())
+        let has_own = |it: &Worker| it.parent.is_some() || it.parent_pane.is_some();
+        worker.is_some_and(|it| has_own(it) || self.parent_of(it).is_some())
     }
 
     /// The caller is the parent of these workers from now on, and is told what is open.
@@ -226,6 +260,7 @@ impl HubState {
         (ids, caller): (&[WorkerId], &Caller),
         out: &mut Vec<Effect>,
     ) {
+        self.revive(caller);
         let (Some(party), server) = (self.party(caller), self.server()) else {
             let refusal =
                 Refusal::new(RefusalKind::NotNow, "this command does not run in a tmux pane");
@@ -273,6 +308,8 @@ impl HubState {
             let id = delivery.id;
             out.push(Effect::Record(Record::Delivery(Box::new(delivery))));
             self.note_waking((id, Step::Failed), was_typed, out);
+            let evidence = "the hub ended while it was typed";
+            self.note_scheduled(now, (id, Step::Failed, evidence), was_typed, out);
         }
     }
 

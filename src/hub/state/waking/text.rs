@@ -1,6 +1,6 @@
 //! The line that wakes a parent. Pure.
 use crate::{
-    model::{Item, ItemKind, Worker},
+    model::{Item, ItemKind},
     text::one_line,
 };
 
@@ -9,21 +9,23 @@ const NAMED: usize = 3;
 /// Longest part about one worker, in characters.
 const MAX_PART: usize = 120;
 
-/// What the parent is told about these items, the newest first, each with its worker. One line,
+/// An item, and the pull request of its worker.
+pub(in crate::hub::state) type News<'a> = (&'a Item, Option<&'a str>);
+
+/// What the parent is told about these items, the newest first. One line,
 /// clean: an agent takes what it is told as an order of its user.
-pub(super) fn line(news: &[(&Item, &Worker)]) -> String {
+pub(super) fn line(news: &[News<'_>]) -> String {
     let summary = summary(news);
     let end = if summary.ends_with(['?', '!', '…']) { "" } else { "." };
     format!("[wtmag] {summary}{end} Run `wtmag inbox`.")
 }
 
 /// The same for a person.
-pub(in crate::hub::state) fn summary(news: &[(&Item, &Worker)]) -> String {
-    let parts: Vec<String> =
-        news.iter().take(NAMED).map(|(item, worker)| part(item, worker)).collect();
+pub(in crate::hub::state) fn summary(news: &[News<'_>]) -> String {
+    let parts: Vec<String> = news.iter().take(NAMED).map(|(item, pr)| part(item, *pr)).collect();
     let more = news.len().saturating_sub(NAMED);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let mut ids: Vec<_> = news.iter().map(|(_, worker)| &worker.id).collect();
+    let mut ids: Vec<_> = news.iter().map(|(item, _)| &item.worker).collect();
     ids.sort_unstable();
     ids.dedup();
     let head = match ids.len() {
@@ -33,8 +35,8 @@ pub(in crate::hub::state) fn summary(news: &[(&Item, &Worker)]) -> String {
     format!("{head}{}{more}", parts.join("; "))
 }
 
-fn part(item: &Item, worker: &Worker) -> String {
-    let id = worker.id.as_str();
+fn part(item: &Item, pr: Option<&str>) -> String {
+    let id = item.worker.as_str();
     let text = one_line(&item.text, MAX_PART);
     let with = |words: &str| match text.as_str() {
         "" => format!("{id} {words}"),
@@ -45,7 +47,7 @@ fn part(item: &Item, worker: &Worker) -> String {
         ItemKind::Permission => with("asks for permission"),
         ItemKind::Blocked => with("is blocked"),
         ItemKind::Done => {
-            let pr = worker.pr.as_deref().and_then(|url| url.rsplit('/').next());
+            let pr = pr.and_then(|url| url.rsplit('/').next());
             let pr =
                 pr.map(|number| format!(" (PR #{})", one_line(number, 20))).unwrap_or_default();
             with(&format!("is done{pr}"))
@@ -57,6 +59,7 @@ fn part(item: &Item, worker: &Worker) -> String {
         ItemKind::Stalled => with("may be stuck"),
         ItemKind::Delivery => with("did not get a text"),
         ItemKind::Bell => with("rang the bell"),
+        ItemKind::Schedule => with("did not get what was scheduled"),
         ItemKind::Answer => {
             let answer = item.answer.as_ref().map(|it| it.text.as_str()).unwrap_or_default();
             format!("{id} answers: {}", one_line(answer, MAX_PART))
@@ -68,41 +71,36 @@ fn part(item: &Item, worker: &Worker) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        hub::state::tests::inbox::plain_worker,
-        model::{ItemId, Origin, Timestamp},
-    };
+    use crate::model::{ItemId, Origin, Timestamp};
 
-    fn item(kind: ItemKind, text: &str) -> Item {
+    fn item(worker: &str, kind: ItemKind, text: &str) -> Item {
         Item {
             id: ItemId(1),
             text: text.into(),
-            ..Item::new("a".parse().unwrap(), kind, Origin::State, Timestamp(0))
+            ..Item::new(worker.parse().unwrap(), kind, Origin::State, Timestamp(0))
         }
     }
 
     #[test]
     fn a_line_names_the_newest_and_counts_the_rest() {
-        let (mut one, other) = (plain_worker("webshop-456"), plain_worker("webshop-docs"));
-        one.pr = Some("https://github.com/a/b/pull/501".into());
-        let done = item(ItemKind::Done, "All green.");
-        let asks = item(ItemKind::Permission, "npm test");
+        let pr = Some("https://github.com/a/b/pull/501");
+        let done = item("webshop-456", ItemKind::Done, "All green.");
+        let asks = item("webshop-docs", ItemKind::Permission, "npm test");
         assert_eq!(
-            line(&[(&asks, &other)]),
+            line(&[(&asks, None)]),
             "[wtmag] webshop-docs asks for permission: npm test. Run `wtmag inbox`."
         );
         assert_eq!(
-            line(&[(&asks, &other), (&done, &one)]),
+            line(&[(&asks, None), (&done, pr)]),
             "[wtmag] 2 workers need you: webshop-docs asks for permission: npm test; webshop-456 is done \
              (PR #501): All green. Run `wtmag inbox`."
         );
-        let five = [(&asks, &other); 5];
+        let five = [(&asks, None); 5];
         assert!(line(&five).ends_with("; and 2 more. Run `wtmag inbox`."), "{}", line(&five));
     }
 
     #[test]
     fn what_agents_say_stays_one_clean_line() {
-        let worker = plain_worker("a");
         for text in ["a\nb\x1b[2J", "#{x}\u{202e}y", &"long ".repeat(1000)] {
             let all = [
                 ItemKind::Question,
@@ -114,9 +112,10 @@ mod tests {
                 ItemKind::Bell,
                 ItemKind::Blocked,
                 ItemKind::Limited,
+                ItemKind::Schedule,
             ];
             for kind in all {
-                let line = line(&[(&item(kind, text), &worker)]);
+                let line = line(&[(&item("a", kind, text), None)]);
                 assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
                 assert!(line.chars().count() < 250, "{line}");
             }
