@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, reason = "what is not in the JSON is null")]
 mod approval;
 mod asking;
+mod changes;
 mod cleanup;
 mod create;
 mod desk;

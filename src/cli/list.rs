@@ -25,12 +25,14 @@ use crate::{
 /// Shows the workers of the current repository, including those whose agent has ended; outside a repository,
 /// all workers. `!` marks the workers that need you. STATE is what the agent is doing: `working`,
 /// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`). AGE is how long it
-/// has been in that state. If an agent asks something, the question is shown below its row.
+/// has been in that state. CHANGES is what it changed since its branch left the base: `+12 -3` lines, `↑2`
+/// commits of its own, `↓1` commits of the base that it does not have. If an agent asks something, the question is shown below its row.
 ///
 /// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
-/// "pr", "title", "message": the beginning of its last message}; fields without a value are left out. With
+/// "pr", "changes", "title", "message": the beginning of its last message}; fields without a value are left out. With
 /// --full, each element is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
-/// "base", "agent", "model", "placement", "session", "window", "pane", "pr", "parent", "created", "ended",
+/// "base", "agent", "model", "placement", "session", "window", "pane", "pr", "changes": {"at", "added", "deleted", "ahead", "behind", "head",
+/// "pushed"} or null, "parent", "created", "ended",
 /// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "asks": {"kind", "about",
 /// "question", "choices": [{"label", "selected"}], "source"} or null, "reported"}, "delivery":
 /// the newest one as in `wtmag receipts --json`, "last_message",
@@ -184,7 +186,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
         [one, other] => one.repo == other.repo,
         _ => true,
     });
-    let mut table = Table::new(["WORKER", "STATE", "AGE", "~AGENT", "PR", "~TITLE"]);
+    let mut table = Table::new(["WORKER", "STATE", "AGE", "~AGENT", "?CHANGES", "PR", "~TITLE"]);
     for worker in &found.workers {
         let word = worker.state.word();
         let (state, paint, since) = match worker.ended {
@@ -201,6 +203,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
                 Cell::new(state).paint(paint),
                 Cell::new(age(now.since(since))).paint(Paint::Dim),
                 Cell::new(&worker.agent.name),
+                Cell::new(changes(worker)),
                 Cell::new(worker.pr.as_deref().map(short).unwrap_or_default()),
                 Cell::new(title(worker)).paint(Paint::Dim),
             ],
@@ -227,6 +230,10 @@ fn note(worker: &Worker, word: &DisplayState, now: Timestamp) -> Option<String> 
     }
     let progress = current(worker.progress.as_ref(), now).filter(|_| worker.state.is_live());
     progress.map(ToOwned::to_owned)
+}
+
+fn changes(worker: &Worker) -> String {
+    worker.work.changes.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 fn title(worker: &Worker) -> String {

@@ -31,6 +31,7 @@ mod land;
 mod leftovers;
 mod list;
 mod log;
+mod look_job;
 mod man;
 mod message;
 mod mine;
@@ -155,6 +156,8 @@ enum Verb {
     #[command(hide = true)]
     CleanupJob(cleanup::job::Args),
     #[command(hide = true)]
+    LookJob(look_job::Args),
+    #[command(hide = true)]
     Hook(hook::Args),
     #[command(hide = true)]
     Pane(pane::Args),
@@ -238,6 +241,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Path(args) => path::run(context, args).await,
         Verb::Exec(args) => exec::run(context, args).await,
         Verb::CleanupJob(args) => cleanup::job::run(context, args).await,
+        Verb::LookJob(args) => look_job::run(context, args).await,
         Verb::Restore(args) => restore::run(context, args).await,
         Verb::Events(args) => events::run(context, args).await,
         Verb::Log(args) => log::run(context, args).await,

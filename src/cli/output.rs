@@ -129,6 +129,7 @@ impl Cell {
 pub(crate) struct Table {
     head: Vec<&'static str>,
     shrinks: Vec<bool>,
+    optional: Vec<bool>,
     rows: Vec<Row>,
 }
 
@@ -151,10 +152,12 @@ const NOTE: usize = 4;
 const NARROWEST: usize = 8;
 
 impl Table {
-    /// Columns by their names; `~` before a name means that it may shrink.
+    /// Columns by their names; `~` before a name means that it may shrink, `?` that it is left out if
+    /// it is empty.
     pub(crate) fn new<const N: usize>(columns: [&'static str; N]) -> Self {
         Self {
-            head: columns.iter().map(|it| it.trim_start_matches('~')).collect(),
+            head: columns.iter().map(|it| it.trim_start_matches(['~', '?'])).collect(),
+            optional: columns.iter().map(|it| it.starts_with('?')).collect(),
             shrinks: columns.iter().map(|it| it.starts_with('~')).collect(),
             rows: Vec::new(),
         }
@@ -217,7 +220,9 @@ impl Table {
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {
         let widest = |column: usize, name: &&str| {
             let cells = self.rows.iter().filter_map(|row| row.cells.get(column));
-            cells.map(|cell| width(&cell.text)).max().unwrap_or(0).max(width(name))
+            let widest = cells.map(|cell| width(&cell.text)).max().unwrap_or(0);
+            let is_optional = self.optional.get(column).is_some_and(|it| *it);
+            if widest == 0 && is_optional { 0 } else { widest.max(width(name)) }
         };
         let mut widths: Vec<usize> =
             self.head.iter().enumerate().map(|(column, name)| widest(column, name)).collect();

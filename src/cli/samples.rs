@@ -1,7 +1,7 @@
 //! Made-up workers and deliveries for the tests of this module.
 use crate::model::{
     Agent, Base, Delivery, DeliveryId, DeliveryMode, Kind, PaneId, Place, Placement, ServerId,
-    Source, SourceKind, Step, StepAt, Timestamp, Usage, WindowId, Worker, WorkerState,
+    Source, SourceKind, Step, StepAt, Timestamp, Usage, WindowId, Work, Worker, WorkerState,
 };
 
 /// 2026-11-20T22:40:00Z.
@@ -60,6 +60,7 @@ pub(crate) fn worker(id: &str) -> Worker {
         progress: None,
         profile_note: None,
         record: true,
+        work: Work::default(),
     }
 }
 

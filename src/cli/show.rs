@@ -14,8 +14,8 @@ use crate::{
     client::Hub,
     clock,
     model::{
-        Answer, Ask, Choice, Delivery, DisplayState, Fact, Landed, Request, Sample, Timestamp,
-        Usage, Worker, current,
+        Answer, Ask, Changes, Choice, Delivery, DisplayState, Fact, Landed, Request, Sample,
+        Timestamp, Usage, Worker, current,
     },
     text::{clean, one_line},
     wire::{DeliveryView, WorkerView},
@@ -108,6 +108,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     let gone = if worker.worktree_gone && worker.ended.is_none() { " (gone)" } else { "" };
     lines.push(("worktree", format!("{}{gone}", worker.worktree.display())));
     lines.push(("branch", receipt::branch(worker)));
+    lines.extend(worker.work.changes.as_ref().map(|it| ("changes", changes(it, now))));
     lines.extend(worker.source.url.as_deref().map(|url| ("url", clean(url))));
     lines.extend(worker.pr.as_deref().map(|url| ("pr", clean(url))));
     lines.extend(worker.parent.as_ref().map(|id| ("parent", id.to_string())));
@@ -125,6 +126,12 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         }
     }
     text
+}
+
+fn changes(it: &Changes, now: Timestamp) -> String {
+    let what = Some(it.to_string()).filter(|it| !it.is_empty());
+    let what = what.unwrap_or_else(|| "none".to_owned());
+    format!("{what}, counted {} ago", age(now.since(it.at)))
 }
 
 /// Where its work is.

@@ -4,6 +4,7 @@
 //! clients.
 //! The hub has no terminal, reads no keys and runs no project code.
 mod acts;
+mod git_watch;
 mod listen;
 mod log;
 mod notify;

@@ -17,23 +17,26 @@ use tokio::{
 
 use super::{
     acts::{act, ignore},
+    git_watch::GitWatcher,
     notify,
     spool::Spool,
-    state::{CleanedUp, Input, Linked, LocalEffect, Notice, Setup, TmuxEffect},
+    state::{CleanedUp, Input, Linked, LocalEffect, Notice, Setup, TmuxEffect, Touched},
     stray_clients::{Redirect, StrayClients},
     wake::{HubOptions, Wake},
 };
 use crate::{
     git,
-    model::{Cleanup, HookReport, ServerId, SessionId, Worker, WorkerId, error_chain},
+    model::{Cleanup, HookReport, Looked, ServerId, SessionId, Worker, WorkerId, error_chain},
     paths,
     proc::{self, Cmd},
     tmux::{self, Connection, Error, Event, Events, NoConnection, Server},
-    wire::{CleanupJob, CleanupResult},
+    wire::{CleanupJob, CleanupResult, LookJob, parse_looked},
 };
 
 /// A removal may run slow project hooks.
 const CLEANUP_LIMIT: Duration = Duration::from_secs(600);
+/// Git may read a large worktree from a slow disk.
+const LOOK_LIMIT: Duration = Duration::from_secs(120);
 /// How long the connection may take to detach.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -50,6 +53,7 @@ pub(super) struct Performer {
     server_turn: Arc<Mutex<()>>,
     /// Turns the connection's events into inputs; ends with the connection.
     events: JoinSet<()>,
+    git_watcher: GitWatcher,
 }
 
 impl Performer {
@@ -69,6 +73,7 @@ impl Performer {
             placeholder: Arc::new(placeholder),
             program: setup.program.clone(),
             spool: Arc::new(Spool::new(options.state.spool())),
+            git_watcher: GitWatcher::new(wakes.clone()),
             wakes,
             tasks: JoinSet::new(),
             connection: None,
@@ -135,6 +140,15 @@ impl Performer {
             LocalEffect::Unlink => self.unlink(),
             LocalEffect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
             LocalEffect::FindWorktrees(of) => self.find_worktrees(of),
+            LocalEffect::WatchGit(watch) => {
+                let watcher = self.git_watcher.clone();
+                self.blocking(move || watcher.watch(watch));
+            }
+            LocalEffect::UnwatchGit(what) => {
+                let watcher = self.git_watcher.clone();
+                self.blocking(move || watcher.unwatch(&what));
+            }
+            LocalEffect::Look { what, workers, counts } => self.look(what, workers, counts),
             LocalEffect::Notify { command, notice } => self.notify(command, notice),
         }
     }
@@ -275,6 +289,25 @@ async fn send(wakes: &mpsc::Sender<Wake>, input: Input) {
 
 /// Files and children.
 impl Performer {
+    /// Files may be on a file system that does not answer.
+    fn blocking(&mut self, act: impl FnOnce() + Send + 'static) {
+        self.tasks.spawn(async move {
+            if let Err(error) = task::spawn_blocking(act).await {
+                tracing::error!(%error, "an act failed");
+            }
+        });
+    }
+
+    fn look(&mut self, what: Touched, workers: Vec<Worker>, counts: bool) {
+        // What changes from here on is another look.
+        self.git_watcher.arm(&what);
+        let (program, wakes) = (self.program.clone(), self.wakes.clone());
+        self.tasks.spawn(async move {
+            let found = look(program, LookJob { workers, counts }).await;
+            send(&wakes, Input::Looked { what, found }).await;
+        });
+    }
+
     fn notify(&mut self, command: String, notice: Notice) {
         let wakes = self.wakes.clone();
         self.tasks.spawn(async move {
@@ -297,6 +330,15 @@ impl Performer {
             }
         });
     }
+}
+
+/// A process of its own, because git may run a project's filters.
+async fn look(program: PathBuf, job: LookJob) -> Result<Vec<Looked>, String> {
+    let repo = job.workers.first().and_then(|it| it.repo.parent());
+    let dir = repo.filter(|it| it.is_dir()).unwrap_or(Path::new("/"));
+    let cmd = Cmd::new(program, dir).args(["look-job"]).stdin(job.to_json()).limit(LOOK_LIMIT);
+    let output = cmd.run(&proc::never()).await.map_err(|it| error_chain(&it))?;
+    parse_looked(&output.stdout).map_err(|_| output.stderr_text())
 }
 
 /// The second half of a cleanup: a child of the hub, so that it outlives the worker's window and a

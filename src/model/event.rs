@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentState, Ask, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process, Reported,
-    ScheduleId, Step, Timestamp, WorkerId,
+    AgentState, Ask, Changes, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process,
+    Reported, ScheduleId, Step, Timestamp, WorkerId,
 };
 
 /// One entry of the log. Numbers rise by one within a hub's life and never repeat.
@@ -66,6 +66,8 @@ pub enum Happened {
     },
     /// Its work is part of another branch now.
     Landed(Landed),
+    /// What it changed was counted.
+    Changes(Changes),
     /// Cleanup began; the rest is done even after a crash.
     CleanupStarted,
     CleanupFailed {

@@ -23,6 +23,7 @@ mod time;
 mod unknown;
 mod usage;
 mod version;
+mod work;
 mod worker;
 
 pub use ask::{Ask, AskKind, Choice};
@@ -53,4 +54,5 @@ pub use time::{Now, Timestamp};
 pub use unknown::{UnknownName, name_of};
 pub use usage::Usage;
 pub use version::Version;
+pub use work::{Changes, Looked, Work};
 pub use worker::{Agent, Base, ParentPane, Place, Placement, ServerId, Worker};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DeliveryMode, ItemKind, Kind, PaneId, Progress, SessionId, Source, Timestamp, UnknownName,
-    Usage, WindowId, WorkerId, WorkerState,
+    Usage, WindowId, Work, WorkerId, WorkerState,
 };
 
 /// Everything the hub records of a worker.
@@ -65,6 +65,8 @@ pub struct Worker {
     /// Record its screens.
     #[serde(default = "yes")]
     pub record: bool,
+    #[serde(default)]
+    pub work: Work,
 }
 
 fn yes() -> bool {

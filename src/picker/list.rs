@@ -168,7 +168,7 @@ pub(super) mod tests {
     use super::*;
     use crate::model::{
         Agent, AgentState, Blocker, DeliveryMode, Kind, PaneId, Place, Placement, Process,
-        ServerId, Source, Timestamp, Usage, WindowId, WorkerState,
+        ServerId, Source, Timestamp, Usage, WindowId, Work, WorkerState,
     };
 
     pub(in crate::picker) fn worker(
@@ -227,6 +227,7 @@ pub(super) mod tests {
             progress: None,
             profile_note: None,
             record: true,
+            work: Work::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! hub answers each with one [`Frame`] of the same number. Further frames of a subscription carry
 //! events.
 mod cleanup;
+mod look;
 mod view;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Answer, Event, Refusal, Request};
 
 pub use cleanup::{BadJob, CleanupJob, CleanupResult};
+pub use look::{LookJob, parse_looked};
 pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerSummary, WorkerView};
 
 /// The protocol that this program speaks. It understands frames of this and the previous version.

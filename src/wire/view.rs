@@ -3,9 +3,9 @@ use serde::Serialize;
 
 use crate::{
     model::{
-        AgentState, Ask, Base, Delivery, DeliveryMode, DisplayState, Event, Exit, Happened, Hold,
-        Kind, Placement, Progress, RuleSaid, Said, Source, Step, StepAt, Timestamp, Usage, Worker,
-        WorkerState, current, name_of,
+        AgentState, Ask, Base, Changes, Delivery, DeliveryMode, DisplayState, Event, Exit,
+        Happened, Hold, Kind, Placement, Progress, RuleSaid, Said, Source, Step, StepAt, Timestamp,
+        Usage, Worker, WorkerState, current, name_of,
     },
     text::one_line,
 };
@@ -29,6 +29,8 @@ pub struct WorkerView<'a> {
     pub window: String,
     pub pane: String,
     pub pr: Option<&'a str>,
+    /// What it changed; null before the first count.
+    pub changes: Option<&'a Changes>,
     pub parent: Option<&'a str>,
     pub created: Timestamp,
     pub ended: Option<Timestamp>,
@@ -56,6 +58,9 @@ pub struct WorkerSummary<'a> {
     pub branch: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pr: Option<&'a str>,
+    /// What it changed, as `+12 -3 ↑2 ↓1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<String>,
     pub title: String,
     /// The beginning of its last message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,6 +149,7 @@ impl<'a> WorkerView<'a> {
             window: worker.place.window.to_string(),
             pane: worker.place.pane.to_string(),
             pr: worker.pr.as_deref(),
+            changes: worker.work.changes.as_ref(),
             parent: worker.parent.as_ref().map(crate::model::WorkerId::as_str),
             created: worker.created,
             ended: worker.ended,
@@ -170,6 +176,7 @@ impl<'a> WorkerSummary<'a> {
         let is_asking =
             matches!(word, DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)));
         let message = worker.last_message.as_deref().filter(|_| !is_asking);
+        let changes = worker.work.changes.as_ref().map(ToString::to_string);
         Self {
             id: worker.id.as_str(),
             state,
@@ -178,6 +185,7 @@ impl<'a> WorkerSummary<'a> {
             agent: &worker.agent.name,
             branch: &worker.branch,
             pr: worker.pr.as_deref(),
+            changes: changes.filter(|it| !it.is_empty()),
             title: one_line(&worker.source.title, SHORT),
             message: message.map(|it| one_line(it, CLIPPED)),
             progress: current(worker.progress.as_ref(), now).map(|it| one_line(it, CLIPPED)),

@@ -223,6 +223,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
             let into = &landed.into;
             plain("landed", format!("in {into}{commit} ({})", landed.how))
         }
+        Happened::Changes(changes) => plain("changes", changes.to_string()),
         Happened::CleanupStarted => plain("cleanup", String::new()),
         Happened::CleanupFailed { error } => plain("cleanup failed", error.clone()),
         Happened::Ended { .. } => plain("cleaned up", String::new()),

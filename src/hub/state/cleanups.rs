@@ -187,6 +187,7 @@ impl HubState {
         self.flush_workers(now, out);
         self.close_inbox(now, id, out);
         let Some(live) = self.workers.remove(id) else { return };
+        self.unwatch_git(id, out);
         let mut worker = live.worker;
         worker.ended = Some(now.wall);
         record(out, Record::Worker(Box::new(worker)));

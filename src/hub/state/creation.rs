@@ -13,7 +13,7 @@ use super::{
 use crate::model::{
     Agent, Answer, Caller, Delivery, DeliveryId, DeliveryMode, Happened, NewWorker, Now,
     ParentPane, Place, Placement, Refusal, RefusalKind, Request, Reservation, Reserve, ServerId,
-    Step, StepAt, Usage, Worker, WorkerId, WorkerState,
+    Step, StepAt, Usage, Work, Worker, WorkerId, WorkerState,
 };
 use crate::tmux::{Created, Link as Shown, NewWindow, PaneRow, Show};
 
@@ -282,6 +282,7 @@ impl HubState {
         };
         let happened = if resumes { Happened::Resumed } else { Happened::Created };
         self.log(now, out, Some(&copy.id), happened);
+        self.watch_git(&copy.id, out);
         self.flush_workers(now, out);
         for report in kept.early {
             self.seen_reports.retain(|id| *id != report.id);
@@ -457,5 +458,6 @@ fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worke
         progress: None,
         profile_note: None,
         record: new.record,
+        work: Work::default(),
     }
 }

@@ -1,10 +1,10 @@
 //! The hub's effects; their results return as inputs.
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use super::RequestId;
+use super::{RequestId, input::Touched};
 use crate::model::{
     Answer, Caller, Cleanup, Delivery, DeliveryId, Event, Item, ItemKind, PaneId, Refusal, Sample,
-    Schedule, ServerId, WindowId, Worker, WorkerId,
+    Schedule, ServerId, Timestamp, WindowId, Worker, WorkerId,
 };
 use crate::tmux::{Guard, NewWindow, NoConnection};
 
@@ -24,6 +24,18 @@ pub struct Target {
     pub guard: Guard,
     /// A program that must be in the foreground's process group.
     pub program: Option<String>,
+}
+
+/// A directory of git that is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitWatch {
+    pub what: Touched,
+    /// The worktree's own git dir, or the repository's common one.
+    pub git_dir: PathBuf,
+    /// The base branch, if that is what is watched.
+    pub base: Option<String>,
+    /// What has changed since then is told at once.
+    pub since: Option<Timestamp>,
 }
 
 /// What the user's command for notices is told.
@@ -131,13 +143,32 @@ pub enum TmuxEffect {
 pub enum LocalEffect {
     /// Connect to the server. If nothing listens at its socket, but the server `known` lives, make
     /// it recreate the socket.
-    Link { missing: NoConnection, after: Duration, known: Option<ServerId> },
+    Link {
+        missing: NoConnection,
+        after: Duration,
+        known: Option<ServerId>,
+    },
     /// Disconnect from the server, and end the `wtmag` session if nothing else is in it.
     Unlink,
     /// Run the second half of a cleanup.
-    Cleanup { cleanup: Cleanup, worker: Box<Worker> },
+    Cleanup {
+        cleanup: Cleanup,
+        worker: Box<Worker>,
+    },
     /// Run the user's command for notices.
-    Notify { command: String, notice: Notice },
+    Notify {
+        command: String,
+        notice: Notice,
+    },
+    /// Tell changes in a directory of git.
+    WatchGit(GitWatch),
+    UnwatchGit(Touched),
+    /// Look at these workers of one repository: where their work is and, if it counts, their changes.
+    Look {
+        what: Touched,
+        workers: Vec<Worker>,
+        counts: bool,
+    },
     /// Ask git where these workers' worktrees are, by their git dirs.
     FindWorktrees(Vec<(WorkerId, PathBuf)>),
 }

@@ -3,7 +3,9 @@ use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use super::RequestId;
 use crate::{
-    model::{DeliveryId, HookReport, PaneId, Request, Sample, SessionId, WindowId, WorkerId},
+    model::{
+        DeliveryId, HookReport, Looked, PaneId, Request, Sample, SessionId, WindowId, WorkerId,
+    },
     tmux::{Acted, Created, PaneRow, Promoted, Said, ServerInfo},
 };
 
@@ -34,6 +36,15 @@ pub struct Met {
     pub pid: u32,
     pub window: WindowId,
     pub sample: Sample,
+}
+
+/// Something of git that is watched or looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Touched {
+    /// The index or HEAD of a worker's worktree.
+    Worktree(WorkerId),
+    /// A branch that workers were started from.
+    Base { repo: PathBuf, branch: String },
 }
 
 /// All that can wake the hub.
@@ -106,6 +117,13 @@ pub enum Input {
     Notified(Result<(), String>),
     /// A report that waited in the spool.
     Spooled(HookReport),
+    /// Something that is watched has changed.
+    Touched(Touched),
+    /// What git says about workers.
+    Looked {
+        what: Touched,
+        found: Result<Vec<Looked>, String>,
+    },
     /// Where each worker's worktree is according to git; `None`: nowhere any more.
     Worktrees(Vec<(WorkerId, Option<PathBuf>)>),
 }

@@ -11,6 +11,7 @@ mod inbox;
 mod input;
 mod line;
 mod live_worker;
+mod looks;
 mod notices;
 mod observations;
 mod reconcile;
@@ -27,8 +28,8 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-pub use effect::{Act, Effect, LocalEffect, Notice, Query, Record, Target, TmuxEffect};
-pub use input::{CleanedUp, Input, Linked, Listed, Met, NotMade};
+pub use effect::{Act, Effect, GitWatch, LocalEffect, Notice, Query, Record, Target, TmuxEffect};
+pub use input::{CleanedUp, Input, Linked, Listed, Met, NotMade, Touched};
 use live_worker::{LiveWorker, Noted, Profiles};
 
 use crate::{
@@ -188,6 +189,7 @@ pub struct HubState {
     waking: waking::Waking,
     schedules: schedules::Schedules,
     notices: notices::Notices,
+    looks: looks::Looks,
     seen_reports: VecDeque<String>,
     /// Ids of workers that cannot be read.
     taken: BTreeSet<String>,
@@ -224,6 +226,7 @@ impl HubState {
             waking: waking::Waking::default(),
             schedules: schedules::Schedules::remembered(found.schedules, found.last_schedule),
             notices: notices::Notices::default(),
+            looks: looks::Looks::default(),
             seen_reports: found.reports.into(),
             taken: found.taken.into_iter().collect(),
             problems: found.problems,
@@ -258,7 +261,7 @@ impl HubState {
             |it: &&Delivery| !it.step.is_final() && it.worker.as_str().starts_with("guest-pane-");
         let orphans = found.deliveries.iter().filter(is_orphan).cloned().collect();
         state.give_up_guests(now, orphans, &mut out);
-        state.find_worktrees(&mut out);
+        state.follow_worktrees(&mut out);
         for cleanup in found.cleanups {
             state.resume_cleanup(cleanup, &mut out);
         }
@@ -312,6 +315,8 @@ impl HubState {
                 }
             }
             Input::Worktrees(found) => self.worktrees(now, found, &mut out),
+            Input::Touched(what) => self.touched(now, &what),
+            Input::Looked { what, found } => self.looked(now, &what, found, &mut out),
         }
         self.settle(now, &mut out);
         out
@@ -343,6 +348,7 @@ impl HubState {
             .chain(self.next_waking())
             .chain(self.next_notice())
             .chain(self.schedules.next())
+            .chain(self.looks.next())
             .chain(idle)
             .chain(first_look)
             .chain(shown)
@@ -371,6 +377,7 @@ impl HubState {
         self.fire_schedules(now, out);
         self.wake_parents(now, out);
         self.notify_user(now, out);
+        self.start_looks(now, out);
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
         if is_done && matches!(self.link, Link::Up(_)) {
             self.link = Link::Down;
@@ -432,9 +439,11 @@ impl HubState {
     /// Turns what the workers noted into records, events and the like.
     fn flush_workers(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut noted = Vec::new();
+        let mut counts = Vec::new();
         for live in self.workers.values_mut() {
             if let Some(Noted { records, happened, samples }) = live.take_notes() {
                 let worker = live.worker.id.clone();
+                counts.extend(live.takes_count().then(|| worker.clone()));
                 out.extend(records.into_iter().map(Effect::Record));
                 if !samples.is_empty() && live.worker.record {
                     out.push(Effect::Keep { worker: worker.clone(), samples });
@@ -450,6 +459,7 @@ impl HubState {
             noted
                 .push((guest.worker.id.clone(), happened.into_iter().filter(deliveries).collect()));
         }
+        counts.iter().for_each(|id| self.want_count(now, id));
         let ids: Vec<WorkerId> = noted.iter().map(|(id, _)| id.clone()).collect();
         for (id, happened) in noted {
             for what in happened {

@@ -25,6 +25,12 @@ impl HubState {
         }
     }
 
+    /// Where the worktrees are now, and what changes in them from now on.
+    pub(super) fn follow_worktrees(&mut self, out: &mut Vec<Effect>) {
+        self.find_worktrees(out);
+        self.watch_all(out);
+    }
+
     pub(super) fn find_worktrees(&self, out: &mut Vec<Effect>) {
         let git_dir = |live: &LiveWorker| (live.worker.id.clone(), live.worker.git_dir.clone());
         let all: Vec<_> = self.workers.values().map(git_dir).collect();

@@ -6,6 +6,7 @@ pub(super) mod inbox;
 mod limits;
 mod linking;
 mod listing;
+mod looks;
 mod moving;
 mod reports;
 mod restart;

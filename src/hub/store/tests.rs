@@ -2,7 +2,7 @@
 use super::*;
 use crate::model::{
     Agent, AgentState, DeliveryMode, Event, Happened, Hold, Kind, PaneId, Place, Placement,
-    ServerId, Source, Step, Timestamp, Usage, WindowId, WorkerState,
+    ServerId, Source, Step, Timestamp, Usage, WindowId, Work, WorkerState,
 };
 
 fn worker(id: &str) -> Worker {
@@ -53,6 +53,7 @@ fn worker(id: &str) -> Worker {
         progress: None,
         profile_note: None,
         record: true,
+        work: Work::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     hub::state::Met,
     model::{
         Agent, AgentState, DeliveryMode, FactSource, Kind, Now, PaneId, Place, Placement, Process,
-        ServerId, Source, Usage, Worker, WorkerId, WorkerState,
+        ServerId, Source, Usage, Work, Worker, WorkerId, WorkerState,
     },
 };
 
@@ -93,5 +93,6 @@ fn guest_worker(id: WorkerId, agent: &str, (place, state): (Place, WorkerState))
         progress: None,
         profile_note: None,
         record: false,
+        work: Work::default(),
     }
 }

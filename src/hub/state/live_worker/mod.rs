@@ -8,6 +8,7 @@ mod limits;
 mod reports;
 mod sampling;
 mod speech;
+mod work;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -76,6 +77,7 @@ pub(super) struct LiveWorker {
     beckoned: Option<Instant>,
     fit: fit::Fit,
     silence: reports::Silence,
+    counting: work::Counting,
     /// When its last message came, if this hub heard it.
     message_at: Option<Timestamp>,
     gone: bool,
@@ -237,6 +239,7 @@ impl LiveWorker {
             beckoned: None,
             fit: fit::Fit::default(),
             silence: reports::Silence::new(stalled, now),
+            counting: work::Counting::default(),
             message_at: None,
             gone: false,
             made_at: now.steady,

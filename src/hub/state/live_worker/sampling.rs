@@ -245,6 +245,7 @@ impl LiveWorker {
         self.has_changed |= process.is_some() || turn.is_some();
         if let Some(fact) = process {
             self.worker.state.process = fact.clone();
+            self.counting.ended(self.worker.state.is_live());
             self.notes.happened.push(Happened::Process(fact));
         }
         if let Some(asks) = asks {
@@ -254,6 +255,7 @@ impl LiveWorker {
         if let Some(fact) = turn {
             let before = std::mem::replace(&mut self.worker.state.turn, fact.clone());
             self.note_reset(&before.value);
+            self.counting.turned(&before.value, &fact.value);
             self.notes.happened.push(Happened::Turn(fact));
         }
         if report_over {

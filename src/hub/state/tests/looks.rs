@@ -1,0 +1,111 @@
+//! When git is asked about a worker.
+use super::{inbox::at_rest, *};
+use crate::model::{Base, Changes, Looked};
+
+/// The workers of the looks that are begun, and whether they count.
+fn looks(out: &[Effect]) -> Vec<(Vec<String>, bool)> {
+    let looks = out.iter().filter_map(|it| {
+        let Effect::Local(LocalEffect::Look { workers, counts, .. }) = it else { return None };
+        Some((workers.iter().map(|it| it.id.to_string()).collect(), *counts))
+    });
+    looks.collect()
+}
+
+fn changes(ahead: u64) -> Changes {
+    let head = "a".repeat(40);
+    Changes { at: Timestamp(1), added: 3, deleted: 1, ahead, behind: 0, head, pushed: None }
+}
+
+fn seen(id: &WorkerId, changes: Changes) -> Input {
+    let (what, worker) = (Touched::Worktree(id.clone()), id.clone());
+    let found = Looked { worker, changes: Some(changes), landed: None, error: None };
+    Input::Looked { what, found: Ok(vec![found]) }
+}
+
+/// Lets a turn run to its end; what was begun meanwhile.
+fn turn(hub: &mut Hub, id: &WorkerId) -> Vec<(Vec<String>, bool)> {
+    let begin = r#"{"hook_event_name":"UserPromptSubmit","session_id":"s","prompt":"x"}"#;
+    let end = r#"{"hook_event_name":"Stop","session_id":"s","last_assistant_message":"Yes."}"#;
+    let mut found = Vec::new();
+    for payload in [begin, end] {
+        found.extend(looks(&hub.after(5_000).report(id, Hook::Agent { payload: payload.into() })));
+        let touched = Input::Touched(Touched::Worktree(id.clone()));
+        if payload == begin {
+            found.extend(looks(&hub.give(touched)));
+        }
+    }
+    found
+}
+
+#[test]
+fn changes_are_counted_once_when_a_turn_is_over() {
+    let (mut hub, id) = at_rest();
+    // The first turn, which came here, has begun a count.
+    hub.give(seen(&id, changes(0)));
+    let want = vec![(vec![id.to_string()], true)];
+    assert_eq!(turn(&mut hub, &id), want);
+    let out = hub.give(seen(&id, changes(1)));
+    assert!(happened(&out).contains(&Happened::Changes(changes(1))), "{out:?}");
+    assert_eq!(hub.state.workers[&id].worker.work.changes, Some(changes(1)));
+    assert_eq!(looks(&hub.after(60_000).give(Input::Tick)), []);
+    // The same again is no news.
+    assert_eq!(turn(&mut hub, &id), want);
+    let later = Changes { at: Timestamp(99), ..changes(1) };
+    assert_eq!(happened(&hub.give(seen(&id, later))), []);
+}
+
+#[test]
+fn at_rest_a_change_of_the_index_is_counted_but_not_each() {
+    let (mut hub, id) = at_rest();
+    hub.give(seen(&id, changes(0)));
+    hub.after(60_000);
+    let touched = || Input::Touched(Touched::Worktree(id.clone()));
+    assert_eq!(looks(&hub.give(touched())), []);
+    assert_eq!(looks(&hub.after(600).give(Input::Tick)).len(), 1);
+    // While that one runs, and just after it.
+    assert_eq!(looks(&hub.give(touched())), []);
+    hub.give(seen(&id, changes(1)));
+    assert_eq!(looks(&hub.after(5_000).give(touched())), []);
+    assert_eq!(looks(&hub.after(5_500).give(Input::Tick)).len(), 1);
+}
+
+#[test]
+fn two_programs_look_at_one_time() {
+    let (mut hub, id) = at_rest();
+    let one = hub.state.workers[&id].worker.clone();
+    hub.give(seen(&id, changes(0)));
+    let mut found = restart::remembered(&hub, &id);
+    found.workers =
+        (0..5).map(|n| Worker { id: format!("w{n}").parse().unwrap(), ..one.clone() }).collect();
+    let (mut hub, out) = Hub::with(found);
+    let watches = |it: &&Effect| matches!(it, Effect::Local(LocalEffect::WatchGit(_)));
+    assert_eq!(out.iter().filter(watches).count(), 5);
+    let ids: Vec<WorkerId> = (0..5).map(|n| format!("w{n}").parse().unwrap()).collect();
+    let mut begun = 0;
+    for id in &ids {
+        begun += looks(&hub.give(Input::Touched(Touched::Worktree(id.clone())))).len();
+    }
+    begun += looks(&hub.after(600).give(Input::Tick)).len();
+    assert_eq!((begun, hub.state.looks.next()), (2, None));
+    for id in &ids {
+        begun += looks(&hub.give(seen(id, changes(0)))).len();
+    }
+    assert_eq!(begun, 5);
+}
+
+#[test]
+fn when_a_base_moves_landings_are_looked_for_where_there_are_commits() {
+    let (mut hub, id) = at_rest();
+    let repo = hub.state.workers[&id].worker.repo.clone();
+    let base = Base { name: "main".into(), sha: "b".repeat(40), fresh: true };
+    hub.state.workers.get_mut(&id).unwrap().worker.base = Some(base);
+    hub.give(seen(&id, changes(0)));
+    let moved = || Input::Touched(Touched::Base { repo: repo.clone(), branch: "main".into() });
+    hub.give(moved());
+    assert_eq!(looks(&hub.after(600).give(Input::Tick)), []);
+    turn(&mut hub, &id);
+    hub.give(seen(&id, changes(2)));
+    hub.give(moved());
+    let out = hub.after(600).give(Input::Tick);
+    assert_eq!(looks(&out), [(vec![id.to_string()], false)]);
+}
