@@ -19,6 +19,7 @@ mod names;
 mod orchestration;
 mod places;
 mod resume;
+mod reviews;
 mod servers;
 mod settings;
 mod shapes;

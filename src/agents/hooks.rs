@@ -15,6 +15,8 @@ pub struct HookEvent {
     pub session: Option<String>,
     /// The prompt of the event's turn, if the event names it.
     pub prompt: Option<String>,
+    /// What a tool printed, where the hook shows it.
+    pub printed: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,7 +26,9 @@ use crate::{
 /// all workers. `!` marks the workers that need you. STATE is what the agent is doing: `working`,
 /// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`). AGE is how long it
 /// has been in that state. CHANGES is what it changed since its branch left the base: `+12 -3` lines, `↑2`
-/// commits of its own, `↓1` commits of the base that it does not have. If an agent asks something, the question is shown below its row.
+/// commits of its own, `↓1` commits of the base that it does not have. PR is its pull request with what is
+/// most important about it: `#501 ✓ approved`, `#501 ✗ checks`, `#501 merged`; the forge is asked in the
+/// background, at most once a minute. If an agent asks something, the question is shown below its row.
 ///
 /// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
 /// "pr", "changes", "title", "message": the beginning of its last message}; fields without a value are left out. With
@@ -89,6 +91,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         context.print(&table(&found, clock::now(), context.style()))?;
         context.print(&footer(context.style(), n_elsewhere, &found.orphans))?;
     }
+    // The next list has the answer.
+    let repo = if args.all { None } else { context.project() };
+    hub.ask(Request::Pulls { repo, waits: false }).await?;
     clear_leftovers(context, &mut hub).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -204,7 +209,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
                 Cell::new(age(now.since(since))).paint(Paint::Dim),
                 Cell::new(&worker.agent.name),
                 Cell::new(changes(worker)),
-                Cell::new(worker.pr.as_deref().map(short).unwrap_or_default()),
+                Cell::new(pull(worker)),
                 Cell::new(title(worker)).paint(Paint::Dim),
             ],
         );
@@ -230,6 +235,17 @@ fn note(worker: &Worker, word: &DisplayState, now: Timestamp) -> Option<String> 
     }
     let progress = current(worker.progress.as_ref(), now).filter(|_| worker.state.is_live());
     progress.map(ToOwned::to_owned)
+}
+
+/// `#501 ✓ approved`, as far as the forge has told.
+fn pull(worker: &Worker) -> String {
+    let url = worker.pr.as_deref();
+    let state = worker.work.pull.as_ref().map(|it| &it.state);
+    match (state, url) {
+        (Some(state), _) => state.to_string(),
+        (None, Some(url)) => short(url),
+        (None, None) => String::new(),
+    }
 }
 
 fn changes(worker: &Worker) -> String {

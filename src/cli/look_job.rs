@@ -11,8 +11,9 @@ use crate::{
     git::{
         self, Repo, Run,
         changes::{self, Subject},
+        land::{self, Found},
     },
-    model::{Changes, Looked, Worker, error_chain},
+    model::{Changes, Kind, Landed, Looked, Worker, error_chain},
     proc,
     wire::LookJob,
 };
@@ -38,25 +39,46 @@ pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure>
 /// One that cannot be read does not keep the others.
 async fn look(worker: &Worker, counts: bool) -> Looked {
     let mut seen = Looked { worker: worker.id.clone(), changes: None, landed: None, error: None };
-    if counts {
-        match count(worker).await {
-            Ok(changes) => seen.changes = changes,
-            Err(error) => seen.error = Some(error_chain(&error)),
-        }
+    if let Err(error) = fill(worker, counts, &mut seen).await {
+        seen.error = Some(error_chain(&error));
     }
     seen
 }
 
-async fn count(worker: &Worker) -> Result<Option<Changes>, git::Error> {
+async fn fill(worker: &Worker, counts: bool, seen: &mut Looked) -> Result<(), git::Error> {
     let repo = Repo::discover(&worker.repo)?;
-    let subject = Subject {
-        repo: &repo,
-        git_dir: &worker.git_dir,
-        branch: &worker.branch,
-        base: worker.base.as_ref(),
-        backup: None,
-    };
     let (cancel, mut tell) = (proc::never(), |_: &git::News| {});
     let run = Run { cancel: &cancel, tell: &mut tell };
-    changes::count(&subject, clock::now(), &run).await
+    if counts {
+        let subject = Subject {
+            repo: &repo,
+            git_dir: &worker.git_dir,
+            branch: &worker.branch,
+            base: worker.base.as_ref(),
+            backup: None,
+        };
+        seen.changes = changes::count(&subject, clock::now(), &run).await?;
+    }
+    if worker.kind != Kind::Review && worker.state.landed.is_none() {
+        seen.landed = landed(&repo, worker, seen.changes.as_ref(), &run).await?;
+    }
+    Ok(())
+}
+
+/// Where others have landed its work, as far as that is proven by what is here.
+async fn landed(
+    repo: &Repo,
+    worker: &Worker,
+    changes: Option<&Changes>,
+    run: &Run<'_>,
+) -> Result<Option<Landed>, git::Error> {
+    let known = changes.or(worker.work.changes.as_ref());
+    let last: Vec<String> = known.map(|it| it.head.clone()).into_iter().collect();
+    let subject = (worker.branch.as_str(), worker.base.as_ref());
+    let (into, tip) = match land::find_here(repo, subject, &last, run).await? {
+        Found::Contained { into, tip } | Found::SameFiles { into, tip } => (into, tip),
+        Found::Gone | Found::Empty | Found::Not => return Ok(None),
+    };
+    let how = "found".to_owned();
+    Ok(Some(Landed { into, commit: None, tip, how, at: clock::now() }))
 }

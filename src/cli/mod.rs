@@ -45,12 +45,14 @@ mod prime;
 mod profile;
 mod progress;
 mod promote;
+mod pulls_job;
 mod receipt;
 mod receipts;
 mod report;
 mod resolve;
 mod restore;
 mod resume;
+mod reviews;
 mod said;
 #[cfg(test)]
 mod samples;
@@ -121,6 +123,7 @@ enum Verb {
     Send(send::Args),
     Wait(wait::Args),
     Inbox(inbox::Args),
+    Reviews(reviews::Args),
     Ask(ask::Args),
     Answer(answer::Args),
     Said(said::Args),
@@ -157,6 +160,8 @@ enum Verb {
     CleanupJob(cleanup::job::Args),
     #[command(hide = true)]
     LookJob(look_job::Args),
+    #[command(hide = true)]
+    PullsJob(pulls_job::Args),
     #[command(hide = true)]
     Hook(hook::Args),
     #[command(hide = true)]
@@ -242,6 +247,8 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Exec(args) => exec::run(context, args).await,
         Verb::CleanupJob(args) => cleanup::job::run(context, args).await,
         Verb::LookJob(args) => look_job::run(context, args).await,
+        Verb::PullsJob(args) => pulls_job::run(context, args).await,
+        Verb::Reviews(args) => reviews::run(context, args).await,
         Verb::Restore(args) => restore::run(context, args).await,
         Verb::Events(args) => events::run(context, args).await,
         Verb::Log(args) => log::run(context, args).await,

@@ -14,7 +14,7 @@ use crate::{
     client::Hub,
     clock,
     model::{
-        Answer, Ask, Changes, Choice, Delivery, DisplayState, Fact, Landed, Request, Sample,
+        Answer, Ask, Changes, Choice, Delivery, DisplayState, Fact, Landed, Pull, Request, Sample,
         Timestamp, Usage, Worker, current,
     },
     text::{clean, one_line},
@@ -111,6 +111,7 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     lines.extend(worker.work.changes.as_ref().map(|it| ("changes", changes(it, now))));
     lines.extend(worker.source.url.as_deref().map(|url| ("url", clean(url))));
     lines.extend(worker.pr.as_deref().map(|url| ("pr", clean(url))));
+    lines.extend(worker.work.pull.as_ref().map(|it| ("review", pull(it, now))));
     lines.extend(worker.parent.as_ref().map(|id| ("parent", id.to_string())));
     lines.push(("created", ago(worker.created)));
     lines.extend(worker.ended.map(|at| ("ended", ago(at))));
@@ -126,6 +127,11 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
         }
     }
     text
+}
+
+fn pull(it: &Pull, now: Timestamp) -> String {
+    let head = it.state.head.get(..7).unwrap_or_default();
+    format!("{} at {head}, asked {} ago", clean(&it.state.to_string()), age(now.since(it.at)))
 }
 
 fn changes(it: &Changes, now: Timestamp) -> String {

@@ -179,6 +179,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
             _ => {}
         },
         Happened::Landed(landed) => worker.state.landed = Some(landed),
+        Happened::Pull(pull) => worker.work.pull = Some(*pull),
         Happened::Changes(changes) => worker.work.changes = Some(changes),
         Happened::Ended { .. } => {
             worker.ended = Some(at);

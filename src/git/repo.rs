@@ -163,6 +163,11 @@ impl Repo {
     }
 
     /// The commit that a full or abbreviated hex id names, if it is here.
+    /// The commit is here.
+    pub fn has_commit(&self, id: &str) -> bool {
+        self.commit_id(id).is_some()
+    }
+
     pub(super) fn commit_id(&self, hex: &str) -> Option<ObjectId> {
         let is_hex = (7..=64).contains(&hex.len()) && hex.bytes().all(|it| it.is_ascii_hexdigit());
         let id = is_hex.then(|| self.inner.rev_parse_single(BStr::new(hex)).ok())??.detach();

@@ -20,17 +20,21 @@ use super::{
     git_watch::GitWatcher,
     notify,
     spool::Spool,
-    state::{CleanedUp, Input, Linked, LocalEffect, Notice, Setup, TmuxEffect, Touched},
+    state::{
+        CleanedUp, Input, Linked, LocalEffect, Notice, PullQuestion, Setup, TmuxEffect, Touched,
+    },
     stray_clients::{Redirect, StrayClients},
     wake::{HubOptions, Wake},
 };
 use crate::{
     git,
-    model::{Cleanup, HookReport, Looked, ServerId, SessionId, Worker, WorkerId, error_chain},
+    model::{
+        Cleanup, HookReport, Looked, Pulled, ServerId, SessionId, Worker, WorkerId, error_chain,
+    },
     paths,
     proc::{self, Cmd},
     tmux::{self, Connection, Error, Event, Events, NoConnection, Server},
-    wire::{CleanupJob, CleanupResult, LookJob, parse_looked},
+    wire::{CleanupJob, CleanupResult, LookJob, PullsAsked, PullsJob, parse_looked, parse_pulled},
 };
 
 /// A removal may run slow project hooks.
@@ -142,13 +146,14 @@ impl Performer {
             LocalEffect::FindWorktrees(of) => self.find_worktrees(of),
             LocalEffect::WatchGit(watch) => {
                 let watcher = self.git_watcher.clone();
-                self.blocking(move || watcher.watch(watch));
+                self.blocking(move || watcher.watch(*watch));
             }
             LocalEffect::UnwatchGit(what) => {
                 let watcher = self.git_watcher.clone();
                 self.blocking(move || watcher.unwatch(&what));
             }
             LocalEffect::Look { what, workers, counts } => self.look(what, workers, counts),
+            LocalEffect::AskPulls { repo, asked } => self.ask_pulls(repo, asked),
             LocalEffect::Notify { command, notice } => self.notify(command, notice),
         }
     }
@@ -298,6 +303,14 @@ impl Performer {
         });
     }
 
+    fn ask_pulls(&mut self, repo: PathBuf, asked: Vec<PullQuestion>) {
+        let (program, wakes) = (self.program.clone(), self.wakes.clone());
+        self.tasks.spawn(async move {
+            let found = ask_pulls(program, &repo, asked).await;
+            send(&wakes, Input::Pulled { repo, found }).await;
+        });
+    }
+
     fn look(&mut self, what: Touched, workers: Vec<Worker>, counts: bool) {
         // What changes from here on is another look.
         self.git_watcher.arm(&what);
@@ -330,6 +343,24 @@ impl Performer {
             }
         });
     }
+}
+
+/// A process of its own, because a forge may be slow.
+async fn ask_pulls(
+    program: PathBuf,
+    repo: &Path,
+    asked: Vec<PullQuestion>,
+) -> Result<Vec<Pulled>, String> {
+    let one = |PullQuestion { worker, candidates, by_branch }| PullsAsked {
+        worker: *worker,
+        candidates,
+        by_branch,
+    };
+    let job = PullsJob { asked: asked.into_iter().map(one).collect() };
+    let dir = repo.parent().filter(|it| it.is_dir()).unwrap_or(Path::new("/"));
+    let cmd = Cmd::new(program, dir).args(["pulls-job"]).stdin(job.to_json()).limit(LOOK_LIMIT);
+    let output = cmd.run(&proc::never()).await.map_err(|it| error_chain(&it))?;
+    parse_pulled(&output.stdout).map_err(|_| output.stderr_text())
 }
 
 /// A process of its own, because git may run a project's filters.

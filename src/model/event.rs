@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentState, Ask, Changes, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process,
+    AgentState, Ask, Changes, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process, Pull,
     Reported, ScheduleId, Step, Timestamp, WorkerId,
 };
 
@@ -68,6 +68,8 @@ pub enum Happened {
     Landed(Landed),
     /// What it changed was counted.
     Changes(Changes),
+    /// What the forge says about its pull request has changed.
+    Pull(Box<Pull>),
     /// Cleanup began; the rest is done even after a crash.
     CleanupStarted,
     CleanupFailed {

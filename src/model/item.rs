@@ -74,6 +74,8 @@ pub enum ItemKind {
     Delivery,
     /// The agent rang the bell, and nothing shows why.
     Bell,
+    /// A pull request is open: the worker's own, or the one that it reviews.
+    Review,
     /// A question to the worker; shown when it has been answered and no command waits for it.
     Answer,
     /// Something that was planned for a time could not be done.
@@ -156,7 +158,7 @@ pub enum Ending {
 
 impl ItemKind {
     /// Every kind, by its name in the configuration.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "question",
         "permission",
         "blocked",
@@ -168,6 +170,7 @@ impl ItemKind {
         "stalled",
         "delivery",
         "bell",
+        "review",
         "answer",
         "schedule",
     ];
@@ -230,6 +233,7 @@ impl fmt::Display for ItemKind {
             Self::Stalled => "stalled",
             Self::Delivery => "delivery",
             Self::Bell => "bell",
+            Self::Review => "review",
             Self::Answer => "answer",
             Self::Schedule => "schedule",
             Self::Other(name) => name.as_str(),

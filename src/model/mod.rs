@@ -7,10 +7,12 @@ mod delivery;
 mod error;
 mod event;
 mod exit;
+mod explained;
 mod fact;
 mod id;
 mod item;
 mod landed;
+mod pull;
 mod report;
 mod request;
 mod room;
@@ -31,20 +33,21 @@ pub use delivery::{Delivery, DeliveryMode, Hold, Step, StepAt, Stuck, Take};
 pub use error::error_chain;
 pub use event::{Event, Happened};
 pub use exit::Exit;
+pub use explained::{Explained, Heard, HeardReport};
 pub use fact::{Fact, FactSource};
 pub use id::{BadId, DeliveryId, PaneId, SessionId, WindowId, WorkerId};
 pub use item::{Answered, AnsweredBy, Closed, Ending, Item, ItemId, ItemKind, Origin, Told};
 pub use landed::Landed;
+pub use pull::{Checks, Pull, PullState, Pulled, Review};
 pub use report::{Progress, Report, ReportKind, current};
 pub use request::{
-    Answer, Caller, Cleanup, Explained, Heard, HeardReport, Hook, HookReport, HubStatus,
-    InboxQuery, NewDelivery, NewWorker, Refusal, RefusalKind, Request, Reservation, Reserve,
-    WindowPane,
+    Answer, Caller, Cleanup, Hook, HookReport, HubStatus, InboxQuery, NewDelivery, NewWorker,
+    Refusal, RefusalKind, Request, Reservation, Reserve, WindowPane,
 };
 pub use room::{InLine, Room};
 pub use sample::{InputBox, RuleSaid, Said, Sample, Verdict};
 pub use schedule::{Addressee, Deed, Firing, Plan, Schedule, ScheduleId, When};
-pub use source::{Host, Kind, Source, SourceKind};
+pub use source::{Host, Kind, Source, SourceKind, pull_requests_in};
 pub use state::{
     AgentState, Blocker, DisplayState, EndCause, Face, Limit, Need, Process, Question, Reported,
     Tone, WorkerState,

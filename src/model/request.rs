@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Item, ItemId, ItemKind, Kind, Landed,
-    PaneId, Placement, Plan, Report, Room, RuleSaid, Sample, Schedule, ScheduleId, SessionId,
-    Source, Take, UnknownName, Verdict, Worker, WorkerId,
+    Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Explained, Item, ItemId, ItemKind, Kind,
+    Landed, PaneId, Placement, Plan, Report, Room, Sample, Schedule, ScheduleId, SessionId, Source,
+    Take, UnknownName, Worker, WorkerId,
 };
 
 /// One request.
@@ -113,6 +113,13 @@ pub enum Request {
     Schedules,
     CancelSchedule {
         id: ScheduleId,
+    },
+    /// Ask the forge about the pull requests of this repository's workers, or of all, unless that was
+    /// done within the last minute.
+    Pulls {
+        repo: Option<PathBuf>,
+        /// Answer when the forge has answered.
+        waits: bool,
     },
     Status,
     Stop {
@@ -385,42 +392,14 @@ pub enum Answer {
     Schedules {
         schedules: Vec<Schedule>,
     },
+    /// The forge was asked; why it did not answer, where it did not.
+    Pulls {
+        problems: Vec<String>,
+    },
     Status(Box<HubStatus>),
     /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
-}
-
-/// Everything that a worker's state is based on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explained {
-    pub worker: Worker,
-    /// The last capture, and the verdict on it alone.
-    pub sample: Option<Sample>,
-    pub verdict: Verdict,
-    pub rules: Vec<RuleSaid>,
-    /// How long the agent has printed nothing; none while it prints.
-    pub quiet_ms: Option<u64>,
-    /// The last hook report that this hub received.
-    pub hook: Option<Heard>,
-    /// The last status reports in its output, oldest first.
-    #[serde(default)]
-    pub reports: Vec<HeardReport>,
-}
-
-/// A status report in an agent's output, and what it decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeardReport {
-    pub at: super::Timestamp,
-    pub text: String,
-    pub decided: String,
-}
-
-/// The hook's report, in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Heard {
-    pub at: super::Timestamp,
-    pub text: String,
 }
 
 /// A reserved id, and what `create` must provide.

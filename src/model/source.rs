@@ -215,7 +215,7 @@ fn only(mut urls: impl Iterator<Item = String>) -> Option<String> {
 
 /// URLs of pull requests (GitHub) and merge requests (GitLab) in a text, without what follows the
 /// number.
-fn pull_requests_in(text: &str) -> Vec<String> {
+pub fn pull_requests_in(text: &str) -> Vec<String> {
     const PATHS: [&str; 2] = ["/pull/", "/-/merge_requests/"];
     let is_end = |c: char| c.is_whitespace() || "()[]<>\"'`".contains(c);
     let words =

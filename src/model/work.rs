@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Landed, Timestamp, WorkerId};
+use super::{Landed, Pull, Timestamp, WorkerId};
 
 /// What is known of a worker's work.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,9 @@ pub struct Work {
     /// `None` before the first count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
+    /// Its pull request, as the forge last told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull: Option<Pull>,
 }
 
 /// How a worker's branch and worktree differ from where the branch left its base. Prints as

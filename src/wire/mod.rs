@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Answer, Event, Refusal, Request};
 
 pub use cleanup::{BadJob, CleanupJob, CleanupResult};
-pub use look::{LookJob, parse_looked};
+pub use look::{LookJob, PullsAsked, PullsJob, parse_looked, parse_pulled};
 pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerSummary, WorkerView};
 
 /// The protocol that this program speaks. It understands frames of this and the previous version.

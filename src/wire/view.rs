@@ -4,8 +4,8 @@ use serde::Serialize;
 use crate::{
     model::{
         AgentState, Ask, Base, Changes, Delivery, DeliveryMode, DisplayState, Event, Exit,
-        Happened, Hold, Kind, Placement, Progress, RuleSaid, Said, Source, Step, StepAt, Timestamp,
-        Usage, Worker, WorkerState, current, name_of,
+        Happened, Hold, Kind, Placement, Progress, Pull, RuleSaid, Said, Source, Step, StepAt,
+        Timestamp, Usage, Worker, WorkerState, current, name_of,
     },
     text::one_line,
 };
@@ -29,6 +29,8 @@ pub struct WorkerView<'a> {
     pub window: String,
     pub pane: String,
     pub pr: Option<&'a str>,
+    /// What the forge said about its pull request; null before that.
+    pub pull: Option<&'a Pull>,
     /// What it changed; null before the first count.
     pub changes: Option<&'a Changes>,
     pub parent: Option<&'a str>,
@@ -58,6 +60,9 @@ pub struct WorkerSummary<'a> {
     pub branch: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pr: Option<&'a str>,
+    /// What is most important about it, as `✗ checks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pr_state: Option<&'static str>,
     /// What it changed, as `+12 -3 ↑2 ↓1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<String>,
@@ -149,6 +154,7 @@ impl<'a> WorkerView<'a> {
             window: worker.place.window.to_string(),
             pane: worker.place.pane.to_string(),
             pr: worker.pr.as_deref(),
+            pull: worker.work.pull.as_ref(),
             changes: worker.work.changes.as_ref(),
             parent: worker.parent.as_ref().map(crate::model::WorkerId::as_str),
             created: worker.created,
@@ -176,6 +182,7 @@ impl<'a> WorkerSummary<'a> {
         let is_asking =
             matches!(word, DisplayState::Turn(AgentState::Waiting(_) | AgentState::Blocked(_)));
         let message = worker.last_message.as_deref().filter(|_| !is_asking);
+        let verdict = worker.work.pull.as_ref().map(|it| it.state.verdict());
         let changes = worker.work.changes.as_ref().map(ToString::to_string);
         Self {
             id: worker.id.as_str(),
@@ -185,6 +192,7 @@ impl<'a> WorkerSummary<'a> {
             agent: &worker.agent.name,
             branch: &worker.branch,
             pr: worker.pr.as_deref(),
+            pr_state: verdict.filter(|it| !it.is_empty()),
             changes: changes.filter(|it| !it.is_empty()),
             title: one_line(&worker.source.title, SHORT),
             message: message.map(|it| one_line(it, CLIPPED)),

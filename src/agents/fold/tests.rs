@@ -114,7 +114,7 @@ impl Case {
     }
 
     fn hook(&mut self, event: Event) -> &mut Self {
-        self.handle(Seen::Hook(&HookEvent { event, session: None, prompt: None }))
+        self.handle(Seen::Hook(&HookEvent { event, session: None, prompt: None, printed: None }))
     }
 
     fn quiet_since(&mut self, ms: u64) -> &mut Self {

@@ -54,6 +54,9 @@ struct Payload {
     tool_name: Option<String>,
     #[serde(default)]
     tool_input: Value,
+    /// Of a command, with `stdout` and `stderr`.
+    #[serde(default)]
+    tool_response: Value,
     message: Option<String>,
     notification_type: Option<String>,
     last_assistant_message: Option<String>,
@@ -72,6 +75,7 @@ struct BackgroundTask {
 }
 
 fn event(it: Payload) -> Option<HookEvent> {
+    let printed = it.tool_response.get("stdout").and_then(Value::as_str).map(str::to_owned);
     let what = it.message.unwrap_or_default();
     let message = it.last_assistant_message;
     let event = match it.hook_event_name.as_str() {
@@ -98,7 +102,7 @@ fn event(it: Payload) -> Option<HookEvent> {
         "SessionEnd" => Event::Ended { reason: it.reason.unwrap_or_default() },
         _ => return None,
     };
-    Some(HookEvent { event, session: it.session_id, prompt: None })
+    Some(HookEvent { event, session: it.session_id, prompt: None, printed })
 }
 
 /// What a tool would do, by its name and its input.
@@ -158,6 +162,9 @@ mod tests {
             Some(Event::permission(AskKind::Tool, "to use Bash")),
         );
         check(r#"{"hook_event_name":"PostToolUse","tool_name":"Bash"}"#, Some(Event::Answered));
+        let opened =
+            r#"{"hook_event_name":"PostToolUse","tool_response":{"stdout":"https://x\n"}}"#;
+        assert_eq!(KIND.read(opened).unwrap().unwrap().printed.as_deref(), Some("https://x\n"));
         check(
             r#"{"hook_event_name":"Stop","last_assistant_message":"done","background_tasks":[]}"#,
             Some(Event::TurnEnded { message: Some("done".into()) }),

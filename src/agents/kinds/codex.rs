@@ -52,7 +52,7 @@ fn event(it: Payload) -> Option<HookEvent> {
     }
     let event = Event::TurnEnded { message: it.last_assistant_message };
     let prompt = it.input_messages.into_iter().next_back();
-    Some(HookEvent { event, session: it.thread_id, prompt })
+    Some(HookEvent { event, session: it.thread_id, prompt, printed: None })
 }
 
 #[cfg(test)]
@@ -67,6 +67,7 @@ mod tests {
         let payload = r#"{"type":"agent-turn-complete","thread-id":"t1","turn-id":"1","cwd":"/w",
             "input-messages":["a","b"],"last-assistant-message":"done"}"#;
         let want = HookEvent {
+            printed: None,
             event: Event::TurnEnded { message: Some("done".into()) },
             session: Some("t1".into()),
             prompt: Some("b".into()),

@@ -18,6 +18,8 @@ struct Payload {
     message: Option<String>,
     failed: Option<String>,
     reason: Option<String>,
+    /// URLs of pull requests in what a tool printed.
+    printed: Option<String>,
 }
 
 pub(super) fn read(payload: &str) -> serde_json::Result<Option<HookEvent>> {
@@ -41,7 +43,7 @@ fn event(it: Payload) -> Option<HookEvent> {
         "exit" => Event::Ended { reason: it.reason.unwrap_or_default() },
         _ => return None,
     };
-    Some(HookEvent { event, session: it.session, prompt: None })
+    Some(HookEvent { event, session: it.session, prompt: None, printed: it.printed })
 }
 
 /// By the agent's own name for what it wants to do.

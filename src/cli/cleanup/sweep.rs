@@ -15,7 +15,7 @@ use crate::{
         News, Repo, RepoLock, Run,
         land::{self, Found},
     },
-    model::{AgentState, Landed, Request, Timestamp, Worker},
+    model::{AgentState, Landed, PullState, Request, Timestamp, Worker},
     proc::Cancel,
     sources::{self, github},
 };
@@ -175,7 +175,7 @@ fn at_work(worker: &Worker) -> Option<String> {
 /// Where the work is, and the proof as a phrase.
 fn landed(
     found: &Found,
-    pull: Option<(String, github::PullState)>,
+    pull: Option<(String, PullState)>,
     worker: &Worker,
 ) -> Option<(Landed, String)> {
     let at = worker.state.since();
@@ -218,7 +218,7 @@ async fn merged_pull(
     worker: &Worker,
     url: &str,
     cancel: &Cancel,
-) -> Result<Option<(String, github::PullState)>, Failure> {
+) -> Result<Option<(String, PullState)>, Failure> {
     let cx = sources::Context { dir: repo.home(), env: &[], cancel };
     let Some(tip) = repo.branch_tip(&worker.branch)? else { return Ok(None) };
     match github::pull_state(&cx, url).await {

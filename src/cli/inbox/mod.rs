@@ -126,6 +126,8 @@ async fn list(context: &Context, args: &Args) -> Result<ExitCode, Failure> {
         found.keep(&scope, since);
         let code = view::print(context, &found)?;
         found.tell_read(context, &mut hub).await?;
+        // The next one has the answer.
+        hub.ask(Request::Pulls { repo: scope.project, waits: false }).await?;
         return Ok(code);
     }
     let ids: Vec<ItemId> = args.items.iter().copied().map(ItemId).collect();

@@ -7,10 +7,10 @@ use super::Found;
 use crate::{
     cli::{
         Context, Failure,
-        output::{Cell, Paint, Style, Table, age, fields},
+        output::{Cell, Paint, Style, Table, age, count, fields},
     },
     clock,
-    model::{Item, ItemKind, Origin, Timestamp, Worker},
+    model::{Changes, Item, ItemKind, Origin, Timestamp, Worker},
     text::{clean, one_line},
 };
 
@@ -26,6 +26,9 @@ struct View<'a> {
     choices: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     pr: Option<&'a str>,
+    /// Of what is done: its commits and lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<String>,
     /// What the worker answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<&'a str>,
@@ -68,6 +71,12 @@ fn views(found: &Found) -> Vec<View<'_>> {
         at: item.at,
         text: &item.text,
         choices: &item.choices,
+        size: found
+            .worker_of(item)
+            .and_then(|it| it.work.changes.as_ref())
+            .filter(|_| item.kind == ItemKind::Done)
+            .map(size)
+            .filter(|it| !it.is_empty()),
         pr: found.worker_of(item).and_then(|it| it.pr.as_deref()),
         answer: item.answer.as_ref().map(|it| it.text.as_str()),
         reply: item.reply.map(|it| it.0),
@@ -115,8 +124,16 @@ fn paint(kind: ItemKind) -> Paint {
         | ItemKind::Delivery
         | ItemKind::Schedule
         | ItemKind::Bell => Paint::Red,
+        ItemKind::Review => Paint::Yellow,
         ItemKind::Answer => Paint::Green,
     }
+}
+
+/// `2 commits +12 -3`.
+fn size(changes: &Changes) -> String {
+    let n = usize::try_from(changes.ahead).unwrap_or(usize::MAX);
+    let commits = if n == 0 { String::new() } else { count(n, "commit") };
+    format!("{commits} {}", changes.lines()).trim().to_owned()
 }
 
 /// What it is about, with its choices and its pull request, on one line.
@@ -126,6 +143,9 @@ fn what(item: &Item, worker: Option<&Worker>) -> String {
     parts.extend(item.answer.as_ref().map(|it| it.text.clone()));
     let pr = worker.and_then(|it| it.pr.as_deref()).filter(|_| item.kind == ItemKind::Done);
     parts.extend(pr.map(|url| format!("PR {}", short(url))));
+    let changes = worker.and_then(|it| it.work.changes.as_ref());
+    let changes = changes.filter(|_| item.kind == ItemKind::Done);
+    parts.extend(changes.map(size).filter(|it| !it.is_empty()));
     parts.extend(item.reply.map(|it| format!("answer {it} is on its way")));
     let mut line = one_line(&parts.join(" · "), MAX_WHAT);
     if !item.choices.is_empty() {
@@ -153,6 +173,7 @@ fn hint(found: &Found, item: &Item) -> String {
         }
         _ if is_dialog => format!("answer it: wtmag answer {name}"),
         ItemKind::Exited | ItemKind::Lost => format!("look: wtmag show {name}"),
+        ItemKind::Review => "all of them: wtmag reviews".to_owned(),
         ItemKind::Schedule => format!("in full: wtmag inbox {n}"),
         ItemKind::Question
         | ItemKind::Permission

@@ -18,8 +18,7 @@ use crate::{
         land::{self, Facts, Order, Outcome, Subject},
         removal::Loss,
     },
-    model::{Answer, Delivery, Request, Worker},
-    sources::github::PullState,
+    model::{Answer, Delivery, PullState, Request, Worker},
 };
 
 /// What was found out about one worker.

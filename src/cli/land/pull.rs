@@ -18,11 +18,8 @@ use crate::{
         News, Repo, Run,
         land::{self, Mode, Order},
     },
-    model::{Landed, Request, Worker},
-    sources::{
-        self,
-        github::{self, Checks, PullState},
-    },
+    model::{Checks, Landed, PullState, Request, Worker},
+    sources::{self, github},
 };
 
 /// How often the forge is asked while its checks run: it tells nothing by itself.

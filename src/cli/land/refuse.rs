@@ -7,8 +7,7 @@ use crate::{
         land::{CheckedOut, Facts, Outcome},
         removal::{Loss, Names},
     },
-    model::{AgentState, Delivery, Process, Worker},
-    sources::github::{Checks, PullState, Review},
+    model::{AgentState, Checks, Delivery, Process, PullState, Review, Worker},
 };
 
 /// Everything that decides.
@@ -111,7 +110,7 @@ fn forge(case: &Case<'_>, pull: &PullState) -> Vec<Refusal> {
     match pull.checks {
         Checks::Failed if needs(LandNeed::Checks) => found.push(Refusal::Pull("a check failed")),
         Checks::Pending => found.push(Refusal::ChecksRun),
-        Checks::Failed | Checks::Passed | Checks::None => {}
+        Checks::Failed | Checks::Passed | Checks::None | Checks::Other(_) => {}
     }
     if needs(LandNeed::Approved) && pull.review != Review::Approved {
         found.push(Refusal::Pull("it is not approved"));

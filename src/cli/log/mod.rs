@@ -223,6 +223,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
             let into = &landed.into;
             plain("landed", format!("in {into}{commit} ({})", landed.how))
         }
+        Happened::Pull(pull) => plain("pull request", clean(&pull.state.to_string())),
         Happened::Changes(changes) => plain("changes", changes.to_string()),
         Happened::CleanupStarted => plain("cleanup", String::new()),
         Happened::CleanupFailed { error } => plain("cleanup failed", error.clone()),

@@ -19,7 +19,7 @@ pub use advance::{advance, start};
 pub use after::{fetch, left_to_push, message, stat};
 pub use combine::{Mode, Order};
 pub use facts::{CheckedOut, Checkout, Facts, Found, Outcome, Target};
-pub use found::find;
+pub use found::{find, find_here};
 pub use hooks::run_hook;
 pub use look::{Subject, look};
 pub use recover::{Ended, Leftover, leftovers};

@@ -38,6 +38,14 @@ pub struct GitWatch {
     pub since: Option<Timestamp>,
 }
 
+/// What a forge is to be asked about one worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullQuestion {
+    pub worker: Box<Worker>,
+    pub candidates: Vec<String>,
+    pub by_branch: bool,
+}
+
 /// What the user's command for notices is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -161,13 +169,18 @@ pub enum LocalEffect {
         notice: Notice,
     },
     /// Tell changes in a directory of git.
-    WatchGit(GitWatch),
+    WatchGit(Box<GitWatch>),
     UnwatchGit(Touched),
     /// Look at these workers of one repository: where their work is and, if it counts, their changes.
     Look {
         what: Touched,
         workers: Vec<Worker>,
         counts: bool,
+    },
+    /// Ask the forge about pull requests of workers of one repository.
+    AskPulls {
+        repo: PathBuf,
+        asked: Vec<PullQuestion>,
     },
     /// Ask git where these workers' worktrees are, by their git dirs.
     FindWorktrees(Vec<(WorkerId, PathBuf)>),

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 use super::RequestId;
 use crate::{
     model::{
-        DeliveryId, HookReport, Looked, PaneId, Request, Sample, SessionId, WindowId, WorkerId,
+        DeliveryId, HookReport, Looked, PaneId, Pulled, Request, Sample, SessionId, WindowId,
+        WorkerId,
     },
     tmux::{Acted, Created, PaneRow, Promoted, Said, ServerInfo},
 };
@@ -119,6 +120,11 @@ pub enum Input {
     Spooled(HookReport),
     /// Something that is watched has changed.
     Touched(Touched),
+    /// What the forge said about the pull requests of workers of one repository.
+    Pulled {
+        repo: PathBuf,
+        found: Result<Vec<Pulled>, String>,
+    },
     /// What git says about workers.
     Looked {
         what: Touched,

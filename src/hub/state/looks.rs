@@ -70,7 +70,7 @@ impl HubState {
         });
         for watch in own.into_iter().chain(base) {
             self.looks.watched.insert(watch.what.clone());
-            out.push(Effect::Local(LocalEffect::WatchGit(watch)));
+            out.push(Effect::Local(LocalEffect::WatchGit(Box::new(watch))));
         }
     }
 
@@ -190,11 +190,12 @@ impl HubState {
                 tracing::debug!(worker = %seen.worker, error, "could not look");
             }
             let Some(live) = self.workers.get_mut(&seen.worker) else { continue };
-            if let Some(changes) = seen.changes {
-                live.counted(changes);
-            }
+            let has_pushed = seen.changes.map(|it| live.counted(it));
             if let Some(landed) = seen.landed {
                 live.has_landed(landed);
+            }
+            if let Some(has_pushed) = has_pushed {
+                self.ask_after_turn(&seen.worker, has_pushed);
             }
         }
         self.flush_workers(now, out);

@@ -14,6 +14,7 @@ mod live_worker;
 mod looks;
 mod notices;
 mod observations;
+mod pulls;
 mod reconcile;
 mod requests;
 mod schedules;
@@ -28,7 +29,9 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-pub use effect::{Act, Effect, GitWatch, LocalEffect, Notice, Query, Record, Target, TmuxEffect};
+pub use effect::{
+    Act, Effect, GitWatch, LocalEffect, Notice, PullQuestion, Query, Record, Target, TmuxEffect,
+};
 pub use input::{CleanedUp, Input, Linked, Listed, Met, NotMade, Touched};
 use live_worker::{LiveWorker, Noted, Profiles};
 
@@ -190,6 +193,7 @@ pub struct HubState {
     schedules: schedules::Schedules,
     notices: notices::Notices,
     looks: looks::Looks,
+    pulls: pulls::Pulls,
     seen_reports: VecDeque<String>,
     /// Ids of workers that cannot be read.
     taken: BTreeSet<String>,
@@ -227,6 +231,7 @@ impl HubState {
             schedules: schedules::Schedules::remembered(found.schedules, found.last_schedule),
             notices: notices::Notices::default(),
             looks: looks::Looks::default(),
+            pulls: pulls::Pulls::default(),
             seen_reports: found.reports.into(),
             taken: found.taken.into_iter().collect(),
             problems: found.problems,
@@ -257,9 +262,7 @@ impl HubState {
                 }
             }
         }
-        let is_orphan =
-            |it: &&Delivery| !it.step.is_final() && it.worker.as_str().starts_with("guest-pane-");
-        let orphans = found.deliveries.iter().filter(is_orphan).cloned().collect();
+        let orphans = of_guests(&found.deliveries);
         state.give_up_guests(now, orphans, &mut out);
         state.follow_worktrees(&mut out);
         for cleanup in found.cleanups {
@@ -315,6 +318,7 @@ impl HubState {
                 }
             }
             Input::Worktrees(found) => self.worktrees(now, found, &mut out),
+            Input::Pulled { repo, found } => self.pulled(now, &repo, found, &mut out),
             Input::Touched(what) => self.touched(now, &what),
             Input::Looked { what, found } => self.looked(now, &what, found, &mut out),
         }
@@ -378,6 +382,7 @@ impl HubState {
         self.wake_parents(now, out);
         self.notify_user(now, out);
         self.start_looks(now, out);
+        self.start_pulls(now, out);
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
         if is_done && matches!(self.link, Link::Up(_)) {
             self.link = Link::Down;
@@ -439,11 +444,12 @@ impl HubState {
     /// Turns what the workers noted into records, events and the like.
     fn flush_workers(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut noted = Vec::new();
-        let mut counts = Vec::new();
+        let (mut counts, mut named) = (Vec::new(), Vec::new());
         for live in self.workers.values_mut() {
             if let Some(Noted { records, happened, samples }) = live.take_notes() {
                 let worker = live.worker.id.clone();
                 counts.extend(live.takes_count().then(|| worker.clone()));
+                named.push((worker.clone(), live.take_candidates()));
                 out.extend(records.into_iter().map(Effect::Record));
                 if !samples.is_empty() && live.worker.record {
                     out.push(Effect::Keep { worker: worker.clone(), samples });
@@ -460,6 +466,8 @@ impl HubState {
                 .push((guest.worker.id.clone(), happened.into_iter().filter(deliveries).collect()));
         }
         counts.iter().for_each(|id| self.want_count(now, id));
+        named.retain(|(_, urls): &(WorkerId, Vec<String>)| !urls.is_empty());
+        named.into_iter().for_each(|(id, urls)| self.note_candidates(&id, urls));
         let ids: Vec<WorkerId> = noted.iter().map(|(id, _)| id.clone()).collect();
         for (id, happened) in noted {
             for what in happened {
@@ -475,6 +483,13 @@ impl HubState {
         }
         self.reconcile_inbox(now, &ids, out);
     }
+}
+
+/// Open deliveries to panes that belong to no worker.
+fn of_guests(deliveries: &[Delivery]) -> Vec<Delivery> {
+    let is_orphan =
+        |it: &&Delivery| !it.step.is_final() && it.worker.as_str().starts_with("guest-pane-");
+    deliveries.iter().filter(is_orphan).cloned().collect()
 }
 
 fn delivery_step(what: &Happened) -> Option<(DeliveryId, Step, String)> {

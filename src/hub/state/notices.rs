@@ -88,7 +88,8 @@ impl HubState {
     }
 
     fn set_options(&mut self, out: &mut Vec<Effect>) {
-        let shown = || self.inbox.all().filter(|it| it.is_shown());
+        let is_call = |it: &&Item| it.is_shown() && it.kind != ItemKind::Review;
+        let shown = || self.inbox.all().filter(is_call);
         let needs = shown().map(|it| &it.worker).collect::<BTreeSet<_>>().len();
         let mut marks: BTreeMap<WindowId, &'static str> = BTreeMap::new();
         for item in shown().filter(|it| !self.notices.seen.contains(&it.id)) {

@@ -65,6 +65,9 @@ impl HubState {
             Request::Schedule(plan) => self.schedule(now, request_id, *plan, out),
             Request::Schedules => self.list_schedules(request_id, out),
             Request::CancelSchedule { id } => self.cancel_schedule(now, request_id, id, out),
+            Request::Pulls { repo, waits } => {
+                self.refresh_pulls(now, request_id, (repo.as_deref(), waits), out);
+            }
             Request::Status => self.status(request_id, out),
             Request::Stop { reason } => self.stop(now, request_id, reason, out),
             Request::Receipts { worker } => {
@@ -107,6 +110,7 @@ impl HubState {
         self.finding.retain(|request_id, _| request_id.client != client);
         self.showing.retain(|it| it.client() != client);
         self.forget_waiting(client);
+        self.forget_pulls_client(client);
         self.leave_line(client);
         // A worker whose window is being created will exist soon.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());

@@ -8,6 +8,7 @@ mod linking;
 mod listing;
 mod looks;
 mod moving;
+mod pulls;
 mod reports;
 mod restart;
 mod schedules;

@@ -6,6 +6,7 @@ mod complaint;
 mod forge;
 mod json;
 mod pull;
+mod pulls;
 
 use serde::de::DeserializeOwned;
 
@@ -16,7 +17,8 @@ use self::{
 };
 pub use self::{
     forge::{Forge, fetch_forge},
-    pull::{Checks, PullState, Review, merge_pull, pull_state},
+    pull::{merge_pull, pull_page, pull_state},
+    pulls::{Question, ask_pulls},
 };
 use super::{Context, Error, Fetched, Program, SourceSpec, Task, TaskRef};
 use crate::{

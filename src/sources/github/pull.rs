@@ -6,48 +6,13 @@ use super::{
     complaint::failed,
     json::{Oid, read},
     nonsense, parse,
+    pulls::review,
 };
 use crate::{
-    model::SourceKind,
+    model::{Checks, PullState, SourceKind},
     sources::{Context, Error},
     text::one_line,
 };
-
-/// What the forge says about a pull request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullState {
-    pub url: String,
-    pub number: u64,
-    /// The commit that it would merge, or has merged.
-    pub head: String,
-    /// The branch that receives it.
-    pub base: String,
-    pub is_open: bool,
-    pub is_merged: bool,
-    pub is_draft: bool,
-    pub merge_commit: Option<String>,
-    pub review: Review,
-    pub checks: Checks,
-}
-
-/// What the reviewers decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Review {
-    /// None is needed or given.
-    None,
-    Approved,
-    ChangesRequested,
-    Required,
-}
-
-/// The result of all checks together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checks {
-    None,
-    Passed,
-    Pending,
-    Failed,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -155,13 +120,11 @@ pub(super) fn place(url: &str) -> Result<(String, String), Error> {
     Ok((repo, task.key))
 }
 
-fn review(decision: &str) -> Review {
-    match decision {
-        "APPROVED" => Review::Approved,
-        "CHANGES_REQUESTED" => Review::ChangesRequested,
-        "REVIEW_REQUIRED" => Review::Required,
-        _ => Review::None,
-    }
+/// Host, `owner/name` and number of the page of a pull request.
+pub fn pull_page(url: &str) -> Option<(String, String, u64)> {
+    let task = parse(url).ok().filter(|it| it.kind == Some(SourceKind::GithubPr))?;
+    let (host, repo) = task.repo?;
+    Some((host, repo, task.key.parse().ok()?))
 }
 
 /// One that failed decides, then one that is not over.

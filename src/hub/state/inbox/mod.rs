@@ -273,11 +273,12 @@ impl HubState {
 }
 
 fn is_unannounced(item: &Item) -> bool {
-    item.is_shown() && !item.announced
+    // Pull requests are listed, and nobody is called for them.
+    item.is_shown() && !item.announced && item.kind != ItemKind::Review
 }
 
 fn is_untold(item: &Item) -> bool {
-    item.is_shown() && item.told.is_none()
+    item.is_shown() && item.told.is_none() && item.kind != ItemKind::Review
 }
 
 /// For lists and events.

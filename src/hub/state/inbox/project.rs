@@ -29,6 +29,19 @@ pub(super) struct Changes {
 /// What the state needs attention for. `stalled`: since when its turn has printed nothing for too
 /// long.
 pub(super) fn wanted(worker: &Worker, stalled: Option<Timestamp>) -> Vec<Wanted> {
+    let mut all = of_agent(worker, stalled);
+    // New commits are another item.
+    let open = worker.work.pull.as_ref().filter(|it| it.state.is_open);
+    all.extend(open.map(|it| Wanted {
+        kind: ItemKind::Review,
+        since: it.since,
+        text: one_line(&format!("PR {}", it.state), Item::MAX_LINE),
+        choices: Vec::new(),
+    }));
+    all
+}
+
+fn of_agent(worker: &Worker, stalled: Option<Timestamp>) -> Vec<Wanted> {
     let state = &worker.state;
     let new = |kind, since, text: &str| Wanted {
         kind,
@@ -37,6 +50,11 @@ pub(super) fn wanted(worker: &Worker, stalled: Option<Timestamp>) -> Vec<Wanted>
         choices: Vec::new(),
     };
     let process = &state.process;
+    let is_over = matches!(process.value, Process::Exited(_) | Process::Lost(_));
+    // Nothing is missed of an agent whose work is landed.
+    if is_over && state.landed.is_some() {
+        return Vec::new();
+    }
     match &process.value {
         Process::Exited(Exit::Code(0)) => {
             return vec![new(ItemKind::Exited, process.since, "the agent ended")];

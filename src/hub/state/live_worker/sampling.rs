@@ -203,6 +203,9 @@ impl LiveWorker {
     pub(in crate::hub::state) fn hook(&mut self, now: Now, payload: &str, out: &mut Vec<Effect>) {
         let Ok(Some(report)) = self.tracker.read_hook(payload) else { return };
         self.heard = Some(Heard { at: now.wall, text: report.event.to_string() });
+        if let Some(printed) = &report.printed {
+            self.note_candidates(printed);
+        }
         self.track(now, Seen::Hook(&report), out);
         self.want_look(now.steady + SETTLE);
     }
@@ -274,7 +277,7 @@ impl LiveWorker {
                 "message" => {
                     self.worker.last_message = Some(text.clone());
                     self.message_at = Some(now.wall);
-                    self.note_pull_request(&text);
+                    self.note_candidates(&text);
                 }
                 _ => {}
             }
@@ -284,14 +287,6 @@ impl LiveWorker {
         if let Some(text) = accepted {
             self.prompt_accepted(now, &text, out);
         }
-    }
-
-    /// The agent's message at the end of its turn names the pull request that it had to open.
-    fn note_pull_request(&mut self, message: &str) {
-        let found = self.worker.source.pull_request_in(message, &self.worker.project);
-        let Some(url) = found.filter(|it| self.worker.pr.as_ref() != Some(it)) else { return };
-        self.worker.pr = Some(url.clone());
-        self.notes.happened.push(Happened::Told { about: "pull-request".to_owned(), text: url });
     }
 
     /// A hook reports that the agent accepted a prompt: the delivered one, unless its text differs.

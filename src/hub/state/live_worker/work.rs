@@ -1,12 +1,17 @@
 //! When a worker's changes are to be counted, and what was counted.
 use super::LiveWorker;
-use crate::model::{AgentState, Changes, Happened};
+use crate::model::{AgentState, Changes, Happened, Kind, Now, Pull, PullState, pull_requests_in};
+
+/// Pull requests that are kept of one text: the last ones.
+const MAX_NAMED: usize = 8;
 
 /// Whether a turn has run since the last count.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
     is_in_turn: bool,
     is_due: bool,
+    /// Pull requests that its agent has named.
+    candidates: Vec<String>,
 }
 
 impl Counting {
@@ -37,14 +42,51 @@ impl LiveWorker {
         self.counting.is_in_turn && self.worker.state.is_live()
     }
 
-    pub(in crate::hub::state) fn counted(&mut self, changes: Changes) {
+    /// True if its branch was pushed since the last count.
+    pub(in crate::hub::state) fn counted(&mut self, changes: Changes) -> bool {
         let known = self.worker.work.changes.as_ref();
+        let was_pushed = known.and_then(|it| it.pushed.as_ref());
+        let has_pushed = changes.pushed.is_some() && changes.pushed.as_ref() != was_pushed;
         if known.is_some_and(|it| it.is_same(&changes)) {
-            return;
+            return false;
+        }
+        let landed = self.worker.state.landed.as_ref();
+        // It has more commits since.
+        if landed.is_some_and(|it| it.tip != changes.head) && changes.ahead > 0 {
+            self.worker.state.landed = None;
         }
         self.worker.work.changes = Some(changes.clone());
         self.notes.worker = true;
         self.notes.happened.push(Happened::Changes(changes));
+        has_pushed
+    }
+
+    /// What the forge says about its pull request.
+    pub(in crate::hub::state) fn note_pull(&mut self, now: Now, state: PullState) {
+        let known = self.worker.work.pull.as_ref();
+        let same = known.filter(|it| it.state.head == state.head && it.state.url == state.url);
+        let since = same.map_or(now.wall, |it| it.since);
+        let is_news = known.is_none_or(|it| it.state != state);
+        let pull = Pull { since, at: now.wall, state };
+        self.worker.work.pull = Some(pull.clone());
+        self.notes.worker = true;
+        if is_news {
+            self.notes.happened.push(Happened::Pull(Box::new(pull)));
+        }
+    }
+
+    /// Pull requests that its agent has named since the last call.
+    pub(in crate::hub::state) fn take_candidates(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.counting.candidates)
+    }
+
+    /// The agent names pull requests, in its message or in what its tools print.
+    pub(in crate::hub::state) fn note_candidates(&mut self, text: &str) {
+        if self.worker.pr.is_none() && self.worker.kind != Kind::Review {
+            let found = pull_requests_in(text);
+            let at = found.len().saturating_sub(MAX_NAMED);
+            self.counting.candidates.extend(found.into_iter().skip(at));
+        }
     }
 }
 

@@ -59,6 +59,7 @@ fn part(item: &Item, pr: Option<&str>) -> String {
         ItemKind::Stalled => with("may be stuck"),
         ItemKind::Delivery => with("did not get a text"),
         ItemKind::Bell => with("rang the bell"),
+        ItemKind::Review => with("has a pull request"),
         ItemKind::Schedule => with("did not get what was scheduled"),
         ItemKind::Answer => {
             let answer = item.answer.as_ref().map(|it| it.text.as_str()).unwrap_or_default();
