@@ -694,7 +694,7 @@ fn a_template_that_cannot_be_read_is_an_error() {
 
 #[test]
 fn the_stand_ins_can_be_run() {
-    for program in ["gh/gh_stub.py", "jira/jira"] {
+    for program in ["gh/gh_stub.py", "jira/jira", "beads/bd"] {
         let mode = fs::metadata(format!("{FIXTURES}/{program}")).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{program}");
     }

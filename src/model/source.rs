@@ -29,6 +29,9 @@ pub enum SourceKind {
     GithubIssue,
     GithubPr,
     Jira,
+    Bead,
+    #[serde(rename = "openspec-change")]
+    OpenSpec,
     Prompt,
     /// A value from a newer version.
     #[serde(untagged)]
@@ -77,6 +80,8 @@ impl SourceKind {
             Self::GithubIssue => ("issue", "#", "github-issue-", "issue #", Kind::Implementation),
             Self::GithubPr => ("pull request", "#", "github-pr-", "PR #", Kind::Review),
             Self::Jira => ("ticket", "", "jira-ticket-", "", Kind::Implementation),
+            Self::Bead => ("bead", "", "bead-", "", Kind::Implementation),
+            Self::OpenSpec => ("change", "", "opsx-change-", "change ", Kind::Implementation),
             Self::Prompt => ("task", "", "prompt-", "prompt", Kind::Implementation),
             Self::Other(_) => ("task", "", "", "", Kind::Implementation),
         };
@@ -89,6 +94,8 @@ impl SourceKind {
             Self::GithubIssue => "github-issue",
             Self::GithubPr => "github-pr",
             Self::Jira => "jira",
+            Self::Bead => "bead",
+            Self::OpenSpec => "openspec-change",
             Self::Prompt => "prompt",
             Self::Other(name) => name.as_str(),
         }
@@ -111,7 +118,11 @@ impl Source {
         match self.kind {
             SourceKind::Prompt => format!("{}{}", self.kind.row().branch, slug(&self.title)),
             SourceKind::Other(name) => slug(&format!("{name} {}", self.key)),
-            SourceKind::GithubIssue | SourceKind::GithubPr | SourceKind::Jira => {
+            SourceKind::GithubIssue
+            | SourceKind::GithubPr
+            | SourceKind::Jira
+            | SourceKind::Bead
+            | SourceKind::OpenSpec => {
                 format!("{}{}", self.kind.row().branch, self.key.to_lowercase())
             }
         }
@@ -169,6 +180,8 @@ impl fmt::Display for Source {
             SourceKind::GithubIssue
             | SourceKind::GithubPr
             | SourceKind::Jira
+            | SourceKind::Bead
+            | SourceKind::OpenSpec
             | SourceKind::Prompt => write!(f, "{}{}", self.kind.row().shown, self.key),
         }
     }
@@ -327,6 +340,8 @@ mod tests {
         for text in [
             r#"{"type":"github-issue","number":4,"url":"https://x/4","title":"Bug"}"#,
             r#"{"type":"jira","key":"PROJ-12","url":"https://x/PROJ-12","title":"Bug"}"#,
+            r#"{"type":"bead","key":"bd-a1b2","title":"Bug"}"#,
+            r#"{"type":"openspec-change","key":"add-x","title":"Bug"}"#,
             r#"{"type":"prompt","title":"Fix it"}"#,
             r#"{"type":"sketch","key":"S-1","title":"hi","layers":[1,2]}"#,
         ] {

@@ -46,6 +46,16 @@ pub enum Error {
     BadKey { key: String },
     #[error("Jira has no ticket `{key}` that you may see")]
     TicketNotFound { key: String },
+    #[error("`{id}` is not the id of a bead")]
+    BadBead { id: String },
+    #[error("beads has no bead `{id}` in this repository")]
+    NoBead { id: String },
+    #[error("`{name}` is not the name of an OpenSpec change")]
+    BadChange { name: String },
+    #[error("this repository has no OpenSpec change `{name}`")]
+    NoChange { name: String },
+    #[error("could not read `{}`", path.display())]
+    ChangeFile { path: PathBuf, source: io::Error },
     #[error("the prompt is empty")]
     EmptyPrompt,
     #[error("could not read the prompt from standard input")]
@@ -96,6 +106,12 @@ impl Error {
             }
             Self::BadKey { .. } => "a key looks like `PROJ-123`",
             Self::TicketNotFound { .. } => "check the key; `jira me` shows your account",
+            Self::BadBead { .. } => "an id looks like `bd-a1b2`; `bd list` shows them",
+            Self::NoBead { .. } => "`bd list` shows the beads; `bd where` which database is used",
+            Self::BadChange { .. } => "it is the name of a directory in `openspec/changes`",
+            Self::NoChange { .. } => {
+                "`openspec list` shows them; a change in another worktree is not seen here"
+            }
             Self::EmptyPrompt => "say what to do: `wtmag create \"Make the tests faster\"`",
             Self::Unreadable { .. } | Self::Nonsense { .. } => "run `wtmag doctor` for its version",
             Self::IsPullRequest { .. } => "leave out `-t issue` to review it",
@@ -104,6 +120,7 @@ impl Error {
             | Self::Failed { .. }
             | Self::Stdin(_)
             | Self::PromptFile { .. }
+            | Self::ChangeFile { .. }
             | Self::Template { .. }
             | Self::NotMerged { .. }
             | Self::Cancelled => return None,

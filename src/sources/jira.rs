@@ -26,7 +26,7 @@ pub static SPEC: SourceSpec = SourceSpec {
     flag: "jira",
     value_name: "KEY",
     help: "Jira ticket",
-    program: &PROGRAM,
+    program: Some(&PROGRAM),
     types: &[],
     parse,
     resolve: |_, _| Box::pin(async { Ok(SourceKind::Jira) }),

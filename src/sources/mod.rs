@@ -1,13 +1,15 @@
 //! Where tasks come from. A source is a row of [`ALL`] and a file beside this one that holds it.
 //!
-//! Knows how to ask `gh` and `jira`, how to read a prompt and how to find templates. Creates
+//! Knows how to ask `gh`, `jira` and `bd`, how to read a prompt and a change of OpenSpec and how to find templates. Creates
 //! nothing. Does not know worktrees, tmux, agents or the hub. Numbers, keys and repository names
 //! are checked before they become arguments, so that no text of a user or a forge can act as a
 //! flag.
 mod adf;
+pub mod beads;
 mod error;
 pub mod github;
 pub mod jira;
+pub mod openspec;
 pub mod prompt;
 pub mod templates;
 
@@ -23,7 +25,7 @@ use crate::{
 };
 
 /// The sources that `create` knows, in the order of its help.
-pub static ALL: [&SourceSpec; 2] = [&github::SPEC, &jira::SPEC];
+pub static ALL: [&SourceSpec; 4] = [&github::SPEC, &jira::SPEC, &beads::SPEC, &openspec::SPEC];
 
 /// A source of tasks, kept by a program that is asked for them.
 #[derive(Debug)]
@@ -33,7 +35,8 @@ pub struct SourceSpec {
     pub value_name: &'static str,
     /// The help of that option.
     pub help: &'static str,
-    pub program: &'static Program,
+    /// `None`: it is read from files of the repository.
+    pub program: Option<&'static Program>,
     /// The words of `--type`, where it has tasks of several kinds.
     pub types: &'static [(&'static str, SourceKind)],
     parse: fn(&str) -> Result<TaskRef, Error>,
@@ -176,7 +179,7 @@ mod tests {
     #[test]
     fn a_program_that_hangs_is_named_with_a_hint() {
         let error = proc::Error::TimedOut { program: "gh".to_owned(), limit: LIMIT };
-        let error = not_run(github::SPEC.program, error);
+        let error = not_run(github::SPEC.program.unwrap(), error);
         assert_eq!(error.to_string(), "`gh` did not answer within 30 s");
         assert!(error.hint().is_some_and(|hint| hint.contains("connection")));
     }

@@ -62,6 +62,43 @@ fn a_task_in_any_script_names_its_branch() {
 }
 
 #[test]
+fn a_bead_or_a_change_of_openspec_is_a_task() {
+    let desk = Desk::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/beads");
+    let bd = std::fs::read_to_string(fixtures.join("bd")).unwrap();
+    desk.sandbox.put_program("bd", &bd);
+    desk.sandbox.put("bin/bd-a1b2.json", std::fs::read(fixtures.join("bd-a1b2.json")).unwrap());
+    let dry =
+        |args: &[&str]| desk.wtmag(&[&["create", "--dry-run", "--json"], args].concat()).json();
+    let it = dry(&["--bead", "bd-a1b2"]);
+    assert_eq!(it["branch"], "bead-bd-a1b2");
+    let title = it["source"]["title"].as_str().unwrap();
+    let is_clean = !title.chars().any(char::is_control);
+    assert!(title.starts_with("Offer a dark mode") && is_clean, "{title:?}");
+    let brief = it["brief"].as_str().unwrap();
+    assert!(
+        brief.contains("A switch in the settings.") && brief.contains("Yes, please."),
+        "{brief}"
+    );
+    assert!(brief.contains("bead bd-a1b2") && !brief.contains('\x1b'), "{brief}");
+    let said = desk.wtmag(&["create", "--bead", "bd-9"]).failure(1);
+    assert!(said.contains("beads has no bead `bd-9`") && said.contains("bd list"), "{said}");
+    desk.wtmag(&["create", "--bead", "--x"]).failure(2);
+    let change = "openspec/changes/add-dark-mode";
+    desk.sandbox.put(desk.dir.join(change).join("proposal.md"), "# Dark mode\n\n## Why\nNight.\n");
+    desk.sandbox.put(desk.dir.join(change).join("specs/ui/spec.md"), "## ADDED Requirements\n");
+    let it = dry(&["--opsx", "add-dark-mode"]);
+    assert_eq!(
+        (&it["branch"], &it["source"]["type"]),
+        (&"opsx-change-add-dark-mode".into(), &"openspec-change".into())
+    );
+    assert!(it["brief"].as_str().unwrap().contains("## ADDED Requirements"));
+    desk.wtmag(&["create", "--opsx", "../x"]).failure(2);
+    let said = desk.wtmag(&["create", "--opsx", "other"]).failure(1);
+    assert!(said.contains("no OpenSpec change `other`"), "{said}");
+}
+
+#[test]
 fn a_worktree_gets_its_files_and_its_setup() {
     let desk = Desk::new();
     desk.config(

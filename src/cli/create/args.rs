@@ -10,8 +10,8 @@ use crate::{
 
 /// Create a worker: a branch, a worktree and a tmux window with a running agent
 ///
-/// The task is a text, a GitHub issue or pull request, or a Jira ticket. wtmag writes it to
-/// `.wtmag/prompt.md` in a new worktree, and starts the agent in that worktree, in a tmux window. When the
+/// The task is a text, a GitHub issue or pull request, a Jira ticket, a bead, or an OpenSpec change. wtmag
+/// writes it to `.wtmag/prompt.md` in a new worktree, and starts the agent in that worktree, in a tmux window. When the
 /// agent is ready for input, wtmag types one line that points to the file, verifies that the agent received
 /// that line, and prints how the delivery went.
 ///
@@ -26,7 +26,7 @@ use crate::{
 #[derive(clap::Args, Clone)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
-    /// The task in your words; with `--github` or `--jira`, more instructions; `-` reads stdin
+    /// The task in your words; with `--github` and the like, more instructions; `-` reads stdin
     #[arg(value_name = "TEXT", help_heading = "Task")]
     pub(super) text: Option<String>,
     /// Same as TEXT; use it if the text begins with a dash
@@ -130,7 +130,7 @@ const USAGE: &str = "wtmag create [OPTIONS] TEXT
        wtmag create [OPTIONS] -f FILE | -e
        wtmag create [OPTIONS] --github N|URL [TEXT]
        wtmag create [OPTIONS] --github N,N… [TEXT]
-       wtmag create [OPTIONS] --jira KEY [TEXT]";
+       wtmag create [OPTIONS] --jira KEY | --bead ID | --opsx NAME [TEXT]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -142,6 +142,8 @@ Examples:
   wtmag create --github 234 -s                    review a pull request, in its own session
   wtmag create --github 12,15,18                  a worker for each, one after the other
   wtmag create --jira PROJ-123 --agent claude     work on a ticket, with this agent
+  wtmag create --bead bd-a1b2                     work on an issue of beads
+  wtmag create --opsx add-dark-mode               implement a change of OpenSpec
   wtmag create \"Fix the typo\" --wait=idle         return when the agent is idle
   wtmag create --github 456 --agent opencode --model openai/gpt-5.2:high   choose the model
 

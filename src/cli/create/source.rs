@@ -24,7 +24,8 @@ pub(super) async fn resolve(
         Asked::Kept(task) => task,
     };
     if task.known().is_none() {
-        progress.step(format!("asking {} about {}", task.spec.program, task.text));
+        let program = task.spec.program.map(|it| it.name).unwrap_or_default();
+        progress.step(format!("asking {program} about {}", task.text));
     }
     let cx = sources::Context { dir: repo.home(), env: &[], cancel };
     Ok(Task::Kept(task.resolve(&cx).await?))
@@ -38,9 +39,10 @@ pub(super) async fn fetch(
 ) -> Result<Fetched, Failure> {
     match &order.task {
         Task::Kept(task) => {
-            let (noun, program) = (task.kind.row().noun, task.spec.program);
+            let noun = task.kind.row().noun;
             let name = task.outline().reference().unwrap_or_default();
-            progress.step(format!("reading {noun} {name} with {program}"));
+            let with = task.spec.program.map(|it| format!(" with {it}")).unwrap_or_default();
+            progress.step(format!("reading {noun} {name}{with}"));
             let cx = sources::Context { dir: repo_context.repo.home(), env: &[], cancel };
             Ok(task.fetch(&cx).await?)
         }

@@ -6,14 +6,16 @@ use crate::{
     config::Backend,
     git::{self, Tool, Wt},
     proc,
-    sources::{self, SourceSpec},
+    sources::{self, Program, SourceSpec},
 };
 
 pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Group> {
     let sources = async {
         let mut findings = Vec::new();
         for spec in sources::ALL {
-            findings.push(source(doctor, spec).await);
+            if let Some(program) = spec.program {
+                findings.push(source(doctor, spec, program).await);
+            }
         }
         findings
     };
@@ -67,8 +69,8 @@ async fn worktrunk(doctor: &Doctor<'_>) -> Vec<Finding> {
 }
 
 /// The program of a source: present, and logged in where it can tell without the network.
-async fn source(doctor: &Doctor<'_>, spec: &SourceSpec) -> Finding {
-    let (flag, program) = (spec.flag, spec.program);
+async fn source(doctor: &Doctor<'_>, spec: &SourceSpec, program: &Program) -> Finding {
+    let flag = spec.flag;
     let version = match doctor.ask(program.name, program.version).await {
         Ok(output) => version_of(program.name, &output.stdout_text()),
         Err(error) => return absent(&error, &format!("`create --{flag}`"), program.install),

@@ -41,7 +41,7 @@ pub static SPEC: SourceSpec = SourceSpec {
     flag: "github",
     value_name: "N|URL",
     help: "GitHub issue or pull request of this repository: its number or its URL",
-    program: &PROGRAM,
+    program: Some(&PROGRAM),
     types: &[("issue", SourceKind::GithubIssue), ("pr", SourceKind::GithubPr)],
     parse,
     resolve: |cx, task| Box::pin(resolve(cx, task)),
