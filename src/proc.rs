@@ -118,6 +118,8 @@ pub struct Cmd<'a> {
     on_line: Option<OnLine<'a>>,
     /// This program's path, if the child must not have a terminal.
     session_maker: Option<PathBuf>,
+    /// Its standard input is this process's.
+    on_terminal: bool,
 }
 
 impl<'a> Cmd<'a> {
@@ -132,6 +134,7 @@ impl<'a> Cmd<'a> {
             limit: Duration::from_secs(60),
             on_line: None,
             session_maker: None,
+            on_terminal: false,
         }
     }
 
@@ -166,6 +169,14 @@ impl<'a> Cmd<'a> {
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
+        self
+    }
+
+    /// Its standard input is this process's, so that it sees whether a person is at a terminal. It must
+    /// not read from it: a process in the background that does is stopped.
+    #[must_use]
+    pub fn on_terminal(mut self) -> Self {
+        self.on_terminal = true;
         self
     }
 
@@ -268,7 +279,11 @@ impl<'a> Cmd<'a> {
                 None => command.env_remove(name),
             };
         }
-        let stdin = if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() };
+        let stdin = match (self.stdin.is_empty(), self.on_terminal) {
+            (false, _) => Stdio::piped(),
+            (true, true) => Stdio::inherit(),
+            (true, false) => Stdio::null(),
+        };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         // The leader of a process group cannot create a session; the session's leader will lead a
         // group.

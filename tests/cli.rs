@@ -5,6 +5,7 @@ mod asking;
 mod changes;
 mod cleanup;
 mod create;
+mod dash;
 mod desk;
 mod diff;
 mod environment;

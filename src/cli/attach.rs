@@ -9,11 +9,10 @@ use std::{
 use super::{
     Context, Failure,
     resolve::{self, Target},
-    unexpected,
+    unexpected, watch,
 };
 use crate::{
     model::{Answer, Request, Worker},
-    picker::{self, Theme},
     proc::{self, Cmd},
 };
 
@@ -45,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
             }
             (hub, worker.id)
         }
-        None => match picked(context).await? {
+        None => match watch::pick(context).await? {
             Some(worker) => {
                 if worker.place.gone {
                     offer(context, &worker).await?;
@@ -91,21 +90,6 @@ async fn offer(context: &Context, worker: &Worker) -> Result<(), Failure> {
     let args = ["wtmag", "resume", id.as_str()].map(OsString::from).to_vec();
     // Boxed: `verb` runs any verb, also this one.
     Box::pin(super::verb(context, args)).await.map(drop)
-}
-
-/// The worker that the user picks from a list, if any.
-async fn picked(context: &Context) -> Result<Option<Worker>, Failure> {
-    if context.env.var("TERM").is_some_and(|it| it == "dumb") {
-        return Err(Failure::user("the list of workers cannot be drawn: TERM is `dumb`")
-            .hint("`wtmag list` prints the workers; `wtmag attach ID` goes to one"));
-    }
-    drop(context.hub_that_knows().await?);
-    let theme = if context.style().colour { Theme::Colour } else { Theme::Plain };
-    match picker::pick(&context.whereabouts()?, theme).await {
-        Ok(worker) => Ok(worker),
-        Err(picker::Error::Hub(error)) => Err(error.into()),
-        Err(error @ picker::Error::Terminal(_)) => Err(Failure::user(error)),
-    }
 }
 
 async fn switch(

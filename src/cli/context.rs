@@ -95,8 +95,13 @@ impl Context {
 
     /// The common git dir of the current repository.
     pub(crate) fn project(&self) -> Option<PathBuf> {
+        self.repo().map(|it| it.common_dir().to_owned())
+    }
+
+    /// The current repository.
+    pub(crate) fn repo(&self) -> Option<Repo> {
         let dir = std::env::current_dir().ok()?;
-        Some(Repo::discover(&dir).ok()?.common_dir().to_owned())
+        Repo::discover(&dir).ok()
     }
 
     /// The worker id in the options of the current tmux window.
@@ -185,20 +190,36 @@ impl Context {
     /// not cut.
     pub(crate) fn style(&self) -> Style {
         if !io::stdout().is_terminal() {
-            return Style::default();
+            return self.forced_style();
         }
         let width = crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns));
         let is_dumb = self.env.var("TERM").is_none_or(|it| it == "dumb");
         Style { colour: self.env.var("NO_COLOR").is_none() && !is_dumb, width }
     }
 
+    /// The style for a program that shows the output in a terminal of its own: it sets `CLICOLOR_FORCE`
+    /// and `COLUMNS`.
+    fn forced_style(&self) -> Style {
+        let is_set = |name| self.env.var(name).is_some_and(|it| !it.is_empty() && it != "0");
+        if !is_set("CLICOLOR_FORCE") || is_set("NO_COLOR") {
+            return Style::default();
+        }
+        let columns = self.env.var("COLUMNS").and_then(|it| it.to_str()?.parse().ok());
+        Style { colour: true, width: columns }
+    }
+
     /// Arguments of `sh` that open a file in $VISUAL or $EDITOR, which may be a command line as in
     /// `EDITOR="code -w"`.
     pub(crate) fn editor(&self, file: &Path) -> [OsString; 4] {
+        ["-c".into(), self.editor_script(), "sh".into(), file.into()]
+    }
+
+    /// The script alone; the file is its first argument.
+    pub(crate) fn editor_script(&self) -> OsString {
         let editor = self.env.var("VISUAL").or_else(|| self.env.var("EDITOR"));
         let mut script = editor.map_or_else(|| OsString::from("vi"), OsString::from);
         script.push(" \"$1\"");
-        ["-c".into(), script, "sh".into(), file.into()]
+        script
     }
 }
 

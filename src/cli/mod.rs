@@ -64,9 +64,15 @@ mod texts;
 mod timing;
 mod tmux;
 mod wait;
+mod watch;
 mod without_terminal;
 
-use std::{ffi::OsString, process::ExitCode, time::Duration};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{CommandFactory as _, Parser as _};
 
@@ -87,7 +93,7 @@ struct Args {
     #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
 }
 
 /// Selects the tmux server, as in tmux itself
@@ -121,6 +127,8 @@ enum Verb {
     Attach(attach::Args),
     #[command(alias = "tell")]
     Send(send::Args),
+    #[command(aliases = ["dashboard", "dash", "ui", "tui"])]
+    Watch(watch::Args),
     Wait(wait::Args),
     Inbox(inbox::Args),
     Reviews(reviews::Args),
@@ -221,13 +229,15 @@ fn shed_callers_repository(args: &[OsString]) -> Option<Failure> {
     Some(std::env::current_exe().map_or_else(Failure::from, |it| again(it).into()))
 }
 
-async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
+async fn dispatch(context: &Context, verb: Option<Verb>) -> Result<ExitCode, Failure> {
+    let Some(verb) = verb else { return without_a_verb(context).await };
     match verb {
         Verb::Create(args) => create::run(context, *args).await,
         Verb::List(args) => list::run(context, args).await,
         Verb::Show(args) => show::run(context, args).await,
         Verb::Attach(args) => attach::run(context, args).await,
         Verb::Send(args) => send::run(context, args).await,
+        Verb::Watch(args) => watch::run(context, args).await,
         Verb::Wait(args) => wait::run(context, args).await,
         Verb::Answer(args) => answer::run(context, args).await,
         Verb::Ask(args) => ask::run(context, args).await,
@@ -266,6 +276,18 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Hook(args) => Ok(hook::run(args)),
         Verb::Pane(args) => Ok(pane::run(context, args).await),
         Verb::WithoutTerminal(args) => Err(without_terminal::run(&args)),
+    }
+}
+
+/// `wtmag` alone is the dashboard; where that cannot be drawn, the help.
+async fn without_a_verb(context: &Context) -> Result<ExitCode, Failure> {
+    if !context.json() && io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return watch::run(context, watch::Args::default()).await;
+    }
+    let required = command().subcommand_required(true).arg_required_else_help(!context.json());
+    match required.try_get_matches_from(["wtmag"]) {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(error) => Ok(failure::usage(error, context.json())),
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Change {
     Detail,
     /// Workers were added, removed or moved.
     Workers,
+    /// The inbox has changed.
+    Inbox,
 }
 
 #[derive(Debug)]
@@ -143,6 +145,7 @@ impl Known {
                 delivery.evidence = evidence;
                 Change::Detail
             }
+            (Happened::Item { .. }, _) => Change::Inbox,
             (what, Some(worker)) => tell(worker, at, what),
             (_, None) => Change::Detail,
         }
@@ -191,8 +194,8 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
             return Change::Workers;
         }
         Happened::Created
-        | Happened::Delivery { .. }
         | Happened::Item { .. }
+        | Happened::Delivery { .. }
         | Happened::CleanupStarted
         | Happened::CleanupFailed { .. }
         | Happened::Schedule { .. }

@@ -39,6 +39,9 @@ pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Op
         TmuxEffect::Look { worker, pane, group_of } => {
             Input::Sampled { worker, sample: in_words(sample(tmux, pane, group_of).await) }
         }
+        TmuxEffect::View { request_id, pane, number } => {
+            Input::Viewed { request_id, number, screen: in_words(view(tmux, pane).await) }
+        }
         TmuxEffect::Meet { pane } => Input::Met { pane, found: in_words(meet(tmux, pane).await) },
         TmuxEffect::Act { worker, delivery, to, act } => {
             Input::Acted { worker, delivery, acted: in_words(do_act(tmux, &to, act).await) }
@@ -95,6 +98,10 @@ async fn sample(tmux: Tmux, pane: PaneId, group_of: Option<u32>) -> Result<Sampl
         None => Vec::new(),
     };
     Ok(Sample { group, ..sample })
+}
+
+async fn view(tmux: Tmux, pane: PaneId) -> Result<String, Error> {
+    tmux?.view(pane).await
 }
 
 /// What a pane shows that the hub does not watch.

@@ -36,6 +36,13 @@ pub enum Request {
     Show {
         id: WorkerId,
     },
+    /// The worker's screen with its colours; answered when it is another one than number `known`. A
+    /// client's newest request replaces its earlier one, which is never answered.
+    View {
+        id: WorkerId,
+        #[serde(default)]
+        known: Option<u64>,
+    },
     /// Where a terminal should go to see the worker.
     Locate {
         id: WorkerId,
@@ -329,6 +336,12 @@ pub enum Answer {
         worker: Box<Worker>,
         screen: Option<Sample>,
         deliveries: Vec<Delivery>,
+    },
+    Viewed {
+        /// Number of this screen, for the next request.
+        number: u64,
+        /// Its rows, with colours as escape sequences.
+        text: String,
     },
     Located {
         session: String,

@@ -146,6 +146,12 @@ impl Connection {
         self.watch.sample(pane).await
     }
 
+    /// The pane's rows with their colours as escape sequences.
+    pub async fn view(&self, pane: PaneId) -> Result<String, Error> {
+        let screen = self.ask(command::view(pane)).await?;
+        Ok(String::from_utf8_lossy(&screen).into_owned())
+    }
+
     /// Pastes `text` into the pane as a terminal does, if `guard` holds at that moment. Control
     /// characters except line feed and tab are removed: one could end the paste and type the rest.
     pub async fn paste(&self, pane: PaneId, guard: &Guard, text: &str) -> Result<Acted, Error> {

@@ -197,6 +197,11 @@ pub fn sample(pane: PaneId) -> Command {
     capture.then(&display(Some(pane), &Format::code(SAMPLE_ROW)))
 }
 
+/// The screen with its colours, and with the spaces at the end of rows, which may have one.
+pub fn view(pane: PaneId) -> Command {
+    Command::new(Verb::CapturePane).flag("-peN").opt("-t", pane.to_string())
+}
+
 /// Shows whether the pane has changed, at half the cost of a sample.
 pub fn glance(pane: PaneId) -> Command {
     let capture = Command::new(Verb::CapturePane).flag("-p").opt("-t", pane.to_string());

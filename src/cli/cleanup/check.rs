@@ -95,18 +95,20 @@ pub(super) fn refusal(worker: &Worker, checked: &Checked) -> Failure {
     for hint in hints(worker, losses, path.to_string().as_ref()) {
         failure = failure.hint(hint);
     }
+    let mut discard = None;
     let is_droppable = !losses.is_empty() && Insist::Abandon.left(losses).is_empty();
     if let (Some(state), true) = (state, is_droppable && !is_busy(worker)) {
         let commit = state.get(..12).unwrap_or(state);
-        let token = shlex::try_quote(&format!("{commit}@{path}")).map(std::borrow::Cow::into_owned);
-        let token = token.unwrap_or_default();
+        let token = format!("{commit}@{path}");
+        let quoted = shlex::try_quote(&token).map(std::borrow::Cow::into_owned).unwrap_or_default();
         failure = failure.hint(format!(
-            "`wtmag cleanup {id} --discard {token}` drops exactly this state; `--abandon` drops the work"
+            "`wtmag cleanup {id} --discard {quoted}` drops exactly this state; `--abandon` drops the work"
         ));
+        discard = Some(token);
     }
     failure
         .hint(format!("`wtmag cleanup {id} --force` removes it anyway"))
-        .detail(json!({ "losses": lost }))
+        .detail(json!({ "losses": lost, "discard": discard }))
 }
 
 /// What to do about the losses in the worktree at `path`.

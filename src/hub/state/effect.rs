@@ -103,6 +103,12 @@ pub enum TmuxEffect {
         pane: PaneId,
         group_of: Option<u32>,
     },
+    /// Capture a pane with its colours, for a client that shows it.
+    View {
+        request_id: RequestId,
+        pane: PaneId,
+        number: u64,
+    },
     /// Look at a pane that belongs to no worker, as a whole.
     Meet {
         pane: PaneId,
@@ -195,6 +201,7 @@ impl Effect {
                 TmuxEffect::ListPanes { .. }
                     | TmuxEffect::FindSession { .. }
                     | TmuxEffect::Look { .. }
+                    | TmuxEffect::View { .. }
                     | TmuxEffect::Meet { .. }
             )
         )

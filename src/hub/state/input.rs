@@ -89,6 +89,12 @@ pub enum Input {
         worker: WorkerId,
         sample: Result<Sample, String>,
     },
+    /// A screen with its colours.
+    Viewed {
+        request_id: RequestId,
+        number: u64,
+        screen: Result<String, String>,
+    },
     /// A pane that is no worker's; `None`: it is gone.
     Met {
         pane: PaneId,

@@ -19,6 +19,7 @@ mod reconcile;
 mod requests;
 mod schedules;
 mod showing;
+mod viewing;
 mod waking;
 
 use std::{
@@ -184,6 +185,8 @@ pub struct HubState {
     finding: BTreeMap<RequestId, crate::model::Reservation>,
     /// Requests that wait for a screen.
     showing: Vec<showing::Showing>,
+    /// Clients that show a worker's screen.
+    viewing: Vec<viewing::Viewing>,
     /// Cleanups whose second half runs or waits, with their requesters.
     cleanups: BTreeMap<WorkerId, cleanups::UnderWay>,
     /// New workers that wait for room, the first one first.
@@ -224,6 +227,7 @@ impl HubState {
             closing: BTreeSet::new(),
             finding: BTreeMap::new(),
             showing: Vec::new(),
+            viewing: Vec::new(),
             cleanups: BTreeMap::new(),
             line: Vec::new(),
             inbox: inbox::Inbox::remembered(found.items, found.last_item),
@@ -302,6 +306,9 @@ impl HubState {
                 self.acted(now, &worker, delivery, acted, &mut out);
             }
             Input::Notified(done) => self.notified(done),
+            Input::Viewed { request_id, number, screen } => {
+                viewing::viewed(request_id, number, screen, &mut out);
+            }
             Input::Met { pane, found } => self.met(now, pane, found, &mut out),
             Input::Promoted { request_id, worker, name, done } => {
                 self.promoted(now, request_id, (&worker, name), done, &mut out);
@@ -376,6 +383,7 @@ impl HubState {
         if !self.showing.is_empty() {
             self.show_screens(now, out);
         }
+        self.view_screens(out);
         self.end_first_look(now, out);
         self.admit(out);
         self.fire_schedules(now, out);

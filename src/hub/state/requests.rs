@@ -41,6 +41,7 @@ impl HubState {
                 answer(out, request_id, Answer::Workers { workers, deliveries, orphans });
             }
             Request::Show { id } => self.show(now, request_id, &id, out),
+            Request::View { id, known } => self.view(now, request_id, id, known, out),
             Request::Explain { id } => self.explain(now, request_id, &id, out),
             Request::Locate { id } => self.locate(request_id, &id, out),
             Request::Promote { id } => self.promote(now, request_id, &id, out),
@@ -109,6 +110,7 @@ impl HubState {
         self.panes_wanted.retain(|(request_id, _)| request_id.client != client);
         self.finding.retain(|request_id, _| request_id.client != client);
         self.showing.retain(|it| it.client() != client);
+        self.viewing.retain(|it| it.client() != client);
         self.forget_waiting(client);
         self.forget_pulls_client(client);
         self.leave_line(client);

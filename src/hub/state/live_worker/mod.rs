@@ -63,6 +63,8 @@ pub(super) struct LiveWorker {
     echo: Option<Echo>,
     /// Grows with every ring and every new screen.
     n_drawn: u64,
+    /// The same at the last capture.
+    pub(super) n_shown: u64,
     /// The last samples, not yet in the screen log.
     recent: VecDeque<Sample>,
     /// The state changed since the last sample in the screen log.
@@ -81,6 +83,8 @@ pub(super) struct LiveWorker {
     /// When its last message came, if this hub heard it.
     message_at: Option<Timestamp>,
     gone: bool,
+    /// A client shows its screen until then.
+    pub(super) watched_until: Option<Instant>,
     /// When the hub heard that its window was created.
     made_at: Instant,
     /// When a shell that has not started the agent counts as stuck.
@@ -231,6 +235,7 @@ impl LiveWorker {
             before: None,
             echo: None,
             n_drawn: 0,
+            n_shown: 0,
             recent: VecDeque::new(),
             has_changed: false,
             sent: Vec::new(),
@@ -242,6 +247,7 @@ impl LiveWorker {
             counting: work::Counting::default(),
             message_at: None,
             gone: false,
+            watched_until: None,
             made_at: now.steady,
             start_limit,
             answer: auto_trust::Answer::default(),

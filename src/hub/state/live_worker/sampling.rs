@@ -98,11 +98,14 @@ impl LiveWorker {
             self.watch.rang = true;
             return;
         }
-        let next = self.watch.last.map_or(now.steady, |last| last + self.pace());
+        let next = self.watch.last.map_or(now.steady, |last| last + self.pace(now));
         self.want_look(next.max(now.steady + SETTLE));
     }
 
-    fn pace(&self) -> Duration {
+    fn pace(&self, now: Now) -> Duration {
+        if self.watched_until.is_some_and(|until| now.steady < until) {
+            return INTERVAL;
+        }
         match self.worker.state.turn.value.is_busy() {
             true if self.tracker.tells() => TOLD,
             true => ANIMATED,
@@ -122,7 +125,7 @@ impl LiveWorker {
             self.watch.quiet_since = Some(now.steady);
         }
         if std::mem::take(&mut self.watch.rang) {
-            self.want_look(now.steady + self.pace());
+            self.want_look(now.steady + self.pace(now));
         }
     }
 
@@ -167,6 +170,7 @@ impl LiveWorker {
         sample.at = now.wall;
         let why = classify::explain(&self.profile, &sample, &self.sent);
         self.heed(now, &sample, why.found.as_ref());
+        self.n_shown = self.n_drawn;
         let quiet_since = self.watch.quiet_since;
         self.note_usage(now, &sample, why.found.as_ref());
         self.note_beckoning(now, &sample, why.found.as_ref());
