@@ -43,7 +43,11 @@ impl Paint {
 
     /// The colour of a state, the same everywhere: red needs you, yellow is working, green is idle.
     pub(crate) fn of(word: &DisplayState) -> Self {
-        match word.face().tone {
+        Self::of_tone(word.face().tone)
+    }
+
+    pub(crate) fn of_tone(tone: Tone) -> Self {
+        match tone {
             Tone::Busy => Self::Yellow,
             Tone::WantsYou => Self::Red,
             Tone::AtRest => Self::Green,

@@ -9,7 +9,7 @@ use nucleo_matcher::{
     pattern::{AtomKind, CaseMatching, Normalization, Pattern},
 };
 
-use crate::model::{Item, ItemKind, Tone, Worker, WorkerId};
+use crate::model::{Item, Tone, Worker, WorkerId};
 
 /// Why a worker is where it is in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +84,7 @@ impl Rows {
         for item in items.into_iter().filter(Item::is_shown) {
             self.items.entry(item.worker.clone()).or_default().push(item);
         }
-        self.items.values_mut().for_each(|of| of.sort_by_key(|it| (urgency(it.kind), it.at)));
+        self.items.values_mut().for_each(|of| of.sort_by_key(|it| (it.kind.face().1, it.at)));
         self.arrange();
     }
 
@@ -217,7 +217,7 @@ impl Rows {
             let Some(score) = score.filter(|_| !self.only_needs || group == Group::NeedsYou) else {
                 continue;
             };
-            let need = self.items_of(&worker.id).first().map(|it| (urgency(it.kind), it.at));
+            let need = self.items_of(&worker.id).first().map(|it| (it.kind.face().1, it.at));
             let key = (Reverse(score), group, need, Reverse(worker.state.since()), &worker.id);
             rows.push((key, Row { group, at }));
         }
@@ -254,18 +254,4 @@ fn searched(worker: &Worker) -> String {
     let (state, agent, title) =
         (worker.state.word(), &worker.agent.name, worker.source.title.as_str());
     format!("{} {} {} {agent} {state} {title}", worker.id, worker.branch, worker.source)
-}
-
-/// Lower is more urgent: who waits for an answer, then what went wrong, then what is done.
-fn urgency(kind: ItemKind) -> u8 {
-    match kind {
-        ItemKind::Question | ItemKind::Permission | ItemKind::Blocked => 0,
-        ItemKind::Failed
-        | ItemKind::Exited
-        | ItemKind::Lost
-        | ItemKind::Delivery
-        | ItemKind::Stalled
-        | ItemKind::Bell => 1,
-        ItemKind::Done | ItemKind::Limited | ItemKind::Answer | ItemKind::Other(_) => 2,
-    }
 }

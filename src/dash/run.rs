@@ -273,7 +273,6 @@ impl Watching {
         self.keys = EventStream::new();
         let done = what(self);
         *terminal = enter()?;
-        terminal.clear()?;
         Ok(done)
     }
 

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeliveryId, Timestamp, UnknownName, WorkerId};
+use super::{DeliveryId, Timestamp, Tone, UnknownName, WorkerId};
 
 /// The number of an item. It rises with each item and is never used again.
 #[derive(
@@ -174,6 +174,25 @@ impl ItemKind {
         "answer",
         "schedule",
     ];
+}
+
+impl ItemKind {
+    /// What it means for the reader, and how urgent it is: lower is more urgent. Who waits for an answer
+    /// comes first, then what went wrong, then what is done.
+    pub const fn face(self) -> (Tone, u8) {
+        match self {
+            Self::Question | Self::Permission | Self::Blocked => (Tone::WantsYou, 0),
+            Self::Failed
+            | Self::Exited
+            | Self::Lost
+            | Self::Delivery
+            | Self::Schedule
+            | Self::Bell => (Tone::WantsYou, 1),
+            Self::Stalled => (Tone::Unsure, 1),
+            Self::Done | Self::Answer | Self::Review => (Tone::AtRest, 2),
+            Self::Limited | Self::Other(_) => (Tone::Unsure, 2),
+        }
+    }
 }
 
 impl Item {

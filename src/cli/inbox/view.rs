@@ -90,7 +90,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
         table.row([
             Cell::new(item.id.to_string()),
             Cell::new(name(found, item)).paint(Paint::Bold),
-            Cell::new(item.kind.to_string()).paint(paint(item.kind)),
+            Cell::new(item.kind.to_string()).paint(Paint::of_tone(item.kind.face().0)),
             Cell::new(age(now.since(item.at))).paint(Paint::Dim),
             Cell::new(what(item, found.worker_of(item))),
         ]);
@@ -110,30 +110,6 @@ fn name<'a>(found: &'a Found, item: &'a Item) -> &'a str {
     });
     let short = found.worker_of(item).filter(|_| is_one).map(Worker::short_name);
     short.unwrap_or(item.worker.as_str())
-}
-
-fn paint(kind: ItemKind) -> Paint {
-    match kind {
-        ItemKind::Done => Paint::Green,
-        ItemKind::Limited | ItemKind::Stalled | ItemKind::Other(_) => Paint::Cyan,
-        ItemKind::Exited | ItemKind::Lost => Paint::Dim,
-        ItemKind::Question
-        | ItemKind::Permission
-        | ItemKind::Blocked
-        | ItemKind::Failed
-        | ItemKind::Delivery
-        | ItemKind::Schedule
-        | ItemKind::Bell => Paint::Red,
-        ItemKind::Review => Paint::Yellow,
-        ItemKind::Answer => Paint::Green,
-    }
-}
-
-/// `2 commits +12 -3`.
-fn size(changes: &Changes) -> String {
-    let n = usize::try_from(changes.ahead).unwrap_or(usize::MAX);
-    let commits = if n == 0 { String::new() } else { count(n, "commit") };
-    format!("{commits} {}", changes.lines()).trim().to_owned()
 }
 
 /// What it is about, with its choices and its pull request, on one line.

@@ -13,7 +13,7 @@ use crate::{
         rows::{Group, Rows},
         state::Dash,
     },
-    model::{Item, ItemKind, Origin, Timestamp, Tone, Worker, current},
+    model::{Item, Origin, Timestamp, Worker, current},
     text::{age, count, cut, cut_start, one_line, pad, width},
 };
 
@@ -146,7 +146,7 @@ fn lines(
     let items = dash.rows.items_of(&worker.id);
     let word = worker.state.word();
     let (mark, style, since) = match items.first() {
-        Some(item) => ('!', paint(item.kind, scene), item.at),
+        Some(item) => ('!', scene.theme.tone(item.kind.face().0), item.at),
         None => (word.face().mark, scene.theme.tone(word.face().tone), worker.state.since()),
     };
     let marked = if dash.rows.is_marked(&worker.id) { "+" } else { " " };
@@ -204,20 +204,4 @@ fn about(item: &Item, worker: &Worker) -> String {
         }
         _ => item.text.clone(),
     }
-}
-
-fn paint(kind: ItemKind, scene: &Scene<'_>) -> Style {
-    let tone = match kind {
-        ItemKind::Done | ItemKind::Answer => Tone::AtRest,
-        ItemKind::Limited | ItemKind::Stalled | ItemKind::Other(_) => Tone::Unsure,
-        ItemKind::Question
-        | ItemKind::Permission
-        | ItemKind::Blocked
-        | ItemKind::Failed
-        | ItemKind::Exited
-        | ItemKind::Lost
-        | ItemKind::Delivery
-        | ItemKind::Bell => Tone::WantsYou,
-    };
-    scene.theme.tone(tone)
 }

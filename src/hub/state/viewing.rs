@@ -77,7 +77,7 @@ pub(super) fn viewed(
 
 /// What a viewer needs of its worker.
 impl LiveWorker {
-    /// Somebody sees it until then, unless it is said again.
+    /// A client shows it until then, or longer if it asks again.
     pub(super) fn watched(&mut self, until: Instant) {
         self.watched_until = Some(until);
     }
