@@ -13,7 +13,7 @@ use super::{
 use crate::model::{
     Agent, AgentState, Ask, AskKind, Choice, DeliveryMode, Exit, FactSource, Item, ItemId,
     ItemKind, Kind, Origin, PaneId, Place, Placement, Process, Question, ServerId, Source,
-    Timestamp, Usage, WindowId, Worker, WorkerId, WorkerState,
+    Timestamp, Usage, WindowId, Work, Worker, WorkerId, WorkerState,
 };
 
 const NOW: Timestamp = Timestamp(3_600_000);
@@ -71,6 +71,7 @@ fn worker(branch: &str, turn: AgentState, minutes: u64, title: &str) -> Worker {
         progress: None,
         profile_note: None,
         record: true,
+        work: Work::default(),
     }
 }
 

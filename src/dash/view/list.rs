@@ -178,7 +178,10 @@ fn lines(
 fn facts(worker: &Worker) -> String {
     let number = worker.pr.as_deref().and_then(|url| url.rsplit('/').next());
     let number = number.filter(|it| it.parse::<u64>().is_ok());
-    number.map_or(String::new(), |it| format!("#{it}"))
+    let number = number.map(|it| format!("#{it}"));
+    let changes = worker.work.changes.as_ref().map(ToString::to_string);
+    let both = changes.into_iter().chain(number).filter(|it| !it.is_empty());
+    both.collect::<Vec<_>>().join(" ")
 }
 
 /// The second line: what it asks or reports; of the selected one, what it is doing or said last.

@@ -254,17 +254,7 @@ impl HubState {
             let deliveries = found.deliveries.iter().filter(mine).cloned().collect();
             let sent = found.sent.iter().filter(|(id, _)| *id == worker.id);
             let sent = sent.map(|(_, text)| text.as_str()).collect();
-            let id = worker.id.clone();
-            match LiveWorker::remembered(worker, (deliveries, sent), &mut state.profiles, now) {
-                Ok((live, problem)) => {
-                    state.workers.insert(id, live);
-                    state.problems.extend(problem);
-                }
-                Err(error) => {
-                    state.taken.insert(id.to_string());
-                    state.problems.push(error);
-                }
-            }
+            state.remember(now, worker, deliveries, sent);
         }
         let orphans = of_guests(&found.deliveries);
         state.give_up_guests(now, orphans, &mut out);
@@ -275,6 +265,21 @@ impl HubState {
         // Even without a known worker: there may be windows of wtmag.
         state.want_link(&mut out);
         (state, out)
+    }
+
+    /// A worker from the store, with its deliveries and the last texts that it got.
+    fn remember(&mut self, now: Now, worker: Worker, deliveries: Vec<Delivery>, sent: Vec<&str>) {
+        let id = worker.id.clone();
+        match LiveWorker::remembered(worker, (deliveries, sent), &mut self.profiles, now) {
+            Ok((live, problem)) => {
+                self.workers.insert(id, live);
+                self.problems.extend(problem);
+            }
+            Err(error) => {
+                self.taken.insert(id.to_string());
+                self.problems.push(error);
+            }
+        }
     }
 
     /// Takes one input and returns the effects.
