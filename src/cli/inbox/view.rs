@@ -112,6 +112,13 @@ fn name<'a>(found: &'a Found, item: &'a Item) -> &'a str {
     short.unwrap_or(item.worker.as_str())
 }
 
+/// `2 commits +12 -3`.
+fn size(changes: &Changes) -> String {
+    let n = usize::try_from(changes.ahead).unwrap_or(usize::MAX);
+    let commits = if n == 0 { String::new() } else { count(n, "commit") };
+    format!("{commits} {}", changes.lines()).trim().to_owned()
+}
+
 /// What it is about, with its choices and its pull request, on one line.
 fn what(item: &Item, worker: Option<&Worker>) -> String {
     let mut parts: Vec<String> = Vec::new();

@@ -16,6 +16,7 @@ mod notices;
 mod observations;
 mod pulls;
 mod reconcile;
+mod remembered;
 mod requests;
 mod schedules;
 mod showing;
@@ -35,11 +36,12 @@ pub use effect::{
 };
 pub use input::{CleanedUp, Input, Linked, Listed, Met, NotMade, Touched};
 use live_worker::{LiveWorker, Noted, Profiles};
+pub use remembered::Remembered;
 
 use crate::{
     model::{
-        Cleanup, Delivery, DeliveryId, Event, Happened, HookReport, Item, Now, Request, Reserve,
-        Schedule, SessionId, Step, Timestamp, Worker, WorkerId,
+        Delivery, DeliveryId, Event, Happened, HookReport, Now, Request, Reserve, SessionId, Step,
+        Timestamp, WorkerId,
     },
     tmux::{NoConnection, PaneRow},
 };
@@ -86,32 +88,6 @@ impl Default for Settings {
 pub struct RequestId {
     pub client: u64,
     pub number: u64,
-}
-
-/// What a hub reads from its store at its start.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Remembered {
-    /// Workers that were not removed.
-    pub workers: Vec<Worker>,
-    /// Open deliveries, and the newest one of each of those workers.
-    pub deliveries: Vec<Delivery>,
-    /// The last texts delivered to each of those workers, oldest first.
-    pub sent: Vec<(WorkerId, String)>,
-    pub cleanups: Vec<Cleanup>,
-    /// Items of the inbox that have not ended.
-    pub items: Vec<Item>,
-    pub last_item: u64,
-    /// Schedules that are not over.
-    pub schedules: Vec<Schedule>,
-    pub last_schedule: u64,
-    /// Ids of the last reports that became items, the newest first.
-    pub reports: Vec<String>,
-    /// Ids of workers whose rows cannot be read: they are not reused.
-    pub taken: Vec<String>,
-    /// What could not be read.
-    pub problems: Vec<String>,
-    pub last_seq: u64,
-    pub last_delivery: u64,
 }
 
 /// The connection to the tmux server.
@@ -265,21 +241,6 @@ impl HubState {
         // Even without a known worker: there may be windows of wtmag.
         state.want_link(&mut out);
         (state, out)
-    }
-
-    /// A worker from the store, with its deliveries and the last texts that it got.
-    fn remember(&mut self, now: Now, worker: Worker, deliveries: Vec<Delivery>, sent: Vec<&str>) {
-        let id = worker.id.clone();
-        match LiveWorker::remembered(worker, (deliveries, sent), &mut self.profiles, now) {
-            Ok((live, problem)) => {
-                self.workers.insert(id, live);
-                self.problems.extend(problem);
-            }
-            Err(error) => {
-                self.taken.insert(id.to_string());
-                self.problems.push(error);
-            }
-        }
     }
 
     /// Takes one input and returns the effects.

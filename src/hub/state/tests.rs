@@ -20,7 +20,10 @@ use crate::model::{
     Agent, AgentState, DeliveryMode, DisplayState, Exit, Hold, Hook, Kind, NewDelivery, NewWorker,
     Placement, RefusalKind, Room, Source, SourceKind, Step,
 };
-use crate::model::{Answer, Caller, DeliveryId, PaneId, Sample, ServerId, Version, WindowId};
+use crate::model::{
+    Answer, Caller, Cleanup, DeliveryId, Item, PaneId, Sample, Schedule, ServerId, Version,
+    WindowId,
+};
 use crate::tmux::{Acted, Created, Link as Shown, ServerInfo, Show};
 
 const PANE: PaneId = PaneId(7);

@@ -1,0 +1,52 @@
+//! What a new hub takes over from its store.
+use super::{HubState, live_worker::LiveWorker};
+use crate::model::{Cleanup, Delivery, Item, Now, Schedule, Worker, WorkerId};
+
+/// What a hub reads from its store at its start.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Workers that were not removed.
+    pub workers: Vec<Worker>,
+    /// Open deliveries, and the newest one of each of those workers.
+    pub deliveries: Vec<Delivery>,
+    /// The last texts delivered to each of those workers, oldest first.
+    pub sent: Vec<(WorkerId, String)>,
+    pub cleanups: Vec<Cleanup>,
+    /// Items of the inbox that have not ended.
+    pub items: Vec<Item>,
+    pub last_item: u64,
+    /// Schedules that are not over.
+    pub schedules: Vec<Schedule>,
+    pub last_schedule: u64,
+    /// Ids of the last reports that became items, the newest first.
+    pub reports: Vec<String>,
+    /// Ids of workers whose rows cannot be read: they are not reused.
+    pub taken: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<String>,
+    pub last_seq: u64,
+    pub last_delivery: u64,
+}
+
+impl HubState {
+    /// A worker from the store, with its deliveries and the last texts that it got.
+    pub(super) fn remember(
+        &mut self,
+        now: Now,
+        worker: Worker,
+        deliveries: Vec<Delivery>,
+        sent: Vec<&str>,
+    ) {
+        let id = worker.id.clone();
+        match LiveWorker::remembered(worker, (deliveries, sent), &mut self.profiles, now) {
+            Ok((live, problem)) => {
+                self.workers.insert(id, live);
+                self.problems.extend(problem);
+            }
+            Err(error) => {
+                self.taken.insert(id.to_string());
+                self.problems.push(error);
+            }
+        }
+    }
+}
