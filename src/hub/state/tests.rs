@@ -22,7 +22,7 @@ use crate::model::{
 };
 use crate::model::{
     Answer, Caller, Cleanup, DeliveryId, Item, PaneId, Sample, Schedule, ServerId, Version,
-    WindowId,
+    WindowId, Worker,
 };
 use crate::tmux::{Acted, Created, Link as Shown, ServerInfo, Show};
 
