@@ -97,6 +97,16 @@ pub fn lateness(due: Timestamp, now: Timestamp, zone: &TimeZone) -> Option<Strin
     Some(format!("due at {}, sent late", due_at.strftime("%Y-%m-%d %H:%M")))
 }
 
+/// The beginning of a day: of today, or of this date; with a time, that time of it.
+pub fn midnight(text: Option<&str>, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    let date_time: civil::DateTime = match text {
+        Some(text) => text.parse().ok()?,
+        None => zoned(now, zone)?.date().to_datetime(civil::Time::midnight()),
+    };
+    let found = date_time.to_zoned_datetime(zone.clone()).ok()?;
+    u64::try_from(found.timestamp().as_millisecond()).ok().map(Timestamp)
+}
+
 /// A time as people write it: without the date, if it is today.
 pub fn show(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let Some((time, now)) = zoned(time, zone).zip(zoned(now, zone)) else {

@@ -26,6 +26,10 @@ quoted=$(printf '%s' "$program" | sed "s/'/'\\\\''/g; s/#/##/g")
 "$tmux" bind-key -N 'Menu of wtmag: workers' "$key" run-shell -b \
     "exec '$quoted' -S #{q:socket_path} tmux menu --client #{q:client_name} --pane #{q:pane_id} </dev/null >/dev/null 2>&1"
 
+# After a reboot, the hub goes on with what is planned, and tells which workers the reboot ended. Where
+# wtmag was never used, this does nothing.
+"$tmux" run-shell -b "exec '$quoted' -S #{q:socket_path} hub start --if-used </dev/null >/dev/null 2>&1"
+
 # Elsewhere than in a worker's window the directory is empty: tmux takes the session's, as ever.
 split() {
     # Of all keys: asked for one in a table, tmux 3.7 prints nothing.

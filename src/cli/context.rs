@@ -21,6 +21,30 @@ use crate::{
     proc::{self, Cancel, Cmd, Output},
 };
 
+/// Variables that git, WorkTrunk and the hooks may need in the hub. Never all: they may hold
+/// secrets.
+const PASSED_ON: [&str; 19] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+    "SSH_AUTH_SOCK",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "WORKTRUNK_CONFIG_PATH",
+];
+
 /// The context of one command.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -91,6 +115,12 @@ impl Context {
         let socket = self.whereabouts()?.tmux_socket;
         let caller = self.env.caller().filter(|it| it.socket == socket);
         Ok(caller.map(|it| Caller { pane: it.pane, session: Some(it.session) }))
+    }
+
+    /// What a command that the hub starts later gets of the caller's environment.
+    pub(crate) fn passed_on(&self) -> Vec<(String, String)> {
+        let value = |name: &str| Some((name.to_owned(), self.env.var(name)?.to_str()?.to_owned()));
+        PASSED_ON.iter().filter_map(|name| value(name)).collect()
     }
 
     /// The common git dir of the current repository.

@@ -56,10 +56,18 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 
 /// All stored events of a worker, oldest first.
 pub(super) async fn load_all(hub: &mut Hub, worker: &WorkerId) -> Result<Vec<Event>, Failure> {
+    load_after(hub, Some(worker), 0).await
+}
+
+/// All stored events after this number, oldest first; of one worker or of all.
+pub(super) async fn load_after(
+    hub: &mut Hub,
+    worker: Option<&WorkerId>,
+    mut since: u64,
+) -> Result<Vec<Event>, Failure> {
     let mut all: Vec<Event> = Vec::new();
-    let mut since = 0;
     loop {
-        let ask = Request::Events { worker: Some(worker.clone()), since, limit: PAGE };
+        let ask = Request::Events { worker: worker.cloned(), since, limit: PAGE };
         let answer = hub.ask_any(ask).await?;
         let Answer::Events { events, last } = answer else { return Err(unexpected(&answer)) };
         if last == since {

@@ -39,7 +39,11 @@ enum Verb {
     /// Start the hub if none runs; other commands do this when they need it
     ///
     /// With --json: {"pid"}, of the hub that runs.
-    Start,
+    Start {
+        /// Only if there were workers or schedules before; for tmux.conf
+        #[arg(long)]
+        if_used: bool,
+    },
     /// Stop the hub; agents keep running
     ///
     /// With --json: {"pid"}, of the hub that ran, or null.
@@ -68,7 +72,7 @@ enum Verb {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
         Verb::Status => status(context).await,
-        Verb::Start => start(context).await,
+        Verb::Start { if_used } => start(context, if_used).await,
         Verb::Stop => stop(context).await,
         Verb::Logs { follow } => logs(context, follow),
         Verb::Run { tmux_socket, state, ready } => {
@@ -123,7 +127,10 @@ fn describe(context: &Context, status: HubStatus) -> String {
     fields(context.style(), &lines)
 }
 
-async fn start(context: &Context) -> Result<ExitCode, Failure> {
+async fn start(context: &Context, if_used: bool) -> Result<ExitCode, Failure> {
+    if if_used && !context.whereabouts()?.state.hub_db().exists() {
+        return Ok(ExitCode::SUCCESS);
+    }
     let pid = context.hub().await?.hello.pid;
     if context.json() {
         context.print_json(&json!({ "pid": pid }))?;

@@ -24,7 +24,8 @@ use crate::{
 /// look at the agent's screen, and tell wtmag what to do with `wtmag receipts N --take HOW`. `wtmag help
 /// delivery` explains each step.
 ///
-/// Without an ID: the worker of the current worktree or tmux window, else all workers.
+/// Without an ID: the worker of the current worktree or tmux window, else the last 20 of the workers that were
+/// not removed.
 ///
 /// With --json: an array of {"id", "worker", "file": the file that holds a long text, or null, "mode", "step", "held": why in words or null, "hold",
 /// "evidence", "steps": [{"step", "at"}], "latency_ms": from ready to accepted}.
@@ -32,13 +33,16 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// List the deliveries of all workers
+    /// List all deliveries of all workers, removed ones too
     #[arg(short, long, conflicts_with_all = ["id", "by_flag"])]
     all: bool,
     /// What to do about a stuck delivery; ID is then its number N in the list
     #[arg(long, value_name = "HOW", value_enum)]
     take: Option<How>,
 }
+
+/// Deliveries that are listed without an ID.
+const N_LAST: usize = 20;
 
 /// A human's decision about a stuck delivery.
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -89,12 +93,21 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Some(text) => Some(resolve::worker_or_ended(context, &mut hub, text).await?.id),
         None => resolve::find_own(context, &mut hub).await?.map(|it| it.id),
     };
+    let is_one = worker.is_some();
     let answer = hub.ask_any(Request::Receipts { worker }).await?;
-    let Answer::Receipts { deliveries, n_older } = answer else { return Err(unexpected(&answer)) };
+    let Answer::Receipts { mut deliveries, mut n_older } = answer else {
+        return Err(unexpected(&answer));
+    };
+    if !is_one && !args.all {
+        let present = resolve::present(&mut hub).await?;
+        deliveries.retain(|it| present.iter().any(|worker| worker.id == it.worker));
+        n_older = deliveries.len().saturating_sub(N_LAST);
+        deliveries.drain(..n_older);
+    }
     print(context, &deliveries)?;
     if n_older > 0 {
         context.say(&format!(
-            "{n_older} older deliveries are not shown; pass an ID to see those of one worker"
+            "{n_older} older deliveries are not shown; an ID shows those of one worker, `--all` all"
         ));
     }
     Ok(ExitCode::SUCCESS)

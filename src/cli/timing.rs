@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// At most one of them. The name of the group is for arguments that make no sense with a later time.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 #[group(id = "timing", multiple = false)]
 pub(crate) struct Timing {
     /// Not now, but at this time: `15:00`, `tomorrow 9:00`, `2026-12-01 09:00`

@@ -29,7 +29,8 @@ use super::{
 use crate::{
     git,
     model::{
-        Cleanup, HookReport, Looked, Pulled, ServerId, SessionId, Worker, WorkerId, error_chain,
+        Cleanup, HookReport, Looked, Pulled, ScheduleId, ServerId, SessionId, Worker, WorkerId,
+        error_chain,
     },
     paths,
     proc::{self, Cmd},
@@ -41,6 +42,8 @@ use crate::{
 const CLEANUP_LIMIT: Duration = Duration::from_secs(600);
 /// Git may read a large worktree from a slow disk.
 const LOOK_LIMIT: Duration = Duration::from_secs(120);
+/// A new worker may wait in line.
+const CREATE_LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// How long the connection may take to detach.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -154,6 +157,9 @@ impl Performer {
             }
             LocalEffect::Look { what, workers, counts } => self.look(what, workers, counts),
             LocalEffect::AskPulls { repo, asked } => self.ask_pulls(repo, asked),
+            LocalEffect::Create { schedule, dir, args, env } => {
+                self.create(schedule, dir, args, env);
+            }
             LocalEffect::Notify { command, notice } => self.notify(command, notice),
         }
     }
@@ -318,6 +324,29 @@ impl Performer {
         self.tasks.spawn(async move {
             let found = look(program, LookJob { workers, counts }).await;
             send(&wakes, Input::Looked { what, found }).await;
+        });
+    }
+
+    /// A worker that was planned, by this program's own `create`.
+    fn create(
+        &mut self,
+        schedule: ScheduleId,
+        dir: PathBuf,
+        args: Vec<String>,
+        env: Vec<(String, String)>,
+    ) {
+        let mut cmd = Cmd::new(self.program.clone(), &dir);
+        cmd = cmd.args(["-S"]).args([&self.server.socket]).args(["create"]).args(args);
+        cmd = env.into_iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value));
+        let wakes = self.wakes.clone();
+        self.tasks.spawn(async move {
+            let output = cmd.limit(CREATE_LIMIT).run(&proc::never()).await;
+            let outcome = match output {
+                Ok(output) if output.is_success() => Ok(()),
+                Ok(output) => Err(output.stderr_text().trim().replace('\n', "; ")),
+                Err(error) => Err(error_chain(&error)),
+            };
+            send(&wakes, Input::CreateOver { schedule, outcome }).await;
         });
     }
 

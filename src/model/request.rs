@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Explained, Item, ItemId, ItemKind, Kind,
     Landed, PaneId, Placement, Plan, Report, Room, Sample, Schedule, ScheduleId, SessionId, Source,
-    Take, UnknownName, Worker, WorkerId,
+    Take, Timestamp, UnknownName, Worker, WorkerId,
 };
 
 /// One request.
@@ -85,6 +85,10 @@ pub enum Request {
         worker: Option<WorkerId>,
         since: u64,
         limit: u32,
+    },
+    /// The number of the last event before this time; without events.
+    LastBefore {
+        at: Timestamp,
     },
     Explain {
         id: WorkerId,
@@ -428,7 +432,7 @@ pub struct Reservation {
 pub struct HubStatus {
     pub pid: u32,
     pub version: String,
-    pub started: super::Timestamp,
+    pub started: Timestamp,
     pub tmux_socket: PathBuf,
     /// Version text and pid of the server, when connected.
     pub tmux: Option<(String, u32)>,

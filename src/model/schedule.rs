@@ -80,6 +80,8 @@ pub enum Addressee {
     },
     /// The orchestrator of the project.
     Orchestrator,
+    /// Nobody: a worker is created.
+    NewWorker,
     /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
@@ -99,12 +101,20 @@ pub enum Deed {
     Ask {
         text: String,
     },
+    /// Create a worker, in this directory, by these words of the command line.
+    Create {
+        dir: PathBuf,
+        args: Vec<String>,
+        env: Vec<(String, String)>,
+        /// The task in a few words.
+        task: String,
+    },
     /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
 }
 
-/// A time that is over, and whose text has not been delivered yet.
+/// A time that is over, and whose text has not been delivered or whose worker not been created yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Firing {
     pub due: Timestamp,
@@ -124,7 +134,7 @@ impl Deed {
     /// What is written: a text or a question.
     pub fn text(&self) -> &str {
         match self {
-            Self::Send { text, .. } | Self::Ask { text } => text,
+            Self::Send { text, .. } | Self::Ask { text } | Self::Create { task: text, .. } => text,
             Self::Other(_) => "",
         }
     }
@@ -133,6 +143,7 @@ impl Deed {
         match self {
             Self::Send { .. } => "send",
             Self::Ask { .. } => "ask",
+            Self::Create { .. } => "create",
             Self::Other(value) => super::name_of(value),
         }
     }
@@ -151,6 +162,7 @@ impl fmt::Display for Addressee {
             Self::Pane { pane, .. } => format!("pane {pane}"),
             Self::ParentOf { id } => format!("parent of {id}"),
             Self::Orchestrator => "orchestrator".to_owned(),
+            Self::NewWorker => "a new worker".to_owned(),
             Self::Other(value) => super::name_of(value).to_owned(),
         })
     }

@@ -79,3 +79,41 @@ fn a_text_is_sent_later_and_once_though_hubs_are_killed() {
     let refused = desk.wtmag(&["send", "self", "!ls", "--in", "1s"]).failure(1);
     assert!(refused.contains("as a command"), "{refused}");
 }
+
+#[test]
+fn a_worker_is_created_later_and_the_day_tells_of_it() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    desk.wait_for_state(&id, "idle");
+    desk.wtmag(&["send", &id, "more", "--wait=idle", "--timeout", "30"]).success();
+    // By the next hub.
+    let later = ["create", "--prompt", "Later.", "--name", "later", "--in", "2s", "-s", "--json"];
+    let planned = desk.wtmag(&later).json();
+    assert_eq!((&planned[0]["kind"], &planned[0]["text"]), (&"create".into(), &"Later.".into()));
+    kill_hub(&desk);
+    desk.wtmag(&["hub", "start", "--if-used"]).success();
+    desk.wait_for_state("blog-later", "idle");
+    assert_eq!(turns(&desk, "blog-later", 1), [BOOTSTRAP]);
+    // Its branch exists now.
+    desk.wtmag(&["create", "--prompt", "x", "--name", "later", "--in", "1s"]).success();
+    let failed = eventually(SOON, "the item", || {
+        let items = desk.wtmag(&["inbox", "--all", "--json"]).json();
+        let mut items = items.as_array().unwrap().clone().into_iter();
+        items.find(|it| it["worker"].as_str().unwrap().starts_with("schedule-"))
+    });
+    assert!(failed["text"].as_str().unwrap().contains("blog-later"), "{failed}");
+    // The day, in the repository: a line for each thing that matters to a person.
+    let day = desk.wtmag(&["log"]).success();
+    for (what, n) in [("created", 2), ("prompt accepted", 2), ("text accepted", 1)] {
+        assert!(day.matches(what).count() >= n, "{what}: {day}");
+    }
+    let found = desk.wtmag(&["log", "--since", "1h", "--grep", "blog-LATER.*prompt"]).success();
+    assert_eq!(found.lines().count(), 2, "{found}");
+    let mut follow = desk.start(&["log", "--follow", "--grep", "removed", "--json"]);
+    desk.wtmag(&["cleanup", "blog-later", "--force"]).success();
+    let line: Value = serde_json::from_str(&follow.line()).unwrap();
+    assert_eq!((&line["what"], &line["worker"]), (&"removed".into(), &"blog-later".into()));
+    // Receipts of removed workers are shown on demand.
+    let receipts = |more: &[&str]| desk.wtmag(&[&["receipts"], more].concat()).success();
+    assert!(!receipts(&[]).contains("blog-later") && receipts(&["--all"]).contains("blog-later"));
+}

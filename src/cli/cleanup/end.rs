@@ -14,30 +14,6 @@ use crate::{
 /// Large worktrees and slow project hooks may take this long.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Variables that git, WorkTrunk and the hooks of a removal may need. Never all: they may hold
-/// secrets.
-const PASSED_ON: [&str; 19] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TMPDIR",
-    "SSH_AUTH_SOCK",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_STATE_HOME",
-    "XDG_CACHE_HOME",
-    "XDG_RUNTIME_DIR",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM",
-    "WORKTRUNK_CONFIG_PATH",
-];
-
 /// How a worker is removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct How {
@@ -84,11 +60,8 @@ pub(in crate::cli) async fn remove(
     cancel: &Cancel,
 ) -> Result<Removed, Failure> {
     let id = &worker.id;
-    let vars = PASSED_ON
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), context.env.var(name)?.to_str()?.to_owned())));
     let How { force, abandon, discard, keep_branch } = how;
-    let env = vars.collect();
+    let env = context.passed_on();
     let cleanup = Cleanup { id: id.clone(), force, abandon, discard, keep_branch, env };
     let progress = Progress::new(&context.env);
     progress.step(format!("removing {id}"));

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use clap::{Arg, ArgMatches, Command, FromArgMatches, ValueEnum, builder::PossibleValuesParser};
 
 use crate::{
-    cli::Failure,
+    cli::{Failure, timing::Timing},
     sources::{self, SourceSpec},
 };
 
@@ -121,8 +121,11 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) quiet: bool,
 
+    #[command(flatten)]
+    pub(super) timing: Timing,
+
     /// Print what would be created, and the prompt file; create nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "timing")]
     pub(super) dry_run: bool,
 }
 

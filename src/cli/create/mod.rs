@@ -5,6 +5,7 @@ mod args;
 pub(in crate::cli) mod build;
 mod dry_run;
 mod editor;
+mod later;
 mod many;
 mod order;
 mod repo_context;
@@ -66,6 +67,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 }
 
 async fn run_all(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    if !args.timing.is_now() {
+        return later::run(context, args).await;
+    }
     if let Some(tasks) = args.tasks()? {
         return many::run(context, &args, tasks).await;
     }

@@ -1,5 +1,6 @@
 //! `wtmag log`: a worker's history, and its recorded screens.
 mod cast;
+mod day;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use super::{
     events::load_all,
     output::{Cell, Paint, Style, Table, count, seconds},
     receipt,
-    resolve::Target,
+    resolve::{self, Target},
 };
 use crate::{
     git::removal::backup::{self, Backup},
@@ -24,21 +25,26 @@ use crate::{
     wire::EventView,
 };
 
-/// Show a worker's history, or export its recorded screens
+/// Show a worker's history, or what happened today in the project
 ///
-/// The history lists every state with its evidence, and every step of each delivery. At each change of
+/// Without an ID, and outside a worker's worktree and window: what happened to the project's workers, a line
+/// each with the time of day: created, prompt accepted, asked, answered, reported, pull request, landed,
+/// removed. `--since`, `--grep` and `--follow` do the same everywhere.
+///
+/// With an ID, the history lists every state with its evidence, and every step of each delivery. At each change of
 /// state, wtmag also records the screen that showed it, and the few screens before. `--cast` writes the
 /// recorded screens as an asciicast for `asciinema play`; `--screens` prints them for `wtmag explain
 /// --replay`. The recording is a file that only you can read. `[record] enabled = false` in the
 /// configuration turns it off.
 ///
-/// Without an ID: the worker of the current worktree or tmux window. For a removed worker, give the whole id.
+/// Without an ID in a worker's worktree or window: that worker. For a removed worker, give the whole id.
 ///
 /// For a removed worker, the backups are named that `wtmag restore` can bring back.
 ///
 /// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}, "backups":
 /// [{"worker", "removed", "worktree", "branch": {"name", "commit"}, "files", "refs", "bundles"}]};
-/// with `--cast FILE` {"file", "samples", "seconds"}.
+/// with `--cast FILE` {"file", "samples", "seconds"}. Of the project: a line for each event, {"at", "worker",
+/// "what", "text"}.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -50,16 +56,35 @@ pub(crate) struct Args {
     /// Print the recorded screens as JSON lines
     #[arg(long, conflicts_with = "cast")]
     screens: bool,
+    #[command(flatten)]
+    day: day::Flags,
 }
 
 const EXAMPLES: &str = "\
 Examples:
+  wtmag log
+  wtmag log --since 2026-11-28 --grep 'permission|asks'
+  wtmag log --follow
   wtmag log issue-456
   wtmag log issue-456 --cast worker.cast && asciinema play worker.cast
   wtmag log issue-456 --screens > screens.jsonl";
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut hub = context.hub_that_knows().await?;
+    let is_named = args.target.given()?.is_some();
+    let is_of_project = !is_named
+        && !args.screens
+        && args.cast.is_none()
+        && (args.day.is_given() || resolve::find_own(context, &mut hub).await?.is_none());
+    if is_of_project {
+        return day::run(context, hub, &args.day).await;
+    }
+    if args.day.is_given() {
+        return Err(Failure::usage(
+            "`--since`, `--grep` and `--follow` are about the whole project",
+        )
+        .hint("leave the ID out; `--grep ID` keeps the lines of one worker"));
+    }
     let worker = args.target.worker_or_ended(context, &mut hub).await?;
     let dir = context.whereabouts()?.state.screens();
     if args.screens {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use super::{RequestId, input::Touched};
 use crate::model::{
     Answer, Caller, Cleanup, Delivery, DeliveryId, Event, Item, ItemKind, PaneId, Refusal, Sample,
-    Schedule, ServerId, Timestamp, WindowId, Worker, WorkerId,
+    Schedule, ScheduleId, ServerId, Timestamp, WindowId, Worker, WorkerId,
 };
 use crate::tmux::{Guard, NewWindow, NoConnection};
 
@@ -188,6 +188,13 @@ pub enum LocalEffect {
         repo: PathBuf,
         asked: Vec<PullQuestion>,
     },
+    /// Create a worker that was planned.
+    Create {
+        schedule: ScheduleId,
+        dir: PathBuf,
+        args: Vec<String>,
+        env: Vec<(String, String)>,
+    },
     /// Ask git where these workers' worktrees are, by their git dirs.
     FindWorktrees(Vec<(WorkerId, PathBuf)>),
 }
@@ -220,6 +227,7 @@ pub enum Query {
         since: u64,
         limit: u32,
     },
+    LastBefore(Timestamp),
     /// Removed workers.
     Ended,
 }

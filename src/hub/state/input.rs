@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 use super::RequestId;
 use crate::{
     model::{
-        DeliveryId, HookReport, Looked, PaneId, Pulled, Request, Sample, SessionId, WindowId,
-        WorkerId,
+        DeliveryId, HookReport, Looked, PaneId, Pulled, Request, Sample, ScheduleId, SessionId,
+        WindowId, WorkerId,
     },
     tmux::{Acted, Created, PaneRow, Promoted, Said, ServerInfo},
 };
@@ -119,6 +119,11 @@ pub enum Input {
     CleanupOver {
         worker: WorkerId,
         outcome: Result<CleanedUp, String>,
+    },
+    /// A planned worker was created, or why not.
+    CreateOver {
+        schedule: ScheduleId,
+        outcome: Result<(), String>,
     },
     /// The user's command for notices has ended.
     Notified(Result<(), String>),

@@ -232,9 +232,9 @@ impl HubState {
             let sent = sent.map(|(_, text)| text.as_str()).collect();
             state.remember(now, worker, deliveries, sent);
         }
-        let orphans = of_guests(&found.deliveries);
-        state.give_up_guests(now, orphans, &mut out);
+        state.give_up_guests(now, waking::of_guests(&found.deliveries), &mut out);
         state.follow_worktrees(&mut out);
+        state.give_up_creates(now, &mut out);
         for cleanup in found.cleanups {
             state.resume_cleanup(cleanup, &mut out);
         }
@@ -270,6 +270,9 @@ impl HubState {
             Input::Sampled { worker, sample } => self.sampled(now, &worker, sample, &mut out),
             Input::Acted { worker, delivery, acted } => {
                 self.acted(now, &worker, delivery, acted, &mut out);
+            }
+            Input::CreateOver { schedule, outcome } => {
+                self.create_over(now, schedule, outcome, &mut out);
             }
             Input::Notified(done) => self.notified(done),
             Input::Viewed { request_id, number, screen } => {
@@ -457,13 +460,6 @@ impl HubState {
         }
         self.reconcile_inbox(now, &ids, out);
     }
-}
-
-/// Open deliveries to panes that belong to no worker.
-fn of_guests(deliveries: &[Delivery]) -> Vec<Delivery> {
-    let is_orphan =
-        |it: &&Delivery| !it.step.is_final() && it.worker.as_str().starts_with("guest-pane-");
-    deliveries.iter().filter(is_orphan).cloned().collect()
 }
 
 fn delivery_step(what: &Happened) -> Option<(DeliveryId, Step, String)> {

@@ -77,6 +77,9 @@ impl HubState {
             Request::Receipt { delivery } => {
                 out.push(Effect::Query(request_id, Query::Receipt(delivery)));
             }
+            Request::LastBefore { at } => {
+                out.push(Effect::Query(request_id, Query::LastBefore(at)));
+            }
             Request::Events { worker, since, limit } => {
                 out.push(Effect::Query(request_id, Query::Events { worker, since, limit }));
             }

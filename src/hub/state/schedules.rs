@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use super::{
-    Effect, HubState, Record, RequestId,
+    Effect, HubState, LocalEffect, Record, RequestId,
     requests::{answer, no_worker, refuse},
     waking::{Parent, guest_id},
 };
@@ -49,13 +49,17 @@ impl Schedules {
 
     /// A text waits for an agent that only its pane shows.
     pub(super) fn waits_for_a_pane(&self) -> bool {
-        self.open.values().any(|it| it.open.is_some())
+        self.open.values().any(|it| it.open.is_some() && !is_create(it))
     }
 
     fn due(&self, now: Timestamp) -> Vec<ScheduleId> {
         let is_due = |it: &&Schedule| it.next.is_some_and(|next| next <= now);
         self.open.values().filter(is_due).map(|it| it.id).collect()
     }
+}
+
+fn is_create(it: &Schedule) -> bool {
+    matches!(it.plan.deed, Deed::Create { .. })
 }
 
 /// What became of the text of one time.
@@ -112,7 +116,7 @@ impl HubState {
                 let message = "tmux is not connected, so this pane is not known";
                 server.map(drop).ok_or_else(|| not_now(message.to_owned()))
             }
-            Addressee::Orchestrator => Ok(()),
+            Addressee::Orchestrator | Addressee::NewWorker => Ok(()),
             Addressee::Other(_) => {
                 Err(Refusal::new(RefusalKind::BadRequest, "this hub does not know the addressee"))
             }
@@ -171,22 +175,11 @@ impl HubState {
         schedule.next = next.as_ref().ok().copied().flatten();
         schedule.fired += 1;
         if schedule.open.is_some() {
-            // The text of an earlier time still waits, and stands for this one, too.
+            // What an earlier time brought still waits, and stands for this one, too.
             return self.put_schedule(schedule, out);
         }
         self.tell_schedule(now, &schedule, "fired", late.clone().unwrap_or_default(), out);
-        let mut fate = match self.addressee(&schedule.plan) {
-            Ok(Parent::Worker(worker)) => {
-                self.deliver_to(now, worker, &schedule.plan.deed, late.as_deref(), out)
-            }
-            Ok(Parent::Pane(_)) => match &schedule.plan.deed {
-                Deed::Send { .. } => Fate::Waits,
-                Deed::Ask { .. } | Deed::Other(_) => {
-                    Fate::Gone("only a worker can be asked".to_owned())
-                }
-            },
-            Err(why) => Fate::Gone(why),
-        };
+        let mut fate = self.begin(now, &schedule, late.as_deref(), out);
         if fate == Fate::Waits {
             schedule.open = Some(Firing { due, at: now.wall, delivery: None });
         }
@@ -194,6 +187,56 @@ impl HubState {
             fate = Fate::Gone(error.to_string());
         }
         self.conclude(now, schedule, fate, out);
+    }
+
+    fn begin(
+        &mut self,
+        now: Now,
+        schedule: &Schedule,
+        late: Option<&str>,
+        out: &mut Vec<Effect>,
+    ) -> Fate {
+        if let Deed::Create { dir, args, env, .. } = &schedule.plan.deed {
+            let (dir, args, env) = (dir.clone(), args.clone(), env.clone());
+            let create = LocalEffect::Create { schedule: schedule.id, dir, args, env };
+            out.push(Effect::Local(create));
+            return Fate::Waits;
+        }
+        match self.addressee(&schedule.plan) {
+            Ok(Parent::Worker(worker)) => {
+                self.deliver_to(now, worker, &schedule.plan.deed, late, out)
+            }
+            Ok(Parent::Pane(_)) => match &schedule.plan.deed {
+                Deed::Send { .. } => Fate::Waits,
+                Deed::Ask { .. } | Deed::Create { .. } | Deed::Other(_) => {
+                    Fate::Gone("only a worker can be asked".to_owned())
+                }
+            },
+            Err(why) => Fate::Gone(why),
+        }
+    }
+
+    pub(super) fn create_over(
+        &mut self,
+        now: Now,
+        id: ScheduleId,
+        outcome: Result<(), String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(mut schedule) = self.schedules.open.get(&id).cloned() else { return };
+        schedule.open = None;
+        let fate = outcome.map_or_else(Fate::Failed, |()| Fate::Queued);
+        self.conclude(now, schedule, fate, out);
+    }
+
+    /// Workers that the previous hub was creating. Nobody knows how far it came, so it is not repeated.
+    pub(super) fn give_up_creates(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let begun = self.schedules.open.values().filter(|it| is_create(it) && it.open.is_some());
+        for id in begun.map(|it| it.id).collect::<Vec<_>>() {
+            let why =
+                "the hub ended while the worker was created; `wtmag list` shows whether it was";
+            self.create_over(now, id, Err(why.to_owned()), out);
+        }
     }
 
     /// Who gets it now.
@@ -218,7 +261,7 @@ impl HubState {
             Addressee::Orchestrator => {
                 plan.repo.as_deref().and_then(|repo| self.orchestrator_of(repo))
             }
-            Addressee::Other(_) => None,
+            Addressee::NewWorker | Addressee::Other(_) => None,
         };
         found.ok_or_else(|| format!("there is no live agent that is the {}", plan.to))
     }
@@ -245,7 +288,9 @@ impl HubState {
                 self.queue_text(now, new, out).map(drop)
             }
             Deed::Ask { text } => self.queue_question(now, new(text), out).map(drop),
-            Deed::Other(_) => return Fate::Gone("this hub does not know what to do".to_owned()),
+            Deed::Create { .. } | Deed::Other(_) => {
+                return Fate::Gone("this hub does not know what to do".to_owned());
+            }
         };
         done.map_or_else(|refusal| Fate::Failed(refusal.message), |()| Fate::Queued)
     }
@@ -253,7 +298,7 @@ impl HubState {
     /// Texts whose time has come, for agents in panes that are no worker's.
     fn deliver_waiting(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.expect_no_guests();
-        let waiting = self.schedules.open.values().filter(|it| it.open.is_some());
+        let waiting = self.schedules.open.values().filter(|it| it.open.is_some() && !is_create(it));
         for schedule in waiting.cloned().collect::<Vec<_>>() {
             let Some(firing) = &schedule.open else { continue };
             if firing.delivery.is_some() {
@@ -342,7 +387,7 @@ impl HubState {
             let about = match &schedule.plan.to {
                 Addressee::Worker { id } | Addressee::ParentOf { id } => id.clone(),
                 Addressee::Pane { pane, .. } => guest_id(*pane),
-                Addressee::Orchestrator | Addressee::Other(_) => {
+                Addressee::Orchestrator | Addressee::NewWorker | Addressee::Other(_) => {
                     WorkerId::for_branch("schedule", &schedule.id.to_string())
                 }
             };
@@ -384,7 +429,10 @@ impl HubState {
     ) {
         let worker = match &schedule.plan.to {
             Addressee::Worker { id } | Addressee::ParentOf { id } => Some(id.clone()),
-            Addressee::Pane { .. } | Addressee::Orchestrator | Addressee::Other(_) => None,
+            Addressee::Pane { .. }
+            | Addressee::Orchestrator
+            | Addressee::NewWorker
+            | Addressee::Other(_) => None,
         };
         let happened = Happened::Schedule { id: schedule.id, what: what.to_owned(), text };
         self.log(now, out, worker.as_ref(), happened);

@@ -97,6 +97,14 @@ impl Store {
                 let (events, last) = self.events(worker.as_ref(), *since, *limit)?;
                 Answer::Events { events, last }
             }
+            Query::LastBefore(at) => {
+                let at = i64::try_from(at.0).unwrap_or(i64::MAX);
+                // From the newest one back: mostly today's are wanted.
+                let sql = "SELECT ifnull((SELECT seq FROM events WHERE at < ?1
+                           ORDER BY seq DESC LIMIT 1), 0)";
+                let last = self.db.query_row(sql, [at], |row| row.get(0)).map_err(read_failed)?;
+                Answer::Events { events: Vec::new(), last }
+            }
             Query::Ended => {
                 let (deliveries, orphans) = (Vec::new(), Vec::new());
                 Answer::Workers { workers: self.ended()?, deliveries, orphans }

@@ -59,6 +59,13 @@ pub(super) fn guest_of(guest: &mut Guest) -> Option<&mut LiveWorker> {
     guest.live_mut()
 }
 
+/// Open deliveries to panes that belong to no worker.
+pub(super) fn of_guests(deliveries: &[Delivery]) -> Vec<Delivery> {
+    let is_orphan =
+        |it: &&Delivery| !it.step.is_final() && it.worker.as_str().starts_with("guest-pane-");
+    deliveries.iter().filter(is_orphan).cloned().collect()
+}
+
 impl HubState {
     /// Whether anything of the newest text that is over was typed.
     pub(super) fn was_typed(&mut self, id: &WorkerId) -> bool {
