@@ -48,7 +48,7 @@ pub(super) const HELP: [(&str, &str); 20] = [
     ("n", "new worker"),
     ("i", "show only those that need you"),
     ("/", "filter by id, branch, agent, state and title"),
-    ("space", "mark it: s, m, x and r are about all marked workers"),
+    ("space", "mark it: s, c, m, x and r are about all marked workers"),
     ("1 to 6, tab", "the views of the selected worker"),
     ("↑ ↓ j k", "select"),
     ("pgup pgdn J K", "scroll the view"),
