@@ -159,7 +159,7 @@ fn an_agent_that_a_person_started_is_told_when_it_is_at_rest() {
         ["[wtmag] blog-kid asks for permission: Allow npm test? Run `wtmag inbox`."]
     );
     eventually(SOON, "a receipt that says accepted", || {
-        let receipts = desk.wtmag(&["receipts", "--json"]).json();
+        let receipts = desk.wtmag(&["receipts", "--all", "--json"]).json();
         let receipts = receipts.as_array().unwrap();
         let receipt = receipts.iter().find(|it| it["worker"] == "guest-pane-0").unwrap();
         (receipt["step"] == "accepted").then_some(())
