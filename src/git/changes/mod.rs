@@ -1,6 +1,6 @@
 //! What a worker changed: its commits since it left its base, and its uncommitted files.
 //!
-//! [`look`] finds what to compare; [`Sides`] asks git for commits, files and patches; [`count`] counts.
+//! [`look`] finds what to compare; [`Sides`] asks git for commits, files and patches; [`count()`] counts.
 //! Reads only, and uses no network.
 mod count;
 mod files;
