@@ -284,7 +284,7 @@ fn footer(style: Style, n_elsewhere: usize, orphans: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::{self, NOW},
+        model::samples::{self, NOW},
         model::{AgentState, Blocker, EndCause, Exit, Question, Step},
     };
 

@@ -61,7 +61,7 @@ fn is_comfortable(limits: &Paste, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::samples;
+    use crate::model::samples;
 
     #[track_caller]
     fn check(profile: &str, text: &str, want: Option<&str>) {

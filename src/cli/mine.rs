@@ -39,7 +39,7 @@ impl Me {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::samples;
+    use crate::model::samples;
 
     #[test]
     fn a_worker_is_of_the_one_that_made_it() {

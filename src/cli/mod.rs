@@ -54,8 +54,6 @@ mod restore;
 mod resume;
 mod reviews;
 mod said;
-#[cfg(test)]
-mod samples;
 mod schedule;
 mod send;
 mod settings;

@@ -100,7 +100,7 @@ fn unknown(name: &str, workers: &[Worker]) -> Failure {
 mod tests {
     use super::*;
     use crate::{
-        cli::samples,
+        model::samples,
         model::{Source, SourceKind},
     };
 

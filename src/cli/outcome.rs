@@ -206,7 +206,7 @@ pub(crate) async fn sleep_until(deadline: Option<Instant>) {
 mod tests {
     use super::*;
     use crate::{
-        cli::samples,
+        model::samples,
         model::{Exit, Process, Question},
     };
 

@@ -106,7 +106,7 @@ fn line(worker: &Worker, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::{self, NOW},
+        model::samples::{self, NOW},
         model::{AgentState, Fact, FactSource, ItemId, ItemKind, Origin, Process, Reported},
     };
 

@@ -88,7 +88,7 @@ pub(crate) fn branch(worker: &Worker) -> String {
 mod tests {
     use super::*;
     use crate::{
-        cli::samples,
+        model::samples,
         model::{AgentState, Blocker, Hold},
     };
 

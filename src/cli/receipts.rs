@@ -167,7 +167,7 @@ fn table(deliveries: &[Delivery], now: Timestamp, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::samples::{NOW, delivery};
+    use crate::model::samples::{NOW, delivery};
 
     #[test]
     fn a_receipt_is_a_row() {

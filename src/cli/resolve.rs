@@ -157,7 +157,7 @@ fn of_place<'a>(workers: &'a [Worker], cwd: &Path, pane: Option<PaneId>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::samples;
+    use crate::model::samples;
 
     #[test]
     fn a_flag_and_a_word_must_agree() {

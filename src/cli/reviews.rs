@@ -18,7 +18,7 @@ use crate::{
 
 /// List open pull requests: those of workers, and those that workers review
 ///
-/// The forge is asked, unless that was done within the last minute. `wtmag inbox ack N` marks one as
+/// Asks the forge, unless it was asked within the last minute. `wtmag inbox ack N` marks one as
 /// seen at its newest commit: new commits bring it back. Merged and closed ones are left out.
 ///
 /// With --json: an array of {"worker", "number", "url", "title", "verdict", "checks": "none", "passed", "pending" or
@@ -27,7 +27,7 @@ use crate::{
 /// "item": its number in the inbox or null, "seen": it was acknowledged at this head}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Of every project
+    /// Show those of every project
     #[arg(short, long)]
     all: bool,
 }
@@ -145,7 +145,7 @@ fn table(views: &[View<'_>], now: Timestamp, style: Style) -> String {
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::{self, NOW},
+        model::samples::{self, NOW},
         model::{ItemId, Origin, PullState},
     };
 

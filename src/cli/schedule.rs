@@ -37,7 +37,7 @@ enum Verb {
     /// "waits": since when its text waits for its agent}; fields without a value are left out.
     #[command(visible_alias = "ls")]
     List {
-        /// Of every project
+        /// Show those of every project
         #[arg(long)]
         all: bool,
     },
@@ -169,7 +169,7 @@ async fn cancel(context: &Context, numbers: &[u64]) -> Result<ExitCode, Failure>
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::NOW,
+        model::samples::NOW,
         model::{Addressee, Deed, Firing, Plan},
     };
 

@@ -191,7 +191,7 @@ fn fact<T>(fact: &Fact<T>, now: Timestamp, name: impl Fn(&T) -> String) -> Strin
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::{self, NOW},
+        model::samples::{self, NOW},
         model::{AgentState, Blocker, Process, Step},
     };
 

@@ -19,16 +19,16 @@ use crate::{
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 #[group(id = "timing", multiple = false)]
 pub(crate) struct Timing {
-    /// Not now, but at this time: `15:00`, `tomorrow 9:00`, `2026-12-01 09:00`
+    /// Wait until this time: `15:00`, `tomorrow 9:00`, `2026-12-01 09:00`
     #[arg(long, value_name = "TIME", help_heading = "Time")]
     at: Option<String>,
-    /// Not now, but after this time: `90s`, `5m`, `2h`, `3d`
+    /// Wait for so long: `90s`, `5m`, `2h`, `3d`
     #[arg(
         id = "after", long = "in", value_name = "D", value_parser = super::duration,
         help_heading = "Time"
     )]
     after: Option<Duration>,
-    /// Again and again, at the times of a cron expression: `0 9 * * MON-FRI`, `@hourly`
+    /// Repeat at the times of a cron expression: `0 9 * * MON-FRI`, `@hourly`
     #[arg(long, value_name = "EXPR", help_heading = "Time")]
     cron: Option<String>,
 }
@@ -108,7 +108,7 @@ pub(crate) async fn addressee(context: &Context, hub: &mut Hub, name: &str) -> R
             let worker = resolve::find_own(context, hub).await?;
             let worker = worker.ok_or_else(|| {
                 Failure::user(
-                    "only a worker has a parent, and this is no worker's worktree or window",
+                    "only a worker has a parent, and this is not a worktree or window of a worker",
                 )
             })?;
             Ok(To::Found(Addressee::ParentOf { id: worker.id }))

@@ -225,7 +225,8 @@ impl Watching {
             }
             Effect::Edit(text) => {
                 let edited = self.away(terminal, |it| it.edit(&text))?;
-                self.dash.handle(Instant::now(), Input::Edited(edited));
+                let input = edited.map_or_else(Input::Failed, Input::Edited);
+                self.dash.handle(Instant::now(), input);
             }
             Effect::New => {
                 let words = self.program.words(&["tmux", "new", "prompt"]);
@@ -256,8 +257,7 @@ impl Watching {
         let path = self.program.path.clone();
         let done = self.away(terminal, |_| proc::in_foreground(path, words))?;
         if let Err(error) = done {
-            let text = Err(error_chain(&error));
-            self.dash.handle(Instant::now(), Input::Edited(text));
+            self.dash.handle(Instant::now(), Input::Failed(error_chain(&error)));
         }
         Ok(())
     }

@@ -11,9 +11,8 @@ use super::{
     view::{Scene, Theme, draw},
 };
 use crate::model::{
-    Agent, AgentState, Ask, AskKind, Choice, DeliveryMode, Exit, FactSource, Item, ItemId,
-    ItemKind, Kind, Origin, PaneId, Place, Placement, Process, Question, ServerId, Source,
-    Timestamp, Usage, WindowId, Work, Worker, WorkerId, WorkerState,
+    AgentState, Ask, AskKind, Choice, Exit, FactSource, Item, ItemId, ItemKind, Origin, Process,
+    Question, Source, Timestamp, Worker, WorkerId, WorkerState, samples,
 };
 
 const NOW: Timestamp = Timestamp(3_600_000);
@@ -25,53 +24,13 @@ fn worker(branch: &str, turn: AgentState, minutes: u64, title: &str) -> Worker {
     state.process.value = Process::Running;
     state.turn.value = turn;
     Worker {
-        id: WorkerId::for_branch("blog", branch),
-        project: "blog".to_owned(),
-        repo: "/src/blog/.git".into(),
         worktree: format!("/src/blog.{branch}").into(),
-        worktree_gone: false,
-        git_dir: format!("/src/blog/.git/worktrees/{branch}").into(),
         branch: branch.to_owned(),
-        branch_made: true,
-        worktree_made: true,
         base: None,
         source: Source::prompt(title),
-        kind: Kind::Implementation,
-        agent: Agent {
-            name: "claude".to_owned(),
-            profile: "claude".to_owned(),
-            profile_text: None,
-            argv: vec!["claude".to_owned()],
-            model: None,
-            delivery: DeliveryMode::Ready,
-            trust: false,
-            resume_at_reset: false,
-        },
-        placement: Placement::Window,
-        place: Place {
-            server: ServerId { pid: 1, started: 1 },
-            window: WindowId(1),
-            pane: PaneId(1),
-            pid: None,
-            session: None,
-            session_name: None,
-            boot: String::new(),
-            gone: false,
-        },
-        pr: None,
-        parent: None,
-        parent_pane: None,
-        wakes: None,
         created: since,
         state,
-        ended: None,
-        agent_session: None,
-        last_message: None,
-        usage: Usage::default(),
-        progress: None,
-        profile_note: None,
-        record: true,
-        work: Work::default(),
+        ..samples::worker(WorkerId::for_branch("blog", branch).as_str())
     }
 }
 

@@ -17,6 +17,8 @@ mod report;
 mod request;
 mod room;
 mod sample;
+#[cfg(test)]
+pub(crate) mod samples;
 mod schedule;
 mod source;
 mod state;

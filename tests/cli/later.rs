@@ -40,6 +40,7 @@ fn a_text_is_sent_later_and_once_though_hubs_are_killed() {
     assert_eq!(desk.wtmag(&often).json()[0]["cron"], "30 14 29 2 *");
     assert_eq!(schedules(&desk).len(), 2);
     kill_hub(&desk);
+    // Nothing runs that could tell when the time has come.
     std::thread::sleep(std::time::Duration::from_millis(2_100));
     desk.wtmag(&["list"]).success();
     assert_eq!(turns(&desk, &id, 3)[2], "after a crash");

@@ -22,7 +22,7 @@ use crate::{
 /// If `create` fails before the agent starts, or you press Ctrl-C before that, everything that it made is
 /// removed. After that, Ctrl-C only ends the waiting; the worker stays.
 ///
-/// `--github 12,15,18` creates a worker for each, one after the other; one that fails does not keep the others.
+/// `--github 12,15,18` creates a worker for each, one after the other. If one fails, the others are still made.
 #[derive(clap::Args, Clone)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
@@ -150,8 +150,8 @@ Examples:
   wtmag create \"Fix the typo\" --wait=idle         return when the agent is idle
   wtmag create --github 456 --agent opencode --model openai/gpt-5.2:high   choose the model
 
-Exit codes: 0 the agent has the prompt; without --wait also if a dialog holds it, which you answer in the
-agent's window; 1 it failed; 2 wrong usage; 4 the time was over; 130 interrupted.
+Exit codes: 0 the agent has the prompt, or, without --wait, a dialog holds it until you answer it;
+1 it failed; 2 wrong usage; 4 timed out; 130 interrupted.
 
 With --json: {\"worker\": …, \"delivery\": …, \"outcome\": \"accepted\"|\"held\"|\"reached\"|\"created\",
 \"held\": why or null, \"worktree_made\": bool}; `worker` as in `wtmag list --json --full`, `delivery`

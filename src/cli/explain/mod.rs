@@ -265,7 +265,7 @@ mod tests {
     use super::*;
     use crate::{
         agents::{Profile, explain},
-        cli::samples::{self, NOW},
+        model::samples::{self, NOW},
         model::{AgentState, FactSource, Heard, Process},
     };
 

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Only of workers that were made from this pane or by this worker
     #[arg(long, conflicts_with = "all")]
     mine: bool,
-    /// Of every project
+    /// Show those of every project
     #[arg(long)]
     all: bool,
     /// Wait for a new item and print what is new; at most for D (`90s`, `5m`, `2h`)

@@ -197,8 +197,8 @@ fn describe(item: &Item, worker: Option<&Worker>, now: Timestamp, style: Style) 
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::{self, NOW},
         model::ItemId,
+        model::samples::{self, NOW},
     };
 
     fn item(id: u64, kind: ItemKind, origin: Origin, text: &str) -> Item {

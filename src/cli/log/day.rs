@@ -295,7 +295,7 @@ fn table(lines: &[Line], now: Timestamp, zone: &TimeZone, style: Style) -> Strin
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::{self, NOW},
+        model::samples::{self, NOW},
         model::{Closed, DeliveryId, Landed, Origin},
     };
 

@@ -29,7 +29,7 @@ use crate::{
 ///
 /// Without an ID, and outside a worker's worktree and window: what happened to the project's workers, a line
 /// each with the time of day: created, prompt accepted, asked, answered, reported, pull request, landed,
-/// removed. `--since`, `--grep` and `--follow` do the same everywhere.
+/// removed. In a worker's worktree or window, `--since`, `--grep` or `--follow` shows the project, too.
 ///
 /// With an ID, the history lists every state with its evidence, and every step of each delivery. At each change of
 /// state, wtmag also records the screen that showed it, and the few screens before. `--cast` writes the
@@ -39,7 +39,7 @@ use crate::{
 ///
 /// Without an ID in a worker's worktree or window: that worker. For a removed worker, give the whole id.
 ///
-/// For a removed worker, the backups are named that `wtmag restore` can bring back.
+/// For a removed worker, it also names the backups that `wtmag restore` can bring back.
 ///
 /// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}, "backups":
 /// [{"worker", "removed", "worktree", "branch": {"name", "commit"}, "files", "refs", "bundles"}]};
@@ -270,7 +270,7 @@ fn reason<T>(fact: &Fact<T>) -> String {
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::NOW,
+        model::samples::NOW,
         model::{AgentState, Blocker, DeliveryId, Exit, FactSource, Hold, Process, Step},
     };
 

@@ -93,7 +93,7 @@ pub(in crate::cli) fn is_of_the_server(cause: EndCause) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        cli::samples::{self, NOW},
+        model::samples::{self, NOW},
         model::{DeliveryId, StepAt, Timestamp},
     };
 

@@ -45,7 +45,9 @@ pub(super) enum Input {
         discard: Option<String>,
     },
     /// The text from the user's editor.
-    Edited(Result<String, String>),
+    Edited(String),
+    /// A program that had the terminal has failed.
+    Failed(String),
     /// The hub cannot be reached, or again.
     Hub(Result<(), String>),
     Tick,
@@ -174,7 +176,8 @@ impl Dash {
             Input::Done { act, is_ok, text, discard } => {
                 self.done(now, &act, is_ok, (&text, discard));
             }
-            Input::Edited(text) => self.edited(now, text),
+            Input::Edited(text) => self.edited(&text),
+            Input::Failed(why) => self.say(now, why, true),
             Input::Hub(hub) => self.hub = hub,
             Input::Tick => {}
         }
@@ -279,14 +282,9 @@ impl Dash {
         }
     }
 
-    fn edited(&mut self, now: Instant, text: Result<String, String>) {
-        match text {
-            Ok(text) => {
-                if let Mode::Send { area, .. } = &mut self.mode {
-                    **area = area_of(&text);
-                }
-            }
-            Err(why) => self.say(now, why, true),
+    fn edited(&mut self, text: &str) {
+        if let Mode::Send { area, .. } = &mut self.mode {
+            **area = area_of(text);
         }
     }
 

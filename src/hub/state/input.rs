@@ -30,7 +30,7 @@ pub struct Linked {
     pub env_names: Vec<String>,
 }
 
-/// What a pane that is no worker's shows.
+/// What a pane shows that belongs to no worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Met {
     /// The pane's first process.
@@ -95,7 +95,7 @@ pub enum Input {
         number: u64,
         screen: Result<String, String>,
     },
-    /// A pane that is no worker's; `None`: it is gone.
+    /// A pane that belongs to no worker; `None`: it is gone.
     Met {
         pane: PaneId,
         found: Result<Option<Met>, String>,

@@ -1,61 +1,7 @@
 //! The store against a real SQLite file.
 use super::*;
-use crate::model::{
-    Agent, AgentState, DeliveryMode, Event, Happened, Hold, Kind, PaneId, Place, Placement,
-    ServerId, Source, Step, Timestamp, Usage, WindowId, Work, WorkerState,
-};
-
-fn worker(id: &str) -> Worker {
-    Worker {
-        id: id.parse().unwrap(),
-        project: "blog".into(),
-        repo: "/r/.git".into(),
-        worktree: "/w".into(),
-        worktree_gone: false,
-        git_dir: "/r/.git/worktrees/w".into(),
-        branch: "b".into(),
-        branch_made: true,
-        worktree_made: true,
-        base: None,
-        source: Source::prompt("t"),
-        kind: Kind::Implementation,
-        agent: Agent {
-            name: "pi".into(),
-            profile: "pi".into(),
-            profile_text: None,
-            argv: vec!["pi".into()],
-            model: None,
-            delivery: DeliveryMode::Ready,
-            trust: false,
-            resume_at_reset: false,
-        },
-        placement: Placement::Window,
-        place: Place {
-            server: ServerId { pid: 1, started: 2 },
-            window: WindowId(3),
-            pane: PaneId(4),
-            pid: Some(42),
-            session: None,
-            session_name: None,
-            boot: String::new(),
-            gone: false,
-        },
-        pr: None,
-        parent: None,
-        parent_pane: None,
-        wakes: None,
-        created: Timestamp(5),
-        state: WorkerState::starting(Timestamp(5)),
-        ended: None,
-        agent_session: None,
-        last_message: None,
-        usage: Usage::default(),
-        progress: None,
-        profile_note: None,
-        record: true,
-        work: Work::default(),
-    }
-}
+use crate::model::samples::worker;
+use crate::model::{AgentState, DeliveryMode, Event, Happened, Hold, Step, Timestamp};
 
 fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
     Delivery {

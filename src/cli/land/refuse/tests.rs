@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    cli::samples,
     git::land::{Checkout, Target},
+    model::samples,
     model::{Question, Step},
 };
 

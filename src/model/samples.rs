@@ -1,5 +1,5 @@
-//! Made-up workers and deliveries for the tests of this module.
-use crate::model::{
+//! Made-up workers and deliveries for tests.
+use super::{
     Agent, Base, Delivery, DeliveryId, DeliveryMode, Kind, PaneId, Place, Placement, ServerId,
     Source, SourceKind, Step, StepAt, Timestamp, Usage, WindowId, Work, Worker, WorkerState,
 };
