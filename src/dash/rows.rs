@@ -49,7 +49,8 @@ pub(super) struct Rows {
     shown: Vec<Row>,
     /// The selected worker stays selected when rows move.
     selected: Option<WorkerId>,
-    /// The user has selected it; until then, it is the first.
+    /// It is known which is first. From then on only the user moves the selection: a key must not reach
+    /// another worker than the one that the user saw selected.
     is_settled: bool,
     marked: BTreeSet<WorkerId>,
     matcher: Matcher,
@@ -86,6 +87,7 @@ impl Rows {
         }
         self.items.values_mut().for_each(|of| of.sort_by_key(|it| (it.kind.face().1, it.at)));
         self.arrange();
+        self.is_settled = true;
     }
 
     pub(super) fn set_query(&mut self, query: &str) {
@@ -96,6 +98,7 @@ impl Rows {
         // The best match of a new query is selected.
         self.is_settled = false;
         self.arrange();
+        self.is_settled = true;
     }
 
     pub(super) fn query(&self) -> &str {

@@ -136,8 +136,14 @@ fn who_waits_for_an_answer_comes_first() {
     let mut desk = Desk::new();
     let order = ["github-issue-456", "github-issue-431", "docs", "prices", "spike"];
     assert_eq!(desk.shown(), order);
-    // What is first is selected, until the user selects something.
     assert_eq!(desk.selected(), "github-issue-456");
+    // Another one that becomes the first does not take the selection.
+    desk.keys("j");
+    desk.keys("k");
+    desk.give(Input::Items(items().into_iter().take(1).collect()));
+    assert_eq!((desk.shown()[0], desk.selected()), ("github-issue-431", "github-issue-456"));
+    desk.give(Input::Items(items()));
+    desk.keys("k");
     desk.keys("jj");
     desk.give(Input::Items(Vec::new()));
     assert_eq!(desk.selected(), "docs");
@@ -147,6 +153,15 @@ fn who_waits_for_an_answer_comes_first() {
     desk.keys("i");
     assert!(desk.shown().is_empty());
     assert!(desk.render(80, 24, COLOUR).0.contains("nothing needs you"));
+}
+
+#[test]
+fn the_first_selection_stays_on_its_worker() {
+    let mut desk = Desk::with(workers(), Vec::new());
+    let first = desk.selected().to_owned();
+    assert_eq!(first, "docs");
+    desk.give(Input::Items(items()));
+    assert_eq!((desk.shown()[0], desk.selected()), ("github-issue-456", "docs"));
 }
 
 #[test]
