@@ -205,7 +205,11 @@ impl Hub {
     }
 
     /// Asks and waits for the answer. Events that arrive in between are kept for [`Hub::event`].
+    /// What only reads is asked of the next hub, if this one goes away before it answers.
     pub async fn ask(&mut self, request: Request) -> Result<Answer, Error> {
+        if request.only_reads() {
+            return self.ask_any(request).await;
+        }
         self.ask_within(request, ANSWER_LIMIT).await
     }
 
@@ -342,7 +346,7 @@ impl Hub {
     /// Asks an older hub to finish its current step and exit, and waits until it has.
     async fn replace(mut self) -> Result<(), Error> {
         let reason = format!("replaced by wtmag {}", env!("CARGO_PKG_VERSION"));
-        match self.ask(Request::Stop { reason }).await {
+        match self.ask_within(Request::Stop { reason }, ANSWER_LIMIT).await {
             // It exited before it answered.
             Err(Error::Closed | Error::Io(_)) => Ok(()),
             Err(error) => Err(error),
@@ -424,7 +428,7 @@ async fn launch(at: &HubLocation, word: &Path) -> Result<(), Error> {
             return Ok(());
         }
     }
-    proc::detach(&at.program, &args).map_err(failed)?;
+    proc::detach(&at.program, &args, None).map_err(failed)?;
     Ok(())
 }
 

@@ -50,6 +50,8 @@ pub struct DeliveryMachine {
     held_since: Option<Instant>,
     /// A human's decision, until it can be carried out.
     take: Option<Take>,
+    /// The agent takes it by a channel of its own: its box is not touched.
+    has_channel: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +139,13 @@ impl DeliveryMachine {
             cleared: false,
             held_since: None,
             take: None,
+            has_channel: false,
         }
+    }
+
+    /// A new delivery by the agent's own channel; by its box, if it does not take it there.
+    pub fn by_channel(delivery: Delivery) -> Self {
+        Self { has_channel: true, ..Self::new(delivery) }
     }
 
     pub fn delivery(&self) -> &Delivery {
@@ -188,6 +196,7 @@ impl DeliveryMachine {
             Input::Done => self.handle_done(now),
             Input::Refused(hold) => self.handle_refused(now, hold),
             Input::Unknown => self.handle_unknown(now),
+            Input::NotTaken => self.handle_not_taken(),
             Input::Told(evidence) if self.may_be_accepted() => self.accept(now, evidence),
             Input::Told(_) => Vec::new(),
             Input::Gone(why) => self.fail(now, why),
@@ -243,7 +252,9 @@ impl DeliveryMachine {
         if let Some(todo) = self.clear_former(now, look) {
             return todo;
         }
-        if let Some(hold) = Self::reason_to_hold(look) {
+        if let Some(hold) = Self::reason_to_hold(look)
+            && !(self.has_channel && is_only_a_draft(look))
+        {
             return self.hold(Some(hold));
         }
         self.paste(now, look)
@@ -256,7 +267,8 @@ impl DeliveryMachine {
         self.step(now, Step::Ready);
         self.step(now, Step::Pasting);
         self.phase = Phase::Pasting;
-        vec![Action::Record, Action::Paste]
+        self.n_drawn = look.n_drawn;
+        vec![Action::Record, if self.has_channel { Action::Pass } else { Action::Paste }]
     }
 
     fn reason_to_hold(look: &Look<'_>) -> Option<Hold> {
@@ -307,6 +319,13 @@ impl DeliveryMachine {
                 self.phase = Phase::Clearing { since: Some(now.steady) };
                 vec![Action::Look(SETTLE)]
             }
+            // The agent submits it by itself.
+            Phase::Pasting if self.has_channel => {
+                self.step(now, Step::Pasted);
+                self.step(now, Step::Entering);
+                self.phase = Phase::Entered { watch: Watch::from(now), n: 2 };
+                vec![Action::Record, Action::Look(pace(0))]
+            }
             Phase::Pasting => {
                 self.step(now, Step::Pasted);
                 self.phase = Phase::Pasted { watch: Watch::from(now), shown: false };
@@ -348,6 +367,17 @@ impl DeliveryMachine {
         let again = if hold == Hold::Synchronized { SYNCHRONIZED } else { ECHO_PACE };
         self.hold_silently(Some(hold));
         vec![Action::Record, Action::Look(again)]
+    }
+
+    /// The agent's channel is not read: nothing of the text has reached it.
+    fn handle_not_taken(&mut self) -> Vec<Action> {
+        if self.phase != Phase::Pasting || !self.has_channel {
+            return Vec::new();
+        }
+        self.has_channel = false;
+        self.phase = Phase::Waiting;
+        self.delivery.step = Step::Queued;
+        vec![Action::Record, Action::Look(ECHO_PACE)]
     }
 
     /// The reply to an action was lost. An interrupt key that may have been pressed is not pressed
@@ -431,6 +461,12 @@ impl DeliveryMachine {
         self.delivery.step = step;
         self.delivery.steps.push(StepAt { step, at: now.wall });
     }
+}
+
+/// Nothing is in the way but what a person has typed.
+fn is_only_a_draft(look: &Look<'_>) -> bool {
+    let rests = |it: &AgentState| it.listens() || *it == AgentState::Draft;
+    look.obstacle.is_none() && rests(look.seen) && rests(look.settled)
 }
 
 const ECHO_PACE: Duration = Duration::from_millis(200);

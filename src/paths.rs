@@ -126,6 +126,16 @@ impl Env {
         self.config_dir().join("agents")
     }
 
+    /// What was typed into the form for a new worker.
+    pub fn form_file(&self) -> PathBuf {
+        self.state_home().join("form/texts.json")
+    }
+
+    /// Where the user's personas for orchestrators are: `<name>.md`.
+    pub fn personas_dir(&self) -> PathBuf {
+        self.config_dir().join("personas")
+    }
+
     /// Where the user's brief templates are.
     pub fn prompts_dir(&self) -> PathBuf {
         self.config_dir().join("prompts")
@@ -177,10 +187,27 @@ impl Env {
         Some(Caller { socket: real_path(&socket).ok()?, server_pid, session, pane })
     }
 
+    /// The variables that say which tmux client and pane ask. Children do not inherit them.
+    pub fn tmux_vars(&self) -> Vec<(&'static str, OsString)> {
+        let vars = ["TMUX", "TMUX_PANE"].into_iter();
+        vars.filter_map(|name| Some((name, self.var(name)?.to_owned()))).collect()
+    }
+
     /// The hub's directory for the tmux server at `socket` (as [`Env::tmux_socket`] gives it).
     pub fn state_dir(&self, socket: &Path) -> StateDir {
-        let state = self.base_dir("XDG_STATE_HOME", ".local/state").join("wtmag");
-        StateDir { root: state.join(machine_id()).join(hash(socket)) }
+        StateDir { root: self.state_home().join(machine_id()).join(hash(socket)) }
+    }
+
+    /// Where records, logs and recorded screens are: `~/.local/state/wtmag`.
+    pub fn state_home(&self) -> PathBuf {
+        self.base_dir("XDG_STATE_HOME", ".local/state").join("wtmag")
+    }
+
+    /// Where the sockets of hubs may be, besides in the state directory.
+    pub fn runtime_dirs(&self) -> Vec<PathBuf> {
+        let runtime = self.var("XDG_RUNTIME_DIR").map(|it| Path::new(it).join("wtmag"));
+        let shared = Path::new("/tmp").join(format!("wtmag-{}", self.uid));
+        runtime.into_iter().chain([shared]).collect()
     }
 
     /// A path for the socket of the hub with this directory, in a private directory that is created
@@ -202,12 +229,14 @@ impl Env {
         }
         let dir = shared.join(format!("wtmag-{}", self.uid));
         let Err(refused) = private_dir(&dir, self.uid) else { return Ok(dir.join(name)) };
-        // Another user created the directory first. The state directory belongs to this user alone.
-        let socket = state.root().join("hub.sock");
+        // Another user created the directory first. This one belongs to this user alone. Its path is
+        // short, because a socket's must be; the names of other sockets there are no longer than this.
+        let dir = self.state_home().join("run");
+        let socket = dir.join(name);
         if socket.as_os_str().len() > MAX_SOCKET_LEN {
             return Err(refused);
         }
-        private_dir(state.root(), self.uid)?;
+        private_dir(&dir, self.uid)?;
         Ok(socket)
     }
 
@@ -273,6 +302,11 @@ impl StateDir {
     /// Reports from hooks and panes that no hub accepted: one JSON file each.
     pub fn spool(&self) -> PathBuf {
         self.root.join("spool")
+    }
+
+    /// Texts for agents whose plug-ins take them; beside the spool, whose place the plug-ins know.
+    pub fn channels(&self) -> PathBuf {
+        self.root.join("channels")
     }
 
     pub fn log(&self) -> PathBuf {
@@ -511,7 +545,6 @@ mod tests {
     #[test]
     fn a_shared_place_that_another_user_has_taken_stops_no_hub() {
         type Take = fn(&Path);
-        let env = env(&[]);
         let takes: [(&str, Take); 4] = [
             ("a file", |it| drop(fs::File::create(it).unwrap())),
             ("a dangling link", |it| symlink("/no/such/dir", it).unwrap()),
@@ -520,19 +553,24 @@ mod tests {
         ];
         for (what, take) in takes {
             let (shared, state) = (temp(), temp());
-            let root = state.path().join("hub");
-            let socket = || env.hub_socket_beside(shared.path(), &StateDir::at(root.clone()));
+            let env = env(&[("XDG_STATE_HOME", state.path().to_str().unwrap())]);
+            // A hub's own directory has a path that is too long for a socket.
+            let deep = StateDir::at(state.path().join("x".repeat(MAX_SOCKET_LEN)));
             take(&shared.path().join(format!("wtmag-{}", env.uid())));
-            assert_eq!(socket().unwrap(), root.join("hub.sock"), "{what}");
-            assert_eq!(fs::metadata(&root).unwrap().mode() & 0o777, 0o700, "{what}");
+            let run = state.path().join("wtmag/run");
+            let socket = env.hub_socket_beside(shared.path(), &deep).unwrap();
+            assert_eq!(socket.parent(), Some(run.as_path()), "{what}");
+            assert!(socket.file_name().unwrap().len() >= "start-4194304.sock".len());
+            assert_eq!(fs::metadata(&run).unwrap().mode() & 0o777, 0o700, "{what}");
         }
         // If that path is too long for a socket, the error names the obstacle.
         let (shared, state) = (temp(), temp());
-        let place = shared.path().join(format!("wtmag-{}", env.uid()));
+        let place = shared.path().join(format!("wtmag-{}", env(&[]).uid()));
         fs::DirBuilder::new().mode(0o777).create(&place).unwrap();
         fs::set_permissions(&place, fs::Permissions::from_mode(0o777)).unwrap();
-        let deep = StateDir::at(state.path().join("x".repeat(MAX_SOCKET_LEN)));
-        let refused = env.hub_socket_beside(shared.path(), &deep);
+        let long = state.path().join("x".repeat(MAX_SOCKET_LEN));
+        let env = env(&[("XDG_STATE_HOME", long.to_str().unwrap())]);
+        let refused = env.hub_socket_beside(shared.path(), &StateDir::at("/s".into()));
         assert!(
             matches!(&refused, Err(Error::Unsafe { path, .. }) if *path == place),
             "{refused:?}"

@@ -5,11 +5,13 @@
 //! repository, in a process group of its own, and is always waited for.
 mod machine;
 mod server;
+mod start;
+mod terminal;
+mod visibility;
 
 use std::{
     ffi::{OsStr, OsString},
-    io::{self, Write as _},
-    os::unix::process::CommandExt as _,
+    io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -21,12 +23,16 @@ use nix::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    process::Child,
     sync::watch,
     time,
 };
 
-pub use machine::{ancestors, boot_id, foreground, name_of};
+pub use machine::{ancestors, boot_id, foreground, has_foreground_of, name_of};
 pub use server::{listens, serving, tmux};
+pub use start::{background, detach, exec, feed, in_foreground, is_caller_specific};
+pub use terminal::has_terminal;
+pub use visibility::{Visibility, tell_visibility};
 
 /// How long a child may take to clean up after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -160,6 +166,14 @@ impl<'a> Cmd<'a> {
     }
 
     #[must_use]
+    pub fn envs(
+        self,
+        vars: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Self {
+        vars.into_iter().fold(self, |cmd, (name, value)| cmd.env(name, value))
+    }
+
+    #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), None));
         self
@@ -197,11 +211,10 @@ impl<'a> Cmd<'a> {
     /// SIGKILL.
     pub async fn run(mut self, cancel: &Cancel) -> Result<Output, Error> {
         let name = self.program.to_string_lossy().into_owned();
-        let mut cancel = cancel.clone();
         if *cancel.borrow() {
             return Err(Error::Cancelled);
         }
-        let mut child = self.command().spawn().map_err(|source| {
+        let mut child = self.piped().spawn().map_err(|source| {
             // A missing directory gives the same error as a missing program.
             if source.kind() == io::ErrorKind::NotFound && self.cwd.is_dir() {
                 return Error::Missing { program: name.clone() };
@@ -213,7 +226,6 @@ impl<'a> Cmd<'a> {
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let bytes = std::mem::take(&mut self.stdin);
         let mut on_line = self.on_line.take();
-        let limit = self.limit;
         let work = async {
             let feed = async {
                 // A child that does not read its input reports that by its exit status.
@@ -222,41 +234,34 @@ impl<'a> Cmd<'a> {
                 }
             };
             let (mut out, mut err) = (Vec::new(), Vec::new());
-            let status = {
-                let read = async {
-                    tokio::try_join!(
-                        drain(stdout, &mut out),
-                        drain_lines(stderr, &mut err, &mut on_line),
-                    )
-                };
-                let read = async { tokio::join!(feed, read).1.map(drop) };
-                tokio::pin!(read);
-                tokio::select! {
-                    status = child.wait() => {
-                        time::timeout(DRAIN, read).await.unwrap_or(Ok(()))?;
-                        status?
-                    }
-                    done = &mut read => {
-                        done?;
-                        child.wait().await?
-                    }
-                }
+            let read = async {
+                tokio::try_join!(
+                    drain(stdout, &mut out),
+                    drain_lines(stderr, &mut err, &mut on_line),
+                )
             };
+            let read = async { tokio::join!(feed, read).1.map(drop) };
+            let status = ended(&mut child, read).await?;
             Ok(Output { status, stdout: out, stderr: err })
         };
-        tokio::pin!(work);
-        let stopped = tokio::select! {
-            done = &mut work => return done.map_err(|source| Error::Start { program: name, source }),
-            () = time::sleep(limit) => Error::TimedOut { program: name, limit },
-            () = cancelled(&mut cancel) => Error::Cancelled,
+        within(work, (&name, self.limit), cancel, |it| signal(group, it)).await
+    }
+
+    /// Its standard streams are pipes, and it leads a process group.
+    fn piped(&self) -> tokio::process::Command {
+        let mut command = self.command();
+        let stdin = match (self.stdin.is_empty(), self.on_terminal) {
+            (false, _) => Stdio::piped(),
+            (true, true) => Stdio::inherit(),
+            (true, false) => Stdio::null(),
         };
-        signal(group, Signal::SIGTERM);
-        if time::timeout(GRACE, &mut work).await.is_err() {
-            signal(group, Signal::SIGKILL);
-            // A grandchild outside the group may hold the pipes open: do not wait for it.
-            drop(time::timeout(GRACE, &mut work).await);
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // The leader of a process group cannot create a session; the session's leader will lead a
+        // group.
+        if self.session_maker.is_none() {
+            command.process_group(0);
         }
-        Err(stopped)
+        command
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
@@ -279,116 +284,56 @@ impl<'a> Cmd<'a> {
                 None => command.env_remove(name),
             };
         }
-        let stdin = match (self.stdin.is_empty(), self.on_terminal) {
-            (false, _) => Stdio::piped(),
-            (true, true) => Stdio::inherit(),
-            (true, false) => Stdio::null(),
-        };
-        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // The leader of a process group cannot create a session; the session's leader will lead a
-        // group.
-        if self.session_maker.is_none() {
-            command.process_group(0);
-        }
         command.kill_on_drop(true);
         command
     }
 }
 
-/// The verb of `wtmag` that [`Cmd::without_terminal`] runs.
-pub const WITHOUT_TERMINAL: &str = "without-terminal";
-
-/// Prefixes of variables that say where the caller is: in which agent, repository or pane.
-const CALLERS_OWN: [&str; 8] = [
-    "CLAUDECODE",
-    "CLAUDE_CODE_ENTRYPOINT",
-    "CLAUDE_CODE_SSE_PORT",
-    "CODEX_",
-    "GIT_",
-    "TMUX",
-    "WORKTRUNK_",
-    "WTMAG_",
-];
-
-/// Whether a variable must not reach a process that outlives the caller. Variables that say where a
-/// user keeps an agent's files may.
-pub fn is_caller_specific(variable: &OsStr) -> bool {
-    let begins = |name: &str| CALLERS_OWN.iter().any(|prefix| name.starts_with(prefix));
-    variable != "CODEX_HOME" && variable.to_str().is_some_and(begins)
-}
-
-/// Starts a program that outlives this process: no pipes, and no variables of the caller's agent,
-/// repository or pane. It does not lead a process group, so that it can create its own session,
-/// which it should do at once. Returns its pid.
-#[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
-pub fn detach<S: AsRef<OsStr>>(
-    program: &Path,
-    args: impl IntoIterator<Item = S>,
-) -> Result<u32, Error> {
-    let mut command = std::process::Command::new(program);
-    command.args(args).current_dir("/");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    for (name, _) in std::env::vars_os() {
-        if is_caller_specific(&name) {
-            command.env_remove(&name);
+/// Waits for the child, and then only a moment for the rest of its output.
+async fn ended(
+    child: &mut Child,
+    read: impl Future<Output = io::Result<()>>,
+) -> io::Result<ExitStatus> {
+    tokio::pin!(read);
+    tokio::select! {
+        status = child.wait() => {
+            time::timeout(DRAIN, read).await.unwrap_or(Ok(()))?;
+            status
+        }
+        done = &mut read => {
+            done?;
+            child.wait().await
         }
     }
-    let child = command.spawn();
-    let program = program.to_string_lossy().into_owned();
-    child.map(|child| child.id()).map_err(|source| Error::Start { program, source })
 }
 
-/// Runs a program on this terminal with `text` as its input, and waits until the user ends it. The
-/// program need not read all input. A non-zero exit is an error.
-#[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
-pub fn feed<S: AsRef<OsStr>>(
-    program: &str,
-    args: impl IntoIterator<Item = S>,
-    env: Option<(&str, &str)>,
-    text: &str,
-) -> Result<(), Error> {
-    let failed = |source| Error::Start { program: program.to_owned(), source };
-    let mut command = std::process::Command::new(program);
-    command.args(args).envs(env).stdin(Stdio::piped());
-    let mut child = command.spawn().map_err(failed)?;
-    if let Some(mut pipe) = child.stdin.take() {
-        // A pager that was quit early closes its input.
-        pipe.write_all(text.as_bytes()).unwrap_or_default();
+/// The result of a child's `work`. On a timeout or cancel, it is told to end, and killed after [`GRACE`].
+async fn within(
+    work: impl Future<Output = io::Result<Output>>,
+    (name, limit): (&str, Duration),
+    cancel: &Cancel,
+    signal: impl Fn(Signal),
+) -> Result<Output, Error> {
+    let mut cancel = cancel.clone();
+    tokio::pin!(work);
+    let stopped = tokio::select! {
+        done = &mut work => {
+            return done.map_err(|source| Error::Start { program: name.to_owned(), source });
+        }
+        () = time::sleep(limit) => Error::TimedOut { program: name.to_owned(), limit },
+        () = cancelled(&mut cancel) => Error::Cancelled,
+    };
+    signal(Signal::SIGTERM);
+    if time::timeout(GRACE, &mut work).await.is_err() {
+        signal(Signal::SIGKILL);
+        // A grandchild outside the group may hold the pipes open: do not wait for it.
+        drop(time::timeout(GRACE, &mut work).await);
     }
-    let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(failed(io::Error::other(status.to_string()))) }
+    Err(stopped)
 }
 
-/// Runs an interactive program on this terminal to its end.
-#[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
-pub fn in_foreground<S: AsRef<OsStr>>(
-    program: impl AsRef<OsStr>,
-    args: impl IntoIterator<Item = S>,
-) -> Result<(), Error> {
-    let name = program.as_ref().to_string_lossy().into_owned();
-    let failed = |source| Error::Start { program: name.clone(), source };
-    let status = std::process::Command::new(&program).args(args).status().map_err(failed)?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(failed(io::Error::other(format!("it ended with {status}"))))
-}
-
-/// Replaces this process with another program; returns only on error.
-#[expect(clippy::disallowed_methods, reason = "this is the funnel the rule points to")]
-pub fn exec<S: AsRef<OsStr>>(
-    program: impl AsRef<OsStr>,
-    args: impl IntoIterator<Item = S>,
-    without: &[&str],
-) -> Error {
-    let mut command = std::process::Command::new(&program);
-    command.args(args);
-    for name in without {
-        command.env_remove(name);
-    }
-    let source = command.exec();
-    Error::Start { program: program.as_ref().to_string_lossy().into_owned(), source }
-}
+/// The verb of `wtmag` that [`Cmd::without_terminal`] runs.
+pub const WITHOUT_TERMINAL: &str = "without-terminal";
 
 /// Resolves when `cancel` becomes true; never, if its sender is gone.
 pub async fn cancelled(cancel: &mut Cancel) {

@@ -119,6 +119,16 @@ pub fn age(age: Duration) -> String {
     }
 }
 
+/// A length of time that was given, exactly: `90m`, `2h`, `45s`.
+pub fn length(time: Duration) -> String {
+    let secs = time.as_secs();
+    match (secs % 3600, secs % 60) {
+        (0, _) if secs > 0 => format!("{}h", secs / 3600),
+        (_, 0) if secs > 0 => format!("{}m", secs / 60),
+        _ => format!("{secs}s"),
+    }
+}
+
 /// A short time with a tenth of a second: `3.2 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())

@@ -91,10 +91,13 @@ fn without_files_the_built_in_values_are_in_force() {
     launch.implementation = "window"  # built-in
     launch.review = "window"  # built-in
     limits.resume = false  # built-in
+    notify.bell = false  # built-in
     notify.parent = true  # built-in
+    ready.column = "Todo"  # built-in
     record.enabled = true  # built-in
     worktree.backend = "auto"  # built-in
     worktree.copy = []  # built-in
+    worktree.markers = false  # built-in
     "#);
 }
 

@@ -46,6 +46,39 @@ fn looking_starts_no_hub_and_no_server() {
 }
 
 #[test]
+fn everything_of_wtmag_is_listed_with_what_removes_it() {
+    let sandbox = Sandbox::new();
+    configure(&sandbox);
+    let repo = sandbox.repo("blog");
+    let pane = sandbox.tmux().start("main");
+    let here = sandbox.tmux().show(&pane, "#{socket_path},#{pid},0");
+    let inside = |args: &[&str]| sandbox.wtmag(args).cwd(&repo.dir).env("TMUX", &here).run();
+    inside(&["tmux", "load"]).success();
+    inside(&["hub", "start"]).success();
+    inside(&["skill", "install", "--agent", "claude"]).success();
+    repo.git(["update-ref", "refs/wtmag/removed/x", "HEAD"]);
+    let text = inside(&["doctor", "--leftovers"]).success();
+    for part in [
+        "wtmag hub stop",
+        "wtmag tmux remove",
+        "wtmag skill remove --agent claude",
+        "tmux.conf",
+        "1 ref in refs/wtmag",
+        "update-ref --stdin",
+        "config/wtmag",
+        "state/wtmag",
+    ] {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+    for command in text.lines().filter_map(|it| it.split_once(" it: ")) {
+        let shell = sandbox.run("sh").args(["-c", command.1]).cwd(&repo.dir).env("TMUX", &here);
+        shell.env("PATH", sandbox.path_with_wtmag()).run().success();
+    }
+    let left = inside(&["doctor", "--leftovers"]).success();
+    assert!(!left.contains("to remove it"), "{left}");
+}
+
+#[test]
 fn the_residual_risk_of_this_tmux_is_named_to_who_wants_all() {
     let sandbox = Sandbox::new();
     configure(&sandbox);

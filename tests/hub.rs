@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::support::{Sandbox, eventually, state_dir};
 
+mod bell;
 mod fleet;
 mod life;
 mod loss;

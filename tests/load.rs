@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::support::{
-    AgentLog, BOOTSTRAP, Crew, Hand, Sandbox, Seen, Yard, eventually, is_full, now_ms, percentiles,
-    poll, resident_kb, seeds, state_delays, task_times,
+    AgentLog, BOOTSTRAP, Crew, Hand, Run, Sandbox, Seen, Yard, eventually, is_full, now_ms,
+    percentiles, poll, resident_kb, seeds, state_delays, task_times,
 };
 
 mod busy;

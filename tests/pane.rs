@@ -1,6 +1,8 @@
 //! The pane's process in a real tmux, with real shells: the agent's environment, the reports to the hub,
 //! and the user's shell afterwards.
 #![expect(clippy::disallowed_methods, reason = "tests start programs from outside")]
+mod first_window;
+
 use std::{
     cell::{OnceCell, RefCell},
     collections::{BTreeMap, HashSet},
@@ -744,23 +746,6 @@ fn a_hub_that_does_not_answer_delays_no_agent() {
     assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert_eq!(fs::read_dir(world.path("spool")).unwrap().count(), 1);
-}
-
-#[test]
-fn the_placeholder_ignores_what_is_typed() {
-    let world = World::new("sh");
-    let args = ["new-window", "-d", "-P", "-F", "#{pane_id}", "--", WTMAG, "pane", "--placeholder"];
-    let id = String::from_utf8(world.tmux(&args).stdout).unwrap().trim().to_owned();
-    let pane = Pane { world: &world, id };
-    pane.shows("wtmag: this session holds the windows of all workers");
-    pane.keys(&["q", "C-c", "C-z", "C-d", "C-\\", "Enter"]);
-    pane.keys(&["-l", &"x".repeat(20_000)]);
-    // By the time the keys behind them were answered by another pane, these have been read.
-    world.listening();
-    assert_eq!(pane.screen(), "wtmag: this session holds the windows of all workers");
-    assert_eq!(pane.format("#{pane_dead} #{pane_current_command} #{cursor_flag}"), "0 wtmag 0");
-    world.tmux(&["kill-pane", "-t", &pane.id]);
-    pane.is_gone();
 }
 
 /// Arguments that have harmed others, and any bytes but NUL.

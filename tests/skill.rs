@@ -3,6 +3,8 @@ use std::{fs, path::Path};
 
 use clap::Command;
 
+use crate::support::Sandbox;
+
 /// Documents whose code must name real commands and flags.
 const DOCUMENTS: &[&str] =
     &["README.md", "skill/SKILL.md", "skill/references/worker.md", "tmux/wtmag.tmux"];
@@ -54,7 +56,7 @@ fn the_skill_has_its_head() {
     };
     assert_eq!(value("name"), "wtmag");
     assert!((40..=1024).contains(&value("description").len()));
-    assert!(text.lines().count() < 500, "what is read at each use should be short");
+    assert!(text.lines().count() < 250, "what is read at each use should be short");
 }
 
 #[test]
@@ -185,4 +187,36 @@ fn is_config(text: &str) -> bool {
     let file = dir.path().join("config.toml");
     std::io::Write::write_all(&mut fs::File::create(&file).unwrap(), text.as_bytes()).unwrap();
     wtmag::config::load(&file, &[]).is_ok()
+}
+
+#[test]
+fn the_skill_is_installed_where_agents_look_and_removed_again() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.repo("blog");
+    let skill = |args: &[&str]| sandbox.wtmag([&["skill"], args].concat()).cwd(&repo.dir).run();
+    assert_eq!(skill(&[]).success(), read("skill/SKILL.md"));
+    assert_eq!(skill(&["show", "worker"]).success(), read("skill/references/worker.md"));
+    assert!(skill(&["show", "nothing"]).failure(2).contains("worker"));
+    // No agent is installed here.
+    assert!(skill(&["install"]).failure(1).contains("--agent NAME"));
+    let both = ["--agent", "claude", "--agent", "pi"];
+    let said = skill(&[&["install"], &both[..]].concat()).success();
+    assert_eq!(said.matches(": installed").count(), 2, "{said}");
+    let home = sandbox.path("home");
+    for dir in [".claude", ".agents"] {
+        let text = fs::read_to_string(home.join(dir).join("skills/wtmag/SKILL.md")).unwrap();
+        assert!(text.contains("wtmag skill show"), "{text}");
+    }
+    skill(&["install", "--project", "--agent", "codex"]).success();
+    assert!(repo.dir.join(".agents/skills/wtmag/SKILL.md").exists());
+    let state = |args: &[&str]| skill(&[&["status", "--json"], args].concat()).json();
+    let found = state(&both);
+    assert_eq!((&found[0]["state"], &found[1]["state"]), (&"current".into(), &"current".into()));
+    let changed = sandbox.put("home/.claude/skills/wtmag/SKILL.md", "mine");
+    let said = skill(&[&["remove"], &both[..]].concat()).success();
+    assert!(said.contains("changed, left as it is") && said.contains("removed"), "{said}");
+    assert_eq!(fs::read_to_string(&changed).unwrap(), "mine");
+    assert_eq!(state(&["--agent", "pi"])[0]["state"], "missing");
+    let elsewhere = sandbox.wtmag(["skill", "install", "--project", "--agent", "pi"]);
+    assert!(elsewhere.cwd(&home).run().failure(1).contains("git repository"));
 }

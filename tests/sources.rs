@@ -1,5 +1,6 @@
-//! Work from GitHub by the real `gh` against a stub on a unix socket, from Jira by a stand-in for
-//! `jira`; templates from directories.
+//! Work from GitHub by the real `gh` against a stub on a unix socket; templates from directories.
+mod jira;
+
 use std::{
     collections::HashSet,
     fs,
@@ -13,14 +14,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::UnixListener, sync::watch};
 use wtmag::{
-    brief::{self, Detail, Templates, WorkItem},
-    model::{Host, Kind, Source, SourceKind},
+    brief::{self, Templates, WorkItem},
+    model::{Host, Kind, SourceKind},
     proc::{Cancel, never},
-    sources::{
-        Context, Error, Task,
-        github::{self, Forge},
-        jira, templates,
-    },
+    sources::{Context, Error, Forge, Task, github, open::Open, templates},
 };
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
@@ -125,7 +122,7 @@ impl Desk {
 
     async fn with<T>(&self, ask: impl AsyncFnOnce(Context<'_>) -> T) -> T {
         let env: Vec<_> = self.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        ask(Context { dir: self.repo.path(), env: &env, cancel: &self.cancel }).await
+        ask(Context { dir: self.repo.path(), env: &env, custom: &[], cancel: &self.cancel }).await
     }
 
     fn set(&mut self, name: &str, value: &str) {
@@ -158,15 +155,13 @@ fn put(path: &Path, text: &str) {
 
 /// The error as a user reads it: message and hint.
 #[track_caller]
-fn said<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+pub(crate) fn said<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     let error = result.unwrap_err();
     match error.hint() {
         Some(hint) => format!("{error}\nhint: {hint}"),
         None => error.to_string(),
     }
 }
-
-// ---------------------------------------------------------------------------------- GitHub
 
 #[tokio::test]
 async fn an_issue_comes_with_its_comments() {
@@ -321,11 +316,11 @@ async fn each_kind_of_number_is_told_apart() {
     let desk = Desk::blog();
     insta::assert_snapshot!(said(desk.issue(234).await), @"
     #234 of `acme/blog` is a pull request, not an issue
-    hint: leave out `-t issue` to review it
+    hint: to review it: `wtmag create --github 234`
     ");
     insta::assert_snapshot!(said(desk.pull(456).await), @"
     #456 of `acme/blog` is an issue, not a pull request
-    hint: leave out `-t pr` to work on it
+    hint: to work on it: `wtmag create --github 456`
     ");
     insta::assert_snapshot!(said(desk.issue(999).await), @"
     `acme/blog` has no issue #999
@@ -338,7 +333,7 @@ async fn each_kind_of_number_is_told_apart() {
     desk.stub.edit(|data| data["repositories"]["acme/blog"]["issues_enabled"] = json!(false));
     insta::assert_snapshot!(said(desk.issue(1).await), @"
     issues are switched off in `acme/blog`
-    hint: `gh repo set-default` chooses the repository with the issues
+    hint: `gh repo set-default` chooses another repository
     ");
 }
 
@@ -351,7 +346,7 @@ async fn a_repository_that_cannot_be_told_has_its_own_error() {
     let gitlab = Desk::new(&[("origin", "https://gitlab.com/acme/blog.git")]);
     insta::assert_snapshot!(said(gitlab.issue(456).await), @"
     no remote of the repository is on GitHub
-    hint: for a GitHub server of your own, run `gh auth login --hostname <host>`; elsewhere give the task in your own words
+    hint: check GH_HOST, if it is set; for a GitHub server of your own, run `gh auth login --hostname <host>`; elsewhere give the task in your own words
     ");
     let gone = Desk::new(&[("origin", "https://github.com/acme/gone.git")]);
     insta::assert_snapshot!(said(gone.issue(456).await), @"
@@ -399,6 +394,28 @@ async fn what_the_server_refuses_is_said() {
     `gh` could not reach its server: HTTP 502: Bad gateway (https://api.github.com/graphql)
     hint: check the connection and try again; a task in your own words needs no network
     ");
+}
+
+#[tokio::test]
+async fn what_is_open_is_listed_the_newest_first() {
+    let desk = Desk::blog();
+    desk.stub.edit(|data| {
+        let blog = &mut data["repositories"]["acme/blog"];
+        blog["issues"] = json!({
+            "3": {"title": "Old", "labels": ["bug"]}, "12": {"title": "New"},
+            "9": {"title": "Done", "state": "CLOSED"},
+        });
+        blog["pulls"] = json!({"7": {"title": "Fix", "draft": true, "labels": ["docs"]}});
+    });
+    let list = async |pulls| {
+        let found = desk.with(async |cx| github::list_open(&cx, pulls).await).await?;
+        let row = |it: &Open| format!("{} {} ({})", it.number, it.title, it.about);
+        Ok::<_, Error>(found.iter().map(row).collect::<Vec<_>>())
+    };
+    assert_eq!(list(false).await.unwrap(), ["12 New ()", "3 Old (bug)"]);
+    assert_eq!(list(true).await.unwrap(), ["7 Fix (draft, docs)"]);
+    desk.stub.edit(|data| data["repositories"]["acme/blog"]["issues_enabled"] = json!(false));
+    assert!(matches!(list(false).await, Err(Error::IssuesOff { .. })));
 }
 
 #[tokio::test]
@@ -481,164 +498,6 @@ fn render(item: &WorkItem) -> String {
         .unwrap()
 }
 
-// ------------------------------------------------------------------------------------ Jira
-
-async fn ticket(key: &str, env: &[(&str, &str)]) -> Result<WorkItem, Error> {
-    let task = jira::SPEC.parse(key)?.known().unwrap();
-    let path = format!("{FIXTURES}/jira:/usr/bin:/bin");
-    let env: Vec<_> = [("PATH", path.as_str())].into_iter().chain(env.iter().copied()).collect();
-    let cx = Context { dir: Path::new("/"), env: &env, cancel: &never() };
-    Ok(task.fetch(&cx).await?.item)
-}
-
-#[tokio::test]
-async fn a_ticket_of_the_cloud_is_a_document() {
-    let item = ticket("PROJ-123", &[]).await.unwrap();
-    insta::assert_snapshot!(item.body, @"
-    Finance wants the **monthly report** as CSV, see <https://acme.atlassian.net/wiki/x/1>.
-
-    ## Columns
-
-    | name | format |
-    | --- | --- |
-    | amount | `0.00` |
-
-    > **warning**
-    >
-    > Excel reads only CRLF.
-
-    - ask @Bob
-    - UTF-8 with BOM
-
-    ````csv
-    name;amount
-    x;1.00
-    ````
-
-    [attachment: mockup.png]
-    ");
-}
-
-#[tokio::test]
-async fn a_ticket_comes_with_its_fields_and_comments() {
-    let item = ticket("proj-123", &[]).await.unwrap();
-    insta::assert_debug_snapshot!(WorkItem { body: String::new(), ..item }, @r#"
-    WorkItem {
-        source: Source {
-            kind: Jira,
-            key: "PROJ-123",
-            url: Some(
-                "https://acme.atlassian.net/browse/PROJ-123",
-            ),
-            title: "Export the monthly report as CSV",
-            rest: {},
-        },
-        author: Some(
-            "Ann Example",
-        ),
-        state: Some(
-            "In Progress",
-        ),
-        labels: [
-            "finance",
-            "export",
-        ],
-        body: "",
-        comments: [
-            Comment {
-                author: Some(
-                    "Bob Example",
-                ),
-                at: "2026-01-06T08:00:00.000+0100",
-                text: "Semicolons, please.",
-            },
-        ],
-        view_command: Some(
-            "jira issue view PROJ-123 --plain --comments 100",
-        ),
-        detail: Ticket(
-            Ticket {
-                kind: Some(
-                    "Story",
-                ),
-                priority: Some(
-                    "High",
-                ),
-                assignee: None,
-                parent: Some(
-                    "PROJ-100 Reports for finance",
-                ),
-            },
-        ),
-    }
-    "#);
-}
-
-#[tokio::test]
-async fn a_ticket_of_an_own_server_is_wiki_markup() {
-    let item = ticket("OPS-7", &[]).await.unwrap();
-    let url = "https://jira.acme.test/jira/browse/INFRA-9".to_owned();
-    let title = "Rotate the certificates".to_owned();
-    assert_eq!(item.source, Source::new(SourceKind::Jira, "INFRA-9", &url, title));
-    assert!(item.body.starts_with("h2. Why") && item.body.contains("{code:bash}"));
-    assert_eq!(item.comments[0].text, "Done for _staging_.");
-}
-
-#[tokio::test]
-async fn a_ticket_without_an_address_is_asked_for_it() {
-    let item = ticket("NEW-1", &[]).await.unwrap();
-    assert_eq!(item.source.url.as_deref(), Some("https://acme.atlassian.net/browse/NEW-1"));
-    assert_eq!((item.body.as_str(), item.labels.len()), ("", 0));
-    let Detail::Ticket(detail) = item.detail else { panic!("no ticket") };
-    assert_eq!(detail.kind.as_deref(), Some("Task"));
-}
-
-#[tokio::test]
-async fn the_text_for_a_person_is_the_fallback() {
-    for (key, env) in [("PROJ-123", [("JIRA_STUB_FAIL", "old")]), ("HTML-1", [("X", "")])] {
-        let item = ticket(key, &env).await.unwrap();
-        assert_eq!(item.source.title.as_str(), "Export the monthly report as CSV");
-        assert_eq!(item.source.branch(), format!("jira-ticket-{}", key.to_lowercase()));
-        let url = format!("https://acme.atlassian.net/browse/{key}");
-        assert_eq!(item.source.url.as_deref(), Some(url.as_str()));
-        assert!(item.body.contains("Semicolons, please."), "{}", item.body);
-    }
-}
-
-#[tokio::test]
-async fn each_failure_of_jira_has_its_own_error() {
-    let fail = async |how| said(ticket("PROJ-123", &[("JIRA_STUB_FAIL", how)]).await);
-    insta::assert_snapshot!(said(ticket("GONE-1", &[]).await), @"
-    Jira has no ticket `GONE-1` that you may see
-    hint: check the key; `jira me` shows your account
-    ");
-    insta::assert_snapshot!(fail("token").await, @"
-    `jira` is not logged in
-    hint: set JIRA_API_TOKEN, then run `jira init`
-    ");
-    assert_eq!(fail("config").await, fail("token").await);
-    assert_eq!(fail("401").await, fail("token").await);
-    insta::assert_snapshot!(fail("403").await, @"
-    the server refused `jira`: jira: Received unexpected response '403 Forbidden'.
-    hint: check with `jira me` that your account may see the project
-    ");
-    insta::assert_snapshot!(fail("network").await, @r#"
-    `jira` could not reach its server: Get "https://acme.atlassian.net/rest/api/3/issue/PROJ-123": dial tcp: lookup acme.atlassian.net: no such host
-    hint: check the connection and try again; a task in your own words needs no network
-    "#);
-    insta::assert_snapshot!(fail("other").await, @"`jira` failed: error: unrecognized subcommand 'issue'");
-    insta::assert_snapshot!(said(ticket("PROJ-123", &[("PATH", "/nonexistent")]).await), @"
-    `jira` is not installed
-    hint: install https://github.com/ankitpokhrel/jira-cli, then run `jira init`
-    ");
-    insta::assert_snapshot!(said(ticket("--raw", &[]).await), @"
-    `--raw` is not a Jira key
-    hint: a key looks like `PROJ-123`
-    ");
-}
-
-// ------------------------------------------------------------------------------- templates
-
 #[test]
 fn templates_are_found_in_their_order() {
     let dir = tempfile::tempdir().unwrap();
@@ -694,7 +553,7 @@ fn a_template_that_cannot_be_read_is_an_error() {
 
 #[test]
 fn the_stand_ins_can_be_run() {
-    for program in ["gh/gh_stub.py", "jira/jira", "beads/bd"] {
+    for program in ["gh/gh_stub.py", "jira/jira", "beads/bd", "linear/linear"] {
         let mode = fs::metadata(format!("{FIXTURES}/{program}")).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{program}");
     }

@@ -2,6 +2,7 @@
 mod backups;
 mod bases;
 mod damage;
+mod dropped;
 mod hooks;
 mod lab;
 mod landing;
@@ -15,4 +16,5 @@ mod remotes;
 mod removal;
 mod safety;
 mod scratch;
+mod swept;
 mod undo;

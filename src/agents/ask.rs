@@ -56,6 +56,26 @@ pattern!(
 );
 pattern!(SAID, r"^ {0,2}[●•◆✻✶❯›>⏺○◉■□⎿]\s");
 
+// An entry that is an input box, or becomes one; `(esc)` means that it leads back to the agent's own box.
+pattern!(FREE, r"(?i)^type (?:something|your own)\b|\btell \S+ what to do\b");
+pattern!(BACK, r"(?i)\btell \S+ what to do\b.*\(esc\)");
+pattern!(AMEND, r"(?i)\btab to amend\b");
+
+/// What is typed while this entry is highlighted becomes its text.
+pub fn takes_words(label: &str) -> bool {
+    is(&FREE, label) && !leads_back(label)
+}
+
+/// This entry leads back to the agent's own box, where the words can be typed.
+pub fn leads_back(label: &str) -> bool {
+    is(&BACK, label)
+}
+
+/// Tab makes the highlighted entry take words.
+pub fn is_amendable(rows: &[String]) -> bool {
+    rows.iter().rev().filter(|it| !it.trim().is_empty()).take(3).any(|it| is(&AMEND, it))
+}
+
 fn is(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
     pattern.as_ref().is_some_and(|it| it.is_match(text))
 }

@@ -178,10 +178,19 @@ fn is_prompt(before: &str, n_chars: usize) -> bool {
     is_glyph || is_speaker && n_chars >= MIN_PART
 }
 
-/// What may follow it: nothing, or a separate column beside a long text.
+/// What may follow it: nothing, or in a separate column the time or, beside a long text, anything.
 fn is_margin(behind: &str, n_chars: usize) -> bool {
     let is_bare = !behind.chars().any(char::is_alphanumeric);
-    is_bare || behind.starts_with("   ") && n_chars >= MIN_PART
+    is_bare || behind.starts_with("   ") && (n_chars >= MIN_PART || is_time(behind))
+}
+
+/// `13:24`, maybe in front of a frame.
+fn is_time(behind: &str) -> bool {
+    let bare: String = behind.chars().filter(|c| counts(*c)).collect();
+    let digits = |it: &str| (1..=2).contains(&it.len()) && it.bytes().all(|b| b.is_ascii_digit());
+    let hours = bare.trim_end_matches(['A', 'P', 'M', 'a', 'p', 'm']).split(':');
+    let parts: Vec<&str> = hours.collect();
+    (2..=3).contains(&parts.len()) && parts.iter().all(|it| digits(it))
 }
 
 /// An occurrence: its rows, the column of its first character and the column after its last.
@@ -317,6 +326,10 @@ mod tests {
         let profile = Profile::parse("test", "name = 'test'\n[box]\nprompt = '^> '").unwrap();
         let rows = ["* go", "It goes far, or so I go.", "* go on", "│ go │", "> go"];
         assert_eq!(n_in_transcript(&profile, &screen(&rows, (4, 4)), "go"), 2);
+        // With the time at the edge.
+        let rows =
+            ["❯ go      13:24 ┃", "❯ go   9:05:11 PM", "❯ go      on: 5", "❯ go 13:24", "> "];
+        assert_eq!(n_in_transcript(&profile, &screen(&rows, (2, 4)), "go"), 2);
         let long = "go on with what you did before";
         let rows = ["> old", &format!("You told me to {long}, didn't you?"), "> "];
         assert_eq!(n_in_transcript(&profile, &screen(&rows, (2, 2)), long), 1);

@@ -31,6 +31,8 @@ use crate::model::{
 
 /// How long the screen may lag behind a hook, or contradict it, before the screen wins.
 const HOOK_LAG: Duration = Duration::from_secs(2);
+/// How long an agent may print nothing after it has shown a prompt.
+const ANSWER_LAG: Duration = Duration::from_secs(6);
 /// How long no rule may match before a known state is given up.
 const UNKNOWN_AFTER: Duration = Duration::from_secs(1);
 /// The delivered texts, kept to recognize them on the screen.
@@ -437,6 +439,9 @@ impl Tracker {
         let may_be_a_spinner = *turn == AgentState::Draft && current.is_busy();
         if turn.listens() && !says_so || may_be_a_spinner {
             due = due.max(self.quiet_since.unwrap_or(now.steady) + self.silence_wanted());
+        }
+        if current.is_busy() && listens && self.verdict.unanswered {
+            due = due.max(self.quiet_since.unwrap_or(now.steady) + ANSWER_LAG);
         }
         due.max(self.hook_yields(turn))
     }

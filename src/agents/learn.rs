@@ -1,9 +1,9 @@
 //! From screens that a human has named to a profile that tells them apart.
 //!
-//! Knows [`Shot`]s: a sample each, and what a human says of it. Proposes a box and one rule for each
-//! state, as the text of a profile, and says what the profile makes of every shot. A rule is a row
-//! that shows in that state and in no other; what changes from one turn to the next (numbers, wheels)
-//! is left open in it.
+//! Knows [`Shot`]s: a sample each, and what a human says of it. Proposes a box, one rule for each
+//! state and the keys that stop a turn, as the text of a profile, and says what the profile makes of
+//! every shot. A rule is a row that shows in all shots of that state and in no other; what changes from
+//! one turn to the next (numbers, wheels) is left open in it.
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
@@ -40,6 +40,26 @@ const NEAR: usize = 6;
 /// More of a row than this says too much of one occasion.
 const MAX_PATTERN: usize = 40;
 
+/// Why a screen cannot be the one of this state; nothing if it can.
+pub fn objection(state: &str, sample: &Sample, shots: &[Shot]) -> Option<String> {
+    let rests = |state: &str| [REST, AFTER].contains(&state);
+    if rests(state) && generic::find_box(sample).is_none() {
+        return Some("no input box was found on its screen".to_owned());
+    }
+    let box_of = |sample: &Sample| {
+        let found = generic::find_box(sample)?;
+        sample.rows.get(found.first..=found.last).map(<[String]>::to_vec)
+    };
+    let rest = shots.iter().find(|it| it.state == REST).and_then(|it| box_of(&it.sample));
+    if state == DRAFT && rest.is_some() && rest == box_of(sample) {
+        return Some("its input box is the same as at rest".to_owned());
+    }
+    let rows = sample.used_rows();
+    let same = shots.iter().find(|it| it.sample.used_rows() == rows && it.state != state)?;
+    let may_be = rests(state) && rests(&same.state);
+    (!may_be).then(|| format!("its screen is the same as for `{}`", same.state))
+}
+
 /// The text of a profile for the agent `name`. Without a shot at rest, or without a box in it, there
 /// is nothing to begin with.
 pub fn propose(name: &str, shots: &[Shot]) -> Option<String> {
@@ -48,14 +68,24 @@ pub fn propose(name: &str, shots: &[Shot]) -> Option<String> {
     let mut text = format!("name = {}\n", quoted(name));
     let commands: BTreeSet<&str> = shots.iter().map(|it| it.sample.command.as_str()).collect();
     let commands: Vec<String> = commands.into_iter().map(quoted).collect();
-    _ = writeln!(text, "foreground = [{}]\n\n[box]", commands.join(", "));
+    _ = writeln!(text, "foreground = [{}]", commands.join(", "));
+    let begin = text.clone();
+    text.push_str("\n[box]\n");
     text.push_str(&input_box(&rest.sample, &found));
-    for shot in shots.iter().filter(|it| ![REST, DRAFT].contains(&it.state.as_str())) {
-        if let Some(rule) = rule(shot, shots, &text) {
+    let mut rules = String::new();
+    let mut known: BTreeSet<&str> = [REST, DRAFT].into();
+    for shot in shots {
+        if known.insert(&shot.state)
+            && let Some(rule) = rule(shot, shots, &text)
+        {
             text.push_str(&rule);
+            rules.push_str(&rule);
         }
     }
-    Some(text)
+    Some(match interrupt(&rules) {
+        Some(keys) => text.replacen(&begin, &format!("{begin}\n[keys]\ninterrupt = {keys}\n"), 1),
+        None => text,
+    })
 }
 
 /// What the profile makes of each shot, at one look.
@@ -73,6 +103,19 @@ pub fn judge(profile: &Profile, shots: &[Shot]) -> Vec<Outcome> {
 
 fn is_free(verdict: &Verdict) -> bool {
     verdict.turn.listens() && verdict.turn != AgentState::Failed
+}
+
+/// The keys that stop a turn, as the sign of work names them.
+fn interrupt(rules: &str) -> Option<&'static str> {
+    let working = rules.split("[[rule]]").find(|it| it.contains("state = \"working\""))?;
+    let words = working.to_lowercase().replace("\\s+", " ");
+    let names = |key: &str| words.contains(key);
+    match () {
+        () if names("esc esc") => Some("[\"Escape\", \"Escape\"]"),
+        () if names("esc ") || names("esc/") || names("escape") => Some("[\"Escape\"]"),
+        () if names("ctrl+c") || names("ctrl\\+c") || names("ctrl-c") => Some("[\"C-c\"]"),
+        () => None,
+    }
 }
 
 /// The keys of `[box]` for the box that stands here.
@@ -132,9 +175,14 @@ fn first_row(row: &str) -> (String, String, String) {
     (lead.to_owned(), prompt.to_owned(), rest.trim_end_matches(is_frame).to_owned())
 }
 
-/// A row or title of the shot that makes a rule which holds in no shot of another state.
+/// A row or title of the shot that makes a rule which holds in every shot of this state and in no
+/// other. One turn does not tell the sign of its end from the reply.
 fn rule(shot: &Shot, shots: &[Shot], profile: &str) -> Option<String> {
-    let others: Vec<&Shot> = shots.iter().filter(|it| it.state != shot.state).collect();
+    let (same, others): (Vec<&Shot>, Vec<&Shot>) =
+        shots.iter().partition(|it| it.state == shot.state);
+    if shot.state == AFTER && same.len() < 2 {
+        return None;
+    }
     let known = Profile::parse("proposed", profile).ok()?;
     let found = explain(&known, &shot.sample, &[]).found;
     candidates(&shot.sample, found.as_ref()).into_iter().find_map(|(region, row)| {
@@ -144,7 +192,8 @@ fn rule(shot: &Shot, shots: &[Shot], profile: &str) -> Option<String> {
         let fires =
             |it: &Shot| explain(&with, &it.sample, &[]).verdict.rule == rule_name(&shot.state);
         let is_news = Pattern::parse(&pattern).is_some_and(|it| it.0.is_match(&row));
-        (is_news && fires(shot) && !others.iter().any(|it| fires(it))).then_some(rule)
+        let tells = same.iter().all(|it| fires(it)) && !others.iter().any(|it| fires(it));
+        (is_news && tells).then_some(rule)
     })
 }
 
@@ -269,7 +318,8 @@ mod tests {
                 "Robot v3\n│ touch x │\n│ Shall it run this command?  │\n│ › 1. Yes │\n│   2. No │",
                 (0, 0),
             ),
-            shot(AFTER, &screen("✓ done in 3s", "Ask me anything..."), (2, 3)),
+            shot(AFTER, &screen("All is well.\n✓ done in 3s", "Ask me anything..."), (2, 4)),
+            shot(AFTER, &screen("I see 7 tests.\n✓ done in 12s", "Ask me anything..."), (2, 4)),
         ]
     }
 
@@ -281,6 +331,10 @@ mod tests {
         let outcomes = judge(&profile, &shots);
         assert!(outcomes.iter().all(|it| it.is_right), "{outcomes:#?}\n{text}");
         assert!(text.contains("prompt = '^❯(?:\\s|$)'"), "{text}");
+        assert_eq!(profile.keys.interrupt, ["Escape"], "{text}");
+        assert!(text.contains("done\\s+in") && !text.contains("tests"), "{text}");
+        let one_turn = propose("robot", &shots[..5]).unwrap();
+        assert!(!one_turn.contains("idle"), "the reply may be all that differs: {one_turn}");
         // The next turn has other numbers and another wheel.
         let mut later = shots[2].clone();
         later.sample.rows[1] = "⠼ Brewing… (3s · esc to stop)".to_owned();
@@ -306,6 +360,22 @@ mod tests {
             let profile = Profile::parse(file, &text).unwrap();
             let n_right = judge(&profile, &shots).iter().filter(|it| it.is_right).count();
             assert!(n_right >= states, "{file}: {:#?}\n{text}", judge(&profile, &shots));
+        }
+    }
+
+    #[test]
+    fn a_screen_that_cannot_be_of_its_state_is_noticed_at_once() {
+        let all = shots();
+        let objection = |state: &str, of: usize| objection(state, &all[of].sample, &all[..2]);
+        assert_eq!(objection(REST, 3).as_deref(), Some("no input box was found on its screen"));
+        assert_eq!(
+            objection("working", 1).as_deref(),
+            Some("its screen is the same as for `draft`")
+        );
+        let same_box = Some("its input box is the same as at rest");
+        assert_eq!(objection(DRAFT, 0).as_deref(), same_box);
+        for (state, of) in [("working", 2), ("waiting: permission", 3), (AFTER, 0), (DRAFT, 1)] {
+            assert_eq!(objection(state, of), None, "{state}");
         }
     }
 

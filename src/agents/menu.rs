@@ -17,6 +17,8 @@ pub struct Menu {
     pub numbered: bool,
     /// The pointer is a mark that paragraphs and list items also use.
     pub doubtful: bool,
+    /// The entries stand beside each other, not below.
+    pub across: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ const BULLETS: &str = "●•*◆◉◈■";
 /// Between the pointer and the label of a checked entry.
 const CHECKS: &str = "✔✓☑☐◉○◯●";
 const MAX_ENTRY: usize = 70;
+/// Entries with a number and a pointer: claude 2.1.332 has one of 71 columns.
+const MAX_NUMBERED_ENTRY: usize = 160;
 const MAX_BULLET_ENTRY: usize = 40;
 /// Rows that describe an entry, below it and indented.
 const MAX_DESCRIPTION: usize = 3;
@@ -133,7 +137,11 @@ fn cut(text: &str, kind: impl Fn(char) -> bool) -> (Option<char>, &str) {
 fn around(lines: &[Line<'_>], at: usize) -> Option<Menu> {
     let selected = lines.get(at).filter(|it| it.label.contains(char::is_alphanumeric))?;
     let glyph = selected.glyph?;
-    let max = if POINTERS.contains(glyph) { MAX_ENTRY } else { MAX_BULLET_ENTRY };
+    let max = match (POINTERS.contains(glyph), selected.numbered) {
+        (true, true) => MAX_NUMBERED_ENTRY,
+        (true, false) => MAX_ENTRY,
+        (false, _) => MAX_BULLET_ENTRY,
+    };
     if selected.label.width() > max {
         return None;
     }
@@ -145,7 +153,13 @@ fn around(lines: &[Line<'_>], at: usize) -> Option<Menu> {
     let rows = above.into_iter().chain([at]).chain(below);
     let entries: Vec<Entry> = rows.filter_map(entry).collect();
     let (numbered, doubtful) = (selected.numbered, !POINTERS.contains(glyph) && !selected.numbered);
-    (entries.len() > 1).then_some(Menu { entries, selected: index, numbered, doubtful })
+    (entries.len() > 1).then_some(Menu {
+        entries,
+        selected: index,
+        numbered,
+        doubtful,
+        across: false,
+    })
 }
 
 /// The rows of other entries, nearest first; none when another row has the same pointer.
@@ -214,6 +228,12 @@ mod tests {
             "> 1. Sign in\n     with a plan\n\n  2. Device code\n     on another device",
             Some((&["Sign in", "Device code"], 0)),
         );
+    }
+
+    #[test]
+    fn a_numbered_entry_may_be_long() {
+        let long = "Yes, and switch to auto mode · auto mode handles these prompts for you";
+        check(&format!("❯ 1. Yes\n  2. {long}\n  3. No"), Some((&["Yes", long, "No"], 0)));
     }
 
     #[test]

@@ -7,13 +7,14 @@
 //! |---|---|
 //! | [`profile`] | what is known about an agent, as data |
 //! | [`mod@classify`] | what does this screen show? |
-//! | `ask` | what does a dialog ask, and which answers does it offer? |
+//! | [`ask`] | what does a dialog ask, and which answers does it offer? |
 //! | [`fallback`] | what if a profile does not fit the screen? |
 //! | [`fold`] | what is the state, after all captures and reports? |
 //! | [`limits`] | is the provider's limit reached, and when is it reset? |
 //! | [`usage`] | what is left of the context, what has it cost? |
 //! | [`hooks`] | what do agents report themselves? |
 //! | [`kinds`] | how is each agent program set up to report, and in which format? |
+//! | [`transcript`] | what has an agent written down of its conversation? |
 //! | [`still`] | is the screen unchanged? |
 //! | [`mod@replay`] | what were the states in a screen log? |
 //! | [`echo`] | is the delivered text on the screen, is it in the box? |
@@ -88,7 +89,7 @@
 //! `context_used`, `cost`): see the fields of [`profile::Profile`], and the embedded files as examples.
 #![doc = include_str!("seen.md")]
 
-mod ask;
+pub mod ask;
 pub mod classify;
 pub mod echo;
 pub mod fallback;
@@ -106,6 +107,8 @@ pub mod menu;
 pub mod profile;
 pub mod replay;
 pub mod still;
+pub mod tinted;
+pub mod transcript;
 mod typed;
 pub mod usage;
 
@@ -134,16 +137,16 @@ pub const BUILTIN: [(&str, &str); 16] = [
     (GENERIC, include_str!("profiles/generic.toml")),
 ];
 
-/// The profile of the agent that runs as this program, if one has it among its names. Interpreters
-/// are names of several agents and say nothing.
+/// The profile of the agent that runs as this program, if one has it among its names.
 pub fn profile_of_program(program: &str) -> Option<&'static str> {
-    const SHARED: [&str; 6] = ["node", "bun", "deno", "python3", "python", "ruby"];
     let mut names = BUILTIN.iter().map(|(name, _)| *name).filter(|name| *name != GENERIC);
-    let has_it = |name: &&str| {
-        let profile = Profile::shared(name);
-        profile.is_some_and(|it| it.foreground.iter().any(|it| it == program))
-    };
-    names.find(has_it).filter(|_| !SHARED.contains(&program))
+    names.find(|name| Profile::shared(name).is_some_and(|it| runs_as(&it, program)))
+}
+
+/// The agent of this profile runs as this program. Interpreters are names of several agents and say nothing.
+pub fn runs_as(profile: &Profile, program: &str) -> bool {
+    const SHARED: [&str; 6] = ["node", "bun", "deno", "python3", "python", "ruby"];
+    profile.foreground.iter().any(|it| it == program) && !SHARED.contains(&program)
 }
 
 /// For agents without a profile.

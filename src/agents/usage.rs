@@ -39,15 +39,16 @@ fn patterns(all: &[&str]) -> Vec<Regex> {
 
 static LEFT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     patterns(&[
-        r"(?i)\b(\d{1,3}) ?% (?:of )?context (?:left|remaining)\b",
-        r"(?i)\bcontext (?:window )?(?:left|low)\b[^%\d]{0,30}(\d{1,3}) ?%",
+        r"(?i)(?:^|[^\d.])(\d{1,3})(?:\.\d+)? ?% (?:of )?context (?:left|remaining)\b",
+        r"(?i)\bcontext (?:window )?(?:left|low)\b[^%\d]{0,30}(\d{1,3})(?:\.\d+)? ?%",
     ])
 });
 static USED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     patterns(&[
-        r"(?i)\b(\d{1,3})(?:\.\d+)?%/\d+(?:\.\d+)?[km]\b",
+        r"(?i)(?:^|[^\d.])(\d{1,3})(?:\.\d+)?%/\d+(?:\.\d+)?[km]\b",
         r"(?i)\b\d+(?:\.\d+)?(?:/\d+)?k?(?: tokens)? \((\d{1,3})%\)",
-        r"(?i)\b(\d{1,3}) ?% (?:of )?context used\b",
+        r"(?i)(?:^|[^\d.])(\d{1,3})(?:\.\d+)? ?% (?:of )?context used\b",
+        r"(?i)\bcontext: ?(\d{1,3})(?:\.\d+)?% \(\d",
     ])
 });
 static COST: LazyLock<Vec<Regex>> = LazyLock::new(|| patterns(&[r"(?:^|\s)(\$\d+\.\d{2,4})\b"]));
@@ -119,6 +120,10 @@ mod tests {
         check("  12.3K (6%)  ctrl+p commands", Some(94), None);
         check("Context left until auto-compact: 8%", Some(8), None);
         check("Context low (12% remaining) · Run /compact", Some(12), None);
+        check("  0.7% context used", Some(100), None);
+        check("5.9% context left", Some(5), None);
+        check("                      context: 12.3% (12.3k/100k)", Some(88), None);
+        check(" stub-model (10) $0.00", None, Some("$0.00"));
         check("? for help", None, None);
     }
 }

@@ -25,6 +25,9 @@ pub use item::{ChangedFile, Comment, Detail, Pull, Ticket, WorkItem};
 /// The first line that an agent gets, word for word.
 pub const BOOTSTRAP: &str = "Read ./.wtmag/prompt.md and use it as the full task brief.";
 
+/// The first line for an agent that takes over from another one, word for word.
+pub const HANDOFF: &str = "Read ./.wtmag/handoff.md and continue the work that it describes.";
+
 /// Longest body that a brief repeats, in bytes; GitHub's own limit is half of it.
 pub const MAX_BODY: usize = 128 << 10;
 
@@ -101,7 +104,7 @@ pub fn file_names(kind: &str, host: Host) -> Vec<String> {
 /// The type of the template that briefs this kind of work.
 pub fn template_type(kind: Kind) -> &'static str {
     match kind {
-        Kind::Implementation | Kind::Other(_) => "implement",
+        Kind::Implementation | Kind::Orchestrator | Kind::Other(_) => "implement",
         Kind::Review => "review",
     }
 }

@@ -6,23 +6,36 @@ use std::{
 
 use serde_json::json;
 
-use super::{Context, Failure, naming::Purpose, resolve::Target, settings, unexpected};
+use super::{
+    Context, Failure,
+    message::{self, How},
+    naming::Purpose,
+    resolve::Target,
+    settings, unexpected,
+};
 use crate::{
-    model::{AgentState, Answer, Ask, Request, Worker},
-    text::clean,
+    agents,
+    client::Hub,
+    model::{AgentState, Answer, Ask, DeliveryId, DialogAnswer, Request, Worker},
+    text::{clean, one_line},
 };
 
 /// Answer the dialog that an agent shows
 ///
-/// Without CHOICE: prints the question and its numbered answers; in a terminal, asks which. With one (its
-/// number, its text, or the beginning of its text): reads the dialog again, moves to that answer, one key at a
-/// time, confirms it, and verifies that the dialog is gone. If the dialog has changed meanwhile, no key is
-/// pressed.
+/// Without CHOICE: prints the question and its numbered answers; in a terminal, asks which. With CHOICE (the
+/// number, the text, or the beginning of the text): reads the dialog again, moves to that answer, one key at a
+/// time, confirms it, and verifies that the dialog is gone. wtmag presses no key if the dialog is not the one that
+/// `wtmag answer ID` printed last, or if it changes meanwhile.
+///
+/// With --text, you answer in your own words. This works for answers that take text: `Type something`, `No, and
+/// tell Claude what to do differently`, or an answer that Tab amends. wtmag types the text into the dialog, checks
+/// that the screen shows it, and confirms. If the answer closes the dialog and leads back to the agent's input box,
+/// wtmag sends the text there, as `wtmag send` does. Without CHOICE, --text takes the only answer that takes text.
 ///
 /// It needs a terminal. An agent or a script may use it only with `[answer] agents = true`, and never for a
 /// question about trust or a login.
 ///
-/// With --json: {"id", "asks", "answered": the answer, or null}.
+/// With --json: {"id", "asks", "answered": the answer, or null, "text": your own words, or null}.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -31,7 +44,10 @@ pub(crate) struct Args {
     /// Number, text or beginning of the answer
     #[arg(value_name = "CHOICE")]
     choice: Option<String>,
-    /// Only if this is part of the question or of what it is about
+    /// Answer in your own words, on one line
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Answer only if the question, or what it asks about, contains this text
     #[arg(long, value_name = "TEXT")]
     expect: Option<String>,
 }
@@ -41,6 +57,8 @@ Examples:
   wtmag answer 456
   wtmag answer 456 1
   wtmag answer 456 No --expect \"npm test\"
+  wtmag answer 456 --text \"Green, as on the old page\"
+  wtmag answer 456 No --text \"Use tabs\"
 
 Exit codes: 0 answered; 1 there is no dialog, or it was not answered.";
 
@@ -48,19 +66,23 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let mut hub = context.hub_that_knows().await?;
     let worker = args.target.worker_or_own(context, &mut hub, Purpose::Change).await?;
     // With a screen that is not older than the state.
-    let answer = hub.ask_any(Request::Show { id: worker.id.clone() }).await?;
+    let answer = hub.ask(Request::Show { id: worker.id.clone() }).await?;
     let Answer::Shown { worker, .. } = answer else { return Err(unexpected(&answer)) };
     let ask = asked(&worker)?;
     expect(&ask, args.expect.as_deref())?;
     let is_person = io::stdin().is_terminal();
+    let words = args.text.as_deref().map(|it| one_line(it, usize::MAX)).filter(|it| !it.is_empty());
     let choice = match args.choice {
         Some(choice) => choice,
+        None if words.is_some() => free(&worker, &ask)?.to_owned(),
         None if context.json() => {
             context.print_json(&json!({ "id": worker.id, "asks": ask, "answered": null }))?;
+            printed(&mut hub, &worker, &ask).await?;
             return Ok(ExitCode::SUCCESS);
         }
         None => {
             context.print(&describe(&worker, &ask))?;
+            printed(&mut hub, &worker, &ask).await?;
             if !is_person {
                 return Ok(ExitCode::SUCCESS);
             }
@@ -74,20 +96,59 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
     may_answer(context, &worker, is_person)?;
     let label = chosen(&ask, choice.trim())?.to_owned();
-    let request =
-        Request::AnswerDialog { id: worker.id.clone(), label: label.clone(), asked: ask.clone() };
-    let answer = hub.ask(request).await?;
+    let leads_back = agents::ask::leads_back(&label);
+    let chosen = DialogAnswer {
+        id: worker.id.clone(),
+        label: label.clone(),
+        words: words.clone().filter(|_| !leads_back),
+        asked: ask.clone(),
+        expected: args.expect.is_some(),
+    };
+    let answer = hub.ask(Request::AnswerDialog(Box::new(chosen))).await?;
     let Answer::Done = answer else { return Err(unexpected(&answer)) };
+    let sent = match words.as_deref().filter(|_| leads_back) {
+        Some(words) => Some(send(&mut hub, &worker, words).await?),
+        None => None,
+    };
     if context.json() {
-        context.print_json(&json!({ "id": worker.id, "asks": ask, "answered": label }))?;
+        context.print_json(
+            &json!({ "id": worker.id, "asks": ask, "answered": label, "text": words }),
+        )?;
     } else {
-        context.print(&format!(
-            "{}: answered `{}`; the dialog is gone\n",
-            worker.id,
-            clean(&label)
-        ))?;
+        let end = sent.map_or("the dialog is gone".to_owned(), |it| {
+            format!("the dialog is gone; text {it} is on its way to the input box")
+        });
+        let typed = words.map(|it| format!(" with `{it}`")).unwrap_or_default();
+        context.print(&format!("{}: answered `{}`{typed}; {end}\n", worker.id, clean(&label)))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The next answer is for this dialog, and for no other.
+async fn printed(hub: &mut Hub, worker: &Worker, asked: &Ask) -> Result<(), Failure> {
+    let request = Request::DialogPrinted { id: worker.id.clone(), asked: asked.clone() };
+    let answer = hub.ask(request).await?;
+    let Answer::Done = answer else { return Err(unexpected(&answer)) };
+    Ok(())
+}
+
+/// The only answer that takes words.
+fn free<'a>(worker: &Worker, ask: &'a Ask) -> Result<&'a str, Failure> {
+    let labels = ask.choices.iter().map(|it| it.label.as_str());
+    let fitting = labels.filter(|it| agents::ask::takes_words(it) || agents::ask::leads_back(it));
+    match fitting.collect::<Vec<_>>().as_slice() {
+        [label] => Ok(label),
+        _ => Err(Failure::user("it is not clear which answer of this dialog takes text")
+            .hint(format!("name the answer: `wtmag answer {} CHOICE --text TEXT`", worker.id))),
+    }
+}
+
+/// The words, delivered to the agent's box like any text.
+async fn send(hub: &mut Hub, worker: &Worker, words: &str) -> Result<DeliveryId, Failure> {
+    let text = message::compose(worker, words, How::default())?;
+    let answer = hub.ask(Request::Send(text)).await?;
+    let Answer::Queued { delivery, .. } = answer else { return Err(unexpected(&answer)) };
+    Ok(delivery.id)
 }
 
 fn asked(worker: &Worker) -> Result<Ask, Failure> {
@@ -193,6 +254,19 @@ mod tests {
         for wrong in ["0", "4", "y", "maybe", "-1"] {
             assert_eq!(check(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_entry_for_words_is_found_if_there_is_only_one() {
+        let worker = crate::model::samples::worker("a");
+        assert!(free(&worker, &ask()).is_err());
+        let mut ask = ask();
+        let label = "Type something.".to_owned();
+        ask.choices.push(Choice { label, selected: false });
+        assert_eq!(free(&worker, &ask).unwrap(), "Type something.");
+        let label = "No, and tell Codex what to do differently (esc)".to_owned();
+        ask.choices.push(Choice { label, selected: false });
+        assert!(free(&worker, &ask).is_err());
     }
 
     #[test]

@@ -10,27 +10,32 @@ use serde_json::json;
 use super::{
     Context, Failure, complete,
     failure::Kind,
-    message::{self, How},
+    message,
     naming::Purpose,
     outcome::{interrupt, sleep_until},
     progress::Progress,
-    resolve, schedule, texts,
+    resolve,
+    resume::{self, How, Job},
+    schedule, texts,
     timing::{self, Timing, To},
     unexpected,
 };
 use crate::{
     client::Hub,
-    model::{Answer, Answered, AnsweredBy, Deed, Happened, Item, ItemId, Request},
+    model::{Answer, Answered, AnsweredBy, Deed, Happened, Item, ItemId, Request, Worker},
+    proc::Cancel,
     sources::prompt,
     text::clean,
 };
 
 /// Ask workers a question and print their answers
 ///
-/// The question is delivered like a text of `wtmag send`, with a number. The answer is what the worker reports
-/// with `wtmag report answer --to N`, else the last message of the turn that took the question, marked as
-/// such. Answers of several workers are printed as they come. What comes after the time is over goes to the
-/// inbox.
+/// The question is delivered like a text of `wtmag send`, with a number. The answer is what the worker
+/// reports with `wtmag report answer --to N`, else the last message of the turn that the question began,
+/// marked as such. Answers of several workers are printed as they come. An answer that comes after the
+/// timeout goes to the inbox.
+///
+/// A worker whose agent has ended is resumed for the question, if it can continue its conversation.
 ///
 /// With `--at`, `--in` or `--cron`, it is asked later, and the answer goes to the inbox.
 ///
@@ -40,7 +45,7 @@ use crate::{
 pub(crate) struct Args {
     /// One or more workers, then the question; `-` reads it from standard input
     #[arg(
-        value_name = "ID… TEXT", required = true, num_args = 2.., value_parser = texts::read,
+        value_name = "ID… TEXT", required = true, num_args = 1.., value_parser = texts::read,
         add = ArgValueCompleter::new(complete::workers)
     )]
     words: Vec<String>,
@@ -56,9 +61,13 @@ Examples:
   wtmag ask 456 \"Which files do you still want to change?\"
   wtmag ask 456 docs \"Are you blocked?\" --timeout 10m
 
-Exit codes: 0 all have answered; 1 a question could not be delivered; 4 the time was over.";
+Exit codes: 0 all have answered; 1 a question could not be delivered; 4 timed out.";
 
 pub(crate) async fn run(context: &Context, mut args: Args) -> Result<ExitCode, Failure> {
+    if args.words.len() < 2 {
+        return Err(Failure::usage("the worker or the question is missing")
+            .hint("`wtmag ask ID TEXT`; `wtmag list` shows the workers"));
+    }
     let text = prompt::read(&args.words.pop().unwrap_or_default(), std::io::stdin())?;
     if !args.timing.is_now() {
         return later(context, &args, &text).await;
@@ -67,12 +76,13 @@ pub(crate) async fn run(context: &Context, mut args: Args) -> Result<ExitCode, F
     let cancel = context.cancel()?;
     let mut hub = context.hub_that_knows().await?;
     let workers = resolve::workers(context, &mut hub, &args.words, Purpose::Change).await?;
+    let workers = resumed(context, &mut hub, workers, &cancel).await?;
     let ids = workers.iter().map(|it| it.id.clone()).collect();
     // Before the questions are sent, so that no answer is missed.
     hub.ask(Request::Subscribe { workers: ids }).await?;
     let mut open: Vec<ItemId> = Vec::new();
     for worker in &workers {
-        let text = message::compose(worker, &text, How::default())?;
+        let text = message::compose(worker, &text, message::How::default())?;
         let answer = hub.ask(Request::Ask(text)).await?;
         let Answer::Asked { item, .. } = answer else { return Err(unexpected(&answer)) };
         open.push(item);
@@ -97,6 +107,29 @@ pub(crate) async fn run(context: &Context, mut args: Args) -> Result<ExitCode, F
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// A worker whose agent has ended is started again for the question, if it can continue its conversation.
+async fn resumed(
+    context: &Context,
+    hub: &mut Hub,
+    workers: Vec<Worker>,
+    cancel: &Cancel,
+) -> Result<Vec<Worker>, Failure> {
+    let how = How { only_continue: true, ..How::default() };
+    let job = Job { context, how: &how, cancel };
+    let mut live = Vec::new();
+    for worker in workers {
+        if worker.is_live() {
+            live.push(worker);
+            continue;
+        }
+        let resumed = resume::start(&job, hub, &worker).await?;
+        resumed.notes.iter().for_each(|it| context.say(&format!("note: {it}")));
+        context.say(&format!("note: the agent of `{}` had ended; it is resumed", worker.id));
+        live.push(resumed.worker);
+    }
+    Ok(live)
+}
+
 /// Plans the question for a later time; the answer goes to the inbox.
 async fn later(context: &Context, args: &Args, text: &str) -> Result<ExitCode, Failure> {
     let time = args.timing.read()?;
@@ -105,7 +138,7 @@ async fn later(context: &Context, args: &Args, text: &str) -> Result<ExitCode, F
     for name in &args.words {
         let (to, text) = match timing::addressee(context, &mut hub, name).await? {
             To::Worker(it) => {
-                let text = message::compose(&it, text, How::default())?.text;
+                let text = message::compose(&it, text, message::How::default())?.text;
                 (To::Worker(it), text)
             }
             to @ To::Found(_) => (to, timing::plain(text)?.text),
@@ -132,7 +165,7 @@ async fn next_answer(hub: &mut Hub, open: &[ItemId]) -> Result<(Item, Answered),
                 hub.ask_any(Request::Subscribe { workers: Vec::new() }).await?;
                 for id in open {
                     let query = crate::model::InboxQuery { items: vec![*id], ..Default::default() };
-                    let answer = hub.ask_any(Request::Inbox(query)).await?;
+                    let answer = hub.ask(Request::Inbox(query)).await?;
                     let Answer::Items { items, .. } = answer else {
                         return Err(unexpected(&answer));
                     };
@@ -150,7 +183,7 @@ async fn next_answer(hub: &mut Hub, open: &[ItemId]) -> Result<(Item, Answered),
 
 async fn whole(hub: &mut Hub, item: Item) -> Result<Item, Failure> {
     let query = crate::model::InboxQuery { items: vec![item.id], ..Default::default() };
-    let answer = hub.ask_any(Request::Inbox(query)).await?;
+    let answer = hub.ask(Request::Inbox(query)).await?;
     let Answer::Items { items, .. } = answer else { return Err(unexpected(&answer)) };
     Ok(items.into_iter().next().unwrap_or(item))
 }

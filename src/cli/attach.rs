@@ -2,18 +2,18 @@
 use std::{
     ffi::OsString,
     io::{self, IsTerminal as _},
-    path::Path,
     process::ExitCode,
 };
 
 use super::{
     Context, Failure,
     resolve::{self, Target},
+    seat::Tmux,
     unexpected, watch,
 };
 use crate::{
-    model::{Answer, Request, Worker},
-    proc::{self, Cmd},
+    client::Hub,
+    model::{Answer, Request, Worker, WorkerId},
 };
 
 /// Go to a worker's window
@@ -54,20 +54,34 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
             None => return Ok(ExitCode::SUCCESS),
         },
     };
+    go(context, &mut hub, id, args.client).await
+}
+
+/// Takes the user to a worker's window: this client, the named one, or this terminal.
+pub(super) async fn go(
+    context: &Context,
+    hub: &mut Hub,
+    id: WorkerId,
+    client: Option<String>,
+) -> Result<ExitCode, Failure> {
+    let target = target(hub, id).await?;
+    let tmux = Tmux::find(context).await?;
+    let inside = context.caller()?.is_some();
+    if !inside && client.is_none() {
+        return Err(tmux.exec(["attach-session", "-t", &target]));
+    }
+    let client = client.iter().flat_map(|it| ["-c", it]);
+    let args: Vec<&str> =
+        std::iter::once("switch-client").chain(client).chain(["-t", &target]).collect();
+    tmux.run_as(context.env.tmux_vars(), &args).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where tmux finds the worker's window.
+pub(super) async fn target(hub: &mut Hub, id: WorkerId) -> Result<String, Failure> {
     let answer = hub.ask_any(Request::Locate { id }).await?;
     let Answer::Located { session, window, .. } = answer else { return Err(unexpected(&answer)) };
-    let target = format!("{session}:{window}");
-    let socket = context.whereabouts()?.tmux_socket;
-    let inside = context.caller()?.is_some();
-    if !inside && args.client.is_none() {
-        let args: [OsString; 5] =
-            ["-S".into(), socket.into(), "attach-session".into(), "-t".into(), target.into()];
-        // A terminal of another tmux server is like any terminal when this server was requested by
-        // name.
-        let tmux = proc::tmux(&context.whereabouts()?.tmux_socket).await;
-        return Err(proc::exec(tmux, args, &["TMUX", "TMUX_PANE"]).into());
-    }
-    switch(context, &socket, args.client, &target).await
+    Ok(format!("{session}:{window}"))
 }
 
 /// A worker without a window: asks whether its agent shall be started again.
@@ -90,29 +104,4 @@ async fn offer(context: &Context, worker: &Worker) -> Result<(), Failure> {
     let args = ["wtmag", "resume", id.as_str()].map(OsString::from).to_vec();
     // Boxed: `verb` runs any verb, also this one.
     Box::pin(super::verb(context, args)).await.map(drop)
-}
-
-async fn switch(
-    context: &Context,
-    socket: &Path,
-    client: Option<String>,
-    target: &str,
-) -> Result<ExitCode, Failure> {
-    let mut args: Vec<OsString> = vec!["-S".into(), socket.into(), "switch-client".into()];
-    if let Some(client) = client {
-        args.extend(["-c".into(), client.into()]);
-    }
-    args.extend(["-t".into(), target.into()]);
-    let mut cmd = Cmd::new(proc::tmux(socket).await, Path::new("/")).args(args);
-    // These variables tell tmux which client asks.
-    for name in ["TMUX", "TMUX_PANE"] {
-        if let Some(value) = context.env.var(name) {
-            cmd = cmd.env(name, value);
-        }
-    }
-    let output = cmd.run(&proc::never()).await?;
-    if !output.is_success() {
-        return Err(Failure::user(format!("tmux did not switch: {}", output.stderr_text())));
-    }
-    Ok(ExitCode::SUCCESS)
 }

@@ -15,10 +15,11 @@ use clap_complete::{
 use super::settings;
 use crate::{
     client::{Hub, HubLocation},
-    config,
+    config::{self, Loaded},
     git::Repo,
     model::{Answer, DisplayState, Request, Worker},
     paths::Env,
+    sources::{self, custom},
 };
 
 /// Set by the completion scripts; its value is the shell's name.
@@ -47,6 +48,8 @@ fn with_value(arg: Arg) -> Arg {
     let name = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
     match (arg.get_id().as_str(), name.as_deref()) {
         ("agent", _) => arg.add(ArgValueCandidates::new(agents)),
+        ("source", Some("NAME:KEY")) => arg.add(ArgValueCandidates::new(own_sources)),
+        ("source", _) => arg.add(ArgValueCandidates::new(ready_sources)),
         (_, Some("ID")) => arg.add(ArgValueCompleter::new(workers)),
         (_, Some("STATE" | "STATE,…")) => arg.add(ArgValueCandidates::new(states)),
         _ => arg,
@@ -81,6 +84,22 @@ pub(crate) fn agents() -> Vec<CompletionCandidate> {
     load_agents().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }
 
+/// The trackers of the configuration, to which a key is added.
+fn own_sources() -> Vec<CompletionCandidate> {
+    let names = load().map(|it| it.config.sources.into_keys().collect::<Vec<_>>());
+    let names = names.unwrap_or_default().into_iter();
+    names.map(|it| CompletionCandidate::new(format!("{it}{}", custom::SEPARATOR))).collect()
+}
+
+/// The trackers that know which tasks are ready.
+fn ready_sources() -> Vec<CompletionCandidate> {
+    let built_in = sources::ALL.iter().filter(|it| it.ready.is_some());
+    let built_in = built_in.map(|it| it.flag.to_owned());
+    let own = load().map(|it| it.config.sources).unwrap_or_default();
+    let own = own.into_iter().filter(|(_, it)| it.ready.is_some()).map(|(name, _)| name);
+    built_in.chain(own).map(CompletionCandidate::new).collect()
+}
+
 /// The states that `wait` accepts.
 pub(crate) fn states() -> Vec<CompletionCandidate> {
     DisplayState::NAMES.into_iter().map(CompletionCandidate::new).collect()
@@ -102,11 +121,14 @@ fn ask_for_workers() -> Option<Vec<Worker>> {
 }
 
 fn load_agents() -> Option<Vec<String>> {
+    Some(load()?.config.agents.by_name.into_keys().collect())
+}
+
+fn load() -> Option<Loaded> {
     let env = Env::capture().ok()?;
     let repo = Repo::discover(&std::env::current_dir().ok()?).ok();
     let dirs = settings::project_dirs(repo.as_ref());
-    let loaded = config::load(&env.config_file(), &dirs).ok()?;
-    Some(loaded.config.agents.by_name.into_keys().collect())
+    config::load(&env.config_file(), &dirs).ok()
 }
 
 /// The value of a short flag, separate or joined.

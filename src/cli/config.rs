@@ -12,7 +12,7 @@ use crate::{
 /// Show the effective settings and where each comes from
 ///
 /// The repository's `wtmag.toml` overrides your `config.toml`, which overrides the built-in values. Blocks
-/// `[agents.X]` are not merged: a block in the stronger file replaces the whole block of that name.
+/// `[agents.X]` and `[sources.X]` are not merged: a block in the stronger file replaces the whole block of that name.
 /// `wtmag help configuration` lists every key.
 ///
 /// With --json: an array of {"key", "value", "origin"}.
@@ -28,8 +28,9 @@ enum Verb {
     Path,
     /// Show the commands in this repository's wtmag.toml, and allow wtmag to run them
     ///
-    /// A `wtmag.toml` may define agents and a `[worktree]` setup, which run commands as you. wtmag runs them
-    /// only after you approved them, and asks again when they change. `create --yes` runs them once.
+    /// A `wtmag.toml` may define agents, sources of tasks, `[board]` and a `[worktree]` setup, which run commands as
+    /// you. wtmag runs them only after you approved them, and asks again when they change. `create --yes` runs them
+    /// without approval.
     Approve {
         /// Approve without asking
         #[arg(short, long)]
@@ -60,7 +61,7 @@ async fn approve(context: &Context, yes: bool) -> Result<ExitCode, Failure> {
     let repo = settings::repo_around(&std::env::current_dir()?)?;
     let loaded = settings::load(context, repo.as_ref())?;
     let wanted = match &repo {
-        Some(repo) => Wanted::find(context, repo, &loaded, None)?,
+        Some(repo) => Wanted::all(context, repo, &loaded)?,
         None => None,
     };
     let approved = wanted.is_some();

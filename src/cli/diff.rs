@@ -10,7 +10,7 @@ use super::{
     Context, Failure,
     output::{Paint, Style, count},
     pager,
-    resolve::Target,
+    resolve::{self, Target},
 };
 use crate::{
     git::{
@@ -32,8 +32,7 @@ use crate::{
 /// In a terminal, the output is shown as `git diff` shows it: with your colours, in the pager of your git
 /// configuration; if you have configured none and `delta` is installed, in `delta`.
 ///
-/// For a removed worker, give the whole id: its commits and files are shown as long as `wtmag restore` can
-/// bring them back.
+/// The commits and files of a removed worker are shown as long as `wtmag restore` can bring them back.
 ///
 /// Without an ID: the worker of the current worktree or tmux window.
 ///
@@ -70,6 +69,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let mut hub = context.hub_that_knows().await?;
     let worker = args.target.worker_or_ended(context, &mut hub).await?;
     drop(hub);
+    resolve::refuse_orchestrator(&worker, "compare")?;
     let cancel = context.cancel()?;
     let mut tell = |_: &crate::git::News| {};
     let run = Run { cancel: &cancel, tell: &mut tell };

@@ -16,7 +16,7 @@ use crate::{
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Only events of this worker; for a removed worker, give the whole id
+    /// Only events of this worker
     #[arg(long, value_name = "ID")]
     worker: Option<String>,
     /// Only events whose `seq` is greater than N
@@ -68,7 +68,7 @@ pub(super) async fn load_after(
     let mut all: Vec<Event> = Vec::new();
     loop {
         let ask = Request::Events { worker: worker.cloned(), since, limit: PAGE };
-        let answer = hub.ask_any(ask).await?;
+        let answer = hub.ask(ask).await?;
         let Answer::Events { events, last } = answer else { return Err(unexpected(&answer)) };
         if last == since {
             return Ok(all);
@@ -93,7 +93,7 @@ impl Log<'_> {
         loop {
             let ask =
                 Request::Events { worker: self.worker.clone(), since: self.last, limit: PAGE };
-            let answer = hub.ask_any(ask).await?;
+            let answer = hub.ask(ask).await?;
             let Answer::Events { events, last } = answer else { return Err(unexpected(&answer)) };
             if last == self.last {
                 return Ok(());

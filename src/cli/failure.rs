@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     agents, brief, client, config, git,
     model::{Refusal, RefusalKind},
-    proc, sources, text,
+    paths, proc, sources, text,
 };
 
 /// The kind of failure, which decides the exit code.
@@ -174,9 +174,20 @@ impl Failure {
         if said.is_empty() { message } else { format!("{message} ({})", said.join("; ")) }
     }
 
+    /// The same with the first hint.
+    pub(crate) fn line_and_hint(&self) -> String {
+        let hint = self.hints.first().map(|it| format!("; {it}")).unwrap_or_default();
+        self.line() + &hint
+    }
+
     /// The command was used wrongly, whatever the task.
     pub(crate) fn is_usage(&self) -> bool {
         self.kind == Kind::Usage
+    }
+
+    /// The hub or tmux cannot be reached.
+    pub(crate) fn is_of_the_hub(&self) -> bool {
+        self.kind == Kind::Hub
     }
 
     /// The user stopped the command.
@@ -206,6 +217,8 @@ impl From<client::Error> for Failure {
             client::Error::NotRunning => Self::new(Kind::Hub, error).hint(
                 "to start it now: `wtmag hub start`; any command that needs it does the same",
             ),
+            client::Error::Paths(paths::Error::Unsafe { .. }) => Self::new(Kind::Hub, error)
+                .hint("set XDG_RUNTIME_DIR to a directory of your own; its path must be short"),
             client::Error::Start { .. }
             | client::Error::Silent { .. }
             | client::Error::Foreign { .. }
@@ -270,7 +283,12 @@ impl From<sources::Error> for Failure {
 impl From<config::NoAgent> for Failure {
     fn from(error: config::NoAgent) -> Self {
         let known = error.known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
-        Self::user(error).hint(format!("known agents: {known}; `wtmag config edit` adds one"))
+        let lines = format!("[agents.{0}]` and `command = \"{0}\"", error.name);
+        Self::user(error)
+            .hint(format!(
+                "known agents: {known}; `wtmag help profiles` lists programs that need no block"
+            ))
+            .hint(format!("to add it: `wtmag config edit`, then the lines `{lines}`"))
     }
 }
 
@@ -356,6 +374,7 @@ mod tests {
         assert_eq!(json["error"]["hint"], "look");
         assert_eq!(json["error"]["hints"], json!(["look", "ask"]));
         assert_eq!(failure.line(), "no (a; b)");
+        assert_eq!(failure.line_and_hint(), "no (a; b); look");
     }
 
     #[test]

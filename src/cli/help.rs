@@ -27,11 +27,13 @@ macro_rules! page {
 }
 
 /// In the order in which a newcomer may read them.
-pub(crate) const PAGES: [Page; 10] = [
+pub(crate) const PAGES: [Page; 12] = [
     page!("tour", "every step of a worker's life, with a demo agent"),
     page!("states", "what each state means and what to do"),
     page!("delivery", "how a text reaches an agent, and why a text is held"),
     page!("reports", "what workers report, the inbox, answers, who is told"),
+    page!("sources", "where tasks come from, and how to add your own tracker"),
+    page!("orchestrator", "an agent that directs workers: how to start it and hand it over"),
     page!("configuration", "every setting, templates, where things are stored"),
     page!("profiles", "teach wtmag to read your agent's screen"),
     page!("programs", "for scripts: the JSON that commands print, and their exit codes"),
@@ -97,11 +99,11 @@ fn show(context: &Context, page: &Page) -> Result<(), Failure> {
     pager::show(context, &text)
 }
 
-/// Joins the lines of a paragraph or a list entry, because termimad keeps line breaks.
+/// Joins the lines of a paragraph or a list entry, because termimad keeps line breaks; without pictures.
 fn joined(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut is_fenced = false;
-    for line in text.lines() {
+    for line in text.lines().filter(|it| !it.starts_with("![")) {
         let is_fence = line.trim_start().starts_with("```");
         let begins_anew = is_fenced || is_fence || line.trim().is_empty() || begins_block(line);
         let follows_text = out.lines().next_back().is_some_and(|last| {
@@ -184,8 +186,7 @@ mod tests {
 
     #[test]
     fn the_lines_of_a_paragraph_become_one() {
-        let text =
-            "# A\none\ntwo\n\n- x\n  y\n- z\n\n| a | b |\n\n```console\n$ a\n$ b\n```\nthree\nfour";
+        let text = "# A\n![b](c.svg)\none\ntwo\n\n- x\n  y\n- z\n\n| a | b |\n\n```console\n$ a\n$ b\n```\nthree\nfour";
         let want =
             "# A\none two\n\n- x y\n- z\n\n| a | b |\n\n```console\n$ a\n$ b\n```\nthree four";
         assert_eq!(joined(text), want);

@@ -96,6 +96,7 @@ fn hear(words: Vec<OsString>) {
     let Some(kind) = name.to_str().and_then(kinds::find) else { return };
     match kind.payload {
         PayloadSource::Stdin => tell(read_payload()),
+        PayloadSource::LastArgument if words.as_slice().is_empty() => tell(read_payload()),
         PayloadSource::LastArgument => {
             let payload = words.next_back();
             tell(payload.as_ref().and_then(|it| it.to_str()).map(str::to_owned));

@@ -78,7 +78,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Verb::Run { tmux_socket, state, ready } => {
             let state = StateDir::at(state);
             let (keep, settings) = settings(context);
-            let options = HubOptions { tmux_socket, state, keep, settings, ready };
+            let profiles = context.env.profiles_dir();
+            let options = HubOptions { tmux_socket, state, keep, settings, profiles, ready };
             hub::run::main(options).await.map_err(Failure::user)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -92,6 +93,7 @@ fn settings(context: &Context) -> (hub::store::Keep, hub::state::Settings) {
     let config = loaded.config;
     settings.stalled = config.inbox.stalled().unwrap_or(settings.stalled);
     settings.notify_command = config.notify.command;
+    settings.notify_bell = config.notify.bell;
     let age = config.history.age().unwrap_or(keep.age);
     (hub::store::Keep { age, ..keep }, settings)
 }

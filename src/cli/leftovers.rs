@@ -26,6 +26,10 @@ pub(super) async fn clear(
         let path = leftover.worktree().map(std::path::Path::to_owned);
         let is_worker = workers.iter().any(|it| Some(&it.worktree) == path.as_ref());
         if is_worker {
+            if let Some(carried) = leftover.carried() {
+                // What fails is said; the changes are in both places then.
+                notes.extend(carried.take_away(run).await.err().map(|it| it.to_string()));
+            }
             leftover.forget()?;
             continue;
         }

@@ -7,7 +7,6 @@ use super::{
     Context, Failure, elsewhere, leftovers,
     mine::Me,
     output::{Cell, Paint, Style, Table, age, count},
-    resume::plan,
     unexpected,
 };
 use crate::{
@@ -23,12 +22,13 @@ use crate::{
 /// List the workers and what they are doing
 ///
 /// Shows the workers of the current repository, including those whose agent has ended; outside a repository,
-/// all workers. `!` marks the workers that need you. STATE is what the agent is doing: `working`,
-/// `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`). AGE is how long it
-/// has been in that state. CHANGES is what it changed since its branch left the base: `+12 -3` lines, `↑2`
-/// commits of its own, `↓1` commits of the base that it does not have. PR is its pull request with what is
-/// most important about it: `#501 ✓ approved`, `#501 ✗ checks`, `#501 merged`; the forge is asked in the
-/// background, at most once a minute. If an agent asks something, the question is shown below its row.
+/// all workers. `!` marks the workers that need you. STATE is what the agent is doing: `working`, `waiting:
+/// permission`, `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`). AGE is how long it has been
+/// in that state. CHANGES is what the worker changed since its branch left the base branch: `+12 -3` lines
+/// added and removed, `↑2` commits that the base branch does not have, `↓1` commits that only the base branch
+/// has. PR is its pull request and the state of that: `#501 ✓ approved`, `#501 ✗ checks`, `#501 merged`; the
+/// forge is asked in the background, at most once a minute. If an agent asks something, the question is shown
+/// below its row.
 ///
 /// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
 /// "pr", "changes", "title", "message": the beginning of its last message}; fields without a value are left out. With
@@ -63,9 +63,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         nothing(context, 0).await?;
         return Ok(ExitCode::SUCCESS);
     };
-    let mut found = Found::of(hub.ask_any(Request::List { ended: false }).await?)?;
+    let mut found = Found::of(hub.ask(Request::List { ended: false }).await?)?;
     if args.ended {
-        found.workers.extend(Found::of(hub.ask_any(Request::List { ended: true }).await?)?.workers);
+        found.workers.extend(Found::of(hub.ask(Request::List { ended: true }).await?)?.workers);
     }
     if args.mine {
         let me = Me::find(context, &mut hub).await?;
@@ -101,7 +101,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 /// After a reboot, the first thing to know is how everything comes back.
 fn interrupted(workers: &[Worker], style: Style) -> String {
     let is_it = |it: &&Worker| match &it.state.process.value {
-        Process::Lost(cause) => it.ended.is_none() && plan::is_of_the_server(*cause),
+        Process::Lost(cause) => it.ended.is_none() && cause.is_of_the_server(),
         Process::Starting
         | Process::Running
         | Process::NotStarted(_)
@@ -186,6 +186,10 @@ impl Found {
     }
 }
 
+/// Longest title and note where no terminal cuts them.
+const MAX_TITLE: usize = 50;
+const MAX_NOTE: usize = 90;
+
 fn table(found: &Found, now: Timestamp, style: Style) -> String {
     let is_one_project = found.workers.windows(2).all(|pair| match pair {
         [one, other] => one.repo == other.repo,
@@ -209,12 +213,12 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
                 Cell::new(age(now.since(since))).paint(Paint::Dim),
                 Cell::new(&worker.agent.name),
                 Cell::new(changes(worker)),
-                Cell::new(pull(worker)),
-                Cell::new(title(worker)).paint(Paint::Dim),
+                Cell::new(worker.pull_words()),
+                Cell::new(style.brief(&title(worker), MAX_TITLE)).paint(Paint::Dim),
             ],
         );
         if let Some(note) = note(worker, &word, now) {
-            table.note(Cell::new(note));
+            table.note(Cell::new(style.brief(&note, MAX_NOTE)));
         }
     }
     table.render(style)
@@ -237,17 +241,6 @@ fn note(worker: &Worker, word: &DisplayState, now: Timestamp) -> Option<String> 
     progress.map(ToOwned::to_owned)
 }
 
-/// `#501 ✓ approved`, as far as the forge has told.
-fn pull(worker: &Worker) -> String {
-    let url = worker.pr.as_deref();
-    let state = worker.work.pull.as_ref().map(|it| &it.state);
-    match (state, url) {
-        (Some(state), _) => state.to_string(),
-        (None, Some(url)) => short(url),
-        (None, None) => String::new(),
-    }
-}
-
 fn changes(worker: &Worker) -> String {
     worker.work.changes.as_ref().map(ToString::to_string).unwrap_or_default()
 }
@@ -259,12 +252,6 @@ fn title(worker: &Worker) -> String {
     } else {
         title.to_owned()
     }
-}
-
-/// `#234` for the URL of a pull request; the whole URL if it does not end in a number.
-fn short(url: &str) -> String {
-    let number = url.rsplit('/').next().filter(|it| it.parse::<u64>().is_ok());
-    number.map_or(url.to_owned(), |number| format!("#{number}"))
 }
 
 fn footer(style: Style, n_elsewhere: usize, orphans: &[String]) -> String {
@@ -348,6 +335,15 @@ mod tests {
     #[test]
     fn workers_elsewhere_are_counted() {
         insta::assert_snapshot!(footer(Style::default(), 1, &[]), @"1 worker in other projects: wtmag list --all");
+    }
+
+    #[test]
+    fn ten_workers_are_a_few_hundred_tokens() {
+        let (workers, _) = samples::day();
+        let n = workers.len();
+        let text = table(&found(workers), NOW, Style::default());
+        samples::assert_short(&text, n);
+        assert!(text.contains("…"), "{text}");
     }
 
     /// About four characters are one token of a language model: the limit is 120 tokens.

@@ -1,9 +1,11 @@
 //! A text on its way to an agent: as it is, or in a file that one line announces.
+use std::path::Path;
+
 use super::Failure;
 use crate::{
     agents::{self, Profile, profile::Paste},
     git,
-    model::{NewDelivery, Worker},
+    model::{Agent, NewDelivery, Worker, WorkerId},
 };
 
 /// What the hub must deliver for `text`. A text that is too long for the agent's box is written to
@@ -12,20 +14,32 @@ use crate::{
 /// Removes line ends around the text: `echo` adds one, and an agent without bracketed paste takes
 /// it for Enter.
 pub(super) fn compose(worker: &Worker, text: &str, how: How) -> Result<NewDelivery, Failure> {
+    // The hub refuses it anyway.
+    let how = if worker.is_live() { how } else { How { paste: true, raw: true } };
+    compose_for((&worker.id, &worker.agent), &worker.worktree, text, how)
+}
+
+/// The same for an agent that is about to be started in this worktree.
+pub(super) fn compose_for(
+    (id, agent): (&WorkerId, &Agent),
+    worktree: &Path,
+    text: &str,
+    how: How,
+) -> Result<NewDelivery, Failure> {
     let bare = text.trim_matches(['\n', '\r']);
     let mut new = NewDelivery {
-        worker: worker.id.clone(),
+        worker: id.clone(),
         text: bare.to_owned(),
         submit: true,
         interrupt: false,
         file: None,
     };
-    let limits = limits(worker)?;
+    let limits = limits(agent)?;
     let fits = how.paste || how.raw || is_comfortable(&limits, bare);
-    if !worker.is_live() || fits && (how.raw || !limits.is_command(bare)) {
+    if fits && (how.raw || !limits.is_command(bare)) {
         return Ok(new);
     }
-    let file = git::scratch::write_message(&worker.worktree, text).map_err(|error| {
+    let file = git::scratch::write_message(worktree, text).map_err(|error| {
         Failure::from(error).hint(match limits.is_command(bare) {
             true => "`--raw` types it as it is; the agent may run it as a command",
             false => "`--paste` types it into the box, however long it is",
@@ -45,8 +59,7 @@ pub(super) struct How {
     pub(super) raw: bool,
 }
 
-pub(super) fn limits(worker: &Worker) -> Result<Paste, Failure> {
-    let agent = &worker.agent;
+fn limits(agent: &Agent) -> Result<Paste, Failure> {
     if let Some(text) = &agent.profile_text {
         return Ok(Profile::parse(&agent.profile, text)?.paste);
     }
@@ -55,7 +68,9 @@ pub(super) fn limits(worker: &Worker) -> Result<Paste, Failure> {
 }
 
 fn is_comfortable(limits: &Paste, text: &str) -> bool {
-    text.len() <= limits.comfortable_bytes && text.lines().count() <= limits.comfortable_lines
+    text.len() <= limits.comfortable_bytes
+        && text.lines().count() <= limits.comfortable_lines
+        && !limits.by_file.iter().any(|it| it.0.is_match(text))
 }
 
 #[cfg(test)]
@@ -93,6 +108,10 @@ mod tests {
             check(profile, "/quit", file);
             check(profile, "do it / or not!", None);
         }
+        check("copilot", "สวัสดี น้ำ", file);
+        check("copilot", "family 👩🏽‍💻", file);
+        check("generic", "a\ttab", file);
+        check("copilot", "สวัสดี, हन 🙂", None);
         let worker = samples::worker("a");
         let raw = compose(&worker, "!touch x", How { raw: true, ..How::default() }).unwrap();
         assert_eq!((raw.text.as_str(), raw.file), ("!touch x", None));

@@ -9,6 +9,7 @@ mod answer;
 mod approval;
 mod ask;
 mod attach;
+mod board;
 mod cleanup;
 mod complete;
 mod completions;
@@ -23,19 +24,26 @@ mod events;
 mod exec;
 mod explain;
 mod failure;
+mod form;
+mod handoff;
 mod help;
 mod hook;
 mod hub;
 mod inbox;
 mod land;
+mod lead;
 mod leftovers;
 mod list;
 mod log;
 mod look_job;
 mod man;
+mod marker_job;
+mod mcp;
 mod message;
 mod mine;
 mod naming;
+mod next;
+mod orchestrate;
 mod outcome;
 mod output;
 mod pager;
@@ -44,8 +52,10 @@ mod path;
 mod prime;
 mod profile;
 mod progress;
+mod projects;
 mod promote;
 mod pulls_job;
+mod ready;
 mod receipt;
 mod receipts;
 mod report;
@@ -53,17 +63,22 @@ mod resolve;
 mod restore;
 mod resume;
 mod reviews;
+mod run;
 mod said;
 mod schedule;
+mod seat;
 mod send;
 mod settings;
 mod show;
+mod skill;
+mod story;
 mod texts;
 mod timing;
 mod tmux;
 mod wait;
 mod watch;
 mod without_terminal;
+mod worktree_tool;
 
 use std::{
     ffi::OsString,
@@ -127,6 +142,9 @@ enum Verb {
     Send(send::Args),
     #[command(aliases = ["dashboard", "dash", "ui", "tui"])]
     Watch(watch::Args),
+    Next(next::Args),
+    #[command(alias = "orchestrator")]
+    Orchestrate(orchestrate::Args),
     Wait(wait::Args),
     Inbox(inbox::Args),
     Reviews(reviews::Args),
@@ -145,9 +163,13 @@ enum Verb {
     #[command(alias = "merge")]
     Land(land::Args),
     Resume(resume::Args),
+    Handoff(handoff::Args),
+    Run(Box<run::Args>),
     Path(path::Args),
     Exec(exec::Args),
     Restore(restore::Args),
+    Ready(ready::Args),
+    Projects(projects::Args),
     Events(events::Args),
     Log(log::Args),
     Explain(explain::Args),
@@ -155,6 +177,8 @@ enum Verb {
     Config(config::Args),
     Hub(hub::Args),
     Tmux(tmux::Args),
+    Skill(skill::Args),
+    Mcp(mcp::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -167,7 +191,11 @@ enum Verb {
     #[command(hide = true)]
     LookJob(look_job::Args),
     #[command(hide = true)]
+    MarkerJob(marker_job::Args),
+    #[command(hide = true)]
     PullsJob(pulls_job::Args),
+    #[command(hide = true)]
+    RunJob(run::job::Args),
     #[command(hide = true)]
     Hook(hook::Args),
     #[command(hide = true)]
@@ -246,24 +274,34 @@ async fn dispatch(context: &Context, verb: Option<Verb>) -> Result<ExitCode, Fai
         Verb::Report(args) => report::run(context, args).await,
         Verb::Receipts(args) => receipts::run(context, args).await,
         Verb::Schedule(args) => schedule::run(context, args).await,
+        Verb::Orchestrate(args) => orchestrate::run(context, args).await,
+        Verb::Next(args) => next::run(context, args).await,
         Verb::Promote(args) => promote::run(context, args).await,
         Verb::Cleanup(args) => cleanup::run(context, args).await,
         Verb::Diff(args) => diff::run(context, args).await,
         Verb::Land(args) => land::run(context, args).await,
         Verb::Resume(args) => resume::run(context, args).await,
+        Verb::Handoff(args) => handoff::run(context, args).await,
+        Verb::Run(args) => run::run(context, *args).await,
+        Verb::RunJob(args) => run::job::run(context, args).await,
         Verb::Path(args) => path::run(context, args).await,
         Verb::Exec(args) => exec::run(context, args).await,
         Verb::CleanupJob(args) => cleanup::job::run(context, args).await,
         Verb::LookJob(args) => look_job::run(context, args).await,
+        Verb::MarkerJob(args) => marker_job::run(context, args).await,
         Verb::PullsJob(args) => pulls_job::run(context, args).await,
         Verb::Reviews(args) => reviews::run(context, args).await,
         Verb::Restore(args) => restore::run(context, args).await,
+        Verb::Ready(args) => ready::run(context, args).await,
+        Verb::Projects(args) => projects::run(context, args).await,
         Verb::Events(args) => events::run(context, args).await,
         Verb::Log(args) => log::run(context, args).await,
         Verb::Explain(args) => explain::run(context, args).await,
         Verb::Profile(args) => profile::run(context, args).await,
         Verb::Config(args) => config::run(context, args).await,
         Verb::Tmux(args) => tmux::run(context, args).await,
+        Verb::Skill(args) => skill::run(context, args),
+        Verb::Mcp(args) => mcp::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,
         Verb::Completions(args) => completions::run(context, &args).await,
         Verb::Man(args) => man::run(context, &args),
@@ -272,7 +310,7 @@ async fn dispatch(context: &Context, verb: Option<Verb>) -> Result<ExitCode, Fai
         Verb::DemoAgent(args) => demo::agent::run(&args),
         Verb::Hub(args) => hub::run(context, args).await,
         Verb::Hook(args) => Ok(hook::run(args)),
-        Verb::Pane(args) => Ok(pane::run(context, args).await),
+        Verb::Pane(args) => pane::run(context, args).await,
         Verb::WithoutTerminal(args) => Err(without_terminal::run(&args)),
     }
 }

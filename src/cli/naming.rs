@@ -1,8 +1,8 @@
 //! Finds the worker that a name means. Pure: workers and a name in, one worker or an error out.
 //!
 //! A name is tried as the whole id, the branch, the number of an issue, pull request or ticket, and
-//! consecutive whole words of the id: first among the workers of the current project, then among
-//! all.
+//! consecutive whole words of the id or of the branch, which may have letters that ids do not have: first
+//! among the workers of the current project, then among all.
 use std::path::Path;
 
 use super::Failure;
@@ -26,31 +26,48 @@ pub(crate) fn find<'a>(
     project: Option<&Path>,
     purpose: Purpose,
 ) -> Result<&'a Worker, Failure> {
+    search(name, workers, project, purpose)?.ok_or_else(|| unknown(name.trim(), workers))
+}
+
+/// Like [`find`]; `None` if no worker has this name.
+pub(super) fn search<'a>(
+    name: &str,
+    workers: &'a [Worker],
+    project: Option<&Path>,
+    purpose: Purpose,
+) -> Result<Option<&'a Worker>, Failure> {
     let name = name.trim();
     if name.is_empty() {
         return Err(Failure::usage("the name of a worker is empty").hint(SEE));
     }
     let lower = name.to_lowercase();
     if let Some(worker) = workers.iter().find(|it| it.id.as_str() == lower) {
-        return Ok(worker);
+        return Ok(Some(worker));
     }
-    let readings: [&Reading<'_>; 3] =
-        [&|it| it.branch == name, &|it| has_number(it, name), &|it| has_words(it, &lower)];
-    let is_part: &Reading<'_> = &|it| purpose == Purpose::Look && it.id.as_str().contains(&lower);
+    let readings: [&Reading<'_>; 4] = [
+        &|it| it.branch == name,
+        &|it| has_number(it, name),
+        &|it| it.is_orchestrator() && it.short_name() == lower,
+        &|it| has_words(it, &lower),
+    ];
+    let is_part: &Reading<'_> = &|it| {
+        let is_in = it.id.as_str().contains(&lower) || it.branch.to_lowercase().contains(&lower);
+        purpose == Purpose::Look && is_in
+    };
     let is_here = |it: &&Worker| project.is_some_and(|repo| it.repo == repo);
     let order = readings.map(|it| (it, true)).into_iter().chain(readings.map(|it| (it, false)));
     for (fits, only_here) in order.chain([(is_part, true), (is_part, false)]) {
         let found = workers.iter().filter(|it| fits(it) && (!only_here || is_here(it)));
         match found.collect::<Vec<_>>().as_slice() {
             [] => {}
-            [worker] => return Ok(worker),
+            [worker] => return Ok(Some(worker)),
             several => return Err(ambiguous(name, several)),
         }
     }
-    Err(unknown(name, workers))
+    Ok(None)
 }
 
-const SEE: &str = "`wtmag list --all` shows all workers";
+pub(super) const SEE: &str = "`wtmag list --all` shows all workers";
 
 /// `456`, `#456`, `PROJ-12`, or the URL of the issue, pull request or ticket.
 fn has_number(worker: &Worker, name: &str) -> bool {
@@ -63,10 +80,11 @@ fn has_number(worker: &Worker, name: &str) -> bool {
     worker.source.is_called(name) || worker.pr.as_deref().is_some_and(is_pr)
 }
 
-/// Consecutive whole words of the id: `docs`, `issue-456`.
+/// Consecutive whole words of the id or the branch: `docs`, `issue-456`, `anmeldung-für`.
 fn has_words(worker: &Worker, name: &str) -> bool {
-    let id = format!("-{}-", worker.id);
-    id.contains(&format!("-{}-", name.trim_matches('-')))
+    let name = format!("-{}-", name.replace('/', "-").trim_matches('-'));
+    let branch = worker.branch.to_lowercase().replace('/', "-");
+    format!("-{}-", worker.id).contains(&name) || format!("-{branch}-").contains(&name)
 }
 
 fn ambiguous(name: &str, several: &[&Worker]) -> Failure {
@@ -76,9 +94,15 @@ fn ambiguous(name: &str, several: &[&Worker]) -> Failure {
         .hint("type more of the id")
 }
 
-fn unknown(name: &str, workers: &[Worker]) -> Failure {
+/// No worker has this name.
+pub(super) fn missing(name: &str) -> Failure {
+    Failure::user(format!("no worker is named `{name}`"))
+}
+
+/// The same, with the nearest name.
+pub(super) fn unknown(name: &str, workers: &[Worker]) -> Failure {
     const CLOSE: f64 = 0.85;
-    let failure = Failure::user(format!("there is no worker `{name}`"));
+    let failure = missing(name);
     let lower = name.to_lowercase();
     let closeness = |candidate: &str| strsim::jaro_winkler(&lower, candidate);
     let scored = workers.iter().map(|it| {
@@ -173,11 +197,44 @@ mod tests {
     }
 
     #[test]
+    fn letters_that_an_id_cannot_have_name_a_worker_by_its_branch() {
+        let branch = "prompt-修复登录-für-alle";
+        let all =
+            [worker("blog", branch, Source::prompt("")), worker("blog", "x", Source::prompt(""))];
+        assert_eq!(all[0].id.as_str(), "blog-prompt-fur-alle");
+        for (name, purpose) in [
+            ("für-alle", Purpose::Change),
+            ("修复登录", Purpose::Change),
+            ("FÜR", Purpose::Change),
+            ("登录", Purpose::Look),
+        ] {
+            assert_eq!(find(name, &all, None, purpose).unwrap().branch, branch, "{name}");
+        }
+        assert!(find("登录", &all, None, Purpose::Change).is_err());
+    }
+
+    #[test]
     fn the_current_project_comes_first() {
         check("docs", "shop", Purpose::Change, Ok("shop-docs"));
         check("45", "shop", Purpose::Change, Ok("shop-github-issue-45"));
         check("45", "", Purpose::Change, Err("`45` matches 2 workers\n  | blog-github-issue-45"));
         check("45", "other", Purpose::Look, Err("matches 2 workers"));
+    }
+
+    #[test]
+    fn the_first_orchestrator_needs_no_more_words() {
+        let orchestrator = |name: &str| {
+            let source = Source::new(SourceKind::Orchestrator, name, "", String::new());
+            let mut it = worker("blog", "x", source);
+            it.branch = String::new();
+            it.kind = crate::model::Kind::Orchestrator;
+            it.id = format!("blog-orchestrator{name}").parse().unwrap();
+            it
+        };
+        let all = [orchestrator(""), orchestrator("-two")];
+        for (name, want) in [("orchestrator", 0), ("two", 1)] {
+            assert_eq!(find(name, &all, None, Purpose::Change).unwrap().id, all[want].id, "{name}");
+        }
     }
 
     #[test]
@@ -192,14 +249,14 @@ mod tests {
         check("", "blog", Purpose::Look, Err("is empty"));
         check("nosuch", "blog", Purpose::Look, Err("wtmag list --all"));
         check("blog-nosuch", "blog", Purpose::Change, Err("wtmag list --all"));
-        check("../x", "blog", Purpose::Look, Err("there is no worker"));
+        check("../x", "blog", Purpose::Look, Err("no worker is named `../x`"));
         check(
             "blog-github-isue-45",
             "blog",
             Purpose::Change,
             Err("did you mean `blog-github-issue-45`?"),
         );
-        check("5", "blog", Purpose::Change, Err("there is no worker `5`"));
+        check("5", "blog", Purpose::Change, Err("no worker is named `5`"));
     }
 
     #[test]

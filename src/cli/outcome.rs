@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time;
 
-use super::Failure;
+use super::{Failure, progress::Progress};
 use crate::{
     client::{Known, Mirror},
     model::{
@@ -56,9 +56,9 @@ pub(crate) async fn wait(
     mirror: &mut Mirror,
     delivery: (WorkerId, DeliveryId),
     wait_policy: &WaitPolicy,
-    cancel: &Cancel,
+    (progress, cancel): (&Progress, &Cancel),
 ) -> Result<Outcome, Failure> {
-    let outcomes = wait_all(mirror, &[delivery], wait_policy, cancel).await?;
+    let outcomes = wait_all(mirror, &[delivery], wait_policy, (progress, cancel)).await?;
     Ok(outcomes.into_iter().next().unwrap_or(Outcome::TimedOut))
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn wait_all(
     mirror: &mut Mirror,
     deliveries: &[(WorkerId, DeliveryId)],
     wait_policy: &WaitPolicy,
-    cancel: &Cancel,
+    (progress, cancel): (&Progress, &Cancel),
 ) -> Result<Vec<Outcome>, Failure> {
     let limit = wait_policy.limit.map(|limit| Instant::now() + limit);
     let new = |(worker, delivery): &'_ (WorkerId, DeliveryId)| (worker.clone(), *delivery);
@@ -79,8 +79,13 @@ pub(crate) async fn wait_all(
         outcome: None,
     });
     let mut watched: Vec<Watched<'_>> = watched.collect();
+    let mut has_arrived = wait_policy.until.is_empty();
     loop {
         let now = Instant::now();
+        if !has_arrived && watched.iter().all(|it| it.is_accepted(&mirror.known)) {
+            has_arrived = true;
+            progress.step(format!("waiting for {}", wait_policy.until.join(", ")));
+        }
         let mut deadline = limit;
         for it in watched.iter_mut().filter(|it| it.outcome.is_none()) {
             let until = it.look(&mirror.known, wait_policy, now)?;
@@ -106,6 +111,11 @@ pub(crate) async fn wait_all(
 }
 
 impl Watched<'_> {
+    fn is_accepted(&self, known: &Known) -> bool {
+        let found = look_up(known, self.worker, self.delivery);
+        found.is_some_and(|(_, delivery)| delivery.step == Step::Accepted)
+    }
+
     /// Decides if it can; otherwise returns when the hold will have lasted too long.
     fn look(
         &mut self,

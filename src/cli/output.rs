@@ -5,7 +5,7 @@ pub(crate) use crate::text::{age, count, cut, seconds};
 use crate::{
     model::{DisplayState, Tone},
     text::clean,
-    text::{cut_start, width, wrap},
+    text::{cut_start, one_line, width, wrap},
 };
 
 /// The output's width, and whether it may have colours.
@@ -63,6 +63,12 @@ impl Style {
             return text.to_owned();
         }
         format!("\x1b[{}m{text}\x1b[0m", paint.code())
+    }
+
+    /// On one line, and of at most `max` characters where no terminal cuts it: then the reader may be an agent,
+    /// which pays for each word.
+    pub(crate) fn brief(self, text: &str, max: usize) -> String {
+        one_line(text, if self.width.is_some() { usize::MAX } else { max })
     }
 }
 

@@ -1,16 +1,16 @@
 //! `wtmag pane`: the process of a worker's window.
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use super::Context;
+use super::{Context, Failure, watch};
 use crate::{
     model::WorkerId,
-    pane::{self, PaneOptions},
+    pane::{self, FirstWindow, PaneOptions},
 };
 
 /// Run an agent, then a shell (internal)
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Hold the first window of session `wtmag` open instead
+    /// Be the first window of session `wtmag` instead
     #[arg(long, exclusive = true)]
     placeholder: bool,
     #[command(flatten)]
@@ -37,10 +37,24 @@ struct Worker {
     agent: Vec<OsString>,
 }
 
-pub(crate) async fn run(context: &Context, args: Args) -> ExitCode {
+pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let Some(Worker { worker, spool, socket, worktree, shell, agent }) = args.worker else {
-        return pane::placeholder();
+        return first_window(context).await;
     };
     let pane = context.env.caller().and_then(|caller| caller.pane);
-    pane::run(&PaneOptions { worker, pane, worktree, shell, spool, socket, agent }).await
+    Ok(pane::run(&PaneOptions { worker, pane, worktree, shell, spool, socket, agent }).await)
+}
+
+/// Shows the dashboard while a terminal shows the window, until the window is closed.
+async fn first_window(context: &Context) -> Result<ExitCode, Failure> {
+    let mut window = FirstWindow::open()?;
+    let mut note = None;
+    while window.is_looked_at(note.as_deref()).await {
+        let done = tokio::select! {
+            done = watch::in_first_window(context) => done,
+            () = window.closed() => break,
+        };
+        note = done.err().map(|failure| failure.to_string());
+    }
+    Ok(ExitCode::SUCCESS)
 }

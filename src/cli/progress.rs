@@ -65,6 +65,13 @@ impl Progress {
         self.shared.changed.notify_all();
     }
 
+    /// A program writes on the terminal until the next step.
+    fn pause(&self) {
+        let mut now = self.shared.lock();
+        now.clear();
+        *now = Step { told: true, ..Step::default() };
+    }
+
     /// A line of output from a program in this step. A pipe gets all of them, if the step is slow.
     pub(crate) fn detail(&self, line: &str) {
         let line = one_line(line, 200);
@@ -85,6 +92,7 @@ impl Progress {
     pub(crate) fn news(&self, news: &News) {
         match news {
             News::Line(line) => self.detail(line),
+            News::Terminal => self.pause(),
             News::Stale { .. } | News::Note(_) | News::Fallback { .. } => {
                 self.note(&news.to_string());
             }

@@ -8,7 +8,7 @@ use crate::model::{Answer, Request};
 
 /// Move a worker's window into a new tmux session of its own
 ///
-/// The new session is called like the worker. The agent keeps running, and clients that show the window
+/// The new session has the worker's id as its name. The agent keeps running, and clients that show the window
 /// follow it. If it was the last window of its old session, that session ends. Without an ID: the worker of
 /// the current worktree or tmux window.
 ///

@@ -9,15 +9,12 @@ use std::{
     process::ExitCode,
 };
 
-use super::{Context, Failure};
+use super::{Context, Failure, board};
 use crate::{
     git::Repo,
-    model::{Kind, PullState, Pulled, error_chain},
+    model::{Host, Kind, PullState, Pulled, Worker, error_chain},
     proc,
-    sources::{
-        self,
-        github::{self, Question},
-    },
+    sources::{self, pulls, question::Question},
     wire::{PullsAsked, PullsJob},
 };
 
@@ -37,9 +34,17 @@ pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure>
     };
     let repo = Repo::discover(&first.worker.repo)?;
     let cancel = proc::never();
-    let cx = sources::Context { dir: repo.home(), env: &[], cancel: &cancel };
+    let cx = sources::Context::new(repo.home(), &cancel);
     let answers = Answers::ask(&cx, &repo, &job).await;
-    let pulled: Vec<Pulled> = job.asked.iter().map(|it| answers.about(&repo, it)).collect();
+    let mut pulled: Vec<Pulled> = job.asked.iter().map(|it| answers.about(&repo, it)).collect();
+    for (pulled, asked) in pulled.iter_mut().zip(&job.asked) {
+        let is_new = pulled.state.is_some() && asked.worker.work.pull.is_none();
+        if is_new && asked.worker.kind != Kind::Review {
+            let worker = Worker { pr: pulled.url.clone(), ..asked.worker.clone() };
+            let moved = board::moved(context, &repo, &worker, board::Moment::Pull, &cancel);
+            pulled.note = moved.await;
+        }
+    }
     context.print_json(&pulled)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -50,7 +55,7 @@ struct Answers {
     /// With the branch that each is for.
     found: Vec<(PullState, String)>,
     /// Why a repository gave no answer.
-    errors: BTreeMap<(String, String), String>,
+    errors: BTreeMap<Place, String>,
     /// Why it is not known which repository is asked by branches.
     error: Option<String>,
 }
@@ -61,25 +66,28 @@ impl Answers {
         let mut answers = Self::default();
         let mut questions = Questions::new();
         for url in job.asked.iter().flat_map(|it| urls(repo, it)) {
-            if let Some((host, name, number)) = github::pull_page(&url) {
-                let numbers = &mut question(&mut questions, host, name).numbers;
-                if !numbers.contains(&number) {
-                    numbers.push(number);
+            if let Some(page) = pulls::page(&url) {
+                let numbers =
+                    &mut question(&mut questions, (page.kind, page.host, page.repo)).numbers;
+                if !numbers.contains(&page.number) {
+                    numbers.push(page.number);
                 }
             }
         }
         let branches = job.asked.iter().filter(|it| it.by_branch);
         let branches: Vec<String> = branches.map(|it| it.worker.branch.clone()).collect();
         if !branches.is_empty() {
-            match github::fetch_forge(cx).await {
+            let kind = pulls::kind_of(cx, repo.host(), &repo.host_name()).await;
+            match pulls::fetch_forge(cx, kind).await {
                 Ok(forge) => {
-                    question(&mut questions, forge.host, forge.repo).branches = branches;
+                    let place = (forge.kind, forge.host, forge.repo);
+                    question(&mut questions, place).branches = branches;
                 }
                 Err(error) => answers.error = Some(error_chain(&error)),
             }
         }
         for (place, question) in questions {
-            match github::ask_pulls(cx, &question).await {
+            match pulls::ask(cx, place.0, &question).await {
                 Ok(found) => {
                     answers.found.extend(found.into_iter().map(|it| (it.state, it.branch)));
                 }
@@ -106,7 +114,7 @@ impl Answers {
             found = candidates.chain(by_branch).find(is_its_own).map(|(it, _)| it.clone());
             url = found.as_ref().map(|it| it.url.clone());
         }
-        let place = |url: &str| github::pull_page(url).map(|(host, name, _)| (host, name));
+        let place = |url: &str| pulls::page(url).map(|it| (it.kind, it.host, it.repo));
         let mut asked_urls = known.iter().chain(&asked.candidates);
         let error = asked_urls.find_map(|it| self.errors.get(&place(it)?)).cloned();
         let by_branch = self.error.clone().filter(|_| asked.by_branch);
@@ -115,16 +123,19 @@ impl Answers {
         if let (None, Some(_), [only]) = (&url, &error, asked.candidates.as_slice()) {
             url = in_this_repository(repo, only).then(|| only.clone());
         }
-        Pulled { worker: worker.id.clone(), url, state: found, error }
+        Pulled { worker: worker.id.clone(), url, state: found, error, note: None }
     }
 }
 
-type Questions = BTreeMap<(String, String), Question>;
+/// The forge, its host, and the repository there.
+type Place = (Host, String, String);
+
+type Questions = BTreeMap<Place, Question>;
 
 /// The question to this repository.
-fn question(questions: &mut Questions, host: String, repo: String) -> &mut Question {
-    let new = Question { host: host.clone(), repo: repo.clone(), ..Question::default() };
-    questions.entry((host, repo)).or_insert(new)
+fn question(questions: &mut Questions, place: Place) -> &mut Question {
+    let (_, host, repo) = place.clone();
+    questions.entry(place).or_insert(Question { host, repo, ..Question::default() })
 }
 
 /// The pull request that is known as its own.
@@ -146,8 +157,7 @@ fn urls(repo: &Repo, asked: &PullsAsked) -> Vec<String> {
 
 /// A remote leads to the repository of this page.
 fn in_this_repository(repo: &Repo, url: &str) -> bool {
-    let page = url.find("/pull/").and_then(|at| url.get(..at));
-    page.is_some_and(|it| repo.remote_for(it).is_some())
+    pulls::repository(url).is_some_and(|it| repo.remote_for(it).is_some())
 }
 
 fn is_page(one: &str, other: &str) -> bool {

@@ -80,6 +80,9 @@ pub(crate) fn place(worker: &Worker) -> String {
 pub(crate) fn branch(worker: &Worker) -> String {
     let Some(base) = &worker.base else { return worker.branch.clone() };
     let sha = base.sha.get(..10).unwrap_or(&base.sha);
+    if base.name == base.sha {
+        return format!("{} from commit {sha}", worker.branch);
+    }
     let age = if base.fresh { "" } else { ", not fetched" };
     format!("{} from {} ({sha}{age})", worker.branch, base.name)
 }

@@ -24,8 +24,8 @@ use crate::{
 /// look at the agent's screen, and tell wtmag what to do with `wtmag receipts N --take HOW`. `wtmag help
 /// delivery` explains each step.
 ///
-/// Without an ID: the worker of the current worktree or tmux window, else the last 20 of the workers that were
-/// not removed.
+/// Without an ID: the worker of the current worktree or tmux window, else the last 20 texts to workers that
+/// were not removed.
 ///
 /// With --json: an array of {"id", "worker", "file": the file that holds a long text, or null, "mode", "step", "held": why in words or null, "hold",
 /// "evidence", "steps": [{"step", "at"}], "latency_ms": from ready to accepted}.
@@ -77,7 +77,7 @@ async fn take(context: &Context, target: &Target, how: How) -> Result<ExitCode, 
     let request = Request::Take { delivery: DeliveryId(number), take: how.into() };
     let (mut hub, answer) = context.hub_that_answers(request).await?;
     let Answer::Done = answer else { return Err(unexpected(&answer)) };
-    let answer = hub.ask_any(Request::Receipt { delivery: DeliveryId(number) }).await?;
+    let answer = hub.ask(Request::Receipt { delivery: DeliveryId(number) }).await?;
     let Answer::Receipt { delivery } = answer else { return Err(unexpected(&answer)) };
     print(context, delivery.as_deref().map_or(&[], std::slice::from_ref))?;
     Ok(ExitCode::SUCCESS)
@@ -94,7 +94,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         None => resolve::find_own(context, &mut hub).await?.map(|it| it.id),
     };
     let is_one = worker.is_some();
-    let answer = hub.ask_any(Request::Receipts { worker }).await?;
+    let answer = hub.ask(Request::Receipts { worker }).await?;
     let Answer::Receipts { mut deliveries, mut n_older } = answer else {
         return Err(unexpected(&answer));
     };

@@ -49,7 +49,7 @@ impl Target {
         }
     }
 
-    /// Like [`Self::worker_or_own`], for reading only; a removed worker is found by its whole id.
+    /// Like [`Self::worker_or_own`]; a removed worker is found, too.
     pub(crate) async fn worker_or_ended(
         &self,
         context: &Context,
@@ -73,20 +73,34 @@ pub(crate) async fn worker(
     naming::find(text, &workers, context.project().as_deref(), purpose).cloned()
 }
 
-/// Like `worker`, or a removed worker if the whole id is given.
+/// Like `worker`, or else a removed worker; of several that had the same id, the newest.
 pub(crate) async fn worker_or_ended(
     context: &Context,
     hub: &mut Hub,
     text: &str,
 ) -> Result<Worker, Failure> {
-    let failure = match worker(context, hub, text, Purpose::Look).await {
-        Ok(worker) => return Ok(worker),
-        Err(failure) => failure,
-    };
-    let answer = hub.ask_any(Request::List { ended: true }).await?;
-    let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
-    let mut found = workers.into_iter().filter(|it| it.id.as_str() == text);
-    found.next_back().ok_or(failure)
+    let mut workers = present(hub).await?;
+    let project = context.project();
+    if let Some(worker) = naming::search(text, &workers, project.as_deref(), Purpose::Look)? {
+        return Ok(worker.clone());
+    }
+    let removed = newest_of_each(listed(hub.ask(Request::List { ended: true }).await?)?);
+    if let Some(worker) = naming::search(text, &removed, project.as_deref(), Purpose::Change)? {
+        return Ok(worker.clone());
+    }
+    workers.extend(removed);
+    Err(naming::unknown(text.trim(), &workers))
+}
+
+/// The newest worker of each id, from a list with the oldest first.
+fn newest_of_each(workers: Vec<Worker>) -> Vec<Worker> {
+    let mut found: Vec<Worker> = Vec::new();
+    for worker in workers.into_iter().rev() {
+        if found.iter().all(|it| it.id != worker.id) {
+            found.push(worker);
+        }
+    }
+    found
 }
 
 /// The workers that `texts` name, each once.
@@ -110,12 +124,14 @@ pub(crate) async fn workers(
 
 /// All workers that were not removed.
 pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    listed(hub.ask_any(Request::List { ended: false }).await?)
+    listed(hub.ask(Request::List { ended: false }).await?)
 }
 
-/// All workers, including removed ones.
+/// All workers, the removed ones first.
 pub(crate) async fn all(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    listed(hub.ask_any(Request::List { ended: true }).await?)
+    let mut all = listed(hub.ask(Request::List { ended: true }).await?)?;
+    all.extend(present(hub).await?);
+    Ok(all)
 }
 
 fn listed(answer: Answer) -> Result<Vec<Worker>, Failure> {
@@ -145,9 +161,21 @@ pub(crate) async fn find_own(context: &Context, hub: &mut Hub) -> Result<Option<
     Ok(window.as_ref().and_then(is_it).or_else(|| named.as_ref().and_then(is_it)))
 }
 
+/// Refuses an orchestrator, for a command that is about a worker's branch.
+pub(crate) fn refuse_orchestrator(worker: &Worker, act: &str) -> Result<(), Failure> {
+    if !worker.is_orchestrator() {
+        return Ok(());
+    }
+    let id = &worker.id;
+    Err(Failure::user(format!("`{id}` is an orchestrator: it has no branch to {act}"))
+        .hint("name one of its workers: `wtmag orchestrate --status` lists them"))
+}
+
 /// Pure: the worker whose worktree contains this directory, else the one with this pane.
 fn of_place<'a>(workers: &'a [Worker], cwd: &Path, pane: Option<PaneId>) -> Option<&'a Worker> {
-    let around = workers.iter().filter(|it| !it.worktree_gone && cwd.starts_with(&it.worktree));
+    // An orchestrator's directory is the user's, too.
+    let has_own = |it: &&Worker| !it.worktree_gone && !it.is_orchestrator();
+    let around = workers.iter().filter(|it| has_own(it) && cwd.starts_with(&it.worktree));
     // If worktrees are nested, the innermost.
     let by_dir = around.max_by_key(|it| it.worktree.components().count());
     let has_pane = |it: &&Worker| pane == Some(it.place.pane) && !it.place.gone;

@@ -14,10 +14,10 @@ use crate::{
 
 /// Bring back the branch and worktree of a worker that was removed
 ///
-/// `cleanup` makes a backup and keeps it for 30 days: of the branch, of commits on a detached HEAD and,
-/// with `cleanup --force`, of the uncommitted files up to 100 MB. Files that git ignores are not in it. The
-/// worktree comes back at its old path, without an agent. `wtmag create --reuse --name BRANCH TEXT` starts
-/// one in it.
+/// `cleanup` makes a backup and keeps it for 30 days. It holds the branch, commits on a detached HEAD and,
+/// after `cleanup` with --force, --abandon or --discard, up to 100 MB of uncommitted files. It holds no files
+/// that git ignores. The worktree comes back at its old path, without an agent. `wtmag create --reuse --name
+/// BRANCH TEXT` starts one in it.
 ///
 /// Without an ID: lists what can be restored in this repository.
 ///
@@ -25,7 +25,7 @@ use crate::{
 /// "branch", "commit", "worktree", "files", "refs", "bundles"}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The whole id of the removed worker
+    /// The removed worker: its whole id or its branch
     id: Option<String>,
     /// Repository [default: the repository of the current directory]
     #[arg(short = 'C', long, value_name = "DIR")]
@@ -41,7 +41,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let backups = backup::list(repo.common_dir())?;
     let Some(id) = args.id else { return list(context, &backups) };
     // If a name was reused, the newest.
-    let Some(found) = backups.iter().find(|it| it.worker.as_str() == id) else {
+    let is_it = |it: &&Backup| {
+        it.worker.as_str() == id || it.branch.as_ref().is_some_and(|branch| branch.name == id)
+    };
+    let Some(found) = backups.iter().find(is_it) else {
         return Err(Failure::user(format!("no removed worker `{id}` is kept in this repository"))
             .hint("`wtmag restore` lists what can be restored"));
     };

@@ -27,7 +27,7 @@ use crate::{
 /// "item": its number in the inbox or null, "seen": it was acknowledged at this head}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Show those of every project
+    /// List those of every project
     #[arg(short, long)]
     all: bool,
 }
@@ -67,7 +67,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
     let mut workers = resolve::present(&mut hub).await?;
     workers.retain(|it| repo.as_ref().is_none_or(|repo| it.repo == *repo));
-    let answer = hub.ask_any(Request::Inbox(InboxQuery::default())).await?;
+    let answer = hub.ask(Request::Inbox(InboxQuery::default())).await?;
     let Answer::Items { items, .. } = answer else { return Err(unexpected(&answer)) };
     print(context, &views(&workers, &items))
 }
@@ -151,16 +151,9 @@ mod tests {
 
     fn pull(number: u64, since: u64) -> Pull {
         let state = PullState {
-            url: format!("https://github.com/acme/blog/pull/{number}"),
-            number,
             head: "a1b2c3d4".repeat(5),
-            base: "main".into(),
-            is_open: true,
-            is_merged: false,
-            is_draft: false,
-            merge_commit: None,
             review: Review::Approved,
-            checks: Checks::Passed,
+            ..samples::pull_state(number)
         };
         Pull { state, at: NOW, since: Timestamp(NOW.0 - since) }
     }

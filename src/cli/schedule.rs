@@ -17,11 +17,12 @@ use crate::{
     text::one_line,
 };
 
-/// List and cancel what is planned for a time
+/// List and cancel scheduled commands: `send`, `ask` and `create` at a later time
 ///
-/// `wtmag send`, `ask` and `create` take `--at TIME`, `--in D` and `--cron EXPR`. Each time fires once, by the
-/// wall clock, in the time zone in which it was planned. What became due while the machine was off fires when
-/// the hub runs again; the agent is told that it is late. What could not be done is an item of `wtmag inbox`.
+/// `wtmag send`, `ask` and `create` take `--at TIME`, `--in D` and `--cron EXPR`. The command runs at
+/// that time, by the wall clock, in the time zone in which you scheduled it. If the machine was off at that time, the
+/// command runs when the hub runs again, and the agent is told that it is late. If the command fails, `wtmag inbox`
+/// has an item.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -37,7 +38,7 @@ enum Verb {
     /// "waits": since when its text waits for its agent}; fields without a value are left out.
     #[command(visible_alias = "ls")]
     List {
-        /// Show those of every project
+        /// List those of every project
         #[arg(long)]
         all: bool,
     },
@@ -102,7 +103,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 async fn list(context: &Context, all: bool) -> Result<ExitCode, Failure> {
     let mut schedules = match context.hub_to_look().await? {
         Some(mut hub) => {
-            let answer = hub.ask_any(Request::Schedules).await?;
+            let answer = hub.ask(Request::Schedules).await?;
             let Answer::Schedules { schedules } = answer else { return Err(unexpected(&answer)) };
             schedules
         }

@@ -165,7 +165,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         let progress = Progress::new(&context.env);
         progress.step("waiting for the receipt");
         let wait_policy = args.wait_policy(until);
-        outcomes = outcome::wait_all(&mut mirror, &sent, &wait_policy, &cancel).await?;
+        let by = (&progress, &cancel);
+        outcomes = outcome::wait_all(&mut mirror, &sent, &wait_policy, by).await?;
         mirror.refresh().await?;
     }
     let known = &mut mirror.known.deliveries;
@@ -237,8 +238,17 @@ impl Args {
             return Err(Failure::user("the text holds a NUL byte"));
         }
         match (names.is_empty(), self.all) {
-            (true, false) => Err(Failure::usage("no worker is named")
-                .hint("`wtmag send ID TEXT`, or `--all`; `wtmag list` shows the workers")),
+            (true, false) => {
+                // One word may be either.
+                let is_unclear =
+                    self.file.is_none() && !is_piped && !text.contains(char::is_whitespace);
+                let what = match is_unclear {
+                    true => "the worker or the text is missing",
+                    false => "no worker is named",
+                };
+                Err(Failure::usage(what)
+                    .hint("`wtmag send ID TEXT`, or `--all TEXT`; `wtmag list` shows the workers"))
+            }
             (false, true) => Err(Failure::usage("`--all` cannot be combined with worker names")
                 .hint("a text of several words needs quotes")),
             (true, true) | (false, false) => Ok((names, text)),
@@ -318,7 +328,7 @@ async fn send(hub: &mut Hub, new: NewDelivery) -> Result<Result<Delivery, Refusa
 async fn cancel(context: &Context, id: DeliveryId) -> Result<ExitCode, Failure> {
     let (mut hub, answer) = context.hub_that_answers(Request::Cancel { delivery: id }).await?;
     let Answer::Done = answer else { return Err(unexpected(&answer)) };
-    let answer = hub.ask_any(Request::Receipt { delivery: id }).await?;
+    let answer = hub.ask(Request::Receipt { delivery: id }).await?;
     let Answer::Receipt { delivery: receipt } = answer else { return Err(unexpected(&answer)) };
     let receipt = receipt.as_deref();
     if context.json() {

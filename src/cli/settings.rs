@@ -9,7 +9,9 @@ use crate::{
     agents::{self, Profile},
     config::{self, Loaded},
     git::{self, Repo},
+    model::SourceKind,
     paths::Env,
+    sources::{self, Custom, custom},
 };
 
 /// The settings for work in `repo`. A user's first run writes the file, with every setting
@@ -35,9 +37,12 @@ pub(crate) fn installed(
     env: &Env,
     names: impl IntoIterator<Item = &'static str>,
 ) -> Vec<&'static str> {
-    let path = env.var("PATH").unwrap_or_default();
-    let is_there = |name: &&str| which::which_in(name, Some(path), "/").is_ok();
-    names.into_iter().filter(is_there).collect()
+    names.into_iter().filter(|name| on_path(env, name).is_some()).collect()
+}
+
+/// Where the caller's PATH has a program.
+pub(crate) fn on_path(env: &Env, name: &str) -> Option<PathBuf> {
+    which::which_in(name, Some(env.var("PATH").unwrap_or_default()), "/").ok()
 }
 
 /// Agents in the generated configuration, in order of preference.
@@ -78,6 +83,20 @@ pub(crate) fn backend(backend: config::Backend) -> git::Backend {
     }
 }
 
+/// The trackers that the configuration adds.
+pub(crate) fn custom_sources(loaded: &Loaded) -> Vec<Custom> {
+    let one = |(name, it): (&String, &config::SourceCommands)| {
+        let kind = SourceKind::custom(name)?;
+        Some(Custom { name: name.clone(), kind, command: it.argv(), ready: it.ready_argv() })
+    };
+    loaded.config.sources.iter().filter_map(one).collect()
+}
+
+/// The one that tasks of this kind come from.
+pub(crate) fn custom_source(loaded: &Loaded, kind: SourceKind) -> Result<Custom, sources::Error> {
+    Ok(custom::find(&custom_sources(loaded), kind)?.clone())
+}
+
 /// A profile and its origin.
 #[derive(Debug)]
 pub(crate) struct FoundProfile {
@@ -85,6 +104,17 @@ pub(crate) struct FoundProfile {
     pub(crate) profile: Profile,
     /// Its text, if it is the user's.
     pub(crate) text: Option<String>,
+}
+
+/// The agent of this name: a block of the configuration, or a program that a profile describes.
+pub(crate) fn agent(env: &Env, loaded: &Loaded, name: &str) -> Result<config::Agent, Failure> {
+    let unknown = match loaded.config.agent(name) {
+        Ok(block) => return Ok(block.clone()),
+        Err(unknown) => unknown,
+    };
+    let profile = load_profile(env, name)?.map(|it| it.profile);
+    let is_program = profile.is_some_and(|it| it.foreground.iter().any(|it| it == name));
+    if is_program { Ok(config::Agent::of_program(name)) } else { Err(unknown.into()) }
 }
 
 /// The profile of the agent in the block `[agents.<block>]`: the one it names, else one named like
@@ -137,15 +167,24 @@ pub(crate) fn profile_of(context: &Context, name: &str) -> Result<FoundProfile, 
     }
 }
 
+/// The largest file that is read, in bytes: recordings of days are smaller.
+const MAX_INPUT: u64 = 256 << 20;
+
 /// A file that the user named; `-` is standard input.
 pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
+    // A device has no end.
     let read = if path == Path::new("-") {
-        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        io::stdin().take(MAX_INPUT + 1).read_to_end(&mut bytes)
     } else {
-        std::fs::read(path)
+        std::fs::File::open(path).and_then(|it| it.take(MAX_INPUT + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|error| Failure::user(format!("could not read `{}`: {error}", path.display())))
+    let fail = |why: String| Failure::user(format!("could not read `{}`: {why}", path.display()));
+    read.map_err(|error| fail(error.to_string()))?;
+    if u64::try_from(bytes.len()).is_ok_and(|n| n > MAX_INPUT) {
+        return Err(fail(format!("it is larger than {} MB", MAX_INPUT >> 20)));
+    }
+    Ok(bytes)
 }
 
 fn load_profile(env: &Env, name: &str) -> Result<Option<FoundProfile>, Failure> {

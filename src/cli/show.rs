@@ -21,7 +21,7 @@ use crate::{
     wire::{DeliveryView, WorkerView},
 };
 
-/// Show one worker in full: task, state and evidence, newest deliveries, current screen
+/// Show one worker in full: task, state and evidence, newest delivery, current screen
 ///
 /// Without an ID: the worker of the current worktree or tmux window.
 ///
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 }
 
 async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
-    let answer = hub.ask_any(Request::Show { id: worker.id }).await?;
+    let answer = hub.ask(Request::Show { id: worker.id }).await?;
     let Answer::Shown { worker, screen, deliveries } = answer else {
         return Err(unexpected(&answer));
     };
@@ -68,7 +68,7 @@ async fn present(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
 }
 
 async fn ended(hub: &mut Hub, worker: Worker) -> Result<Shown, Failure> {
-    let answer = hub.ask_any(Request::Receipts { worker: Some(worker.id.clone()) }).await?;
+    let answer = hub.ask(Request::Receipts { worker: Some(worker.id.clone()) }).await?;
     let Answer::Receipts { deliveries, .. } = answer else { return Err(unexpected(&answer)) };
     Ok(Shown { worker, deliveries, screen: None })
 }
@@ -107,7 +107,9 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     lines.push(("place", receipt::place(worker)));
     let gone = if worker.worktree_gone && worker.ended.is_none() { " (gone)" } else { "" };
     lines.push(("worktree", format!("{}{gone}", worker.worktree.display())));
-    lines.push(("branch", receipt::branch(worker)));
+    if !worker.is_orchestrator() {
+        lines.push(("branch", receipt::branch(worker)));
+    }
     lines.extend(worker.work.changes.as_ref().map(|it| ("changes", changes(it, now))));
     lines.extend(worker.source.url.as_deref().map(|url| ("url", clean(url))));
     lines.extend(worker.pr.as_deref().map(|url| ("pr", clean(url))));

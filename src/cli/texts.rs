@@ -7,7 +7,7 @@ use std::ffi::OsString;
 const MARK: char = '\0';
 
 /// Verbs that take texts.
-const VERBS: [&str; 4] = ["send", "ask", "report", "inbox"];
+const VERBS: [&str; 5] = ["send", "ask", "report", "inbox", "handoff"];
 /// Flags before the verb that have a value.
 const SERVER: [&str; 2] = ["-L", "-S"];
 

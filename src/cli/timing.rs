@@ -22,7 +22,7 @@ pub(crate) struct Timing {
     /// Wait until this time: `15:00`, `tomorrow 9:00`, `2026-12-01 09:00`
     #[arg(long, value_name = "TIME", help_heading = "Time")]
     at: Option<String>,
-    /// Wait for so long: `90s`, `5m`, `2h`, `3d`
+    /// Wait this long: `90s`, `5m`, `2h`, `3d`
     #[arg(
         id = "after", long = "in", value_name = "D", value_parser = super::duration,
         help_heading = "Time"

@@ -12,14 +12,14 @@ use super::{
     mine::Me,
     naming::Purpose,
     outcome::{interrupt, is_one_of, sleep_until, states},
-    output::age,
+    output::{age, count},
     progress::Progress,
     resolve, unexpected,
 };
 use crate::{
     client::{Hub, Mirror},
     clock,
-    model::{AgentState, Answer, InboxQuery, Request, Worker, WorkerId},
+    model::{AgentState, Answer, InboxQuery, Request, Timestamp, Worker, WorkerId},
     text::one_line,
     wire::StateView,
 };
@@ -67,6 +67,18 @@ Examples:
 
 Exit codes: 0 reached; 1 an agent has ended, so that the state cannot be reached any more; 4 timed out.";
 
+/// What the progress line says: the states only if the user named them.
+fn awaited(ids: &[WorkerId], until: &str) -> String {
+    let who = match ids {
+        [id] => id.to_string(),
+        ids => count(ids.len(), "worker"),
+    };
+    match until {
+        DEFAULT => format!("waiting for {who}"),
+        until => format!("waiting for {who} to be {}", until.replace(',', " or ")),
+    }
+}
+
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let until = states(&args.until)?;
     let deadline = args.timeout.map(|limit| Instant::now() + limit);
@@ -78,7 +90,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     attention.begin(&mut hub).await?;
     let mut mirror = Mirror::open(hub, ids.clone()).await?;
     let progress = Progress::new(&context.env);
-    progress.step(format!("waiting for {}", args.until.replace(',', ", ")));
+    progress.step(awaited(&ids, &args.until));
     loop {
         let known: Vec<&Worker> =
             ids.iter().filter_map(|id| mirror.known.workers.get(id)).collect();
@@ -148,7 +160,7 @@ impl Attention {
 
     async fn begin(&mut self, hub: &mut Hub) -> Result<(), Failure> {
         if let Some(query) = &self.query {
-            hub.ask_any(Request::Inbox(query.clone())).await?;
+            hub.ask(Request::Inbox(query.clone())).await?;
         }
         Ok(())
     }
@@ -157,11 +169,11 @@ impl Attention {
     async fn end(&mut self, hub: &mut Hub, workers: Vec<WorkerId>) -> Result<(), Failure> {
         let Some(query) = self.query.take() else { return Ok(()) };
         let query = InboxQuery { workers, ..query };
-        let answer = hub.ask_any(Request::Inbox(query.clone())).await?;
+        let answer = hub.ask(Request::Inbox(query.clone())).await?;
         let Answer::Items { items, .. } = answer else { return Err(unexpected(&answer)) };
         let items: Vec<_> = items.into_iter().map(|it| it.id).collect();
         if !items.is_empty() {
-            hub.ask_any(Request::Inbox(InboxQuery { items, ..query })).await?;
+            hub.ask(Request::Inbox(InboxQuery { items, ..query })).await?;
         }
         Ok(())
     }
@@ -175,17 +187,24 @@ fn print(context: &Context, workers: &[&Worker]) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     for worker in workers {
-        let view = StateView::from(&worker.state);
-        let why = one_line(&why(worker, &view), 120);
-        let text = worker.state.word().text_at(clock::now());
-        // The evidence for a box is its prompt.
-        let has_words = why.chars().any(char::is_alphanumeric);
-        let is_said = !has_words || view.text.contains(&why);
-        let why = if is_said { String::new() } else { format!(": {why}") };
-        let age = age(clock::now().since(view.since));
-        context.print(&format!("{}  {text} for {age}{why}\n", worker.id))?;
+        context.print(&line(worker, clock::now()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Characters of what a worker asks or said.
+const MAX_WHY: usize = 120;
+
+/// Pure: what is printed for a worker.
+fn line(worker: &Worker, now: Timestamp) -> String {
+    let view = StateView::from(&worker.state);
+    let why = one_line(&why(worker, &view), MAX_WHY);
+    let text = worker.state.word().text_at(now);
+    // The evidence for a box is its prompt.
+    let has_words = why.chars().any(char::is_alphanumeric);
+    let is_said = !has_words || view.text.contains(&why);
+    let why = if is_said { String::new() } else { format!(": {why}") };
+    format!("{}  {text} for {}{why}\n", worker.id, age(now.since(view.since)))
 }
 
 /// What it asks, else what it reported or said, else the evidence for its state.
@@ -210,4 +229,27 @@ fn gone(worker: &Worker) -> Failure {
 fn timed_out(workers: &[&Worker]) -> Failure {
     let states = workers.iter().map(|it| format!("{}  {}", it.id, it.state.word()));
     Failure::new(Kind::Waited, "timed out").quote(states.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples;
+
+    #[test]
+    fn what_is_awaited_is_named() {
+        let ids = ["blog-a", "blog-b"].map(|it| it.parse::<WorkerId>().unwrap());
+        assert_eq!(awaited(&ids[..1], DEFAULT), "waiting for blog-a");
+        assert_eq!(awaited(&ids, "idle,waiting"), "waiting for 2 workers to be idle or waiting");
+    }
+
+    #[test]
+    fn ten_workers_are_a_few_hundred_tokens() {
+        let (workers, _) = samples::day();
+        let lines: String = workers.iter().map(|it| line(it, samples::NOW)).collect();
+        samples::assert_short(&lines, workers.len());
+        let asks =
+            lines.lines().find(|it| it.starts_with("webshop-jira-ticket-shop-1207")).unwrap();
+        assert!(asks.contains("waiting: permission for 26m: command: docker compose"), "{asks}");
+    }
 }

@@ -1,6 +1,5 @@
 //! `wtmag watch`, and choosing a worker for `attach`.
 use std::{
-    ffi::OsString,
     io::{self, IsTerminal as _},
     process::ExitCode,
 };
@@ -9,10 +8,10 @@ use super::{Context, Failure};
 use crate::{
     dash::{self, Options, Purpose, Theme},
     git::Repo,
-    model::Worker,
+    model::{Worker, WorkerId},
 };
 
-/// Show the dashboard: all workers, live, with a key for each act
+/// Show the dashboard: a live list of all workers, with keys to act on them
 ///
 /// `wtmag` without a command does the same. The workers that need you come first. The selected worker's
 /// screen, question, changes, messages, log and receipts are beside or below the list. `?` shows all keys;
@@ -34,14 +33,32 @@ pub(crate) struct Args {
     /// pass `#{client_name}`
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
+    /// Begin with this worker selected
+    #[arg(long, value_name = "ID", conflicts_with = "once")]
+    select: Option<WorkerId>,
+    /// Begin as if this key had been pressed
+    #[arg(long, value_name = "KEY", hide = true, conflicts_with = "once")]
+    press: Option<char>,
 }
 
 /// The columns of a list that is not printed to a terminal.
 const COLUMNS: u16 = 100;
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let mut options = options(context, Purpose::Watch, args.all)?;
+    // No hub is started for the mistyped name of a server.
+    let has_hub = context.hub_to_look().await?.is_some();
+    let all = args.all || args.select.is_some();
+    let mut options = options(context, Purpose::Watch, all)?;
     options.client = args.client;
+    options.select = args.select;
+    options.press = args.press;
+    if args.once && !has_hub {
+        context.print(
+            "no workers; `wtmag create --help` shows how to make one
+",
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.once {
         options.theme.colour = false;
         let columns = context.style().width.and_then(|it| it.try_into().ok());
@@ -59,6 +76,13 @@ pub(super) async fn pick(context: &Context) -> Result<Option<Worker>, Failure> {
     require_terminal(context)?;
     drop(context.hub_that_knows().await?);
     dash::run(options(context, Purpose::Pick, true)?).await.map_err(failure)
+}
+
+/// The dashboard of all projects in the first window of session `wtmag`, until the user leaves it or no
+/// terminal shows the window.
+pub(super) async fn in_first_window(context: &Context) -> Result<(), Failure> {
+    require_terminal(context)?;
+    dash::run(options(context, Purpose::FirstWindow, true)?).await.map(drop).map_err(failure)
 }
 
 fn require_terminal(context: &Context) -> Result<(), Failure> {
@@ -82,20 +106,22 @@ fn failure(error: dash::Error) -> Failure {
 
 fn options(context: &Context, purpose: Purpose, all: bool) -> Result<Options, Failure> {
     let repo = context.repo().filter(|_| !all);
-    let theme = Theme { colour: context.style().colour, unicode: is_utf8(context) };
-    let env = context.env.clone();
-    let tmux_env = ["TMUX", "TMUX_PANE"];
-    let tmux_env = tmux_env.into_iter().filter_map(|name| Some((name, env.var(name)?.into())));
     Ok(Options {
         at: context.whereabouts()?,
         purpose,
-        theme,
+        theme: theme(context),
         title: repo.as_ref().map_or_else(|| "all projects".to_owned(), Repo::project),
         repo: repo.map(|it| it.common_dir().to_owned()),
         client: None,
-        tmux_env: tmux_env.collect::<Vec<(_, OsString)>>(),
+        select: None,
+        press: None,
+        tmux_env: context.env.tmux_vars(),
         editor: context.editor_script(),
     })
+}
+
+pub(super) fn theme(context: &Context) -> Theme {
+    Theme { colour: context.style().colour, unicode: is_utf8(context) }
 }
 
 /// Whether the locale has more than ASCII.

@@ -35,13 +35,24 @@ pub struct Mirror {
     ids: Vec<WorkerId>,
     /// Deliveries to keep even when their worker has newer ones.
     wanted: BTreeSet<DeliveryId>,
+    /// Workers that were created, and are not in the copy yet.
+    new: BTreeSet<WorkerId>,
+    /// The hub has gone, and its successor has no subscription yet.
+    is_lost: bool,
     pub known: Known,
 }
 
 impl Mirror {
     /// Subscribes on this connection; nothing that happens after the answer is missed.
     pub async fn open(hub: Hub, ids: Vec<WorkerId>) -> Result<Self, Error> {
-        let mut mirror = Self { hub, ids, wanted: BTreeSet::new(), known: Known::default() };
+        let mut mirror = Self {
+            hub,
+            ids,
+            wanted: BTreeSet::new(),
+            new: BTreeSet::new(),
+            is_lost: false,
+            known: Known::default(),
+        };
         mirror.subscribe().await?;
         Ok(mirror)
     }
@@ -68,17 +79,34 @@ impl Mirror {
         if self.known.deliveries.contains_key(&id) { Ok(()) } else { self.fetch(id).await }
     }
 
-    /// Waits for one more event. Safe to drop while it waits. If the hub has gone, starts it again
-    /// and continues from what it recorded.
+    /// Waits for one more event. If the hub has gone, starts it again and continues from what it recorded.
+    /// Safe to drop while it waits: what was begun is done at the next call.
     pub async fn next(&mut self) -> Result<Change, Error> {
-        match self.hub.event().await {
-            Ok(event) => self.take(event).await,
-            // The answer to the next subscription contains what was missed.
-            Err(error) if error.is_gone() => {
+        loop {
+            if self.is_lost {
+                // The answer to the next subscription contains what was missed.
                 self.subscribe().await?;
-                Ok(Change::Workers)
+                self.is_lost = false;
+                self.new.clear();
+                return Ok(Change::Workers);
             }
-            Err(error) => Err(error),
+            if let Some(id) = self.new.first().cloned() {
+                self.learn(&id).await?;
+                self.new.remove(&id);
+                return Ok(Change::Workers);
+            }
+            match self.hub.event().await {
+                Ok(event) => {
+                    let is_new = matches!(event.what, Happened::Created) && self.ids.is_empty();
+                    self.new.extend(event.worker.clone().filter(|_| is_new));
+                    let change = self.known.apply(event);
+                    if self.new.is_empty() {
+                        return Ok(change);
+                    }
+                }
+                Err(error) if error.is_gone() => self.is_lost = true,
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -90,21 +118,18 @@ impl Mirror {
         Ok(())
     }
 
-    async fn take(&mut self, event: Event) -> Result<Change, Error> {
-        let is_new = matches!(event.what, Happened::Created);
-        let id = event.worker.clone().filter(|_| is_new && self.ids.is_empty());
-        let change = self.known.apply(event);
-        let Some(id) = id else { return Ok(change) };
-        match self.hub.ask_any(Request::Show { id: id.clone() }).await {
+    /// A worker that was created after the subscription.
+    async fn learn(&mut self, id: &WorkerId) -> Result<(), Error> {
+        match self.hub.ask(Request::Show { id: id.clone() }).await {
             Ok(Answer::Shown { worker, deliveries, .. }) => {
-                self.known.workers.insert(id, *worker);
+                self.known.workers.insert(id.clone(), *worker);
                 self.known.deliveries.extend(deliveries.into_iter().map(|it| (it.id, it)));
+                Ok(())
             }
-            // The delivery is gone; the event that says so will follow.
-            Ok(_) | Err(Error::Refused(_)) => {}
-            Err(error) => return Err(error),
+            // The worker is gone; the event that says so will follow.
+            Ok(_) | Err(Error::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
         }
-        Ok(Change::Workers)
     }
 
     async fn subscribe(&mut self) -> Result<(), Error> {
@@ -119,7 +144,7 @@ impl Mirror {
     }
 
     async fn fetch(&mut self, id: DeliveryId) -> Result<(), Error> {
-        let answer = self.hub.ask_any(Request::Receipt { delivery: id }).await?;
+        let answer = self.hub.ask(Request::Receipt { delivery: id }).await?;
         let Answer::Receipt { delivery } = answer else { return Err(Error::Unexpected) };
         self.known.deliveries.extend(delivery.map(|it| (id, *it)));
         Ok(())
@@ -200,6 +225,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
         | Happened::CleanupFailed { .. }
         | Happened::Schedule { .. }
         | Happened::Command { .. }
+        | Happened::Run { .. }
         | Happened::Hub { .. }
         | Happened::Other(_) => {}
     }

@@ -82,15 +82,15 @@ pub fn load(user_file: &Path, project_dirs: &[PathBuf]) -> Result<Loaded, Error>
 }
 
 impl Loaded {
-    /// What the project's file sets for this section, `agents.NAME` or `worktree`, as lines of
+    /// What the project's file sets for this section, `agents.NAME`, `sources.NAME` or `worktree`, as lines of
     /// TOML: whatever can run commands or access files. `None` if it sets nothing.
     pub fn from_project(&self, section: &str) -> Option<String> {
         let project = self.project.as_ref()?;
         let within = format!("{section}.");
         let is_set = |it: &&Setting| {
             let is_theirs = matches!(&it.origin, Origin::File { path, .. } if path == project);
-            // The choice between the two backends is the only harmless setting.
-            is_theirs && it.key.starts_with(&within) && it.key != "worktree.backend"
+            let is_harmless = ["worktree.backend", "worktree.markers"].contains(&it.key.as_str());
+            is_theirs && it.key.starts_with(&within) && !is_harmless
         };
         let lines = self.settings.iter().filter(is_set);
         let lines: Vec<String> = lines.map(|it| format!("{} = {}", it.key, it.value)).collect();
@@ -152,7 +152,8 @@ impl Layers {
 
     fn lay(&mut self, layer: schema::Layer, origin: impl Fn(usize) -> Origin) {
         for (key, at) in layer.places {
-            if key.split('.').count() == 2 && key.starts_with("agents.") {
+            let is_block = ["agents.", "sources."].iter().any(|it| key.starts_with(it));
+            if is_block && key.split('.').count() == 2 {
                 let block = format!("{key}.");
                 self.origins.retain(|old, _| !old.starts_with(&block));
             }

@@ -6,6 +6,7 @@ mod schema;
 
 pub use load::{Error, Loaded, Origin, PROJECT_FILE, Setting, load, write_template};
 pub use schema::{
-    Agent, Agents, Backend, Config, DefaultAgent, History, Land, LandMode, LandNeed, Launch,
-    NoAgent, PrMethod, ScreenLogConfig, TEMPLATE, Trust, Worktree,
+    Agent, AgentHooks, Agents, Backend, BoardConfig, Config, DefaultAgent, History, Land, LandMode,
+    LandNeed, Launch, MoreHooks, NoAgent, PrMethod, ReadyConfig, ScreenLogConfig, SourceCommands,
+    TEMPLATE, Trust, Worktree,
 };

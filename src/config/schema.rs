@@ -5,6 +5,8 @@ mod fits;
 mod hub;
 mod land;
 mod merge;
+mod sources;
+mod tasks;
 mod worktree;
 
 use std::collections::BTreeMap;
@@ -20,6 +22,8 @@ pub use hub::History;
 use hub::{AnswerConfig, Inbox, Limits, Notify};
 pub use land::{Land, LandMode, LandNeed, PrMethod};
 pub(super) use merge::{merge, settle};
+pub use sources::SourceCommands;
+pub use tasks::{BoardConfig, ReadyConfig};
 pub use worktree::{Backend, Worktree};
 
 use crate::model::{DeliveryMode, Kind, Placement};
@@ -55,6 +59,12 @@ pub struct Config {
     pub answer: AnswerConfig,
     #[serde(default)]
     pub land: Land,
+    #[serde(default)]
+    pub ready: ReadyConfig,
+    #[serde(default)]
+    pub board: BoardConfig,
+    #[serde(default)]
+    pub sources: BTreeMap<String, SourceCommands>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +97,23 @@ pub struct Agent {
     pub profile: Option<String>,
     #[serde(default)]
     pub trust: Trust,
-    #[serde(default = "yes")]
-    pub hooks: bool,
+    #[serde(default)]
+    pub hooks: AgentHooks,
+}
+
+/// Which of the agent's hooks a launch passes: those that it takes without a question, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AgentHooks {
+    Plain(bool),
+    More(MoreHooks),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MoreHooks {
+    /// Also those that it asks the user to review first.
+    All,
 }
 
 /// Who answers the agent's question whether to trust a new worktree.
@@ -123,8 +148,10 @@ impl Default for ScreenLogConfig {
     }
 }
 
-fn yes() -> bool {
-    true
+impl Default for AgentHooks {
+    fn default() -> Self {
+        Self::Plain(true)
+    }
 }
 
 /// A name without an `[agents.X]` block.
@@ -152,11 +179,25 @@ impl Launch {
         match kind {
             Kind::Implementation | Kind::Other(_) => self.implementation,
             Kind::Review => self.review,
+            Kind::Orchestrator => Placement::Session,
         }
     }
 }
 
 impl Agent {
+    /// An agent without a block: the program of this name.
+    pub fn of_program(name: &str) -> Self {
+        Self {
+            command: name.to_owned(),
+            args: Vec::new(),
+            delivery: DeliveryMode::Ready,
+            prompt_flag: String::new(),
+            profile: None,
+            trust: Trust::Ask,
+            hooks: AgentHooks::default(),
+        }
+    }
+
     /// The command word and the arguments; a command of several words already has some.
     pub fn argv(&self) -> Vec<String> {
         let mut argv = shlex::split(&self.command).unwrap_or_default();
@@ -195,6 +236,10 @@ enum Shape {
     Name,
     Texts,
     Bool,
+    /// `true`, `false`, or this word.
+    BoolOr(&'static str),
+    /// A project board of GitHub.
+    Board,
     /// A number of days or weeks.
     Days,
     /// A number of minutes or hours.
@@ -217,7 +262,7 @@ type Keys = &'static [(&'static str, Shape)];
 
 const PLACES: Shape = Shape::OneOf(&["window", "session"]);
 
-/// Every table but `agents`.
+/// Every table but `agents` and `sources`.
 const SECTIONS: &[(&str, Keys)] = &[
     ("launch", &[("implementation", PLACES), ("review", PLACES)]),
     (
@@ -227,6 +272,7 @@ const SECTIONS: &[(&str, Keys)] = &[
             ("path", Shape::Place),
             ("copy", Shape::Inside),
             ("setup", Shape::CommandLine),
+            ("markers", Shape::Bool),
         ],
     ),
     ("record", &[("enabled", Shape::Bool)]),
@@ -234,8 +280,10 @@ const SECTIONS: &[(&str, Keys)] = &[
     ("limits", &[("resume", Shape::Bool), ("workers", Shape::Count), ("per_agent", Shape::Counts)]),
     ("inbox", &[("stalled", Shape::Minutes)]),
     ("answer", &[("agents", Shape::Bool)]),
-    ("notify", &[("parent", Shape::Kinds), ("command", Shape::Text)]),
+    ("notify", &[("parent", Shape::Kinds), ("command", Shape::Text), ("bell", Shape::Bool)]),
     ("land", land::KEYS),
+    ("ready", tasks::READY),
+    ("board", tasks::BOARD),
 ];
 
 const DEFAULT_AGENT: Keys = &[("name", Shape::Name)];
@@ -247,7 +295,7 @@ const AGENT: Keys = &[
     ("prompt_flag", Shape::Text),
     ("profile", Shape::Name),
     ("trust", Shape::OneOf(&["ask", "worktree"])),
-    ("hooks", Shape::Bool),
+    ("hooks", Shape::BoolOr("all")),
 ];
 
 /// Checks one file.
@@ -264,11 +312,13 @@ pub(super) fn parse(text: &str, owner: Owner) -> Result<Layer, Fault> {
         }
         if name == "agents" {
             parse_agents(value, owner, &mut layer)?;
+        } else if name == "sources" {
+            sources::parse(value, &mut layer)?;
         } else if let Some((_, keys)) = SECTIONS.iter().find(|(section, _)| *section == name) {
             parse_table(name, keys, value, &mut layer)?;
             land::refuse_private(owner, &layer)?;
         } else {
-            let known = SECTIONS.iter().map(|(section, _)| *section).chain(["agents"]);
+            let known = SECTIONS.iter().map(|(section, _)| *section).chain(["sources", "agents"]);
             return Err(unknown_key(key.span().start, name, "the top level", known));
         }
     }
@@ -404,12 +454,12 @@ fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map(|it| format!("; did you mean `{it}`?")).unwrap_or_default()
 }
 
-/// The known name that `name` is probably a typo of.
+/// The known name that `name` is probably a typo of: one letter in three may be wrong.
 fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    const CLOSE: f64 = 0.7;
-    let scored = known.map(|it| (strsim::jaro_winkler(&name.to_lowercase(), it), it));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 >= CLOSE).then_some(best.1)
+    let name = name.to_lowercase();
+    let scored = known.map(|it| (strsim::damerau_levenshtein(&name, it), it));
+    let (n_wrong, best) = scored.min_by_key(|it| it.0)?;
+    (n_wrong <= best.chars().count().div_ceil(3)).then_some(best)
 }
 
 #[cfg(test)]

@@ -25,11 +25,22 @@ pub(super) enum Act {
         ids: Vec<WorkerId>,
         insist: Insist,
     },
+    /// Finds the workers whose work is proven to be merged; of every project, or of the current one.
+    CheckMerged {
+        all: bool,
+    },
     Resume {
         ids: Vec<WorkerId>,
     },
     Promote {
         id: WorkerId,
+    },
+    /// A new agent takes over.
+    HandOff {
+        id: WorkerId,
+        /// The agent; none: the same.
+        agent: Option<String>,
+        text: String,
     },
     Ack {
         items: Vec<ItemId>,
@@ -84,8 +95,18 @@ impl Act {
                 });
                 all
             }
+            Self::CheckMerged { all } => {
+                let all = if *all { &["--all"][..] } else { &[] };
+                words("cleanup", &[], &[&["--merged", "--dry-run", "--json"], all].concat())
+            }
             Self::Resume { ids } => words("resume", ids, &[]),
             Self::Promote { id } => words("promote", std::slice::from_ref(id), &[]),
+            Self::HandOff { id, agent, text } => {
+                let agent = agent.iter().map(|it| format!("--agent={it}"));
+                let text = (!text.trim().is_empty()).then(|| "-".to_owned());
+                let verb = ["handoff", "--no-wait", id.as_str()].map(str::to_owned);
+                verb.into_iter().chain(agent).chain(text).collect()
+            }
             Self::Ack { items } => {
                 let items = items.iter().map(ToString::to_string);
                 ["inbox", "ack"].into_iter().map(str::to_owned).chain(items).collect()
@@ -97,10 +118,14 @@ impl Act {
     pub(super) fn input(&self) -> Option<&str> {
         match self {
             Self::Send { text, .. } => Some(text),
+            Self::HandOff { text, .. } => {
+                Some(text).filter(|it| !it.trim().is_empty()).map(String::as_str)
+            }
             Self::Answer { .. }
             | Self::CheckLand { .. }
             | Self::Land { .. }
             | Self::Remove { .. }
+            | Self::CheckMerged { .. }
             | Self::Resume { .. }
             | Self::Promote { .. }
             | Self::Ack { .. } => None,
@@ -115,8 +140,10 @@ impl Act {
             Self::CheckLand { ids } => format!("checking {}", names(ids)),
             Self::Land { ids, .. } => format!("landing {}", names(ids)),
             Self::Remove { ids, .. } => format!("removing {}", names(ids)),
+            Self::CheckMerged { .. } => "checking which workers are merged".to_owned(),
             Self::Resume { ids } => format!("starting {} again", names(ids)),
             Self::Promote { id } => format!("moving {id} to its own session"),
+            Self::HandOff { id, .. } => format!("handing {id} over"),
             Self::Ack { .. } => "acknowledging".to_owned(),
         }
     }
@@ -148,6 +175,14 @@ mod tests {
             Act::Remove { ids: ids(&["a"]), insist: Insist::Discard("1a2b@/w".into()) },
             "cleanup a --yes --json --discard=1a2b@/w",
         );
+        let hand_off = |agent: Option<&str>, text: &str| Act::HandOff {
+            id: ids(&["a"]).remove(0),
+            agent: agent.map(str::to_owned),
+            text: text.to_owned(),
+        };
+        check(hand_off(None, " "), "handoff --no-wait a");
+        check(hand_off(Some("pi"), "first the tests"), "handoff --no-wait a --agent=pi -");
+        check(Act::CheckMerged { all: true }, "cleanup --merged --dry-run --json --all");
         check(Act::Ack { items: vec![ItemId(3), ItemId(4)] }, "inbox ack 3 4");
     }
 

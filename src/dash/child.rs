@@ -3,7 +3,11 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{act::Act, page::Tab, state::Input};
+use super::{
+    act::Act,
+    page::Tab,
+    state::{Input, Offer},
+};
 use crate::{
     model::{WorkerId, error_chain},
     proc::{self, Cmd},
@@ -32,11 +36,8 @@ impl Program {
     /// nothing from it.
     fn command(&self, words: &[String]) -> Cmd<'static> {
         let dir = std::env::current_dir().unwrap_or_else(|_| "/".into());
-        let mut cmd = Cmd::new(&self.path, &dir).args(["-S"]).args([&self.tmux_socket]).args(words);
-        for (name, value) in &self.tmux_env {
-            cmd = cmd.env(name, value);
-        }
-        cmd.on_terminal()
+        let cmd = Cmd::new(&self.path, &dir).args(["-S"]).args([&self.tmux_socket]).args(words);
+        cmd.envs(self.tmux_env.iter().map(|(name, value)| (name, value))).on_terminal()
     }
 
     /// The words after the program, for a command that has the terminal for itself.
@@ -53,22 +54,25 @@ impl Program {
         match cmd.run(&proc::never()).await {
             Ok(output) => {
                 let is_ok = output.is_success();
-                let (text, discard) = match &act {
+                let (text, offer) = match &act {
                     Act::Remove { .. } => removal(&output.stdout, &output.stderr_text()),
+                    Act::CheckMerged { .. } => merged(&output.stdout, &output.stderr_text()),
                     Act::Answer { .. }
                     | Act::Send { .. }
                     | Act::CheckLand { .. }
                     | Act::Land { .. }
                     | Act::Resume { .. }
                     | Act::Promote { .. }
+                    | Act::HandOff { .. }
                     | Act::Ack { .. } => {
-                        (format!("{}\n{}", output.stderr_text(), output.stdout_text()), None)
+                        let text = format!("{}\n{}", output.stderr_text(), output.stdout_text());
+                        (text, Offer::Nothing)
                     }
                 };
-                Input::Done { act, is_ok, text: text.trim().to_owned(), discard }
+                Input::Done { act, is_ok, text: text.trim().to_owned(), offer }
             }
             Err(error) => {
-                Input::Done { act, is_ok: false, text: error_chain(&error), discard: None }
+                Input::Done { act, is_ok: false, text: error_chain(&error), offer: Offer::Nothing }
             }
         }
     }
@@ -117,14 +121,14 @@ struct Refused {
 }
 
 /// It in words, and the state that may be discarded. `said` is what it said besides.
-fn removal(json: &[u8], said: &str) -> (String, Option<String>) {
+fn removal(json: &[u8], said: &str) -> (String, Offer) {
     let Ok(printed) = serde_json::from_slice::<Printed>(json) else {
-        return (said.to_owned(), None);
+        return (said.to_owned(), Offer::Nothing);
     };
     if let Some(Refused { message, output, discard }) = printed.error {
         let lines = output.into_iter().map(|it| format!("  {it}"));
         let lines: Vec<String> = std::iter::once(message).chain(lines).collect();
-        return (lines.join("\n"), discard);
+        return (lines.join("\n"), discard.map_or(Offer::Nothing, Offer::Discard));
     }
     let mut lines = printed.notes;
     lines.extend(printed.kept.into_iter().map(|it| format!("{}: {}", it.id, it.error)));
@@ -132,7 +136,34 @@ fn removal(json: &[u8], said: &str) -> (String, Option<String>) {
         Some(id) => format!("{id} is removed"),
         None => format!("{} removed", count(printed.removed.len(), "worker")),
     });
-    (lines.join("\n"), None)
+    (lines.join("\n"), Offer::Nothing)
+}
+
+/// What `cleanup --merged --dry-run --json` prints of a worker.
+#[derive(Deserialize)]
+struct Verdict {
+    id: WorkerId,
+    verdict: String,
+    why: String,
+}
+
+/// It in words, those to remove first, and which may be removed.
+fn merged(json: &[u8], said: &str) -> (String, Offer) {
+    let Ok(verdicts) = serde_json::from_slice::<Vec<Verdict>>(json) else {
+        return (said.to_owned(), Offer::Nothing);
+    };
+    let (merged, kept): (Vec<_>, Vec<_>) =
+        verdicts.into_iter().partition(|it| it.verdict == "remove");
+    let line = |it: &Verdict| format!("{}: {}", it.id, it.why);
+    let mut lines: Vec<String> = merged.iter().map(line).collect();
+    if merged.is_empty() {
+        lines.push("no worker's work is merged yet".to_owned());
+    }
+    if !kept.is_empty() {
+        lines.extend([String::new(), "kept:".to_owned()]);
+        lines.extend(kept.iter().map(line));
+    }
+    (lines.join("\n"), Offer::Remove(merged.into_iter().map(|it| it.id).collect()))
 }
 
 #[cfg(test)]
@@ -145,11 +176,30 @@ mod tests {
             "hint":"h","discard":"1a2b@/w"}}"#;
         let (text, discard) = removal(json, "");
         assert_eq!(text, "`a` has work\n  untracked files: `x`");
-        assert_eq!(discard.as_deref(), Some("1a2b@/w"));
+        assert_eq!(discard, Offer::Discard("1a2b@/w".to_owned()));
         let json = br#"{"removed":[{"id":"a"}],"kept":[{"id":"b","error":"busy"}]}"#;
         assert_eq!(removal(json, "").0, "b: busy\n1 worker removed");
         let json = br#"{"id":"a","notes":["ignored files: `.env`"]}"#;
         assert_eq!(removal(json, "").0, "ignored files: `.env`\na is removed");
         assert_eq!(removal(b"", "error: x").0, "error: x");
+    }
+
+    #[test]
+    fn only_what_is_merged_is_offered() {
+        let row = |id: &str, verdict: &str, why: &str| {
+            format!(
+                r#"{{"id":"{id}","verdict":"{verdict}","why":"{why}","error":null,"removed":null}}"#
+            )
+        };
+        let json = format!("[{},{}]", row("a", "keep", "busy"), row("b", "remove", "in main"));
+        let (text, offer) = merged(json.as_bytes(), "");
+        assert_eq!(text, "b: in main\n\nkept:\na: busy");
+        assert_eq!(offer, Offer::Remove(vec!["b".parse().unwrap()]));
+        let (text, offer) = merged(b"[]", "");
+        assert_eq!(
+            (text.as_str(), offer),
+            ("no worker's work is merged yet", Offer::Remove(Vec::new()))
+        );
+        assert_eq!(merged(br#"{"error":{}}"#, "error: x").0, "error: x");
     }
 }

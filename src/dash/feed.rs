@@ -24,6 +24,8 @@ pub(super) struct Feed {
     repo: Option<PathBuf>,
     /// None while the hub cannot be reached.
     mirror: Option<Mirror>,
+    /// The workers are another hub's, and were not told yet.
+    is_new: bool,
     /// The items are to be asked for.
     is_stale: bool,
 }
@@ -31,7 +33,7 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) async fn open(at: HubLocation, repo: Option<PathBuf>) -> Result<Self, Error> {
         let mirror = Mirror::open(Hub::connect_or_start(&at).await?, Vec::new()).await?;
-        Ok(Self { at, repo, mirror: Some(mirror), is_stale: true })
+        Ok(Self { at, repo, mirror: Some(mirror), is_new: false, is_stale: true })
     }
 
     /// Workers that were not removed.
@@ -56,8 +58,12 @@ impl Feed {
         let Some(mirror) = &mut self.mirror else {
             time::sleep(AGAIN).await;
             *self = Self::open(self.at.clone(), self.repo.clone()).await?;
+            self.is_new = true;
             return Ok(Input::Hub(Ok(())));
         };
+        if std::mem::take(&mut self.is_new) {
+            return Ok(Input::Workers(self.workers()));
+        }
         if self.is_stale {
             let items = items(mirror.hub()).await?;
             self.is_stale = false;
@@ -71,7 +77,7 @@ impl Feed {
 }
 
 async fn items(hub: &mut Hub) -> Result<Vec<Item>, Error> {
-    let answer = hub.ask_any(Request::Inbox(InboxQuery::default())).await?;
+    let answer = hub.ask(Request::Inbox(InboxQuery::default())).await?;
     let Answer::Items { items, .. } = answer else { return Err(Error::Unexpected) };
     Ok(items)
 }

@@ -11,9 +11,12 @@ mod page;
 mod rows;
 mod run;
 mod state;
+pub mod terminal;
+mod text_area;
 mod view;
 
 pub use run::{Error, Options, Purpose, once, run};
+pub use text_area::{pasted, text_area};
 pub use view::Theme;
 
 #[cfg(test)]

@@ -159,6 +159,14 @@ impl Rows {
         self.select_at(from.saturating_add_signed(by));
     }
 
+    /// Selects this worker, if it is shown. It stays selected.
+    pub(super) fn select(&mut self, id: &WorkerId) {
+        let is_it = |row: &Row| self.workers.get(row.at).is_some_and(|it| it.id == *id);
+        if let Some(at) = self.shown.iter().position(is_it) {
+            self.select_at(at);
+        }
+    }
+
     pub(super) fn select_at(&mut self, at: usize) {
         self.is_settled = true;
         self.put_at(at);

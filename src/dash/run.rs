@@ -1,17 +1,13 @@
 //! The terminal, the connections and the children of the dashboard: inputs in, a drawn screen out.
 use std::{
     ffi::OsString,
-    io::{self, Read as _, Write as _},
+    future, io,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use crossterm::{
-    event::{
-        DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
-        Event as Terminal, EventStream, KeyEventKind,
-    },
-    execute,
+use crossterm::event::{
+    Event as Terminal, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers,
 };
 use ratatui::DefaultTerminal;
 use tokio::{
@@ -27,13 +23,14 @@ use super::{
     child::Program,
     feed::{self, Feed},
     state::{Dash, Effect, Input},
+    terminal::{edit, enter, leave, resized},
     view::{Scene, draw},
 };
 use crate::{
     client::{self, HubLocation},
     clock,
     model::{Timestamp, Worker, WorkerId, error_chain},
-    proc,
+    proc::{self, Visibility},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +48,8 @@ pub enum Purpose {
     Watch,
     /// To choose one worker.
     Pick,
+    /// To stay open while a terminal shows the window.
+    FirstWindow,
 }
 
 /// How the dashboard is opened.
@@ -64,6 +63,9 @@ pub struct Options {
     pub title: String,
     /// The tmux client that goes to a worker; in a popup, the one that shows it.
     pub client: Option<String>,
+    /// The worker that is selected first, and the key that is pressed first.
+    pub select: Option<WorkerId>,
+    pub press: Option<char>,
     /// Variables that say which tmux client asks.
     pub tmux_env: Vec<(&'static str, OsString)>,
     /// A script for `sh` that opens its first argument in the user's editor.
@@ -98,17 +100,6 @@ fn scene(options: &Options) -> Scene<'_> {
     Scene { project: &options.title, now: clock::now(), theme: options.theme }
 }
 
-fn enter() -> io::Result<DefaultTerminal> {
-    let terminal = ratatui::try_init()?;
-    execute!(io::stdout(), EnableBracketedPaste, EnableMouseCapture)?;
-    Ok(terminal)
-}
-
-fn leave() -> io::Result<()> {
-    execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste)?;
-    ratatui::try_restore()
-}
-
 /// What is the same at every input.
 struct Watching {
     options: Options,
@@ -119,6 +110,8 @@ struct Watching {
     page: Option<AbortHandle>,
     wanted: watch::Sender<Option<WorkerId>>,
     keys: EventStream,
+    /// No terminal shows the window.
+    is_hidden: bool,
 }
 
 /// What the loop does next.
@@ -135,7 +128,8 @@ impl Watching {
             tmux_env: options.tmux_env.clone(),
             colour: options.theme.colour,
         };
-        let dash = Dash::new(options.purpose == Purpose::Pick);
+        let mut dash = Dash::new(options.purpose == Purpose::Pick);
+        dash.is_all = options.repo.is_none();
         let wanted = watch::Sender::new(None);
         Self {
             options,
@@ -145,6 +139,7 @@ impl Watching {
             page: None,
             wanted,
             keys: EventStream::new(),
+            is_hidden: false,
         }
     }
 
@@ -158,28 +153,13 @@ impl Watching {
         helpers.spawn(feed::screens(self.options.at.clone(), self.wanted.subscribe(), sender));
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminated = signal(SignalKind::terminate())?;
+        let mut visibility = match self.options.purpose {
+            Purpose::FirstWindow => Some(Visibility::listen()?),
+            Purpose::Watch | Purpose::Pick => None,
+        };
         self.dash.handle(Instant::now(), Input::Workers(feed.workers()));
+        let mut inputs = self.first();
         loop {
-            self.wanted.send_if_modified(|it| {
-                let viewed = self.dash.viewed().cloned();
-                let is_new = *it != viewed;
-                *it = viewed;
-                is_new
-            });
-            self.show(terminal)?;
-            let rest = self.rest();
-            let inputs = tokio::select! {
-                typed = self.keys.next() => match typed {
-                    Some(typed) => vec![input_of(typed?)],
-                    None => return Ok(None),
-                },
-                _ = hangup.recv() => return Ok(None),
-                _ = terminated.recv() => return Ok(None),
-                news = feed.next() => vec![news],
-                Some(screen) = screens.recv() => vec![screen],
-                Some(done) = self.children.join_next() => done.into_iter().collect(),
-                () = time::sleep(rest) => vec![Input::Tick],
-            };
             for input in inputs {
                 for effect in self.dash.handle(Instant::now(), input) {
                     if let Next::End(chosen) = self.perform(effect, terminal)? {
@@ -187,7 +167,45 @@ impl Watching {
                     }
                 }
             }
+            self.wanted.send_if_modified(|it| {
+                let viewed = self.dash.viewed().cloned();
+                let is_new = *it != viewed;
+                *it = viewed;
+                is_new
+            });
+            if self.is_hidden && self.dash.is_at_rest() {
+                return Ok(None);
+            }
+            self.show(terminal)?;
+            let rest = self.rest();
+            inputs = tokio::select! {
+                typed = self.keys.next() => match typed {
+                    Some(Ok(Terminal::Resize(..))) => {
+                        resized(terminal)?;
+                        vec![Input::Tick]
+                    }
+                    Some(typed) => vec![input_of(typed?)],
+                    None => return Ok(None),
+                },
+                _ = hangup.recv() => return Ok(None),
+                _ = terminated.recv() => return Ok(None),
+                is_shown = changed(&mut visibility) => {
+                    self.is_hidden = !is_shown;
+                    vec![Input::Tick]
+                }
+                news = feed.next() => vec![news],
+                Some(screen) = screens.recv() => vec![screen],
+                Some(done) = self.children.join_next() => done.into_iter().collect(),
+                () = time::sleep(rest) => vec![Input::Tick],
+            };
         }
+    }
+
+    /// What the dashboard is opened with.
+    fn first(&self) -> Vec<Input> {
+        let select = self.options.select.clone().map(Input::Select);
+        let key = |it| Input::Key(KeyEvent::new(KeyCode::Char(it), KeyModifiers::NONE));
+        select.into_iter().chain(self.options.press.map(key)).collect()
     }
 
     fn show(&mut self, terminal: &mut DefaultTerminal) -> io::Result<()> {
@@ -224,12 +242,15 @@ impl Watching {
                 self.page = Some(self.children.spawn(self.program.clone().page(id, tab, columns)));
             }
             Effect::Edit(text) => {
-                let edited = self.away(terminal, |it| it.edit(&text))?;
+                let edited = self.away(terminal, |it| edit(&it.options.editor, &text))?;
                 let input = edited.map_or_else(Input::Failed, Input::Edited);
                 self.dash.handle(Instant::now(), input);
             }
             Effect::New => {
-                let words = self.program.words(&["tmux", "new", "prompt"]);
+                let words = match &self.options.client {
+                    Some(client) => self.program.words(&["tmux", "new", "--client", client]),
+                    None => self.program.words(&["tmux", "new"]),
+                };
                 self.foreground(terminal, words)?;
             }
         }
@@ -275,21 +296,13 @@ impl Watching {
         *terminal = enter()?;
         Ok(done)
     }
+}
 
-    fn edit(&self, text: &str) -> Result<String, String> {
-        let edited = || -> io::Result<String> {
-            let mut file =
-                tempfile::Builder::new().prefix("wtmag-text-").suffix(".md").tempfile()?;
-            file.write_all(text.as_bytes())?;
-            let file_arg = file.path().as_os_str();
-            let args = ["-c".as_ref(), self.options.editor.as_os_str(), "sh".as_ref(), file_arg];
-            proc::in_foreground("sh", args).map_err(io::Error::other)?;
-            let mut text = String::new();
-            // Editors write a new file and rename it, so the name counts.
-            std::fs::File::open(file.path())?.read_to_string(&mut text)?;
-            Ok(text)
-        };
-        edited().map_err(|error| format!("the editor failed: {}", error_chain(&error)))
+/// The next change, if changes matter.
+async fn changed(visibility: &mut Option<Visibility>) -> bool {
+    match visibility {
+        Some(it) => it.changed().await,
+        None => future::pending().await,
     }
 }
 

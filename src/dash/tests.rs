@@ -7,12 +7,12 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 use super::{
     act::{Act, Insist},
     page::Tab,
-    state::{Dash, Effect, Input, Mode},
+    state::{Dash, Effect, Input, Mode, Offer},
     view::{Scene, Theme, draw},
 };
 use crate::model::{
     AgentState, Ask, AskKind, Choice, Exit, FactSource, Item, ItemId, ItemKind, Origin, Process,
-    Question, Source, Timestamp, Worker, WorkerId, WorkerState, samples,
+    Pull, Question, Source, Timestamp, Worker, WorkerId, WorkerState, samples,
 };
 
 const NOW: Timestamp = Timestamp(3_600_000);
@@ -51,6 +51,7 @@ fn workers() -> Vec<Worker> {
     asking.state.asks = Some(ask("npm test"));
     let mut done = worker("github-issue-431", AgentState::Idle, 8, "Add a search box");
     done.pr = Some("https://github.com/acme/blog/pull/501".to_owned());
+    done.work.pull = Some(Pull { state: samples::pull_state(501), at: NOW, since: NOW });
     let mut ended = worker("spike", AgentState::Idle, 50, "Try it");
     ended.state.process.value = Process::Exited(Exit::Code(0));
     vec![
@@ -194,7 +195,7 @@ fn an_answer_is_chosen_by_its_number_and_sent_by_enter() {
         act: want,
         is_ok: true,
         text: "answered `Yes`\n".into(),
-        discard: None,
+        offer: Offer::Nothing,
     });
     assert!(desk.dash.running.is_empty());
     assert!(desk.render(80, 24, COLOUR).0.contains("answered `Yes`"));
@@ -228,9 +229,9 @@ fn what_would_be_lost_is_read_before_it_is_dropped() {
     desk.keys("x");
     let remove = |insist| Act::Remove { ids: vec![id("github-issue-456")], insist };
     assert_eq!(desk.keys("y"), [Effect::Run(remove(Insist::No))]);
-    let discard = Some("1a2b@/w".to_owned());
+    let offer = Offer::Discard("1a2b@/w".to_owned());
     let text = "error: it has work that would be lost\n  | uncommitted: a.rs".to_owned();
-    desk.give(Input::Done { act: remove(Insist::No), is_ok: false, text, discard });
+    desk.give(Input::Done { act: remove(Insist::No), is_ok: false, text, offer });
     assert!(desk.render(80, 24, COLOUR).0.contains("uncommitted: a.rs"));
     assert_eq!(desk.keys("f"), [Effect::Run(remove(Insist::Discard("1a2b@/w".into())))]);
 }
@@ -246,11 +247,48 @@ fn an_act_is_about_all_marked_workers() {
         act: Act::CheckLand { ids: ids.clone() },
         is_ok: true,
         text,
-        discard: None,
+        offer: Offer::Nothing,
     });
     assert_eq!(desk.keys("y"), [Effect::Run(Act::Land { ids, keep: false })]);
     desk.key(KeyCode::Esc);
     assert_eq!(desk.dash.rows.n_marked(), 0);
+}
+
+#[test]
+fn the_agents_own_choice_takes_two_keys_and_a_sweep_takes_two() {
+    let mut workers = workers();
+    let asking = workers.iter_mut().find(|it| it.state.asks.is_some()).unwrap();
+    asking.state.asks.as_mut().unwrap().choices[1].selected = true;
+    let mut desk = Desk::with(workers, items());
+    desk.keys("a");
+    let [Effect::Run(Act::Answer { label, .. })] = &desk.key(KeyCode::Enter)[..] else { panic!() };
+    assert_eq!(label, "Yes, and don't ask again");
+    let check = Act::CheckMerged { all: false };
+    assert_eq!(desk.keys("X"), [Effect::Run(check.clone())]);
+    let mut done = |ids: &[&str]| {
+        let offer = Offer::Remove(ids.iter().map(|it| it.parse().unwrap()).collect());
+        let (act, text) = (check.clone(), "docs: in main".to_owned());
+        desk.give(Input::Done { act, is_ok: true, text, offer });
+        desk.keys("y")
+    };
+    let ids = vec!["blog-docs".parse().unwrap()];
+    assert_eq!(done(&["blog-docs"]), [Effect::Run(Act::Remove { ids, insist: Insist::No })]);
+    assert_eq!(done(&[]), []);
+}
+
+#[test]
+fn a_worker_is_handed_over_to_the_same_agent_or_to_a_named_one() {
+    let check = |typed: &str, want: &str| {
+        let mut desk = Desk::new();
+        desk.keys("h");
+        desk.give(Input::Paste(typed.to_owned()));
+        let [Effect::Run(act)] = &desk.key(KeyCode::Enter)[..] else { panic!("{typed}") };
+        assert_eq!(act.words().join(" "), want);
+    };
+    check("", "handoff --no-wait blog-github-issue-456");
+    check("@codex", "handoff --no-wait blog-github-issue-456 --agent=codex");
+    check("@codex fix it\nnow", "handoff --no-wait blog-github-issue-456 --agent=codex -");
+    check("fix it", "handoff --no-wait blog-github-issue-456 -");
 }
 
 #[test]
@@ -265,6 +303,31 @@ fn a_text_that_was_not_sent_is_kept() {
     // An empty text is not sent.
     desk.keys("s");
     assert_eq!(desk.key(KeyCode::Enter), []);
+}
+
+#[test]
+fn a_text_that_did_not_arrive_is_there_again_and_no_dialog_drops_one() {
+    let mut desk = Desk::new();
+    let sent = |desk: &mut Desk, key: &str| {
+        desk.keys(key);
+        let [Effect::Run(act)] = &desk.key(KeyCode::Enter)[..] else { panic!("{key}") };
+        act.clone()
+    };
+    for (key, typed) in [("s", "fix it"), ("h", "@codex fix it")] {
+        desk.keys(key);
+        desk.give(Input::Paste(typed.to_owned()));
+        let act = sent(&mut desk, "");
+        let text = "no".to_owned();
+        desk.give(Input::Done { act: act.clone(), is_ok: false, text, offer: Offer::Nothing });
+        desk.key(KeyCode::Esc);
+        assert_eq!(sent(&mut desk, key), act);
+    }
+    // Another act ends while a text is written.
+    desk.keys("shalf");
+    let act = Act::CheckLand { ids: vec![id("docs")] };
+    desk.give(Input::Done { act, is_ok: true, text: "x".into(), offer: Offer::Nothing });
+    assert_eq!(desk.keys("q"), []);
+    assert_eq!(sent(&mut desk, "s").input(), Some("half"));
 }
 
 #[test]

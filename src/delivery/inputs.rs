@@ -54,6 +54,8 @@ pub enum Input<'a> {
     Refused(Hold),
     /// The reply was lost: the result is unknown.
     Unknown,
+    /// The agent does not read its channel.
+    NotTaken,
     /// A hook reports that the agent accepted this text.
     Told(&'a str),
     /// The agent or its pane is gone.
@@ -69,6 +71,8 @@ pub enum Action {
     /// Store the delivery as it is now and tell subscribers.
     Record,
     Paste,
+    /// Give the text to the agent by its own channel.
+    Pass,
     Enter,
     /// Press the agent's own interrupt key.
     Interrupt,

@@ -1,5 +1,6 @@
 //! Scenarios on a virtual clock: each line is an event and its result.
 mod argument;
+mod channel;
 mod command;
 mod human;
 mod restart;

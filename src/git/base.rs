@@ -1,14 +1,15 @@
 //! Decides which commit new work starts from.
 //!
 //! The freshly fetched default branch, unless told otherwise; for a pull request, its head. A local
-//! branch is used only if the remote does not have it or cannot be reached, or if the user named it
-//! and it has more commits.
+//! branch is used only if the remote does not have it or cannot be reached, if wtmag has landed work
+//! there that is not pushed, or if the user named it and it has more commits.
 use super::{
     Error, News, Note, Repo, RepoLock, Run,
+    at::At,
     fetch::{self, FetchFailure, Wanted},
     names,
 };
-use crate::model::{Base, Timestamp};
+use crate::model::{Base, Host, Timestamp};
 
 /// The requested start of new work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,10 @@ pub enum Start {
         /// The forge's repository; if a configured remote points to it, that is used instead.
         url: String,
         number: u64,
-        /// The commit that the forge reported (`headRefOid`).
+        /// The commit that the forge reported.
         head: String,
+        /// Whose refs hold it.
+        forge: Host,
     },
 }
 
@@ -72,7 +75,9 @@ pub async fn pick(
             None => pick_default(repo, lock, run).await,
         },
         Start::Named(name) => pick_named(repo, lock, name, run).await,
-        Start::Pull { url, number, head } => pick_pull(repo, lock, url, *number, head, run).await,
+        Start::Pull { url, number, head, forge } => {
+            pick_pull(repo, lock, (url, *number, *forge), head, run).await
+        }
     }
 }
 
@@ -114,9 +119,60 @@ async fn pick_default_of(
         let (remote, old, new) = (remote.to_owned(), branch, renamed.clone());
         (run.tell)(&News::Note(Note::Renamed { remote: remote.clone(), old, new }));
         let answer = fetch_branch(repo, lock, &remote, &renamed, run).await?;
-        return settle(repo, &remote, &renamed, Asked::ForTheDefault, answer, run);
+        let picked = settle(repo, &remote, &renamed, Asked::ForTheDefault, answer, run)?;
+        return with_landed(repo, (&remote, &renamed), picked, run).await;
     }
-    settle(repo, remote, &branch, Asked::ForTheDefault, answer, run)
+    let picked = settle(repo, remote, &branch, Asked::ForTheDefault, answer, run)?;
+    with_landed(repo, (remote, &branch), picked, run).await
+}
+
+/// What a landing writes to the log of the branch that it moves.
+pub(super) const REFLOG: &str = "wtmag land";
+
+/// The local branch instead, if it is ahead of the remote's and wtmag has landed work there that is not
+/// pushed. Other commits that are not pushed are the user's own, and are left out; a note says so.
+async fn with_landed(
+    repo: &Repo,
+    (remote, branch): (&str, &str),
+    picked: Picked,
+    run: &mut Run<'_>,
+) -> Result<Picked, Error> {
+    let local = repo.ref_id(&format!("refs/heads/{branch}"))?;
+    let theirs = repo.commit_id(&picked.base.sha);
+    let (Some(local), Some(theirs), PickedFrom::Fetched) = (local, theirs, picked.from) else {
+        return Ok(picked);
+    };
+    if repo.is_ancestor(local, theirs) {
+        return Ok(picked);
+    }
+    let at = At::bare(repo.common_dir());
+    let revisions = [local.to_string(), format!("^{theirs}")];
+    let n = at.count(&revisions.each_ref().map(String::as_str), run).await?;
+    let (remote, branch) = (remote.to_owned(), branch.to_owned());
+    let has_landed = repo.is_ancestor(theirs, local)
+        && landings(&at, &branch, run).await?.iter().any(|sha| {
+            let landed = repo.commit_id(sha);
+            landed.is_some_and(|it| repo.is_ancestor(it, local) && !repo.is_ancestor(it, theirs))
+        });
+    if !has_landed {
+        (run.tell)(&News::Note(Note::Unpushed { remote, branch, n }));
+        return Ok(picked);
+    }
+    (run.tell)(&News::Note(Note::Landed { remote, branch, n }));
+    let base = Base { sha: local.to_string(), ..picked.base };
+    Ok(Picked { base, from: PickedFrom::LocalBranch })
+}
+
+/// The commits to which landings moved a branch, as far as its log goes back.
+async fn landings(at: &At, branch: &str, run: &Run<'_>) -> Result<Vec<String>, Error> {
+    let name = format!("refs/heads/{branch}");
+    let log = ["log", "--walk-reflogs", "--max-count=100", "--format=%H %gs", &name, "--"];
+    // A branch may have no log.
+    let text = at.ask(log, run).await?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let entries = text.lines().filter_map(|it| it.split_once(' '));
+    let landed = entries.filter(|(_, what)| what.starts_with(REFLOG));
+    Ok(landed.map(|(sha, _)| sha.to_owned()).collect())
 }
 
 /// Asks the remote. If it has no branch at all yet, the local branch is used.
@@ -314,8 +370,7 @@ pub(super) fn kept_ref(branch: &str) -> String {
 async fn pick_pull(
     repo: &Repo,
     lock: &RepoLock,
-    url: &str,
-    number: u64,
+    (url, number, forge): (&str, u64, Host),
     head: &str,
     run: &mut Run<'_>,
 ) -> Result<Picked, Error> {
@@ -328,12 +383,15 @@ async fn pick_pull(
             why,
         });
     }
-    let theirs = format!("refs/pull/{number}/head");
-    let ours = format!("refs/wtmag/pr/{number}");
+    let (noun, name, kept) = match forge {
+        Host::Gitlab => ("merge request", format!("merge-requests/{number}/head"), "mr"),
+        Host::Github | Host::Other => ("pull request", format!("pull/{number}/head"), "pr"),
+    };
+    let (theirs, ours) = (format!("refs/{name}"), format!("refs/wtmag/{kept}/{number}"));
     let wanted =
         Wanted { from: &from, theirs: &theirs, ours: &ours, at_least: None, since: Timestamp(0) };
     let failed = |failure: FetchFailure| Error::Fetch {
-        what: format!("pull request {number}"),
+        what: format!("{noun} {number}"),
         from: from.clone(),
         why: failure.why,
     };
@@ -344,7 +402,7 @@ async fn pick_pull(
     if fetched != head {
         return Err(Error::HeadMoved { number, fetched, expected: head.to_owned() });
     }
-    Ok(picked(&format!("pull/{number}/head"), fetched, PickedFrom::Fetched))
+    Ok(picked(&name, fetched, PickedFrom::Fetched))
 }
 
 fn picked(name: &str, sha: String, from: PickedFrom) -> Picked {

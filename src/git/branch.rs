@@ -104,6 +104,15 @@ pub(super) async fn follow(
     Ok(())
 }
 
+/// Creates a branch that does not exist yet.
+pub(super) fn create(repo: &Repo, branch: &str, at: ObjectId) -> Result<(), Error> {
+    let log = "wtmag: create";
+    repo.gix()
+        .reference(format!("refs/heads/{branch}"), at, PreviousValue::MustNotExist, log)
+        .map(drop)
+        .map_err(Error::change(format!("branch `{branch}`")))
+}
+
 /// Moves a branch from one commit to another, if it is still at the first.
 pub(super) fn forward(
     repo: &Repo,
@@ -115,7 +124,7 @@ pub(super) fn forward(
     repo.gix()
         .reference(format!("refs/heads/{branch}"), to, expected, "wtmag: fast-forward")
         .map(drop)
-        .map_err(Error::read(format!("branch `{branch}`")))
+        .map_err(Error::change(format!("branch `{branch}`")))
 }
 
 /// Deletes a branch with its config, if it is still at `tip` and not checked out.
@@ -147,7 +156,7 @@ pub(super) async fn delete(repo: &Repo, branch: &str, tip: &str) -> Result<Branc
             Err(_) => {
                 let expected = PreviousValue::MustExistAndMatch(Target::Object(target));
                 let deleted = repo.gix().edit_reference(RefEdit::delete(name, expected));
-                return deleted.map(|_| BranchEnd::Deleted).map_err(Error::read(what()));
+                return deleted.map(|_| BranchEnd::Deleted).map_err(Error::change(what()));
             }
         }
     }

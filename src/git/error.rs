@@ -9,7 +9,7 @@ pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("`{}` is not in a git repository", path.display())]
-    NoRepository { path: PathBuf, source: Cause },
+    NoRepository { path: PathBuf, source: Option<Cause> },
     #[error("the repository at `{}` belongs to another user", path.display())]
     Untrusted { path: PathBuf, source: Cause },
     #[error("could not open the repository at `{}`", path.display())]
@@ -19,6 +19,8 @@ pub enum Error {
     RefFormat { path: PathBuf, format: String },
     #[error("could not read {what}")]
     Read { what: String, source: Cause },
+    #[error("could not change {what}")]
+    Change { what: String, source: Cause },
     #[error("could not {act} `{}`", path.display())]
     Io { act: &'static str, path: PathBuf, source: io::Error },
     #[error("the repository was in use for {} s", limit.as_secs())]
@@ -48,6 +50,8 @@ pub enum Error {
     Diverged { branch: String, tip: String, head: String },
     #[error("the worktree `{}` has uncommitted work", path.display())]
     Dirty { path: PathBuf },
+    #[error("the uncommitted changes of `{}` cannot be moved: {why}", path.display())]
+    Carry { path: PathBuf, why: String },
     #[error("the directory `{}` already exists{}", path.display(), held_by(holder.as_deref()))]
     PathTaken {
         path: PathBuf,
@@ -78,8 +82,8 @@ pub enum Error {
     OldWorktrunk { found: String, needed: String },
     #[error("WorkTrunk does not work with this git: {why}")]
     OldGit { why: String },
-    #[error("the git hook `{}` failed with code {code}", path.display())]
-    GitHook { path: PathBuf, code: i32, text: String },
+    #[error("the git hook `{}` failed{}", path.display(), with_code(*code))]
+    GitHook { path: PathBuf, code: Option<i32>, text: String },
     #[error("a git filter failed, so the files could not be checked out: {text}")]
     Filter { text: String, said: String },
     #[error("{program} could not {act}: {text}")]
@@ -91,12 +95,21 @@ pub enum Error {
     #[error("the setup command `{command}` failed with code {code}")]
     Setup { command: String, code: i32, text: String },
     #[error("a {phase} hook failed with code {code}")]
-    HookFailed { phase: &'static str, code: i32, text: String },
+    HookFailed { phase: &'static str, code: i32, text: String, had_terminal: bool },
 
     #[error("the undo record `{}` cannot be understood", path.display())]
     Journal { path: PathBuf, source: serde_json::Error },
     #[error(transparent)]
     Proc(#[from] proc::Error),
+}
+
+const UNAPPROVED: &str = "read the commands, then pass --yes to run them once, approve them for good with \
+    `wt config approvals add`, or pass --no-hooks to skip them";
+const HOOK_WITHOUT_TERMINAL: &str = "fix the hook, or pass --no-hooks; a hook that asks something gets an answer only \
+    if the command runs in a terminal";
+
+fn with_code(code: Option<i32>) -> String {
+    code.map(|it| format!(" with code {it}")).unwrap_or_default()
 }
 
 fn on(remote: Option<&str>) -> String {
@@ -119,6 +132,7 @@ impl Error {
                 "`git remote set-head origin -a` asks the remote for it; or pass --base BRANCH"
             }
             Self::NoCommits { .. } => "make a first commit",
+            Self::NoBase { .. } => "if git knows it: `--base $(git rev-parse NAME)`",
             Self::HeadMoved { .. } => "the pull request was just pushed to: try again",
             Self::StateChanged { .. } => {
                 "run `wtmag cleanup` without --discard to see what it has now"
@@ -133,32 +147,30 @@ impl Error {
             Self::NameConflict { remote: Some(_), .. } => {
                 "pass --name for another branch; `git fetch --prune` forgets branches that are gone"
             }
-            Self::GitHook { .. } => "fix the hook, or pass --no-hooks",
             Self::Filter { .. } => {
                 "install the filter's program (for Git LFS: `git lfs install`), or set \
                  GIT_LFS_SKIP_SMUDGE=1"
             }
             Self::Diverged { .. } => "push or discard that work, or pass --name for another branch",
             Self::Dirty { .. } => "commit or stash it first",
+            Self::Carry { .. } => "nothing was changed; to create it anyway, omit `--with-changes`",
             Self::Tracked { .. } => "remove `.wtmag` from that branch, or use another base",
             Self::Unsafe { .. } => "remove it and try again",
             Self::NotWorktrunk { .. } | Self::OldWorktrunk { .. } => {
                 "cargo install worktrunk, or set [worktree] backend = \"git\""
             }
             Self::OldGit { .. } => "install a newer git, or set [worktree] backend = \"git\"",
-            Self::Unapproved { .. } => {
-                "read the commands, then pass --yes to run them once, approve them for good with \
-                 `wt config approvals add`, or pass --no-hooks to skip them"
-            }
-            Self::HookFailed { .. } => "fix the hook, or pass --no-hooks",
+            Self::Unapproved { .. } => UNAPPROVED,
+            Self::HookFailed { had_terminal: false, .. } => HOOK_WITHOUT_TERMINAL,
+            Self::GitHook { .. } | Self::HookFailed { .. } => "fix the hook, or pass --no-hooks",
             Self::Setup { .. } => "fix `setup` in [worktree], or pass --no-hooks",
             Self::Busy { .. } => "try again when that process has ended",
             Self::Open { .. }
             | Self::RefFormat { .. }
             | Self::Read { .. }
+            | Self::Change { .. }
             | Self::Io { .. }
             | Self::BadName { .. }
-            | Self::NoBase { .. }
             | Self::Fetch { .. }
             | Self::Push { .. }
             | Self::MainWorktree { .. }
@@ -175,6 +187,12 @@ impl Error {
     pub(super) fn read<E: Into<Cause>>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
         let what = what.into();
         move |source| Self::Read { what, source: source.into() }
+    }
+
+    /// Turns a cause into a writing error: `.map_err(Error::change("the branch"))`.
+    pub(super) fn change<E: Into<Cause>>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let what = what.into();
+        move |source| Self::Change { what, source: source.into() }
     }
 
     /// Turns an IO error into one that names act and path.

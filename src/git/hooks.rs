@@ -7,7 +7,7 @@ use std::{
 
 use gix::bstr::ByteSlice as _;
 
-use super::{Error, News, Repo, Run, Tool, wt::reason};
+use super::{Error, News, Repo, Run, Tool, Wt, wt::reason};
 use crate::proc::Output;
 
 /// Enough for a slow `npm ci`.
@@ -15,6 +15,9 @@ const LIMIT: Duration = Duration::from_secs(3600);
 
 /// How often to retry when another git interferes.
 const TRIES: usize = 5;
+
+/// What wt says when the user declines, on the line of its question.
+const DECLINED: &str = "○ Commands declined";
 
 /// Which hooks to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,24 +71,52 @@ pub async fn run_hooks(
             (run.tell)(&News::Retrying { why: "a worktree is just being made".to_owned() });
             output = wt.hook(worktree, phase, &flags, LIMIT, run).await?;
         }
-        judge(phase, &output)?;
+        judge(wt, phase, &output)?;
     }
     Ok(())
 }
 
+/// Asks the user at the terminal, if there is one, to approve the project's hooks of these phases.
+///
+/// # Errors
+/// [`Error::Unapproved`] if they are not approved afterwards.
+pub async fn approve_hooks(
+    tool: &Tool,
+    dir: &Path,
+    phases: &[&'static str],
+    run: &mut Run<'_>,
+) -> Result<(), Error> {
+    let Tool::Wt(wt) = tool else { return Ok(()) };
+    let mut left = wt.unapproved(dir, phases, run).await?;
+    if !left.is_empty() && wt.has_terminal {
+        wt.ask_approval(dir, run).await?;
+        left = wt.unapproved(dir, phases, run).await?;
+    }
+    let of_first = |phase: &&&str| left.iter().any(|it| it.starts_with(&format!("{phase}:")));
+    match phases.iter().find(of_first) {
+        Some(phase) => Err(Error::Unapproved { phase, text: left.join("\n") }),
+        None => Ok(()),
+    }
+}
+
 /// Whether the hooks of a phase ran to their end.
-pub(super) fn judge(phase: &'static str, output: &Output) -> Result<(), Error> {
+pub(super) fn judge(wt: &Wt, phase: &'static str, output: &Output) -> Result<(), Error> {
+    let text = output.stderr_text();
+    // At a terminal, wt asks, and leaves them out if the user says no.
+    if wt.has_terminal && text.lines().any(|it| it.trim_end().ends_with(DECLINED)) {
+        return Err(Error::Unapproved { phase, text: String::new() });
+    }
     if output.is_success() {
         return Ok(());
     }
-    let text = output.stderr_text();
     // wt refuses to ask without a terminal.
     if text.contains("Cannot prompt for approval") {
         return Err(Error::Unapproved { phase, text });
     }
     // A hook that was ended by a signal has no code; wt itself would say 128 + signal.
     let code = output.status.code().unwrap_or(1);
-    Err(Error::HookFailed { phase, code, text: last_lines(&text, &reason(output)) })
+    let text = last_lines(&text, &reason(output));
+    Err(Error::HookFailed { phase, code, text, had_terminal: wt.has_terminal })
 }
 
 /// Whether WorkTrunk could find a start hook: in one of the user's `files`, or in the project's

@@ -36,7 +36,7 @@ pub struct WorktreeRequest {
 }
 
 /// A worktree that is ready for a worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Made {
     pub path: PathBuf,
     pub git_dir: PathBuf,
@@ -45,6 +45,24 @@ pub struct Made {
     pub worktree_made: bool,
     /// Its start; `None` if an existing branch was used unchanged.
     pub base: Option<Base>,
+}
+
+/// Where [`make`] would create the worktree; `None` if WorkTrunk decides.
+///
+/// # Errors
+/// As git reports them.
+pub async fn planned_path(
+    repo: &Repo,
+    tool: &Tool,
+    (branch, template): (&str, Option<&str>),
+    run: &Run<'_>,
+) -> Result<Option<PathBuf>, Error> {
+    let there = repo.worktree_of(branch)?.filter(|it| !it.is_missing);
+    match (there, tool) {
+        (Some(it), _) => Ok(Some(it.path)),
+        (None, Tool::Wt(_)) => Ok(None),
+        (None, Tool::Git { .. }) => plain::place(repo, branch, template, run).await.map(Some),
+    }
 }
 
 /// Creates the worktree under the repository's lock: finds the commit to start from, writes every
@@ -228,6 +246,13 @@ impl Job<'_, '_> {
             path: path.clone(),
             known: registered(repo)?,
         })?;
+        if let Tool::Wt(_) = self.tool
+            && repo.branch_tip(branch)?.is_none()
+            && let Err(error) = branch::create(repo, branch, to_id(sha)?)
+        {
+            // WorkTrunk creates it, too, but starts five more processes then.
+            tracing::debug!(%branch, %error, "WorkTrunk creates the branch");
+        }
         let mut attempt = 1;
         loop {
             // The next attempt continues with what this one left behind.
@@ -267,8 +292,8 @@ impl Job<'_, '_> {
         {
             // What a hook wrote before it failed belongs to the hook.
             self.journal.announce(Step::Hooks)?;
-            let code = output.status.code().unwrap_or(1);
-            return Ok(Error::GitHook { path, code, text: output.stderr_text() });
+            let (code, text) = self.tool.said_by_git(output);
+            return Ok(Error::GitHook { path, code, text });
         }
         let flat = |it: &str| it.replace(['/', '\\'], "-");
         let is_alike = |it: &Worktree| {

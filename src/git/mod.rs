@@ -6,14 +6,18 @@
 mod at;
 mod base;
 mod branch;
+pub mod carry;
 pub mod changes;
+mod count;
 mod error;
 mod fetch;
 mod hooks;
+mod index;
 mod journal;
 pub mod land;
 mod lock;
 mod make;
+mod marker;
 pub mod names;
 mod note;
 mod plain;
@@ -33,10 +37,12 @@ use std::fmt;
 
 pub use base::{Picked, PickedFrom, Start, pick};
 pub use branch::{BranchEnd, BranchTip, check_free};
+pub use count::new_commits;
 pub use error::Error;
-pub use hooks::{Hooks, may_have_hooks, run_hooks};
+pub use hooks::{Hooks, approve_hooks, may_have_hooks, run_hooks};
 pub use lock::RepoLock;
-pub use make::{Made, WorktreeRequest, make};
+pub use make::{Made, WorktreeRequest, make, planned_path};
+pub use marker::show_marker;
 pub use note::Note;
 pub use processes::{Process, foreground_process, programs_inside};
 pub use repo::{Repo, Worktree, worktree_of_git_dir};
@@ -72,6 +78,8 @@ pub enum News {
     Undoing { branch: String },
     /// A WorkTrunk hook is about to run.
     Hook { phase: &'static str },
+    /// The running program has the terminal.
+    Terminal,
     /// A line of output from the running program.
     Line(String),
 }
@@ -94,6 +102,7 @@ impl fmt::Display for News {
             Self::Undoing { branch } => write!(f, "undoing what is left of {branch}"),
             Self::Hook { phase: "setup" } => f.write_str("running the setup command"),
             Self::Hook { phase } => write!(f, "running {phase} hooks"),
+            Self::Terminal => f.write_str("at the terminal"),
             Self::Line(line) => f.write_str(line),
         }
     }

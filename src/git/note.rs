@@ -7,6 +7,10 @@ pub enum Note {
     Remote { name: String, others: Vec<String> },
     /// The remote's default branch has another name now.
     Renamed { remote: String, old: String, new: String },
+    /// The start has work that was landed here and not pushed.
+    Landed { remote: String, branch: String, n: usize },
+    /// The start does not have these commits of the local branch.
+    Unpushed { remote: String, branch: String, n: usize },
     /// The new worktree is inside another worktree, which now ignores it.
     Hidden { path: PathBuf, by: PathBuf },
     /// The caller's worktree has a sparse checkout.
@@ -31,6 +35,18 @@ impl fmt::Display for Note {
                 "the default branch of `{remote}` is now `{new}`, not `{old}`; `git remote set-head \
                  {remote} -a` makes git remember it"
             ),
+            Self::Landed { remote, branch, n } => write!(
+                f,
+                "starting from your `{branch}`, which has landed work: {}; `--base {remote}/{branch}` \
+                 starts without",
+                not_pushed(*n)
+            ),
+            Self::Unpushed { remote, branch, n } => write!(
+                f,
+                "starting from `{branch}` of `{remote}`; your `{branch}` has {}, and `--base {branch}` \
+                 starts with them",
+                not_pushed(*n)
+            ),
             Self::Hidden { path, by } => write!(
                 f,
                 "the worktree `{}` is inside the repository `{}`, which now ignores it by its \
@@ -50,5 +66,13 @@ impl fmt::Display for Note {
                  them",
             ),
         }
+    }
+}
+
+fn not_pushed(n: usize) -> String {
+    if n == 1 {
+        "1 commit that is not pushed".to_owned()
+    } else {
+        format!("{n} commits that are not pushed")
     }
 }

@@ -16,6 +16,13 @@ pub struct Process {
     pub command: String,
 }
 
+impl Process {
+    /// A note for the user who starts an agent beside it.
+    pub fn beside(&self) -> String {
+        format!("`{}` (process {}) is already at work in the worktree", self.command, self.pid)
+    }
+}
+
 /// A process, and what it is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Found {

@@ -212,10 +212,15 @@ impl Repo {
         place(&self.fetch_url(remote)?)
     }
 
+    /// The server of the remote; empty if it has none.
+    pub fn host_name(&self) -> String {
+        let place = self.remote().and_then(|it| self.place_of(&it));
+        place.map(|it| it.host).unwrap_or_default()
+    }
+
     /// The forge, by the host name of the remote.
     pub fn host(&self) -> Host {
-        let place = self.remote().and_then(|it| self.place_of(&it));
-        let host = place.map(|it| it.host).unwrap_or_default();
+        let host = self.host_name();
         if host.contains("github") {
             Host::Github
         } else if host.contains("gitlab") {

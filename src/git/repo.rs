@@ -62,8 +62,11 @@ impl Repo {
     pub fn discover(dir: &Path) -> Result<Self, Error> {
         let open = gix::open::Options::default().bail_if_untrusted(true);
         let by_trust = gix::sec::trust::Mapping { full: open.clone(), reduced: open };
-        let (_, trust) = gix::discover::upwards(dir)
-            .map_err(|it| Error::NoRepository { path: dir.to_owned(), source: it.into() })?;
+        let (_, trust) = gix::discover::upwards(dir).map_err(|it| Error::NoRepository {
+            path: dir.to_owned(),
+            // For a directory, it says the same again.
+            source: (!dir.is_dir()).then(|| it.into()),
+        })?;
         let repo = gix::ThreadSafeRepository::discover_opts(dir, Default::default(), by_trust);
         match repo {
             Ok(repo) => Self::new(&repo.to_thread_local()),

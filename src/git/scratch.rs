@@ -22,6 +22,8 @@ use super::{Error, Repo};
 
 const DIR: &str = ".wtmag";
 const BRIEF: &str = "prompt.md";
+/// What the next agent of a worker must know.
+const HANDOFF: &str = "handoff.md";
 const LINE: &str = "/.wtmag/";
 /// Files for long messages in one worktree, minus one.
 const MAX_MESSAGES: u32 = 10_000;
@@ -94,10 +96,24 @@ pub fn brief_before(worktree: &Path) -> Result<Option<String>, Error> {
 /// # Errors
 /// [`Error::Unsafe`] if `.wtmag` is not a directory that the user owns, [`Error::Io`].
 pub fn write_brief(worktree: &Path, text: &str) -> Result<PathBuf, Error> {
+    write(worktree, BRIEF, text)
+}
+
+/// Writes what the next agent must know to `.wtmag/handoff.md`, readable for the user alone. Returns
+/// its path.
+///
+/// # Errors
+/// [`Error::Tracked`], and as [`write_brief`].
+pub fn write_handoff(worktree: &Path, text: &str) -> Result<PathBuf, Error> {
+    refuse_worktree(worktree)?;
+    write(worktree, HANDOFF, text)
+}
+
+fn write(worktree: &Path, name: &str, text: &str) -> Result<PathBuf, Error> {
     let dir = open_dir(worktree)?;
     ignore_all(&dir, worktree)?;
-    replace(&dir, worktree, BRIEF, text.as_bytes())?;
-    Ok(worktree.join(DIR).join(BRIEF))
+    replace(&dir, worktree, name, text.as_bytes())?;
+    Ok(worktree.join(DIR).join(name))
 }
 
 /// Writes a text to the first free `.wtmag/message-<n>.md`, readable for the user alone. Returns
@@ -174,7 +190,7 @@ pub fn withdraw(worktree: &Path) -> Result<(), Error> {
     for entry in entries {
         let name = entry.map_err(Error::io("read", &path))?.file_name();
         let name = name.to_string_lossy();
-        if name == BRIEF || is_message(&name) {
+        if name == BRIEF || name == HANDOFF || is_message(&name) {
             unlink(&dir, &name);
         }
     }
@@ -187,7 +203,7 @@ pub(super) fn is_own(name: &str) -> bool {
     let partial = name.strip_prefix('.').and_then(|it| it.rsplit_once('.'));
     let partial = partial.filter(|(_, pid)| pid.parse::<u32>().is_ok()).map(|(name, _)| name);
     let name = partial.unwrap_or(name);
-    name == ".gitignore" || name == BRIEF || is_message(name)
+    name == ".gitignore" || name == BRIEF || name == HANDOFF || is_message(name)
 }
 
 fn is_message(name: &str) -> bool {

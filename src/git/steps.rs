@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{journal::Journal, record::WorktreeRecord};
+use super::{carry::Carried, journal::Journal, record::WorktreeRecord};
 use crate::model::Timestamp;
 
 /// The undo record of one running `create`.
@@ -23,6 +23,9 @@ pub enum Step {
     Made { path: PathBuf, git_dir: PathBuf },
     /// Hooks will run in it: later changes are theirs.
     Hooks,
+    /// Uncommitted changes of another worktree will be copied into it. They are taken away there once the
+    /// worker exists.
+    Carry { carried: Carried },
     /// `.wtmag/` will be created, or existed before.
     Scratch { worktree: PathBuf, made: bool },
     /// The brief will overwrite this one.

@@ -13,6 +13,7 @@ use gix::bstr::{BString, ByteSlice as _};
 use super::{
     Error, Repo, RepoLock, Run,
     branch::{self, BranchEnd},
+    carry::Carried,
     journal::{self, Journal},
     record, removal, scratch, stale,
     steps::{CreateJournal, Step},
@@ -72,6 +73,14 @@ impl Leftover {
         })
     }
 
+    /// Changes that it was to take away elsewhere.
+    pub fn carried(&self) -> Option<&Carried> {
+        self.0
+            .steps()
+            .iter()
+            .find_map(|it| if let Step::Carry { carried } = it { Some(carried) } else { None })
+    }
+
     /// The branch it used.
     pub fn branch(&self) -> Option<&str> {
         self.0.steps().iter().find_map(|it| {
@@ -114,7 +123,7 @@ async fn take_back(repo: &Repo, steps: &[Step], run: &mut Run<'_>) -> Result<Und
     let hooks_ran = steps.contains(&Step::Hooks);
     for step in steps.iter().rev() {
         match step {
-            Step::Started { .. } | Step::Made { .. } | Step::Hooks => {}
+            Step::Started { .. } | Step::Made { .. } | Step::Hooks | Step::Carry { .. } => {}
             Step::Record { git_dir, record } => record::withdraw(git_dir, record)?,
             Step::Brief { worktree, before } if worktree.exists() => {
                 scratch::undo_brief(worktree, before.as_deref())?;

@@ -20,6 +20,8 @@ use crate::{
 
 /// A checkout of a large repository on a slow disk.
 const LIMIT: Duration = Duration::from_secs(600);
+/// A person reads and answers.
+const HOOK_LIMIT: Duration = Duration::from_secs(3600);
 
 /// The backend that the configuration requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub enum Tool {
 pub struct Wt {
     pub program: OsString,
     pub version: Version,
+    /// Its hooks, and its own question whether they may run, get this process's terminal.
+    pub has_terminal: bool,
 }
 
 impl Wt {
@@ -53,6 +57,12 @@ impl Wt {
     pub const MINIMUM: Version = Version::new(0, 66, 0);
     /// Oldest version without a known loss of data.
     pub const RECOMMENDED: Version = Version::new(0, 74, 0);
+    /// Oldest version that tells which commands are approved.
+    const LISTS_APPROVALS: Version = Version::new(0, 72, 0);
+
+    fn new(program: &OsStr, version: Version) -> Self {
+        Self { program: program.to_owned(), version, has_terminal: false }
+    }
 }
 
 /// From a program that prints `wt 0.81.0` or `wt v0.67.0-3-gabc`; other programs are named wt, too.
@@ -106,7 +116,7 @@ impl Tool {
             && now.is_same(before)
             && before.version >= Wt::MINIMUM
         {
-            return Ok(Self::Wt(Wt { program: program.to_owned(), version: before.version }));
+            return Ok(Self::Wt(Wt::new(program, before.version)));
         }
         // It is reported below, unless it was reported before.
         let mut tell = |_: &News| {};
@@ -185,11 +195,39 @@ impl Remembered {
 }
 
 impl Tool {
+    /// The same, for a process whose user may answer at a terminal.
+    #[must_use]
+    pub fn at_terminal(self, has_terminal: bool) -> Self {
+        match self {
+            Self::Wt(wt) => Self::Wt(Wt { has_terminal, ..wt }),
+            Self::Git { why } => Self::Git { why },
+        }
+    }
+
     /// The program named in a message.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Wt(_) => "wt",
             Self::Git { .. } => "git",
+        }
+    }
+
+    /// The exit code and the output of the `git` that the tool ran.
+    pub(super) fn said_by_git(&self, output: &Output) -> (Option<i32>, String) {
+        let text = output.stderr_text();
+        match self {
+            Self::Git { .. } => (output.status.code(), text),
+            Self::Wt(_) => {
+                let code = text
+                    .split("exit code ")
+                    .nth(1)
+                    .map(|it| it.chars().take_while(char::is_ascii_digit).collect::<String>());
+                // Between its own words about the command.
+                let lines = text.lines().take_while(|it| !it.starts_with('↳'));
+                let lines = lines.filter(|it| !it.starts_with('✗')).map(str::trim_start);
+                let lines: Vec<&str> = lines.collect();
+                (code.and_then(|it| it.parse().ok()), lines.join("\n"))
+            }
         }
     }
 }
@@ -205,6 +243,23 @@ impl Error {
 #[derive(Debug, Deserialize)]
 struct Switched {
     path: PathBuf,
+}
+
+/// The part of the answer to `wt config approvals list --format=json` that is used.
+#[derive(Debug, Deserialize)]
+struct Approvals {
+    #[serde(default)]
+    commands: Vec<ApprovalCommand>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ApprovalCommand {
+    #[serde(default)]
+    phase: String,
+    #[serde(default)]
+    template: String,
+    #[serde(default)]
+    approved: bool,
 }
 
 impl Wt {
@@ -223,7 +278,7 @@ impl Wt {
             let (found, needed) = (version.to_string(), Self::MINIMUM.to_string());
             return Err(Error::OldWorktrunk { found, needed });
         }
-        Ok(Self { program: program.to_owned(), version })
+        Ok(Self::new(program, version))
     }
 
     /// Whether it works with the installed git.
@@ -238,6 +293,44 @@ impl Wt {
     fn cmd(&self, dir: &Path) -> Cmd<'static> {
         let cmd = Cmd::new(&self.program, dir).env("NO_COLOR", "1").env("GIT_TERMINAL_PROMPT", "0");
         cmd.args(["-C".as_ref(), dir.as_os_str()]).limit(LIMIT)
+    }
+
+    /// The same, where the user may answer.
+    fn cmd_at_terminal(&self, dir: &Path) -> Cmd<'static> {
+        let cmd = Cmd::new(&self.program, dir).env("NO_COLOR", "1");
+        cmd.args(["-C".as_ref(), dir.as_os_str()])
+    }
+
+    /// The project's commands of these kinds that its user has not approved, one line each. Old versions do
+    /// not tell.
+    pub(super) async fn unapproved(
+        &self,
+        dir: &Path,
+        phases: &[&str],
+        run: &Run<'_>,
+    ) -> Result<Vec<String>, Error> {
+        if self.version < Self::LISTS_APPROVALS {
+            return Ok(Vec::new());
+        }
+        let cmd = self.cmd(dir).args(["config", "approvals", "list", "--format=json"]);
+        let output = cmd.run(run.cancel).await?;
+        if !output.is_success() {
+            return Err(failed("wt", "list the approvals".to_owned(), &output));
+        }
+        let unusable = |it: serde_json::Error| Error::Answer { program: "wt", why: it.to_string() };
+        let approvals: Approvals = serde_json::from_slice(&output.stdout).map_err(unusable)?;
+        let is_meant = |it: &ApprovalCommand| !it.approved && phases.contains(&it.phase.as_str());
+        let found = approvals.commands.into_iter().filter(is_meant);
+        Ok(found.map(|it| format!("{}: {}", it.phase, it.template)).collect())
+    }
+
+    /// Shows the project's commands at the terminal and asks its user to approve them.
+    pub(super) async fn ask_approval(&self, dir: &Path, run: &mut Run<'_>) -> Result<(), Error> {
+        (run.tell)(&News::Terminal);
+        let cmd = self.cmd_at_terminal(dir).args(["config", "approvals", "add"]).limit(HOOK_LIMIT);
+        // Whether they are approved now, the list tells.
+        cmd.run_at_terminal(run.cancel).await?;
+        Ok(())
     }
 
     /// Creates a worktree, for an existing branch or a new one at `base`. Runs no WorkTrunk hooks;
@@ -272,7 +365,8 @@ impl Wt {
         }
     }
 
-    /// Runs the hooks of one phase in the worktree and shows their output.
+    /// Runs the hooks of one phase in the worktree and shows their output. If they may ask, they have the
+    /// terminal.
     pub(super) async fn hook(
         &self,
         worktree: &Path,
@@ -281,6 +375,11 @@ impl Wt {
         limit: Duration,
         run: &mut Run<'_>,
     ) -> Result<Output, Error> {
+        if self.has_terminal {
+            (run.tell)(&News::Terminal);
+            let cmd = self.cmd_at_terminal(worktree).args(["hook", phase]).args(flags).limit(limit);
+            return Ok(cmd.run_at_terminal(run.cancel).await?);
+        }
         let tell = &mut *run.tell;
         let cmd = self.cmd(worktree).args(["hook", phase]).args(flags).limit(limit);
         let cmd = cmd.on_line(|line| tell(&News::Line(line.to_owned())));
@@ -318,7 +417,16 @@ fn words(line: &str) -> &str {
 
 /// Whether git's filters failed at checkout; Git LFS is a filter.
 fn is_about_a_filter(line: &str) -> bool {
-    ["external filter", "smudge filter", "clean filter"].iter().any(|it| line.contains(it))
+    const SIGNS: [&str; 6] = [
+        "external filter",
+        "smudge filter",
+        "clean filter",
+        // Of a filter that runs as one process, git or its shell says only that it did not start.
+        "filter-process",
+        "cannot fork to run subprocess",
+        "initialization for subprocess",
+    ];
+    SIGNS.iter().any(|it| line.contains(it))
 }
 
 /// WorkTrunk checks git first, and may require a newer one.

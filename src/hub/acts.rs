@@ -3,22 +3,33 @@
 //! Knows the tmux client; decides nothing. The client gives each action a deadline. Each action has
 //! a result, even without a connection.
 use std::{
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use tokio::time;
 
-use super::state::{Act, Input, Listed, Met, NotMade, Target, TmuxEffect};
+use super::{
+    bell,
+    state::{Act, Input, Listed, Met, NotMade, Target, TmuxEffect},
+};
 use crate::{
     model::{Caller, PaneId, Sample, SessionId, WindowId, WorkerId, error_chain},
     proc,
     tmux::{Acted, Connection, Created, Error, NewWindow, Promoted, Refusal, Show},
 };
 
+/// Files of the user's that are looked into.
+const MAX_PROFILES: usize = 100;
+
 /// Performs it on the connection, if there is one, and returns the result.
-pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Option<Input> {
+pub(super) async fn act(
+    tmux: Option<Arc<Connection>>,
+    profiles: &Path,
+    effect: TmuxEffect,
+) -> Option<Input> {
     let tmux = tmux.ok_or(Error::Closed);
     Some(match effect {
         TmuxEffect::ListPanes { after } => {
@@ -36,21 +47,17 @@ pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Op
             };
             Input::WindowMade { worker, made }
         }
-        TmuxEffect::Look { worker, pane, group_of } => {
-            Input::Sampled { worker, sample: in_words(sample(tmux, pane, group_of).await) }
+        TmuxEffect::Look { worker, pane, group_of, styled } => {
+            Input::Sampled { worker, sample: in_words(sample(tmux, pane, group_of, styled).await) }
         }
         TmuxEffect::View { request_id, pane, number } => {
             Input::Viewed { request_id, number, screen: in_words(view(tmux, pane).await) }
         }
-        TmuxEffect::Meet { pane } => Input::Met { pane, found: in_words(meet(tmux, pane).await) },
+        TmuxEffect::Meet { pane } => meet(tmux, pane, profiles).await,
         TmuxEffect::Act { worker, delivery, to, act } => {
             Input::Acted { worker, delivery, acted: in_words(do_act(tmux, &to, act).await) }
         }
-        TmuxEffect::Press { to, key } => {
-            let act = Act::Keys(vec![key], Duration::ZERO);
-            ignore("press", do_act(tmux, &to, act).await.map(drop));
-            return None;
-        }
+        TmuxEffect::Press { to, act } => return press_once(tmux, &to, act).await,
         TmuxEffect::Promote { request_id, worker, window, name, cwd } => {
             let done = in_words(promote(tmux, window, &name, &cwd).await);
             Input::Promoted { request_id, worker, name, done }
@@ -59,21 +66,15 @@ pub(super) async fn act(tmux: Option<Arc<Connection>>, effect: TmuxEffect) -> Op
             let done = in_words(close_window(tmux, &worker, (pane, window)).await);
             Input::WindowClosed { worker, done }
         }
-        TmuxEffect::Status { window, word } => {
-            ignore("@wtmag_status", show_status(tmux, window, &word).await);
+        TmuxEffect::TakePlace { worker, new, old } => {
+            return take_place(tmux, &worker, (new, old)).await;
+        }
+        TmuxEffect::SetOption { window, name, value } => {
+            ignore(name, set_option(tmux, window, name, &value).await);
             return None;
         }
-        TmuxEffect::WindowOption { window, name, value } => {
-            ignore(name, set_window_option(tmux, window, name, &value).await);
-            return None;
-        }
-        TmuxEffect::Needs(n) => {
-            ignore("@wtmag_needs", set_needs(tmux, n).await);
-            return None;
-        }
-        TmuxEffect::Announce(text) => {
-            tracing::info!(text);
-            ignore("announce", announce(tmux, &text).await);
+        TmuxEffect::Announce { text, rings } => {
+            ignore("announce", announce(tmux, &text, rings).await);
             return None;
         }
     })
@@ -91,13 +92,21 @@ async fn find_session(tmux: Tmux, caller: Caller) -> Result<Option<(SessionId, S
     Ok(link.map(|it| (it.session, it.session_name)))
 }
 
-async fn sample(tmux: Tmux, pane: PaneId, group_of: Option<u32>) -> Result<Sample, Error> {
-    let sample = tmux?.sample(pane).await?;
+async fn sample(
+    tmux: Tmux,
+    pane: PaneId,
+    group_of: Option<u32>,
+    styled: bool,
+) -> Result<Sample, Error> {
+    let tmux = tmux?;
+    let sample = tmux.sample(pane).await?;
+    let view = if styled { tmux.view(pane).await? } else { String::new() };
     let group = match group_of {
         Some(leader) => proc::foreground(leader).await,
         None => Vec::new(),
     };
-    Ok(Sample { group, ..sample })
+    let styled = view.lines().map(str::to_owned).collect();
+    Ok(Sample { group, styled, ..sample })
 }
 
 async fn view(tmux: Tmux, pane: PaneId) -> Result<String, Error> {
@@ -105,34 +114,48 @@ async fn view(tmux: Tmux, pane: PaneId) -> Result<String, Error> {
 }
 
 /// What a pane shows that the hub does not watch.
-async fn meet(tmux: Tmux, pane: PaneId) -> Result<Option<Met>, Error> {
+async fn meet(tmux: Tmux, pane: PaneId, profiles: &Path) -> Input {
+    let found = in_words(look_at(tmux, pane).await);
+    let met = |met: Met| Met { profiles: own_profiles(profiles), ..met };
+    Input::Met { pane, found: found.map(|it| it.map(met)) }
+}
+
+async fn look_at(tmux: Tmux, pane: PaneId) -> Result<Option<Met>, Error> {
     let tmux = tmux?;
     let row = tmux.all_panes().await?.into_iter().find(|row| row.pane == pane && !row.dead);
     let Some(row) = row else { return Ok(None) };
     let sample = tmux.sample(pane).await?;
     let sample = Sample { group: proc::foreground(row.pid).await, ..sample };
-    Ok(Some(Met { pid: row.pid, window: row.window, sample }))
+    Ok(Some(Met { pid: row.pid, window: row.window, sample, profiles: Vec::new() }))
+}
+
+/// What can be read of the user's own profiles, as they are now.
+fn own_profiles(dir: &Path) -> Vec<(String, String)> {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|it| it.path());
+    let profiles = files.filter(|it| it.extension().is_some_and(|it| it == "toml"));
+    let read = |path: PathBuf| {
+        let name = path.file_stem()?.to_str()?.to_owned();
+        Some((name, fs::read_to_string(&path).ok()?))
+    };
+    let mut profiles: Vec<_> = profiles.take(MAX_PROFILES).filter_map(read).collect();
+    profiles.sort();
+    profiles
 }
 
 async fn promote(tmux: Tmux, window: WindowId, name: &str, cwd: &Path) -> Result<Promoted, Error> {
     tmux?.promote(window, name, cwd).await
 }
 
-async fn set_window_option(
+async fn set_option(
     tmux: Tmux,
-    window: WindowId,
+    window: Option<WindowId>,
     name: &'static str,
     value: &str,
 ) -> Result<(), Error> {
-    tmux?.set_window_option(window, name, value).await
-}
-
-async fn set_needs(tmux: Tmux, n: usize) -> Result<(), Error> {
-    tmux?.set_global_option("@wtmag_needs", &n.to_string()).await
-}
-
-async fn show_status(tmux: Tmux, window: WindowId, word: &str) -> Result<(), Error> {
-    tmux?.set_window_option(window, "@wtmag_status", word).await
+    match window {
+        Some(window) => tmux?.set_window_option(window, name, value).await,
+        None => tmux?.set_global_option(name, value).await,
+    }
 }
 
 async fn list(tmux: Tmux) -> Result<Listed, Error> {
@@ -160,6 +183,18 @@ async fn close_window(
     }
 }
 
+/// If it fails, the next list of the panes asks for it again.
+async fn take_place(tmux: Tmux, worker: &WorkerId, (new, old): (PaneId, PaneId)) -> Option<Input> {
+    let done = async { tmux?.take_place(worker, new, old).await };
+    ignore("take place", done.await);
+    None
+}
+
+async fn press_once(tmux: Tmux, to: &Target, act: Act) -> Option<Input> {
+    ignore("press", do_act(tmux, to, act).await.map(drop));
+    None
+}
+
 fn not_made(error: Error) -> NotMade {
     // tmux may still carry out the command.
     if matches!(error, Error::Closed | Error::Deadline { .. }) {
@@ -169,10 +204,16 @@ fn not_made(error: Error) -> NotMade {
     }
 }
 
-/// Shows a message to every attached user.
-async fn announce(tmux: Tmux, text: &str) -> Result<(), Error> {
+/// Shows a message to every attached user. `rings`: with the bell of their terminals.
+async fn announce(tmux: Tmux, text: &str, rings: bool) -> Result<(), Error> {
+    tracing::info!(text);
     let tmux = tmux?;
+    let panes = if rings { tmux.pane_terminals().await? } else { Vec::new() };
     for client in tmux.clients().await? {
+        // Before tmux draws the message.
+        if rings && let Err(error) = bell::ring(&client, &panes).await {
+            tracing::debug!(%error, terminal = client.name, "could not ring");
+        }
         // It is gone meanwhile, or it speaks control mode.
         ignore("announce", tmux.announce(&client.name, text).await);
     }

@@ -1,8 +1,8 @@
-//! Tells when the index or HEAD of a worktree, or a branch, has changed: by the system's events for
-//! files, without polling.
+//! Tells when the index or HEAD of a worktree, its place or a branch has changed: by the system's events
+//! for files, without polling.
 //!
 //! Knows directories and file names; decides nothing. A directory tells once, and then again after the
-//! hub has begun to look: a rebase of a thousand commits is one input.
+//! hub has begun to look: a rebase of a thousand commits is one input. A new place is always told.
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -22,6 +22,8 @@ use crate::model::{Timestamp, error_chain};
 
 /// Files of a worktree's git dir that change with it.
 const NAMES: [&str; 3] = ["index", "HEAD", "ORIG_HEAD"];
+/// The file of a worktree's git dir that names the worktree.
+const PLACE: &str = "gitdir";
 
 /// Watches directories until it is dropped.
 #[derive(Clone)]
@@ -52,9 +54,8 @@ impl GitWatcher {
     /// Blocks.
     pub(super) fn watch(&self, watch: GitWatch) {
         self.unwatch(&watch.what);
-        for (dir, names) in places(&watch) {
+        for (dir, names, what) in places(&watch) {
             let is_newer = watch.since.is_some_and(|since| has_changed(&dir, &names, since));
-            let what = watch.what.clone();
             let is_new = {
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 let at = known.dirs.entry(dir.clone()).or_default();
@@ -76,7 +77,7 @@ impl GitWatcher {
         {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             for (dir, at) in &mut known.dirs {
-                at.retain(|it| it.what != *what);
+                at.retain(|it| it.what != *what && !is_place_of(&it.what, what));
                 if at.is_empty() {
                     gone.push(dir.clone());
                 }
@@ -133,7 +134,9 @@ fn hear(known: &Mutex<Known>, wakes: &mpsc::Sender<Wake>, event: notify::Result<
             let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
             let at = dir.and_then(|it| known.dirs.get_mut(it)).into_iter().flatten();
             let is_meant = |it: &&mut Watched| {
-                it.is_armed && (is_dir || it.names.iter().any(|known| known == name))
+                let is_place = matches!(it.what, Touched::Place(_));
+                let is_named = it.names.iter().any(|known| known == name);
+                (it.is_armed || is_place) && (is_named || is_dir && !is_place)
             };
             for it in at.filter(is_meant) {
                 it.is_armed = false;
@@ -152,10 +155,21 @@ fn tell(wakes: &mpsc::Sender<Wake>, what: Touched) {
     }
 }
 
-/// Directories, and the files in them.
-fn places(watch: &GitWatch) -> Vec<(PathBuf, Vec<String>)> {
+/// Where this worktree is.
+fn is_place_of(it: &Touched, what: &Touched) -> bool {
+    matches!((it, what), (Touched::Place(one), Touched::Worktree(other)) if one == other)
+}
+
+/// Directories, the files in them, and what a change of these means.
+fn places(watch: &GitWatch) -> Vec<(PathBuf, Vec<String>, Touched)> {
     let Some(base) = &watch.base else {
-        return vec![(watch.git_dir.clone(), NAMES.map(str::to_owned).to_vec())];
+        let names = NAMES.map(str::to_owned).to_vec();
+        let mut found = vec![(watch.git_dir.clone(), names, watch.what.clone())];
+        if let Touched::Worktree(id) = &watch.what {
+            let place = Touched::Place(id.clone());
+            found.push((watch.git_dir.clone(), vec![PLACE.to_owned()], place));
+        }
+        return found;
     };
     // `origin/main` may be a remote's `main`.
     let bare = base.split_once('/').map(|(_, rest)| rest.to_owned());
@@ -174,7 +188,7 @@ fn places(watch: &GitWatch) -> Vec<(PathBuf, Vec<String>)> {
             }
         }
     }
-    found.into_iter().collect()
+    found.into_iter().map(|(dir, names)| (dir, names, watch.what.clone())).collect()
 }
 
 /// One of the files is newer.

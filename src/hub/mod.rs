@@ -4,13 +4,17 @@
 //! clients.
 //! The hub has no terminal, reads no keys and runs no project code.
 mod acts;
+mod bell;
+mod channel;
 mod git_watch;
 mod listen;
 mod log;
+mod look_jobs;
 mod notify;
 mod perform;
 mod publish;
 pub mod run;
+mod run_jobs;
 pub mod screens;
 mod spool;
 pub mod start;

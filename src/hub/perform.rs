@@ -17,11 +17,13 @@ use tokio::{
 
 use super::{
     acts::{act, ignore},
+    channel,
     git_watch::GitWatcher,
-    notify,
+    look_jobs, notify, run_jobs,
     spool::Spool,
     state::{
-        CleanedUp, Input, Linked, LocalEffect, Notice, PullQuestion, Setup, TmuxEffect, Touched,
+        CleanedUp, Count, Input, Linked, LocalEffect, Notice, PullQuestion, Setup, TmuxEffect,
+        Touched,
     },
     stray_clients::{Redirect, StrayClients},
     wake::{HubOptions, Wake},
@@ -29,19 +31,17 @@ use super::{
 use crate::{
     git,
     model::{
-        Cleanup, HookReport, Looked, Pulled, ScheduleId, ServerId, SessionId, Worker, WorkerId,
-        error_chain,
+        Cleanup, DeliveryId, HookReport, RunJob, RunOrder, ScheduleId, ServerId, SessionId, Worker,
+        WorkerId, error_chain,
     },
     paths,
     proc::{self, Cmd},
     tmux::{self, Connection, Error, Event, Events, NoConnection, Server},
-    wire::{CleanupJob, CleanupResult, LookJob, PullsAsked, PullsJob, parse_looked, parse_pulled},
+    wire::{CleanupJob, CleanupResult, LookJob, MarkerJob},
 };
 
 /// A removal may run slow project hooks.
 const CLEANUP_LIMIT: Duration = Duration::from_secs(600);
-/// Git may read a large worktree from a slow disk.
-const LOOK_LIMIT: Duration = Duration::from_secs(120);
 /// A new worker may wait in line.
 const CREATE_LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// How long the connection may take to detach.
@@ -51,8 +51,10 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 pub(super) struct Performer {
     server: Server,
     placeholder: Arc<Vec<String>>,
+    profiles: Arc<PathBuf>,
     program: PathBuf,
     spool: Arc<Spool>,
+    channels: PathBuf,
     wakes: mpsc::Sender<Wake>,
     tasks: JoinSet<()>,
     connection: Option<Arc<Connection>>,
@@ -78,8 +80,10 @@ impl Performer {
         Self {
             server,
             placeholder: Arc::new(placeholder),
+            profiles: Arc::new(options.profiles.clone()),
             program: setup.program.clone(),
             spool: Arc::new(Spool::new(options.state.spool())),
+            channels: options.state.channels(),
             git_watcher: GitWatcher::new(wakes.clone()),
             wakes,
             tasks: JoinSet::new(),
@@ -128,8 +132,9 @@ impl Performer {
     pub(super) fn on_tmux(&mut self, effect: TmuxEffect) {
         let (tmux, wakes, spool) =
             (self.connection.clone(), self.wakes.clone(), self.spool.clone());
+        let profiles = Arc::clone(&self.profiles);
         self.tasks.spawn(async move {
-            let input = act(tmux, effect).await;
+            let input = act(tmux, &profiles, effect).await;
             // An agent or a shell reports before it draws. On a busy machine, such a report may not
             // have had time to reach the socket.
             if matches!(input, Some(Input::Sampled { .. })) {
@@ -160,8 +165,22 @@ impl Performer {
             LocalEffect::Create { schedule, dir, args, env } => {
                 self.create(schedule, dir, args, env);
             }
+            LocalEffect::Pass { worker, delivery, text } => self.pass(worker, delivery, text),
             LocalEffect::Notify { command, notice } => self.notify(command, notice),
+            LocalEffect::RunJob { job, order } => self.run_job(job, order),
+            LocalEffect::CountCommits(count) => self.count(count),
+            LocalEffect::ShowMarkers { repo, markers } => {
+                self.show_markers(MarkerJob::new(repo, markers));
+            }
         }
+    }
+
+    fn pass(&mut self, worker: WorkerId, delivery: DeliveryId, text: String) {
+        let (wakes, dir) = (self.wakes.clone(), self.channels.clone());
+        self.tasks.spawn(async move {
+            let taken = channel::offer(&dir, &worker, &text).await.map_err(|it| it.to_string());
+            send(&wakes, Input::Passed((worker, delivery), taken)).await;
+        });
     }
 
     /// Reports that found no hub, the oldest first.
@@ -248,6 +267,7 @@ async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wa
         }
         None => return,
     };
+    let mut told = None;
     while let Some(event) = events.recv().await {
         let input = match event {
             Event::Ring(pane) => Input::Rang(pane),
@@ -266,10 +286,16 @@ async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wa
                         move_client(&tmux, &stray_clients, &client, left).await,
                     );
                 }
+                tell_first_window(&tmux, &mut told).await;
                 continue;
             }
             Event::ClientDetached { client } => {
                 stray_clients.detached(&client);
+                tell_first_window(&tmux, &mut told).await;
+                continue;
+            }
+            Event::FleetWindow => {
+                tell_first_window(&tmux, &mut told).await;
                 continue;
             }
         };
@@ -277,6 +303,20 @@ async fn pump(mut events: Events, tmux: Weak<Connection>, wakes: mpsc::Sender<Wa
     }
     let why = "the connection ended".to_owned();
     send(&wakes, Input::LinkLost { why }).await;
+}
+
+/// Tells the process of session `wtmag`'s first window whether a terminal shows that window, unless it has
+/// been `told` so.
+async fn tell_first_window(tmux: &Weak<Connection>, told: &mut Option<(u32, bool)>) {
+    let Some(tmux) = tmux.upgrade() else { return };
+    let found = tmux.dashboard_window().await;
+    if let Ok(Some((pid, is_shown))) = found
+        && told.replace((pid, is_shown)) != Some((pid, is_shown))
+        && let Err(error) = proc::tell_visibility(pid, is_shown)
+    {
+        tracing::warn!(%error, "could not tell the first window");
+    }
+    ignore("find the first window", found.map(drop));
 }
 
 async fn move_client(
@@ -312,7 +352,7 @@ impl Performer {
     fn ask_pulls(&mut self, repo: PathBuf, asked: Vec<PullQuestion>) {
         let (program, wakes) = (self.program.clone(), self.wakes.clone());
         self.tasks.spawn(async move {
-            let found = ask_pulls(program, &repo, asked).await;
+            let found = look_jobs::ask_pulls(program, &repo, asked).await;
             send(&wakes, Input::Pulled { repo, found }).await;
         });
     }
@@ -322,8 +362,17 @@ impl Performer {
         self.git_watcher.arm(&what);
         let (program, wakes) = (self.program.clone(), self.wakes.clone());
         self.tasks.spawn(async move {
-            let found = look(program, LookJob { workers, counts }).await;
+            let found = look_jobs::look(program, LookJob { workers, counts }).await;
             send(&wakes, Input::Looked { what, found }).await;
+        });
+    }
+
+    fn show_markers(&mut self, job: MarkerJob) {
+        let (program, wakes) = (self.program.clone(), self.wakes.clone());
+        self.tasks.spawn(async move {
+            let repo = job.repo.clone();
+            let done = look_jobs::show_markers(program, &job).await;
+            send(&wakes, Input::MarkersShown { repo, done }).await;
         });
     }
 
@@ -358,6 +407,23 @@ impl Performer {
         });
     }
 
+    fn run_job(&mut self, job: Box<RunJob>, order: Box<RunOrder>) {
+        let (programs, wakes) =
+            ((self.program.clone(), self.server.socket.clone()), self.wakes.clone());
+        self.tasks.spawn(async move {
+            let outcome = run_jobs::run(programs, (*job).clone(), &order).await;
+            send(&wakes, Input::RunJobOver { job, outcome }).await;
+        });
+    }
+
+    fn count(&mut self, count: Count) {
+        let wakes = self.wakes.clone();
+        self.tasks.spawn(async move {
+            let found = run_jobs::count(&count).await;
+            send(&wakes, Input::Counted(count, found)).await;
+        });
+    }
+
     fn find_worktrees(&mut self, of: Vec<(WorkerId, PathBuf)>) {
         let wakes = self.wakes.clone();
         self.tasks.spawn(async move {
@@ -372,33 +438,6 @@ impl Performer {
             }
         });
     }
-}
-
-/// A process of its own, because a forge may be slow.
-async fn ask_pulls(
-    program: PathBuf,
-    repo: &Path,
-    asked: Vec<PullQuestion>,
-) -> Result<Vec<Pulled>, String> {
-    let one = |PullQuestion { worker, candidates, by_branch }| PullsAsked {
-        worker: *worker,
-        candidates,
-        by_branch,
-    };
-    let job = PullsJob { asked: asked.into_iter().map(one).collect() };
-    let dir = repo.parent().filter(|it| it.is_dir()).unwrap_or(Path::new("/"));
-    let cmd = Cmd::new(program, dir).args(["pulls-job"]).stdin(job.to_json()).limit(LOOK_LIMIT);
-    let output = cmd.run(&proc::never()).await.map_err(|it| error_chain(&it))?;
-    parse_pulled(&output.stdout).map_err(|_| output.stderr_text())
-}
-
-/// A process of its own, because git may run a project's filters.
-async fn look(program: PathBuf, job: LookJob) -> Result<Vec<Looked>, String> {
-    let repo = job.workers.first().and_then(|it| it.repo.parent());
-    let dir = repo.filter(|it| it.is_dir()).unwrap_or(Path::new("/"));
-    let cmd = Cmd::new(program, dir).args(["look-job"]).stdin(job.to_json()).limit(LOOK_LIMIT);
-    let output = cmd.run(&proc::never()).await.map_err(|it| error_chain(&it))?;
-    parse_looked(&output.stdout).map_err(|_| output.stderr_text())
 }
 
 /// The second half of a cleanup: a child of the hub, so that it outlives the worker's window and a

@@ -21,6 +21,8 @@ pub struct HubOptions {
     /// How much history the store keeps.
     pub keep: Keep,
     pub settings: Settings,
+    /// Where the user's own profiles of agents are.
+    pub profiles: PathBuf,
     /// The socket of the process that waits for the message `ready`, or for an error.
     pub ready: Option<PathBuf>,
 }

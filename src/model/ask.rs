@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FactSource, UnknownName};
+use super::{FactSource, UnknownName, WorkerId};
 
 /// A question that an agent shows or reports. Its texts are clean and short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,21 @@ pub struct Choice {
     /// Enter would choose it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub selected: bool,
+}
+
+/// The answer that a user chose in a dialog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialogAnswer {
+    pub id: WorkerId,
+    pub label: String,
+    /// Words for an answer that takes some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// The dialog that the user was shown.
+    pub asked: Ask,
+    /// The user has named what it is about: it need not be the dialog that was printed last.
+    #[serde(default)]
+    pub expected: bool,
 }
 
 /// What kind of thing is asked for.

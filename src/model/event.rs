@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     AgentState, Ask, Changes, DeliveryId, Fact, Hold, Item, Landed, Need, Placement, Process, Pull,
-    Reported, ScheduleId, Step, Timestamp, WorkerId,
+    Reported, RunId, ScheduleId, Step, Timestamp, WorkerId,
 };
 
 /// One entry of the log. Numbers rise by one within a hub's life and never repeat.
@@ -89,6 +89,13 @@ pub enum Happened {
     /// A client asked for something that changes things.
     Command {
         verb: String,
+    },
+    /// A run has begun, has changed or is over.
+    Run {
+        run: RunId,
+        /// From 1.
+        task: Option<usize>,
+        what: String,
     },
     Hub {
         what: String,

@@ -2,6 +2,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
 macro_rules! tmux_id {
     ($name:ident, $sigil:literal, $what:literal) => {
@@ -85,16 +86,20 @@ impl WorkerId {
 
     fn slug(text: &str, max_len: usize) -> Self {
         let mut slug = String::new();
-        for c in text.chars().flat_map(char::to_lowercase) {
-            if slug.len() == max_len {
+        // A letter and its accents are apart then.
+        for c in text.to_lowercase().nfd() {
+            if slug.len() >= max_len {
                 break;
             }
             match c {
+                _ if is_combining_mark(c) => {}
+                'ß' => slug.push_str("ss"),
                 'a'..='z' | '0'..='9' | '_' => slug.push(c),
                 _ if slug.is_empty() || slug.ends_with('-') => {}
                 _ => slug.push('-'),
             }
         }
+        slug.truncate(max_len);
         slug.truncate(slug.trim_end_matches('-').len());
         Self(if slug.is_empty() { "worker".to_owned() } else { slug })
     }
@@ -158,7 +163,8 @@ mod tests {
     #[test]
     fn a_worker_id_is_plain() {
         check("blog", "github-issue-456", "blog-github-issue-456");
-        check("My Blog", "feature/Ünï..x", "my-blog-feature-n-x");
+        check("My Blog", "feature/Ünï..x", "my-blog-feature-uni-x");
+        check("blog", "Straße/修复-ça", "blog-strasse-ca");
         check("..", "--", "worker");
         check("blog", &"x".repeat(100), &format!("blog-{}", "x".repeat(75)));
     }

@@ -1,9 +1,9 @@
 //! What needs attention: an item of the inbox.
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeliveryId, Timestamp, Tone, UnknownName, WorkerId};
+use super::{Caller, DeliveryId, Timestamp, Tone, UnknownName, WorkerId};
 
 /// The number of an item. It rises with each item and is never used again.
 #[derive(
@@ -18,6 +18,9 @@ pub struct Item {
     pub worker: WorkerId,
     pub kind: ItemKind,
     pub origin: Origin,
+    /// The repository that it is about, if it is not about a worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<PathBuf>,
     /// When it happened; a report that waited in the spool is older than its number.
     pub at: Timestamp,
     /// What it is about, clean: a command, a question, a report.
@@ -76,6 +79,8 @@ pub enum ItemKind {
     Bell,
     /// A pull request is open: the worker's own, or the one that it reviews.
     Review,
+    /// A run is over.
+    Run,
     /// A question to the worker; shown when it has been answered and no command waits for it.
     Answer,
     /// Something that was planned for a time could not be done.
@@ -158,7 +163,7 @@ pub enum Ending {
 
 impl ItemKind {
     /// Every kind, by its name in the configuration.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "question",
         "permission",
         "blocked",
@@ -171,6 +176,7 @@ impl ItemKind {
         "delivery",
         "bell",
         "review",
+        "run",
         "answer",
         "schedule",
     ];
@@ -189,7 +195,7 @@ impl ItemKind {
             | Self::Schedule
             | Self::Bell => (Tone::WantsYou, 1),
             Self::Stalled => (Tone::Unsure, 1),
-            Self::Done | Self::Answer | Self::Review => (Tone::AtRest, 2),
+            Self::Done | Self::Answer | Self::Review | Self::Run => (Tone::AtRest, 2),
             Self::Limited | Self::Other(_) => (Tone::Unsure, 2),
         }
     }
@@ -206,6 +212,7 @@ impl Item {
             worker,
             kind,
             origin,
+            repo: None,
             at,
             text: String::new(),
             choices: Vec::new(),
@@ -230,6 +237,28 @@ impl Item {
         let is_pending = self.kind == ItemKind::Answer && self.answer.is_none();
         self.is_open() && self.acked.is_none() && !is_pending
     }
+
+    /// Users and parents are told of it. Pull requests are only listed.
+    pub fn calls(&self) -> bool {
+        self.is_shown() && self.kind != ItemKind::Review
+    }
+}
+
+/// Which items are asked for, and by whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxQuery {
+    /// These items, in full; without numbers, all that are not acknowledged.
+    #[serde(default)]
+    pub items: Vec<ItemId>,
+    /// Only of these workers, if there are any.
+    #[serde(default)]
+    pub workers: Vec<WorkerId>,
+    /// Who reads: an agent is not told again of items that it names. They are not sent again.
+    #[serde(default)]
+    pub reader: Option<Caller>,
+    /// The reader waits for more, until it closes the connection.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 impl fmt::Display for ItemId {
@@ -253,6 +282,7 @@ impl fmt::Display for ItemKind {
             Self::Delivery => "delivery",
             Self::Bell => "bell",
             Self::Review => "review",
+            Self::Run => "run",
             Self::Answer => "answer",
             Self::Schedule => "schedule",
             Self::Other(name) => name.as_str(),

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, UnknownName, WorkerId};
+use super::{Timestamp, UnknownName, Worker, WorkerId};
 
 /// What the forge says about a pull request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub struct Pulled {
     /// Why the forge said nothing.
     #[serde(default)]
     pub error: Option<String>,
+    /// What went wrong besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl PullState {
@@ -95,28 +98,35 @@ impl PullState {
 /// `#501 ✓ approved`.
 impl fmt::Display for PullState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(format!("#{} {}", self.number, self.verdict()).trim_end())
+        let mark = if self.url.contains("/-/merge_requests/") { '!' } else { '#' };
+        f.pad(format!("{mark}{} {}", self.number, self.verdict()).trim_end())
+    }
+}
+
+impl Worker {
+    /// Its pull request in a few words: `#501 ✓ approved`; `#501` before the forge has told its state; the
+    /// whole URL if that does not end in a number; empty without one.
+    pub fn pull_words(&self) -> String {
+        let url = self.pr.as_deref();
+        match (&self.work.pull, url) {
+            (Some(pull), _) => pull.state.to_string(),
+            (None, Some(url)) => {
+                let number = url.rsplit('/').next().filter(|it| it.parse::<u64>().is_ok());
+                number.map_or_else(|| url.to_owned(), |number| format!("#{number}"))
+            }
+            (None, None) => String::new(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::samples;
 
     #[test]
     fn one_word_tells_what_is_to_be_done() {
-        let open = PullState {
-            url: "https://github.com/acme/blog/pull/5".into(),
-            number: 5,
-            head: "a".repeat(40),
-            base: "main".into(),
-            is_open: true,
-            is_merged: false,
-            is_draft: false,
-            merge_commit: None,
-            review: Review::None,
-            checks: Checks::None,
-        };
+        let open = PullState { checks: Checks::None, ..samples::pull_state(5) };
         let shown = |change: &dyn Fn(&mut PullState)| {
             let mut it = open.clone();
             change(&mut it);
@@ -135,6 +145,8 @@ mod tests {
             "#5 checks run"
         );
         assert_eq!(shown(&|it| it.is_open = false), "#5 closed");
+        let gitlab = "https://gitlab.com/acme/blog/-/merge_requests/5";
+        assert_eq!(shown(&|it| it.url = gitlab.into()), "!5");
         assert_eq!(shown(&|it| (it.is_open, it.is_merged) = (false, true)), "#5 merged");
     }
 }

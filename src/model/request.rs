@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Agent, Ask, Base, Delivery, DeliveryId, Event, Exit, Explained, Item, ItemId, ItemKind, Kind,
-    Landed, PaneId, Placement, Plan, Report, Room, Sample, Schedule, ScheduleId, SessionId, Source,
-    Take, Timestamp, UnknownName, Worker, WorkerId,
+    Ask, Attempt, Caller, Delivery, DeliveryId, DialogAnswer, Event, Exit, Explained, InboxQuery,
+    Item, ItemId, Landed, NewTask, NewWorker, PaneId, Placement, Plan, Report, Room, Run, RunAct,
+    RunId, RunOrder, Sample, Schedule, ScheduleId, Take, Timestamp, UnknownName, Worker, WorkerId,
 };
 
 /// One request.
@@ -106,9 +106,10 @@ pub enum Request {
         items: Vec<ItemId>,
     },
     /// Choose this answer of the dialog that the agent shows, if it is still this one.
-    AnswerDialog {
+    AnswerDialog(Box<DialogAnswer>),
+    /// This dialog was printed for a user to choose an answer.
+    DialogPrinted {
         id: WorkerId,
-        label: String,
         asked: Ask,
     },
     /// Ask a worker something; the answer becomes an item.
@@ -132,6 +133,19 @@ pub enum Request {
         /// Answer when the forge has answered.
         waits: bool,
     },
+    /// Begin a run of these tasks.
+    Run {
+        order: Box<RunOrder>,
+        tasks: Vec<NewTask>,
+    },
+    /// The last runs, or one of them.
+    Runs {
+        run: Option<RunId>,
+    },
+    ActOnRun {
+        run: RunId,
+        act: RunAct,
+    },
     Status,
     Stop {
         reason: String,
@@ -152,6 +166,34 @@ impl Request {
                 | Self::Reserve(_)
         )
     }
+
+    /// It changes nothing, so that another hub may be asked the same.
+    pub fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::List { .. }
+                | Self::Show { .. }
+                | Self::Explain { .. }
+                | Self::Panes { .. }
+                | Self::Receipts { .. }
+                | Self::Receipt { .. }
+                | Self::Events { .. }
+                | Self::LastBefore { .. }
+                | Self::Inbox(_)
+                | Self::Schedules
+                | Self::Pulls { .. }
+                | Self::Runs { .. }
+        )
+    }
+}
+
+/// A task whose worker is not there yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Making {
+    /// The canonical common git dir.
+    pub repo: PathBuf,
+    /// `Source::task_key`.
+    pub task: String,
 }
 
 /// The place requested for a new worker.
@@ -160,6 +202,7 @@ pub struct Reserve {
     pub project: String,
     /// The canonical common git dir, which all workers of one repository share.
     pub repo: PathBuf,
+    /// Empty for an orchestrator, whose `source_key` names it.
     pub branch: String,
     /// `Source::key`, if a second worker for the same task would be a mistake.
     pub source_key: Option<String>,
@@ -171,64 +214,15 @@ pub struct Reserve {
     /// The worker whose agent is started again, instead of a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes: Option<WorkerId>,
+    /// That agent may still run: it is ended once the new one is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends_agent: bool,
     /// The limits that hold for it.
     #[serde(default)]
     pub room: Room,
-}
-
-/// Which items are asked for, and by whom.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxQuery {
-    /// These items, in full; without numbers, all that are not acknowledged.
-    #[serde(default)]
-    pub items: Vec<ItemId>,
-    /// Only of these workers, if there are any.
-    #[serde(default)]
-    pub workers: Vec<WorkerId>,
-    /// Who reads: an agent is not told again of items that it names.
-    #[serde(default)]
-    pub reader: Option<Caller>,
-    /// The reader waits for more, until it closes the connection.
-    #[serde(default)]
-    pub waits: bool,
-}
-
-/// Where in tmux the asking process runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
-    pub pane: Option<PaneId>,
-    pub session: Option<SessionId>,
-}
-
-/// Everything the hub needs to start a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewWorker {
-    pub id: WorkerId,
-    pub worktree: PathBuf,
-    pub git_dir: PathBuf,
-    pub branch_made: bool,
-    #[serde(default = "yes")]
-    pub worktree_made: bool,
-    pub base: Option<Base>,
-    pub source: Source,
-    pub kind: Kind,
-    pub agent: Agent,
-    pub pr: Option<String>,
-    pub parent: Option<WorkerId>,
-    /// What its parent is told about; none: everything.
-    #[serde(default)]
-    pub wakes: Option<Vec<ItemKind>>,
-    /// The caller's values for the names in [`Reservation::env_names`].
-    pub env: Vec<(String, String)>,
-    /// Variables that the launch needs; they override all others.
-    pub launch_env: Vec<(String, String)>,
-    /// The first prompt; empty if a resumed agent has its conversation.
-    pub bootstrap: String,
-    /// The earlier record of a worker whose agent is started again.
+    /// The task of a run that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resumes: Option<Box<Worker>>,
-    /// Record its screens.
-    pub record: bool,
+    pub attempt: Option<Attempt>,
 }
 
 fn yes() -> bool {
@@ -319,9 +313,11 @@ pub enum Answer {
         delivery: DeliveryId,
         seq: u64,
     },
-    /// An agent was started again.
+    /// An agent was started again. Its open deliveries, in their order.
     Resumed {
         worker: Box<Worker>,
+        #[serde(default)]
+        deliveries: Vec<Delivery>,
     },
     #[serde(rename = "abandoned")]
     Released {
@@ -412,6 +408,13 @@ pub enum Answer {
     /// The forge was asked; why it did not answer, where it did not.
     Pulls {
         problems: Vec<String>,
+    },
+    Runs {
+        runs: Vec<Run>,
+        seq: u64,
+        /// Tasks whose worker is being created, or waits in line for room.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        making: Vec<Making>,
     },
     Status(Box<HubStatus>),
     /// A value from a newer version.

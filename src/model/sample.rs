@@ -12,6 +12,9 @@ pub struct Sample {
     pub at: Timestamp,
     /// The visible screen, top to bottom, trailing blanks cut, without escape sequences.
     pub rows: Vec<String>,
+    /// The same with colours as escape sequences, where they matter.
+    #[serde(skip)]
+    pub styled: Vec<String>,
     pub title: String,
     /// Foreground command of the pane's terminal (`pane_current_command`).
     pub command: String,
@@ -55,6 +58,9 @@ pub struct Verdict {
     /// The message that a provider's limit is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
+    /// The newest prompt stands above the box, and nothing has come of it yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unanswered: bool,
 }
 
 /// The agent's input box, as far as a profile can see it.

@@ -1,7 +1,12 @@
 //! Made-up workers and deliveries for tests.
+mod day;
+
+pub(crate) use day::{assert_short, day};
+
 use super::{
-    Agent, Base, Delivery, DeliveryId, DeliveryMode, Kind, PaneId, Place, Placement, ServerId,
-    Source, SourceKind, Step, StepAt, Timestamp, Usage, WindowId, Work, Worker, WorkerState,
+    Agent, Base, Caller, Checks, Delivery, DeliveryId, DeliveryMode, Kind, NewTask, OnFail, PaneId,
+    Place, Placement, PullState, Review, Run, RunId, RunOrder, ServerId, Source, SourceKind, Step,
+    StepAt, Timestamp, Usage, WindowId, Work, Worker, WorkerState,
 };
 
 /// 2026-11-20T22:40:00Z.
@@ -26,16 +31,7 @@ pub(crate) fn worker(id: &str) -> Worker {
             "Fix the title".into(),
         ),
         kind: Kind::Implementation,
-        agent: Agent {
-            name: "claude".into(),
-            profile: "claude".into(),
-            profile_text: None,
-            argv: vec!["claude".into()],
-            model: None,
-            delivery: DeliveryMode::Ready,
-            trust: false,
-            resume_at_reset: false,
-        },
+        agent: agent(),
         placement: Placement::Window,
         place: Place {
             server: ServerId { pid: 7, started: 1 },
@@ -52,6 +48,7 @@ pub(crate) fn worker(id: &str) -> Worker {
         parent_pane: None,
         wakes: None,
         created: NOW,
+        follows: None,
         state: WorkerState::starting(NOW),
         ended: None,
         agent_session: None,
@@ -60,8 +57,58 @@ pub(crate) fn worker(id: &str) -> Worker {
         progress: None,
         profile_note: None,
         record: true,
+        markers: false,
         work: Work::default(),
     }
+}
+
+pub(crate) fn agent() -> Agent {
+    Agent {
+        name: "claude".into(),
+        profile: "claude".into(),
+        profile_text: None,
+        argv: vec!["claude".into()],
+        model: None,
+        delivery: DeliveryMode::Ready,
+        trust: false,
+        resume_at_reset: false,
+    }
+}
+
+/// An open pull request whose checks have passed.
+pub(crate) fn pull_state(number: u64) -> PullState {
+    PullState {
+        url: format!("https://github.com/acme/blog/pull/{number}"),
+        number,
+        head: "a".repeat(40),
+        base: "main".into(),
+        is_open: true,
+        is_merged: false,
+        is_draft: false,
+        merge_commit: None,
+        review: Review::None,
+        checks: Checks::Passed,
+    }
+}
+
+/// A run of tasks with these titles, of which so many may be at work.
+pub(crate) fn run(id: u64, titles: &[&str], jobs: usize) -> Run {
+    let order = RunOrder {
+        project: "blog".into(),
+        repo: "/r/.git".into(),
+        dir: "/r".into(),
+        caller: Caller::default(),
+        server: None,
+        parent: None,
+        jobs,
+        timeout_ms: None,
+        on_fail: OnFail::Continue,
+        land: None,
+        parallel: false,
+        env: Vec::new(),
+    };
+    let task = |it: &&str| NewTask { title: (*it).into(), args: Vec::new() };
+    Run::new(RunId(id), Timestamp(0), order, titles.iter().map(task).collect())
 }
 
 pub(crate) fn delivery(id: u64, worker: &str, step: Step) -> Delivery {

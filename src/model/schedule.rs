@@ -68,7 +68,7 @@ pub enum Addressee {
     Worker {
         id: WorkerId,
     },
-    /// The agent in a pane that is no worker's. In a request, the server is the connected one.
+    /// The agent in a pane without a worker. In a request, the server is the connected one.
     Pane {
         pane: PaneId,
         #[serde(default, skip_serializing_if = "Option::is_none")]

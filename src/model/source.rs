@@ -28,11 +28,15 @@ pub struct Source {
 pub enum SourceKind {
     GithubIssue,
     GithubPr,
+    GitlabIssue,
+    GitlabMr,
     Jira,
     Bead,
     #[serde(rename = "openspec-change")]
     OpenSpec,
     Prompt,
+    /// The workers of a project, which an orchestrator directs. Its key is the orchestrator's name.
+    Orchestrator,
     /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
@@ -60,13 +64,15 @@ pub struct SourceRow {
 pub enum Kind {
     Implementation,
     Review,
+    /// It directs other workers, and has no worktree and no branch of its own.
+    Orchestrator,
     /// A value from a newer version.
     #[serde(untagged)]
     Other(UnknownName),
 }
 
 /// The forge that holds the repository, judged by its remote's host name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Host {
     Github,
@@ -79,13 +85,27 @@ impl SourceKind {
         let (noun, mark, branch, shown, work) = match self {
             Self::GithubIssue => ("issue", "#", "github-issue-", "issue #", Kind::Implementation),
             Self::GithubPr => ("pull request", "#", "github-pr-", "PR #", Kind::Review),
+            Self::GitlabIssue => ("issue", "#", "gitlab-issue-", "issue #", Kind::Implementation),
+            Self::GitlabMr => ("merge request", "!", "gitlab-mr-", "MR !", Kind::Review),
             Self::Jira => ("ticket", "", "jira-ticket-", "", Kind::Implementation),
             Self::Bead => ("bead", "", "bead-", "", Kind::Implementation),
             Self::OpenSpec => ("change", "", "opsx-change-", "change ", Kind::Implementation),
             Self::Prompt => ("task", "", "prompt-", "prompt", Kind::Implementation),
+            Self::Orchestrator => ("orchestrator", "", "", "orchestrator ", Kind::Orchestrator),
             Self::Other(_) => ("task", "", "", "", Kind::Implementation),
         };
-        SourceRow { noun, mark, is_numbered: mark == "#", work, branch, shown }
+        SourceRow { noun, mark, is_numbered: !mark.is_empty(), work, branch, shown }
+    }
+
+    /// A tracker that the configuration adds. `None` if it cannot have this name: it is that of one that is
+    /// built in, or longer than 31 characters, or has others than letters, digits, `-` and `_`.
+    pub fn custom(name: &str) -> Option<Self> {
+        const TAKEN: [&str; 5] = ["github", "gitlab", "opsx", "openspec", "source"];
+        if name.starts_with('-') || TAKEN.contains(&name) {
+            return None;
+        }
+        let kind: Self = serde_json::from_value(Value::from(name)).ok()?;
+        matches!(kind, Self::Other(_)).then_some(kind)
     }
 
     /// As `--json` and the store have it: `github-issue`.
@@ -93,10 +113,13 @@ impl SourceKind {
         match self {
             Self::GithubIssue => "github-issue",
             Self::GithubPr => "github-pr",
+            Self::GitlabIssue => "gitlab-issue",
+            Self::GitlabMr => "gitlab-mr",
             Self::Jira => "jira",
             Self::Bead => "bead",
             Self::OpenSpec => "openspec-change",
             Self::Prompt => "prompt",
+            Self::Orchestrator => "orchestrator",
             Self::Other(name) => name.as_str(),
         }
     }
@@ -117,12 +140,20 @@ impl Source {
     pub fn branch(&self) -> String {
         match self.kind {
             SourceKind::Prompt => format!("{}{}", self.kind.row().branch, slug(&self.title)),
-            SourceKind::Other(name) => slug(&format!("{name} {}", self.key)),
+            SourceKind::Other(name) => {
+                let key = self.key.to_lowercase();
+                let parts = key.split(|c: char| !c.is_alphanumeric()).filter(|it| !it.is_empty());
+                let name = name.as_str().to_lowercase();
+                std::iter::once(name.as_str()).chain(parts).collect::<Vec<_>>().join("-")
+            }
             SourceKind::GithubIssue
             | SourceKind::GithubPr
+            | SourceKind::GitlabIssue
+            | SourceKind::GitlabMr
             | SourceKind::Jira
             | SourceKind::Bead
-            | SourceKind::OpenSpec => {
+            | SourceKind::OpenSpec
+            | SourceKind::Orchestrator => {
                 format!("{}{}", self.kind.row().branch, self.key.to_lowercase())
             }
         }
@@ -130,15 +161,28 @@ impl Source {
 
     /// The pull request that `text` names for this work, if it names exactly one. For an issue, it
     /// must be of the issue's repository; for other work, of a repository named like the project,
-    /// else of any. For a review, the pull request is already known.
+    /// else of any. For a review, the pull request is already known; those that an orchestrator names are its
+    /// workers'.
     pub fn pull_request_in(&self, text: &str, project: &str) -> Option<String> {
         let urls = pull_requests_in(text);
-        if self.kind.row().work == Kind::Review {
+        if self.kind.row().work != Kind::Implementation {
             return None;
         }
         let page = self.url.as_deref().and_then(|it| it.rsplit_once("/issues/"));
-        if let (SourceKind::GithubIssue, Some((repo, _))) = (self.kind, page) {
-            let base = format!("{repo}/pull/");
+        let pages = match self.kind {
+            SourceKind::GithubIssue => page.map(|(repo, _)| format!("{repo}/pull/")),
+            // Its pages have a `/-` before them.
+            SourceKind::GitlabIssue => page.map(|(repo, _)| format!("{repo}/merge_requests/")),
+            SourceKind::GithubPr
+            | SourceKind::GitlabMr
+            | SourceKind::Jira
+            | SourceKind::Bead
+            | SourceKind::OpenSpec
+            | SourceKind::Prompt
+            | SourceKind::Orchestrator
+            | SourceKind::Other(_) => None,
+        };
+        if let Some(base) = pages {
             return only(urls.into_iter().filter(|it| it.starts_with(&base)));
         }
         let is_own = |url: &&String| {
@@ -175,15 +219,12 @@ impl Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            SourceKind::Other(name) => write!(f, "{name}"),
-            SourceKind::GithubIssue
-            | SourceKind::GithubPr
-            | SourceKind::Jira
-            | SourceKind::Bead
-            | SourceKind::OpenSpec
-            | SourceKind::Prompt => write!(f, "{}{}", self.kind.row().shown, self.key),
-        }
+        let text = if let SourceKind::Other(name) = self.kind {
+            format!("{name} {}", self.key)
+        } else {
+            format!("{}{}", self.kind.row().shown, self.key)
+        };
+        f.write_str(text.trim_end())
     }
 }
 
@@ -305,6 +346,19 @@ mod tests {
     }
 
     #[test]
+    fn a_merge_request_is_one_of_the_issues_project() {
+        let url = "https://gitlab.com/acme/web/blog/-/issues/4";
+        let issue = Source::new(SourceKind::GitlabIssue, "4", url, String::new());
+        let own = "https://gitlab.com/acme/web/blog/-/merge_requests/7";
+        let said = format!("{own} https://gitlab.com/acme/other/-/merge_requests/8");
+        assert_eq!(issue.pull_request_in(&said, "x").as_deref(), Some(own));
+        assert_eq!(
+            issue.pull_request_in("https://gitlab.com/acme/other/-/merge_requests/8", "x"),
+            None
+        );
+    }
+
+    #[test]
     fn other_work_takes_the_one_pull_request_of_its_project() {
         let prompt = Source::prompt("");
         let check = |text: &str, want: Option<&str>| {
@@ -339,6 +393,7 @@ mod tests {
     fn a_source_is_stored_as_ever_and_that_of_a_newer_version_is_kept() {
         for text in [
             r#"{"type":"github-issue","number":4,"url":"https://x/4","title":"Bug"}"#,
+            r#"{"type":"gitlab-mr","number":7,"url":"https://x/7","title":"Bug"}"#,
             r#"{"type":"jira","key":"PROJ-12","url":"https://x/PROJ-12","title":"Bug"}"#,
             r#"{"type":"bead","key":"bd-a1b2","title":"Bug"}"#,
             r#"{"type":"openspec-change","key":"add-x","title":"Bug"}"#,

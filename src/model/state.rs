@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Ask, DeliveryId, Exit, Fact, FactSource, Landed, Timestamp, UnknownName, unknown::name_of,
+    Ask, DeliveryId, EndCause, Exit, Fact, FactSource, Landed, Timestamp, UnknownName,
+    unknown::name_of,
 };
 
 /// The agent's process.
@@ -25,21 +26,6 @@ pub enum Process {
     /// A value from a newer version.
     #[serde(untagged)]
     Other(Value),
-}
-
-/// Why a worker's pane is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndCause {
-    WindowClosed,
-    SessionClosed,
-    ServerGone,
-    Rebooted,
-    /// The pane is there, with another program that a user started in it.
-    PaneRespawned,
-    /// A value from a newer version.
-    #[serde(untagged)]
-    Other(UnknownName),
 }
 
 /// Where the agent is in its conversation.
@@ -475,19 +461,6 @@ impl fmt::Display for Question {
         f.pad(match self {
             Self::Permission => "permission",
             Self::Question => "question",
-            Self::Other(name) => name.as_str(),
-        })
-    }
-}
-
-impl fmt::Display for EndCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::WindowClosed => "window closed",
-            Self::SessionClosed => "session closed",
-            Self::ServerGone => "tmux server gone",
-            Self::Rebooted => "machine rebooted",
-            Self::PaneRespawned => "pane respawned",
             Self::Other(name) => name.as_str(),
         })
     }

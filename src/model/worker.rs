@@ -38,13 +38,16 @@ pub struct Worker {
     pub pr: Option<String>,
     /// The worker that created this one, if one did.
     pub parent: Option<WorkerId>,
-    /// The pane that it was created from, if that is no worker's.
+    /// The pane that it was created from, if that pane has no worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_pane: Option<ParentPane>,
     /// What its parent is told about; none: everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wakes: Option<Vec<ItemKind>>,
     pub created: Timestamp,
+    /// Since when there were workers of this id on its branch: their history is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Timestamp>,
     pub state: WorkerState,
     /// Cleaned up: kept for `list --ended` only.
     pub ended: Option<Timestamp>,
@@ -65,6 +68,9 @@ pub struct Worker {
     /// Record its screens.
     #[serde(default = "yes")]
     pub record: bool,
+    /// `wt list` shows what it does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub markers: bool,
     #[serde(default)]
     pub work: Work,
 }
@@ -110,6 +116,13 @@ pub struct Agent {
 pub struct ParentPane {
     pub server: ServerId,
     pub pane: PaneId,
+}
+
+/// What wtmag made for one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Own<'a> {
+    pub worktree: bool,
+    pub branch: Option<&'a str>,
 }
 
 /// How the worker is shown.
@@ -164,6 +177,35 @@ impl Worker {
         rest.filter(|it| !it.is_empty()).unwrap_or(id)
     }
 
+    /// When its history began. What an earlier worker of its id did before that is another story.
+    pub fn history_since(&self) -> Timestamp {
+        self.follows.unwrap_or(self.created)
+    }
+
+    /// It directs other workers. Its directory is the repository's own, where the user works, too.
+    pub fn is_orchestrator(&self) -> bool {
+        self.kind == Kind::Orchestrator
+    }
+
+    /// It may have a pull request of its own.
+    pub fn opens_pull_request(&self) -> bool {
+        match self.kind {
+            Kind::Implementation | Kind::Other(_) => true,
+            Kind::Review | Kind::Orchestrator => false,
+        }
+    }
+
+    /// What wtmag made for it alone: the only things that its removal may delete. The repository's own
+    /// worktree never is.
+    pub fn own(&self) -> Own<'_> {
+        let is_main = self.git_dir == self.repo;
+        if self.is_orchestrator() || is_main {
+            return Own { worktree: false, branch: None };
+        }
+        let branch = Some(self.branch.as_str()).filter(|it| self.branch_made && !it.is_empty());
+        Own { worktree: self.worktree_made, branch }
+    }
+
     /// Whether its parent is told about such items.
     pub fn wakes_for(&self, kind: ItemKind) -> bool {
         self.wakes.as_ref().is_none_or(|kinds| kinds.contains(&kind))
@@ -182,5 +224,43 @@ impl fmt::Display for Placement {
             Self::Fleet => "fleet",
             Self::Other(name) => name.as_str(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples;
+
+    /// A removal can only delete what this says, so every kind of record is in the table.
+    #[test]
+    fn the_repositorys_own_worktree_is_never_a_workers() {
+        let (main, linked) = ("/src/blog/.git", "/src/blog/.git/worktrees/a");
+        let other = || Kind::Other(serde_json::from_str("\"sketch\"").unwrap());
+        let kinds = || [Kind::Implementation, Kind::Review, Kind::Orchestrator, other()];
+        for kind in kinds() {
+            for git_dir in [main, linked] {
+                for (worktree_made, branch_made) in
+                    [(true, true), (true, false), (false, true), (false, false)]
+                {
+                    let mut worker = samples::worker("blog-a");
+                    (worker.repo, worker.git_dir) = (main.into(), git_dir.into());
+                    (worker.kind, worker.branch) = (kind, "a".into());
+                    (worker.worktree_made, worker.branch_made) = (worktree_made, branch_made);
+                    let may = kind != Kind::Orchestrator && git_dir == linked;
+                    let want = Own {
+                        worktree: may && worktree_made,
+                        branch: (may && branch_made).then_some("a"),
+                    };
+                    assert_eq!(
+                        worker.own(),
+                        want,
+                        "{kind:?} {git_dir} {worktree_made} {branch_made}"
+                    );
+                    worker.branch = String::new();
+                    assert_eq!(worker.own().branch, None);
+                }
+            }
+        }
     }
 }

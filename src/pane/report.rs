@@ -80,7 +80,7 @@ pub fn report_and_hear(
     match send_and_keep(spool, socket, report, patience) {
         (_, Some(answer)) => Told::Answered(Box::new(answer)),
         (Reached::Dead, None) => {
-            let _pid = server.and_then(start_hub);
+            let _pid = server.and_then(|it| start_hub(it, spool));
             Told::Kept
         }
         (Reached::Hub | Reached::Spool, None) => Told::Kept,
@@ -122,15 +122,22 @@ pub fn report_to_any(
     if report(spool, socket, worker, pane, hook) == Reached::Dead {
         // Without it, the report waits for the next client of a hub.
         let caller = Env::capture().ok().and_then(|it| it.caller());
-        let _pid = caller.and_then(|it| start_hub(&it.socket));
+        let _pid = caller.and_then(|it| start_hub(&it.socket, spool));
     }
 }
 
-/// Does not wait for its end.
-fn start_hub(server: &Path) -> Option<u32> {
+/// Does not wait for its end. The agent's environment may name another place for the state than the worker's.
+fn start_hub(server: &Path, spool: &Path) -> Option<u32> {
     let program = paths::own_program().ok()?;
     let args = [OsStr::new("-S"), server.as_os_str(), OsStr::new("hub"), OsStr::new("start")];
-    proc::detach(&program, args).ok()
+    let home = state_home(spool).map(|it| ("XDG_STATE_HOME", it.as_os_str()));
+    proc::detach(&program, args, home).ok()
+}
+
+/// The directory that has the state of all hubs, if this is the spool of one: `HOME/wtmag/MACHINE/SERVER/spool`.
+fn state_home(spool: &Path) -> Option<&Path> {
+    let wtmag = spool.ancestors().nth(3)?;
+    wtmag.parent().filter(|it| it.is_absolute() && wtmag.ends_with("wtmag"))
 }
 
 /// The outcome of a request to the hub.

@@ -4,7 +4,7 @@
 //! terminal.
 use std::{
     ffi::{OsStr, OsString},
-    io::{self, Read as _},
+    io,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{self, Command, ExitCode},
@@ -95,18 +95,6 @@ pub async fn run(options: &PaneOptions) -> ExitCode {
     let error = become_shell(shell, &arg0, &options.worktree);
     say(&format!("could not run `{}`: {error}", shell.display()));
     ExitCode::from(127)
-}
-
-/// Keeps a window open: prints one line, then ignores all input until the window is closed.
-pub fn placeholder() -> ExitCode {
-    let terminal = Terminal::open();
-    terminal.ignore_input();
-    terminal::write(
-        b"\x1b[?25l\x1b[2mwtmag: this session holds the windows of all workers\x1b[0m\r\n",
-    );
-    let mut ignored = [0; 1024];
-    while io::stdin().read(&mut ignored).is_ok_and(|n| n > 0) {}
-    ExitCode::SUCCESS
 }
 
 /// The signals to handle. A handler, unlike `SIG_IGN`, does not survive `exec`: the shell after the

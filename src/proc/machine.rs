@@ -61,6 +61,17 @@ pub async fn foreground(leader: u32) -> Vec<String> {
     names_in_foreground(leader, &mut Ps::parse(&ask("ps", &PS_TABLE).await))
 }
 
+/// Whether the process is in the foreground of its terminal, and that is this device, as far as the system tells.
+pub async fn has_foreground_of(pid: u32, device: u64) -> bool {
+    let is_it = |it: Stat| {
+        it.group == it.foreground && it.terminal.is_none_or(|it| u64::from(it) == device)
+    };
+    if has_proc() {
+        return Proc.stat(pid).is_some_and(is_it);
+    }
+    Ps::parse(&ask("ps", &PS_TABLE).await).stat(pid).is_some_and(is_it)
+}
+
 /// The processes above this one, the nearest first; empty where they are unknown.
 pub async fn ancestors() -> Vec<u32> {
     let own = std::process::id();
@@ -123,6 +134,8 @@ struct Stat {
     group: u32,
     /// The group that has the terminal.
     foreground: u32,
+    /// The device of the terminal, where it is known.
+    terminal: Option<u32>,
 }
 
 /// `/proc`.
@@ -160,9 +173,10 @@ impl Stat {
         let (_, rest) = stat.rsplit_once(')')?;
         let mut words = rest.split_whitespace().skip(1);
         let (parent, group) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let terminal = words.nth(1)?.parse().ok();
         // -1 without a terminal.
-        let foreground = words.nth(2)?.parse().ok()?;
-        Some(Self { parent, group, foreground })
+        let foreground = words.next()?.parse().ok()?;
+        Some(Self { parent, group, foreground, terminal })
     }
 }
 
@@ -179,7 +193,7 @@ impl Ps {
             // 0 or -1 without a terminal.
             let foreground = words.next()?.parse().unwrap_or_default();
             let command = words.collect::<Vec<_>>().join("\0");
-            Some((pid, Stat { parent, group, foreground }, command))
+            Some((pid, Stat { parent, group, foreground, terminal: None }, command))
         };
         Self(table.lines().filter_map(row).collect())
     }
@@ -242,7 +256,8 @@ mod tests {
     #[test]
     fn a_command_may_hold_anything() {
         let stat = Stat::parse("7 (a) b (c) S 2 7 1 34816 9 4194304 1").unwrap();
-        assert_eq!(stat, Stat { parent: 2, group: 7, foreground: 9 });
+        let terminal = Some(34816);
+        assert_eq!(stat, Stat { parent: 2, group: 7, foreground: 9, terminal });
         assert_eq!(Stat::parse("7 (a) S 2 7 1 0 -1 4194304"), None);
         assert_eq!(Stat::parse(""), None);
     }

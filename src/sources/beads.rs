@@ -2,7 +2,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Context, Error, Fetched, Program, SourceSpec, Task, TaskRef};
+use super::{Context, Error, Fetched, Program, SourceSpec, Task, TaskRef, ready::Ready, reason};
 use crate::{
     brief::{Comment, Detail, Ticket, WorkItem},
     model::{Source, SourceKind},
@@ -27,6 +27,7 @@ pub static SPEC: SourceSpec = SourceSpec {
     parse,
     resolve: |_, _| Box::pin(async { Ok(SourceKind::Bead) }),
     fetch: |cx, task| Box::pin(fetch(cx, task)),
+    ready: Some(|cx, _| Box::pin(ready(cx))),
 };
 
 const MAX_TITLE: usize = 256;
@@ -89,6 +90,23 @@ async fn fetch(cx: &Context<'_>, task: &Task) -> Result<Fetched, Error> {
     Ok(Fetched { item: item(bead)?, forge: None })
 }
 
+/// What nothing blocks.
+pub(super) async fn ready(cx: &Context<'_>) -> Result<Vec<Ready>, Error> {
+    let output = cx.run(&PROGRAM, &["ready", "--json"]).await?;
+    if !output.is_success() {
+        let said = [output.stderr_text(), output.stdout_text()].join("\n");
+        return Err(complaint("ready", &said));
+    }
+    let unreadable = |source| Error::Unreadable { program: &PROGRAM, source };
+    let all: Option<Vec<BeadJson>> = serde_json::from_slice(&output.stdout).map_err(unreadable)?;
+    let all = all.unwrap_or_default().into_iter().filter(|it| is_id(&it.id));
+    let one = |it: BeadJson| {
+        let labels = it.labels.unwrap_or_default();
+        Ready::new((SPEC.flag, it.id.clone()), (SourceKind::Bead, &it.id, ""), &it.title, &labels)
+    };
+    Ok(all.map(one).collect())
+}
+
 /// An array of one; older versions print the object itself.
 fn read(stdout: &[u8]) -> Result<Option<BeadJson>, Error> {
     let unreadable = |source| Error::Unreadable { program: &PROGRAM, source };
@@ -144,8 +162,8 @@ fn complaint(id: &str, said: &str) -> Error {
     if ["no issue found", "not found", "no issues found"].iter().any(|it| said.contains(it)) {
         return Error::NoBead { id: id.to_owned() };
     }
-    let line = said.lines().find(|it| !it.trim().is_empty()).unwrap_or("it did not say why");
-    Error::Failed { program, detail: one_line(line.trim_start_matches("Error: "), 300) }
+    let detail = reason(said.trim_start().trim_start_matches("Error: "));
+    Error::Failed { program, detail }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Why a task could not be fetched, and what the user can do.
 use std::{io, path::PathBuf, time::Duration};
 
-use super::Program;
+use super::{BoardError, CustomError, GitlabError, Program};
 
 /// Whenever one of these is returned, nothing was created.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +44,20 @@ pub enum Error {
     BadNumber { text: String },
     #[error("`{key}` is not a Jira key")]
     BadKey { key: String },
+    #[error("`[ready] jql` is not set, so wtmag does not know which tickets are ready")]
+    NoQuery,
     #[error("Jira has no ticket `{key}` that you may see")]
     TicketNotFound { key: String },
     #[error("`{id}` is not the id of a bead")]
     BadBead { id: String },
     #[error("beads has no bead `{id}` in this repository")]
     NoBead { id: String },
+    #[error(transparent)]
+    Custom(#[from] CustomError),
+    #[error(transparent)]
+    Gitlab(#[from] GitlabError),
+    #[error(transparent)]
+    Board(#[from] BoardError),
     #[error("`{name}` is not the name of an OpenSpec change")]
     BadChange { name: String },
     #[error("this repository has no OpenSpec change `{name}`")]
@@ -87,16 +95,14 @@ impl Error {
                 "add one with `git remote add origin <url>`, or give the task in your own words"
             }
             Self::NotOnGithub => {
-                "for a GitHub server of your own, run `gh auth login --hostname <host>`; \
-                 elsewhere give the task in your own words"
+                "check GH_HOST, if it is set; for a GitHub server of your own, run \
+                 `gh auth login --hostname <host>`; elsewhere give the task in your own words"
             }
             Self::RepoNotFound { .. } => {
                 "check `git remote -v` and `gh auth status`; \
                  `gh repo set-default` chooses between remotes"
             }
-            Self::IssuesOff { .. } => {
-                "`gh repo set-default` chooses the repository with the issues"
-            }
+            Self::IssuesOff { .. } => "`gh repo set-default` chooses another repository",
             Self::NotFound { .. } => "`gh repo set-default --view` shows which repository is asked",
             Self::BadNumber { .. } => {
                 "pass `456`, `#456` or `https://github.com/OWNER/REPO/issues/456`"
@@ -105,6 +111,9 @@ impl Error {
                 "run this in a clone of that repository; `gh repo set-default` chooses between remotes"
             }
             Self::BadKey { .. } => "a key looks like `PROJ-123`",
+            Self::NoQuery => {
+                "set it with `wtmag config edit`; `wtmag help sources` shows an example"
+            }
             Self::TicketNotFound { .. } => "check the key; `jira me` shows your account",
             Self::BadBead { .. } => "an id looks like `bd-a1b2`; `bd list` shows them",
             Self::NoBead { .. } => "`bd list` shows the beads; `bd where` which database is used",
@@ -112,10 +121,17 @@ impl Error {
             Self::NoChange { .. } => {
                 "`openspec list` shows them; a change in another worktree is not seen here"
             }
+            Self::Custom(error) => return Some(error.hint()),
+            Self::Gitlab(error) => return Some(error.hint()),
+            Self::Board(error) => return Some(error.hint()),
             Self::EmptyPrompt => "say what to do: `wtmag create \"Make the tests faster\"`",
             Self::Unreadable { .. } | Self::Nonsense { .. } => "run `wtmag doctor` for its version",
-            Self::IsPullRequest { .. } => "leave out `-t issue` to review it",
-            Self::IsIssue { .. } => "leave out `-t pr` to work on it",
+            Self::IsPullRequest { number, .. } => {
+                return Some(format!("to review it: `wtmag create --github {number}`"));
+            }
+            Self::IsIssue { number, .. } => {
+                return Some(format!("to work on it: `wtmag create --github {number}`"));
+            }
             Self::Start { .. }
             | Self::Failed { .. }
             | Self::Stdin(_)

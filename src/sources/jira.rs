@@ -11,7 +11,10 @@ use crate::{
     text::{clean, one_line},
 };
 
-use super::{Context, Error, Fetched, Program, SourceSpec, Task, TaskRef, adf};
+use super::{
+    Context, Error, Fetched, Program, SourceSpec, Task, TaskRef, adf,
+    ready::{Ready, Wanted},
+};
 
 static PROGRAM: Program = Program {
     name: "jira",
@@ -31,6 +34,7 @@ pub static SPEC: SourceSpec = SourceSpec {
     parse,
     resolve: |_, _| Box::pin(async { Ok(SourceKind::Jira) }),
     fetch: |cx, task| Box::pin(fetch(cx, task)),
+    ready: Some(|cx, wanted| Box::pin(ready(cx, wanted))),
 };
 
 /// Jira's own limit is 255.
@@ -110,6 +114,31 @@ async fn from_json(cx: &Context<'_>, asked: &str, json: TicketJson) -> Result<Wo
             parent: fields.parent.map(ParentJson::into_line),
         }),
     })
+}
+
+/// The tickets that the query finds, the oldest first.
+async fn ready(cx: &Context<'_>, wanted: &Wanted) -> Result<Vec<Ready>, Error> {
+    let jql = wanted.jql.as_ref().ok_or(Error::NoQuery)?;
+    let query = format!("--jql={jql}");
+    let order = ["--order-by", "created", "--reverse", "--paginate", "0:100"];
+    let args = [&["issue", "list", "--raw", query.as_str()][..], &order].concat();
+    let output = cx.run(&PROGRAM, &args).await?;
+    if !output.is_success() {
+        let stderr = output.stderr_text();
+        // An empty list is a failure for it.
+        let is_empty = stderr.contains("No result found");
+        return if is_empty { Ok(Vec::new()) } else { Err(complaint("", &stderr)) };
+    }
+    let read = serde_json::from_slice::<Vec<TicketJson>>(&output.stdout);
+    let found = read.map_err(|source| Error::Unreadable { program: &PROGRAM, source })?;
+    let one = |it: TicketJson| {
+        let key = key(it.key.as_deref()?)?;
+        let url = it.own_url.as_deref().and_then(|url| browse_url(url, &key)).unwrap_or_default();
+        let labels = it.fields.labels.unwrap_or_default();
+        let title = it.fields.summary.unwrap_or_default();
+        Some(Ready::new((SPEC.flag, key.clone()), (SourceKind::Jira, &key, &url), &title, &labels))
+    };
+    Ok(found.into_iter().filter_map(one).collect())
 }
 
 /// The ticket from the text that `jira` prints: `# Title`, the rest, `View this issue on Jira:

@@ -1,31 +1,48 @@
 //! Where tasks come from. A source is a row of [`ALL`] and a file beside this one that holds it.
 //!
-//! Knows how to ask `gh`, `jira` and `bd`, how to read a prompt and a change of OpenSpec and how to find templates. Creates
-//! nothing. Does not know worktrees, tmux, agents or the hub. Numbers, keys and repository names
+//! Knows how to ask `gh`, `glab`, `jira`, `bd` and the commands of the configuration, how to read a prompt and a change of
+//! OpenSpec and how to find templates. Creates nothing. Does not know worktrees, tmux, agents or the hub. Numbers, keys and repository names
 //! are checked before they become arguments, so that no text of a user or a forge can act as a
 //! flag.
 mod adf;
 pub mod beads;
+mod board_error;
+pub mod custom;
+mod custom_error;
 mod error;
+pub mod forge;
 pub mod github;
+pub mod gitlab;
+mod gitlab_error;
 pub mod jira;
+pub mod open;
 pub mod openspec;
 pub mod prompt;
+pub mod pulls;
+pub mod question;
+pub mod ready;
 pub mod templates;
 
 use std::{fmt, path::Path, pin::Pin, time::Duration};
 
+pub use board_error::BoardError;
+pub use custom::Custom;
+pub use custom_error::CustomError;
 pub use error::Error;
-use github::Forge;
+pub use forge::Forge;
+pub use gitlab_error::GitlabError;
+use ready::{Ready, Wanted};
 
 use crate::{
     brief::WorkItem,
     model::{Source, SourceKind},
     proc::{self, Cancel, Cmd, Output},
+    text::one_line,
 };
 
 /// The sources that `create` knows, in the order of its help.
-pub static ALL: [&SourceSpec; 4] = [&github::SPEC, &jira::SPEC, &beads::SPEC, &openspec::SPEC];
+pub static ALL: [&SourceSpec; 6] =
+    [&github::SPEC, &gitlab::SPEC, &jira::SPEC, &beads::SPEC, &openspec::SPEC, &custom::SPEC];
 
 /// A source of tasks, kept by a program that is asked for them.
 #[derive(Debug)]
@@ -42,9 +59,13 @@ pub struct SourceSpec {
     parse: fn(&str) -> Result<TaskRef, Error>,
     resolve: for<'a> fn(&'a Context<'a>, &'a TaskRef) -> Answer<'a, SourceKind>,
     fetch: for<'a> fn(&'a Context<'a>, &'a Task) -> Answer<'a, Fetched>,
+    /// Asks for tasks that may be begun, where the source knows them.
+    pub ready: Option<AskReady>,
 }
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>;
+pub type AskReady = for<'a> fn(&'a Context<'a>, &'a Wanted) -> Answer<'a, Vec<Ready>>;
+
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>;
 
 /// An external program that is asked.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +116,47 @@ impl SourceSpec {
     pub fn parse(&self, text: &str) -> Result<TaskRef, Error> {
         (self.parse)(text)
     }
+
+    /// One task each of `12,15,18` or `linear:ENG-1,ENG-2`.
+    pub fn split(&self, text: &str) -> Vec<String> {
+        let has_tracker = self.flag == custom::SPEC.flag;
+        let mut tracker = None;
+        let mut all = Vec::new();
+        for task in text.split(',').map(str::trim) {
+            let named = task.split_once(custom::SEPARATOR).filter(|_| has_tracker);
+            match (named, tracker) {
+                (None, Some(tracker)) => all.push(format!("{tracker}{}{task}", custom::SEPARATOR)),
+                (None, None) | (Some(_), _) => all.push(task.to_owned()),
+            }
+            tracker = named.map(|it| it.0).or(tracker);
+        }
+        all
+    }
+}
+
+/// A tracker that can be asked which tasks are ready.
+#[derive(Clone, Copy, Debug)]
+pub enum Tracker<'a> {
+    BuiltIn(&'static SourceSpec),
+    Custom(&'a Custom),
+}
+
+impl Tracker<'_> {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::BuiltIn(spec) => spec.flag,
+            Self::Custom(custom) => &custom.name,
+        }
+    }
+
+    /// The tasks that may be begun.
+    pub async fn ready(&self, cx: &Context<'_>, wanted: &Wanted) -> Result<Vec<Ready>, Error> {
+        match self {
+            Self::BuiltIn(SourceSpec { ready: Some(ask), .. }) => ask(cx, wanted).await,
+            Self::BuiltIn(SourceSpec { ready: None, .. }) => Ok(Vec::new()),
+            Self::Custom(custom) => custom.ready(cx).await,
+        }
+    }
 }
 
 impl TaskRef {
@@ -141,16 +203,24 @@ pub struct Context<'a> {
     pub dir: &'a Path,
     /// Variables in addition to the caller's environment.
     pub env: &'a [(&'a str, &'a str)],
+    /// The trackers that the configuration adds.
+    pub custom: &'a [Custom],
     pub cancel: &'a Cancel,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    pub fn new(dir: &'a Path, cancel: &'a Cancel) -> Self {
+        Self { dir, env: &[], custom: &[], cancel }
+    }
+
     async fn run(&self, program: &'static Program, args: &[&str]) -> Result<Output, Error> {
         let mut cmd = Cmd::new(program.name, self.dir).args(args).limit(LIMIT);
         let quiet = [
             ("GH_PROMPT_DISABLED", "1"),
             ("GH_NO_UPDATE_NOTIFIER", "1"),
             ("NO_COLOR", "1"),
+            ("GLAB_CHECK_UPDATE", "false"),
+            ("NO_PROMPT", "1"),
             ("PAGER", "cat"),
         ];
         for name in ["GH_FORCE_TTY", "GH_DEBUG", "CLICOLOR_FORCE"] {
@@ -161,6 +231,13 @@ impl Context<'_> {
         }
         cmd.run(self.cancel).await.map_err(|error| not_run(program, error))
     }
+}
+
+/// The line of what a program said that tells why it failed.
+pub fn reason(said: &str) -> String {
+    const MAX: usize = 300;
+    let line = said.lines().map(str::trim).find(|it| !it.is_empty());
+    line.map_or_else(|| "it did not say why".to_owned(), |it| one_line(it, MAX))
 }
 
 fn not_run(program: &'static Program, error: proc::Error) -> Error {
@@ -175,6 +252,16 @@ fn not_run(program: &'static Program, error: proc::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_tasks_names_its_tracker_once() {
+        assert_eq!(github::SPEC.split("12, 15"), ["12", "15"]);
+        assert_eq!(
+            custom::SPEC.split("linear:A-1,A-2,other:B-1"),
+            ["linear:A-1", "linear:A-2", "other:B-1"]
+        );
+        assert_eq!(custom::SPEC.split("A-1"), ["A-1"]);
+    }
 
     #[test]
     fn a_program_that_hangs_is_named_with_a_hint() {

@@ -24,6 +24,7 @@ pub static SPEC: SourceSpec = SourceSpec {
     parse,
     resolve: |_, _| Box::pin(async { Ok(SourceKind::OpenSpec) }),
     fetch: |cx, task| Box::pin(async move { fetch(cx.dir, &task.key) }),
+    ready: None,
 };
 
 const MAX_TITLE: usize = 256;

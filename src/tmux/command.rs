@@ -33,11 +33,12 @@ const COMMAND: &str = "#{s/\n/?/:pane_current_command}";
 
 const PANE_ROW: &str = concat!(
     "#{pane_id} #{pane_pid} #{pane_dead} #{window_id} ",
-    "#{?@wtmag_pane,#{q:@wtmag_pane},#{q:@wtmag_id}} ",
+    "#{?@wtmag_pane,#{q:@wtmag_pane},#{q:@wtmag_id}} #{?@wtmag_pane,1,0} ",
     "#{session_id} #{q:session_name} #{session_attached} #{q:session_group}",
 );
 
-const CLIENT_ROW: &str = "#{q:client_name} #{client_control_mode} #{session_id} #{window_id}";
+const CLIENT_ROW: &str =
+    "#{q:client_name} #{client_pid} #{client_control_mode} #{session_id} #{window_id}";
 
 /// The last field: one `x` for each window that is not a worker's.
 const SESSION_ROW: &str = "#{session_id} #{session_activity} #{W:#{?@wtmag_id,,x}}";
@@ -93,6 +94,16 @@ pub fn display(pane: Option<PaneId>, format: &Format) -> Command {
 /// Process id, start time and version of the server, and the name of our session.
 pub fn server() -> Command {
     display(None, &Format::code("#{pid} #{start_time} #{session_id} #{q:session_name} #{version}"))
+}
+
+/// The process of the first window of session `wtmag`, and that window. Nothing if another program is
+/// there, or if that process does not listen yet.
+pub fn dashboard_window(fleet: SessionId) -> Command {
+    let command = Command::new(Verb::DisplayMessage).flag("-p").opt("-t", format!("{fleet}:^"));
+    command.flag("--").format(&Format::code(concat!(
+        "#{?#{&&:#{m:*--placeholder*,#{pane_start_command}},#{keypad_flag}},",
+        "#{pane_pid} #{window_id},}",
+    )))
 }
 
 /// Asks only for an answer.
@@ -153,6 +164,11 @@ pub fn worker_panes() -> Command {
 
 pub fn clients() -> Command {
     Command::new(Verb::ListClients).opt("-F", CLIENT_ROW)
+}
+
+/// The terminal of each pane.
+pub fn pane_terminals() -> Command {
+    Command::new(Verb::ListPanes).flag("-a").opt("-F", "#{pane_tty}")
 }
 
 pub fn sessions() -> Command {
@@ -329,6 +345,20 @@ pub fn close_worker(worker: &WorkerId, pane: PaneId, window: WindowId) -> Comman
         .format(&is_its)
         .block(&kill_window(window))
         .block(&Command::new(Verb::KillPane).opt("-t", pane.to_string()))
+}
+
+/// Puts the pane `new` where the worker's pane `old` is, and ends `old`: the window, its place and its
+/// other panes stay. Nothing happens if `old` is not the worker's. Check and action are atomic.
+pub fn take_place(worker: &WorkerId, new: PaneId, old: PaneId) -> Command {
+    let (new, old) = (new.to_string(), old.to_string());
+    let is_its =
+        Format::equals("#{pane_id}", &old).and(&Format::equals("#{@wtmag_pane}", worker.as_str()));
+    let swap = Command::new(Verb::SwapPane).flag("-d").opt("-s", new).opt("-t", &old);
+    Command::new(Verb::IfShell)
+        .flag("-F")
+        .opt("-t", &old)
+        .format(&is_its)
+        .block(&swap.then(&Command::new(Verb::KillPane).opt("-t", &old)))
 }
 
 pub fn kill_session(session: SessionId) -> Command {

@@ -277,6 +277,10 @@ impl Driver {
 fn notify(it: Notification, fleet: SessionId, mailbox: &Mailbox) {
     use Notification as N;
     match it {
+        N::SessionWindowChanged { session, .. } if session == fleet => {
+            mailbox.fleet_window();
+            mailbox.structure();
+        }
         N::WindowAdd(_)
         | N::UnlinkedWindowAdd(_)
         | N::WindowClose(_)

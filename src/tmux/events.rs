@@ -20,6 +20,8 @@ pub enum Event {
     Said(PaneId, Said),
     /// A window, pane or session opened, closed, moved, died or changed mode: list the panes.
     Structure,
+    /// Session `wtmag` shows another window.
+    FleetWindow,
     /// A client of the user came to another session.
     ClientSession {
         client: String,
@@ -68,6 +70,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Waiting {
     structure: bool,
+    fleet_window: bool,
     rings: BTreeSet<PaneId>,
     said: BTreeMap<PaneId, Said>,
     /// The pane whose words were handed out last.
@@ -130,6 +133,11 @@ impl Mailbox {
         self.shared.bell.notify_one();
     }
 
+    pub(super) fn fleet_window(&self) {
+        self.waiting().fleet_window = true;
+        self.shared.bell.notify_one();
+    }
+
     pub(super) fn client(&self, client: String, session: SessionId, name: String) {
         self.waiting().clients.insert(client, Some((session, name)));
         self.shared.bell.notify_one();
@@ -164,6 +172,9 @@ impl Waiting {
     fn take(&mut self) -> Option<Event> {
         if std::mem::take(&mut self.structure) {
             return Some(Event::Structure);
+        }
+        if std::mem::take(&mut self.fleet_window) {
+            return Some(Event::FleetWindow);
         }
         if let Some((client, place)) = self.clients.pop_first() {
             return Some(match place {

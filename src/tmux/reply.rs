@@ -35,6 +35,8 @@ pub struct PaneRow {
     pub window: WindowId,
     /// Its `@wtmag_pane`, else its window's `@wtmag_id`, no matter who set it.
     pub worker: Option<String>,
+    /// It has a mark of its own, and not only its window.
+    pub is_marked: bool,
     pub links: Vec<Link>,
 }
 
@@ -62,6 +64,7 @@ pub struct SessionRow {
 pub struct ClientRow {
     /// The path of its terminal, or a name for one without.
     pub name: String,
+    pub pid: u32,
     /// It uses control mode: wtmag's client, or another program's.
     pub is_control: bool,
     pub session: SessionId,
@@ -103,7 +106,7 @@ pub fn panes(body: &[u8]) -> Vec<PaneRow> {
 }
 
 fn pane_row(row: Vec<String>) -> Option<(PaneRow, Link)> {
-    let [pane, pid, dead, window, worker, session, session_name, n_attached, group] =
+    let [pane, pid, dead, window, worker, is_marked, session, session_name, n_attached, group] =
         row.try_into().ok()?;
     let link = Link {
         session: session.parse().ok()?,
@@ -117,6 +120,7 @@ fn pane_row(row: Vec<String>) -> Option<(PaneRow, Link)> {
         dead: is_on(&dead),
         window: window.parse().ok()?,
         worker: some(worker),
+        is_marked: is_on(&is_marked),
         links: Vec::new(),
     };
     Some((pane, link))
@@ -134,9 +138,10 @@ pub fn sessions(body: &[u8]) -> Vec<SessionRow> {
 
 pub fn clients(body: &[u8]) -> Vec<ClientRow> {
     let client = |row: Vec<String>| {
-        let [name, is_control, session, window] = row.try_into().ok()?;
+        let [name, pid, is_control, session, window] = row.try_into().ok()?;
         let (session, window) = (session.parse().ok()?, window.parse().ok()?);
-        Some(ClientRow { name, is_control: is_on(&is_control), session, window })
+        let (pid, is_control) = (pid.parse().ok()?, is_on(&is_control));
+        Some(ClientRow { name, pid, is_control, session, window })
     };
     rows(body).into_iter().filter_map(client).collect()
 }
@@ -162,6 +167,7 @@ pub fn look(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Look> {
     let sample = Sample {
         at,
         rows: screen_rows(screen),
+        styled: Vec::new(),
         title,
         command,
         group: Vec::new(),
@@ -353,10 +359,11 @@ mod tests {
 
     #[test]
     fn a_pane_shown_twice_is_one_pane() {
-        let body = b"%1 42 0 @2 blog-x $0 wtmag 2 \n\
-            %1 42 0 @2 blog-x $3 my\\ work 1 g\nnonsense\n";
+        let body = b"%1 42 0 @2 blog-x 1 $0 wtmag 2 \n\
+            %1 42 0 @2 blog-x 1 $3 my\\ work 1 g\nnonsense\n";
         let [pane] = panes(body).try_into().unwrap();
         assert_eq!((pane.worker.as_deref(), pane.pid, pane.dead), (Some("blog-x"), 42, false));
+        assert!(pane.is_marked);
         let [fleet, mine] = pane.links.try_into().unwrap();
         assert_eq!((fleet.session, fleet.group), (SessionId(0), None));
         let group = Some("g".to_owned());

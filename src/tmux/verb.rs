@@ -50,6 +50,7 @@ verbs! {
     SetOption "set-option",
     ShowEnvironment "show-environment",
     ShowOptions "show-options",
+    SwapPane "swap-pane",
     SwitchClient "switch-client",
     UnlinkWindow "unlink-window",
 }

@@ -107,6 +107,17 @@ impl Connection {
         self.call(command::close_worker(worker, pane, window)).await.map(drop)
     }
 
+    /// Puts the pane `new` where the worker's pane `old` is, and ends `old`.
+    pub async fn take_place(
+        &self,
+        worker: &WorkerId,
+        new: PaneId,
+        old: PaneId,
+    ) -> Result<(), Error> {
+        let _alone = self.ending.lock().await;
+        self.call(command::take_place(worker, new, old)).await.map(drop)
+    }
+
     /// Ends session `wtmag`, and with it the connection, unless the user keeps windows or panes in
     /// it.
     pub async fn end_fleet(&self) -> Result<(), Error> {
@@ -147,6 +158,12 @@ impl Connection {
         Ok(reply::panes(&self.ask(command::all_panes()).await?))
     }
 
+    /// The path of each pane's terminal.
+    pub async fn pane_terminals(&self) -> Result<Vec<String>, Error> {
+        let body = self.ask(command::pane_terminals()).await?;
+        Ok(String::from_utf8_lossy(&body).lines().map(str::to_owned).collect())
+    }
+
     /// Every attached client, except wtmag's two.
     pub async fn clients(&self) -> Result<Vec<ClientRow>, Error> {
         let clients = reply::clients(&self.ask(command::clients()).await?);
@@ -166,6 +183,19 @@ impl Connection {
             return Ok(());
         }
         self.call(command::announce(client, text)).await.map(drop)
+    }
+
+    /// The process of the first window of session `wtmag`, and whether a terminal shows that window. None
+    /// if another program is there.
+    pub async fn dashboard_window(&self) -> Result<Option<(u32, bool)>, Error> {
+        let body = self.ask(command::dashboard_window(self.info().fleet)).await?;
+        let text = String::from_utf8_lossy(&body);
+        let found = text.trim().split_once(' ');
+        let read = |(pid, window): (&str, &str)| {
+            Some((pid.parse().ok()?, window.parse::<WindowId>().ok()?))
+        };
+        let Some((pid, window)) = found.and_then(read) else { return Ok(None) };
+        Ok(Some((pid, self.clients().await?.iter().any(|it| it.window == window))))
     }
 
     /// Moves `client` to another session, and there to `window` if given.

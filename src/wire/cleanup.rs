@@ -1,12 +1,10 @@
 //! The second half of a cleanup, as the hub passes it to the program that does it, and the result.
-//!
-//! The hub and the program may have different versions. Fields are only added. A job of a newer
-//! version is refused, because it may ask for something that this version would leave out.
 use serde::{Deserialize, Serialize};
 
+use super::job::{self, BadJob};
 use crate::model::{Cleanup, Worker};
 
-/// The newest job version that this program understands. Jobs from before versions existed are 0.
+/// The newest job version that this program understands.
 const VERSION: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,21 +30,6 @@ pub struct CleanupResult {
     pub notes: Vec<String>,
 }
 
-/// Why a job cannot be done.
-#[derive(Debug, thiserror::Error)]
-pub enum BadJob {
-    #[error("the cleanup job is of version {found}, and this wtmag understands up to {VERSION}")]
-    Newer { found: u32 },
-    #[error("the cleanup job cannot be read")]
-    Unreadable(#[from] serde_json::Error),
-}
-
-#[derive(Deserialize)]
-struct Version {
-    #[serde(default)]
-    version: u32,
-}
-
 impl CleanupJob {
     pub fn new(cleanup: Cleanup, worker: Worker) -> Self {
         Self { version: VERSION, cleanup, worker }
@@ -55,12 +38,7 @@ impl CleanupJob {
     /// # Errors
     /// [`BadJob`].
     pub fn parse(text: &[u8]) -> Result<Self, BadJob> {
-        // Other fields may be unreadable because the job is newer.
-        let Version { version } = serde_json::from_slice(text)?;
-        if version > VERSION {
-            return Err(BadJob::Newer { found: version });
-        }
-        Ok(serde_json::from_slice(text)?)
+        job::read(("cleanup job", VERSION), text)
     }
 
     pub fn to_json(&self) -> String {
@@ -109,7 +87,7 @@ mod tests {
             error.to_string(),
             "the cleanup job is of version 9, and this wtmag understands up to 1"
         );
-        assert!(matches!(CleanupJob::parse(b"{}"), Err(BadJob::Unreadable(_))));
+        assert!(matches!(CleanupJob::parse(b"{}"), Err(BadJob::Unreadable { .. })));
     }
 
     #[test]

@@ -5,7 +5,10 @@
 //! hub answers each with one [`Frame`] of the same number. Further frames of a subscription carry
 //! events.
 mod cleanup;
+mod job;
 mod look;
+mod marker_job;
+mod run_job;
 mod view;
 
 use std::path::PathBuf;
@@ -14,8 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Answer, Event, Refusal, Request};
 
-pub use cleanup::{BadJob, CleanupJob, CleanupResult};
+pub use cleanup::{CleanupJob, CleanupResult};
+pub use job::BadJob;
 pub use look::{LookJob, PullsAsked, PullsJob, parse_looked, parse_pulled};
+pub use marker_job::MarkerJob;
+pub use run_job::{RunJobResult, read_run_job, write_run_job};
 pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerSummary, WorkerView};
 
 /// The protocol that this program speaks. It understands frames of this and the previous version.

@@ -8,7 +8,9 @@ use std::{
 
 use wtmag::model::{AgentState, Happened};
 
-use super::support::{Crew, Sandbox, Seen, eventually, hook, now_ms, resident_kb, state_delays};
+use super::support::{
+    Crew, Run, Sandbox, Seen, eventually, hook, now_ms, resident_kb, state_delays,
+};
 
 const SOON: Duration = Duration::from_secs(120);
 /// Workers that `wtmag list` lists.
@@ -31,17 +33,25 @@ const N_TURNS: usize = 20;
 const N_WAITS: usize = 30;
 /// Events in the log that is read.
 const N_EVENTS: usize = 10_000;
+/// Items in the inbox that is read, and workers that they are from.
+const N_ITEMS: usize = 1000;
+const N_ASKING: usize = 20;
+
+/// Times that each key is pressed.
+const N_PRESSES: usize = 30;
 
 /// Those that are named; all without a name.
 pub(crate) fn print(names: &[String]) {
-    let all: [(&str, fn()); 8] = [
+    let all: [(&str, fn()); 10] = [
         ("creates", creates),
         ("hooks", hooks),
         ("prompts", first_prompts),
         ("states", states),
         ("waits", waits),
         ("events", events),
+        ("inbox", inbox),
         ("list", lists),
+        ("keys", keys),
         ("spinners", spinners),
     ];
     for (name, measure) in all {
@@ -205,6 +215,25 @@ fn events() {
     }
 }
 
+fn inbox() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let hire = |n: usize| crew.hire_idle(&n.to_string(), Seen::Alone, &["cat"]);
+    let workers: Vec<_> = (0..N_ASKING).map(hire).collect();
+    crew.fill_log(&workers[0], N_EVENTS);
+    crew.fill_inbox(&workers, N_ITEMS);
+    let pane = sandbox.tmux().show("main", "#{pane_id}");
+    let args = ["inbox", "--all"];
+    let (outside, inside) = (|| sandbox.wtmag(args), || sandbox.wtmag_in(&pane, args));
+    let runs: [(&dyn Fn() -> Run, &str); 2] =
+        [(&outside, "outside of tmux"), (&inside, "in a pane")];
+    for (run, place) in runs {
+        let times = (0..50).map(|_| u64::try_from(run().time().as_micros()).unwrap());
+        let times = spread(times.collect(), "us");
+        println!("wtmag inbox {place}, {N_ITEMS} items, {N_EVENTS} events: {times}");
+    }
+}
+
 /// For how long an agent is held up at the end of a turn.
 fn hooks() {
     let sandbox = world();
@@ -248,6 +277,51 @@ fn lists() {
     println!("hub with {N_LISTED} idle workers: {} kB resident", resident_kb(pid));
 }
 
+/// From a key to what it shows to a person at a real client; up to 20 ms of it are the
+/// time between two captures.
+fn keys() {
+    let sandbox = world();
+    let session = sandbox.tmux().show("main", "#{session_id}");
+    let mut crew = Crew::new(&sandbox);
+    let hire = |n: usize| crew.hire_idle(&n.to_string(), Seen::In(&session), &["cat"]);
+    let workers: Vec<_> = (0..N_LISTED).map(hire).collect();
+    for n in [3, 7] {
+        crew.ask_question(&workers[n], "Which one?");
+    }
+    let pane = sandbox.tmux().show("main", "#{pane_id}");
+    sandbox.wtmag_in(&pane, ["tmux", "load"]).run_quietly();
+    // In the middle, where a menu or a popup covers it.
+    let covered = "printf '\\033[25;75HCOVERED'; exec cat";
+    sandbox.tmux().run(["respawn-pane", "-k", "-t", &pane, covered]);
+    let seat = sandbox.seat("exec tmux -u attach -t =main");
+    seat.resize(160, 50);
+    seat.wait_for_text("[main]");
+    settle();
+    let shown: [(&str, &[&str], &str, &str); 3] = [
+        ("menu", &["C-b", "W"], "All workers", "q"),
+        ("dashboard", &["C-b", "W", "w"], "enter go", "q"),
+        ("form", &["C-b", "W", "c"], "What should the new worker do", "Escape"),
+    ];
+    for (what, keys, text, close) in shown {
+        let times = (0..N_PRESSES).map(|_| {
+            let started = Instant::now();
+            // Keys that come at once are a paste to tmux.
+            keys.iter().for_each(|key| seat.press(&[key]));
+            seat.wait_for_text(text);
+            let time = u64::try_from(started.elapsed().as_millis()).unwrap();
+            seat.press(&[close]);
+            seat.wait_for_text("COVERED");
+            time
+        });
+        println!("{what}, {N_LISTED} workers: {}", spread(times.collect(), "ms"));
+    }
+    let client = sandbox.tmux().run(["list-clients", "-t", "=main", "-F", "#{client_name}"]);
+    let times = (0..N_PRESSES).map(|_| {
+        u64::try_from(sandbox.wtmag(["next", "--client", &client]).time().as_millis()).unwrap()
+    });
+    println!("wtmag next, {N_LISTED} workers: {}", spread(times.collect(), "ms"));
+}
+
 fn spinners() {
     spinners_that("draw", "--spin");
     spinners_that("draw and report their status", "--spin-speaking");
@@ -286,6 +360,11 @@ fn spinners_that(what: &str, mode: &str) {
     println!("  server without hub {alone:.1}, with hub {watched:.1}");
     println!("  hub {of_hub:.1}, its two tmux clients {:.1}", one + other);
     println!("  hub {} kB resident", resident_kb(hub));
+    let wtmag = env!("CARGO_BIN_EXE_wtmag");
+    let seat = sandbox.seat(&format!("exec {wtmag} watch --all"));
+    seat.wait_for_text("enter go");
+    let [of_hub, dashboard] = load([hub, seat.pid()]);
+    println!("  with a dashboard: hub {of_hub:.1}, the dashboard {dashboard:.1}");
 }
 
 fn world() -> Sandbox {

@@ -31,6 +31,21 @@ fn a_worker_with_nothing_to_lose_goes_with_window_worktree_and_branch() {
     let ended = desk.list(&["--ended"]);
     assert_eq!((ended.len(), &ended[0]["id"]), (1, &id.as_str().into()));
     assert!(desk.wtmag(&["show", &id]).success().contains("ended"));
+    // The name can be used again: the removed worker is found by it as long as no other has it.
+    let again = desk.worker("topic");
+    settle(&desk, &again);
+    assert_eq!(desk.list(&["--ended"]).len(), 2);
+    desk.wtmag(&["cleanup", "topic"]).success();
+    let ended = desk.list(&["--ended"]);
+    let made = |it: &serde_json::Value| it["created"].as_str().unwrap().to_owned();
+    let shown = desk.wtmag(&["show", "topic", "--json"]).json();
+    assert_eq!(made(&shown["worker"]), made(&ended[1]), "the newest of them");
+    for verb in ["log", "diff", "receipts"] {
+        desk.wtmag(&[verb, "topic"]).success();
+    }
+    let said = desk.wtmag(&["log", "topik"]).failure(1);
+    assert!(said.contains("did you mean `blog-topic`?"), "{said}");
+    desk.wtmag(&["restore", "topic"]).success();
 }
 
 #[test]
@@ -55,6 +70,14 @@ fn work_that_would_be_lost_is_named_and_kept() {
         "{said}"
     );
     assert_eq!(desk.list(&[])[0]["state"]["state"], "idle");
+    // No branch leads to it: neither a push nor --keep-branch would keep it.
+    git(&["checkout", "--quiet", "--detach"]);
+    git(&["commit", "--quiet", "--allow-empty", "-m", "Adrift"]);
+    let adrift = git(&["rev-parse", "HEAD"]);
+    let said = desk.wtmag(&["cleanup", &id]).failure(1);
+    let want = format!("git -C {} branch NAME {}`", dir.display(), &adrift[..12]);
+    assert!(said.contains(&want), "{said}");
+    git(&["checkout", "--quiet", "topic"]);
     // Kept on its branch, nothing of it is lost.
     desk.wtmag(&["cleanup", &id, "--keep-branch"]).success();
     assert!(!dir.exists());
@@ -199,10 +222,11 @@ fn a_lock_is_seen_before_the_window_is_closed() {
     let dir = worktree(&desk, &id).display().to_string();
     desk.git(&["worktree", "lock", "--reason", "on a stick", &dir]);
     let said = desk.wtmag(&["cleanup", &id]).failure(1);
-    assert!(said.contains("| a lock on the worktree: on a stick"), "{said}");
+    let want = format!("error: `{id}` was not removed\n  | a lock on the worktree: on a stick");
+    assert!(said.contains(&want), "{said}");
     assert_eq!(desk.list(&[])[0]["state"]["state"], "idle");
     let ran = desk.wtmag(&["cleanup", &id, "--force"]);
-    assert!(ran.stderr.contains("losing a lock on the worktree: on a stick"), "{ran}");
+    assert!(ran.stderr.contains("note: a lock on the worktree: on a stick"), "{ran}");
     ran.success();
     assert_eq!(desk.traces(), before);
 }
@@ -386,7 +410,7 @@ fn a_job_of_the_terminal_that_cleanup_is_called_from_is_a_reason_to_refuse() {
         &pane,
         &format!("(cd {dir} && exec sleep 600) & {program} cleanup {id}; kill %1\n"),
     );
-    tmux.wait_for_text(&pane, "has work that would be lost");
+    tmux.wait_for_text(&pane, "was not removed");
     tmux.wait_for_text(&pane, "(`sleep`) runs in the worktree");
     assert_eq!(desk.list(&[]).len(), 1);
 }

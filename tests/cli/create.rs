@@ -156,6 +156,15 @@ fn an_agent_that_is_not_installed_leaves_nothing_and_others_are_named() {
         assert_eq!(desk.traces(), before);
         assert!(desk.list(&["--all"]).is_empty());
     }
+    // It is installed where only the caller finds it.
+    desk.sandbox.put_executable("elsewhere/no-such-agent", "#!/bin/sh\nexit 0\n");
+    let elsewhere = desk.sandbox.path("elsewhere").display().to_string();
+    let vars = desk.sandbox.vars();
+    let (_, path) = vars.iter().find(|(name, _)| name == "PATH").unwrap();
+    let run = desk.run(&["create", "a", "--agent", "missing"]);
+    let said = run.env("PATH", format!("{path}:{elsewhere}")).run().failure(1);
+    let want = format!("your PATH has it in `{elsewhere}`");
+    assert!(said.contains(&want) && !said.contains("hint: install"), "{said}");
     // With work in the worktree it stays.
     let hook = desk.dir.join(".git/hooks/post-checkout");
     desk.sandbox.put_program("hook", "#!/bin/sh\necho mine > new-file\n");
@@ -310,6 +319,13 @@ fn a_dry_run_makes_nothing() {
     assert!(text.contains("id         blog-github-issue-456"), "{text}");
     assert!(text.contains("branch     github-issue-456 from main"), "{text}");
     assert!(text.contains("# Implement issue #456"), "{text}");
+    let place = desk.dir.with_file_name("blog.prompt-x");
+    // A program that a profile describes needs no block.
+    let plain = ["create", "x", "--dry-run", "--json", "--agent", "gemini"];
+    desk.config("[worktree]\nbackend = \"git\"\n");
+    let plan = desk.wtmag(&plain).json();
+    assert_eq!(plan["worktree"], place.to_str().unwrap());
+    assert_eq!(plan["argv"][0], "gemini", "{plan}");
     assert_eq!(desk.traces(), before);
     assert!(!desk.sandbox.path("state/wtmag").exists());
 }

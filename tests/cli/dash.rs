@@ -125,6 +125,12 @@ fn the_dashboard_survives_its_hub_and_any_size() {
         seat.resize(columns, rows);
     }
     seat.wait_for_text("1 screen  2 question");
+    // Two changes at once can end in the size of before, and what was drawn between them is cut. So all
+    // is drawn again.
+    let drawn = || String::from_utf8_lossy(&seat.output()).matches("close").count();
+    let before = drawn();
+    seat.signal_size();
+    eventually(SOON, "the last row to be drawn again", || (drawn() > before).then_some(()));
     desk.wtmag(&["hub", "stop"]).success();
     // The next command starts another one, and the dashboard is connected to it.
     desk.worker("more");
@@ -138,6 +144,27 @@ fn the_dashboard_survives_its_hub_and_any_size() {
         text.contains("\x1b[?1049l") && text.contains("\x1b[?2004l"),
         "the terminal is restored"
     );
+}
+
+#[test]
+fn the_first_window_of_the_workers_session_is_the_dashboard_while_a_terminal_shows_it() {
+    let desk = desk();
+    desk.worker("docs");
+    let tmux = desk.sandbox.tmux();
+    let first = tmux.show("=wtmag:^", "#{pane_id}");
+    let seat = desk.sandbox.seat("tmux -u attach -t =wtmag:^");
+    seat.wait_for_text("all projects · 1 worker");
+    tmux.run(["select-window", "-t", "=wtmag:1"]);
+    tmux.wait_for_text(&first, "press Enter to show the dashboard");
+    tmux.run(["select-window", "-t", "=wtmag:0"]);
+    seat.wait_for_text("all projects · 1 worker");
+    seat.press(&["q"]);
+    seat.wait_for_text("press Enter to show the dashboard");
+    // Keys that the user meant for another window do nothing.
+    seat.press(&["x", "y", "Enter"]);
+    seat.wait_for_text("all projects · 1 worker");
+    tmux.run(["detach-client", "-s", "=wtmag"]);
+    tmux.wait_for_text(&first, "press Enter to show the dashboard");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn check_patch(desk: &Desk, id: &str) {
     let kept = desk.wtmag(&["diff", id, "--json"]).json();
     assert_eq!((&kept["ahead"], &kept["worktree"]), (&json!(1), &Value::Null), "{kept}");
     let names: Vec<_> = kept["uncommitted"]["files"].as_array().unwrap().iter().collect();
-    assert_eq!(names.len(), 2, "{kept}");
+    assert_eq!(names.len(), 3, "{kept}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn help_lists_commands_and_topics_and_shows_each() {
         assert!(page.starts_with("# "), "{topic}: {page}");
         n_topics += 1;
     }
-    assert_eq!(n_topics, 10);
+    assert_eq!(n_topics, 12);
     let nested = sandbox.wtmag(["help", "hub", "start"]).run().success();
     assert!(nested.contains("Usage: wtmag hub start"), "{nested}");
     let flag = sandbox.wtmag(["create", "--help"]).run().success();

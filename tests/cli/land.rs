@@ -7,7 +7,7 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use super::desk::Desk;
+use super::desk::{Desk, SOON};
 use crate::support::{eventually, is_full};
 
 const AGENTS: &str = "[land]\nagents = true\n";
@@ -230,4 +230,47 @@ fn a_pull_request_is_merged_on_the_forge() {
     // The commit is in no branch here, and comes back with the backup.
     desk.wtmag(&["restore", &id]).success();
     assert_eq!(desk.git(&["rev-parse", &branch]), tip);
+}
+
+/// What the user decides at the terminal, and in the settings.
+#[test]
+fn the_message_is_edited_the_user_asked_and_the_target_pushed() {
+    let desk = Desk::new();
+    desk.config(&format!("{AGENTS}confirm = true\npush = true\n"));
+    let (id, _) = worker(&desk, "a", &[("a.txt", "a")]);
+    let (other, _) = worker(&desk, "b", &[("b.txt", "b")]);
+    let before = desk.git(&["rev-parse", "main"]);
+    let tmux = desk.sandbox.tmux();
+    let editor = desk.sandbox.put_program("editor", "#!/bin/sh\necho 'Say it better' > \"$1\"\n");
+    let program = env!("CARGO_BIN_EXE_wtmag");
+    let type_in = |text: &str| tmux.run(["send-keys", "-t", &desk.pane, text, "Enter"]);
+    let shows = |what: &str| {
+        eventually(SOON, what, || {
+            tmux.run(["capture-pane", "-pJ", "-t", &desk.pane]).contains(what).then_some(())
+        });
+    };
+    type_in(&format!("cd {} && export VISUAL={}", desk.dir.display(), editor.display()));
+    type_in(&format!("{program} land {id} -e --mode squash"));
+    shows("Land `");
+    type_in("n");
+    shows("nothing was landed");
+    assert_eq!(desk.git(&["rev-parse", "main"]), before);
+    type_in("clear");
+    type_in(&format!("{program} land {id} -e --mode squash"));
+    shows("Land `");
+    type_in("y");
+    eventually(SOON, "it to be landed", || {
+        (desk.git(&["log", "-1", "--format=%s", "main"]) == "Say it better").then_some(())
+    });
+    let remote = || desk.git(&["ls-remote", "origin", "refs/heads/main"]);
+    eventually(SOON, "it to be pushed", || {
+        remote().starts_with(&desk.git(&["rev-parse", "main"])).then_some(())
+    });
+    // An empty message lands nothing.
+    desk.sandbox.put_program("editor", "#!/bin/sh\n: > \"$1\"\n");
+    type_in("clear");
+    type_in(&format!("{program} land {other} -e --mode squash"));
+    shows("the message is empty");
+    let said = desk.wtmag(&["land", &other, "-e"]).failure(1);
+    assert!(said.contains("needs `--yes`"), "{said}");
 }

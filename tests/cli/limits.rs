@@ -53,7 +53,7 @@ fn one_of_several_issues_that_fails_does_not_keep_the_others() {
         }
     });
     let name = desk.wtmag(&["create", "--github", "456,457", "-t", "issue", "--name", "x"]);
-    assert!(name.failure(2).contains("one name does not go with several tasks"));
+    assert!(name.failure(2).contains("`--name` cannot be used with several tasks"));
     let made = desk.wtmag(&["create", "--github", "456, 999,457,456", "-t", "issue", "Be quick"]);
     assert_eq!(made.code, 1, "{made}");
     let text = &made.stdout;

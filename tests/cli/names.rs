@@ -25,7 +25,7 @@ fn every_verb_knows_a_worker_by_few_words() {
     let said = desk.wtmag(&["send", "doc", "hello"]).failure(1);
     assert!(said.contains(&format!("did you mean `{docs}`?")), "{said}");
     let said = desk.wtmag(&["cleanup", "45"]).failure(1);
-    assert!(said.contains("there is no worker `45`"), "{said}");
+    assert!(said.contains("no worker is named `45`"), "{said}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn show_tells_everything_with_the_screen() {
     assert_eq!(shown["deliveries"][0]["step"], "accepted");
     assert!(shown["screen"]["rows"].as_array().is_some());
     let said = desk.wtmag(&["show", "nothing"]).failure(1);
-    assert!(said.contains("there is no worker `nothing`"), "{said}");
+    assert!(said.contains("no worker is named `nothing`"), "{said}");
     assert_eq!(desk.wtmag(&["show"]).code, 1);
     assert_eq!(desk.wtmag(&["show", "a", "--id", "b"]).code, 2);
     let why = desk.wtmag(&["explain", "topic"]).success();
@@ -163,6 +163,10 @@ fn a_worktree_that_was_moved_or_removed_is_noticed() {
     let seen = || desk.list(&[]).into_iter().next().unwrap();
     let was = seen()["worktree"].as_str().unwrap().to_owned();
     let to = format!("{was}-elsewhere");
+    desk.git(&["worktree", "move", &was, &to]);
+    eventually(SOON, "the new place", || (seen()["worktree"] == *to).then_some(()));
+    assert_eq!(desk.wtmag(&["path", &id]).success().trim(), to);
+    desk.git(&["worktree", "move", &to, &was]);
     // Each new hub compares what it remembers with what git says.
     let next_hub = || {
         desk.wtmag(&["hub", "stop"]).success();

@@ -1,13 +1,20 @@
 //! `resume`: the same workers with the same conversations, and no prompt twice.
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
-use super::desk::{BOOTSTRAP, Desk, SOON};
-use crate::support::eventually;
+use super::{
+    desk::{BOOTSTRAP, Desk, SOON},
+    inbox::hub_pid,
+};
+use crate::support::{eventually, is_full};
 
 /// The fake agent writes its arguments down.
-fn desk() -> Desk {
+pub(super) fn desk() -> Desk {
     let desk = Desk::new();
     let path = desk.sandbox.path("config/wtmag/agents/fake.toml");
     let profile = fs::read_to_string(&path).unwrap();
@@ -17,7 +24,7 @@ fn desk() -> Desk {
     desk
 }
 
-fn idle(desk: &Desk, id: &str) {
+pub(super) fn idle(desk: &Desk, id: &str) {
     desk.wtmag(&["wait", id, "--until", "idle,ready", "--timeout", "20"]).success();
 }
 
@@ -31,6 +38,20 @@ fn find<'a>(all: &'a [Value], id: &str) -> &'a Value {
     all.iter().find(|it| it["id"] == id).unwrap()
 }
 
+/// They are the workers that they were.
+#[track_caller]
+fn assert_same(desk: &Desk, before: &[Value], ids: &[&String]) {
+    let after = desk.list(&[]);
+    assert_eq!(after.len(), before.len());
+    for id in ids {
+        let (old, new) = (find(before, id), find(&after, id));
+        for key in ["base", "branch", "worktree", "created", "source", "placement", "kind"] {
+            assert_eq!(old[key], new[key], "{id}: {key}");
+        }
+        assert_ne!(old["pane"], new["pane"].to_string());
+    }
+}
+
 #[test]
 fn after_the_end_of_the_server_everything_comes_back() {
     let mut desk = desk();
@@ -40,9 +61,17 @@ fn after_the_end_of_the_server_everything_comes_back() {
     let bare = desk.worker("bare");
     let busy = desk.worker_of("slow", "busy");
     let left = desk.worker("left");
-    for id in [&calm, &own, &bare, &left] {
+    let moved = desk.worker("moved");
+    for id in [&calm, &own, &bare, &left, &moved] {
         idle(&desk, id);
     }
+    desk.wtmag(&["promote", &moved]).success();
+    let second = desk.worker_of("slow", "second");
+    desk.wtmag(&["send", &second, "also this", "--no-wait"]).success();
+    // 12 of them in a full run.
+    let rest: Vec<String> =
+        (0..if is_full() { 6 } else { 0 }).map(|n| desk.worker(&format!("more{n}"))).collect();
+    rest.iter().for_each(|id| idle(&desk, id));
     desk.wtmag(&["send", &busy, "and then this", "--no-wait"]).success();
     let dir = PathBuf::from(desk.wtmag(&["path", &bare]).success().trim());
     desk.git(&["worktree", "remove", "--force", dir.to_str().unwrap()]);
@@ -51,16 +80,22 @@ fn after_the_end_of_the_server_everything_comes_back() {
     desk.sandbox.tmux().run(["kill-window", "-t", &window]);
     desk.wait_for_state(&left, "lost: window closed");
     let before = desk.list(&[]);
+    let hub = nix::unistd::Pid::from_raw(hub_pid(&desk).unwrap());
+    nix::sys::signal::kill(hub, nix::sys::signal::Signal::SIGKILL).unwrap();
     desk.sandbox.tmux().run(["kill-server"]);
     desk.pane = String::new();
     desk.wait_for_state(&calm, "lost: tmux server gone");
     desk.pane = desk.sandbox.tmux().start("main");
 
     let said = desk.wtmag(&["list"]).success();
-    assert!(said.starts_with("4 workers were interrupted; `wtmag resume --all`"), "{said}");
+    let n = 6 + rest.len();
+    let want = format!("{n} workers were interrupted; `wtmag resume --all`");
+    assert!(said.starts_with(&want), "{said}");
+    let begun = Instant::now();
     let done = desk.wtmag(&["resume", "--all", "--json"]).json();
-    assert_eq!(done.as_array().unwrap().len(), 4, "{done}");
-    for id in [&calm, &own, &bare] {
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(done.as_array().unwrap().len(), n, "{done}");
+    for id in [&calm, &own, &bare, &moved].into_iter().chain(&rest) {
         assert_eq!(find(done.as_array().unwrap(), id)["conversation"], "latest", "{done}");
         idle(&desk, id);
         let (n, argv) = starts(&desk, id);
@@ -69,25 +104,32 @@ fn after_the_end_of_the_server_everything_comes_back() {
     }
     assert_eq!(find(done.as_array().unwrap(), &bare)["worktree_made"], true);
     assert!(dir.join("README.md").exists());
-    eventually(SOON, "the held text", || {
-        let turns = desk.sandbox.agent_log().turns(Some(&busy));
-        (turns == [BOOTSTRAP, "and then this"]).then_some(())
-    });
-    let after = desk.list(&[]);
-    assert_eq!(after.len(), before.len());
-    for id in [&calm, &own, &bare, &busy] {
-        let (old, new) = (find(&before, id), find(&after, id));
-        for key in ["base", "branch", "worktree", "created", "source", "placement", "kind"] {
-            assert_eq!(old[key], new[key], "{id}: {key}");
-        }
-        assert_ne!(old["pane"], new["pane"].to_string());
+    for (id, text) in [(&busy, "and then this"), (&second, "also this")] {
+        eventually(SOON, "the held text", || {
+            (desk.sandbox.agent_log().turns(Some(id)) == [BOOTSTRAP, text]).then_some(())
+        });
     }
+    assert_same(&desk, &before, &[&calm, &own, &bare, &busy, &moved, &second]);
     let log = desk.wtmag(&["log", &calm]).success();
     assert!(log.contains("created") && log.contains("resumed"), "{log}");
     assert_eq!(starts(&desk, &left).0, 1);
     let said = desk.wtmag(&["resume", &calm]).failure(1);
     assert!(said.contains("is running"), "{said}");
     assert!(desk.wtmag(&["list"]).success().starts_with(' '), "nothing is interrupted");
+}
+
+/// It may be an agent, too: claude moves sessions to a daemon.
+fn resume_beside_another_program(desk: &Desk, id: &str) {
+    let path = desk.wtmag(&["path", id]).success();
+    let tmux = desk.sandbox.tmux();
+    tmux.run(["new-window", "-d", "-n", "other", "-c", path.trim(), "exec sleep 600"]);
+    let ran = desk.wtmag(&["resume", id, "--prompt", "go on"]);
+    let said = &ran.stdout;
+    assert!(said.contains("resumed with its conversation") && said.contains("1 text to deliver"));
+    let beside = ran.stderr.lines().filter(|it| it.contains("is already at work in the worktree"));
+    let beside: Vec<&str> = beside.collect();
+    assert!(matches!(beside.as_slice(), [it] if it.contains("sleep")), "{ran}");
+    tmux.run(["kill-window", "-t", "other"]);
 }
 
 #[test]
@@ -117,8 +159,7 @@ fn one_that_exited_or_was_removed_comes_back_in_its_place() {
         let command = desk.sandbox.tmux().show(pane, "#{pane_current_command}");
         (command != "sleep").then_some(())
     });
-    let said = desk.wtmag(&["resume", &id, "--prompt", "go on"]).success();
-    assert!(said.contains("resumed with its conversation") && said.contains("1 text to deliver"));
+    resume_beside_another_program(&desk, &id);
     eventually(SOON, "the text", || {
         (desk.sandbox.agent_log().turns(Some(&id)) == [BOOTSTRAP, "go on"]).then_some(())
     });

@@ -17,6 +17,7 @@ fn looking_at_a_server_that_is_not_there_starts_nothing() {
             &["events"],
             &["wait", "x"],
             &["log", "x"],
+            &["watch", "--once"],
         ] {
             let said = sandbox.wtmag(server.iter().chain(verb)).run().failure(3);
             assert!(said.contains("no tmux server runs at `"), "{server:?} {verb:?}: {said}");
@@ -24,6 +25,7 @@ fn looking_at_a_server_that_is_not_there_starts_nothing() {
     }
     assert!(sandbox.wtmag(["list"]).run().success().contains("no workers"));
     assert_eq!(sandbox.wtmag(["list", "--json"]).run().success(), "[]\n");
+    assert!(sandbox.wtmag(["watch", "--once"]).run().success().contains("no workers"));
     assert!(!sandbox.path("state/wtmag").exists());
     assert!(!sandbox.tmux().is_running());
 }

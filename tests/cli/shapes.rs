@@ -97,7 +97,7 @@ fn errors_are_json_too() {
       "error": {
         "hint": "`wtmag list --all` shows all workers",
         "kind": "user",
-        "message": "there is no worker `nobody`"
+        "message": "no worker is named `nobody`"
       }
     }
     "#);

@@ -1,9 +1,10 @@
 //! `cleanup` of several workers, of those whose work is merged, and of those whose work is dropped.
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 
 use super::desk::Desk;
+use crate::support::eventually;
 
 /// A worker at rest, and its worktree.
 fn worker(desk: &Desk, name: &str) -> (String, PathBuf) {
@@ -117,4 +118,37 @@ fn dropped_work_comes_back_and_what_came_later_is_not_dropped() {
     desk.wtmag(&["restore", &again]).success();
     assert_eq!(desk.git(&["rev-parse", "c/d"]), tip);
     assert_eq!(fs::read_to_string(dir.join("new.txt")).unwrap(), "new");
+}
+
+#[test]
+fn a_branch_that_its_merge_deleted_is_proven_by_its_last_commit() {
+    let desk = Desk::new();
+    let (id, dir) = worker(&desk, "merged");
+    commit(&desk, &dir, "a.txt", "x");
+    // The hub counts the changes of a worker at rest.
+    eventually(Duration::from_secs(60), "its commit to be counted", || {
+        let it = desk.list(&[]).into_iter().find(|it| it["id"] == id.as_str())?;
+        (it["changes"]["ahead"] == 1).then_some(())
+    });
+    let (lost, other) = worker(&desk, "lost");
+    commit(&desk, &other, "b.txt", "x");
+    eventually(Duration::from_secs(60), "its commit to be counted", || {
+        let it = desk.list(&[]).into_iter().find(|it| it["id"] == lost.as_str())?;
+        (it["changes"]["ahead"] == 1).then_some(())
+    });
+    // As `wt merge` does it, and one whose work is nowhere.
+    desk.git(&["merge", "--quiet", "--no-edit", "merged"]);
+    for (path, branch) in [(&dir, "merged"), (&other, "lost")] {
+        desk.git(&["worktree", "remove", "--force", path.to_str().unwrap()]);
+        desk.git(&["branch", "--quiet", "-D", branch]);
+    }
+    let plan = desk.wtmag(&["cleanup", "--merged", "--dry-run", "--json"]).json();
+    let why = |id: &str| -> Value {
+        let it = plan.as_array().unwrap().iter().find(|it| it["id"] == id).unwrap();
+        json!([it["verdict"], it["why"]])
+    };
+    assert_eq!(why(&id), json!(["remove", "`main` has its commits"]));
+    assert_eq!(why(&lost), json!(["keep", "its branch is gone"]));
+    let said = desk.wtmag(&["cleanup", "--merged"]).success();
+    assert!(said.ends_with("1 worker removed, 1 kept\n"), "{said}");
 }

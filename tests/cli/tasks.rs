@@ -37,6 +37,15 @@ fn wrong_words_are_usage_errors() {
     ] {
         desk.wtmag(&[&["create"], args].concat()).failure(2);
     }
+    let said = desk.wtmag(&["create", "Fix", "the", "bug", "-s"]).failure(2);
+    assert!(said.contains("hint: type `wtmag create \"Fix the bug\"`"), "{said}");
+    let said = desk.wtmag(&["create", "x", "--agent", "nobody"]).failure(2);
+    assert!(!said.contains("did you mean"), "{said}");
+    assert!(said.contains("`[agents.nobody]` and `command = \"nobody\"`"), "{said}");
+    let said = desk.wtmag(&["create", "x", "--base", "FETCH_HEAD"]).failure(1);
+    assert!(said.contains("--base $(git rev-parse"), "{said}");
+    let outside = desk.run(&["create", "x"]).cwd(desk.sandbox.path("home")).run().failure(1);
+    assert!(outside.contains("is not in a git repository\nhint: "), "{outside}");
 }
 
 #[test]
@@ -175,4 +184,33 @@ fn the_server_of_another_worker_is_named() {
     desk.wtmag(&reuse).success();
     let stopped = desk.wtmag(&["-S", socket, "hub", "stop"]);
     assert!(matches!(stopped.code, 0 | 3), "{stopped}");
+}
+
+#[test]
+fn tasks_that_may_be_begun_are_listed_without_those_that_have_a_worker() {
+    let mut desk = Desk::new();
+    let said = desk.wtmag(&["ready", "--source", "bead"]).failure(1);
+    assert!(said.contains("bd"), "{said}");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/beads");
+    let bd = std::fs::read_to_string(fixtures.join("bd")).unwrap();
+    desk.sandbox.put_program("bd", &bd);
+    desk.sandbox.put("bin/bd-a1b2.json", std::fs::read(fixtures.join("bd-a1b2.json")).unwrap());
+    std::fs::create_dir(desk.dir.join(".beads")).unwrap();
+    desk.github_with(&"1".repeat(40), |data| {
+        data["issues"]["456"]["assignees"] = serde_json::json!(["me"]);
+        let title = "Evil \u{1b}[2J title";
+        data["issues"]["457"] = serde_json::json!({"title": title, "labels": ["bug"]});
+    });
+    let keys = |args: &[&str]| -> Vec<String> {
+        let all = desk.wtmag(&[&["ready", "--json"], args].concat()).json();
+        let key =
+            |it: &serde_json::Value| format!("{} {}", it["source"], it["key"]).replace('"', "");
+        all.as_array().unwrap().iter().map(key).collect()
+    };
+    assert_eq!(keys(&[]), ["github 456", "bead bd-a1b2"]);
+    assert_eq!(keys(&["--source", "github", "--label", "bug"]), ["github 456", "github 457"]);
+    let said = desk.wtmag(&["ready", "--label", "bug"]).success();
+    assert!(said.contains("Evil") && !said.contains('\x1b'), "{said}");
+    desk.wtmag(&["create", "--github", "456", "--json"]).json();
+    assert_eq!(keys(&[]), ["bead bd-a1b2"]);
 }

@@ -1,5 +1,6 @@
 //! The loop: bytes, signals and deadlines to the agent; its effects to the terminal and the log.
 use std::{
+    fs,
     io::{self, Read as _},
     process::{Command, Stdio},
     thread,
@@ -135,9 +136,14 @@ impl Stage<'_> {
     }
 }
 
-/// A prompt `run: COMMAND` is a command that the agent runs in its turn.
+const BRIEF: &str = ".wtmag/prompt.md";
+
+/// A prompt `run: COMMAND` is a command that the agent runs in its turn; so is such a line in its brief.
 fn run_tool(text: &str) {
-    let Some(command) = text.strip_prefix("run: ") else { return };
+    let brief = if text.contains(BRIEF) { fs::read_to_string(BRIEF) } else { Ok(String::new()) };
+    let brief = brief.unwrap_or_default();
+    let mut lines = std::iter::once(text).chain(brief.lines());
+    let Some(command) = lines.find_map(|it| it.trim_start().strip_prefix("run: ")) else { return };
     #[expect(clippy::disallowed_methods, reason = "the agent of a test is a program of its own")]
     let child = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).spawn();
     // Waited for, so that no zombie stays.

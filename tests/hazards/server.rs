@@ -18,7 +18,7 @@ const FLOOD: [&str; 3] = [
     "while :; do i=$((i+1)); echo $i the quick brown fox jumps over the lazy dog; done",
 ];
 
-fn send_signal(pid: &str, signal: Signal) {
+pub(super) fn send_signal(pid: &str, signal: Signal) {
     // It may be gone already, which is what some of them are for.
     kill(Pid::from_raw(pid.parse().unwrap()), signal).unwrap_or_default();
 }

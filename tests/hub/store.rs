@@ -8,7 +8,7 @@ use super::{
     SOON, Sandbox, eventually, hub_pid, kill_hub, log, pid_of, state_dir, status, wait_for_end,
     world,
 };
-use crate::support::{Crew, Seen};
+use crate::support::{Crew, Seen, hook};
 
 #[track_caller]
 fn stop(sandbox: &Sandbox) {
@@ -135,6 +135,23 @@ fn an_agents_report_brings_the_next_hub_when_one_was_killed_but_not_when_it_was_
     let spool = state_dir(&sandbox).join("spool");
     eventually(SOON, "the report", || (fs::read_dir(&spool).unwrap().count() > 0).then_some(()));
     sandbox.wtmag(["hub", "status"]).run().failure(3);
+}
+
+/// An agent may be started by a wrapper that sets directories of its own.
+#[test]
+fn the_hub_that_a_report_brings_has_the_workers_state_whatever_the_agents_environment_says() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let worker = crew.hire_idle("one", Seen::Alone, &["cat"]);
+    let pid = crew.pid();
+    drop(crew);
+    kill_hub(pid);
+    let other = sandbox.path("other");
+    hook(&sandbox, &worker, "bye").env("XDG_STATE_HOME", &other).run().success();
+    eventually(SOON, "the next hub", || {
+        (sandbox.wtmag(["hub", "status"]).run().code == 0).then_some(())
+    });
+    assert!(!other.exists());
 }
 
 /// A disk with no room left, as far as one process can have it: no file of the server's children

@@ -8,7 +8,7 @@ use std::{
 
 use wtmag::model::{AgentState, Happened, Worker};
 
-use super::{Crew, SOON, Sandbox, Seen, eventually, is_full, now_ms, percentiles, task_times};
+use super::{Crew, Run, SOON, Sandbox, Seen, eventually, is_full, now_ms, percentiles, task_times};
 
 /// How late a client may return after the hub's event.
 const LATE_MS: u64 = 200;
@@ -19,6 +19,10 @@ const N_EVENTS: usize = 10_000;
 /// How long the newest ten of them may take as a process of a debug build, and a page of them.
 const READ_MS: u128 = 50;
 const PAGE_MS: u128 = 1000;
+/// Items in an inbox, of so many workers, and how long they may take as a process of a debug build.
+const N_ITEMS: usize = 1000;
+const N_ASKING: usize = 20;
+const INBOX_MS: u128 = 500;
 
 fn world() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -100,7 +104,7 @@ fn wait_any_returns_as_soon_as_the_hub_knows() {
     let asks = "turn.permission={kind=\"menu\",heading=\"H\",question=\"Go on?\",\
                 entries=[\"No\",\"Yes\"],chosen=0,right=1,hint=\"\"}";
     let hire = |n| {
-        let turn = ["turn.min_ms=2000", "turn.max_ms=2000", asks, "human_ms=2000"];
+        let turn = ["turn.min_ms=1000", "turn.max_ms=1000", asks, "human_ms=1000"];
         crew.hire_calm(&format!("w{n}"), Seen::Alone, &turn).0
     };
     let workers: Vec<_> = (0..3).map(hire).collect();
@@ -159,10 +163,12 @@ fn clients_that_wait_cost_nothing() {
         times().into_iter().map(since).sum::<u64>() / 1000
     };
     let alone = used(&[hub]);
+    let waits =
+        [&["wait", worker.id.as_str(), "--until", "lost"][..], &["inbox", "--all", "--wait"]];
     let clients: Vec<Waiting> = (0..N_CLIENTS)
-        .map(|_| {
+        .map(|n| {
             let mut command = sandbox.command(env!("CARGO_BIN_EXE_wtmag"));
-            command.args(["wait", worker.id.as_str(), "--until", "lost"]);
+            command.args(waits[n % waits.len()]);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             Waiting(command.spawn().unwrap())
         })
@@ -178,6 +184,28 @@ fn clients_that_wait_cost_nothing() {
     // A thousandth of a core.
     let limit = u64::try_from(span.as_micros()).unwrap() / 1000;
     assert!(all <= alone + limit, "{all} us with clients, {alone} us without");
+}
+
+#[test]
+fn a_full_inbox_is_read_in_a_moment() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let hire = |n: usize| crew.hire_idle(&n.to_string(), Seen::Alone, &["cat"]);
+    let workers: Vec<Worker> = (0..N_ASKING).map(hire).collect();
+    crew.fill_log(&workers[0], N_EVENTS);
+    crew.fill_inbox(&workers, N_ITEMS);
+    let rows = sandbox.wtmag(["inbox", "--all"]).run().success();
+    assert_eq!(rows.lines().filter(|it| it.contains("question")).count(), N_ITEMS);
+    // In a pane, the hub also notes who has read it.
+    let pane = sandbox.tmux().show("main", "#{pane_id}");
+    let args = ["inbox", "--all"];
+    let runs: [&dyn Fn() -> Run; 2] = [&|| sandbox.wtmag(args), &|| sandbox.wtmag_in(&pane, args)];
+    for run in runs {
+        let mut times: Vec<u128> = (0..10).map(|_| run().time().as_millis()).collect();
+        times.sort_unstable();
+        println!("{N_ITEMS} items: p50 {} ms, max {} ms", times[5], times[9]);
+        assert!(times[0] <= INBOX_MS, "{times:?}");
+    }
 }
 
 #[test]

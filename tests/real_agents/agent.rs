@@ -149,7 +149,7 @@ pub(super) const KILO: Kind = Kind {
     profile: "kilo",
     prompt_flag: Some("--prompt"),
     asks: Some(("TOOL please", "Permission required")),
-    quit: &["C-c"],
+    quit: &["C-d"],
     stop: &["Escape", "Escape"],
     failing: "retrying",
     ..PLAIN

@@ -15,6 +15,8 @@ use crate::support::{BOOTSTRAP, Sandbox, eventually};
 pub(super) const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/agents");
 /// opencode takes up to 15 s to start on a busy machine.
 pub(super) const LONG: Duration = Duration::from_secs(60);
+/// A part of the description in wtmag's skill: a request that has it lists the skill.
+const SKILL: &str = "Dispatch coding work to other agents";
 pub(super) const SOON: Duration = Duration::from_secs(15);
 
 pub(super) struct Desk {
@@ -23,6 +25,8 @@ pub(super) struct Desk {
     pub repo: PathBuf,
     /// A pane of the human's session.
     pane: String,
+    /// Where the provider listens.
+    port: u16,
 }
 
 /// How a desk differs from the usual: hooks on, the prompt typed, nothing trusted.
@@ -78,9 +82,39 @@ impl Desk {
             let size = ["-x", &columns.to_string(), "-y", &rows.to_string()];
             tmux.run(["resize-window", "-t", "main"].into_iter().chain(size));
         }
-        let desk = Self { sandbox, kind, repo, pane };
+        let desk = Self { sandbox, kind, repo, pane, port };
         desk.configure(setup);
         desk
+    }
+
+    /// Several agents, each with its own block, that trust the repository and the worktrees of these names.
+    pub(super) fn staff(&self, kinds: &[&'static Kind], names: &[&str]) {
+        let bin = std::env::var_os("WTMAG_AGENTS_BIN").unwrap();
+        let worktrees = names.iter().map(|it| self.repo.with_file_name(format!("blog.{it}")));
+        let trusted: Vec<PathBuf> = [self.repo.clone()].into_iter().chain(worktrees).collect();
+        let path = self.sandbox.path("config/wtmag/config.toml");
+        let mut config = std::fs::read_to_string(&path).unwrap();
+        for kind in kinds {
+            install(&self.sandbox, kind, Path::new(&bin), self.port, &trusted);
+            if kind.name != self.kind.name {
+                let command = self.sandbox.path(format!("agents/{}", kind.name));
+                let (name, args) = (kind.profile, kind.args);
+                write!(config, "[agents.{name}]\ncommand = {command:?}\nargs = {args:?}\n")
+                    .unwrap();
+                config += "delivery = \"ready\"\n";
+            }
+        }
+        self.sandbox.put(path, config);
+    }
+
+    /// `wtmag` in the human's session.
+    pub(super) fn in_session(&self, args: &[&str]) -> crate::support::Run {
+        self.sandbox.wtmag_in(&self.pane, args).cwd(&self.repo)
+    }
+
+    /// The human's session on another server.
+    pub(super) fn restart_tmux(&mut self) {
+        self.pane = self.sandbox.tmux().start("main");
     }
 
     /// Writes the config.
@@ -112,6 +146,25 @@ impl Desk {
         }
     }
 
+    /// Also the hooks that the agent asks its user to review.
+    pub(super) fn all_hooks(&self) {
+        let path = self.sandbox.path("config/wtmag/config.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        self.sandbox.put(path, config.replace("hooks = true\n", "hooks = \"all\"\n"));
+    }
+
+    /// `wtmag` for a command that an agent runs: its own settings are in HOME, ours are not. Returns its path.
+    pub(super) fn put_wtmag(&self) -> String {
+        let dir = |name: &str| self.sandbox.path(name).display().to_string();
+        let (config, state, run) = (dir("config"), dir("state"), dir("run"));
+        let script = format!(
+            "#!/bin/sh\nexport XDG_CONFIG_HOME='{config}' XDG_STATE_HOME='{state}' XDG_RUNTIME_DIR='{run}'\n\
+             exec '{}' \"$@\"\n",
+            env!("CARGO_BIN_EXE_wtmag")
+        );
+        self.sandbox.put_program("wtmag", &script).display().to_string()
+    }
+
     /// `wtmag create`, which returns when the prompt is taken, or held by a dialog.
     pub(super) fn create(&self, name: &str) -> Worker {
         let args = ["create", "--json", "--prompt", "Look around", "--name", name, "-w"];
@@ -121,6 +174,22 @@ impl Desk {
         let worker = &made["worker"];
         let dir = PathBuf::from(text(&worker["worktree"]));
         Worker { id: text(&worker["id"]), pane: text(&worker["pane"]), dir, made }
+    }
+
+    /// A worker with a copy of another one's conversation.
+    pub(super) fn fork(&self, of: &Worker, name: &str) -> Worker {
+        let args = ["create", "--json", "--fork", &of.id, "Say it again", "--name", name, "-w"];
+        let run = self.sandbox.wtmag_in(&self.pane, args).cwd(&self.repo).limit(LONG * 2);
+        let made = run.run().json();
+        let text = |it: &Value| it.as_str().unwrap().to_owned();
+        let worker = &made["worker"];
+        let dir = PathBuf::from(text(&worker["worktree"]));
+        Worker { id: text(&worker["id"]), pane: text(&worker["pane"]), dir, made }
+    }
+
+    /// Everything that its pane shows and has shown.
+    pub(super) fn all_of(&self, worker: &Worker) -> String {
+        self.sandbox.tmux().run(["capture-pane", "-p", "-S", "-", "-t", &worker.pane])
     }
 
     /// The same in a worktree that the agent trusts; the first turn is over.
@@ -257,6 +326,7 @@ fn serve_model(sandbox: &mut Sandbox, kind: &Kind) -> u16 {
     let mut stub = sandbox.command("python3");
     stub.arg(format!("{FIXTURES}/stub_llm.py")).args(["--port", &port.to_string()]);
     stub.arg("--log").arg(sandbox.path("model.jsonl")).args(["--delay", "1", "--slow", "8"]);
+    stub.args(["--look-for", SKILL]);
     stub.args(kind.toolless.then_some("--toolless"));
     stub.stderr(Stdio::null());
     sandbox.serve(stub);

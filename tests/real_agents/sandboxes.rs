@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use super::{
-    agent::{CODEX, Kind, for_each_agent},
+    agent::{CLAUDE, CODEX, Kind, OPENCODE, PI, for_each_agent},
     desk::{Desk, LONG, SOON, Setup, Worker},
 };
 use crate::support::{eventually, poll};
@@ -79,6 +79,35 @@ fn run_by_agent(desk: &Desk, worker: &Worker, command: &str) {
 }
 
 #[test]
+fn a_pull_request_that_a_tool_of_claude_prints_is_noticed() {
+    a_pull_request_that_a_tool_prints_is_noticed(&CLAUDE);
+}
+
+#[test]
+fn a_pull_request_that_a_tool_of_opencode_prints_is_noticed() {
+    a_pull_request_that_a_tool_prints_is_noticed(&OPENCODE);
+}
+
+#[test]
+fn a_pull_request_that_a_tool_of_pi_prints_is_noticed() {
+    a_pull_request_that_a_tool_prints_is_noticed(&PI);
+}
+
+/// The only one that was named, where no forge can be asked. The agent's own words do not have it.
+fn a_pull_request_that_a_tool_prints_is_noticed(kind: &'static Kind) {
+    let (desk, worker) = trusted(kind);
+    let remote = ["remote", "add", "forge", "git@github.com:acme/blog.git"];
+    desk.sandbox.run("git").args(remote).cwd(&desk.repo).run().success();
+    run_by_agent(&desk, &worker, "printf 'https://github.com/acme/blog/%s/501' pull");
+    let url = "https://github.com/acme/blog/pull/501";
+    let noticed = || {
+        let shown = desk.wtmag(&["show", "--json", &worker.id]).run().json();
+        (shown["worker"]["pr"] == url).then_some(())
+    };
+    assert!(poll(SOON, noticed).is_some(), "{}", desk.account(&worker));
+}
+
+#[test]
 fn codex_keeps_the_directories_and_the_notification_of_its_user() {
     let desk = Desk::new(&CODEX, Setup { trusted: true, ..Setup::default() });
     let [shared, closed] = ["shared", "closed"].map(|it| desk.sandbox.path(it));
@@ -102,4 +131,43 @@ fn codex_keeps_the_directories_and_the_notification_of_its_user() {
     run_by_agent(&desk, &worker, &command);
     assert!(mine.exists(), "{}", desk.account(&worker));
     assert!(!not_mine.exists(), "no sandbox is in force: {}", desk.account(&worker));
+}
+
+/// It asks the user to review them, once; then they tell at once, and by name, what it asks for.
+#[test]
+fn the_hooks_of_codex_tell_of_permissions_and_interrupts_once_they_are_reviewed() {
+    let desk = Desk::new(&CODEX, Setup { trusted: true, ..Setup::default() });
+    desk.all_hooks();
+    let worker = desk.create("one");
+    desk.wait(&worker, "blocked");
+    assert!(desk.capture(&worker).contains("Hooks need review"), "{}", desk.account(&worker));
+    // `Trust all and continue` is the second of its answers.
+    desk.press(&worker, &["Down", "Enter"]);
+    desk.wait(&worker, "idle");
+    let second = desk.settled("two");
+    for worker in [&worker, &second] {
+        let before = desk.last_event(worker);
+        desk.send(worker, "TOOL please");
+        desk.wait(worker, "waiting");
+        let shown = desk.wtmag(&["show", "--json", &worker.id]).run().json();
+        assert_eq!(shown["worker"]["state"]["asks"]["about"], "echo hi", "{shown}");
+        desk.press(worker, &["Enter"]);
+        desk.wait(worker, "idle");
+        super::turns::begin_slow_turn(&desk, worker);
+        desk.press(worker, desk.kind.stop);
+        desk.wait(worker, "idle");
+        let told: Vec<_> = desk
+            .events(worker)
+            .into_iter()
+            .filter(|it| it["seq"].as_u64().unwrap() > before && it["kind"] == "turn")
+            .collect();
+        println!("{told:#?}");
+        let by_hook = |state: &str| {
+            let is_it = |it: &&serde_json::Value| {
+                it["source"] == "hook" && it["value"].to_string().contains(state)
+            };
+            told.iter().any(|it| is_it(&it))
+        };
+        assert!(by_hook("waiting") && by_hook("idle"), "{}", desk.account(worker));
+    }
 }

@@ -14,13 +14,13 @@ use wtmag::{
     client::{Hub, HubLocation},
     model::{
         Agent, Answer, Caller, DeliveryId, DeliveryMode, Event, Hook, HookReport, HubStatus, Kind,
-        NewDelivery, NewWorker, PaneId, Placement, Request, Reserve, Room, Sample, SessionId,
-        Source, Worker,
+        NewDelivery, NewWorker, PaneId, Placement, Report, ReportKind, Request, Reserve, Room,
+        Sample, SessionId, Source, Timestamp, Worker,
     },
     paths::StateDir,
 };
 
-use super::{Run, Sandbox, programs};
+use super::{Run, Sandbox, now_ms, programs};
 
 /// A connection to the sandbox's hub.
 pub(crate) struct Crew {
@@ -192,8 +192,13 @@ impl Crew {
             env: Vec::new(),
             launch_env: Vec::new(),
             bootstrap: "hello".into(),
+            follows: None,
             resumes: None,
+            texts: Vec::new(),
+            drops: Vec::new(),
+            head: None,
             record: true,
+            markers: false,
         };
         let answer = self.ask(Request::Create(Box::new(new)));
         let Answer::Created { worker, delivery, .. } = answer else {
@@ -217,7 +222,9 @@ impl Crew {
             caller: Caller { pane: None, session },
             is_served: true,
             resumes: None,
+            ends_agent: false,
             room: Room::default(),
+            attempt: None,
         })
     }
 
@@ -280,6 +287,32 @@ impl Crew {
             let worker = worker.id.clone();
             self.ask(Request::Hook(HookReport { id: format!("fill {at}"), worker, pane, hook }));
         }
+    }
+
+    /// So many questions of these workers in the inbox, in turns.
+    #[track_caller]
+    pub(crate) fn fill_inbox(&mut self, workers: &[Worker], n: usize) {
+        for (at, worker) in workers.iter().cycle().take(n).enumerate() {
+            let text = format!("Question {at}: keep the redirect of a renamed post, or drop it?");
+            self.ask_question(worker, &text);
+        }
+    }
+
+    /// The worker reports a question.
+    #[track_caller]
+    pub(crate) fn ask_question(&mut self, worker: &Worker, text: &str) {
+        let report = Report {
+            kind: ReportKind::Question,
+            at: Timestamp(now_ms()),
+            text: text.to_owned(),
+            options: vec!["Keep it".into(), "Drop it".into()],
+            pr: None,
+            to: None,
+            ancestors: Vec::new(),
+        };
+        let (worker, pane) = (worker.id.clone(), Some(worker.place.pane));
+        let (id, hook) = (format!("{worker} {text}"), Hook::Report(Box::new(report)));
+        self.ask(Request::Hook(HookReport { id, worker, pane, hook }));
     }
 
     /// The number of the newest event of all.

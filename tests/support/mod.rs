@@ -9,7 +9,7 @@
 mod agent_log;
 mod crew;
 mod player;
-mod programs;
+pub(crate) mod programs;
 mod repo;
 mod run;
 mod sandbox;

@@ -50,7 +50,7 @@ fn newest(dir: &Path) -> SystemTime {
 
 /// Processes other than this one whose HOME or working directory is in `dir`, with their command lines.
 /// None are known where there is no `/proc`.
-pub(super) fn inside(dir: &Path) -> Vec<(u32, String)> {
+pub(crate) fn inside(dir: &Path) -> Vec<(u32, String)> {
     let home = format!("HOME={}/", dir.display());
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {

@@ -88,6 +88,13 @@ impl Run {
         took
     }
 
+    /// The started program, with pipes to its input and its output; its errors are dropped.
+    #[track_caller]
+    pub(crate) fn piped(mut self) -> Child {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        self.command.spawn().unwrap()
+    }
+
     #[track_caller]
     pub(crate) fn run(mut self) -> Ran {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

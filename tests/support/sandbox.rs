@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{AgentLog, Run, Scratch, Seat, programs, repo::Repo, tmux::Tmux};
+use super::{AgentLog, Run, Scratch, Seat, programs, repo::Repo, tmux::Tmux, wait::eventually};
 
 /// Variables of the caller that a sandbox keeps: none of them leads out of it.
 const KEPT: &[&str] = &["LANG", "LC_ALL", "USER", "LOGNAME", "RUST_BACKTRACE"];
@@ -103,6 +103,14 @@ impl Sandbox {
         self.path = links.display().to_string();
     }
 
+    /// The value of PATH with this program in front.
+    pub(crate) fn path_with_wtmag(&self) -> String {
+        let bin = Path::new(env!("CARGO_BIN_EXE_wtmag")).parent().unwrap().display();
+        let vars = self.vars();
+        let (_, path) = vars.iter().find(|(name, _)| name == "PATH").unwrap();
+        format!("{bin}:{path}")
+    }
+
     /// The whole environment of every process in here.
     pub(crate) fn vars(&self) -> Vec<(String, String)> {
         let kept =
@@ -191,14 +199,24 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// No process of this sandbox has these words in its command line any more.
+    #[track_caller]
+    pub(crate) fn wait_for_end_of(&self, words: &str) {
+        let left = || programs::inside(self.dir.path()).into_iter().find(|it| it.1.contains(words));
+        eventually(Duration::from_secs(60), words, || left().is_none().then_some(()));
+    }
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        // A dashboard that lives longer than its hub starts another one.
+        Tmux::new(self, "seats").kill();
+        self.tmux().kill();
         if self.path("state/wtmag").exists() {
             drop(self.wtmag(["hub", "stop"]).limit(Duration::from_secs(10)).run());
         }
         self.services.clear();
-        self.tmux().kill();
-        Tmux::new(self, "seats").kill();
     }
 }
 

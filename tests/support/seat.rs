@@ -3,6 +3,11 @@
 //! It is a pane of a second server, which is a terminal emulator that a test can read.
 use std::{fs, path::PathBuf};
 
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+
 use super::{Sandbox, Tmux};
 
 pub(crate) struct Seat<'a> {
@@ -37,6 +42,11 @@ impl<'a> Seat<'a> {
         self.tmux.wait_for_text(&self.pane, text)
     }
 
+    /// The process that the terminal was made for.
+    pub(crate) fn pid(&self) -> u32 {
+        self.tmux.show(&self.pane, "#{pane_pid}").parse().unwrap()
+    }
+
     /// Keys by their tmux names: `C-b`, `Enter`, `q`.
     #[track_caller]
     pub(crate) fn press(&self, keys: &[&str]) {
@@ -48,6 +58,11 @@ impl<'a> Seat<'a> {
         let (columns, rows) = (columns.to_string(), rows.to_string());
         let window = ["resize-window", "-t", &self.pane, "-x", &columns, "-y", &rows];
         self.tmux.run(window);
+    }
+
+    /// Tells the command that its terminal has another size, though it has not.
+    pub(crate) fn signal_size(&self) {
+        killpg(Pid::from_raw(self.pid().cast_signed()), Signal::SIGWINCH).unwrap();
     }
 
     /// Everything that was written to the terminal so far, escape sequences and bells included.

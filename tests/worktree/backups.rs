@@ -2,12 +2,15 @@
 use std::fs;
 
 use wtmag::git::{
-    Error, Repo, RepoLock,
-    removal::backup::{self, Backup, Restored},
+    Error, Repo, RepoLock, carry,
+    removal::{
+        Insist,
+        backup::{self, Backup, Restored},
+    },
 };
 
 use super::{
-    lab::{Lab, alone, commit, git, put, tip},
+    lab::{Lab, alone, change_in_the_second_of_the_index, commit, git, put, tip},
     losses::Ground,
 };
 
@@ -85,6 +88,48 @@ fn an_untouched_worker_leaves_no_ref_and_comes_back_all_the_same() {
         assert_eq!(git(&ground.main, ["for-each-ref", "refs/wtmag/removed"]), "");
         restore(&lab, &ground).await.unwrap();
         assert_eq!(tip(&ground.wt, "HEAD"), tip(&ground.main, "main"));
+    });
+}
+
+/// git compares the content of a file that is as new as the index. A copy of the index may not be newer.
+#[test]
+fn a_change_in_the_second_of_the_index_is_seen_kept_and_carried() {
+    alone(async |lab: Lab| {
+        for (name, hidden) in [("blog", false), ("hidden", true)] {
+            let ground = Ground::new(&lab, name).await;
+            if hidden {
+                git(&ground.wt, ["update-index", "--assume-unchanged", "a.txt"]);
+            }
+            change_in_the_second_of_the_index(&ground.wt, "a.txt");
+            let changed = fs::read_to_string(ground.wt.join("a.txt")).unwrap();
+            assert!(ground.remove(&lab, false).await.is_err());
+            let repo = Repo::discover(&ground.main).unwrap();
+            let carried = lab.run(async |run| carry::capture(&repo, &ground.wt, run).await).await;
+            // What is hidden from git stays.
+            assert_eq!(carried.is_ok(), !hidden, "{carried:?}");
+            ground.remove(&lab, true).await.unwrap();
+            restore(&lab, &ground).await.unwrap();
+            assert_eq!(fs::read_to_string(ground.wt.join("a.txt")).unwrap(), changed);
+        }
+    });
+}
+
+#[test]
+fn the_files_of_a_branch_without_a_commit_come_back() {
+    alone(async |lab: Lab| {
+        let ground = Ground::new(&lab, "blog").await;
+        git(&ground.wt, ["update-ref", "-d", "refs/heads/work"]);
+        put(&ground.wt.join("a.txt"), "changed");
+        put(&ground.wt.join("deep/draft"), "x");
+        ground.insist(&lab, Insist::Abandon).await.unwrap();
+        assert!(!ground.wt.exists());
+        git(&ground.main, ["gc", "-q", "--prune=now"]);
+        let restored = restore(&lab, &ground).await.unwrap();
+        assert_eq!(restored.branch, None);
+        assert!(restored.files && restored.notes.len() == 1, "{restored:?}");
+        assert_eq!(fs::read_to_string(ground.wt.join("a.txt")).unwrap(), "changed");
+        assert_eq!(fs::read_to_string(ground.wt.join("deep/draft")).unwrap(), "x");
+        assert_eq!(git(&ground.wt, ["branch", "--show-current"]), "");
     });
 }
 

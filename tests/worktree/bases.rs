@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 
 use wtmag::{
     git::{Error, Picked, PickedFrom, Repo, RepoLock, Start, WorktreeRequest, pick},
-    model::Base,
+    model::{Base, Host},
 };
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, traces};
@@ -27,7 +27,7 @@ async fn check(lab: &Lab, dir: &Path, name: &str, want: (&str, &str, PickedFrom)
 
 fn pull(lab: &Lab, head: &str) -> Start {
     let url = lab.root.join("srv/blog.git").to_str().unwrap().to_owned();
-    Start::Pull { url, number: 7, head: head.to_owned() }
+    Start::Pull { url, number: 7, head: head.to_owned(), forge: Host::Github }
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_pull_request_is_taken_at_the_commit_the_forge_names() {
             // A branch of the user's that happens to have the PR's name means nothing.
             git(&dir, ["branch", "fix", "main"]);
             let url = server.to_str().unwrap().to_owned();
-            let start = Start::Pull { url, number: 7, head: head.clone() };
+            let start = Start::Pull { url, number: 7, head: head.clone(), forge: Host::Github };
             let order = WorktreeRequest { start, ..new("github-pr-7") };
             let made = lab.create(&dir, &lab.wt().await, &order).await.unwrap();
             assert_eq!(tip(&made.path, "HEAD"), head);
@@ -358,7 +358,12 @@ fn urls_that_are_flags_are_refused() {
     alone(async |lab: Lab| {
         let dir = lab.cloned("blog");
         for url in ["--upload-pack=touch /tmp/x", "a\nb"] {
-            let start = Start::Pull { url: url.to_owned(), number: 1, head: tip(&dir, "HEAD") };
+            let start = Start::Pull {
+                url: url.to_owned(),
+                number: 1,
+                head: tip(&dir, "HEAD"),
+                forge: Host::Github,
+            };
             let failed = picked(&lab, &dir, start).await;
             assert!(matches!(failed, Err(Error::BadName { .. })), "{failed:?}");
         }

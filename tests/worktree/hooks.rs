@@ -92,7 +92,7 @@ fn a_hook_that_fails_is_named_and_everything_is_undone() {
         let dir = project(&lab, hooks);
         let before = traces(&dir);
         let failed = start(&lab, &dir, &lab.wt().await, Hooks::Yes).await.unwrap_err();
-        let Error::HookFailed { phase: "pre-start", code: 3, text } = &failed else {
+        let Error::HookFailed { phase: "pre-start", code: 3, text, .. } = &failed else {
             panic!("{failed:?}")
         };
         assert!(text.contains("no luck"), "{text}");

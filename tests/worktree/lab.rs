@@ -7,10 +7,12 @@ use std::{
     env,
     ffi::OsStr,
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
     sync::Mutex,
-    time::Duration,
+    thread,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use wtmag::{
@@ -125,6 +127,29 @@ pub(crate) fn tip(dir: &Path, name: &str) -> String {
 pub(crate) fn put(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
+}
+
+/// Changes a file in the second in which git has written the index, and leaves its size: what git notes of
+/// a file is then the same as before. Returns in the next second.
+#[track_caller]
+pub(crate) fn change_in_the_second_of_the_index(worktree: &Path, file: &str) {
+    let path = worktree.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    let other: String = text.chars().map(|it| if it == '\n' { it } else { '~' }).collect();
+    let second = || path.metadata().unwrap().ctime();
+    let written = loop {
+        put(&path, &text);
+        let written = second();
+        git(worktree, ["update-index", "--refresh"]);
+        put(&path, &other);
+        if second() == written {
+            break written;
+        }
+    };
+    let clock = || UNIX_EPOCH.elapsed().unwrap().as_secs();
+    while clock() <= written.cast_unsigned() {
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Branches, worktrees, locks and the names beside them: what a `create` can leave behind.
@@ -316,6 +341,6 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(10), "{what}");
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Of each row that has a loss, the removal must be refused, and everything must be there afterwards;
 //! of each that has none, it must go through.
+mod commits;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -14,7 +16,11 @@ use wtmag::git::{
     removal::{self, Facts, Insist, Job, Policy, Subject},
 };
 
-use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, worker};
+use super::lab::{
+    GIT, Lab, alone, change_in_the_second_of_the_index, commit, git, new, put, tip, worker,
+};
+use super::{dropped, swept::Sweeper};
+use crate::support::is_full;
 
 /// What each row starts from: a clone of a server, and a worker's worktree of a new branch `work`.
 pub(crate) struct Ground {
@@ -32,12 +38,18 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) async fn new(lab: &Lab, name: &str) -> Self {
+        let made = async |main: &Path| lab.create(main, &GIT, &new("work")).await.unwrap();
+        Self::with(lab, name, made).await
+    }
+
+    /// With a worktree of the branch `work` that this makes in the clone.
+    pub(crate) async fn with(lab: &Lab, name: &str, made: impl AsyncFnOnce(&Path) -> Made) -> Self {
         let main = lab.cloned(name);
         commit(&main, ".gitignore", ".env\n.claude/\nlib/\ntarget/\n");
         git(&main, ["push", "-q", "origin", "main"]);
         let pusher = lab.pusher(name);
         git(&pusher, ["pull", "-q"]);
-        let made = lab.create(&main, &GIT, &new("work")).await.unwrap();
+        let made = made(&main).await;
         let server = lab.root.join(format!("srv/{name}.git"));
         let (root, wt) = (lab.root.clone(), made.path.clone());
         let common = main.join(".git");
@@ -135,10 +147,17 @@ pub(crate) type Row = (&'static str, fn(&Ground), &'static [&'static str]);
 
 pub(crate) const NONE: &[&str] = &[];
 
+/// In a quick run, one row of so many goes through `cleanup --merged`, too.
+const SWEEP_EVERY: usize = 16;
+
 pub(crate) async fn check(lab: &Lab, prefix: &str, rows: &[Row]) {
+    let mut sweeper = Sweeper::new();
     for (n, (name, make, want)) in rows.iter().enumerate() {
         let ground = Ground::new(lab, &format!("{prefix}{n}")).await;
         make(&ground);
+        if is_full() || n % SWEEP_EVERY == rows.len() % SWEEP_EVERY {
+            sweeper.check(lab, &format!("{prefix}{n}s"), &rows[n]).await;
+        }
         let at = removal_place(&ground);
         let before = listing(&at);
         let lost = ground.lost(lab).await;
@@ -155,23 +174,33 @@ pub(crate) async fn check(lab: &Lab, prefix: &str, rows: &[Row]) {
             assert!(lost.iter().any(|it| it.contains(want)), "{name}: {want} in {lost:?}");
         }
         assert_eq!(lost.len(), want.len(), "{name}: {lost:?}");
+        // A landing excuses commits at most.
+        for lost in lost.iter().filter(|it| !it.starts_with(COMMITS[0])) {
+            let after = dropped::lost_after_landing(lab, &ground).await;
+            assert!(after.is_none_or(|it| it.contains(lost)), "{name}: {lost}");
+        }
         let refused = ground.remove(lab, false).await;
         assert!(matches!(refused, Err(Error::WouldLose { .. })), "{name}: {refused:?}");
         assert_eq!(listing(&at), before, "{name}");
         let done = ground.remove(lab, true).await;
         let done = done.unwrap_or_else(|it| panic!("{name}: {it:?}"));
         assert!(done.worktree && !at.exists() && !ground.admin().exists(), "{name}: {done:?}");
+        if is_full() || n % 8 == 0 {
+            dropped::check(lab, &format!("{prefix}{n}d"), &rows[n]).await;
+        }
     }
+    let [as_made, merged] = sweeper.removed;
+    println!("{prefix}: `cleanup --merged` removed {as_made} as made, {merged} once merged");
 }
 
 /// Where the worktree is by now.
-fn removal_place(ground: &Ground) -> PathBuf {
+pub(crate) fn removal_place(ground: &Ground) -> PathBuf {
     let moved = ground.root.join("moved").join(ground.main.file_name().unwrap());
     if moved.exists() { moved } else { ground.wt.clone() }
 }
 
 /// All that is below, links as links.
-fn listing(dir: &Path) -> Vec<String> {
+pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut todo = vec![dir.to_owned()];
     while let Some(dir) = todo.pop() {
@@ -269,6 +298,19 @@ const FILES: &[Row] = &[
         CHANGED,
     ),
     (
+        "changed in the second of the index, with its size",
+        |it| change_in_the_second_of_the_index(&it.wt, "a.txt"),
+        CHANGED,
+    ),
+    (
+        "assumed unchanged, and changed in the second of the index",
+        |it| {
+            git(&it.wt, ["update-index", "--assume-unchanged", "a.txt"]);
+            change_in_the_second_of_the_index(&it.wt, "a.txt");
+        },
+        CHANGED,
+    ),
+    (
         "skipped, but present",
         |it| {
             git(&it.wt, ["update-index", "--skip-worktree", "a.txt"]);
@@ -347,6 +389,14 @@ const FILES: &[Row] = &[
             git(&it.wt, ["checkout", "-q", "--orphan", "fresh"]);
         },
         &["uncommitted changes: `.gitignore`, `a.txt`"],
+    ),
+    (
+        "a branch that has lost its commit",
+        |it| {
+            git(&it.wt, ["update-ref", "-d", "refs/heads/work"]);
+            put(&it.wt.join("new.txt"), "KEEP");
+        },
+        &["uncommitted changes: `.gitignore`, `a.txt`", "untracked files: `new.txt`"],
     ),
     (
         "ignored files",
@@ -464,300 +514,5 @@ const IN_THE_MIDDLE: &[Row] = &[
 fn things_in_the_middle() {
     alone(async |lab: Lab| {
         check(&lab, "m", IN_THE_MIDDLE).await;
-    });
-}
-
-const COMMIT_ROWS: &[Row] = &[
-    (
-        "on the branch alone",
-        |it| {
-            it.work();
-        },
-        COMMITS,
-    ),
-    (
-        "pushed",
-        |it| {
-            it.work();
-            it.push();
-        },
-        NONE,
-    ),
-    (
-        "pushed from elsewhere, and moved on there",
-        |it| {
-            it.work();
-            it.push();
-            git(&it.pusher, ["fetch", "-q", "origin"]);
-            git(&it.pusher, ["checkout", "-q", "work"]);
-            commit(&it.pusher, "later", "x");
-            git(&it.pusher, ["push", "-q", "origin", "work"]);
-            git(&it.main, ["update-ref", "-d", "refs/remotes/origin/work"]);
-        },
-        NONE,
-    ),
-    (
-        "pushed, and deleted over there",
-        |it| {
-            it.work();
-            it.push();
-            git(&it.server, ["update-ref", "-d", "refs/heads/work"]);
-        },
-        COMMITS,
-    ),
-    (
-        "pushed, and overwritten over there",
-        |it| {
-            it.work();
-            it.push();
-            git(&it.server, ["update-ref", "refs/heads/work", "main"]);
-        },
-        COMMITS,
-    ),
-    (
-        "pushed, and the remote is away",
-        |it| {
-            it.work();
-            it.push();
-            fs::rename(&it.server, it.server.with_extension("away")).unwrap();
-        },
-        NONE,
-    ),
-    (
-        "another branch",
-        |it| {
-            it.work();
-            git(&it.main, ["branch", "copy", "work"]);
-        },
-        NONE,
-    ),
-    (
-        "a tag",
-        |it| {
-            it.work();
-            git(&it.wt, ["tag", "v1"]);
-        },
-        NONE,
-    ),
-    (
-        "the head of a pull request",
-        |it| {
-            it.work();
-            git(&it.wt, ["update-ref", "refs/wtmag/pr/7", "HEAD"]);
-        },
-        NONE,
-    ),
-    (
-        "a copy of a remote's branch that is gone there",
-        |it| {
-            it.work();
-            git(&it.wt, ["update-ref", "refs/wtmag/base/x", "HEAD"]);
-        },
-        COMMITS,
-    ),
-    (
-        "a backup that will expire",
-        |it| {
-            it.work();
-            git(&it.wt, ["update-ref", "refs/wtmag/removed/x", "HEAD"]);
-        },
-        COMMITS,
-    ),
-    (
-        "a stash on it",
-        |it| {
-            it.work();
-            put(&it.wt.join("a.txt"), "x");
-            git(&it.wt, ["stash", "-q"]);
-        },
-        &["commits that no other branch", "stashes"],
-    ),
-    (
-        "a detached HEAD",
-        |it| {
-            git(&it.wt, ["checkout", "-q", "--detach"]);
-            it.work();
-        },
-        COMMITS,
-    ),
-    (
-        "a ref of the worktree's own",
-        |it| {
-            it.work();
-            git(&it.wt, ["update-ref", "refs/worktree/keep", "HEAD"]);
-            git(&it.wt, ["reset", "-q", "--hard", "HEAD~1"]);
-        },
-        COMMITS,
-    ),
-    (
-        "a ref that a rebase made",
-        |it| {
-            it.work();
-            git(&it.wt, ["update-ref", "refs/rewritten/keep", "HEAD"]);
-            git(&it.wt, ["reset", "-q", "--hard", "HEAD~1"]);
-        },
-        COMMITS,
-    ),
-    (
-        "another branch is checked out",
-        |it| {
-            git(&it.wt, ["checkout", "-q", "-b", "mine"]);
-            it.work();
-        },
-        NONE,
-    ),
-    (
-        "the branch was renamed",
-        |it| {
-            it.work();
-            git(&it.wt, ["branch", "-q", "-m", "renamed"]);
-        },
-        NONE,
-    ),
-    (
-        "a replace ref that hides it",
-        |it| {
-            let sha = it.work();
-            git(&it.wt, ["replace", &sha, "main"]);
-        },
-        COMMITS,
-    ),
-    (
-        "added and taken back",
-        |it| {
-            it.work();
-            git(&it.wt, ["revert", "--no-edit", "HEAD"]);
-        },
-        COMMITS,
-    ),
-    (
-        "an empty commit",
-        |it| {
-            git(&it.wt, ["commit", "-q", "--allow-empty", "-m", "x"]);
-        },
-        COMMITS,
-    ),
-];
-
-#[test]
-fn commits() {
-    alone(async |lab: Lab| {
-        check(&lab, "c", COMMIT_ROWS).await;
-    });
-}
-
-const MERGED: &[Row] = &[
-    (
-        "squashed",
-        |it| {
-            it.work();
-            commit(&it.wt, "two.txt", "2");
-            it.land("other", "between");
-            git(&it.main, ["merge", "-q", "--squash", "work"]);
-            git(&it.main, ["commit", "-qm", "squashed"]);
-        },
-        NONE,
-    ),
-    (
-        "squashed, and changed since",
-        |it| {
-            it.work();
-            git(&it.main, ["merge", "-q", "--squash", "work"]);
-            git(&it.main, ["commit", "-qm", "squashed"]);
-            it.land("new.txt", "rewritten");
-        },
-        NONE,
-    ),
-    (
-        "squashed over there, and not fetched yet",
-        |it| {
-            it.work();
-            it.push();
-            git(&it.pusher, ["fetch", "-q", "origin"]);
-            git(&it.pusher, ["merge", "-q", "--squash", "origin/work"]);
-            git(&it.pusher, ["commit", "-qm", "squashed"]);
-            git(&it.pusher, ["push", "-q", "origin", "main", ":work"]);
-        },
-        NONE,
-    ),
-    (
-        "merged one by one",
-        |it| {
-            it.work();
-            commit(&it.wt, "two.txt", "2");
-            it.land("other", "between");
-            git(&it.main, ["cherry-pick", "work~2..work"]);
-        },
-        NONE,
-    ),
-    (
-        "in the same lines of a file that others changed, too",
-        |it| {
-            let lines = |first: &str, last: &str| format!("{first}\n2\n3\n4\n5\n6\n7\n{last}\n");
-            put(&it.wt.join("a.txt"), &lines("mine", "8"));
-            git(&it.wt, ["commit", "-qam", "mine"]);
-            it.land("a.txt", &lines("mine", "theirs"));
-        },
-        COMMITS,
-    ),
-    (
-        "but for white space",
-        |it| {
-            commit(&it.wt, "p.py", "if a:\n    b()\n");
-            it.land("p.py", "if a:\nb()\n");
-        },
-        COMMITS,
-    ),
-    (
-        "a binary file of the same name",
-        |it| {
-            for (dir, bytes) in [(&it.wt, "\0mine"), (&it.main, "\0theirs")] {
-                put(&dir.join("x.png"), bytes);
-                git(dir, ["add", "x.png"]);
-                git(dir, ["commit", "-qm", "a picture"]);
-            }
-        },
-        COMMITS,
-    ),
-    (
-        "a merge driver that keeps ours",
-        |it| {
-            git(&it.main, ["config", "merge.ours.driver", "true"]);
-            commit(&it.main, ".gitattributes", "c.log merge=ours");
-            it.land("c.log", "1\n");
-            git(&it.wt, ["merge", "-q", "main"]);
-            commit(&it.wt, "c.log", "1\nmine\n");
-            it.land("c.log", "1\ntheirs\n");
-        },
-        COMMITS,
-    ),
-    (
-        "attributes outside of the repository",
-        |it| {
-            put(&it.root.join("home/.config/git/attributes"), "* merge=keep\n");
-            put(&it.main.join(".git/info/attributes"), "* merge=keep\n");
-            git(&it.main, ["config", "merge.keep.driver", "true"]);
-            it.land("c.log", "1\n");
-            git(&it.wt, ["merge", "-q", "main"]);
-            commit(&it.wt, "c.log", "1\nmine\n");
-            it.land("c.log", "1\ntheirs\n");
-        },
-        COMMITS,
-    ),
-    (
-        "only a mode",
-        |it| {
-            set_mode(&it.wt.join("a.txt"), 0o755);
-            git(&it.wt, ["commit", "-qam", "mode"]);
-            it.land("a.txt", "changed");
-        },
-        COMMITS,
-    ),
-];
-
-#[test]
-fn merged_or_not() {
-    alone(async |lab: Lab| {
-        check(&lab, "s", MERGED).await;
     });
 }

@@ -238,7 +238,7 @@ const REPOSITORIES: &[Row] = &[
         "one that a worktree elsewhere needs",
         |it| {
             let dir = it.clone_into("lib/x");
-            let path = it.root.join("elsewhere");
+            let path = it.wt.with_extension("elsewhere");
             git(&dir, ["worktree", "add", "-q", "-b", "e", path.to_str().unwrap()]);
         },
         &["in the repository `lib/x`: worktrees elsewhere need it"],

@@ -112,9 +112,11 @@ fn a_git_hook_that_fails_is_named_and_can_be_left_out() {
         let before = traces(&dir);
         for tool in [GIT, lab.wt().await] {
             let failed = lab.create(&dir, &tool, &new("a")).await.unwrap_err();
-            let Error::GitHook { path, text, .. } = &failed else { panic!("{failed:?}") };
+            let Error::GitHook { path, code, text } = &failed else { panic!("{failed:?}") };
             assert!(path.ends_with("hooks/post-checkout"), "{failed}");
-            assert!(text.contains("husky: node not found"), "{text}");
+            assert_eq!(*code, Some(127), "{failed}");
+            assert!(text.ends_with("husky: node not found"), "{text}");
+            assert!(!text.contains(['✗', '↳']), "{text}");
             assert!(failed.hint().unwrap().contains("--no-hooks"));
             assert_eq!(traces(&dir), before);
             let order = WorktreeRequest { git_hooks: false, ..new("a") };
@@ -151,13 +153,19 @@ fn a_filter_that_is_not_installed_is_told_apart() {
         git(&dir, ["config", "filter.lfs.smudge", "no-such-git-lfs smudge -- %f"]);
         git(&dir, ["config", "filter.lfs.required", "true"]);
         let before = traces(&dir);
-        for tool in [GIT, lab.wt().await] {
-            let failed = lab.create(&dir, &tool, &new("a")).await.unwrap_err();
-            let Error::Filter { text, said } = &failed else { panic!("{failed:?}") };
-            assert!(!said.lines().any(|it| text.contains(it.trim())), "{text}\n{said}");
-            assert!(!said.contains('↳'), "{said}");
-            assert!(failed.hint().unwrap().contains("GIT_LFS_SKIP_SMUDGE"));
-            assert_eq!(traces(&dir), before);
+        // `git lfs install` sets both.
+        for process in [None, Some("no-such-git-lfs filter-process")] {
+            if let Some(it) = process {
+                git(&dir, ["config", "filter.lfs.process", it]);
+            }
+            for tool in [GIT, lab.wt().await] {
+                let failed = lab.create(&dir, &tool, &new("a")).await.unwrap_err();
+                let Error::Filter { text, said } = &failed else { panic!("{failed:?}") };
+                assert!(!said.lines().any(|it| text.contains(it.trim())), "{text}\n{said}");
+                assert!(!said.contains('↳'), "{said}");
+                assert!(failed.hint().unwrap().contains("GIT_LFS_SKIP_SMUDGE"));
+                assert_eq!(traces(&dir), before);
+            }
         }
     });
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use wtmag::{
     git::{Error, Picked, Repo, RepoLock, Start, WorktreeRequest, pick},
-    model::Base,
+    model::{Base, Host},
 };
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip};
@@ -206,7 +206,7 @@ fn a_pull_request_is_fetched_by_the_users_own_alias() {
             git(&dir, ["remote", "set-url", "origin", remote]);
             put_ssh(&lab, known);
             let url = "https://github.com/acme/blog.git".to_owned();
-            let start = Start::Pull { url, number: 7, head: head.clone() };
+            let start = Start::Pull { url, number: 7, head: head.clone(), forge: Host::Github };
             assert_eq!(picked(&lab, &dir, &start).await.unwrap().base.sha, head, "{remote}");
         }
     });
@@ -218,7 +218,7 @@ fn a_mirror_elsewhere_is_not_the_forge() {
         let dir = lab.cloned("blog");
         git(&dir, ["remote", "set-url", "origin", "git@gitlab.example.org:acme/blog.git"]);
         let url = lab.root.join("srv/blog.git").to_str().unwrap().to_owned();
-        let start = Start::Pull { url, number: 7, head: tip(&dir, "HEAD") };
+        let start = Start::Pull { url, number: 7, head: tip(&dir, "HEAD"), forge: Host::Github };
         let failed = picked(&lab, &dir, &start).await.unwrap_err().to_string();
         assert!(failed.contains("srv/blog.git"), "{failed}");
     });

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use wtmag::git::{
@@ -270,6 +271,42 @@ fn processes_in_the_worktree_are_named_unless_they_are_known() {
         )
         .unwrap();
         child.wait().unwrap();
+    });
+}
+
+/// Prompts, editors and wtmag itself start git, which ends soon.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a process to be found")]
+fn a_git_that_ends_soon_is_waited_for() {
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        let made = work(&lab, &dir).await;
+        let start = || {
+            let mut git = Command::new("git")
+                .args(["cat-file", "--batch-check"])
+                .current_dir(&made.path)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            git.stdin.as_mut().unwrap().write_all(b"x\n").unwrap();
+            let mut answer = [0; 10];
+            git.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
+            git
+        };
+        let mut brief = start();
+        let end = async {
+            // It runs this long.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            drop(brief.stdin.take());
+            brief.wait().unwrap();
+        };
+        assert_eq!(tokio::join!(found(&lab, &dir, &made, &[]), end).0, []);
+        let mut other = start();
+        let got = lost(&lab, &dir, &made).await;
+        assert!(got.len() == 1 && got[0].contains("(`git`) runs in the worktree"), "{got:?}");
+        drop(other.stdin.take());
+        other.wait().unwrap();
     });
 }
 

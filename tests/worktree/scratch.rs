@@ -5,7 +5,10 @@ use std::{
     path::Path,
 };
 
-use wtmag::git::{Error, Start, WorktreeRequest, scratch};
+use wtmag::{
+    git::{Error, Start, WorktreeRequest, scratch},
+    model::Host,
+};
 
 use super::lab::{GIT, Lab, alone, commit, git, new, put, tip, traces, worker};
 
@@ -76,7 +79,10 @@ async fn check_refused(lab: Lab, make: impl Fn(&Path, &Path)) {
     let orders = [
         new("work"),
         WorktreeRequest { start: Start::Named("trap".to_owned()), ..new("work") },
-        WorktreeRequest { start: Start::Pull { url, number: 7, head }, ..new("github-pr-7") },
+        WorktreeRequest {
+            start: Start::Pull { url, number: 7, head, forge: Host::Github },
+            ..new("github-pr-7")
+        },
         WorktreeRequest { reuse: true, ..new("trap") },
     ];
     for tool in [GIT, lab.wt().await] {

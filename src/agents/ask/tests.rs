@@ -219,3 +219,19 @@ fn words_that_ask_for_leave_make_a_permission_of_a_menu() {
     let trust = AgentState::Blocked(Blocker::Trust);
     assert_eq!(named(trust.clone(), Some(&leave), true), trust);
 }
+
+#[test]
+fn entries_for_words_are_known() {
+    for label in
+        ["Type something.", "Type your own answer", "No, and tell Claude what to do differently"]
+    {
+        assert!(takes_words(label) && !leads_back(label), "{label}");
+    }
+    let esc = "No, and tell Codex what to do differently (esc)";
+    assert!(leads_back(esc) && !takes_words(esc));
+    for label in ["No", "Yes", "Chat about this", "Typescript"] {
+        assert!(!takes_words(label) && !leads_back(label), "{label}");
+    }
+    let rows = ["❯ 1. Yes", "  2. No", "Esc to cancel · Tab to amend", ""].map(String::from);
+    assert!(is_amendable(&rows) && !is_amendable(&rows[..2]));
+}

@@ -75,7 +75,48 @@ fn merged(known: &Ask, shown: Ask, sample: &Sample) -> Ask {
     if !is_shown && !shown.about.is_empty() {
         return shown;
     }
-    let question = if known.question.is_empty() { shown.question } else { known.question.clone() };
+    // A second dialog about the same thing, as after `Allow always`, asks something else.
+    let has = |ask: &Ask, label: &str| ask.choices.iter().any(|it| it.label == label);
+    let is_next = !known.choices.is_empty()
+        && !shown.choices.is_empty()
+        && !known.choices.iter().any(|it| has(&shown, &it.label));
+    let is_known = !known.question.is_empty() && !is_next;
+    let question = if is_known { known.question.clone() } else { shown.question };
     let choices = if shown.choices.is_empty() { known.choices.clone() } else { shown.choices };
     Ask { question, choices, ..known.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AskKind, Choice};
+
+    fn ask(source: FactSource, question: &str, labels: &[&str]) -> Ask {
+        let choice = |it: &&str| Choice { label: (*it).to_owned(), selected: false };
+        Ask {
+            kind: AskKind::Command,
+            about: "echo hi".into(),
+            question: question.into(),
+            choices: labels.iter().map(choice).collect(),
+            source,
+        }
+    }
+
+    #[track_caller]
+    fn check(known: (&str, &[&str]), shown: (&str, &[&str]), want: &str) {
+        let sample = Sample { rows: vec!["$ echo hi".into()], ..Sample::default() };
+        let known = ask(FactSource::Hook, known.0, known.1);
+        let shown = ask(FactSource::Screen, shown.0, shown.1);
+        let merged = merged(&known, shown.clone(), &sample);
+        assert_eq!(merged, Ask { choices: shown.choices, ..ask(FactSource::Hook, want, &[]) });
+    }
+
+    #[test]
+    fn a_second_dialog_about_the_same_asks_its_own_question() {
+        let first: (&str, &[&str]) = ("Allow it?", &["Allow once", "Allow always", "Reject"]);
+        check(first, ("Always allow?", &["Confirm", "Cancel"]), "Always allow?");
+        check(first, ("Allow …", &["Allow once", "Allow always", "Reject"]), "Allow it?");
+        let told: (&str, &[&str]) = ("Which colour?", &["Red", "Blue"]);
+        check(told, ("colour?", &["Red", "Blue", "Type something."]), "Which colour?");
+    }
 }

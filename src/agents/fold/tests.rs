@@ -108,7 +108,7 @@ impl Case {
         let rows = screen.lines().map(String::from).collect();
         let (title, command) = (title.to_owned(), command.to_owned());
         let sample = Sample { rows, title, command, ..Sample::default() };
-        let verdict = explain(&self.tracker.profile, &sample, &[]).verdict;
+        let verdict = explain(&self.tracker.profile, &sample, &self.tracker.sent).verdict;
         let quiet_since = self.quiet_since.map(|ms| self.start + Duration::from_millis(ms));
         self.handle(Seen::Sample { sample: &sample, verdict: &verdict, quiet_since })
     }

@@ -2,7 +2,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AgentKind, PayloadSource, Wire, Wiring, no_writable};
+use super::{AgentKind, Lead, PayloadSource, Wire, Wiring, no_writable};
 use crate::{
     agents::hooks::{Event, HookEvent},
     model::AskKind,
@@ -13,7 +13,9 @@ pub(super) const KIND: AgentKind = AgentKind {
     payload: PayloadSource::Stdin,
     user_config: None,
     merged_env: &[],
+    channel: false,
     wire,
+    direct,
     read,
     writable: no_writable,
 };
@@ -40,6 +42,12 @@ fn wire(wiring: &Wiring) -> Wire {
     // In its list of background sessions a text would start another one, outside of the pane.
     let settings = json!({ "hooks": Value::Object(hooks.collect()), "disableAgentView": true });
     Wire { args: vec!["--settings".to_owned(), settings.to_string()], ..Wire::default() }
+}
+
+/// The hooks of a plug-in are added to those of `--settings`.
+fn direct(lead: &Lead) -> Wire {
+    let args = ["--plugin-dir", &lead.plugin, "--append-system-prompt-file", &lead.instructions];
+    Wire { args: args.map(str::to_owned).to_vec(), ..Wire::default() }
 }
 
 fn read(payload: &str) -> serde_json::Result<Option<HookEvent>> {

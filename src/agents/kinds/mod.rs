@@ -24,7 +24,10 @@ pub struct AgentKind {
     pub user_config: Option<UserConfig>,
     /// Variables of the caller whose JSON a launch extends.
     pub merged_env: &'static [&'static str],
+    /// Its plug-in takes texts from wtmag and submits them, without its input box.
+    pub channel: bool,
     wire: fn(&Wiring) -> Wire,
+    direct: fn(&Lead) -> Wire,
     read: fn(&str) -> serde_json::Result<Option<HookEvent>>,
     writable: fn(&toml::Table) -> Vec<String>,
 }
@@ -33,6 +36,7 @@ pub struct AgentKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadSource {
     Stdin,
+    /// Without one, standard input.
     LastArgument,
 }
 
@@ -51,6 +55,20 @@ pub struct Wiring {
     pub command: Vec<String>,
     /// Where a plug-in may be written: an absolute path without an extension.
     pub plugin: String,
+    /// The user's settings, if [`AgentKind::user_config`] names a file.
+    pub config: toml::Table,
+    /// Also the hooks that the agent asks the user to review before it runs them.
+    pub reviewed: bool,
+}
+
+/// What an orchestrator is started with. The files are there by then.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lead {
+    /// A directory with the skill in `skills/wtmag`, a manifest for claude, and `prime.js` and `prime.ts`.
+    pub plugin: String,
+    /// The file with its instructions, and their text.
+    pub instructions: String,
+    pub text: String,
     /// The user's settings, if [`AgentKind::user_config`] names a file.
     pub config: toml::Table,
 }
@@ -82,6 +100,11 @@ impl AgentKind {
     /// The meaning of a payload; none if it is irrelevant.
     pub fn read(&self, payload: &str) -> Result<Option<HookEvent>, Error> {
         (self.read)(payload).map_err(|source| Error { agent: self.name, source })
+    }
+
+    /// The setup of an orchestrator: the skill, where a launch can add one, and instructions.
+    pub fn direct(&self, lead: &Lead) -> Wire {
+        (self.direct)(lead)
     }
 
     /// Directories that the user's settings make writable in its sandbox.
@@ -130,7 +153,7 @@ mod tests {
 
     pub(super) fn wiring() -> Wiring {
         let command = ["/opt/my tools/wtmag", "hook", "x"].map(String::from).to_vec();
-        Wiring { command, plugin: "/state/plugin".into(), config: toml::Table::new() }
+        Wiring { command, plugin: "/state/plugin".into(), ..Wiring::default() }
     }
 
     #[track_caller]

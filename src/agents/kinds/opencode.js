@@ -32,6 +32,12 @@ function aboutOf(it) {
   return Array.isArray(named) ? named.join(" ") : String(named ?? "");
 }
 
+/** Pull requests in what a tool printed. A child session's id is not the worker's: none is told. */
+function tellPrinted(text) {
+  const urls = String(text ?? "").match(/https:\/\/[^\s"'<>()]+\/(?:pull|merge_requests)\/\d+/g);
+  if (urls) tell({ event: "answered", printed: urls.slice(-8).join("\n") });
+}
+
 export const Wtmag = async () => {
   const children = new Set();
   const answers = new Map();
@@ -61,6 +67,7 @@ export const Wtmag = async () => {
   };
   return {
     event: async ({ event }) => { try { handle(event); } catch {} },
+    "tool.execute.after": async (_input, output) => { try { tellPrinted(output?.output); } catch {} },
     "chat.message": async (input, output) => {
       try {
         if (!of(input?.sessionID)) return;

@@ -1,7 +1,7 @@
 //! OpenCode: a plug-in that `OPENCODE_CONFIG_CONTENT` names.
 use serde_json::json;
 
-use super::{AgentKind, PayloadSource, Wire, Wiring, no_writable, plugin, script};
+use super::{AgentKind, Lead, PayloadSource, Wire, Wiring, no_writable, plugin, script};
 
 const CONFIG: &str = "OPENCODE_CONFIG_CONTENT";
 
@@ -10,7 +10,9 @@ pub(super) const KIND: AgentKind = AgentKind {
     payload: PayloadSource::Stdin,
     user_config: None,
     merged_env: &[CONFIG],
+    channel: false,
     wire,
+    direct,
     read: plugin::read,
     writable: no_writable,
 };
@@ -20,4 +22,14 @@ fn wire(wiring: &Wiring) -> Wire {
     let config = json!({ "plugin": [format!("file://{path}")] });
     let text = script(include_str!("opencode.js"), wiring);
     Wire { env: Some((CONFIG, config)), file: Some((path, text)), ..Wire::default() }
+}
+
+fn direct(lead: &Lead) -> Wire {
+    let plugin = &lead.plugin;
+    let config = json!({
+        "skills": { "paths": [format!("{plugin}/skills")] },
+        "instructions": [lead.instructions],
+        "plugin": [format!("file://{plugin}/prime.js")],
+    });
+    Wire { env: Some((CONFIG, config)), ..Wire::default() }
 }

@@ -1,5 +1,7 @@
 // Tells wtmag what pi does. Loaded for one run with `pi -e`; changes nothing, never blocks.
 import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, renameSync, rmSync, watch } from "node:fs";
+import { dirname, join } from "node:path";
 
 const HOOK: string[] = __HOOK__;
 
@@ -38,6 +40,34 @@ function textOf(message: any): string | undefined {
   return parts.filter((it: any) => it?.type === "text").map((it: any) => it.text).join("\n");
 }
 
+/** Pull requests in what a tool printed. */
+function tellPrinted(content: any): void {
+  const parts = Array.isArray(content) ? content : [];
+  const text = parts.filter((it: any) => it?.type === "text").map((it: any) => String(it.text)).join("\n");
+  const urls = text.match(/https:\/\/[^\s"'<>()]+\/(?:pull|merge_requests)\/\d+/g);
+  if (urls) tell({ event: "answered", printed: urls.slice(-8).join("\n") });
+}
+
+/** Texts from wtmag: a file with this worker's name, which belongs to who renames it. */
+function listen(take: (text: string) => void): void {
+  const { WTMAG_SPOOL: spool, WTMAG_WORKER: worker } = process.env;
+  if (!spool || !worker) return;
+  const dir = join(dirname(spool), "channels");
+  const file = join(dir, worker);
+  const mine = `${file}.${process.pid}`;
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  // What a hub left there that was killed is not for now.
+  rmSync(file, { force: true });
+  watch(dir, { persistent: false }, () => {
+    try {
+      renameSync(file, mine);
+      const text = readFileSync(mine, "utf8");
+      rmSync(mine, { force: true });
+      take(text);
+    } catch {}
+  }).on("error", () => {});
+}
+
 export default function (pi: any) {
   let message: string | undefined;
   let failed: string | undefined;
@@ -45,13 +75,22 @@ export default function (pi: any) {
   const on = (name: string, handler: (event: any, ctx: any) => void) => {
     try { pi.on(name, async (event: any, ctx: any) => { try { handler(event, ctx); } catch {} }); } catch {}
   };
-  on("session_start", (_event, ctx) => tell({ event: "started", session: session(ctx) }));
+  let current: any;
+  let hears = false;
+  on("session_start", (_event, ctx) => {
+    current = ctx;
+    tell({ event: "started", session: session(ctx) });
+    if (hears) return;
+    hears = true;
+    listen((text) => pi.sendUserMessage(text, current?.isIdle?.() === false ? { deliverAs: "followUp" } : undefined));
+  });
   on("input", (event, ctx) => tell({ event: "prompt", text: event.text, session: session(ctx) }));
   on("agent_start", (_event, ctx) => { message = failed = undefined; tell({ event: "busy", session: session(ctx) }); });
   on("message_end", (event) => {
     message = textOf(event.message) || message;
     failed = event.message?.stopReason === "error" ? (event.message.errorMessage ?? "error") : undefined;
   });
+  on("tool_result", (event) => tellPrinted(event?.content));
   on("agent_settled", (_event, ctx) => tell({ event: "ended", message, failed, session: session(ctx) }));
   on("ui_prompt_start", (event) => tell({
     event: "question",

@@ -80,6 +80,10 @@ mod tests {
             check(&kind, asks, Some(Event::permission(AskKind::Command, "bash")));
             let asks = r#"{"event":"question","text":"Which?","choices":["A"]}"#;
             check(&kind, asks, Some(Event::question("Which?", vec!["A".into()])));
+            let printed = r#"{"event":"answered","printed":"https://x/y/z/pull/1"}"#;
+            let told = kind.read(printed).unwrap().unwrap();
+            let url = told.printed.as_deref();
+            assert_eq!((told.event, url), (Event::Answered, Some("https://x/y/z/pull/1")));
             check(&kind, r#"{"event":"later"}"#, None);
         }
     }

@@ -125,6 +125,7 @@ fn a_limit_on_a_real_screen_is_told_with_its_reset() {
     for (name, words, until) in [
         ("claude-2.1.332/limit", "limit", "2026-11-29T04:47:00Z"),
         ("codex-0.171.0/limit", "hit your usage limit", "2026-11-29T04:39:00Z"),
+        ("copilot-1.0.102/limit", "limit reached", "2026-11-29T04:47:30Z"),
     ] {
         let (text, at) = limit(name).unwrap_or_else(|| panic!("{name}"));
         assert!(text.contains(words), "{name}: {text}");

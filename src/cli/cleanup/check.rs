@@ -37,7 +37,7 @@ pub(in crate::cli) async fn look(
     let panes = panes::look(hub, worker, &run).await?;
     // If the repository is gone, its worktrees are gone; if the worktree stays, nothing is lost.
     let mut checked = Checked { losses: Vec::new(), path: worker.worktree.clone(), state: None };
-    if worker.repo.exists() && worker.worktree_made {
+    if worker.repo.exists() && worker.own().worktree {
         let lock = RepoLock::acquire_damaged(&worker.repo, &mut run).await?;
         checked = in_repository(&lock, worker, keep_branch, &panes.known, &mut run).await?;
     }
@@ -57,7 +57,7 @@ pub(in crate::cli) async fn in_repository(
         common_dir: &worker.repo,
         path: &worker.worktree,
         git_dir: &worker.git_dir,
-        branch: (worker.branch_made && !keep_branch).then_some(worker.branch.as_str()),
+        branch: worker.own().branch.filter(|_| !keep_branch),
         known,
         landed: worker.state.landed.as_ref(),
     };
@@ -73,10 +73,13 @@ pub(in crate::cli) async fn in_repository(
 }
 
 /// The losses, in words.
-pub(super) fn phrases(worker: &Worker, losses: &[Loss]) -> Vec<String> {
-    let busy =
-        is_busy(worker).then(|| format!("a running turn: the agent is `{}`", worker.state.word()));
-    losses.iter().map(Loss::to_string).chain(busy).collect()
+fn phrases(worker: &Worker, losses: &[Loss]) -> Vec<String> {
+    losses.iter().map(Loss::to_string).chain(turn(worker)).collect()
+}
+
+/// The turn that a removal would end.
+pub(super) fn turn(worker: &Worker) -> Option<String> {
+    is_busy(worker).then(|| format!("a running turn: the agent is `{}`", worker.state.word()))
 }
 
 pub(in crate::cli) fn is_busy(worker: &Worker) -> bool {
@@ -88,7 +91,12 @@ pub(super) fn refusal(worker: &Worker, checked: &Checked) -> Failure {
     let Checked { losses, path, state } = checked;
     let lost = phrases(worker, losses);
     let (id, path) = (&worker.id, path.display());
-    let mut failure = Failure::user(format!("`{id}` has work that would be lost")).quote(&lost);
+    let what = if losses.iter().any(Loss::is_work) {
+        "has work that would be lost"
+    } else {
+        "was not removed"
+    };
+    let mut failure = Failure::user(format!("`{id}` {what}")).quote(&lost);
     if is_busy(worker) {
         failure = failure.hint(format!("to let the agent finish: `wtmag wait {id}`"));
     }
@@ -119,10 +127,18 @@ fn hints(worker: &Worker, losses: &[Loss], path: &Path) -> Vec<String> {
     if losses.iter().any(is_in_files) {
         hints.push(format!("to see the changes: `wtmag diff {id}`"));
     }
-    if losses.iter().any(|it| matches!(it, Loss::Commits { .. })) {
-        let push = format!("`git -C {path} push -u`");
-        hints.push(format!("to keep the commits: {push}, or pass --keep-branch"));
+    for loss in losses {
+        let Loss::Commits { detached, .. } = loss else { continue };
+        hints.push(match detached {
+            // Neither a push nor the worker's branch has them.
+            Some(commit) => {
+                let commit = commit.get(..12).unwrap_or(commit);
+                format!("to keep the commits: `git -C {path} branch NAME {commit}`")
+            }
+            None => format!("to keep the commits: `git -C {path} push -u`, or pass --keep-branch"),
+        });
     }
+    hints.dedup();
     if losses.iter().any(|it| matches!(it, Loss::Lock(_))) {
         hints.push(format!("to unlock it: `git worktree unlock {path}`"));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Context, Failure, outcome::interrupt, progress::Progress, unexpected},
+    cli::{Context, Failure, lead, outcome::interrupt, progress::Progress, unexpected},
     client::{self, Hub},
     model::{Answer, Cleanup, RefusalKind, Request, Worker},
     proc::Cancel,
@@ -41,6 +41,9 @@ impl Removed {
 
     /// Without the worker's id.
     pub(in crate::cli) fn describe(&self, worker: &Worker) -> String {
+        if worker.is_orchestrator() {
+            return "orchestrator ended; nothing in the repository was deleted".to_owned();
+        }
         let worktree = match self.worktree {
             true => "worktree removed",
             false if worker.worktree.exists() => "worktree kept",
@@ -77,6 +80,9 @@ pub(in crate::cli) async fn remove(
     };
     match answer {
         Ok(Answer::CleanedUp { worktree_removed, branch_deleted, notes }) => {
+            if worker.is_orchestrator() {
+                lead::remove(&context.whereabouts()?, id)?;
+            }
             Ok(Removed { worktree: worktree_removed, branch: branch_deleted, notes })
         }
         Ok(answer) => Err(unexpected(&answer)),

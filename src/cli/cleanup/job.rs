@@ -60,6 +60,10 @@ fn told(worker: &Worker, failure: &Failure) -> String {
 
 async fn remove(context: &Context, job: &CleanupJob) -> Result<CleanupResult, Failure> {
     let worker = &job.worker;
+    if worker.is_orchestrator() {
+        // It has nothing in the repository.
+        return Ok(CleanupResult::default());
+    }
     if !worker.repo.exists() {
         let note = format!("its repository `{}` is gone", worker.repo.display());
         return Ok(CleanupResult::nothing(note));
@@ -73,6 +77,7 @@ async fn remove(context: &Context, job: &CleanupJob) -> Result<CleanupResult, Fa
         | News::Retrying { .. }
         | News::Hook { .. }
         | News::Undoing { .. }
+        | News::Terminal
         | News::Line(_) => {}
     };
     let cancel = proc::never();
@@ -84,11 +89,17 @@ async fn remove(context: &Context, job: &CleanupJob) -> Result<CleanupResult, Fa
         let note = format!("`{}` now belongs to another worker: kept", worker.worktree.display());
         return Ok(CleanupResult::nothing(note));
     }
-    if !worker.worktree_made {
+    if !worker.own().worktree {
         return withdraw(worker);
     }
     let tool = Tool::choose(backend(context, worker), "wt".as_ref(), &mut run).await?;
     let mut outcome = remove_worktree(&lock, &tool, job, &mut run).await?;
+    if worker.markers {
+        let marker = (worker.branch.as_str(), None);
+        let cleared = git::show_marker(&lock, &worker.repo, marker, &run).await;
+        let failed = cleared.err().map(|it| format!("its marker was not cleared: {it}"));
+        outcome.notes.extend(failed);
+    }
     outcome.notes.extend(said);
     Ok(result(worker, outcome))
 }
@@ -152,7 +163,7 @@ async fn remove_worktree(
         common_dir: &worker.repo,
         path: &worker.worktree,
         git_dir: &worker.git_dir,
-        branch: (worker.branch_made && !cleanup.keep_branch).then_some(worker.branch.as_str()),
+        branch: worker.own().branch.filter(|_| !cleanup.keep_branch),
         known: &[],
         landed: worker.state.landed.as_ref(),
     };

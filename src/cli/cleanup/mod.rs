@@ -14,12 +14,12 @@ use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use self::{
-    check::{Checked, phrases, refusal},
+    check::{Checked, refusal},
     end::{How, Removed},
 };
 use super::{
     Context, Failure, complete, leftovers, naming::Purpose, output::count, progress::Progress,
-    resolve,
+    resolve, worktree_tool::Asked,
 };
 use crate::{
     client::Hub,
@@ -45,7 +45,7 @@ use crate::{
 /// Files that git ignores are removed, and named afterwards. For 30 days, `wtmag restore` brings back the
 /// branch, the worktree and up to 100 MB of uncommitted files, but no ignored files.
 ///
-/// `--merged` removes all workers of this repository whose work is proven to be in another branch, and tells
+/// `--merged` removes all workers of this repository whose work is proven to be in another branch, and names
 /// the proof for each: the base branch has its commits or exactly its files, or its pull request was merged
 /// at exactly its commit. The base is fetched first. Workers without commits, with anything that would be
 /// lost, or with an agent at work are kept.
@@ -111,7 +111,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let is_named = !names.is_empty();
     match workers.as_slice() {
         [worker] => {
-            let removed = one(context, &mut hub, (worker, is_named), &args, &cancel).await?;
+            let who = (worker, is_named, &mut Asked::default());
+            let removed = one(context, &mut hub, who, &args, &cancel).await?;
             if context.json() {
                 context.print_json(&removed.to_json(worker))?;
             }
@@ -130,8 +131,9 @@ async fn each(
     cancel: &Cancel,
 ) -> Result<ExitCode, Failure> {
     let (mut removed, mut kept) = (Vec::new(), Vec::new());
+    let mut asked = Asked::default();
     for worker in workers {
-        match one(context, hub, (worker, true), args, cancel).await {
+        match one(context, hub, (worker, true, &mut asked), args, cancel).await {
             Ok(it) => removed.push(it.to_json(worker)),
             Err(failure) if failure.is_interrupt() => return Err(failure),
             Err(failure) => {
@@ -155,7 +157,7 @@ async fn each(
 async fn one(
     context: &Context,
     hub: &mut Hub,
-    (worker, is_named): (&Worker, bool),
+    (worker, is_named, asked): (&Worker, bool, &mut Asked),
     args: &Args,
     cancel: &Cancel,
 ) -> Result<Removed, Failure> {
@@ -174,12 +176,16 @@ async fn one(
     if is_against || !insist.left(&checked.losses).is_empty() {
         return Err(refusal(worker, &checked));
     }
-    let lost = phrases(worker, &checked.losses);
-    lost.iter().for_each(|it| context.say(&format!("losing {it}")));
+    for loss in &checked.losses {
+        let mark = if loss.is_work() { "losing" } else { "note:" };
+        context.say(&format!("{mark} {loss}"));
+    }
+    check::turn(worker).into_iter().for_each(|it| context.say(&format!("note: {it}")));
     if let Some(pr) = &worker.pr {
         context.say(&format!("note: its pull request stays as it is: {pr}"));
     }
     confirm(context, args.yes || is_named, worker, cancel).await?;
+    asked.about_removal(context, worker, cancel).await?;
     let how = How {
         force: args.force,
         abandon: args.abandon,
@@ -237,7 +243,7 @@ async fn confirm(
         ))
         .hint(format!("`wtmag cleanup {}`, or pass --yes", worker.id)));
     }
-    let what = if worker.worktree_made { "" } else { " but keep its worktree" };
+    let what = if worker.own().worktree { "" } else { " but keep its worktree" };
     let path = worker.worktree.display();
     context.ask_user(&format!("Remove {} ({path}){what}? [y/N] ", worker.id));
     let line = context.read_line(cancel).await?;

@@ -3,7 +3,7 @@
 use crate::{
     cli::{Failure, unexpected},
     client::Hub,
-    git::{self, Run, removal::Loss},
+    git::{self, Process, Run, removal::Loss},
     model::{Answer, Request, Worker},
 };
 
@@ -32,6 +32,7 @@ pub(in crate::cli) async fn look(
             found.known.push(it.pid);
         } else if !is_ancestor(it.pid)
             && let Some(process) = git::foreground_process(it.pid, run).await?
+            && !is_dashboard(it.pid, &process)
         {
             found.busy.push(Loss::Pane(process));
         }
@@ -42,4 +43,9 @@ pub(in crate::cli) async fn look(
 /// Whether the pane's process is the shell that runs this command.
 fn is_ancestor(pid: u32) -> bool {
     nix::unistd::getsid(None).is_ok_and(|it| u32::try_from(it.as_raw()) == Ok(pid))
+}
+
+/// The dashboard that `wtmag orchestrate` opened: the first process of its pane.
+fn is_dashboard(pane_pid: u32, process: &Process) -> bool {
+    process.pid == pane_pid && process.command == "wtmag"
 }

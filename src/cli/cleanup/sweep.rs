@@ -8,7 +8,9 @@ use super::{
     end::{self, How},
 };
 use crate::{
-    cli::{Context, Failure, output::count, progress::Progress, resolve},
+    cli::{
+        Context, Failure, board, output::count, progress::Progress, resolve, worktree_tool::Asked,
+    },
     client::Hub,
     clock,
     git::{
@@ -17,7 +19,7 @@ use crate::{
     },
     model::{AgentState, Landed, PullState, Request, Timestamp, Worker},
     proc::Cancel,
-    sources::{self, github},
+    sources::{self, pulls},
 };
 
 /// What is decided about one worker.
@@ -46,7 +48,7 @@ pub(super) async fn run(
     let workers = resolve::present(hub).await?;
     let is_meant = |it: &Worker| project.as_ref().is_none_or(|repo| it.repo == *repo);
     let since = clock::now();
-    let mut rows = Vec::new();
+    let (mut rows, mut asked) = (Vec::new(), Asked::default());
     for worker in workers.into_iter().filter(is_meant) {
         let progress = Progress::new(&context.env);
         progress.step(format!("checking {}", worker.id));
@@ -57,7 +59,11 @@ pub(super) async fn run(
             if let Some(landed) = landed {
                 let id = worker.id.clone();
                 hub.ask(Request::Landed { id, landed }).await?;
+                let repo = Repo::discover(&worker.repo)?;
+                let moved = board::moved(context, &repo, &worker, board::Moment::Land, cancel);
+                moved.await.iter().for_each(|it| context.say(&format!("note: {it}")));
             }
+            asked.about_removal(context, &worker, cancel).await?;
             // One that cannot be removed does not keep the others.
             let removed = end::remove(context, hub, &worker, How::default(), cancel).await;
             outcome = Some(removed.map_err(|it| it.line()));
@@ -124,7 +130,10 @@ async fn look(
     (progress, cancel): (&Progress, &Cancel),
 ) -> Result<(Verdict, Option<Landed>), Failure> {
     let keep = |why: &str| Ok((Verdict::Keep { why: why.to_owned() }, None));
-    if !worker.worktree_made {
+    if worker.is_orchestrator() {
+        return keep("it is an orchestrator");
+    }
+    if !worker.own().worktree {
         return keep("its worktree was there before it");
     }
     if let Some(why) = at_work(worker) {
@@ -137,7 +146,14 @@ async fn look(
         let mut tell = |news: &News| progress.news(news);
         let mut run = Run { cancel, tell: &mut tell };
         let lock = RepoLock::acquire(&repo, &mut run).await?;
-        land::find(&repo, &lock, (&worker.branch, worker.base.as_ref(), since), &mut run).await?
+        let (branch, base) = (worker.branch.as_str(), worker.base.as_ref());
+        let found = land::find(&repo, &lock, (branch, base, since), &mut run).await?;
+        if matches!(found, Found::Gone) {
+            // Who merged it, such as `wt merge`, may have deleted it: its last commits tell.
+            land::find_here(&repo, (branch, base), &last_commits(worker), &run).await?
+        } else {
+            found
+        }
     };
     let pull = match (&found, &worker.pr) {
         (Found::Not, Some(url)) => merged_pull(&repo, worker, url, cancel).await?,
@@ -163,6 +179,13 @@ async fn look(
     }
     let lost: Vec<String> = checked.losses.iter().map(ToString::to_string).collect();
     Ok((Verdict::Keep { why: format!("{proof}, but it has {}", lost.join("; ")) }, None))
+}
+
+/// The last commits that its branch is known to have had.
+fn last_commits(worker: &Worker) -> Vec<String> {
+    let counted = worker.work.changes.as_ref().map(|it| it.head.clone());
+    let landed = worker.state.landed.as_ref().map(|it| it.tip.clone());
+    landed.into_iter().chain(counted).collect()
 }
 
 /// Why its agent must not be ended.
@@ -208,7 +231,9 @@ fn landed(
             };
             Some((landed, proof))
         }
-        (Found::Gone | Found::Empty | Found::Not, _) => None,
+        // It landed before its branch was deleted.
+        (Found::Gone, _) => known.map(|it| (it.clone(), format!("it has landed in `{}`", it.into))),
+        (Found::Empty | Found::Not, _) => None,
     }
 }
 
@@ -219,9 +244,9 @@ async fn merged_pull(
     url: &str,
     cancel: &Cancel,
 ) -> Result<Option<(String, PullState)>, Failure> {
-    let cx = sources::Context { dir: repo.home(), env: &[], cancel };
+    let cx = sources::Context::new(repo.home(), cancel);
     let Some(tip) = repo.branch_tip(&worker.branch)? else { return Ok(None) };
-    match github::pull_state(&cx, url).await {
+    match pulls::state(&cx, url).await {
         Ok(pull) if pull.is_merged && pull.head == tip => Ok(Some((tip, pull))),
         // Without the forge's answer, there is no proof.
         Ok(_) => Ok(None),

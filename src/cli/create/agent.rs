@@ -5,7 +5,7 @@ use super::order::Order;
 use crate::{
     agents::{
         Launch,
-        kinds::{self, AgentKind, Wire, Wiring},
+        kinds::{self, AgentKind, Lead, Wire, Wiring},
         launch::{Error, Model, Request, Resume, commit_dirs, launch},
         profile::Profile,
     },
@@ -15,7 +15,7 @@ use crate::{
         settings::{self, FoundProfile},
     },
     client::HubLocation,
-    config::{self, Loaded, Trust},
+    config::{self, AgentHooks, Loaded, MoreHooks, Trust},
     git::Made,
     model::{Agent, DeliveryMode},
     paths::{self, Env},
@@ -33,6 +33,10 @@ pub(in crate::cli) struct AgentChoice {
     resume_at_reset: bool,
     /// Its conversation, if it is started again.
     resume: Option<Resume>,
+    /// Its first prompt.
+    first_prompt: Option<String>,
+    /// What it is started with as an orchestrator.
+    lead: Option<Lead>,
 }
 
 impl AgentChoice {
@@ -49,15 +53,43 @@ impl AgentChoice {
         context: &Context,
         loaded: &Loaded,
         agent: &Agent,
-        resume: Option<Resume>,
     ) -> Result<Self, Failure> {
         let model = agent.model.as_deref().map(Model::parse).transpose()?;
-        let mut chosen = Self::named(context, loaded, Some(&agent.name), (model, false))?;
-        chosen.resume = resume;
-        Ok(chosen)
+        Self::next(context, loaded, &agent.name, model)
     }
 
-    fn named(
+    /// The agent that takes over.
+    pub(in crate::cli) fn next(
+        context: &Context,
+        loaded: &Loaded,
+        name: &str,
+        model: Option<Model>,
+    ) -> Result<Self, Failure> {
+        Self::named(context, loaded, Some(name), (model, false))
+    }
+
+    pub(super) fn has_conversation(&self) -> bool {
+        self.resume.is_some()
+    }
+
+    /// How its conversation begins: an earlier one, a first prompt, or neither.
+    pub(in crate::cli) fn begin(&mut self, resume: Option<Resume>, prompt: Option<&str>) {
+        (self.resume, self.first_prompt) = (resume, prompt.map(str::to_owned));
+    }
+
+    /// It will direct workers. It works in the user's own worktree, so wtmag answers no trust question for it.
+    pub(in crate::cli) fn direct(&mut self, lead: Lead, env: &Env) {
+        self.block.trust = Trust::Ask;
+        let config = self.kind().map(|it| user_config(it, env)).unwrap_or_default();
+        self.lead = Some(Lead { config, ..lead });
+    }
+
+    /// Whether its launch can give it instructions. Others are told by a first prompt.
+    pub(in crate::cli) fn takes_instructions(&self) -> bool {
+        self.kind().is_some()
+    }
+
+    pub(in crate::cli) fn named(
         context: &Context,
         loaded: &Loaded,
         name: Option<&str>,
@@ -65,12 +97,27 @@ impl AgentChoice {
     ) -> Result<Self, Failure> {
         let config = &loaded.config;
         let name = name.unwrap_or(&config.agents.default.name).to_owned();
-        let block = config.agent(&name)?.clone();
+        let block = settings::agent(&context.env, loaded, &name)?;
         let profile = settings::profile(&context.env, &name, &block)?;
         let resume_at_reset = config.limits.resume;
-        let chosen = Self { name, block, profile, model, plan, resume_at_reset, resume: None };
+        let (resume, first_prompt) = (None, Some(BOOTSTRAP.to_owned()));
+        let chosen = Self {
+            name,
+            block,
+            profile,
+            model,
+            plan,
+            resume_at_reset,
+            resume,
+            first_prompt,
+            lead: None,
+        };
         chosen.request(&context.env, &[], None, None)?;
         Ok(chosen)
+    }
+
+    pub(in crate::cli) fn name(&self) -> &str {
+        &self.name
     }
 
     /// What the profile says about starting it again.
@@ -181,18 +228,20 @@ impl AgentChoice {
         let set = self.profile.profile.launch.env.keys().map(String::as_str);
         let env: BTreeMap<String, String> = merged.copied().chain(set).filter_map(value).collect();
         let by_argument = self.block.delivery == DeliveryMode::Argument;
+        let lead = self.kind().zip(self.lead.as_ref()).map(|(kind, lead)| kind.direct(lead));
         launch(
             &self.profile.profile,
             &Request {
                 argv: &self.block.argv(),
                 model: self.model.as_ref(),
                 plan: self.plan,
-                prompt: (by_argument && self.resume.is_none()).then_some(BOOTSTRAP),
+                prompt: self.first_prompt.as_deref().filter(|_| by_argument),
                 prompt_flag: Some(&self.block.prompt_flag),
                 trust,
                 writable,
                 resume: self.resume.as_ref(),
                 wire,
+                lead: lead.as_ref(),
                 env: &env,
             },
         )
@@ -221,13 +270,14 @@ impl AgentChoice {
 
     /// How the agent reports its turns, unless the user turned hooks off.
     fn wire(&self, env: &Env, hub: &HubLocation) -> Option<Wire> {
-        let kind = self.kind().filter(|_| self.block.hooks)?;
+        let kind = self.kind().filter(|_| self.block.hooks != AgentHooks::Plain(false))?;
         let program = hub.program.to_str()?.to_owned();
         let plugin = hub.state.root().join("plugins").join(format!("wtmag-{}", kind.name));
         Some(kind.wire(&Wiring {
             command: vec![program, "hook".to_owned(), kind.name.to_owned()],
             plugin: plugin.to_str()?.to_owned(),
             config: user_config(kind, env),
+            reviewed: matches!(self.block.hooks, AgentHooks::More(MoreHooks::All)),
         }))
     }
 }

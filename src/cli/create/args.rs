@@ -5,30 +5,38 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, ValueEnum, builder::Possibl
 
 use crate::{
     cli::{Failure, timing::Timing},
+    model::{Attempt, Caller},
     sources::{self, SourceSpec},
 };
 
 /// Create a worker: a branch, a worktree and a tmux window with a running agent
 ///
-/// The task is a text, a GitHub issue or pull request, a Jira ticket, a bead, or an OpenSpec change. wtmag
-/// writes it to `.wtmag/prompt.md` in a new worktree, and starts the agent in that worktree, in a tmux window. When the
-/// agent is ready for input, wtmag types one line that points to the file, verifies that the agent received
-/// that line, and prints how the delivery went.
+/// The task is a text, an issue or a pull request of GitHub, an issue or a merge request of GitLab, a Jira ticket, a
+/// bead, an OpenSpec change, or a task of a tracker that you added (`wtmag help sources`). wtmag writes it to
+/// `.wtmag/prompt.md` in a new worktree, and starts the agent in that worktree, in a tmux window. When the agent is
+/// ready for input, wtmag types one line that points to the file, verifies that the agent received that line, and
+/// prints how the delivery went.
 ///
 /// A new branch starts from the remote's default branch, which wtmag fetches first; without a remote or a
-/// network, from your local one. For a pull request, the worktree has its newest commit, and the agent is
-/// asked to review it.
+/// network, from your local one. Commits of your local branch that you have not pushed are left out, so that
+/// they do not become part of a pull request; a note says so. They are kept if `wtmag land` put work there, because
+/// new tasks build on landed work. For a pull request, the worktree has its newest commit, and wtmag asks the agent
+/// to review it.
 ///
 /// If `create` fails before the agent starts, or you press Ctrl-C before that, everything that it made is
 /// removed. After that, Ctrl-C only ends the waiting; the worker stays.
 ///
-/// `--github 12,15,18` creates a worker for each, one after the other. If one fails, the others are still made.
+/// `--github 12,15,18` creates a worker for each, one after the other. If one fails, wtmag still creates the
+/// others.
 #[derive(clap::Args, Clone)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
     /// The task in your words; with `--github` and the like, more instructions; `-` reads stdin
     #[arg(value_name = "TEXT", help_heading = "Task")]
     pub(super) text: Option<String>,
+    /// More words: a text without quotes.
+    #[arg(hide = true)]
+    pub(super) rest: Vec<String>,
     /// Same as TEXT; use it if the text begins with a dash
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Task")]
     pub(super) prompt: Option<String>,
@@ -40,6 +48,11 @@ pub(crate) struct Args {
     pub(super) edit: bool,
     #[command(flatten)]
     pub(super) task: TaskFlags,
+    /// Start from this worker's newest commit, with a copy of its conversation. TEXT is the new task. Uncommitted
+    /// changes are not copied. An agent that cannot copy a conversation gets a file about what was done and said,
+    /// as in `wtmag handoff`
+    #[arg(long, value_name = "ID", conflicts_with_all = ["base", "reuse", "project"], help_heading = "Task")]
+    pub(super) fork: Option<String>,
     /// For an issue or a ticket: do not ask the agent to open a pull request
     #[arg(long, overrides_with = "pr", help_heading = "Task")]
     pub(super) no_pr: bool,
@@ -47,7 +60,7 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Task")]
     pub(super) pr: bool,
 
-    /// Agent to start: claude, codex, opencode, pi, gemini or one from the configuration
+    /// Agent to start: one that wtmag has a profile of (`wtmag help profiles`), or one from the configuration
     /// [default: `[agents.default] name`]
     #[arg(long, value_name = "AGENT", help_heading = "Agent")]
     pub(super) agent: Option<String>,
@@ -89,6 +102,17 @@ pub(crate) struct Args {
     /// one; without this flag that is an error
     #[arg(long, help_heading = "Worktree")]
     pub(super) reuse: bool,
+    /// Move the uncommitted changes of the current worktree to the new one, which starts from the same commit.
+    /// wtmag checks the copy before it removes the changes here. If anything fails, they stay here. Ignored files
+    /// do not move
+    #[arg(
+        long, conflicts_with_all = ["base", "reuse", "fork", "project", "timing", "dry_run"],
+        help_heading = "Worktree"
+    )]
+    pub(super) with_changes: bool,
+    /// Choose which parts of the changed files move, as in `git add --patch`
+    #[arg(long, requires = "with_changes", help_heading = "Worktree")]
+    pub(super) patch: bool,
     /// Make the worktree without WorkTrunk's hooks, git's hooks and the `[worktree] setup` of the
     /// configuration
     #[arg(long, conflicts_with = "yes", help_heading = "Worktree")]
@@ -97,9 +121,9 @@ pub(crate) struct Args {
     #[arg(short, long, help_heading = "Worktree")]
     pub(super) yes: bool,
 
-    /// Without this flag, `create` waits until the agent has the prompt, or a dialog holds it for two
-    /// seconds. `--wait` keeps waiting while a dialog holds it. `--wait=STATE` waits until the agent reaches
-    /// that state (`wtmag wait --help` lists them)
+    /// Without this flag, `create` waits until the agent has the prompt, or until a dialog has held it for
+    /// two seconds. `--wait` keeps waiting while a dialog holds it. `--wait=STATE` waits until the agent
+    /// reaches that state (`wtmag wait --help` lists them)
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
         default_missing_value = "", help_heading = "Waiting"
@@ -117,7 +141,12 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Waiting")]
     pub(super) queue: bool,
 
-    /// Do not tell the agent that runs this command what the worker needs; the inbox has it
+    /// The task of a run that the worker is for.
+    #[arg(skip)]
+    pub(super) of_run: Option<OfRun>,
+
+    /// Send the agent that runs this command no messages about the worker; `wtmag inbox` still lists what it
+    /// needs
     #[arg(long)]
     pub(super) quiet: bool,
 
@@ -133,7 +162,9 @@ const USAGE: &str = "wtmag create [OPTIONS] TEXT
        wtmag create [OPTIONS] -f FILE | -e
        wtmag create [OPTIONS] --github N|URL [TEXT]
        wtmag create [OPTIONS] --github N,N… [TEXT]
-       wtmag create [OPTIONS] --jira KEY | --bead ID | --opsx NAME [TEXT]";
+       wtmag create [OPTIONS] --fork ID [TEXT]
+       wtmag create [OPTIONS] --gitlab N|!N|URL [TEXT]
+       wtmag create [OPTIONS] --jira KEY | --bead ID | --opsx NAME | --source NAME:KEY [TEXT]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -144,9 +175,13 @@ Examples:
   wtmag create --github 456 \"Focus on the tests\"  add instructions
   wtmag create --github 234 -s                    review a pull request, in its own session
   wtmag create --github 12,15,18                  a worker for each, one after the other
+  wtmag create --gitlab '!7'                      review a merge request of GitLab
   wtmag create --jira PROJ-123 --agent claude     work on a ticket, with this agent
   wtmag create --bead bd-a1b2                     work on an issue of beads
   wtmag create --opsx add-dark-mode               implement a change of OpenSpec
+  wtmag create --source linear:ENG-12             a task of a tracker that you added
+  wtmag create \"Finish this\" --with-changes       move your uncommitted changes to it
+  wtmag create --fork 456 \"Try it with a cache\"   start with a copy of its conversation
   wtmag create \"Fix the typo\" --wait=idle         return when the agent is idle
   wtmag create --github 456 --agent opencode --model openai/gpt-5.2:high   choose the model
 
@@ -158,32 +193,47 @@ With --json: {\"worker\": …, \"delivery\": …, \"outcome\": \"accepted\"|\"he
 as in `wtmag receipts --json`. For several tasks: {\"created\": [such objects], \"failed\": [{\"task\",
 \"error\"}], \"not_tried\": [tasks]}.";
 
+/// A task of a run: the hub's child creates its worker.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct OfRun {
+    pub(in crate::cli) attempt: Attempt,
+    /// Where the worker's window opens: the child itself is in no window.
+    pub(in crate::cli) caller: Option<Caller>,
+}
+
 impl Args {
     /// The tasks of `--github 12,15,18`; `None` if there is one, or none.
     pub(super) fn tasks(&self) -> Result<Option<Vec<TaskFlags>>, Failure> {
-        let [(spec, text)] = self.task.named.as_slice() else { return Ok(None) };
-        let keys: Vec<&str> = text.split(',').map(str::trim).collect();
-        if keys.len() < 2 {
+        let each = self.task.each();
+        if self.task.named.len() != 1 || each.len() < 2 {
             return Ok(None);
         }
         if self.name.is_some() {
-            return Err(Failure::usage("one name does not go with several tasks")
+            return Err(Failure::usage("`--name` cannot be used with several tasks")
                 .hint("leave `--name` out"));
         }
-        let one = |key: &&str| TaskFlags {
-            named: vec![(*spec, (*key).to_owned())],
-            kind: self.task.kind.clone(),
-        };
+        Ok(Some(each))
+    }
+}
+
+impl TaskFlags {
+    /// One task each: values may be lists, `12,15,18`. None comes twice.
+    pub(in crate::cli) fn each(&self) -> Vec<Self> {
         let mut seen = BTreeSet::new();
-        Ok(Some(keys.iter().filter(|it| seen.insert(**it)).map(one).collect()))
+        let split = self
+            .named
+            .iter()
+            .flat_map(|(spec, text)| spec.split(text).into_iter().map(|task| (*spec, task)));
+        let new = split.filter(|(spec, key)| seen.insert((spec.flag, key.clone())));
+        new.map(|one| Self { named: vec![one], kind: self.kind.clone() }).collect()
     }
 }
 
 /// The options that name a task of a source: one for each row of [`sources::ALL`], and its type.
 #[derive(Clone, Debug)]
-pub(super) struct TaskFlags {
-    pub(super) named: Vec<(&'static SourceSpec, String)>,
-    pub(super) kind: Option<String>,
+pub(in crate::cli) struct TaskFlags {
+    pub(in crate::cli) named: Vec<(&'static SourceSpec, String)>,
+    pub(in crate::cli) kind: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -193,11 +243,12 @@ pub(super) enum Launch {
 }
 
 const TYPE: &str = "type";
-const TYPE_HELP: &str = "What the number in --github is, instead of asking GitHub";
+const TYPE_HELP: &str = "What the number is: an issue, a pull request or a merge request [default: wtmag asks GitHub; for GitLab, an issue]";
 
 impl clap::Args for TaskFlags {
     fn augment_args(command: Command) -> Command {
-        let words: Vec<_> = sources::ALL.iter().flat_map(|it| it.types).map(|it| it.0).collect();
+        let words: BTreeSet<_> =
+            sources::ALL.iter().flat_map(|it| it.types).map(|it| it.0).collect();
         let task = |it: &&SourceSpec| {
             let arg = Arg::new(it.flag).long(it.flag).value_name(it.value_name).help(it.help);
             arg.help_heading("Task")

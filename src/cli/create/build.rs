@@ -1,6 +1,7 @@
 //! Creates the worktree with its brief, and the window through the hub; everything is undone if it
 //! fails.
 use super::{
+    fork::Fork,
     order::Order,
     repo_context::RepoContext,
     reserve::{self, Reserved},
@@ -9,14 +10,14 @@ use super::{
 };
 use crate::{
     brief::{self, BOOTSTRAP, Options},
-    cli::{Context, Failure, progress::Progress, resolve, settings, unexpected},
+    cli::{Context, Failure, progress::Progress, resolve, story, unexpected, worktree_tool},
     client::{self, Hub},
     clock,
     git::{
-        self, CreateJournal, Made, News, Run, Step, Tool,
+        self, CreateJournal, Made, News, Run, Step,
         record::{self, WorktreeRecord},
     },
-    model::{Answer, DeliveryId, Kind, NewWorker, Request, Timestamp, Worker},
+    model::{Answer, Base, DeliveryId, Follows, Kind, NewWorker, Request, Timestamp, Worker},
     proc::Cancel,
     sources::{Fetched, templates},
 };
@@ -39,6 +40,8 @@ pub(super) struct Created {
     pub(super) worker: Worker,
     pub(super) delivery: DeliveryId,
     pub(super) worktree_made: bool,
+    /// Open until changes that moved into its worktree are taken away here.
+    pub(super) journal: Option<CreateJournal>,
 }
 
 /// How many hubs in a row may go away while one window is created.
@@ -46,7 +49,7 @@ const SUCCESSORS: usize = 10;
 
 /// Why the worker was not created, or why that is unknown.
 pub(super) enum BuildError {
-    /// There is no worker: what was made can be undone.
+    /// No worker was created: what was made can be undone.
     Before(Failure),
     /// The hub was asked to create the window, and its answer was lost.
     Unsure(Failure),
@@ -67,9 +70,8 @@ impl Job<'_> {
     ) -> Result<Created, BuildError> {
         let mut tell = |news: &News| self.progress.news(news);
         let mut run = Run { cancel: self.cancel, tell: &mut tell };
-        let backend = settings::backend(self.repo_context.loaded.config.worktree.backend);
-        let seen = self.repo_context.hub.state.root().join("wt.json");
-        let tool = Tool::choose_seen(backend, "wt".as_ref(), &seen, &mut run).await?;
+        let loaded = &self.repo_context.loaded;
+        let tool = worktree_tool::choose(self.context, loaded, &mut run).await?;
         let templates = templates::load(
             &self.repo_context.template_dirs(self.context),
             self.order.task.kind(),
@@ -86,6 +88,7 @@ impl Job<'_> {
         let made = git::make(&self.repo_context.repo, &tool, &order, journal, &mut run).await?;
         // Checked before anything is written to a directory that another worker may be reading.
         let is_ours = self.claim(hub, &made, journal).await?;
+        self.place_changes(&made, journal, &run).await?;
         if made.worktree_made {
             let base = made.base.as_ref().map(|it| it.name.as_str());
             let hooks = self.order.hooks;
@@ -100,12 +103,18 @@ impl Job<'_> {
         } else {
             self.note_programs(&made, &run).await?;
         }
-        let brief = self.brief(&templates, &made)?;
+        let mut brief = self.brief(&templates, &made)?;
+        if let Some(fork) = &self.order.fork {
+            brief.insert_str(0, &self.copy_context(fork, hub, &made, &run).await?);
+        }
         let before = git::scratch::brief_before(&made.path)?;
         journal.announce(Step::Brief { worktree: made.path.clone(), before })?;
         git::scratch::write_brief(&made.path, &brief)?;
-        let mut new = NewWorker { worktree_made: is_ours, ..self.new_worker(&made)? };
+        let markers = worktree_tool::shows_markers(loaded, &tool);
+        let mut new = NewWorker { worktree_made: is_ours, markers, ..self.new_worker(&made)? };
         if let Some(earlier) = self.earlier(hub, &made).await? {
+            let since = (earlier.id == new.id).then(|| earlier.history_since());
+            new.follows = Some(Follows { since, last_message: earlier.last_message });
             new.base = new.base.or(earlier.base);
             new.branch_made = earlier.branch_made;
             new.pr = new.pr.or(earlier.pr);
@@ -115,15 +124,27 @@ impl Job<'_> {
         }
         self.progress.step("opening the window");
         let (worker, delivery) = self.create(hub, new).await?;
-        Ok(Created { worker, delivery, worktree_made: made.worktree_made })
+        Ok(Created { worker, delivery, worktree_made: made.worktree_made, journal: None })
+    }
+
+    /// Copies the changes that move with `--with-changes`.
+    async fn place_changes(
+        &self,
+        made: &Made,
+        journal: &mut CreateJournal,
+        run: &Run<'_>,
+    ) -> Result<(), git::Error> {
+        let Some(carried) = &self.order.carried else { return Ok(()) };
+        // Copies may be removed again.
+        journal.announce(Step::Hooks)?;
+        journal.announce(Step::Carry { carried: carried.clone() })?;
+        carried.place(&made.path, &made.git_dir, run).await
     }
 
     /// A worktree that was there may have an agent already: in another pane, or in a daemon of its own.
     async fn note_programs(&self, made: &Made, run: &Run<'_>) -> Result<(), Failure> {
         for it in git::programs_inside(&made.path, run).await? {
-            let (command, pid) = (&it.command, it.pid);
-            let text = format!("`{command}` (process {pid}) is already at work in the worktree");
-            self.progress.note(&text);
+            self.progress.note(&it.beside());
         }
         Ok(())
     }
@@ -147,6 +168,28 @@ impl Job<'_> {
             git::set_up(&made.path, command, run).await?;
         }
         Ok(())
+    }
+
+    /// What the agent is told of the worker that it is a copy of.
+    async fn copy_context(
+        &self,
+        fork: &Fork,
+        hub: &mut Hub,
+        made: &Made,
+        run: &Run<'_>,
+    ) -> Result<String, Failure> {
+        let has_conversation = self.repo_context.agent.has_conversation();
+        if !has_conversation {
+            let (id, agent) = (&fork.worker.id, &fork.worker.agent.name);
+            let deliveries = story::deliveries(hub, &fork.worker).await?;
+            let about = (&fork.worker, deliveries.as_slice());
+            let to = story::To::Copy(&made.path);
+            story::write(hub, about, (&self.repo_context.repo, to), run).await?;
+            self.progress.note(&format!(
+                "`{agent}` cannot copy the conversation of `{id}`: the new agent gets `.wtmag/handoff.md` instead"
+            ));
+        }
+        Ok(fork.preface(made, has_conversation))
     }
 
     fn brief(&self, templates: &brief::Templates, made: &Made) -> Result<String, Failure> {
@@ -251,6 +294,14 @@ impl Job<'_> {
         Ok(same.max_by_key(|it| it.created))
     }
 
+    /// A copy started from the other worker's branch.
+    fn base(&self, made: &Made) -> Option<Base> {
+        let base = made.base.clone()?;
+        let fork = self.order.fork.as_ref();
+        let name = fork.map_or_else(|| base.name.clone(), |it| it.worker.branch.clone());
+        Some(Base { name, ..base })
+    }
+
     fn new_worker(&self, made: &Made) -> Result<NewWorker, Failure> {
         let (repo_context, context) = (self.repo_context, self.context);
         let (launch, notes) = repo_context.agent.launch(
@@ -270,7 +321,7 @@ impl Job<'_> {
             git_dir: made.git_dir.clone(),
             branch_made: made.branch_made,
             worktree_made: made.worktree_made,
-            base: made.base.clone(),
+            base: self.base(made),
             kind: source.kind.row().work,
             source,
             agent: repo_context.agent.record(launch.argv),
@@ -284,8 +335,13 @@ impl Job<'_> {
             env: passed_on(context, &self.reserved.reservation.env_names),
             launch_env: launch.env,
             bootstrap: BOOTSTRAP.to_owned(),
+            follows: None,
             resumes: None,
+            texts: Vec::new(),
+            drops: Vec::new(),
+            head: repo_context.repo.branch_tip(&made.branch)?,
             record: repo_context.loaded.config.record.enabled,
+            markers: false,
         })
     }
 

@@ -1,12 +1,13 @@
 //! Shows what would be created, without creating it: asks only the task's source.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::json;
 
 use super::{order::Order, repo_context::RepoContext, report::Told, reserve, source};
 use crate::{
     brief::{self, Options},
-    cli::{Context, Failure, output::fields, progress::Progress},
+    cli::{Context, Failure, output::fields, progress::Progress, settings},
+    git::{self, News, Run, Tool},
     model::{DeliveryMode, WorkerId},
     proc::Cancel,
     sources::templates,
@@ -26,6 +27,7 @@ pub(super) async fn describe(
     let id = WorkerId::for_branch(&repo_context.repo.project(), &branch);
     let fetched = source::fetch(repo_context, order, progress, cancel).await?;
     let launch = repo_context.agent.outline(&context.env)?;
+    let path = planned_path(context, repo_context, &branch, (progress, cancel)).await?;
     let templates = templates::load(
         &repo_context.template_dirs(context),
         order.task.kind(),
@@ -52,7 +54,7 @@ pub(super) async fn describe(
     };
     let variables: BTreeMap<_, _> = launch.env.iter().cloned().collect();
     let value = json!({
-        "id": id, "branch": branch, "base": base, "placement": repo_context.placement,
+        "id": id, "branch": branch, "base": base, "worktree": path, "placement": repo_context.placement,
         "agent": repo_context.agent.name, "argv": launch.argv, "env": variables, "delivery": repo_context.agent.delivery(),
         "source": fetched.item.source, "brief": brief,
     });
@@ -66,6 +68,10 @@ pub(super) async fn describe(
     let mut rows = vec![
         ("id", id.to_string()),
         ("branch", format!("{branch} from {base}")),
+        (
+            "worktree",
+            path.map_or("where WorkTrunk puts it".to_owned(), |it| it.display().to_string()),
+        ),
         ("placement", repo_context.placement.to_string()),
         ("agent", repo_context.agent.name.clone()),
         ("command", command),
@@ -75,6 +81,22 @@ pub(super) async fn describe(
     rows.retain(|(_, value)| !value.is_empty());
     let text = fields(context.style(), &rows);
     Ok(Told { text: format!("would create\n{text}\n{brief}"), value, row })
+}
+
+/// Where the worktree would be; `None` if WorkTrunk decides.
+async fn planned_path(
+    context: &Context,
+    repo_context: &RepoContext,
+    branch: &str,
+    (progress, cancel): (&Progress, &Cancel),
+) -> Result<Option<PathBuf>, Failure> {
+    let mut tell = |news: &News| progress.news(news);
+    let mut run = Run { cancel, tell: &mut tell };
+    let backend = settings::backend(repo_context.loaded.config.worktree.backend);
+    let tool = Tool::choose(backend, "wt".as_ref(), &mut run).await?;
+    let template = repo_context.worktree_path(context);
+    let place = (branch, template.as_deref());
+    Ok(git::planned_path(&repo_context.repo, &tool, place, &run).await?)
 }
 
 /// The branch that `create` would create now, as far as the repository decides it.

@@ -11,8 +11,6 @@ use crate::{
     text::one_line,
 };
 
-/// Of the caller's place in tmux, which the new window opens in.
-const PLACE: [&str; 2] = ["TMUX", "TMUX_PANE"];
 const MAX_TASK: usize = 80;
 
 pub(super) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -27,8 +25,11 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     }
     repo_context::repo(args.project.as_deref())?;
     let mut env = context.passed_on();
-    let value = |name: &str| Some((name.to_owned(), context.env.var(name)?.to_str()?.to_owned()));
-    env.extend(PLACE.iter().filter_map(|name| value(name)));
+    // The new window opens in the caller's place in tmux.
+    let place = context.env.tmux_vars().into_iter();
+    env.extend(
+        place.filter_map(|(name, value)| Some((name.to_owned(), value.into_string().ok()?))),
+    );
     let named = args.task.named.first().map(|(spec, key)| format!("{} {key}", spec.flag));
     let task = named.or_else(|| args.prompt.clone()).unwrap_or_default();
     let deed = Deed::Create {
@@ -58,6 +59,7 @@ fn words(args: &Args) -> Vec<String> {
     option("model", args.model.clone());
     option("base", args.base.clone());
     option("name", args.name.clone());
+    option("fork", args.fork.clone());
     option("project", args.project.as_ref().map(|it| it.display().to_string()));
     let session = args.session || args.launch == Some(Launch::Session);
     let window = args.window || args.launch == Some(Launch::Window);
@@ -125,9 +127,38 @@ mod tests {
     #[test]
     fn every_option_is_thought_of() {
         let known = [
-            "text", "prompt", "file", "edit", "type", "no_pr", "pr", "agent", "model", "plan",
-            "launch", "window", "session", "project", "base", "name", "reuse", "no_hooks", "yes",
-            "wait", "no_wait", "timeout", "queue", "quiet", "at", "after", "cron", "dry_run",
+            "text",
+            "rest",
+            "prompt",
+            "file",
+            "edit",
+            "type",
+            "no_pr",
+            "pr",
+            "agent",
+            "model",
+            "plan",
+            "fork",
+            "with_changes",
+            "patch",
+            "launch",
+            "window",
+            "session",
+            "project",
+            "base",
+            "name",
+            "reuse",
+            "no_hooks",
+            "yes",
+            "wait",
+            "no_wait",
+            "timeout",
+            "queue",
+            "quiet",
+            "at",
+            "after",
+            "cron",
+            "dry_run",
         ];
         let sources = crate::sources::ALL.iter().map(|it| it.flag);
         let known: Vec<&str> = known.into_iter().chain(sources).collect();

@@ -3,8 +3,10 @@
 pub(in crate::cli) mod agent;
 mod args;
 pub(in crate::cli) mod build;
+mod changes;
 mod dry_run;
 mod editor;
+mod fork;
 mod later;
 mod many;
 mod order;
@@ -21,8 +23,12 @@ use std::{
     time::Duration,
 };
 
+use clap::{Args as _, FromArgMatches as _};
+
 use self::{
     build::{Created, Job},
+    changes::WithChanges,
+    fork::Fork,
     order::Order,
     repo_context::RepoContext,
     report::{CreateSummary, Told},
@@ -30,22 +36,27 @@ use self::{
 use super::{
     Context, Failure,
     approval::Wanted,
-    leftovers,
+    board, leftovers,
     outcome::{self, Outcome, WaitPolicy, interrupt},
     progress::Progress,
 };
 use crate::{
     client::{Hub, Mirror},
     clock,
-    git::{self, News, Run},
+    git::{self, News, Repo, Run},
     model::WorkerId,
     proc::Cancel,
+    text::one_line,
 };
 
 pub(crate) use args::Args;
+pub(in crate::cli) use args::{OfRun, TaskFlags};
+pub(in crate::cli) use repo_context::repo;
 
 /// A dialog that stays this long needs a human.
 const DIALOG: Duration = Duration::from_secs(2);
+/// Longest title of a task, in characters.
+const MAX_TITLE: usize = 100;
 /// The same if wtmag answers trust dialogs, which takes one verified key at a time.
 const ANSWERED: Duration = Duration::from_secs(10);
 
@@ -82,32 +93,82 @@ async fn run_all(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The arguments of a later `create`, checked as far as possible now, and its task in a line.
+pub(in crate::cli) fn check(argv: &[String]) -> Result<String, Failure> {
+    let checked = parse(argv)?.check(io::empty())?;
+    Ok(match checked.asked {
+        order::Asked::Prompt(text) => one_line(&text, MAX_TITLE),
+        order::Asked::Kept(task) => format!("{} {}", task.spec.flag, task.text),
+    })
+}
+
+/// Creates the worker for a task of a run.
+pub(in crate::cli) async fn for_run(
+    context: &Context,
+    argv: &[String],
+    of_run: OfRun,
+) -> Result<(), Failure> {
+    let args = Args { of_run: Some(of_run), no_wait: true, ..parse(argv)? };
+    run_with(context, args).await.map(drop)
+}
+
+fn parse(argv: &[String]) -> Result<Args, Failure> {
+    let words = std::iter::once("create").chain(argv.iter().map(String::as_str));
+    let command = Args::augment_args(clap::Command::new("create"));
+    let matches = command.try_get_matches_from(words).map_err(no_usage)?;
+    Args::from_arg_matches(&matches).map_err(no_usage)
+}
+
+/// Only what is wrong, without the usage of a command that was not typed.
+fn no_usage(error: clap::Error) -> Failure {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    Failure::usage(line.to_owned())
+}
+
+/// The commit that is checked out in the current worktree.
+pub(in crate::cli) fn head(repo: &Repo) -> Result<String, Failure> {
+    Ok(order::head(repo)?.0)
+}
+
 async fn run_with(context: &Context, args: Args) -> Result<Told, Failure> {
+    let (fork, args) = Fork::find(context, args).await?;
+    let with_changes = WithChanges::of(&args);
     let checked = args.check(io::stdin())?;
     let cancel = context.cancel()?;
     let progress = Progress::new(&context.env);
-    let repo = repo_context::repo(checked.args.project.as_deref())?;
+    let repo = repo(checked.args.project.as_deref())?;
     let task = source::resolve(&checked.asked, &repo, &progress, &cancel).await?;
     let mut order = checked.order(task)?;
+    order.base = order.base.or_else(|| fork.as_ref().map(|it| it.tip.clone()));
+    order.fork = fork;
+    if let Some(carried) = with_changes.wanted(&repo, &order, &progress, &cancel).await? {
+        order.base = Some(carried.head.clone());
+        order.carried = Some(carried);
+    }
     if let Some(note) = order.settle_base(&repo)? {
         progress.note(&note);
     }
     let repo_context = RepoContext::find(context, repo, &order).await?;
+    approve_source(context, &repo_context, &order, &cancel).await?;
     if order.dry_run {
         return dry_run::describe(context, &repo_context, &order, &progress, &cancel).await;
     }
-    let wanted = Wanted::find(
-        context,
-        &repo_context.repo,
-        &repo_context.loaded,
-        Some(&repo_context.agent.name),
-    )?;
+    let wanted =
+        Wanted::find(context, &repo_context.repo, &repo_context.loaded, &repo_context.agent.name)?;
     if let Some(wanted) = wanted.filter(|_| order.hooks != git::Hooks::Yes) {
         wanted.ask(context, &cancel).await?;
     }
-    let (hub, created) = make(context, &repo_context, &order, &progress, &cancel).await?;
+    let (hub, mut created) = make(context, &repo_context, &order, &progress, &cancel).await?;
     let id = created.worker.id.clone();
+    let repo = &repo_context.repo;
+    let moving = board::moved(context, repo, &created.worker, board::Moment::Start, &cancel);
     let waiting = wait(&order, &created, hub, &progress, &cancel);
+    let waiting = async {
+        let (outcome, note) = tokio::join!(waiting, moving);
+        note.iter().for_each(|it| progress.note(it));
+        outcome
+    };
     // Only who waits anyway waits for the agent to print its version.
     let outcome = if order.wait.limit.is_some() {
         let (outcome, note) =
@@ -117,11 +178,31 @@ async fn run_with(context: &Context, args: Args) -> Result<Told, Failure> {
     } else {
         waiting.await
     };
+    if let (Some(carried), Some(journal)) = (&order.carried, created.journal.take()) {
+        let is_gone = matches!(outcome, Ok((_, Some(Outcome::Gone))));
+        changes::take_away(carried, journal, is_gone, &progress).await?;
+    }
     let (hub, outcome) =
         outcome.map_err(|failure| failure.hint(format!("worker `{id}` was created")))?;
     drop(progress);
     let report = CreateSummary::new((context, hub), &repo_context, created, outcome).await?;
     report.finish(context, &order)
+}
+
+/// A repository's command that prints the task runs only once approved, in a dry run, too.
+async fn approve_source(
+    context: &Context,
+    repo_context: &RepoContext,
+    order: &Order,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let order::Task::Kept(task) = &order.task else { return Ok(()) };
+    let (repo, loaded) = (&repo_context.repo, &repo_context.loaded);
+    let wanted = Wanted::source(context, repo, loaded, task.kind.name())?;
+    match wanted.filter(|_| order.hooks != git::Hooks::Yes) {
+        Some(wanted) => wanted.ask(context, cancel).await,
+        None => Ok(()),
+    }
 }
 
 /// Everything up to the commit point.
@@ -182,7 +263,7 @@ async fn wait(
         limit,
     };
     let delivery = (id.clone(), created.delivery);
-    let outcome = outcome::wait(&mut mirror, delivery, &wait_policy, cancel).await?;
+    let outcome = outcome::wait(&mut mirror, delivery, &wait_policy, (progress, cancel)).await?;
     Ok((mirror.into_hub(), Some(outcome)))
 }
 

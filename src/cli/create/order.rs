@@ -1,12 +1,15 @@
 //! Checks the arguments of `create`, and turns them into an order. Touches nothing.
 use std::{io::Read, time::Duration};
 
-use super::args::{Args, Launch};
+use super::{
+    args::{Args, Launch, OfRun},
+    fork::{self, Fork},
+};
 use crate::{
     agents::launch::Model,
     brief::WorkItem,
     cli::{Failure, outcome::states},
-    git::{self, Hooks, Repo},
+    git::{self, Hooks, Repo, carry::Carried},
     model::{Kind, Placement, Source},
     sources::{self, TaskRef, prompt},
 };
@@ -26,9 +29,14 @@ pub(super) struct Order {
     pub(super) base: Option<String>,
     pub(super) name: Option<String>,
     pub(super) reuse: bool,
+    /// The worker whose conversation it begins with.
+    pub(super) fork: Option<Fork>,
+    /// Uncommitted changes that move into its worktree.
+    pub(super) carried: Option<Carried>,
     pub(super) hooks: Hooks,
     pub(super) wait: Wait,
     pub(super) quiet: bool,
+    pub(super) of_run: Option<OfRun>,
     /// Wait for room, if there is none.
     pub(super) queue: bool,
     pub(super) dry_run: bool,
@@ -78,17 +86,23 @@ impl Order {
         if !self.base.as_deref().is_some_and(|it| matches!(it, "HEAD" | "@")) {
             return Ok(None);
         }
-        let here = repo.worktree().map(|it| repo.worktree_at(&it)).transpose()?.flatten();
-        let head = here.as_ref().and_then(|it| it.head.clone()).ok_or_else(|| {
-            Failure::user("HEAD does not point to a commit here")
-                .hint("run this in a worktree, or pass `--base BRANCH`")
-        })?;
+        let (head, branch) = head(repo)?;
         let short = head.get(..12).unwrap_or(&head);
-        let on = here.and_then(|it| it.branch).map_or_else(String::new, |it| format!(" of `{it}`"));
+        let on = branch.map_or_else(String::new, |it| format!(" of `{it}`"));
         let note = format!("starting from HEAD, commit {short}{on}");
         self.base = Some(head);
         Ok(Some(note))
     }
+}
+
+/// The commit that is checked out in the current worktree, and its branch.
+pub(super) fn head(repo: &Repo) -> Result<(String, Option<String>), Failure> {
+    let here = repo.worktree().map(|it| repo.worktree_at(&it)).transpose()?.flatten();
+    let head = here.as_ref().and_then(|it| it.head.clone()).ok_or_else(|| {
+        Failure::user("HEAD does not point to a commit here")
+            .hint("run this in a worktree, or pass `--base BRANCH`")
+    })?;
+    Ok((head, here.and_then(|it| it.branch)))
 }
 
 impl Checked {
@@ -115,9 +129,12 @@ impl Checked {
             base: args.base,
             name: args.name,
             reuse: args.reuse,
+            fork: None,
+            carried: None,
             hooks,
             wait,
             quiet: args.quiet,
+            of_run: args.of_run,
             queue: args.queue,
             dry_run: args.dry_run,
         })
@@ -131,6 +148,11 @@ impl Args {
     }
 
     fn check_words(self, stdin: impl Read) -> Result<Checked, Failure> {
+        if let (Some(first), [_, ..]) = (&self.text, self.rest.as_slice()) {
+            let text = format!("{first} {}", self.rest.join(" ")).replace('"', "'");
+            return Err(Failure::usage("the task has several words, but no quotes")
+                .hint(format!("type `wtmag create \"{text}\"`")));
+        }
         let placement = self.placement()?;
         let wait = self.wait()?;
         if let Some(name) = &self.name {
@@ -151,8 +173,12 @@ impl Args {
 
     fn asked(&self, stdin: impl Read) -> Result<(Asked, Option<String>), Failure> {
         let kept = match self.task.named.as_slice() {
+            [(spec, _), ..] if self.fork.is_some() => {
+                let flag = spec.flag;
+                return Err(Failure::usage(format!("`--fork` and `--{flag}` cannot be combined")));
+            }
             [] if self.task.kind.is_some() => {
-                return Err(Failure::usage("`-t` needs `--github N`"));
+                return Err(Failure::usage("`-t` needs `--github N` or `--gitlab N`"));
             }
             [] => None,
             [(spec, text)] => Some(self.kept(spec.parse(text)?)?),
@@ -168,6 +194,7 @@ impl Args {
         match (kept, text) {
             (Some(kept), text) => Ok((Asked::Kept(kept), text)),
             (None, Some(text)) => Ok((Asked::Prompt(text), None)),
+            (None, None) if self.fork.is_some() => Ok((Asked::Prompt(fork::WAIT.to_owned()), None)),
             (None, None) => Err(Failure::usage("no task given").hint(
                 "pass one: `wtmag create \"TEXT\"`, `-f FILE`, `-e`, `--github N` or `--jira KEY`",
             )),
@@ -179,13 +206,16 @@ impl Args {
         let Some(word) = &self.task.kind else { return Ok(named) };
         let spec = named.spec;
         let Some((_, kind)) = spec.types.iter().find(|it| it.0 == word) else {
-            return Err(Failure::usage(format!("`-t {word}` does not go with `--{}`", spec.flag))
-                .hint("leave `-t` out"));
+            return Err(Failure::usage(format!(
+                "`-t {word}` cannot be used with `--{}`",
+                spec.flag
+            ))
+            .hint("leave `-t` out"));
         };
         match named.kind {
             Some(known) if known != *kind => {
                 let is = known.row().noun;
-                Err(Failure::usage(format!("the URL is that of a {is}, but `-t` says `{word}`"))
+                Err(Failure::usage(format!("`{}` is a {is}, but `-t` says `{word}`", named.text))
                     .hint("leave `-t` out"))
             }
             Some(_) | None => {

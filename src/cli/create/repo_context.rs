@@ -6,6 +6,7 @@ use std::{
 
 use super::{agent::AgentChoice, order::Order};
 use crate::{
+    brief::BOOTSTRAP,
     cli::{Context, Failure, settings},
     client::HubLocation,
     config::Loaded,
@@ -35,7 +36,7 @@ fn nowhere(error: io::Error) -> Failure {
 }
 
 /// The requested repository.
-pub(super) fn repo(project: Option<&Path>) -> Result<Repo, Failure> {
+pub(in crate::cli) fn repo(project: Option<&Path>) -> Result<Repo, Failure> {
     let dir = match project {
         Some(dir) if dir.is_absolute() => dir.to_owned(),
         project => {
@@ -63,11 +64,21 @@ impl RepoContext {
         order: &Order,
     ) -> Result<Self, Failure> {
         let loaded = settings::load(context, Some(&repo))?;
-        let agent = AgentChoice::find(context, &loaded, order)?;
+        let mut agent = AgentChoice::find(context, &loaded, order)?;
+        if let Some(fork) = &order.fork {
+            agent.begin(fork.resume(agent.profile()), Some(BOOTSTRAP));
+        }
         let hub = context.whereabouts()?;
-        let caller = context.caller()?;
+        let caller = match &order.of_run {
+            Some(of_run) => of_run.caller.clone(),
+            None => context.caller()?,
+        };
         let wanted = loaded.config.launch.placement(order.task.kind());
-        let placement = order.placement.unwrap_or(wanted);
+        let mut placement = order.placement.unwrap_or(wanted);
+        if order.of_run.is_some() && caller.is_none() {
+            // The session that the run was started from is gone.
+            placement = Placement::Session;
+        }
         if placement == Placement::Window && caller.is_none() {
             return Err(outside(order, &hub.tmux_socket));
         }

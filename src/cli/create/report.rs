@@ -1,5 +1,5 @@
 //! The result of `create`: the worker and its receipt, or what is in the way.
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -47,6 +47,8 @@ pub(super) struct CreateSummary<'a> {
     worktree_made: bool,
     outcome: Option<Outcome>,
     installed: Vec<&'static str>,
+    /// Where the caller's PATH has the agent.
+    on_path: Option<PathBuf>,
     /// Asked for when it did not find the agent.
     shell: Option<AgentShell>,
     /// The agent could not start, and the worker was removed again.
@@ -61,7 +63,7 @@ impl<'a> CreateSummary<'a> {
         created: Created,
         outcome: Option<Outcome>,
     ) -> Result<Self, Failure> {
-        let Created { worker, delivery: first, worktree_made } = created;
+        let Created { worker, delivery: first, worktree_made, journal: _ } = created;
         let mut report = Self {
             repo_context,
             worker,
@@ -70,6 +72,7 @@ impl<'a> CreateSummary<'a> {
             worktree_made,
             outcome,
             installed: settings::installed(&context.env, settings::KNOWN_AGENTS),
+            on_path: settings::on_path(&context.env, &repo_context.agent.command()),
             shell: None,
             removed: false,
         };
@@ -80,7 +83,7 @@ impl<'a> CreateSummary<'a> {
                 tokio::time::sleep(GLANCE).await;
             }
             tries += 1;
-            match hub.ask_any(Request::Show { id: report.worker.id.clone() }).await {
+            match hub.ask(Request::Show { id: report.worker.id.clone() }).await {
                 Ok(Answer::Shown { worker, screen, deliveries }) => {
                     report.delivery = deliveries.into_iter().find(|it| it.id == first);
                     report.screen = screen;
@@ -243,6 +246,12 @@ impl<'a> CreateSummary<'a> {
                 let failure = surprises
                     .into_iter()
                     .fold(failure, |failure, (what, act)| failure.hint(format!("{what}; {act}")));
+                if let Some(path) = &self.on_path {
+                    let dir = path.parent().unwrap_or(path).display();
+                    return failure.hint(format!(
+                        "your PATH has it in `{dir}`: add that directory to PATH in a start-up file of that shell"
+                    ));
+                }
                 self.others_installed(failure).hint(format!(
                     "install it, or set `command` in [agents.{name}]: `wtmag config edit`"
                 ))

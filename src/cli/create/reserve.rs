@@ -149,7 +149,9 @@ fn preparation(repo_context: &RepoContext, order: &Order, (branch, room): (&str,
         caller: repo_context.caller.clone(),
         is_served: repo_context.is_served,
         resumes: None,
+        ends_agent: false,
         room,
+        attempt: order.of_run.as_ref().map(|it| it.attempt),
     })
 }
 
@@ -181,7 +183,9 @@ fn check_reuse(repo_context: &RepoContext, order: &Order, branch: &str) -> Resul
 
 /// The branch; for a prompt, numbered alternatives in case it is taken.
 pub(super) fn branches(order: &Order) -> impl Iterator<Item = String> {
-    let first = order.name.clone().unwrap_or_else(|| order.task.outline().branch());
+    let fork = order.fork.as_ref().filter(|it| it.waits);
+    let fork = fork.map(|it| format!("{}-fork", it.worker.branch));
+    let first = order.name.clone().or(fork).unwrap_or_else(|| order.task.outline().branch());
     let n = if is_numbered(order) { MAX_ALIKE } else { 1 };
     (1..=n).map(move |n| if n == 1 { first.clone() } else { format!("{first}-{n}") })
 }

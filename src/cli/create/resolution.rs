@@ -24,7 +24,7 @@ pub(super) async fn of(id: &WorkerId, hub: &mut Hub, since: Timestamp) -> Resolu
             Err(_) => return Resolution::Unknown,
         },
     };
-    match hub.ask_any(Request::Show { id: id.clone() }).await {
+    match hub.ask(Request::Show { id: id.clone() }).await {
         Ok(Answer::Shown { worker, deliveries, .. }) if worker.created >= since => {
             let first = deliveries.first().map(|it| it.id);
             first.map_or(Resolution::Unknown, |first| Resolution::Made(worker, first))

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     brief::WorkItem,
-    cli::{Failure, progress::Progress},
+    cli::{Failure, progress::Progress, settings},
     git::{Repo, Start},
     model::Host,
     proc::Cancel,
@@ -27,7 +27,7 @@ pub(super) async fn resolve(
         let program = task.spec.program.map(|it| it.name).unwrap_or_default();
         progress.step(format!("asking {program} about {}", task.text));
     }
-    let cx = sources::Context { dir: repo.home(), env: &[], cancel };
+    let cx = sources::Context::new(repo.home(), cancel);
     Ok(Task::Kept(task.resolve(&cx).await?))
 }
 
@@ -43,7 +43,11 @@ pub(super) async fn fetch(
             let name = task.outline().reference().unwrap_or_default();
             let with = task.spec.program.map(|it| format!(" with {it}")).unwrap_or_default();
             progress.step(format!("reading {noun} {name}{with}"));
-            let cx = sources::Context { dir: repo_context.repo.home(), env: &[], cancel };
+            let custom = settings::custom_sources(&repo_context.loaded);
+            let cx = sources::Context {
+                custom: &custom,
+                ..sources::Context::new(repo_context.repo.home(), cancel)
+            };
             Ok(task.fetch(&cx).await?)
         }
         Task::Prompt(text) => Ok(Fetched { item: WorkItem::prompt(text), forge: None }),
@@ -58,7 +62,7 @@ pub(super) fn start(fetched: &Fetched, repo_context: &RepoContext, order: &Order
         let urls: Vec<String> =
             names.iter().filter_map(|it| repo_context.repo.fetch_url(it)).collect();
         let url = forge.fetch_url(urls.iter().map(String::as_str));
-        return Start::Pull { url, number, head: pull.head_sha.clone() };
+        return Start::Pull { url, number, head: pull.head_sha.clone(), forge: forge.kind };
     }
     match (&order.base, &fetched.forge) {
         (Some(base), _) => Start::Named(base.clone()),
@@ -71,12 +75,12 @@ pub(super) fn start(fetched: &Fetched, repo_context: &RepoContext, order: &Order
 
 /// The forge: that of the task, else judged by the remote's host.
 pub(super) fn host(fetched: &Fetched, repo: &Repo) -> Host {
-    if fetched.forge.is_some() { Host::Github } else { repo.host() }
+    fetched.forge.as_ref().map_or_else(|| repo.host(), |it| it.kind)
 }
 
 /// What a user may not expect of this task.
 pub(super) fn warning(item: &WorkItem) -> Option<String> {
     let state = item.state.as_deref()?;
-    let is_over = ["CLOSED", "MERGED"].contains(&state);
-    is_over.then(|| format!("{} is {}", item.source, state.to_lowercase()))
+    let state = state.to_lowercase();
+    ["closed", "merged"].contains(&state.as_str()).then(|| format!("{} is {state}", item.source))
 }

@@ -13,7 +13,7 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
     let id = job.reserved.reservation.id.clone();
     let dir = job.repo_context.hub.state.creates();
     let mut journal = git::undo::start(&dir, &job.repo_context.repo)?;
-    let created = match job.build(hub, &mut journal).await {
+    let mut created = match job.build(hub, &mut journal).await {
         Ok(created) => created,
         Err(BuildError::Before(failure)) => {
             // If the hub cannot be told, it drops the reservation with the connection.
@@ -26,6 +26,10 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
             return Err(failure.hint(hint).hint("if it was, `wtmag list` shows it"));
         }
     };
+    if job.order.carried.is_some() {
+        created.journal = Some(journal);
+        return Ok(created);
+    }
     // The hub has the worker. If this fails, the next command sees the worker and removes the
     // journal.
     if let Err(error) = journal.commit() {

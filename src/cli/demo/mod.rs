@@ -148,7 +148,7 @@ fn asks(worker: &Worker) -> bool {
 async fn answer(scratch: &Scratch, live: &mut Live<'_>, watch: &mut Watch) -> Result<(), Failure> {
     let Some(worker) = watch.0.known.workers.values().find(|it| asks(it)) else { return Ok(()) };
     let (id, pane) = (worker.id.clone(), worker.place.pane.to_string());
-    let shown = watch.0.hub().ask_any(Request::Show { id: id.clone() }).await?;
+    let shown = watch.0.hub().ask(Request::Show { id: id.clone() }).await?;
     let Answer::Shown { screen: Some(screen), .. } = shown else { return Ok(()) };
     let rows: Vec<String> =
         screen.last_lines(8).iter().map(|row| format!("    │ {row}\n")).collect();

@@ -1,6 +1,6 @@
 //! Checks the configured agents: whether the shell finds them, and whether their version matches
 //! the profile.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use tokio::task::JoinSet;
 
@@ -13,6 +13,7 @@ use crate::{
         agent_version,
         approval::Wanted,
         settings::{self, FoundProfile},
+        skill,
     },
     config::{Agent, Loaded},
     proc::{self, Cmd},
@@ -28,17 +29,46 @@ enum Found {
     NoAnswer(String),
 }
 
+/// Where orchestrating agents find the skill.
+fn skill_findings(doctor: &Doctor<'_>) -> Vec<Finding> {
+    let finding = |(path, state): (PathBuf, io::Result<skill::State>)| {
+        let path = path.display();
+        match state {
+            Ok(skill::State::Current) => Finding::ok(format!("the skill is at `{path}`")),
+            Ok(skill::State::Missing) => Finding::ok(format!(
+                "no skill at `{path}`: `wtmag skill install` teaches an agent to dispatch workers"
+            )),
+            Ok(skill::State::Old) => {
+                Finding::note(format!("the skill at `{path}` is of another version of wtmag"))
+                    .advice("`wtmag skill install` updates it")
+            }
+            Ok(skill::State::Changed) => Finding::note(format!(
+                "the skill at `{path}` was changed: wtmag does not update it"
+            ))
+            .advice("to replace it, remove it and run `wtmag skill install`"),
+            Err(error) => {
+                Finding::problem(format!("the skill at `{path}` cannot be read: {error}"))
+            }
+        }
+    };
+    skill::user_files(&doctor.context.env).into_iter().map(finding).collect()
+}
+
 pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     let Ok(loaded) = &doctor.config else { return Vec::new() };
     let default = loaded.config.agents.default.name.as_str();
     let mut findings = Vec::new();
-    if let Err(error) = loaded.config.agent(default) {
-        findings.push(Finding::problem(error.to_string()).advice("set `[agents.default] name`"));
+    let default_block = settings::agent(&doctor.context.env, loaded, default);
+    if let Err(failure) = &default_block {
+        findings.push(Finding::problem(failure.line()).advice("set `[agents.default] name`"));
     }
     let shell = AgentShell::find(doctor.context).await;
     let surprises = shell.surprises().into_iter();
     findings.extend(surprises.map(|(what, advice)| Finding::note(what).advice(advice)));
-    let (own, foreign) = by_approval(doctor, loaded);
+    let (mut own, foreign) = by_approval(doctor, loaded);
+    if !loaded.config.agents.by_name.contains_key(default) {
+        own.extend(default_block.ok().map(|it| (default.to_owned(), it)));
+    }
     let mut found = ask_all(doctor, &shell, &own).await;
     let mut missing = Vec::new();
     findings.extend(foreign);
@@ -64,6 +94,7 @@ pub(super) async fn check(doctor: &Doctor<'_>) -> Vec<Finding> {
     if !missing.is_empty() {
         findings.push(Finding::note(format!("not installed: {}", missing.join(", "))));
     }
+    findings.extend(skill_findings(doctor));
     findings
 }
 
@@ -75,7 +106,7 @@ fn by_approval(doctor: &Doctor<'_>, loaded: &Loaded) -> (BTreeMap<String, Agent>
     let Some(repo) = &doctor.repo else { return (own, foreign) };
     own.retain(|name, _| {
         let is_approved = loaded.from_project(&format!("agents.{name}")).is_none()
-            || matches!(Wanted::find(doctor.context, repo, loaded, Some(name)), Ok(None));
+            || matches!(Wanted::find(doctor.context, repo, loaded, name), Ok(None));
         if !is_approved {
             let what = format!("`{name}` is set by this repository's wtmag.toml and not approved");
             foreign.push(Finding::note(what).advice("`wtmag config approve` shows it"));
@@ -113,7 +144,9 @@ fn judge(
         return Finding::note(format!(
             "{shown}: no profile; wtmag guesses its state from the screen"
         ))
-        .advice("set `profile = \"...\"` in its block, or write a profile: see `wtmag help tmux`");
+        .advice(
+            "set `profile = \"...\"` in its block, or write a profile: see `wtmag help profiles`",
+        );
     }
     if !profile.verified {
         return Finding::note(format!(
@@ -216,7 +249,7 @@ mod tests {
             prompt_flag: String::new(),
             profile: None,
             trust: crate::config::Trust::Ask,
-            hooks: true,
+            hooks: crate::config::AgentHooks::default(),
         };
         assert_eq!(judge("x", &agent, found, &profile, &shell()).mark, want);
     }

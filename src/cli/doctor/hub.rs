@@ -225,3 +225,28 @@ async fn leftovers(doctor: &Doctor<'_>, at: &HubLocation) -> Vec<Finding> {
         Err(error) => vec![Finding::problem(format!("`{}`: {error}", dir.display()))],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::StateDir;
+
+    #[test]
+    fn records_under_another_machine_id_are_named_with_both_ways_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = dir.path().join("old/server");
+        fs::create_dir_all(&old).unwrap();
+        fs::File::create(old.join("hub.db")).unwrap();
+        let found = |server: &str| {
+            let state = StateDir::at(dir.path().join("new").join(server));
+            let nowhere = || dir.path().to_owned();
+            let (tmux_socket, runtime, program) = (nowhere(), nowhere(), nowhere());
+            other_machine(&HubLocation { tmux_socket, state, runtime, program, uid: 0 })
+        };
+        assert_eq!(found("another"), []);
+        let [finding] = found("server").try_into().unwrap();
+        let want = format!("under another machine id: `{}`", old.display());
+        assert!(finding.text.ends_with(&want), "{}", finding.text);
+        assert_eq!(finding.advice.len(), 3);
+    }
+}

@@ -1,6 +1,7 @@
 //! `wtmag doctor`: checks everything that wtmag depends on. Starts no hub and no tmux server, and
 //! changes nothing.
 mod agents;
+mod everything;
 mod hub;
 mod repo;
 mod report;
@@ -43,6 +44,10 @@ pub(crate) struct Args {
     /// Also list the bugs of the installed tmux that wtmag works around
     #[arg(short, long)]
     verbose: bool,
+    /// Do not check: list what wtmag has in your home directory, in this tmux server and in this repository, with
+    /// the commands that remove it
+    #[arg(long, conflicts_with = "verbose")]
+    leftovers: bool,
 }
 
 /// What all checks share.
@@ -64,6 +69,11 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Finding::problem(first_line(failure.to_string().trim_start_matches("error: ")))
     });
     let sheet = Sheet::new(context, args.verbose);
+    if args.leftovers {
+        sheet.put(0, everything::find(&doctor).await);
+        let report = sheet.finish()?;
+        return Ok(ExitCode::from(u8::from(report.problems > 0)));
+    }
     let one = |name, findings| vec![Group { name, findings }];
     // All checks wait for other programs, so they run at once. The agents come last because they
     // take longest.

@@ -112,7 +112,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 async fn worker(context: &Context, target: &Target) -> Result<(), Failure> {
     let mut hub = context.hub_that_knows().await?;
     let id = target.worker_or_own(context, &mut hub, Purpose::Look).await?.id;
-    let answer = hub.ask_any(Request::Explain { id }).await?;
+    let answer = hub.ask(Request::Explain { id }).await?;
     let Answer::Explained(explained) = answer else { return Err(unexpected(&answer)) };
     if !context.json() {
         return context.print(&describe(&explained, clock::now(), context.style()));

@@ -2,7 +2,11 @@
 mod view;
 mod wait;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use serde_json::json;
 
@@ -11,6 +15,7 @@ use super::{
     message::How,
     mine::Me,
     outcome::{self, Outcome, WaitPolicy},
+    progress::Progress,
     receipt, texts, unexpected,
 };
 use crate::{
@@ -21,11 +26,11 @@ use crate::{
 
 /// List what needs attention: questions, reports, dialogs, failures
 ///
-/// The oldest first, of the current project. Items about a state (a dialog, a limit, an agent that has ended)
-/// go by themselves when the state does; `inbox ack` hides one until then. Messages of workers (done, failed,
-/// blocked, question) stay until `inbox ack` or `inbox reply`.
+/// Lists the items of the current project, the oldest first. An item about a state (a dialog, a limit, an
+/// agent that has ended) disappears when the state ends; `inbox ack` hides it until then. A message of a
+/// worker (done, failed, blocked, question) stays until `inbox ack` or `inbox reply`.
 ///
-/// With numbers: these items in full.
+/// With numbers, prints these items in full.
 ///
 /// With --json: an array of {"n", "worker", "kind", "at", "text", "choices", "pr", …}; fields without a value
 /// are left out.
@@ -37,10 +42,10 @@ pub(crate) struct Args {
     /// Print these items in full
     #[arg(value_name = "N")]
     items: Vec<u64>,
-    /// Only of workers that were made from this pane or by this worker
+    /// Only items of workers that this pane or this worker created
     #[arg(long, conflicts_with = "all")]
     mine: bool,
-    /// Show those of every project
+    /// List the items of every project
     #[arg(long)]
     all: bool,
     /// Wait for a new item and print what is new; at most for D (`90s`, `5m`, `2h`)
@@ -95,8 +100,8 @@ Examples:
   wtmag inbox ack 6 8
   wtmag inbox --wait=30m --since 8
 
-With --wait, --since N names the last item that you have seen: nothing that came since is missed. Without
-it, only what comes after the command began ends the wait.
+With --wait, pass `--since N`: the last item that you have seen. No item is missed then. Without it,
+the wait ends only with an item that comes after the command began.
 
 Exit codes: 0 ok; 4 with --wait: nothing new came in time.";
 
@@ -158,6 +163,12 @@ impl Scope {
         Self { project: context.project(), me: None }
     }
 
+    /// Something that is about no worker.
+    fn is_about(&self, repo: Option<&Path>) -> bool {
+        let is_here = |it: &PathBuf| repo.is_none_or(|repo| repo == it);
+        self.project.as_ref().is_none_or(is_here)
+    }
+
     fn has(&self, worker: &Worker) -> bool {
         let is_mine = self.me.as_ref().is_none_or(|it| it.made(worker));
         is_mine && self.project.as_ref().is_none_or(|it| worker.repo == *it)
@@ -191,7 +202,7 @@ impl Found {
     }
 
     async fn asked(hub: &mut Hub, query: InboxQuery) -> Result<Self, Failure> {
-        let answer = hub.ask_any(Request::Inbox(query)).await?;
+        let answer = hub.ask(Request::Inbox(query)).await?;
         let Answer::Items { items, workers, last, .. } = answer else {
             return Err(unexpected(&answer));
         };
@@ -212,7 +223,11 @@ impl Found {
         let Self { items, workers, .. } = self;
         items.retain(|item| {
             let worker = workers.iter().find(|it| it.id == item.worker);
-            item.id > since && worker.is_none_or(|it| scope.has(it))
+            let is_here = match worker {
+                Some(worker) => scope.has(worker),
+                None => scope.is_about(item.repo.as_deref()),
+            };
+            item.id > since && is_here
         });
     }
 
@@ -268,7 +283,11 @@ impl Reply {
         let number = delivery.id;
         mirror.want(delivery);
         let policy = WaitPolicy { held: Some(HELD), limit: Some(LOOK), ..WaitPolicy::default() };
-        let outcome = outcome::wait(&mut mirror, (id.clone(), number), &policy, &cancel).await?;
+        let progress = Progress::new(&context.env);
+        progress.step("waiting for the receipt");
+        let by = (&progress, &cancel);
+        let outcome = outcome::wait(&mut mirror, (id.clone(), number), &policy, by).await?;
+        drop(progress);
         mirror.refresh().await?;
         let receipt = mirror.known.deliveries.remove(&number);
         if context.json() {

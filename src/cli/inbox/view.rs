@@ -11,7 +11,7 @@ use crate::{
     },
     clock,
     model::{Changes, Item, ItemKind, Origin, Timestamp, Worker},
-    text::{clean, one_line},
+    text::clean,
 };
 
 /// An item, as `inbox --json` prints it.
@@ -37,8 +37,10 @@ struct View<'a> {
     reply: Option<u64>,
 }
 
-/// Longest line in the table, in characters.
-const MAX_WHAT: usize = 200;
+/// Longest text, choice and list of choices in the table, in characters, where no terminal cuts them.
+const MAX_WHAT: usize = 100;
+const MAX_CHOICE: usize = 24;
+const MAX_CHOICES: usize = 80;
 
 pub(super) fn print(context: &Context, found: &Found) -> Result<ExitCode, Failure> {
     if context.json() {
@@ -92,7 +94,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
             Cell::new(name(found, item)).paint(Paint::Bold),
             Cell::new(item.kind.to_string()).paint(Paint::of_tone(item.kind.face().0)),
             Cell::new(age(now.since(item.at))).paint(Paint::Dim),
-            Cell::new(what(item, found.worker_of(item))),
+            Cell::new(what(item, found.worker_of(item), style)),
         ]);
     }
     let mut text = table.render(style);
@@ -120,21 +122,23 @@ fn size(changes: &Changes) -> String {
 }
 
 /// What it is about, with its choices and its pull request, on one line.
-fn what(item: &Item, worker: Option<&Worker>) -> String {
+fn what(item: &Item, worker: Option<&Worker>, style: Style) -> String {
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(Some(item.text.clone()).filter(|it| !it.is_empty()));
-    parts.extend(item.answer.as_ref().map(|it| it.text.clone()));
+    let texts = [Some(&item.text), item.answer.as_ref().map(|it| &it.text)];
+    let texts = texts.into_iter().flatten().filter(|it| !it.is_empty());
+    parts.extend(texts.map(|it| style.brief(it, MAX_WHAT)));
     let pr = worker.and_then(|it| it.pr.as_deref()).filter(|_| item.kind == ItemKind::Done);
     parts.extend(pr.map(|url| format!("PR {}", short(url))));
     let changes = worker.and_then(|it| it.work.changes.as_ref());
     let changes = changes.filter(|_| item.kind == ItemKind::Done);
     parts.extend(changes.map(size).filter(|it| !it.is_empty()));
     parts.extend(item.reply.map(|it| format!("answer {it} is on its way")));
-    let mut line = one_line(&parts.join(" · "), MAX_WHAT);
+    let mut line = parts.join(" · ");
     if !item.choices.is_empty() {
-        let numbered = item.choices.iter().zip(1..).map(|(it, n)| format!("{n} {it}"));
+        let choices = item.choices.iter().zip(1..);
+        let numbered = choices.map(|(it, n)| format!("{n} {}", style.brief(it, MAX_CHOICE)));
         let choices = numbered.collect::<Vec<_>>().join(", ");
-        line += &format!(" ({})", one_line(&choices, MAX_WHAT));
+        line += &format!(" ({})", style.brief(&choices, MAX_CHOICES));
     }
     line
 }
@@ -158,6 +162,10 @@ fn hint(found: &Found, item: &Item) -> String {
         ItemKind::Exited | ItemKind::Lost => format!("look: wtmag show {name}"),
         ItemKind::Review => "all of them: wtmag reviews".to_owned(),
         ItemKind::Schedule => format!("in full: wtmag inbox {n}"),
+        ItemKind::Run => {
+            let run = item.worker.as_str().trim_start_matches("run-");
+            format!("its tasks: wtmag run show {run}")
+        }
         ItemKind::Question
         | ItemKind::Permission
         | ItemKind::Blocked
@@ -233,6 +241,14 @@ mod tests {
         8  github-issue-456  done        2m   All 214 tests green ·…
         answer it: wtmag answer github-issue-456   dealt with: wtmag inbox ack 7
         ");
+    }
+
+    #[test]
+    fn ten_workers_are_a_few_hundred_tokens() {
+        let (workers, items) = samples::day();
+        let n = workers.len();
+        let found = Found { items, workers, last: ItemId(50) };
+        samples::assert_short(&table(&found, NOW, Style::default()), n);
     }
 
     #[test]

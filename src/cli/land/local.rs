@@ -7,7 +7,7 @@ use super::{
     report::Done,
 };
 use crate::{
-    cli::{Failure, cleanup::end, output::count, progress::Progress, settings},
+    cli::{Failure, cleanup::end, output::count, progress::Progress, settings, worktree_tool},
     client::Hub,
     clock, config,
     git::{
@@ -126,9 +126,7 @@ impl Local<'_, '_> {
 
     async fn tool(&self, run: &mut Run<'_>) -> Result<Tool, Failure> {
         let loaded = settings::load(self.job.context, Some(self.repo))?;
-        let backend = settings::backend(loaded.config.worktree.backend);
-        let seen = self.job.context.whereabouts()?.state.root().join("wt.json");
-        Ok(Tool::choose_seen(backend, "wt".as_ref(), &seen, run).await?)
+        worktree_tool::choose(self.job.context, &loaded, run).await
     }
 
     fn hooks(&self) -> Hooks {
@@ -276,7 +274,8 @@ impl Local<'_, '_> {
         worker: &Worker,
         done: &Done,
     ) -> Result<end::Removed, Failure> {
-        let how = end::How::default();
+        let (how, mut asked) = (end::How::default(), worktree_tool::Asked::default());
+        asked.about_removal(self.job.context, worker, self.job.cancel).await?;
         let removed = end::remove(self.job.context, hub, worker, how, self.job.cancel).await;
         removed.map_err(|failure| {
             let text = format!("its work is in `{}`, but the worker is still there", done.into);

@@ -40,7 +40,7 @@ pub(super) async fn look(
 ) -> Result<(Looked, RepoLock), Failure> {
     let mut tell = |news: &News| progress.news(news);
     let mut run = Run { cancel: job.cancel, tell: &mut tell };
-    let answer = hub.ask_any(Request::Show { id: worker.id.clone() }).await?;
+    let answer = hub.ask(Request::Show { id: worker.id.clone() }).await?;
     let Answer::Shown { worker, deliveries, .. } = answer else { return Err(unexpected(&answer)) };
     let panes = panes::look(hub, &worker, &run).await?;
     let others = resolve::present(hub).await?;
@@ -122,7 +122,7 @@ pub(super) async fn confirm(
 /// The worker at work in the worktree that has the target checked out.
 fn busy_target(facts: &Facts, workers: &[Worker]) -> Option<String> {
     let paths = facts.target.iter().flat_map(|it| &it.checkouts).map(|it| &it.path);
-    let is_busy = |it: &&Worker| check::is_busy(it);
+    let is_busy = |it: &&Worker| check::is_busy(it) && !it.is_orchestrator();
     paths
         .filter_map(|path| workers.iter().filter(is_busy).find(|it| it.worktree == *path))
         .map(|it| it.id.to_string())

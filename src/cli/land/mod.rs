@@ -11,18 +11,22 @@ use std::{
     time::Duration,
 };
 
+use clap::{Args as _, FromArgMatches as _};
 use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use self::report::Done;
 use super::{
-    Context, Failure, cleanup, complete, naming::Purpose, progress::Progress, resolve, settings,
+    Context, Failure, board, cleanup, complete,
+    naming::{self, Purpose},
+    progress::Progress,
+    resolve, settings,
 };
 use crate::{
     client::Hub,
     config::{self, LandMode, LandNeed},
     git::{Repo, land::Mode},
-    model::Worker,
+    model::{Worker, WorkerId},
     proc::Cancel,
 };
 
@@ -65,8 +69,8 @@ pub(crate) struct Args {
     /// How: `merge`, `squash`, `rebase`, `ff` or `pr` [default: `mode` in `[land]`, else `merge`]
     #[arg(long, value_name = "MODE", value_parser = mode)]
     mode: Option<LandMode>,
-    /// Land only if this is so: `pushed`, `idle`; with --mode pr also `checks` (none failed), `approved`;
-    /// several with commas
+    /// Refuse unless these conditions are met, separated by commas: `pushed`, `idle`; with --mode pr also `checks`
+    /// (none failed), `approved`
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = need)]
     need: Vec<LandNeed>,
     /// The branch that receives the work [default: the one that the worker was started from]
@@ -93,6 +97,9 @@ pub(crate) struct Args {
     /// Do not ask, and run WorkTrunk's hooks without approval
     #[arg(short, long)]
     yes: bool,
+    /// The user allowed it when the run began.
+    #[arg(skip)]
+    of_run: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -102,7 +109,7 @@ Examples:
   wtmag land 456 --into develop --keep
   wtmag land 456 --dry-run";
 
-fn mode(text: &str) -> Result<LandMode, String> {
+pub(in crate::cli) fn mode(text: &str) -> Result<LandMode, String> {
     Ok(match text {
         "merge" => LandMode::Merge,
         "squash" => LandMode::Squash,
@@ -140,6 +147,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         [] => vec![resolve::own(context, &mut hub).await?],
         ids => resolve::workers(context, &mut hub, ids, Purpose::Change).await?,
     };
+    workers.iter().try_for_each(|it| resolve::refuse_orchestrator(it, "land"))?;
     let progress = Progress::new(&context.env);
     cleanup::clear_leftovers(context, &mut hub, &progress, &cancel).await?;
     drop(progress);
@@ -159,6 +167,49 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         context.print_json(&all)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lands the work of a task of a run. Returns the branch that has it now.
+pub(in crate::cli) async fn for_run(
+    context: &Context,
+    id: &WorkerId,
+    argv: &[String],
+) -> Result<String, Failure> {
+    let words = std::iter::once("land").chain(argv.iter().map(String::as_str));
+    let command = Args::augment_args(clap::Command::new("land"));
+    let args = Args::from_arg_matches(&command.try_get_matches_from(words)?)?;
+    let args = Args { yes: true, of_run: true, ..args };
+    let cancel = context.cancel()?;
+    let mut hub = context.hub().await?;
+    let progress = Progress::new(&context.env);
+    cleanup::clear_leftovers(context, &mut hub, &progress, &cancel).await?;
+    drop(progress);
+    let workers = resolve::present(&mut hub).await?;
+    let Some(worker) = workers.iter().find(|it| it.id == *id) else {
+        return Err(naming::missing(id.as_str()).hint(naming::SEE));
+    };
+    let job = Job { context, args: &args, cancel: &cancel };
+    Ok(job.land(&mut hub, worker).await?.into)
+}
+
+/// Whether this caller may let a run land what its tasks bring.
+pub(in crate::cli) fn may_land(context: &Context, land: &config::Land) -> Result<(), Failure> {
+    if land.confirm {
+        return Err(Failure::user(
+            "`[land] confirm` asks before each landing, and a run cannot ask",
+        )
+        .hint("leave `--land` out, and land the workers yourself: `wtmag land ID…`"));
+    }
+    if is_human(context) || land.agents { Ok(()) } else { Err(not_a_human()) }
+}
+
+fn is_human(context: &Context) -> bool {
+    io::stdin().is_terminal() && context.env.var("WTMAG_WORKER").is_none()
+}
+
+fn not_a_human() -> Failure {
+    Failure::user("only a person in a terminal may land work")
+        .hint("to let agents and scripts land: `agents = true` in `[land]` of your configuration")
 }
 
 /// One worker stopped the rest.
@@ -181,25 +232,30 @@ impl Job<'_> {
         let land = settings::load(self.context, Some(&repo))?.config.land;
         self.require_permission(&land)?;
         let mode = match self.args.mode.unwrap_or(land.mode) {
-            LandMode::Merge => Mode::Merge,
-            LandMode::Squash => Mode::Squash,
-            LandMode::Rebase => Mode::Rebase,
-            LandMode::Ff => Mode::Ff,
-            LandMode::Pr => return pull::land(self, hub, worker, (&repo, &land)).await,
+            LandMode::Merge => Some(Mode::Merge),
+            LandMode::Squash => Some(Mode::Squash),
+            LandMode::Rebase => Some(Mode::Rebase),
+            LandMode::Ff => Some(Mode::Ff),
+            LandMode::Pr => None,
         };
-        local::land(self, hub, worker, (&repo, &land, mode)).await
+        let mut done = match mode {
+            Some(mode) => local::land(self, hub, worker, (&repo, &land, mode)).await?,
+            None => pull::land(self, hub, worker, (&repo, &land)).await?,
+        };
+        if !self.args.dry_run {
+            let landed = board::Moment::Land;
+            done.notes.extend(board::moved(self.context, &repo, worker, landed, self.cancel).await);
+        }
+        Ok(done)
     }
 
     /// Landing is a human's decision, unless the user has decided otherwise.
     fn require_permission(&self, land: &config::Land) -> Result<(), Failure> {
-        let is_human = io::stdin().is_terminal() && self.context.env.var("WTMAG_WORKER").is_none();
-        if is_human || self.args.dry_run {
+        if is_human(self.context) || self.args.dry_run || self.args.of_run {
             return Ok(());
         }
         if !land.agents {
-            return Err(Failure::user("only a person in a terminal may land work").hint(
-                "to let agents and scripts land: `agents = true` in `[land]` of your configuration",
-            ));
+            return Err(not_a_human());
         }
         if !self.args.yes {
             return Err(Failure::user("without a terminal, `land` needs `--yes`")

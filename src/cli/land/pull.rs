@@ -10,7 +10,10 @@ use super::{
     report::Done,
 };
 use crate::{
-    cli::{Failure, cleanup::end, failure::Kind, outcome::interrupt, progress::Progress},
+    cli::{
+        Failure, cleanup::end, failure::Kind, outcome::interrupt, progress::Progress,
+        worktree_tool::Asked,
+    },
     client::Hub,
     clock,
     config::{self, PrMethod},
@@ -18,8 +21,8 @@ use crate::{
         News, Repo, Run,
         land::{self, Mode, Order},
     },
-    model::{Checks, Landed, PullState, Request, Worker},
-    sources::{self, github},
+    model::{Checks, Host, Landed, PullState, Request, Worker},
+    sources::{self, pulls},
 };
 
 /// How often the forge is asked while its checks run: it tells nothing by itself.
@@ -36,7 +39,7 @@ pub(super) async fn land(
         return Err(Failure::user(format!("`{id}` has no pull request that is known"))
             .hint("`--mode merge`, `squash` or `rebase` lands it here"));
     };
-    let cx = sources::Context { dir: repo.home(), env: &[], cancel: job.cancel };
+    let cx = sources::Context::new(repo.home(), job.cancel);
     let progress = Progress::new(&job.context.env);
     progress.step(format!("asking for {url}"));
     let pull = waited(job, &cx, &url, &progress).await?;
@@ -57,7 +60,7 @@ pub(super) async fn land(
             PrMethod::Squash => "squash",
             PrMethod::Rebase => "rebase",
         };
-        done.commit = github::merge_pull(&cx, &url, &pull.head, method).await?;
+        done.commit = pulls::merge(&cx, &url, &pull.head, method).await?;
     }
     let landed = Landed {
         into: pull.base.clone(),
@@ -69,7 +72,8 @@ pub(super) async fn land(
     hub.ask(Request::Landed { id: id.clone(), landed }).await?;
     done.notes.extend(fetch(job, repo, &pull.base).await?);
     if !job.args.keep {
-        let how = end::How::default();
+        let (how, mut asked) = (end::How::default(), Asked::default());
+        asked.about_removal(job.context, &looked.worker, job.cancel).await?;
         let removed = end::remove(job.context, hub, &looked.worker, how, job.cancel).await;
         done.removed = Some(removed.map_err(|failure| {
             failure.hint(format!("{url} is merged, but the worker is still there"))
@@ -87,7 +91,7 @@ async fn waited(
 ) -> Result<PullState, Failure> {
     let until = job.args.wait.map(|it| Instant::now() + it);
     loop {
-        let pull = github::pull_state(cx, url).await?;
+        let pull = pulls::state(cx, url).await?;
         let Some(until) = until.filter(|_| pull.is_open && pull.checks == Checks::Pending) else {
             return Ok(pull);
         };
@@ -113,7 +117,7 @@ fn done(looked: &Looked, pull: &PullState, land: &config::Land, dry_run: bool) -
         into: pull.base.clone(),
         from: String::new(),
         commit: pull.merge_commit.clone().unwrap_or_default(),
-        mode: format!("pr {method}, #{}", pull.number),
+        mode: format!("pr {method}, {}{}", sign(&pull.url), pull.number),
         commits: looked.facts.commits.clone(),
         already: pull.is_merged,
         dry_run,
@@ -122,6 +126,12 @@ fn done(looked: &Looked, pull: &PullState, land: &config::Land, dry_run: bool) -
         removed: None,
         notes: Vec::new(),
     }
+}
+
+/// How the forge writes the number of a pull request.
+fn sign(url: &str) -> char {
+    let is_gitlab = pulls::page(url).is_some_and(|it| it.kind == Host::Gitlab);
+    if is_gitlab { '!' } else { '#' }
 }
 
 /// Brings the merged base here. Without it nothing is lost, so a failure is a note.

@@ -68,7 +68,7 @@ pub(super) async fn run(
     let from = start(flags.since.as_deref(), now, &zone)?;
     let grep = flags.grep.as_deref().map(|it| Regex::new(&format!("(?i){it}")));
     let grep = grep.transpose().map_err(|error| Failure::usage(error.to_string()))?;
-    let answer = hub.ask_any(Request::LastBefore { at: from }).await?;
+    let answer = hub.ask(Request::LastBefore { at: from }).await?;
     let Answer::Events { last, .. } = answer else { return Err(unexpected(&answer)) };
     // Before the events are read, so that none is missed.
     if flags.follow {
@@ -138,7 +138,6 @@ fn before(now: Timestamp, ago: Duration) -> Timestamp {
 /// The workers of the project, removed ones too.
 async fn workers(context: &Context, hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
     let mut workers = resolve::all(hub).await?;
-    workers.extend(resolve::present(hub).await?);
     if let Some(project) = context.project() {
         workers.retain(|it| it.repo == project);
     }
@@ -209,6 +208,7 @@ impl Teller {
             | Happened::Need { .. }
             | Happened::Delivery { .. }
             | Happened::Placed { .. }
+            | Happened::Run { .. }
             | Happened::Worktree { .. }
             | Happened::Told { .. }
             | Happened::CleanupStarted

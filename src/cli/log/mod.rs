@@ -37,7 +37,7 @@ use crate::{
 /// --replay`. The recording is a file that only you can read. `[record] enabled = false` in the
 /// configuration turns it off.
 ///
-/// Without an ID in a worker's worktree or window: that worker. For a removed worker, give the whole id.
+/// Without an ID in a worker's worktree or window: that worker.
 ///
 /// For a removed worker, it also names the backups that `wtmag restore` can bring back.
 ///
@@ -96,7 +96,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     } else {
         let mut events = load_all(&mut hub, &worker.id).await?;
         // An earlier worker may have had the same id.
-        events.retain(|it| it.at >= worker.created);
+        events.retain(|it| it.at >= worker.history_since());
         history(context, &worker, &events, &dir)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -107,7 +107,7 @@ fn load(dir: &Path, worker: &Worker) -> Result<Vec<Sample>, Failure> {
     let mut samples = screens::load(dir, &worker.id).map_err(|error| {
         Failure::user(format!("could not read the screen log in `{}`: {error}", dir.display()))
     })?;
-    samples.retain(|it| it.at >= worker.created);
+    samples.retain(|it| it.at >= worker.history_since());
     Ok(samples)
 }
 
@@ -158,7 +158,7 @@ fn history(
     }
     let head = format!("{}, made {}", worker.id, worker.created);
     let tail = count(samples, "screen");
-    let table = table(events, worker.created, context.style());
+    let table = table(events, worker.history_since(), context.style());
     let backups = backups(worker).iter().map(describe_backup).collect::<String>();
     context.print(&format!("{head}\n{table}{tail} kept\n{backups}"))
 }
@@ -257,6 +257,10 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
             plain(&format!("schedule {id} {what}"), text.clone())
         }
         Happened::Command { verb } => plain("asked", verb.clone()),
+        Happened::Run { run, task, what } => {
+            let task = task.map(|it| format!(" task {it}")).unwrap_or_default();
+            plain(&format!("run {run}{task}"), what.clone())
+        }
         Happened::Hub { what } => plain("hub", what.clone()),
         Happened::Other(value) => plain(name_of(value), String::new()),
     }

@@ -23,11 +23,12 @@ use crate::{
 /// Report the state of your work: for the agent of a worker
 ///
 /// Run it in the worker's worktree, or in any directory below it. The report becomes an item of `wtmag
-/// inbox`, and the state of the worker in `wtmag list`. It is kept if no hub runs, and counts once.
+/// inbox`, and the state of the worker in `wtmag list`. If no hub runs, the report is stored until one does.
+/// It never counts twice.
 ///
 /// `done`: the work is finished. `failed`: it cannot be done. `blocked`: you cannot continue until a person
 /// acts. `question`: you need a decision; end your turn, the answer arrives as a message. `progress`: what
-/// you are doing, shown in `list` for 15 minutes. `answer`: what you were asked by `wtmag ask`.
+/// you are doing, shown in `list` for 15 minutes. `answer`: the answer to a question of `wtmag ask`.
 ///
 /// With --json: {"worker", "item": its number in the inbox or null, "kept": true if the hub has not
 /// answered yet}.
@@ -138,14 +139,16 @@ impl Args {
                 .hint("say in one sentence what is the matter"));
         }
         if !self.options.is_empty() && self.kind != Kind::Question {
-            return Err(Failure::usage("`--option` goes with `report question`"));
+            return Err(Failure::usage("`--option` is for `report question`"));
         }
         if self.to.is_some() != (self.kind == Kind::Answer) {
-            return Err(Failure::usage("`report answer` and `--to N` go together"));
+            return Err(Failure::usage(
+                "`report answer` needs `--to N`, and no other report takes it",
+            ));
         }
         if self.pr.is_some() && matches!(self.kind, Kind::Progress | Kind::Answer) {
             return Err(Failure::usage(format!(
-                "`--pr` does not go with `report {}`",
+                "`--pr` cannot be used with `report {}`",
                 self.kind.name()
             )));
         }

@@ -5,7 +5,7 @@ use crate::{
     cli::{Context, Failure},
     git::Repo,
     proc,
-    sources::{self, github},
+    sources::{self, pulls},
 };
 
 /// The repository is judged by the remotes, the branch by asking the forge. A forge that cannot be
@@ -13,17 +13,18 @@ use crate::{
 pub(super) async fn check(context: &Context, url: &str) -> Result<(), Failure> {
     let dir = std::env::current_dir()?;
     let Ok(repo) = Repo::discover(&dir) else { return Ok(()) };
-    let Some(page) = repository_of(url) else {
+    let Some(page) = pulls::repository(url) else {
         return Err(Failure::user(format!("`{url}` is not the URL of a pull request"))
-            .hint("it looks like https://github.com/OWNER/REPO/pull/N"));
+            .hint("it looks like https://github.com/OWNER/REPO/pull/N or https://gitlab.com/GROUP/PROJECT/-/merge_requests/N"));
     };
     if repo.remote_for(page).is_none() {
         return Err(Failure::user(format!("no remote of this repository leads to `{page}`"))
             .hint("report the pull request of this worktree's branch"));
     }
     let Some(branch) = branch_of(&repo) else { return Ok(()) };
-    let cx = sources::Context { dir: &dir, env: &[], cancel: &proc::never() };
-    match github::head_branch(&cx, url).await {
+    let never = proc::never();
+    let cx = sources::Context::new(&dir, &never);
+    match pulls::head_branch(&cx, url).await {
         Ok(head) if head != branch => {
             let message = format!("`{url}` is for branch `{head}`, not for `{branch}`");
             Err(Failure::user(message).hint("report the pull request of this worktree's branch"))
@@ -39,32 +40,4 @@ pub(super) async fn check(context: &Context, url: &str) -> Result<(), Failure> {
 fn branch_of(repo: &Repo) -> Option<String> {
     let worktree: &Path = &repo.worktree()?;
     repo.worktree_at(worktree).ok()??.branch
-}
-
-/// `https://github.com/acme/blog` of a page below it.
-fn repository_of(url: &str) -> Option<&str> {
-    let at = ["/pull/", "/-/merge_requests/"].iter().find_map(|it| url.find(it))?;
-    let number = url.get(at..)?.rsplit('/').next()?;
-    let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
-    url.get(..at).filter(|_| is_number)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pull_request_is_a_page_of_its_repository() {
-        for (url, want) in [
-            ("https://github.com/acme/blog/pull/5", Some("https://github.com/acme/blog")),
-            (
-                "https://gitlab.com/acme/web/blog/-/merge_requests/5",
-                Some("https://gitlab.com/acme/web/blog"),
-            ),
-            ("https://github.com/acme/blog/pull/x", None),
-            ("https://github.com/acme/blog/issues/5", None),
-        ] {
-            assert_eq!(repository_of(url), want, "{url}");
-        }
-    }
 }

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use clap_complete::ArgValueCompleter;
 use serde_json::{Value, json};
 
-use self::{plan::Why, start::Resumed};
+pub(in crate::cli) use self::start::{Resumed, start};
 use super::{Context, Failure, cleanup, complete, progress::Progress, resolve};
 use crate::{
-    agents::launch::Resume,
+    agents::launch::{Model, Resume},
     client::Hub,
     model::{Delivery, Worker},
     proc::Cancel,
@@ -18,18 +18,18 @@ use crate::{
 
 /// Start the agents of workers again, with their conversations
 ///
-/// For workers whose agent has ended: after a reboot, after the tmux server ended, after a crash or an exit.
-/// The worker stays the same: its id, branch, base, log, last message and pull request. It gets a new window in
-/// the session that it was in; if that session is gone, in yours. If its worktree is gone and its branch is
-/// there, the worktree is created again.
+/// Use it when an agent has ended: after a reboot, after the end of the tmux server, after a crash or an exit. The
+/// worker keeps its id, branch, base, log, last message and pull request. It gets a new window in the session that
+/// it was in; if that session is gone, in yours. If its worktree is gone and its branch still exists, wtmag creates
+/// the worktree again.
 ///
-/// The agent continues its conversation, by the session that it reported or as the last one in its worktree. No
-/// prompt is typed. If its profile knows no way to continue, or if it never had its first prompt, it starts anew
-/// with the brief, and wtmag says so. Texts that were held when the agent ended are delivered when it is ready
-/// for input.
+/// The agent continues its conversation: the session that it reported, else the last one in its worktree. wtmag
+/// types no prompt. If the agent's profile has no option to continue, a new conversation begins with a file about the
+/// old one, as in `wtmag handoff`. If the agent never got its first prompt, a new conversation begins with the brief.
+/// wtmag says which of these it did. Texts that were held when the agent ended are delivered when it is ready for
+/// input.
 ///
-/// A removed worker, given by its whole id, comes back while its branch exists; `wtmag restore` brings the
-/// branch back.
+/// A removed worker can be resumed, too. Its branch must exist; `wtmag restore` brings the branch back.
 ///
 /// With --json: an array of {"id", "worktree_made", "conversation": the session, "latest" or null for a new one,
 /// "why": why it is new, "texts": numbers of the deliveries, "notes": […]}.
@@ -39,8 +39,8 @@ pub(crate) struct Args {
     /// One or more workers [default: the one of the current worktree or tmux window]
     #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::workers))]
     ids: Vec<String>,
-    /// All workers of every project that a reboot, the end of the tmux server or a crash ended. Not those whose
-    /// agent exited normally or whose window was closed, and not those whose work has landed
+    /// All workers, of every project, that were ended by a reboot, by the end of the tmux server or by a
+    /// crash; not those whose agent exited normally, whose window was closed or whose work has landed
     #[arg(short, long, conflicts_with = "ids")]
     all: bool,
     /// Start a new conversation with the brief
@@ -57,11 +57,36 @@ Examples:
   wtmag resume 456
   wtmag resume docs --prompt \"Continue with the tests\"";
 
+/// How agents are started again.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct How {
+    /// A new conversation with the brief.
+    pub(in crate::cli) fresh: bool,
+    /// Only if its conversation can be continued.
+    pub(in crate::cli) only_continue: bool,
+    /// A text to deliver.
+    pub(in crate::cli) prompt: Option<String>,
+    /// For an orchestrator, instead of the persona that it had.
+    pub(in crate::cli) persona: Option<String>,
+    /// Another agent takes over; the former one is ended if it runs.
+    pub(in crate::cli) handoff: Option<Handoff>,
+}
+
+/// Who takes over.
+#[derive(Debug)]
+pub(in crate::cli) struct Handoff {
+    /// By default the same agent.
+    pub(in crate::cli) agent: Option<String>,
+    pub(in crate::cli) model: Option<Model>,
+    /// What it is to do first.
+    pub(in crate::cli) words: Option<String>,
+}
+
 /// What a resume is about.
-struct Job<'a> {
-    context: &'a Context,
-    args: &'a Args,
-    cancel: &'a Cancel,
+pub(in crate::cli) struct Job<'a> {
+    pub(in crate::cli) context: &'a Context,
+    pub(in crate::cli) how: &'a How,
+    pub(in crate::cli) cancel: &'a Cancel,
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -71,11 +96,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let progress = Progress::new(&context.env);
     cleanup::clear_leftovers(context, &mut hub, &progress, &cancel).await?;
     drop(progress);
-    let job = Job { context, args: &args, cancel: &cancel };
     let is_one = workers.len() == 1 && !args.all;
+    let how = How { fresh: args.fresh, prompt: args.prompt, ..How::default() };
+    let job = Job { context, how: &how, cancel: &cancel };
     let (mut done, mut failed) = (Vec::new(), 0);
     for worker in &workers {
-        match start::start(&job, &mut hub, worker).await {
+        match start(&job, &mut hub, worker).await {
             Ok(resumed) => {
                 say(context, &resumed)?;
                 done.push(to_json(&resumed));
@@ -123,15 +149,14 @@ fn conversation(resumed: &Resumed) -> Value {
     match &resumed.plan {
         plan::Plan::Continue(Resume::Session(session)) => json!(session),
         plan::Plan::Continue(Resume::Latest) => json!("latest"),
+        plan::Plan::Continue(Resume::Fork(_)) => Value::Null,
         plan::Plan::Fresh(_) => Value::Null,
     }
 }
 
 fn why(resumed: &Resumed) -> Option<&'static str> {
     match &resumed.plan {
-        plan::Plan::Fresh(Why::Asked) => Some("`--fresh` was given"),
-        plan::Plan::Fresh(Why::NeverBegan) => Some("it never had its first prompt"),
-        plan::Plan::Fresh(Why::NoWay) => Some("its profile knows no way to continue one"),
+        plan::Plan::Fresh(why) => Some(why.phrase()),
         plan::Plan::Continue(_) => None,
     }
 }
@@ -144,15 +169,22 @@ fn to_json(resumed: &Resumed) -> Value {
     })
 }
 
+impl Resumed {
+    /// With which conversation, in words.
+    pub(in crate::cli) fn how(&self) -> String {
+        match why(self) {
+            None => "with its conversation".to_owned(),
+            Some(why) => format!("with a new conversation: {why}"),
+        }
+    }
+}
+
 fn say(context: &Context, resumed: &Resumed) -> Result<(), Failure> {
     resumed.notes.iter().for_each(|it| context.say(&format!("note: {it}")));
     if context.json() {
         return Ok(());
     }
-    let how = match why(resumed) {
-        None => "with its conversation".to_owned(),
-        Some(why) => format!("with a new conversation: {why}"),
-    };
+    let how = resumed.how();
     let place = super::receipt::place(&resumed.worker);
     let texts = texts(&resumed.texts);
     context.print(&format!("{}  resumed {how}; {place}{texts}\n", resumed.worker.id))

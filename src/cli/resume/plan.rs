@@ -1,7 +1,8 @@
 //! Decides how an agent is started again, and which texts it is still owed. Pure.
 use crate::{
     agents::launch::Resume,
-    model::{Delivery, EndCause, Exit, Process, Step, Worker},
+    brief::{BOOTSTRAP, HANDOFF},
+    model::{Delivery, DeliveryId, Exit, Process, Step, Worker},
 };
 
 /// How an agent is started again.
@@ -21,6 +22,19 @@ pub(super) enum Why {
     NeverBegan,
     /// Its profile has no arguments for it.
     NoWay,
+    /// Another agent takes over.
+    HandedOff,
+}
+
+impl Why {
+    pub(super) fn phrase(self) -> &'static str {
+        match self {
+            Self::Asked => "`--fresh` was given",
+            Self::NeverBegan => "it never had its first prompt",
+            Self::NoWay => "its profile has no option to continue one",
+            Self::HandedOff => "another agent takes over",
+        }
+    }
 }
 
 /// The agent's flags for it, from its profile.
@@ -31,18 +45,29 @@ pub(super) struct Ways {
 }
 
 /// What to do for a worker with these deliveries.
-pub(super) fn plan(worker: &Worker, deliveries: &[Delivery], ways: Ways, fresh: bool) -> Plan {
-    if fresh {
-        return Plan::Fresh(Why::Asked);
+pub(super) fn plan(
+    worker: &Worker,
+    deliveries: &[Delivery],
+    ways: Ways,
+    asked: Option<Why>,
+) -> Plan {
+    if let Some(why) = asked {
+        return Plan::Fresh(why);
     }
-    let has_begun = deliveries.iter().any(|it| it.step == Step::Accepted);
+    // Each conversation begins with such a text.
+    let of_this = deliveries.iter().rposition(is_first_prompt).unwrap_or_default();
+    let mut has_begun = deliveries.iter().skip(of_this).any(|it| it.step == Step::Accepted);
+    // Its user types to it.
+    has_begun |= worker.is_orchestrator() && worker.last_message.is_some();
     if !has_begun {
         return Plan::Fresh(Why::NeverBegan);
     }
     match &worker.agent_session {
         Some(session) if ways.by_session => Plan::Continue(Resume::Session(session.clone())),
         // Its worktree has no other conversations.
-        Some(_) | None if ways.latest => Plan::Continue(Resume::Latest),
+        Some(_) | None if ways.latest && !worker.is_orchestrator() => {
+            Plan::Continue(Resume::Latest)
+        }
         Some(_) | None => Plan::Fresh(Why::NoWay),
     }
 }
@@ -53,16 +78,55 @@ pub(super) fn owed<'a>(
     deliveries: &'a [Delivery],
     plan: &Plan,
 ) -> Vec<&'a Delivery> {
+    if worker.is_live() {
+        // The hub has those that wait.
+        return Vec::new();
+    }
     let ended = worker.state.process.since;
     let is_owed = |it: &&Delivery| {
         it.step == Step::Failed
             && it.at(Step::Pasting).is_none()
             && it.steps.last().is_some_and(|last| last.at >= ended)
     };
-    // A new conversation begins with the brief anyway.
-    let first = deliveries.first().map(|it| it.id);
-    let is_brief = |it: &&Delivery| matches!(plan, Plan::Fresh(_)) && Some(it.id) == first;
-    deliveries.iter().filter(is_owed).filter(|it| !is_brief(it)).collect()
+    // A new conversation begins with one anyway.
+    let is_first = |it: &&Delivery| matches!(plan, Plan::Fresh(_)) && is_first_prompt(it);
+    deliveries.iter().filter(is_owed).filter(|it| !is_first(it)).collect()
+}
+
+/// Texts that wait for its former agent, and are not for the next one.
+pub(super) fn dropped(deliveries: &[Delivery]) -> Vec<DeliveryId> {
+    let is_open = |it: &&Delivery| !it.step.is_final() && is_first_prompt(it);
+    deliveries.iter().filter(is_open).map(|it| it.id).collect()
+}
+
+fn is_first_prompt(delivery: &Delivery) -> bool {
+    [BOOTSTRAP, HANDOFF].contains(&delivery.text.as_str())
+}
+
+impl Plan {
+    /// The first prompt: where the conversation is lost, what is known of it.
+    pub(super) fn first_prompt(
+        &self,
+        worker: &Worker,
+        deliveries: &[Delivery],
+    ) -> Option<&'static str> {
+        match self {
+            Self::Continue(_) => None,
+            // It has no brief: its user tells it what to do.
+            Self::Fresh(Why::Asked | Why::NeverBegan) if worker.is_orchestrator() => None,
+            Self::Fresh(Why::Asked) => Some(BOOTSTRAP),
+            Self::Fresh(Why::NoWay | Why::HandedOff) => Some(HANDOFF),
+            Self::Fresh(Why::NeverBegan) => {
+                let last = deliveries.iter().rfind(|it| is_first_prompt(it));
+                Some(if last.is_some_and(|it| it.text == HANDOFF) { HANDOFF } else { BOOTSTRAP })
+            }
+        }
+    }
+
+    /// The agent gets a file about what was done and said.
+    pub(super) fn hands_off(&self) -> bool {
+        matches!(self, Self::Fresh(Why::NoWay | Why::HandedOff))
+    }
 }
 
 /// Whether its agent ended by no decision of the user.
@@ -71,21 +135,10 @@ pub(super) fn was_interrupted(worker: &Worker) -> bool {
         return false;
     }
     match &worker.state.process.value {
-        Process::Lost(cause) => is_of_the_server(*cause),
+        Process::Lost(cause) => cause.is_of_the_server(),
         Process::Exited(exit) => *exit != Exit::Code(0),
         Process::NotStarted(_) => true,
         Process::Starting | Process::Running | Process::Other(_) => false,
-    }
-}
-
-/// The end of the tmux server or the machine.
-pub(in crate::cli) fn is_of_the_server(cause: EndCause) -> bool {
-    match cause {
-        EndCause::ServerGone | EndCause::Rebooted => true,
-        EndCause::WindowClosed
-        | EndCause::SessionClosed
-        | EndCause::PaneRespawned
-        | EndCause::Other(_) => false,
     }
 }
 
@@ -94,7 +147,7 @@ mod tests {
     use super::*;
     use crate::{
         model::samples::{self, NOW},
-        model::{DeliveryId, StepAt, Timestamp},
+        model::{EndCause, StepAt, Timestamp},
     };
 
     const BOTH: Ways = Ways { by_session: true, latest: true };
@@ -113,18 +166,18 @@ mod tests {
         let worker = lost(EndCause::Rebooted);
         let begun = [samples::delivery(1, "a", Step::Accepted)];
         let session = Plan::Continue(Resume::Session("s1".into()));
-        assert_eq!(plan(&worker, &begun, BOTH, false), session);
+        assert_eq!(plan(&worker, &begun, BOTH, None), session);
         let latest = Ways { by_session: false, latest: true };
-        assert_eq!(plan(&worker, &begun, latest, false), Plan::Continue(Resume::Latest));
-        assert_eq!(plan(&worker, &begun, NONE, false), Plan::Fresh(Why::NoWay));
-        assert_eq!(plan(&worker, &begun, BOTH, true), Plan::Fresh(Why::Asked));
+        assert_eq!(plan(&worker, &begun, latest, None), Plan::Continue(Resume::Latest));
+        assert_eq!(plan(&worker, &begun, NONE, None), Plan::Fresh(Why::NoWay));
+        assert_eq!(plan(&worker, &begun, BOTH, Some(Why::Asked)), Plan::Fresh(Why::Asked));
         let never = [samples::delivery(1, "a", Step::Failed)];
-        assert_eq!(plan(&worker, &never, BOTH, false), Plan::Fresh(Why::NeverBegan));
+        assert_eq!(plan(&worker, &never, BOTH, None), Plan::Fresh(Why::NeverBegan));
         let mut unknown = worker;
         unknown.agent_session = None;
-        assert_eq!(plan(&unknown, &begun, BOTH, false), Plan::Continue(Resume::Latest));
+        assert_eq!(plan(&unknown, &begun, BOTH, None), Plan::Continue(Resume::Latest));
         let by_session = Ways { by_session: true, latest: false };
-        assert_eq!(plan(&unknown, &begun, by_session, false), Plan::Fresh(Why::NoWay));
+        assert_eq!(plan(&unknown, &begun, by_session, None), Plan::Fresh(Why::NoWay));
     }
 
     #[test]
@@ -135,6 +188,7 @@ mod tests {
             let at = Timestamp(NOW.0 + millis);
             it.steps.extend(steps.iter().map(|step| StepAt { step: *step, at }));
             it.step = Step::Failed;
+            it.text = if id == 1 { BOOTSTRAP.to_owned() } else { format!("text {id}") };
             it
         };
         let all = [
@@ -150,6 +204,28 @@ mod tests {
         };
         assert_eq!(ids(&Plan::Continue(Resume::Latest)), [1, 2]);
         assert_eq!(ids(&Plan::Fresh(Why::Asked)), [2]);
+    }
+
+    #[test]
+    fn a_conversation_that_was_handed_off_is_judged_from_there() {
+        let worker = lost(EndCause::Rebooted);
+        let of = |id, text: &str, step| Delivery {
+            text: text.to_owned(),
+            ..samples::delivery(id, "a", step)
+        };
+        let mut all = vec![of(1, BOOTSTRAP, Step::Accepted), of(2, HANDOFF, Step::Failed)];
+        let never = plan(&worker, &all, BOTH, None);
+        assert_eq!(never, Plan::Fresh(Why::NeverBegan));
+        assert_eq!(never.first_prompt(&worker, &all), Some(HANDOFF));
+        assert_eq!(never.first_prompt(&worker, &all[..1]), Some(BOOTSTRAP));
+        assert!(!never.hands_off());
+        all.push(of(3, "x", Step::Accepted));
+        assert!(matches!(plan(&worker, &all, BOTH, None), Plan::Continue(_)));
+        let handed = plan(&worker, &all, BOTH, Some(Why::HandedOff));
+        assert!(handed.hands_off() && handed.first_prompt(&worker, &all) == Some(HANDOFF));
+        // A first prompt that still waits is not for the next agent; other texts are.
+        let open = [of(1, BOOTSTRAP, Step::Queued), of(2, "x", Step::Queued)];
+        assert_eq!(dropped(&open), [DeliveryId(1)]);
     }
 
     #[test]

@@ -3,39 +3,43 @@ use std::path::Path;
 
 use super::{
     Job,
-    plan::{self, Plan, Ways},
+    plan::{self, Plan, Ways, Why},
 };
 use crate::{
-    brief::BOOTSTRAP,
+    agents::launch::Resume,
+    brief::HANDOFF,
     cli::{
         Failure,
+        approval::Wanted,
         cleanup::panes,
         create::{agent::AgentChoice, build},
-        message,
+        lead, message,
         progress::Progress,
-        settings, unexpected,
+        settings, story, unexpected, worktree_tool,
     },
     client::Hub,
     config::Loaded,
     git::{
-        self, CreateJournal, Hooks, Made, News, Repo, Run, Start, Step, Tool, WorktreeRequest,
+        self, CreateJournal, Hooks, Made, News, Repo, Run, Start, Step, WorktreeRequest,
         record::{self, WorktreeRecord},
     },
     model::{
-        Answer, Caller, Delivery, NewWorker, Placement, Request, Reservation, Reserve, SessionId,
-        Worker,
+        Agent, Answer, Caller, Delivery, DeliveryId, NewDelivery, NewWorker, Placement, Request,
+        Reservation, Reserve, Room, SessionId, Worker,
     },
     proc::{self, Cmd},
 };
 
 /// An agent that was started again.
-pub(super) struct Resumed {
-    pub(super) worker: Worker,
+pub(in crate::cli) struct Resumed {
+    pub(in crate::cli) worker: Worker,
     pub(super) plan: Plan,
     pub(super) worktree_made: bool,
-    /// Deliveries that wait until it is ready.
-    pub(super) texts: Vec<Delivery>,
-    pub(super) notes: Vec<String>,
+    /// The first prompt of a new conversation.
+    pub(in crate::cli) first: Option<DeliveryId>,
+    /// Other deliveries that wait until it is ready.
+    pub(in crate::cli) texts: Vec<Delivery>,
+    pub(in crate::cli) notes: Vec<String>,
 }
 
 /// One worker whose agent is started again.
@@ -45,43 +49,79 @@ struct Again<'a, 'j> {
     repo: Repo,
     loaded: Loaded,
     agent: AgentChoice,
+    /// What an orchestrator is told by its first prompt, if its launch cannot tell it.
+    told: Option<String>,
     plan: Plan,
+    /// All deliveries to the worker, oldest first.
+    deliveries: Vec<Delivery>,
     notes: Vec<String>,
 }
 
 /// Starts the agent of one worker again, or changes nothing.
-pub(super) async fn start(
+pub(in crate::cli) async fn start(
     job: &Job<'_>,
     hub: &mut Hub,
     worker: &Worker,
 ) -> Result<Resumed, Failure> {
     let (context, id) = (job.context, &worker.id);
-    if worker.is_live() {
+    if worker.is_live() && job.how.handoff.is_none() {
         return Err(Failure::user(format!("the agent of `{id}` is running"))
             .hint(format!("to go there: `wtmag attach {id}`")));
     }
     let repo = Repo::discover(&worker.repo)?;
     let loaded = settings::load(context, Some(&repo))?;
-    let deliveries = deliveries(hub, worker).await?;
-    let mut agent = AgentChoice::again(context, &loaded, &worker.agent, None)?;
+    let deliveries = story::deliveries(hub, worker).await?;
+    let mut agent = match &job.how.handoff {
+        None => AgentChoice::again(context, &loaded, &worker.agent)?,
+        Some(next) => match next.agent.as_deref().filter(|it| *it != worker.agent.name) {
+            None if next.model.is_none() => AgentChoice::again(context, &loaded, &worker.agent)?,
+            name => {
+                let name = name.unwrap_or(&worker.agent.name);
+                AgentChoice::next(context, &loaded, name, next.model.clone())?
+            }
+        },
+    };
+    if let Some(wanted) = Wanted::find(context, &repo, &loaded, agent.name())? {
+        wanted.ask(context, job.cancel).await?;
+    }
     let launch = &agent.profile().launch;
     let ways =
         Ways { by_session: !launch.resume.is_empty(), latest: !launch.resume_latest.is_empty() };
-    let plan = plan::plan(worker, &deliveries, ways, job.args.fresh);
-    if let Plan::Continue(resume) = &plan {
-        agent = AgentChoice::again(context, &loaded, &worker.agent, Some(resume.clone()))?;
+    let asked = match &job.how.handoff {
+        Some(_) => Some(Why::HandedOff),
+        None => job.how.fresh.then_some(Why::Asked),
+    };
+    let plan = plan::plan(worker, &deliveries, ways, asked);
+    if let (true, Plan::Fresh(why)) = (job.how.only_continue, &plan) {
+        let (word, why) = (worker.state.word(), why.phrase());
+        return Err(Failure::user(format!(
+            "the agent of `{id}` has ended ({word}), and cannot continue its conversation: {why}"
+        ))
+        .hint(format!("`wtmag resume {id}` starts a new one")));
     }
-    refuse_busy_panes(job, hub, worker).await?;
-    let owed: Vec<String> =
-        plan::owed(worker, &deliveries, &plan).into_iter().map(|it| it.text.clone()).collect();
-    let mut again = Again { job, worker, repo, loaded, agent, plan, notes: Vec::new() };
-    let (worker, worktree_made) = again.run(hub).await?;
-    let texts = deliver(hub, &worker, owed.iter().chain(&job.args.prompt)).await?;
-    Ok(Resumed { worker, plan: again.plan, worktree_made, texts, notes: again.notes })
+    let mut told = None;
+    let persona = job.how.persona.as_deref();
+    if worker.is_orchestrator() {
+        let lead = lead::write(&context.whereabouts()?, id, &worker.project, persona)?;
+        told = (!agent.takes_instructions()).then(|| lead::first_prompt(&lead));
+        agent.direct(lead, &context.env);
+    }
+    agent.begin(resume_of(&plan), plan.first_prompt(worker, &deliveries));
+    refuse_busy_pane(job, hub, worker).await?;
+    let mut again =
+        Again { job, worker, repo, loaded, agent, told, plan, deliveries, notes: Vec::new() };
+    again.run(hub).await
+}
+
+fn resume_of(plan: &Plan) -> Option<Resume> {
+    match plan {
+        Plan::Continue(resume) => Some(resume.clone()),
+        Plan::Fresh(_) => None,
+    }
 }
 
 impl Again<'_, '_> {
-    async fn run(&mut self, hub: &mut Hub) -> Result<(Worker, bool), Failure> {
+    async fn run(&mut self, hub: &mut Hub) -> Result<Resumed, Failure> {
         let at = self.job.context.whereabouts()?;
         let progress = Progress::new(&self.job.context.env);
         progress.step(format!("resuming {}", self.worker.id));
@@ -108,13 +148,55 @@ impl Again<'_, '_> {
         reservation: &Reservation,
         journal: &mut CreateJournal,
         progress: &Progress,
-    ) -> Result<(Worker, bool), Failure> {
+    ) -> Result<Resumed, Failure> {
         let made = self.worktree(journal, progress).await?;
         self.claim(&made, journal)?;
-        let new = self.new_worker(&made, reservation)?;
-        let answer = hub.ask(Request::Create(Box::new(new))).await?;
-        let Answer::Resumed { worker } = answer else { return Err(unexpected(&answer)) };
-        Ok((*worker, made.worktree_made))
+        let mut tell = |news: &News| progress.news(news);
+        let run = Run { cancel: self.job.cancel, tell: &mut tell };
+        // An agent whose session has moved out of the pane is still at work.
+        if !made.worktree_made && !self.worker.is_live() {
+            let beside = git::programs_inside(&made.path, &run).await?;
+            self.notes.extend(beside.iter().map(git::Process::beside));
+        }
+        if self.plan.hands_off() {
+            let about = (self.worker, self.deliveries.as_slice());
+            let words = self.job.how.handoff.as_ref().and_then(|it| it.words.as_deref());
+            let to = story::To::Next(&made.path, words);
+            story::write(hub, about, (&self.repo, to), &run).await?;
+        }
+        let markers = self.shows_markers(progress).await?;
+        let new = NewWorker { markers, ..self.new_worker(&made, reservation)? };
+        let first = new.bootstrap.clone();
+        let (worker, mut texts) = self.create(hub, new).await?;
+        let first = texts.iter().position(|it| !first.is_empty() && it.text == first);
+        let first = first.map(|at| texts.remove(at).id);
+        let (plan, notes) = (self.plan.clone(), std::mem::take(&mut self.notes));
+        let worktree_made = made.worktree_made;
+        Ok(Resumed { worker, plan, worktree_made, first, texts, notes })
+    }
+
+    /// If the hub goes away meanwhile, its successor knows whether the agent was started.
+    async fn create(
+        &self,
+        hub: &mut Hub,
+        new: NewWorker,
+    ) -> Result<(Worker, Vec<Delivery>), Failure> {
+        let error = match hub.ask(Request::Create(Box::new(new))).await {
+            Ok(Answer::Resumed { worker, deliveries }) => return Ok((*worker, deliveries)),
+            Ok(answer) => return Err(unexpected(&answer)),
+            Err(error) => error,
+        };
+        let (id, before) = (&self.worker.id, &self.worker.place);
+        if error.is_gone()
+            && let Answer::Shown { worker, deliveries, .. } =
+                hub.ask(Request::Show { id: id.clone() }).await?
+            && worker.ended.is_none()
+            && (worker.place.server, worker.place.pane) != (before.server, before.pane)
+        {
+            let open = deliveries.into_iter().filter(|it| !it.step.is_final());
+            return Ok((*worker, open.collect()));
+        }
+        Err(error.into())
     }
 
     async fn reserve(&mut self, hub: &mut Hub) -> Result<Reservation, Failure> {
@@ -130,11 +212,25 @@ impl Again<'_, '_> {
             caller,
             is_served: proc::listens(&socket).await,
             resumes: Some(worker.id.clone()),
-            room: self.loaded.config.limits.room(&worker.agent.name),
+            ends_agent: self.job.how.handoff.is_some(),
+            room: self.room(),
+            attempt: None,
         };
         let answer = hub.ask_any(Request::Reserve(reserve)).await?;
         let Answer::Reserved(reservation) = answer else { return Err(unexpected(&answer)) };
         Ok(reservation)
+    }
+
+    /// An agent that takes over from one of the same kind needs no more room.
+    fn room(&self) -> Room {
+        let name = self.agent.name();
+        if self.worker.is_orchestrator() {
+            return Room::default();
+        }
+        if self.worker.is_live() && self.worker.agent.name == name {
+            return Room { agent: name.to_owned(), ..Room::default() };
+        }
+        self.loaded.config.limits.room(name)
     }
 
     /// Where it was: its own session, or the session that showed it, if that is still there.
@@ -153,16 +249,25 @@ impl Again<'_, '_> {
         }
         let gone = name.map(|it| format!("its session `{it}` is gone"));
         let gone = gone.unwrap_or_else(|| "it had no session".to_owned());
-        match context.caller()? {
-            Some(caller) => {
-                self.notes.push(format!("{gone}, so it is in yours"));
-                Ok((Placement::Window, caller))
-            }
-            None => {
-                self.notes.push(format!("{gone}, so it has a session of its own"));
-                Ok((Placement::Session, Caller::default()))
-            }
+        let (found, what) = match context.caller()? {
+            Some(caller) => ((Placement::Window, caller), "it is in yours"),
+            None => ((Placement::Session, Caller::default()), "it has a session of its own"),
+        };
+        // If its window is there, the new pane comes into that.
+        if place.gone {
+            self.notes.push(format!("{gone}, so {what}"));
         }
+        Ok(found)
+    }
+
+    async fn shows_markers(&self, progress: &Progress) -> Result<bool, Failure> {
+        if self.worker.is_orchestrator() || !self.loaded.config.worktree.markers {
+            return Ok(false);
+        }
+        let mut tell = |news: &News| progress.news(news);
+        let mut run = Run { cancel: self.job.cancel, tell: &mut tell };
+        let tool = worktree_tool::choose(self.job.context, &self.loaded, &mut run).await?;
+        Ok(worktree_tool::shows_markers(&self.loaded, &tool))
     }
 
     /// Its worktree; created again from the branch, if it is gone.
@@ -172,6 +277,10 @@ impl Again<'_, '_> {
         progress: &Progress,
     ) -> Result<Made, Failure> {
         let worker = self.worker;
+        if worker.is_orchestrator() {
+            let home = self.repo.home().to_owned();
+            return Ok(Made { path: home, git_dir: worker.git_dir.clone(), ..Made::default() });
+        }
         if let Some(path) = git::worktree_of_git_dir(&worker.git_dir) {
             return Ok(Made {
                 path,
@@ -190,9 +299,7 @@ impl Again<'_, '_> {
         let mut tell = |news: &News| progress.news(news);
         let mut run = Run { cancel: self.job.cancel, tell: &mut tell };
         let settings = &self.loaded.config.worktree;
-        let seen = self.job.context.whereabouts()?.state.root().join("wt.json");
-        let backend = settings::backend(settings.backend);
-        let tool = Tool::choose_seen(backend, "wt".as_ref(), &seen, &mut run).await?;
+        let tool = worktree_tool::choose(self.job.context, &self.loaded, &mut run).await?;
         let order = WorktreeRequest {
             branch: worker.branch.clone(),
             start: Start::Default,
@@ -217,6 +324,9 @@ impl Again<'_, '_> {
 
     /// Another worker may have the worktree meanwhile.
     fn claim(&self, made: &Made, journal: &mut CreateJournal) -> Result<(), Failure> {
+        if self.worker.is_orchestrator() {
+            return Ok(());
+        }
         let at = self.job.context.whereabouts()?;
         match record::load(&made.git_dir)? {
             Some(it) if it.worker == self.worker.id && it.hub == at.state.root() => return Ok(()),
@@ -240,20 +350,27 @@ impl Again<'_, '_> {
         let (context, worker) = (self.job.context, self.worker);
         let at = context.whereabouts()?;
         let is_fresh = matches!(self.plan, Plan::Fresh(_));
-        let has_brief = made.path.join(".wtmag/prompt.md").is_file();
-        if is_fresh && !has_brief && self.job.args.prompt.is_none() {
+        let first = self.plan.first_prompt(worker, &self.deliveries);
+        let file = if first == Some(HANDOFF) { "handoff.md" } else { "prompt.md" };
+        let has_file = made.path.join(".wtmag").join(file).is_file();
+        let needs_file = is_fresh && !worker.is_orchestrator();
+        if needs_file && !has_file && self.job.how.prompt.is_none() {
             return Err(Failure::user(format!(
                 "the brief of `{}` is gone, and it has no conversation to continue",
                 worker.id
             ))
             .hint("`--prompt TEXT` tells the agent what to do"));
         }
+        let told = self.told.as_deref().filter(|_| is_fresh && first.is_none());
+        let first = first.filter(|_| has_file).or(told);
+        self.agent.begin(resume_of(&self.plan), first);
         let common = self.repo.common_dir();
         let (launch, notes) = self.agent.launch(&context.env, made, common, &at)?;
         self.notes.extend(notes);
         let session = worker.agent_session.clone().filter(|_| !is_fresh);
         let earlier = Worker { agent_session: session, ..worker.clone() };
-        let bootstrap = if is_fresh && has_brief { BOOTSTRAP } else { "" };
+        let agent = self.agent.record(launch.argv);
+        let texts = self.texts(&agent, &made.path)?;
         Ok(NewWorker {
             id: worker.id.clone(),
             worktree: made.path.clone(),
@@ -263,38 +380,54 @@ impl Again<'_, '_> {
             base: worker.base.clone(),
             source: worker.source.clone(),
             kind: worker.kind,
-            agent: self.agent.record(launch.argv),
+            agent,
             pr: worker.pr.clone(),
             parent: worker.parent.clone(),
             wakes: worker.wakes.clone(),
             env: build::passed_on(context, &reservation.env_names),
             launch_env: launch.env,
-            bootstrap: bootstrap.to_owned(),
+            bootstrap: first.unwrap_or_default().to_owned(),
+            texts,
+            drops: plan::dropped(&self.deliveries),
+            head: None,
             record: self.loaded.config.record.enabled,
+            markers: false,
+            follows: None,
             resumes: Some(Box::new(earlier)),
         })
     }
 }
 
-/// Its deliveries, oldest first.
-async fn deliveries(hub: &mut Hub, worker: &Worker) -> Result<Vec<Delivery>, Failure> {
-    let answer = hub.ask_any(Request::Receipts { worker: Some(worker.id.clone()) }).await?;
-    let Answer::Receipts { mut deliveries, .. } = answer else { return Err(unexpected(&answer)) };
-    // An earlier worker may have had the same id.
-    deliveries.retain(|it| it.steps.first().is_some_and(|first| first.at >= worker.created));
-    deliveries.sort_by_key(|it| it.id);
-    Ok(deliveries)
+impl Again<'_, '_> {
+    /// What the agent is still owed, and what the user adds. The hub takes it with the new window.
+    fn texts(&self, agent: &Agent, worktree: &Path) -> Result<Vec<NewDelivery>, Failure> {
+        let owed = plan::owed(self.worker, &self.deliveries, &self.plan).into_iter();
+        let mut texts: Vec<NewDelivery> = owed
+            .map(|it| NewDelivery {
+                worker: self.worker.id.clone(),
+                text: it.text.clone(),
+                submit: it.submit,
+                interrupt: false,
+                file: it.file.clone(),
+            })
+            .collect();
+        if let Some(text) = &self.job.how.prompt {
+            let to = (&self.worker.id, agent);
+            texts.push(message::compose_for(to, worktree, text, message::How::default())?);
+        }
+        Ok(texts)
+    }
 }
 
-/// The window of an agent that exited has the user's shell, and is closed.
-async fn refuse_busy_panes(job: &Job<'_>, hub: &mut Hub, worker: &Worker) -> Result<(), Failure> {
-    if worker.place.gone || worker.ended.is_some() {
+/// The pane of an agent that exited has the user's shell, and is closed.
+async fn refuse_busy_pane(job: &Job<'_>, hub: &mut Hub, worker: &Worker) -> Result<(), Failure> {
+    if worker.place.gone || worker.is_live() || worker.ended.is_some() {
         return Ok(());
     }
     let mut tell = |_: &News| {};
     let run = Run { cancel: job.cancel, tell: &mut tell };
     let panes = panes::look(hub, worker, &run).await?;
-    let mut busy: Vec<String> = panes.busy.iter().map(ToString::to_string).collect();
+    let mut busy = Vec::new();
     for pid in panes.known {
         if let Some(process) = git::foreground_process(pid, &run).await? {
             busy.push(format!("process {} (`{}`) runs in its pane", process.pid, process.command));
@@ -304,25 +437,9 @@ async fn refuse_busy_panes(job: &Job<'_>, hub: &mut Hub, worker: &Worker) -> Res
         return Ok(());
     }
     let id = &worker.id;
-    Err(Failure::user(format!("the window of `{id}` would be closed, but it is in use"))
+    Err(Failure::user(format!("the pane of `{id}` would be closed, but it is in use"))
         .quote(&busy)
         .hint("end that, then try again"))
-}
-
-/// Queues texts; they are typed when the agent is ready.
-async fn deliver<'a>(
-    hub: &mut Hub,
-    worker: &Worker,
-    texts: impl Iterator<Item = &'a String>,
-) -> Result<Vec<Delivery>, Failure> {
-    let mut queued = Vec::new();
-    for text in texts {
-        let new = message::compose(worker, text, message::How::default())?;
-        let answer = hub.ask(Request::Send(new)).await?;
-        let Answer::Queued { delivery, .. } = answer else { return Err(unexpected(&answer)) };
-        queued.push(delivery);
-    }
-    Ok(queued)
 }
 
 /// The session with exactly this name.

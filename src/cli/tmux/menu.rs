@@ -3,66 +3,122 @@
 //! tmux reads a menu's commands twice: it expands formats when the menu opens, and parses the
 //! result when an entry is chosen. Both are quoted here. Text from users does not pass through
 //! them: popups ask for it themselves.
-use super::Place;
-use crate::model::{PaneId, WorkerId};
+use crate::{cli::seat::Seat, model::PaneId};
 
-/// Columns and rows that the menu needs, with its frame and the status line.
-pub(super) const SIZE: (u16, u16) = (43, 12);
+/// Columns and rows that the longest menu needs, with its frame and the status line.
+pub(super) const SIZE: (u16, u16) = (45, 18);
 
 /// Width and height of a popup.
 type Size = (&'static str, &'static str);
 
-const LARGE: Size = ("80%", "75%");
-const SMALL: Size = ("70%", "50%");
+const LARGE: Size = ("95%", "90%");
+const MIDDLE: Size = ("80%", "75%");
 
-/// All arguments of `display-menu`. Without a worker, entries that need one are disabled.
-pub(super) fn menu(
-    program: &str,
-    socket: &str,
-    client: &str,
-    pane: PaneId,
-    place: &Place,
-) -> Vec<String> {
-    let pane = pane.to_string();
-    let popup = |title: &str, size: Size, words: &[&str]| {
-        let title = (!place.is_3_2).then_some(title);
-        popup(&pane, title, size, &[&[program, "-S", socket], words].concat())
-    };
-    let create = |what| popup("new worker", LARGE, &["tmux", "new", what]);
-    let entry = |name: &str, key: &str, command| vec![name.to_owned(), key.to_owned(), command];
-    let line = vec![String::new()];
-    let own = |id: &WorkerId| {
-        let promote = popup("promote", SMALL, &["tmux", "promote", id.as_str()]);
-        let cleanup = popup("clean up", SMALL, &["tmux", "cleanup", id.as_str()]);
-        let shell = format!("split-window -t {pane} -c \"##{{pane_current_path}}\"");
-        let mut entries = entry("This worker: open a shell beside it", "d", shell);
-        if !place.is_promoted {
-            entries.extend(entry("This worker: move to its own session", "s", promote));
-        }
-        entries.extend(entry("This worker: clean up", "x", cleanup));
-        entries
-    };
-    // A leading `-` disables an entry.
-    let none = || entry("-No worker in this window", "", String::new());
-    let items = [
-        entry("New worker: from a prompt", "p", create("prompt")),
-        entry("New worker: from an issue", "i", create("issue")),
-        entry("New worker: review a pull request", "r", create("pr")),
-        line.clone(),
-        entry("Go to a worker", "w", popup("workers", LARGE, &["attach", "--client", client])),
-        line,
-        place.worker.as_ref().map_or_else(none, own),
-    ];
-    let words = ["display-menu", "-c", client, "-t", &pane, "-T", " wtmag ", "-x", "C", "-y", "C"];
-    words.into_iter().map(str::to_owned).chain(items.concat()).collect()
+/// What the menu does with the worker in the window, each by a key of the dashboard.
+const ACTS: [(&str, &str, &str); 8] = [
+    ("Answer its question", "a", "a"),
+    ("Send it a text", "t", "s"),
+    ("See its changes", "d", "d"),
+    ("See its log", "l", "l"),
+    ("Land its work", "m", "m"),
+    ("Start its agent again", "r", "r"),
+    ("Move it to its own session", "s", "p"),
+    ("Remove it", "x", "x"),
+];
+
+/// A row of the menu.
+#[derive(Debug)]
+pub(super) enum Row {
+    Line,
+    Entry {
+        name: String,
+        key: &'static str,
+        command: String,
+    },
+    /// It cannot be chosen.
+    Note(&'static str),
 }
 
-/// A message in place of a menu that does not fit.
-pub(super) fn too_small(client: Option<&str>) -> Vec<String> {
+/// Where the menu was opened, and by which program.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opened<'a> {
+    pub(super) program: &'a str,
+    pub(super) socket: &'a str,
+    pub(super) pane: PaneId,
+}
+
+/// All arguments that show the menu. The client's keys are no longer those of the key table `wtmag`, which
+/// are for who types faster than the menu appears.
+pub(super) fn menu(opened: &Opened<'_>, seat: &Seat) -> Vec<String> {
+    let pane = opened.pane.to_string();
+    let client = seat.client.as_str();
+    let rows = rows(opened, seat).into_iter().flat_map(|row| match row {
+        Row::Line => vec![String::new()],
+        Row::Entry { name, key, command } => vec![name, key.to_owned(), command],
+        // A leading `-` disables an entry.
+        Row::Note(text) => vec![format!("-{text}"), String::new(), String::new()],
+    });
+    let words = ["switch-client", "-c", client, "-T", "root", ";", "display-menu", "-c", client];
+    let words = words.into_iter().chain(["-t", &pane, "-T", " wtmag ", "-x", "C", "-y", "C"]);
+    words.map(str::to_owned).chain(rows).collect()
+}
+
+/// All arguments that do what the entry of this key does, if there is one.
+pub(super) fn press(key: &str, opened: &Opened<'_>, seat: &Seat) -> Option<Vec<String>> {
+    let pane = opened.pane.to_string();
+    let command = rows(opened, seat).into_iter().find_map(|row| match row {
+        Row::Entry { key: it, command, .. } if it == key => Some(command),
+        Row::Entry { .. } | Row::Line | Row::Note(_) => None,
+    })?;
+    // It expands formats and parses the result, as a menu does.
+    Some(["run-shell", "-t", &pane, "-C", &command].map(str::to_owned).to_vec())
+}
+
+/// Without a worker, there are no entries that need one.
+fn rows(opened: &Opened<'_>, seat: &Seat) -> Vec<Row> {
+    let Opened { program, socket, pane } = *opened;
+    let client = seat.client.as_str();
+    let pane = pane.to_string();
+    let popup = |title: &str, size: Size, words: &[&str]| {
+        let title = (!seat.is_3_2).then_some(title);
+        popup(&pane, title, size, &[&[program, "-S", socket], words].concat())
+    };
+    let background = |words: &[&str]| {
+        let all = [&[program, "-S", socket], words, &["--client", client]].concat();
+        background(&all)
+    };
+    let dashboard = ["watch", "--all", "--client", client];
+    let entry =
+        |name: &str, key: &'static str, command| Row::Entry { name: name.to_owned(), key, command };
+    let mut items = vec![
+        entry("All workers", "w", popup("workers", LARGE, &dashboard)),
+        entry("Next worker that needs you", "n", background(&["next", "--repeat"])),
+        entry("Back to where you were", "Tab", background(&["next", "--back"])),
+        Row::Line,
+        entry("New worker", "c", popup("new worker", MIDDLE, &["tmux", "new", "--client", client])),
+        Row::Line,
+    ];
+    match &seat.worker {
+        Some(id) => {
+            let key = |key| ["watch", "--client", client, "--select", id.as_str(), "--press", key];
+            let shown = ACTS.iter().filter(|(_, key, _)| *key != "s" || !seat.is_promoted);
+            items.extend(shown.map(|(name, letter, pressed)| {
+                entry(name, letter, popup(id.as_str(), LARGE, &key(pressed)))
+            }));
+            let shell = format!("split-window -t {pane} -c \"##{{pane_current_path}}\"");
+            items.push(entry("Open a shell in its worktree", "o", shell));
+        }
+        None => items.push(Row::Note("No worker in this window")),
+    }
+    items
+}
+
+/// What is said in place of a menu that does not fit: tmux does not show it, and does not say so.
+pub(super) fn too_small(seat: &Seat) -> Option<String> {
     let (width, height) = SIZE;
-    let text = format!("wtmag: the menu needs {width} columns and {height} rows");
-    let to = client.into_iter().flat_map(|it| ["-c", it]);
-    ["display-message"].into_iter().chain(to).chain([&*text]).map(str::to_owned).collect()
+    let (columns, rows) = seat.size?;
+    let is_too_small = columns < width || rows < height;
+    is_too_small.then(|| format!("the menu needs {width} columns and {height} rows"))
 }
 
 /// A tmux command that shows a program in a popup, started in the pane's directory. The popup
@@ -79,8 +135,18 @@ fn popup(pane: &str, title: Option<&str>, (width, height): Size, argv: &[&str]) 
     format!("{} -d \"##{{pane_current_path}}\" -- {}", words(&flags), words(argv))
 }
 
+/// A tmux command that starts a program and shows nothing of it.
+fn background(argv: &[&str]) -> String {
+    // An argument has no NUL byte, which alone cannot be quoted.
+    let words = argv.iter().map(|it| shlex::try_quote(it).unwrap_or_default());
+    let line = words.collect::<Vec<_>>().join(" ").replace('#', "##");
+    let line = format!("exec {line} </dev/null >/dev/null 2>&1");
+    // The menu expands formats, and `run-shell` does it again.
+    format!("run-shell -b {}", quote(&line).replace('#', "##"))
+}
+
 /// One word for tmux's parser.
-pub(super) fn quote(word: &str) -> String {
+pub(in crate::cli) fn quote(word: &str) -> String {
     let mut quoted = String::from("\"");
     for c in word.chars() {
         match c {
@@ -98,6 +164,18 @@ pub(super) fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{cli::tmux::PLUGIN, model::WorkerId};
+
+    const OPENED: Opened<'_> = Opened { program: "w", socket: "s", pane: PaneId(3) };
+
+    #[test]
+    fn a_key_does_what_its_entry_does() {
+        let seat = Seat::default();
+        let done = press("n", &OPENED, &seat).unwrap();
+        assert_eq!(done[..4], ["run-shell", "-t", "%3", "-C"]);
+        assert!(done[4].contains("next --repeat"), "{done:?}");
+        assert_eq!(press("x", &OPENED, &seat), None);
+    }
 
     #[test]
     fn a_word_is_one_word_to_tmux() {
@@ -108,26 +186,43 @@ mod tests {
     #[test]
     fn nothing_is_expanded_but_the_directory() {
         let id = WorkerId::for_branch("blog", "x");
-        let place = Place { worker: Some(id), ..Place::default() };
-        let args = menu("/a #(b)/wtmag", "/tmp/s", "/dev/pts/1", PaneId(3), &place);
+        let client = "/dev/pts/1".to_owned();
+        let seat = Seat { worker: Some(id), client, ..Seat::default() };
+        let opened = Opened { program: "/a #(b)/wtmag", ..OPENED };
+        let args = menu(&opened, &seat);
         for command in args.iter().filter(|it| it.starts_with("\"display-popup")) {
             let rest = command.replace("##{pane_current_path}", "").replace("##", "");
             assert!(!rest.contains('#'), "{command}");
         }
+        let next = args.iter().find(|it| it.contains("--repeat")).unwrap();
+        let want = "run-shell -b \"exec '/a ####(b)/wtmag' -S s next --repeat --client /dev/pts/1 \
+                    </dev/null >/dev/null 2>&1\"";
+        assert_eq!(next, want);
     }
 
     #[test]
     fn entries_for_a_worker_need_one() {
         let args = |worker, is_promoted| {
-            let place = Place { worker, is_promoted, ..Place::default() };
-            menu("w", "s", "c", PaneId(3), &place).join("\n")
+            let seat = Seat { worker, is_promoted, ..Seat::default() };
+            menu(&OPENED, &seat)
         };
+        let has = |args: &[String], name: &str| args.iter().any(|it| it == name);
         let id = WorkerId::for_branch("blog", "x");
         let all = args(Some(id.clone()), false);
-        assert!(
-            all.contains(r#""tmux" "cleanup" "blog-x""#) && all.contains("move to its own session")
-        );
-        assert!(!args(Some(id), true).contains("move to its own session"));
-        assert!(!args(None, false).contains("cleanup"));
+        assert!(has(&all, "Remove it") && has(&all, "Move it to its own session"));
+        assert!(all.join(" ").contains(r#""--select" "blog-x" "--press" "x""#));
+        // Each key is there once, and the menu fits where it says.
+        let seat = Seat { worker: Some(id.clone()), ..Seat::default() };
+        let rows = rows(&OPENED, &seat);
+        let key = |row: &Row| if let Row::Entry { key, .. } = row { Some(*key) } else { None };
+        let keys: Vec<&str> = rows.iter().filter_map(key).collect();
+        let script = PLUGIN.lines().find_map(|it| it.strip_prefix("keys=")).unwrap();
+        let bound: Vec<&str> = script.trim_matches('\'').split(' ').collect();
+        assert_eq!(bound, keys);
+        let different: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(keys.len(), different.len());
+        assert_eq!(usize::from(SIZE.1), rows.len() + 2 + 1);
+        assert!(!has(&args(Some(id), true), "Move it to its own session"));
+        assert!(!has(&args(None, false), "Remove it"));
     }
 }

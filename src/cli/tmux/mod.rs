@@ -1,27 +1,31 @@
 //! `wtmag tmux`: one key in the user's tmux, the menu behind it, and the popups that it opens.
-mod input;
 mod menu;
-mod popup;
+mod new;
 
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
-use clap::ValueEnum;
+use menu::Opened;
+pub(super) use menu::quote;
 
-use super::{Context, Failure};
+use super::{
+    Context, Failure,
+    seat::{Seat, Tmux},
+};
 use crate::{
-    model::{PaneId, WorkerId},
+    model::PaneId,
     proc::{self, Cmd},
 };
 
 /// The plugin, as in the repository's `tmux` folder.
 const PLUGIN: &str = include_str!("../../../tmux/wtmag.tmux");
 
-/// Set up a tmux key for a menu: create a worker, go to a worker, promote or clean up a worker
+/// Set up wtmag in tmux: a key for a menu, marks of windows, a summary in the status line
 ///
-/// `wtmag tmux init` prints a line for your tmux.conf. That line binds prefix W, or the key that the tmux
-/// option @wtmag-key names. It also changes tmux's split keys, prefix `"` and prefix `%`: in a worker's
-/// window, they open the new pane in the worktree. Keys that you have bound yourself stay as they are.
-/// `set -g @wtmag-split off` leaves the split keys alone.
+/// `wtmag tmux init` prints a line for your tmux.conf. That line binds prefix W to the menu, or the key that the
+/// tmux option @wtmag-key names. It adds a mark to each worker's window, a summary to `status-right`, and the
+/// worker's id to the borders of panes. In a worker's window, tmux's split keys, prefix `"` and prefix `%`, open
+/// the new pane in the worktree; split keys that you have bound yourself stay as they are. `wtmag help tmux` lists the
+/// options that turn off each part.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -32,8 +36,19 @@ pub(crate) struct Args {
 enum Verb {
     /// Print the line for tmux.conf
     Init,
-    /// Bind the keys in the current tmux server; the line in tmux.conf runs this
+    /// Add the keys, marks and summary to the current tmux server; the line in tmux.conf runs this
     Load,
+    /// Remove the keys, marks, summary and options from the current tmux server
+    Remove,
+    /// Print how many workers need you and how many are working, for a status line outside tmux
+    ///
+    /// In tmux's own status line, use `#{@wtmag_summary}` or another option of `wtmag help tmux`: they start no
+    /// process. Without a tmux server, the numbers are 0 and the summary is empty.
+    Status {
+        /// What to print: {needs} and {working} are numbers, {summary} is both in words
+        #[arg(long, value_name = "FORMAT", default_value = "{summary}")]
+        format: String,
+    },
     /// Print the script that a tmux plugin manager loads
     Script,
     /// Open the menu (what the key does)
@@ -43,37 +58,71 @@ enum Verb {
         client: String,
         #[arg(long)]
         pane: PaneId,
+        /// Do what this key of the menu does
+        #[arg(long)]
+        key: Option<String>,
     },
-    /// Ask for a task and create a worker, in a popup
+    /// Fill in the form for a new worker
     #[command(hide = true)]
-    New { what: Task },
-    /// Move a worker to its own session, in a popup
+    New {
+        /// The tmux client that is told of the end
+        #[arg(long)]
+        client: Option<String>,
+    },
+    /// Make the worker of the form
     #[command(hide = true)]
-    Promote { id: WorkerId },
-    /// Ask, then clean a worker up, in a popup
-    #[command(hide = true)]
-    Cleanup { id: WorkerId },
+    Start {
+        #[arg(long)]
+        client: String,
+        #[arg(long)]
+        typed: String,
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
 }
 
-/// Where a new worker's task comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Task {
-    Prompt,
-    Issue,
-    Pr,
-}
+/// The key table of the keys of the menu.
+const TABLE: &str = "wtmag";
+const NO_WORKER: &str = "no worker in this window";
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
         Verb::Init => context.print(&init(&program(context)?)?)?,
         Verb::Script => context.print(PLUGIN)?,
-        Verb::Load => load(context).await?,
-        Verb::Menu { client, pane } => return open_menu(context, &client, pane).await,
-        Verb::New { what } => return popup::create(context, what).await,
-        Verb::Promote { id } => return popup::promote(context, &id).await,
-        Verb::Cleanup { id } => return popup::cleanup(context, &id).await,
+        Verb::Load => script(context, None).await?,
+        Verb::Remove => {
+            script(context, Some("remove")).await?;
+            context.print(
+                "removed from this tmux server; also delete the line of `wtmag tmux load` from your tmux.conf\n",
+            )?;
+        }
+        Verb::Menu { client, pane, key } => {
+            return open_menu(context, &client, pane, key.as_deref()).await;
+        }
+        Verb::Status { format } => status(context, &format).await?,
+        Verb::New { client } => return new::run(context, client.as_deref()).await,
+        Verb::Start { client, typed, args } => {
+            return new::make(context, &client, &typed, &args).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn status(context: &Context, format: &str) -> Result<(), Failure> {
+    let tmux = Tmux::find(context).await?;
+    let options = "#{@wtmag_needs} #{@wtmag_working} #{@wtmag_summary}";
+    let said = tmux.run(&["display-message", "-p", options]).await.unwrap_or_default();
+    context.print(&format!("{}\n", filled(format, said.trim_end_matches('\n'))))
+}
+
+/// The format with the values of the options. An option that is not set counts as zero.
+fn filled(format: &str, options: &str) -> String {
+    let mut words = options.splitn(3, ' ');
+    let mut next = || words.next().unwrap_or_default();
+    let (needs, working, summary) = (next(), next(), next());
+    let number = |text: &str| if text.is_empty() { "0".to_owned() } else { text.to_owned() };
+    let format = format.replace("{needs}", &number(needs)).replace("{working}", &number(working));
+    format.replace("{summary}", summary)
 }
 
 /// This program's path as text, for tmux's configuration.
@@ -92,20 +141,20 @@ fn init(program: &str) -> Result<String, Failure> {
     let program = shlex::try_quote(program).map_err(Failure::user)?;
     let command = format!("{program} tmux load").replace('#', "##");
     Ok(format!(
-        "# prefix W opens the menu of wtmag; for another key, before this line: set -g @wtmag-key X\n\
+        "# wtmag: prefix W opens its menu; `wtmag help tmux` lists its options. Keep this the last line.\n\
          run-shell {}\n",
-        menu::quote(&command)
+        quote(&command)
     ))
 }
 
-async fn load(context: &Context) -> Result<(), Failure> {
+async fn script(context: &Context, arg: Option<&str>) -> Result<(), Failure> {
     let Some(tmux) = context.env.var("TMUX") else {
         return Err(Failure::user(
-            "`wtmag tmux load` is for tmux.conf, and this is not inside tmux",
+            "this command changes the current tmux server, and you are not inside tmux",
         )
         .hint("`wtmag tmux init` prints the line for tmux.conf"));
     };
-    let script = Cmd::new("sh", Path::new("/")).args(["-s"]).stdin(PLUGIN);
+    let script = Cmd::new("sh", Path::new("/")).args(["-s"]).args(arg).stdin(PLUGIN);
     let server = proc::tmux(&context.whereabouts()?.tmux_socket).await;
     let script =
         script.env("TMUX", tmux).env("WTMAG_TMUX", server).env("WTMAG_PROGRAM", program(context)?);
@@ -113,66 +162,78 @@ async fn load(context: &Context) -> Result<(), Failure> {
     if output.is_success() {
         return Ok(());
     }
-    Err(Failure::user(format!("tmux did not bind the key: {}", output.stderr_text()))
+    Err(Failure::user(format!("tmux refused: {}", output.stderr_text()))
         .hint("set @wtmag-key to a key in tmux's notation, such as W or M-w"))
 }
 
-/// Replaces this process with tmux, which shows the menu to one client and waits for a choice.
-async fn open_menu(context: &Context, client: &str, pane: PaneId) -> Result<ExitCode, Failure> {
-    let socket = context.whereabouts()?.tmux_socket;
-    let text =
-        socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is not UTF-8"))?;
-    let tmux = proc::tmux(&socket).await;
-    let format = "#{version} #{client_width} #{client_height} \
-                  #{==:#{session_name},#{@wtmag_id}} #{@wtmag_id}";
-    // The client is the one that was active last: it pressed the key. tmux 3.2 cannot be told another.
-    let here = ["-S", text, "display-message", "-p", "-t", &pane.to_string(), format];
-    let said = Cmd::new(&tmux, Path::new("/")).args(here).run(&proc::never()).await?;
-    if !said.is_success() {
-        return Err(Failure::user(format!("tmux did not answer: {}", said.stderr_text())));
-    }
-    let place = Place::parse(&said.stdout_text());
-    let mut args: Vec<OsString> = vec!["-S".into(), text.into()];
-    let items = if place.is_too_small() {
-        menu::too_small((!place.is_3_2).then_some(client))
-    } else {
-        menu::menu(&program(context)?, text, client, pane, &place)
+/// Replaces this process with tmux, which shows the menu to one client and waits for a choice, or does
+/// what a key of the menu does.
+async fn open_menu(
+    context: &Context,
+    client: &str,
+    pane: PaneId,
+    key: Option<&str>,
+) -> Result<ExitCode, Failure> {
+    let tmux = Tmux::find(context).await?;
+    let seat = tmux.seat(Some(client), None).await?;
+    let shown = menu_or_act(context, &tmux, &seat, pane, key).await;
+    // A key binding has no terminal for an error.
+    let said = match &shown {
+        Ok(Shown::Tmux(args)) => return Err(tmux.exec(args)),
+        Ok(Shown::Text(text)) => text.clone(),
+        Ok(Shown::Nothing) => return Ok(ExitCode::SUCCESS),
+        Err(failure) => failure.to_string(),
     };
-    args.extend(items.into_iter().map(OsString::from));
-    Err(Failure::user(proc::exec(tmux, args, &[])))
+    tmux.tell(&seat, &said).await?;
+    shown.map(|_| ExitCode::SUCCESS)
 }
 
-/// Where the key was pressed.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Place {
-    /// In tmux 3.2 popups have no titles, and messages go to the client that was active last.
-    is_3_2: bool,
-    size: Option<(u16, u16)>,
-    worker: Option<WorkerId>,
-    /// Whether the worker has its own session.
-    is_promoted: bool,
+/// What a key of the menu leads to.
+enum Shown {
+    /// tmux does it, by a command with these arguments.
+    Tmux(Vec<String>),
+    Text(String),
+    Nothing,
 }
 
-impl Place {
-    fn parse(text: &str) -> Self {
-        let mut words = text.trim().splitn(5, ' ');
-        let mut next = || words.next().unwrap_or_default();
-        let is_3_2 = next().starts_with("3.2");
-        let (width, height, own, id) = (next(), next(), next(), next());
-        let size = width.parse().ok().zip(height.parse().ok());
-        Self { is_3_2, size, worker: id.parse().ok(), is_promoted: own == "1" }
+async fn menu_or_act(
+    context: &Context,
+    tmux: &Tmux,
+    seat: &Seat,
+    pane: PaneId,
+    key: Option<&str>,
+) -> Result<Shown, Failure> {
+    let socket = context.whereabouts()?.tmux_socket;
+    let socket =
+        socket.to_str().ok_or_else(|| Failure::user("the tmux socket's path is not UTF-8"))?;
+    let program = program(context)?;
+    let opened = Opened { program: &program, socket, pane };
+    if let Some(key) = key {
+        let act = menu::press(key, &opened, seat);
+        return Ok(act.map_or_else(|| Shown::Text(NO_WORKER.to_owned()), Shown::Tmux));
     }
-
-    /// tmux does not show a menu that does not fit, and does not say so.
-    fn is_too_small(&self) -> bool {
-        let (width, height) = menu::SIZE;
-        self.size.is_some_and(|(columns, rows)| columns < width || rows < height)
+    if seat.key_table != TABLE {
+        // A key of the menu was pressed before it appeared.
+        return Ok(Shown::Nothing);
     }
+    let Some(small) = menu::too_small(seat) else {
+        return Ok(Shown::Tmux(menu::menu(&opened, seat)));
+    };
+    tmux.run(&["switch-client", "-c", &seat.client, "-T", "root"]).await?;
+    Ok(Shown::Text(small))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_format_is_filled_with_numbers_and_words() {
+        let format = "{needs}/{working}: {summary}";
+        assert_eq!(filled(format, "2 3 2 need you, 3 working"), "2/3: 2 need you, 3 working");
+        assert_eq!(filled(format, "  "), "0/0: ");
+        assert_eq!(filled("{summary}", ""), "");
+    }
 
     #[test]
     fn the_line_for_tmux_conf_survives_any_path() {

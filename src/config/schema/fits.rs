@@ -8,7 +8,7 @@ use super::{
     hub::{days, minutes},
     one_of,
 };
-use crate::model::ItemKind;
+use crate::model::{BoardRef, ItemKind};
 
 /// Whether the value has the shape, and what would have it.
 pub(super) fn fits(shape: &Shape, value: &Spanned<DeValue<'_>>) -> (bool, String) {
@@ -16,7 +16,15 @@ pub(super) fn fits(shape: &Shape, value: &Spanned<DeValue<'_>>) -> (bool, String
     let is_text = |it: &Spanned<DeValue<'_>>| it.get_ref().is_str();
     match shape {
         Shape::Text => (text.is_some(), "a string".to_owned()),
+        Shape::Board => (
+            text.is_some_and(|it| it.parse::<BoardRef>().is_ok()),
+            "a project board of GitHub, as in `acme/3`".to_owned(),
+        ),
         Shape::Bool => (value.get_ref().is_bool(), "`true` or `false`".to_owned()),
+        Shape::BoolOr(word) => (
+            value.get_ref().is_bool() || text == Some(word),
+            format!("`true`, `false` or `\"{word}\"`"),
+        ),
         Shape::Kinds => {
             let array = value.get_ref().as_array();
             let is_kind = |it: &Spanned<DeValue<'_>>| {

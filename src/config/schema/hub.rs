@@ -50,6 +50,8 @@ pub struct Notify {
     pub parent: NotifyParent,
     /// Run for each item of the inbox.
     pub command: Option<String>,
+    /// The user's terminals ring.
+    pub bell: bool,
 }
 
 /// Who may answer dialogs.

@@ -30,7 +30,11 @@ fn the_template_is_what_the_first_user_gets() {
         let flag = if name == "opencode" { "--prompt" } else { "" };
         assert_eq!(agent.argv(), [name.as_str()]);
         assert_eq!((agent.delivery, agent.prompt_flag.as_str()), (DeliveryMode::Ready, flag));
-        assert!(agent.hooks && agent.trust == Trust::Ask && agent.profile.is_none());
+        assert!(
+            agent.hooks == AgentHooks::default()
+                && agent.trust == Trust::Ask
+                && agent.profile.is_none()
+        );
     }
     assert_eq!(config.worktree.backend, Backend::Auto);
     assert!(config.record.enabled);
@@ -65,7 +69,10 @@ fn a_block_replaces_the_whole_block_and_other_keys_one_value() {
     let config = config(&[user, project]);
     let pi = &config.agents.by_name["pi"];
     assert_eq!(pi.argv(), ["pi"]);
-    assert_eq!((pi.trust, pi.hooks, pi.delivery), (Trust::Ask, true, DeliveryMode::Argument));
+    assert_eq!(
+        (pi.trust, pi.hooks, pi.delivery),
+        (Trust::Ask, AgentHooks::Plain(true), DeliveryMode::Argument)
+    );
     assert_eq!(config.launch.implementation, Placement::Window);
     assert_eq!(config.launch.review, Placement::Session);
     assert_eq!(config.agents.default.name, "claude");
@@ -94,7 +101,9 @@ fn an_agent_that_is_not_there_is_named_with_its_nearest() {
     let want = "no agent `cluade` in the configuration; did you mean `claude`?";
     assert_eq!(missing.to_string(), want);
     assert_eq!(missing.known, ["claude", "codex", "opencode", "pi"]);
-    assert_eq!(config(&[]).agent("zzz").unwrap_err().nearest, None);
+    for other in ["zzz", "aider", "amp", "x"] {
+        assert_eq!(config(&[]).agent(other).unwrap_err().nearest, None, "{other}");
+    }
     assert!(config(&[]).agent("default").is_err());
 }
 
@@ -103,7 +112,7 @@ fn an_unknown_key_is_an_error_at_its_place() {
     check_fault(
         "[agnets.pi]\ncommand = 'x'",
         "1:2: unknown key `agnets` in the top level, which takes `launch`, `worktree`, \
-         `record`, `history`, `limits`, `inbox`, `answer`, `notify`, `land` and `agents`; did you mean `agents`?",
+         `record`, `history`, `limits`, `inbox`, `answer`, `notify`, `land`, `ready`, `board`, `sources` and `agents`; did you mean `agents`?",
     );
     check_fault(
         "[agents.pi]\ncommand = 'x'\n  promt_flag = ''",
@@ -157,6 +166,21 @@ fn a_wrong_type_or_value_is_an_error_at_its_place() {
     check_fault(
         "agents.'../x'.hooks = true",
         "1:8: agent name `../x` must be letters, digits, `-` and `_`",
+    );
+}
+
+#[test]
+fn a_board_has_an_owner_and_a_number() {
+    let given = config(&[
+        "[ready]\nproject = 'acme/3'\n[board]\nproject = 'acme/3'\non_start = 'In progress'",
+    ]);
+    assert_eq!(given.ready.board().unwrap().number, 3);
+    assert_eq!(given.ready.column, "Todo");
+    assert_eq!(given.board.on_start.as_deref(), Some("In progress"));
+    assert_eq!(config(&[]).board.board(), None);
+    check_fault(
+        "[ready]\nproject = 'acme'",
+        "2:11: `ready.project` must be a project board of GitHub, as in `acme/3`, not the string \"acme\"",
     );
 }
 

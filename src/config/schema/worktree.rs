@@ -11,6 +11,8 @@ pub struct Worktree {
     pub copy: Vec<String>,
     /// A command to run in each new worktree before the agent starts.
     pub setup: Option<String>,
+    /// WorkTrunk's `wt list` shows what each worker does.
+    pub markers: bool,
 }
 
 /// What makes and removes worktrees.

@@ -1,12 +1,13 @@
 //! What a key of the list begins.
 use std::time::Instant;
 
-use super::{Dash, Dialog, Effect, Mode, area_of};
+use super::{Addressee, Dash, Dialog, Effect, Mode};
 use crate::{
     dash::{
         act::{Act, Insist, names},
         keys,
         page::Tab,
+        text_area::text_area,
     },
     model::{ItemId, WorkerId},
 };
@@ -53,7 +54,8 @@ impl Dash {
         match asks.filter(|it| !it.choices.is_empty() && worker.state.is_live()) {
             Some(ask) => {
                 self.tab = Tab::Question;
-                self.mode = Mode::Answer { id, ask, chosen: None };
+                let chosen = ask.choices.iter().position(|it| it.selected);
+                self.mode = Mode::Answer { id, ask, chosen };
             }
             None => self.say(now, format!("{id} shows no question with answers"), true),
         }
@@ -64,7 +66,20 @@ impl Dash {
         if ids.is_empty() {
             return self.say(now, "no worker is selected", true);
         }
-        self.mode = Mode::Send { ids, area: Box::new(area_of(&self.draft)) };
+        self.mode =
+            Mode::Send { to: Addressee::Workers(ids), area: Box::new(text_area(&self.draft)) };
+    }
+
+    pub(super) fn begin_handoff(&mut self, now: Instant) {
+        match self.rows.selected().map(|it| it.id.clone()) {
+            Some(id) => {
+                self.mode = Mode::Send {
+                    to: Addressee::Successor(id),
+                    area: Box::new(text_area(&self.handoff_draft)),
+                };
+            }
+            None => self.say(now, "no worker is selected", true),
+        }
     }
 
     pub(super) fn begin_removal(&mut self, now: Instant) {

@@ -12,6 +12,7 @@ use super::{
     act::{Act, Insist, names},
     page::{Page, Tab, painted},
     rows::Rows,
+    text_area::text_area,
 };
 use crate::model::{Ask, Item, Worker, WorkerId};
 
@@ -27,6 +28,8 @@ pub(super) enum Input {
     Mouse(MouseEvent),
     Paste(String),
     Workers(Vec<Worker>),
+    /// Select this worker.
+    Select(WorkerId),
     Items(Vec<Item>),
     /// The selected worker's screen with its colours, or why there is none.
     Screen(WorkerId, Result<String, String>),
@@ -41,8 +44,7 @@ pub(super) enum Input {
         act: Act,
         is_ok: bool,
         text: String,
-        /// The state of a worktree that may be discarded.
-        discard: Option<String>,
+        offer: Offer,
     },
     /// The text from the user's editor.
     Edited(String),
@@ -51,6 +53,16 @@ pub(super) enum Input {
     /// The hub cannot be reached, or again.
     Hub(Result<(), String>),
     Tick,
+}
+
+/// What a key may do about the end of an act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    Nothing,
+    /// To drop the work of exactly this state of a worktree.
+    Discard(String),
+    /// To remove these workers: their work is merged.
+    Remove(Vec<WorkerId>),
 }
 
 /// What is to be done.
@@ -78,10 +90,18 @@ pub(super) enum Mode {
     },
     /// They write a text.
     Send {
-        ids: Vec<WorkerId>,
+        to: Addressee,
         area: Box<TextArea<'static>>,
     },
     Dialog(Dialog),
+}
+
+/// Whom a text is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Addressee {
+    Workers(Vec<WorkerId>),
+    /// The agent that takes this worker over; a text that begins with `@` names it.
+    Successor(WorkerId),
 }
 
 /// A text over everything else, with what can be done about it.
@@ -119,9 +139,13 @@ pub(super) struct Dash {
     pub(super) drawn: Drawn,
     /// Texts that were not sent: they are there again at the next `s`.
     draft: String,
+    /// The same for the next agent of a worker, at the next `h`.
+    handoff_draft: String,
     load_at: Option<Instant>,
     /// Enter goes to the worker and leaves.
     picks: bool,
+    /// The workers are those of every project.
+    pub(super) is_all: bool,
 }
 
 impl Dash {
@@ -139,8 +163,10 @@ impl Dash {
             hub: Ok(()),
             drawn: Drawn::default(),
             draft: String::new(),
+            handoff_draft: String::new(),
             load_at: None,
             picks,
+            is_all: false,
         }
     }
 
@@ -152,6 +178,11 @@ impl Dash {
     pub(super) fn viewed(&self) -> Option<&WorkerId> {
         let worker = self.rows.selected().filter(|it| !it.place.gone && it.ended.is_none());
         worker.map(|it| &it.id)
+    }
+
+    /// No key has begun anything, and no command runs.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self.mode, Mode::Browse) && self.running.is_empty()
     }
 
     /// When the next [`Input::Tick`] is needed, besides for ages.
@@ -168,13 +199,14 @@ impl Dash {
             Input::Mouse(mouse) => self.mouse(mouse, &mut out),
             Input::Paste(text) => self.paste(&text),
             Input::Workers(workers) => self.set_workers(now, workers),
+            Input::Select(id) => self.rows.select(&id),
             Input::Items(items) => self.rows.set_items(items),
             Input::Screen(id, screen) => {
                 self.screen = Some((id, screen.map(|it| painted(&it))));
             }
             Input::Page { id, tab, text } => self.set_page(id, tab, &text),
-            Input::Done { act, is_ok, text, discard } => {
-                self.done(now, &act, is_ok, (&text, discard));
+            Input::Done { act, is_ok, text, offer } => {
+                self.done(now, &act, is_ok, (&text, offer));
             }
             Input::Edited(text) => self.edited(&text),
             Input::Failed(why) => self.say(now, why, true),
@@ -240,39 +272,48 @@ impl Dash {
         }
     }
 
-    fn done(
-        &mut self,
-        now: Instant,
-        act: &Act,
-        is_ok: bool,
-        (text, discard): (&str, Option<String>),
-    ) {
+    fn done(&mut self, now: Instant, act: &Act, is_ok: bool, (text, offer): (&str, Offer)) {
         if let Some(at) = self.running.iter().position(|it| it == act) {
             self.running.remove(at);
         }
         self.load_at = Some(now + SETTLE);
-        let dialog = |title: String, keys| {
-            Mode::Dialog(Dialog { title, text: text.trim_end().to_owned(), scroll: 0, keys })
+        let dialog = |title: String, keys| Dialog {
+            title,
+            text: text.trim_end().to_owned(),
+            scroll: 0,
+            keys,
         };
         match (act, is_ok) {
             (Act::CheckLand { ids }, true) => {
                 let land = |keep| Act::Land { ids: ids.clone(), keep };
                 let keys =
                     vec![('y', "land and remove", land(false)), ('k', "land and keep", land(true))];
-                self.mode = dialog(format!("land {}?", names(ids)), keys);
+                self.open(dialog(format!("land {}?", names(ids)), keys));
+            }
+            (Act::CheckMerged { .. }, true) => {
+                let keys = match offer {
+                    Offer::Remove(ids) if !ids.is_empty() => {
+                        vec![('y', "remove them", Act::Remove { ids, insist: Insist::No })]
+                    }
+                    Offer::Remove(_) | Offer::Discard(_) | Offer::Nothing => Vec::new(),
+                };
+                self.open(dialog("workers whose work is merged".to_owned(), keys));
             }
             (Act::Remove { ids, insist: Insist::No }, false) => {
                 let remove = |insist| Act::Remove { ids: ids.clone(), insist };
                 let mut keys = Vec::new();
-                if let Some(state) = discard {
+                if let Offer::Discard(state) = offer {
                     let act = remove(Insist::Discard(state));
                     keys.push(('f', "remove anyway, with a backup", act));
                 } else if ids.len() == 1 {
                     keys.push(('F', "remove by force", remove(Insist::Force)));
                 }
-                self.mode = dialog(format!("{} not removed", was(ids)), keys);
+                self.open(dialog(format!("{} not removed", was(ids)), keys));
             }
-            (_, false) => self.mode = dialog(format!("failed: {}", act.progress()), Vec::new()),
+            (_, false) => {
+                self.open(dialog(format!("failed: {}", act.progress()), Vec::new()));
+                self.keep_unsent(act);
+            }
             (Act::Ack { .. }, true) => {}
             (_, true) => {
                 let said = text.lines().rfind(|it| !it.trim().is_empty()).unwrap_or("done");
@@ -282,9 +323,30 @@ impl Dash {
         }
     }
 
+    /// A text that is being written is kept.
+    fn open(&mut self, dialog: Dialog) {
+        self.keep_draft();
+        self.mode = Mode::Dialog(dialog);
+    }
+
+    /// A text that did not arrive is there again, unless another one was begun.
+    fn keep_unsent(&mut self, act: &Act) {
+        let (draft, unsent) = if let Act::Send { text, .. } = act {
+            (&mut self.draft, text.clone())
+        } else if let Act::HandOff { agent, text, .. } = act {
+            let agent = agent.as_ref().map_or_else(String::new, |it| format!("@{it} "));
+            (&mut self.handoff_draft, agent + text)
+        } else {
+            return;
+        };
+        if draft.trim().is_empty() {
+            *draft = unsent;
+        }
+    }
+
     fn edited(&mut self, text: &str) {
         if let Mode::Send { area, .. } = &mut self.mode {
-            **area = area_of(text);
+            **area = text_area(text);
         }
     }
 
@@ -304,12 +366,4 @@ fn is_same(one: &Ask, other: &Ask) -> bool {
 fn was(ids: &[WorkerId]) -> String {
     let verb = if ids.len() == 1 { "was" } else { "were" };
     format!("{} {verb}", names(ids))
-}
-
-fn area_of(text: &str) -> TextArea<'static> {
-    let lines = text.trim_end().split('\n').map(|it| it.replace('\t', "    "));
-    let mut area = TextArea::new(lines.collect());
-    area.move_cursor(ratatui_textarea::CursorMove::Bottom);
-    area.move_cursor(ratatui_textarea::CursorMove::End);
-    area
 }

@@ -4,10 +4,11 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use tui_input::{InputRequest, backend::crossterm::to_input_request};
 
-use super::{Dash, Effect, Mode, begin::help};
+use super::{Addressee, Dash, Effect, Mode, begin::help};
 use crate::dash::{
     act::Act,
     keys::{Wish, number, wish},
+    text_area::pasted,
 };
 
 /// Rows that a turn of the mouse wheel moves by.
@@ -43,12 +44,14 @@ impl Dash {
             Wish::Send => self.begin_send(now),
             Wish::Land => self.about_chosen(now, out, |ids| Act::CheckLand { ids }),
             Wish::Remove => self.begin_removal(now),
+            Wish::RemoveMerged => self.run(Act::CheckMerged { all: self.is_all }, out),
             Wish::Resume => self.about_chosen(now, out, |ids| Act::Resume { ids }),
             Wish::Promote => {
                 if let Some(id) = self.rows.selected().map(|it| it.id.clone()) {
                     self.run(Act::Promote { id }, out);
                 }
             }
+            Wish::HandOff => self.begin_handoff(now),
             Wish::New => out.push(Effect::New),
             Wish::Acknowledge => self.acknowledge(now, out),
             Wish::OnlyNeeds => self.rows.toggle_needs(),
@@ -120,25 +123,21 @@ impl Dash {
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys are the text's")]
     fn key_in_send(&mut self, key: KeyEvent, out: &mut Vec<Effect>) {
-        let Mode::Send { ids, area } = &mut self.mode else { return };
+        let Mode::Send { to, area } = &mut self.mode else { return };
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => {
-                self.draft = area.lines().join("\n");
-                self.mode = Mode::Browse;
-            }
-            KeyCode::Char('c' | 'g') if control => {
-                self.draft = area.lines().join("\n");
-                self.mode = Mode::Browse;
-            }
+            KeyCode::Esc => self.keep_draft(),
+            KeyCode::Char('c' | 'g') if control => self.keep_draft(),
             KeyCode::Char('e') if control => out.push(Effect::Edit(area.lines().join("\n"))),
             KeyCode::Char('j') if control => area.insert_newline(),
             KeyCode::Enter if key.modifiers.contains(KeyModifiers::ALT) => area.insert_newline(),
             KeyCode::Enter => {
-                let text = area.lines().join("\n");
-                if !text.trim().is_empty() {
-                    let act = Act::Send { ids: std::mem::take(ids), text };
-                    self.draft.clear();
+                let act = act_of(to, &area.lines().join("\n"));
+                if let Some(act) = act {
+                    match to {
+                        Addressee::Workers(_) => self.draft.clear(),
+                        Addressee::Successor(_) => self.handoff_draft.clear(),
+                    }
                     self.mode = Mode::Browse;
                     self.run(act, out);
                 }
@@ -147,6 +146,18 @@ impl Dash {
                 area.input(key);
             }
         }
+    }
+
+    /// What was typed is there again at the next time.
+    pub(super) fn keep_draft(&mut self) {
+        if let Mode::Send { to, area } = &self.mode {
+            let draft = match to {
+                Addressee::Workers(_) => &mut self.draft,
+                Addressee::Successor(_) => &mut self.handoff_draft,
+            };
+            *draft = area.lines().join("\n");
+        }
+        self.mode = Mode::Browse;
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys close it")]
@@ -169,15 +180,10 @@ impl Dash {
         }
     }
 
-    /// A text from the clipboard is text, whatever is in it.
     pub(super) fn paste(&mut self, text: &str) {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         match &mut self.mode {
             Mode::Send { area, .. } => {
-                let kept = |c: &char| *c == '\n' || !c.is_control();
-                area.insert_str(
-                    text.replace('\t', "    ").chars().filter(kept).collect::<String>(),
-                );
+                area.insert_str(pasted(text));
             }
             Mode::Filter => {
                 for c in text.chars().filter(|it| !it.is_control()) {
@@ -208,6 +214,24 @@ impl Dash {
             (MouseEventKind::ScrollDown, Mode::Browse) => self.scroll_by(WHEEL),
             (MouseEventKind::ScrollUp, Mode::Browse) => self.scroll_by(-WHEEL),
             _ => {}
+        }
+    }
+}
+
+/// What a text in the box does; none, if there is no text and one is needed.
+fn act_of(to: &Addressee, text: &str) -> Option<Act> {
+    match to {
+        Addressee::Workers(_) if text.trim().is_empty() => None,
+        Addressee::Workers(ids) => Some(Act::Send { ids: ids.clone(), text: text.to_owned() }),
+        Addressee::Successor(id) => {
+            let named = text.trim_start().strip_prefix('@');
+            let (agent, text) = match named.map(|it| it.split_once(char::is_whitespace)) {
+                Some(Some((agent, rest))) => (Some(agent), rest.trim_start()),
+                Some(None) => (named.map(str::trim), ""),
+                None => (None, text),
+            };
+            let agent = agent.filter(|it| !it.is_empty()).map(str::to_owned);
+            Some(Act::HandOff { id: id.clone(), agent, text: text.to_owned() })
         }
     }
 }

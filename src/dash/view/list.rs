@@ -7,7 +7,7 @@ use ratatui::{
     widgets::{HighlightSpacing, List, ListItem, ListState},
 };
 
-use super::Scene;
+use super::{Scene, Theme};
 use crate::{
     dash::{
         rows::{Group, Rows},
@@ -65,7 +65,7 @@ pub(super) fn draw(
         );
         return Vec::new();
     }
-    let columns = Columns::of(&dash.rows, usize::from(area.width.saturating_sub(1)));
+    let columns = Columns::of(&dash.rows, usize::from(area.width.saturating_sub(1)), scene.theme);
     let (mut list, mut of_item, mut selected) = (Vec::new(), Vec::new(), None);
     for entry in entries(&dash.rows) {
         let lines = lines(dash, scene, &columns, &entry);
@@ -102,7 +102,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(rows: &Rows, room: usize) -> Self {
+    fn of(rows: &Rows, room: usize, theme: Theme) -> Self {
         let is_one_project = rows.is_one_project();
         let workers = || rows.shown().filter_map(|(_, it)| it);
         let states = workers().map(|it| width(&state(rows.items_of(&it.id), it)));
@@ -111,7 +111,7 @@ impl Columns {
         let name = names.max().unwrap_or(0).min(MAX_NAME);
         let agents = workers().map(|it| width(&it.agent.name)).max().unwrap_or(0).min(MAX_AGENT);
         let agent = if room < NARROW { 0 } else { agents + 1 };
-        let facts = workers().map(|it| width(&facts(it))).max().unwrap_or(0);
+        let facts = workers().map(|it| width(&facts(it, theme))).max().unwrap_or(0);
         let facts = if facts == 0 { 0 } else { facts + 1 };
         // With the mark and the gaps. A name keeps its end, where names differ.
         let left = room.saturating_sub(2 + state + 1 + AGE + 1);
@@ -161,7 +161,8 @@ fn lines(
         Span::styled(format!("{:>AGE$} ", age(scene.now.since(since))), scene.theme.dim()),
         Span::styled(pad(&cut_start(&name, columns.name), columns.name), name_style),
     ];
-    for (text, room) in [(worker.agent.name.clone(), columns.agent), (facts(worker), columns.facts)]
+    for (text, room) in
+        [(worker.agent.name.clone(), columns.agent), (facts(worker, scene.theme), columns.facts)]
     {
         if let Some(inside) = room.checked_sub(1) {
             spans.push(Span::styled(format!(" {}", pad(&text, inside)), scene.theme.dim()));
@@ -175,13 +176,10 @@ fn lines(
 }
 
 /// Its changes and its pull request.
-fn facts(worker: &Worker) -> String {
-    let number = worker.pr.as_deref().and_then(|url| url.rsplit('/').next());
-    let number = number.filter(|it| it.parse::<u64>().is_ok());
-    let number = number.map(|it| format!("#{it}"));
+fn facts(worker: &Worker, theme: Theme) -> String {
     let changes = worker.work.changes.as_ref().map(ToString::to_string);
-    let both = changes.into_iter().chain(number).filter(|it| !it.is_empty());
-    both.collect::<Vec<_>>().join(" ")
+    let both = changes.into_iter().chain([worker.pull_words()]).filter(|it| !it.is_empty());
+    both.collect::<Vec<_>>().join(" ").chars().map(|it| theme.mark(it)).collect()
 }
 
 /// The second line: what it asks or reports; of the selected one, what it is doing or said last.

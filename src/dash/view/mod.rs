@@ -56,7 +56,7 @@ pub(super) fn draw(dash: &mut Dash, scene: &Scene<'_>, frame: &mut Frame<'_>) {
     let inside = detail.map(|(border, area)| {
         let block = Block::new().borders(border).border_set(scene.theme.border());
         let inside = block.inner(area);
-        frame.render_widget(block.style(scene.theme.dim()), area);
+        frame.render_widget(block.border_style(scene.theme.dim()), area);
         detail::draw(dash, scene, inside, frame);
         inside
     });
@@ -185,7 +185,7 @@ fn keys(dash: &Dash) -> &'static [&'static str] {
 }
 
 impl Theme {
-    pub(super) fn tone(self, tone: Tone) -> Style {
+    pub fn tone(self, tone: Tone) -> Style {
         let style = Style::new();
         match tone {
             _ if !self.colour && tone == Tone::WantsYou => style.add_modifier(Modifier::BOLD),
@@ -198,16 +198,16 @@ impl Theme {
         }
     }
 
-    pub(super) fn dim(self) -> Style {
+    pub fn dim(self) -> Style {
         Modifier::DIM.into()
     }
 
-    pub(super) fn dot(self) -> char {
+    pub fn dot(self) -> char {
         if self.unicode { '·' } else { '-' }
     }
 
-    /// The mark of a state, in ASCII where the terminal has nothing else.
-    pub(super) fn mark(self, mark: char) -> char {
+    /// A mark, in ASCII where the terminal has nothing else.
+    pub fn mark(self, mark: char) -> char {
         match mark {
             _ if self.unicode => mark,
             '●' => '*',
@@ -217,6 +217,9 @@ impl Theme {
             '◔' => '%',
             '✎' => '=',
             '…' => '.',
+            '↑' => '^',
+            '↓' => 'v',
+            '−' => '-',
             it if it.is_ascii() => it,
             _ => '?',
         }

@@ -13,7 +13,7 @@ use crate::{
     dash::{
         act::names,
         page::plain,
-        state::{Dash, Dialog, Mode},
+        state::{Addressee, Dash, Dialog, Mode},
     },
     model::Ask,
     text::{clean, items, wrap},
@@ -34,11 +34,13 @@ pub(super) fn draw(
             put(scene, area, "question", (text, 0), rows, frame);
         }
         Mode::Dialog(dialog) => draw_dialog(dialog, scene, area, frame),
-        Mode::Send { ids, area: text } => {
+        Mode::Send { to, area: text } => {
             let rows = text.lines().len().clamp(3, 12);
-            let title = format!("send to {}", names(ids));
+            let title = match to {
+                Addressee::Workers(ids) => format!("send to {}", names(ids)),
+                Addressee::Successor(id) => format!("hand {id} over: [@AGENT] [what to do first]"),
+            };
             let inside = frame_at(scene, area, &title, rows, frame);
-            text.set_cursor_line_style(Style::new());
             frame.render_widget(&**text, inside);
         }
     }

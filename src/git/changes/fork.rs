@@ -80,8 +80,10 @@ struct Named {
 
 /// The refs that hold the base: the local branch, and the copies of the remote's.
 fn named(repo: &Repo, name: &str, own: &str) -> Result<Named, Error> {
-    if let Some(number) = name.strip_prefix("pull/").and_then(|it| it.strip_suffix("/head")) {
-        return Ok(Named { branch: None, refs: vec![format!("refs/wtmag/pr/{number}")] });
+    for (forge, kept) in [("pull/", "pr"), ("merge-requests/", "mr")] {
+        if let Some(number) = name.strip_prefix(forge).and_then(|it| it.strip_suffix("/head")) {
+            return Ok(Named { branch: None, refs: vec![format!("refs/wtmag/{kept}/{number}")] });
+        }
     }
     let of_remote = name
         .split_once('/')

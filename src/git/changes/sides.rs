@@ -14,9 +14,10 @@ use crate::{
     git::{
         Error, Repo, Run,
         at::{At, said},
+        index::Index,
         removal::{
             backup::Backup,
-            files::{Index, hidden, operation, unhide},
+            files::{hidden, operation, unhide},
         },
         repo::{branch_of, worktree_of_git_dir},
     },

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::git::{
     Error, Repo, RepoLock, Run,
+    base::REFLOG,
     fetch::{git, git_at},
     journal::Journal,
     wt::failed,
@@ -45,11 +46,12 @@ pub async fn advance(
                 return Err(Error::TargetMoved { name: into.clone() });
             }
             let cmd = git_at(path).args(["merge", "--ff-only", "--no-stat", "--no-autostash"]);
-            cmd.args(["--quiet", to]).limit(LIMIT).run(run.cancel).await?
+            let cmd = cmd.args(["--quiet", to]).env("GIT_REFLOG_ACTION", REFLOG);
+            cmd.limit(LIMIT).run(run.cancel).await?
         }
         None => {
             let name = format!("refs/heads/{into}");
-            let cmd = git(repo).args(["update-ref", "-m", "wtmag land", &name, to, from]);
+            let cmd = git(repo).args(["update-ref", "-m", REFLOG, &name, to, from]);
             cmd.limit(LIMIT).run(run.cancel).await?
         }
     };

@@ -26,5 +26,5 @@ pub async fn run_hook(
     let target = ["--var".to_owned(), format!("target={into}")];
     let flags: Vec<String> = hooks.flag().map(str::to_owned).into_iter().chain(target).collect();
     let output = wt.hook(worktree, phase, &flags, LIMIT, run).await?;
-    judge(phase, &output)
+    judge(wt, phase, &output)
 }

@@ -1,6 +1,7 @@
 //! What a killed landing left. A landing moves the target last, so it either happened, or its
 //! worktree may have some of the new files: those are put back.
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -111,9 +112,11 @@ async fn put_back(
     let Some(worktree) = repo.worktree_at(path)? else { return Ok(Vec::new()) };
     let at = At { git_dir: worktree.git_dir.clone(), work_tree: Some(worktree.path.clone()) };
     let (mut index, mut files, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-    for it in differences(&at, advance, run).await? {
+    let differences = differences(&at, advance, run).await?;
+    let ids = ids(&at, &worktree.path, &differences, run).await?;
+    for it in differences {
         let full = path_of(&worktree.path, &it.path);
-        let found = found(&at, &full, &it, run).await?;
+        let found = found(&at, (&full, ids.get(&it.path)), &it, run).await?;
         let (mode, id) =
             it.old.clone().unwrap_or_else(|| ("0".to_owned(), "0".repeat(advance.from.len())));
         index.extend_from_slice(format!("{mode} {id}\t").as_bytes());
@@ -176,7 +179,37 @@ async fn differences(at: &At, advance: &Advance, run: &Run<'_>) -> Result<Vec<Di
     Ok(found)
 }
 
-async fn found(at: &At, full: &Path, it: &Differs, run: &Run<'_>) -> Result<Found, Error> {
+/// The ids that git would give the files' contents, with the filters of their paths, by one process for all
+/// whose paths fit in one line.
+async fn ids(
+    at: &At,
+    top: &Path,
+    differences: &[Differs],
+    run: &Run<'_>,
+) -> Result<BTreeMap<Vec<u8>, String>, Error> {
+    let is_plain = |path: &[u8]| !path.contains(&b'\n') && !path.starts_with(b"\"");
+    let is_file = |path: &[u8]| path_of(top, path).symlink_metadata().is_ok_and(|it| it.is_file());
+    let paths = differences.iter().map(|it| it.path.as_slice());
+    let paths: Vec<&[u8]> = paths.filter(|it| is_plain(it) && is_file(it)).collect();
+    if paths.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let input = [paths.join(&b'\n'), vec![b'\n']].concat();
+    let Ok(said) = at.ask_about(&["hash-object", "--stdin-paths"], input, run).await? else {
+        // One of them cannot be read. Each is asked about by itself, which says which.
+        return Ok(BTreeMap::new());
+    };
+    let ids = said.lines().map(|it| it.to_str_lossy().into_owned());
+    Ok(paths.into_iter().map(<[u8]>::to_vec).zip(ids).collect())
+}
+
+/// `id` is the id of the file's content, if that is known.
+async fn found(
+    at: &At,
+    (full, id): (&Path, Option<&String>),
+    it: &Differs,
+    run: &Run<'_>,
+) -> Result<Found, Error> {
     let Ok(kind) = full.symlink_metadata() else {
         return Ok(if it.old.is_none() { Found::Old } else { Found::Ours });
     };
@@ -186,7 +219,9 @@ async fn found(at: &At, full: &Path, it: &Differs, run: &Run<'_>) -> Result<Foun
         let is_old = is_submodule(&it.old) || is_submodule(&it.new);
         return Ok(if is_old { Found::Old } else { Found::Theirs });
     }
-    let id = if kind.is_symlink() {
+    let id = if let Some(id) = id {
+        Ok(id.clone().into_bytes())
+    } else if kind.is_symlink() {
         let target = fs::read_link(full).map_err(Error::io("read", full))?;
         let bytes = target.into_os_string().into_encoded_bytes();
         at.ask_about(&["hash-object", "--stdin"], bytes, run).await?

@@ -3,6 +3,8 @@
 //! A commit that only the worktree named gets a ref below `refs/wtmag/removed/`. Uncommitted files
 //! get a commit. A removed repository gets a bundle. A record in the repository's `wtmag/removed`
 //! lists what belongs together.
+mod restore;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -10,18 +12,19 @@ use std::{
 };
 
 use gix::bstr::ByteSlice as _;
+pub use restore::{Restored, restore};
 use serde::{Deserialize, Serialize};
 
 use super::{
     facts::{Facts, Kind, Proof, Repository},
+    files,
     losses::is_lost,
 };
 use crate::{
     git::{
-        Error, Repo, RepoLock, Run,
+        Error, Run,
         at::{At, said},
-        plain,
-        wt::failed,
+        index::Index,
     },
     model::{Timestamp, WorkerId},
     paths,
@@ -88,17 +91,6 @@ pub struct Kept {
     pub at: String,
     /// Its name in the worktree.
     pub was: String,
-}
-
-/// What was restored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Restored {
-    pub branch: Option<String>,
-    pub worktree: Option<PathBuf>,
-    /// Uncommitted files were restored.
-    pub files: bool,
-    /// What the user must do, as sentences.
-    pub notes: Vec<String>,
 }
 
 /// Keeps what is about to be removed, and deletes backups older than [`KEPT`]. Returns, as
@@ -300,18 +292,21 @@ pub async fn state_of(facts: &Facts, run: &Run<'_>) -> Result<Option<String>, Er
     Ok(snapshot(&at, run).await?.ok())
 }
 
-/// A commit of all files except ignored ones, on top of HEAD; index and branch stay unchanged.
+/// A commit of all files except ignored ones, on top of HEAD; index and branch stay unchanged. Files that git
+/// is told to skip are in it.
 async fn snapshot(at: &At, run: &Run<'_>) -> Result<Result<String, String>, Error> {
-    let dir = tempfile::tempdir().map_err(Error::io("create", "a directory"))?;
-    let index = dir.path().join("index");
-    if let Err(it) = fs::copy(at.git_dir.join("index"), &index)
-        && it.kind() != io::ErrorKind::NotFound
-    {
-        return Ok(Err(it.to_string()));
-    }
+    let top = at.work_tree.as_deref().unwrap_or(&at.git_dir);
+    let seeing = match files::seeing_index(at, top, run).await? {
+        Ok(seeing) => seeing,
+        Err(why) => return Ok(Err(why)),
+    };
+    let index = match seeing {
+        Some(index) => index,
+        None => Index::copy(at)?,
+    };
     let cmd = |args: &[&str]| {
         let cmd = at.cmd().args(["-c", "advice.addEmbeddedRepo=false"]).args(args);
-        cmd.env("GIT_INDEX_FILE", &index)
+        cmd.env("GIT_INDEX_FILE", &index.path)
     };
     if let Err(why) = said(cmd(&["add", "--all", "--ignore-errors", "."]), run).await? {
         return Ok(Err(why));
@@ -361,65 +356,6 @@ fn records(common_dir: &Path) -> Result<Vec<(PathBuf, Backup)>, Error> {
         }
     }
     Ok(found)
-}
-
-/// Restores the branch and worktree of a removed worker, with its uncommitted files.
-///
-/// # Errors
-/// [`Error::BranchExists`] if the branch exists at another commit, [`Error::PathTaken`],
-/// [`Error::Failed`] with git's message.
-pub async fn restore(
-    repo: &Repo,
-    _lock: &RepoLock,
-    backup: &Backup,
-    run: &mut Run<'_>,
-) -> Result<Restored, Error> {
-    let mut restored = Restored::default();
-    let at = At::bare(repo.common_dir());
-    if backup.worktree.symlink_metadata().is_ok() {
-        return Err(Error::PathTaken { path: backup.worktree.clone(), holder: None });
-    }
-    if let Some(branch) = &backup.branch {
-        match repo.branch_tip(&branch.name)? {
-            Some(tip) if tip != branch.commit => {
-                let branch = branch.name.clone();
-                return Err(Error::BranchExists { branch, worktree: None });
-            }
-            Some(_) => {}
-            None => {
-                let name = format!("refs/heads/{}", branch.name);
-                let made = at.ask(["update-ref", &name, &branch.commit, ""], run).await?;
-                made.map_err(|why| broken(format!("make branch `{}`", branch.name), why))?;
-                restored.branch = Some(branch.name.clone());
-            }
-        }
-        let path = &backup.worktree;
-        let add = plain::Add { path, branch: &branch.name, base: None, like: None, hooks: true };
-        let added = plain::add(repo, &add, run).await?;
-        added
-            .map_err(|it| failed("git", format!("make the worktree `{}`", path.display()), &it))?;
-        restored.worktree = Some(path.clone());
-        if let Some(files) = &backup.files {
-            let cmd = crate::git::fetch::git_at(path);
-            let source = format!("--source={files}");
-            let cmd = cmd.args(["restore", "--quiet", &source, "--worktree", "--", "."]);
-            match said(cmd, run).await? {
-                Ok(_) => restored.files = true,
-                Err(why) => restored.notes.push(format!("the files in `{files}`: {why}")),
-            }
-        }
-    }
-    let others = backup.refs.iter().filter(|it| !it.was.starts_with("refs/heads/"));
-    restored.notes.extend(others.map(|it| format!("its `{}` is kept as `{}`", it.was, it.at)));
-    let bundles = backup.bundles.iter();
-    restored.notes.extend(bundles.map(|it| {
-        format!("the repository `{}` is kept in `{}`: `git fetch` takes it", it.was, it.at)
-    }));
-    Ok(restored)
-}
-
-fn broken(act: String, text: String) -> Error {
-    Error::Failed { program: "git", act, text, said: String::new() }
 }
 
 /// Deletes backups that are too old.

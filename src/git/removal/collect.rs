@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -17,6 +18,11 @@ use crate::{
     git::{BranchTip, Error, Repo, RepoLock, Run, at::At, processes, record},
     model::error_chain,
 };
+
+/// How long a git that runs in the worktree is waited for.
+const MAX_GIT: Duration = Duration::from_secs(2);
+/// Processes of others report their end to nobody but their parents.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Checks the worktree, the repositories in it, its branch and the processes in it.
 ///
@@ -35,7 +41,26 @@ pub async fn look(
 }
 
 /// The same for a worktree whose path is known.
+///
+/// A shell's prompt, an editor, and wtmag itself ask git for the changes now and then: for a git that runs
+/// in the worktree, it looks again until that has ended, for a short time.
 pub(super) async fn look_at(
+    lock: &RepoLock,
+    subject: &Subject<'_>,
+    place: Place,
+    run: &mut Run<'_>,
+) -> Result<Facts, Error> {
+    let start = Instant::now();
+    loop {
+        let facts = collect(lock, subject, place.clone(), run).await?;
+        if !facts.processes.iter().any(|it| it.command == "git") || start.elapsed() > MAX_GIT {
+            return Ok(facts);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn collect(
     lock: &RepoLock,
     subject: &Subject<'_>,
     place: Place,

@@ -13,6 +13,7 @@ use super::facts::Files;
 use crate::git::{
     Error, Run,
     at::{At, Said, said},
+    index::Index,
     scratch,
 };
 
@@ -90,12 +91,6 @@ fn parse(text: &[u8], inner: &BTreeSet<String>) -> Files {
     files
 }
 
-/// A temporary index, removed when this is dropped.
-pub(in crate::git) struct Index {
-    pub(in crate::git) path: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
 /// Files that git skips, as a list for `git update-index -z --stdin`.
 #[derive(Default)]
 pub(in crate::git) struct Hidden {
@@ -104,7 +99,7 @@ pub(in crate::git) struct Hidden {
 }
 
 /// A copy of the index without the flags by which files are skipped, if any file has them.
-async fn seeing_index(
+pub(super) async fn seeing_index(
     at: &At,
     top: &Path,
     run: &Run<'_>,
@@ -154,22 +149,19 @@ pub(in crate::git) async fn unhide(
     hidden: Hidden,
     run: &Run<'_>,
 ) -> Result<Result<Index, String>, Error> {
-    let dir = tempfile::tempdir().map_err(Error::io("create", "a directory"))?;
-    let path = dir.path().join("index");
-    let from = at.git_dir.join("index");
-    fs::copy(&from, &path).map_err(Error::io("read", &from))?;
+    let index = Index::copy(at)?;
     let flags = [("--no-assume-unchanged", hidden.assumed), ("--no-skip-worktree", hidden.skipped)];
     for (flag, paths) in flags {
         if paths.is_empty() {
             continue;
         }
         let cmd = at.cmd().args(["update-index", flag, "-z", "--stdin"]);
-        let cmd = cmd.env("GIT_INDEX_FILE", &path).stdin(paths);
+        let cmd = cmd.env("GIT_INDEX_FILE", &index.path).stdin(paths);
         if let Err(why) = said(cmd, run).await? {
             return Ok(Err(why));
         }
     }
-    Ok(Ok(Index { path, _dir: dir }))
+    Ok(Ok(index))
 }
 
 /// Files in `.wtmag/` that wtmag did not put there.

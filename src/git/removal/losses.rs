@@ -27,7 +27,12 @@ pub enum Loss {
     /// Files that are neither tracked nor ignored.
     Untracked(Names),
     /// Commits that nothing that stays contains, newest first.
-    Commits { commits: Names, looks_merged_into: Option<String> },
+    Commits {
+        commits: Names,
+        looks_merged_into: Option<String>,
+        /// The newest, if no branch leads to it.
+        detached: Option<String>,
+    },
     /// Stashes made on the branch, by their messages.
     Stashes(Names),
     /// An unfinished rebase, merge or similar operation.
@@ -80,6 +85,12 @@ impl Insist<'_> {
 impl Loss {
     /// Work in the worktree itself: its files and commits are in the backup, and its stashes stay.
     fn is_kept_by_backup(&self) -> bool {
+        self.is_work() && !matches!(self, Self::Inside { .. })
+    }
+
+    /// Work, and not only a reason to wait or to look first. A backup keeps all of it that is not in a
+    /// repository inside.
+    pub fn is_work(&self) -> bool {
         match self {
             Self::Uncommitted(_)
             | Self::Untracked(_)
@@ -93,8 +104,8 @@ impl Loss {
             | Self::Mount(_)
             | Self::Process(_)
             | Self::Pane(_)
-            | Self::Unreadable(_)
-            | Self::Inside { .. } => false,
+            | Self::Unreadable(_) => false,
+            Self::Inside { loss, .. } => loss.is_work(),
         }
     }
 
@@ -160,8 +171,13 @@ fn in_repository(it: &Repository) -> Vec<Loss> {
         if tip.proof.is_none() && !told.contains(&tip.id.as_str()) {
             told.push(&tip.id);
             let looks_merged_into = tip.looks_merged_into.clone();
+            let detached = (!tip.name.starts_with("refs/heads/")).then(|| tip.id.clone());
             let lost_commits = Names::of(&tip.commits);
-            lost.extend(lost_commits.map(|commits| Loss::Commits { commits, looks_merged_into }));
+            lost.extend(lost_commits.map(|commits| Loss::Commits {
+                commits,
+                looks_merged_into,
+                detached,
+            }));
         }
     }
     lost.extend(Names::of(&it.stashes).map(Loss::Stashes));
@@ -253,7 +269,7 @@ impl fmt::Display for Loss {
         match self {
             Self::Uncommitted(files) => write!(f, "uncommitted changes: {files}"),
             Self::Untracked(files) => write!(f, "untracked files: {files}"),
-            Self::Commits { commits, looks_merged_into } => {
+            Self::Commits { commits, looks_merged_into, detached: _ } => {
                 write!(f, "commits that no other branch or remote has: {commits}")?;
                 match looks_merged_into {
                     Some(into) => write!(
@@ -308,7 +324,7 @@ mod tests {
         let kept_by_backup = [
             Loss::Uncommitted(names()),
             Loss::Untracked(names()),
-            Loss::Commits { commits: names(), looks_merged_into: None },
+            Loss::Commits { commits: names(), looks_merged_into: None, detached: None },
             Loss::Stashes(names()),
             Loss::Operation("rebase"),
         ];

@@ -116,7 +116,7 @@ impl Removal<'_> {
         let vars = vars.iter().flat_map(|it| ["--var".to_owned(), it.clone()]);
         let flags: Vec<String> = flags.chain(vars).collect();
         let output = wt.hook(dir, phase, &flags, LIMIT, run).await?;
-        hooks::judge(phase, &output)
+        hooks::judge(wt, phase, &output)
     }
 
     /// Runs the hooks after a removal, beside the repository, with the removed worktree as their
@@ -233,7 +233,11 @@ impl Removal<'_> {
         let Some(name) = self.job.subject.branch else { return BranchEnd::Kept };
         let Some(tip) = &facts.branch else {
             let is_unread = facts.repositories.iter().any(|it| !it.unreadable.is_empty());
-            return if is_unread { BranchEnd::Kept } else { BranchEnd::Gone };
+            if !is_unread {
+                return BranchEnd::Gone;
+            }
+            self.notes.push(format!("branch `{name}` is kept: it could not be read"));
+            return BranchEnd::Kept;
         };
         let deleted = match Repo::discover(self.job.subject.common_dir) {
             Ok(repo) if !*run.cancel.borrow() => branch::delete(&repo, name, &tip.tip).await,

@@ -186,8 +186,10 @@ impl HubState {
         }
         self.flush_workers(now, out);
         self.close_inbox(now, id, out);
+        self.note_removed(now, id, out);
         let Some(live) = self.workers.remove(id) else { return };
         self.unwatch_git(id, out);
+        self.markers.mark_stale();
         let mut worker = live.worker;
         worker.ended = Some(now.wall);
         record(out, Record::Worker(Box::new(worker)));

@@ -142,7 +142,9 @@ impl HubState {
         if wants(|request| matches!(request, Request::Reserve(it) if !it.is_served)) {
             NoConnection::StartServer
         } else if self.has_place()
-            || wants(|it| matches!(it, Request::Reserve(_) | Request::Recover { .. }))
+            || wants(|it| {
+                matches!(it, Request::Reserve(_) | Request::Recover { .. } | Request::Run { .. })
+            })
         {
             NoConnection::MakeFleet
         } else {

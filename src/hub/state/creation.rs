@@ -7,7 +7,7 @@ use std::{
 use super::{
     Effect, HubState, Link, NotMade, PendingWorker, RequestId, SessionId, TmuxEffect, Unsure,
     live_worker::LiveWorker,
-    requests::{answer, refuse},
+    requests::{MAX_TEXT, answer, refuse, too_long},
     waking::Parent,
 };
 use crate::model::{
@@ -21,6 +21,7 @@ impl HubState {
     /// Reserves an id and finds the place, so that nothing is created for an impossible worker.
     pub(super) fn reserve(
         &mut self,
+        now: Now,
         request_id: RequestId,
         reserve: Reserve,
         out: &mut Vec<Effect>,
@@ -32,7 +33,7 @@ impl HubState {
             self.pending.push((request_id, Request::Reserve(reserve)));
             return self.want_link(out);
         }
-        if !self.is_held(request_id, &reserve, out) {
+        if !self.is_held(now, request_id, &reserve, out) {
             self.reserve_now(request_id, reserve, out);
         }
     }
@@ -73,12 +74,16 @@ impl HubState {
     /// A live worker for the same task, or on the same branch.
     fn conflict(&self, reserve: &Reserve) -> Option<Refusal> {
         if let Some(id) = &reserve.resumes {
-            return self.cannot_resume(id);
+            return self.cannot_resume(id, reserve.ends_agent);
         }
         let same = |repo, branch: &str, key: Option<String>| {
             repo == &reserve.repo
-                && (branch == reserve.branch || (key.is_some() && key == reserve.source_key))
+                && (!branch.is_empty() && branch == reserve.branch
+                    || (key.is_some() && key == reserve.source_key))
         };
+        if let Some(refusal) = reserve.attempt.and_then(|it| self.attempt_conflict(it)) {
+            return Some(refusal);
+        }
         let live = self.workers.values().map(|live| &live.worker);
         let live = live
             .filter(|it| it.is_live())
@@ -96,25 +101,15 @@ impl HubState {
         Some(Refusal::new(RefusalKind::Exists, message))
     }
 
-    /// Only an agent that has ended is started again.
-    fn cannot_resume(&self, id: &WorkerId) -> Option<Refusal> {
-        let message = if self.reserved.contains_key(id) {
-            format!("the agent of `{id}` is being started already")
-        } else if self.cleanups.contains_key(id) {
-            format!("`{id}` is being removed")
-        } else if self.workers.get(id).is_some_and(|live| live.worker.is_live()) {
-            format!("the agent of `{id}` is running")
-        } else {
-            return None;
-        };
-        Some(Refusal::new(RefusalKind::NotNow, message))
-    }
-
     fn free_id(&self, reserve: &Reserve) -> WorkerId {
         if let Some(id) = &reserve.resumes {
             return id.clone();
         }
-        let first = WorkerId::for_branch(&reserve.project, &reserve.branch);
+        let name = match (reserve.branch.as_str(), &reserve.source_key) {
+            ("", Some(key)) => key,
+            (branch, _) => branch,
+        };
+        let first = WorkerId::for_branch(&reserve.project, name);
         let is_free = |id: &WorkerId| {
             let is_worker = self.workers.contains_key(id) || self.reserved.contains_key(id);
             let is_taken = self.taken.contains(id.as_str());
@@ -145,6 +140,13 @@ impl HubState {
         }
         let session = match found {
             Ok(Some(session)) => session,
+            // A run continues after the session is gone.
+            Ok(None) if self.has_attempt(&reservation.id) => {
+                if let Some(kept) = self.reserved.get_mut(&reservation.id) {
+                    kept.reserve.placement = Placement::Session;
+                }
+                return answer(out, request_id, Answer::Reserved(reservation));
+            }
             Ok(None) => {
                 self.reserved.remove(&reservation.id);
                 let message = "could not determine your tmux session";
@@ -163,6 +165,10 @@ impl HubState {
         }
     }
 
+    fn has_attempt(&self, id: &WorkerId) -> bool {
+        self.reserved.get(id).is_some_and(|it| it.reserve.attempt.is_some())
+    }
+
     pub(super) fn create(
         &mut self,
         now: Now,
@@ -170,6 +176,9 @@ impl HubState {
         new: Box<NewWorker>,
         out: &mut Vec<Effect>,
     ) {
+        if let Some(long) = new.texts.iter().find(|it| it.text.len() > MAX_TEXT) {
+            return refuse(out, request_id, too_long(long));
+        }
         let argv = self.pane_argv(&new);
         let own_env = self.worker_env(&new);
         let Some(kept) = self.reserved.get_mut(&new.id).filter(|it| it.client == request_id.client)
@@ -191,7 +200,10 @@ impl HubState {
         };
         let window = Box::new(NewWindow {
             worker: new.id.clone(),
-            name: kept.reserve.branch.clone(),
+            name: match kept.reserve.branch.as_str() {
+                "" => new.id.to_string(),
+                branch => branch.to_owned(),
+            },
             cwd: new.worktree.clone(),
             env: [new.env.clone(), own_env].concat(),
             argv,
@@ -248,7 +260,7 @@ impl HubState {
             return self.list_panes(Duration::ZERO, out);
         }
         let Some(kept) = self.reserved.remove(id) else { return };
-        let Some((request_id, new)) = kept.creating else { return };
+        let Some((request_id, mut new)) = kept.creating else { return };
         let made = match made {
             Ok(made) => made,
             Err(NotMade::Refused(error) | NotMade::Unknown(error)) => {
@@ -257,11 +269,15 @@ impl HubState {
         };
         let place = self.place_of(&made);
         let bootstrap = Some(new.bootstrap.clone()).filter(|it| !it.is_empty());
-        let resumes = new.resumes.is_some();
+        let (resumes, head) = (new.resumes.is_some(), new.head.clone());
+        let waiting = self.hand_over(now, &mut new, out);
+        let texts = std::mem::take(&mut new.texts);
         let mut worker = worker_of(now, &kept.reserve, *new, place);
         let mode = worker.agent.delivery;
         let delivery = bootstrap.map(|it| self.new_delivery(now, &worker.id, it, mode));
-        if !resumes {
+        if resumes {
+            self.keep_place(&mut worker);
+        } else {
             self.note_parent(&mut worker, (&kept.reserve.caller, made.server));
             self.supersede(now, &worker, out);
         }
@@ -270,7 +286,7 @@ impl HubState {
         match LiveWorker::made(worker, delivery, &mut self.profiles, now) {
             Ok(live) => {
                 if resumes {
-                    self.give_way(&copy.id, out);
+                    self.give_way(&copy, out);
                 }
                 self.workers.insert(copy.id.clone(), live)
             }
@@ -283,6 +299,8 @@ impl HubState {
         let happened = if resumes { Happened::Resumed } else { Happened::Created };
         self.log(now, out, Some(&copy.id), happened);
         self.watch_git(&copy.id, out);
+        self.note_created(now, kept.reserve.attempt, (&copy.id, head), out);
+        self.queue_all(now, waiting, texts);
         self.flush_workers(now, out);
         for report in kept.early {
             self.seen_reports.retain(|id| *id != report.id);
@@ -290,10 +308,9 @@ impl HubState {
                 tracing::debug!(%refusal, "an early report");
             }
         }
-        let worker = Box::new(copy);
         let made = match first.filter(|_| !resumes) {
-            Some(delivery) => Answer::Created { worker, delivery, seq },
-            None => Answer::Resumed { worker },
+            Some(delivery) => Answer::Created { worker: Box::new(copy), delivery, seq },
+            None => self.resumed(copy),
         };
         answer(out, request_id, made);
     }
@@ -311,8 +328,12 @@ impl HubState {
         }
     }
 
-    /// Who asked for a new worker: another worker, or the pane of a person or an orchestrator.
+    /// Who asked for a new worker: another worker, or the pane of a person or an orchestrator. Nobody is told
+    /// what an orchestrator needs but its user.
     fn note_parent(&self, worker: &mut Worker, (caller, server): (&Caller, ServerId)) {
+        if worker.is_orchestrator() {
+            return;
+        }
         match self.party(caller) {
             Some(Parent::Worker(id)) => worker.parent = Some(id),
             Some(Parent::Pane(pane)) if worker.parent.is_none() => {
@@ -320,14 +341,6 @@ impl HubState {
             }
             Some(Parent::Pane(_)) | None => {}
         }
-    }
-
-    /// The agent was started again in a new window: the old one, with the user's shell, is closed.
-    fn give_way(&mut self, id: &WorkerId, out: &mut Vec<Effect>) {
-        let Some(old) = self.workers.remove(id).filter(LiveWorker::has_window) else { return };
-        let (pane, window) = (old.worker.place.pane, old.worker.place.window);
-        self.closing.insert(id.clone());
-        out.push(Effect::Tmux(TmuxEffect::CloseWindow { worker: id.clone(), pane, window }));
     }
 
     /// Decides about windows whose creation is uncertain, by what exists.
@@ -364,12 +377,11 @@ impl HubState {
         all.filter_map(|(id, it)| Some((id.clone(), it.unsure.clone()?))).collect()
     }
 
-    /// A worker that is gone from tmux gives way to a new one in its worktree.
+    /// A worker that is gone from tmux gives way to a new one in its worktree. Orchestrators share theirs.
     fn supersede(&mut self, now: Now, by: &Worker, out: &mut Vec<Effect>) {
-        let old = self
-            .workers
-            .values()
-            .find(|live| live.worker.id == by.id || live.worker.worktree == by.worktree);
+        let is_alone = |it: &Worker| !it.is_orchestrator() && !by.is_orchestrator();
+        let gives_way = |it: &Worker| it.id == by.id || it.worktree == by.worktree && is_alone(it);
+        let old = self.workers.values().find(|live| gives_way(&live.worker));
         let Some(id) = old.map(|live| live.worker.id.clone()) else { return };
         self.end_worker(now, &id, (false, false), out);
     }
@@ -426,9 +438,11 @@ fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worke
             usage: Usage::default(),
             profile_note: None,
             record: new.record,
+            markers: new.markers,
             ..*earlier
         };
     }
+    let follows = new.follows;
     Worker {
         id: new.id,
         project: reserve.project.clone(),
@@ -450,14 +464,16 @@ fn worker_of(now: Now, reserve: &Reserve, new: NewWorker, place: Place) -> Worke
         parent_pane: None,
         wakes: new.wakes,
         created: now.wall,
+        follows: follows.as_ref().and_then(|it| it.since),
         state: WorkerState::starting(now.wall),
         ended: None,
         agent_session: None,
-        last_message: None,
+        last_message: follows.and_then(|it| it.last_message),
         usage: Usage::default(),
         progress: None,
         profile_note: None,
         record: new.record,
+        markers: new.markers,
         work: Work::default(),
     }
 }

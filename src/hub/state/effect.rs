@@ -1,10 +1,14 @@
 //! The hub's effects; their results return as inputs.
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use super::{RequestId, input::Touched};
+use super::{
+    RequestId,
+    input::{Count, Touched},
+};
 use crate::model::{
-    Answer, Caller, Cleanup, Delivery, DeliveryId, Event, Item, ItemKind, PaneId, Refusal, Sample,
-    Schedule, ScheduleId, ServerId, Timestamp, WindowId, Worker, WorkerId,
+    Answer, Caller, Cleanup, Delivery, DeliveryId, Event, Item, ItemKind, Marker, PaneId, Refusal,
+    Run, RunJob, RunOrder, Sample, Schedule, ScheduleId, ServerId, Timestamp, WindowId, Worker,
+    WorkerId,
 };
 use crate::tmux::{Guard, NewWindow, NoConnection};
 
@@ -102,6 +106,8 @@ pub enum TmuxEffect {
         worker: WorkerId,
         pane: PaneId,
         group_of: Option<u32>,
+        /// With its colours.
+        styled: bool,
     },
     /// Capture a pane with its colours, for a client that shows it.
     View {
@@ -119,9 +125,10 @@ pub enum TmuxEffect {
         to: Target,
         act: Act,
     },
+    /// For a dialog: what comes of it is seen on the screen.
     Press {
         to: Target,
-        key: String,
+        act: Act,
     },
     Promote {
         request_id: RequestId,
@@ -136,20 +143,24 @@ pub enum TmuxEffect {
         pane: PaneId,
         window: WindowId,
     },
-    /// Show a worker's state on its window.
-    Status {
-        window: WindowId,
-        word: String,
+    /// Put a worker's new pane where its former one is, and end that.
+    TakePlace {
+        worker: WorkerId,
+        new: PaneId,
+        old: PaneId,
     },
-    WindowOption {
-        window: WindowId,
+    /// An option for status lines, of a window or global.
+    SetOption {
+        window: Option<WindowId>,
         name: &'static str,
         value: String,
     },
-    /// How many workers need attention, for status lines.
-    Needs(usize),
     /// Show a message to the users at the server's clients.
-    Announce(String),
+    Announce {
+        text: String,
+        /// Their terminals ring.
+        rings: bool,
+    },
 }
 
 /// An action besides the connection: connect and disconnect, run programs, read and write files.
@@ -168,6 +179,12 @@ pub enum LocalEffect {
     Cleanup {
         cleanup: Cleanup,
         worker: Box<Worker>,
+    },
+    /// Give a text to a worker's agent, whose plug-in takes it.
+    Pass {
+        worker: WorkerId,
+        delivery: DeliveryId,
+        text: String,
     },
     /// Run the user's command for notices.
     Notify {
@@ -194,6 +211,17 @@ pub enum LocalEffect {
         dir: PathBuf,
         args: Vec<String>,
         env: Vec<(String, String)>,
+    },
+    /// Create or land for a task of a run.
+    RunJob {
+        job: Box<RunJob>,
+        order: Box<RunOrder>,
+    },
+    CountCommits(Count),
+    /// Show markers beside branches of one repository in `wt list`; none: clear it.
+    ShowMarkers {
+        repo: PathBuf,
+        markers: Vec<(String, Option<Marker>)>,
     },
     /// Ask git where these workers' worktrees are, by their git dirs.
     FindWorktrees(Vec<(WorkerId, PathBuf)>),
@@ -248,4 +276,5 @@ pub enum Record {
     CleanupOver(WorkerId),
     Item(Box<Item>),
     Schedule(Box<Schedule>),
+    Run(Box<Run>),
 }

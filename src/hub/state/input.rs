@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 use super::RequestId;
 use crate::{
     model::{
-        DeliveryId, HookReport, Looked, PaneId, Pulled, Request, Sample, ScheduleId, SessionId,
-        WindowId, WorkerId,
+        DeliveryId, HookReport, Looked, PaneId, Pulled, Request, RunJob, Sample, ScheduleId,
+        SessionId, Timestamp, WindowId, WorkerId,
     },
     tmux::{Acted, Created, PaneRow, Promoted, Said, ServerInfo},
 };
@@ -37,6 +37,8 @@ pub struct Met {
     pub pid: u32,
     pub window: WindowId,
     pub sample: Sample,
+    /// The user's own profiles: names and texts.
+    pub profiles: Vec<(String, String)>,
 }
 
 /// Something of git that is watched or looked at.
@@ -44,8 +46,24 @@ pub struct Met {
 pub enum Touched {
     /// The index or HEAD of a worker's worktree.
     Worktree(WorkerId),
+    /// git's record of where a worker's worktree is.
+    Place(WorkerId),
     /// A branch that workers were started from.
     Base { repo: PathBuf, branch: String },
+}
+
+/// The commits to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    pub worker: WorkerId,
+    /// When it came to rest.
+    pub at_rest: Timestamp,
+    /// The repository's common git dir.
+    pub repo: PathBuf,
+    pub branch: String,
+    /// Commits that are not its own: those before this one, and those of this branch.
+    pub head: String,
+    pub base: Option<String>,
 }
 
 /// All that can wake the hub.
@@ -105,6 +123,8 @@ pub enum Input {
         delivery: DeliveryId,
         acted: Result<Acted, String>,
     },
+    /// Whether an agent's plug-in took a text; an error if that is not known.
+    Passed((WorkerId, DeliveryId), Result<bool, String>),
     Promoted {
         request_id: RequestId,
         worker: WorkerId,
@@ -127,6 +147,12 @@ pub enum Input {
     },
     /// The user's command for notices has ended.
     Notified(Result<(), String>),
+    /// A child has ended that worked for a task of a run; for a landing, with the branch.
+    RunJobOver {
+        job: Box<RunJob>,
+        outcome: Result<Option<String>, String>,
+    },
+    Counted(Count, Result<usize, String>),
     /// A report that waited in the spool.
     Spooled(HookReport),
     /// Something that is watched has changed.
@@ -140,6 +166,11 @@ pub enum Input {
     Looked {
         what: Touched,
         found: Result<Vec<Looked>, String>,
+    },
+    /// The program has ended that shows markers in one repository.
+    MarkersShown {
+        repo: PathBuf,
+        done: Result<(), String>,
     },
     /// Where each worker's worktree is according to git; `None`: nowhere any more.
     Worktrees(Vec<(WorkerId, Option<PathBuf>)>),

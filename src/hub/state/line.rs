@@ -1,6 +1,6 @@
 //! Holds new workers that are over their user's limits: refused, or in line until there is room.
 //!
-//! A worker counts while its agent runs or is being started. The line is kept by the time at which
+//! A worker counts while its agent runs or is being started; orchestrators do not. The line is kept by the time at which
 //! each began to wait, so that it is the same one in the next hub, to which the clients come back.
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{
     Effect, HubState, Link, RequestId,
     requests::{answer, refuse},
 };
-use crate::model::{Answer, Refusal, RefusalKind, Reserve, Room, Timestamp};
+use crate::model::{Answer, Making, Now, Refusal, RefusalKind, Reserve, Room, Timestamp, WorkerId};
 
 /// One client that waits for room.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ impl HubState {
     /// True if there is no room: the request was refused, or waits in line.
     pub(super) fn is_held(
         &mut self,
+        now: Now,
         request_id: RequestId,
         reserve: &Reserve,
         out: &mut Vec<Effect>,
@@ -40,9 +41,12 @@ impl HubState {
             // `admit` decides, after this input.
             return true;
         }
-        let mut counts = self.counts();
+        let mut counts = self.counts(reserve.resumes.as_ref());
         grant(&mut counts, self.line.iter().map(|it| &it.reserve.room));
         let Some(why) = no_room(&counts, &reserve.room) else { return false };
+        if let Some(attempt) = reserve.attempt {
+            self.note_full(now, attempt, self.n_running());
+        }
         let hint = match reserve.resumes {
             Some(_) => "`wtmag cleanup ID` ends one; `wtmag config edit` changes the limit",
             None => "`--queue` waits until one ends; `wtmag list --all` shows them",
@@ -56,7 +60,7 @@ impl HubState {
         if self.line.is_empty() || !matches!(self.link, Link::Up(_)) || self.is_looking() {
             return;
         }
-        let fits = grant(&mut self.counts(), self.line.iter().map(|it| &it.reserve.room));
+        let fits = grant(&mut self.counts(None), self.line.iter().map(|it| &it.reserve.room));
         let mut waiting = Vec::new();
         for (waiter, fits) in std::mem::take(&mut self.line).into_iter().zip(fits) {
             match waiter.asking {
@@ -74,19 +78,37 @@ impl HubState {
         self.line = waiting;
     }
 
+    /// Tasks whose worker is being created, or waits in line.
+    pub(super) fn making(&self) -> Vec<Making> {
+        let reserved = self.reserved.values().map(|it| &it.reserve);
+        let all = reserved.chain(self.line.iter().map(|it| &it.reserve));
+        let one =
+            |it: &Reserve| Some(Making { repo: it.repo.clone(), task: it.source_key.clone()? });
+        all.filter_map(one).collect()
+    }
+
     pub(super) fn leave_line(&mut self, client: u64) {
         self.line.retain(|it| it.client != client);
     }
 
-    fn counts(&self) -> Counts {
-        let live = self.workers.values().filter(|it| it.worker.is_live());
-        let live = live.map(|it| it.worker.agent.name.clone());
-        let starting = self.reserved.values().map(|it| it.reserve.room.agent.clone());
+    /// Without `except`, and without those whose agent is about to be replaced.
+    fn counts(&self, except: Option<&WorkerId>) -> Counts {
+        let live = self.workers.values().map(|it| &it.worker).filter(|it| it.is_live());
+        let live = live.filter(|it| Some(&it.id) != except && !self.reserved.contains_key(&it.id));
+        let live = live.filter(|it| !it.is_orchestrator()).map(|it| it.agent.name.clone());
+        let starting = self.reserved.values().map(|it| &it.reserve.room.agent);
+        // That of an orchestrator names no agent.
+        let starting = starting.filter(|it| !it.is_empty()).cloned();
         let mut counts = Counts::new();
         for agent in live.chain(starting) {
             *counts.entry(agent).or_default() += 1;
         }
         counts
+    }
+
+    /// How many workers run or are being started.
+    pub(super) fn n_running(&self) -> usize {
+        self.counts(None).values().sum()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A worker's changes are counted when its turn is over, and when its index or HEAD changes while it
 //! is at rest; a landing by others is looked for then, and when a base has moved. Other programs do
-//! both, a few at a time.
+//! both, a few at a time. Where a worktree is, is looked up when git's record of it changes.
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -16,6 +16,8 @@ use crate::model::{Looked, Now, Worker, WorkerId};
 const MAX_RUNNING: usize = 2;
 /// A command of git makes several changes.
 const SETTLE: Duration = Duration::from_millis(500);
+/// `git worktree move` makes several changes, too.
+const MOVE: Duration = Duration::from_millis(100);
 /// Shortest time between two counts of a worker that is at rest.
 const PAUSE: Duration = Duration::from_secs(10);
 /// Directories that are watched.
@@ -27,6 +29,8 @@ pub(super) struct Looks {
     due: BTreeMap<WorkerId, Instant>,
     /// Repositories in which a base has moved, and when to look.
     moved: BTreeMap<PathBuf, Instant>,
+    /// Workers whose worktrees may have been moved, and when to look.
+    places: BTreeMap<WorkerId, Instant>,
     running: BTreeSet<Touched>,
     /// When each worker was counted last.
     counted: BTreeMap<WorkerId, Instant>,
@@ -42,7 +46,7 @@ impl Looks {
     /// When the next program may start.
     pub(super) fn next(&self) -> Option<Instant> {
         let has_room = self.running.len() < MAX_RUNNING;
-        let due = || self.due.values().chain(self.moved.values());
+        let due = || self.due.values().chain(self.moved.values()).chain(self.places.values());
         due().min().copied().filter(|_| has_room)
     }
 }
@@ -51,6 +55,9 @@ impl HubState {
     /// From now on, changes in its git dir and of its base are told.
     pub(super) fn watch_git(&mut self, id: &WorkerId, out: &mut Vec<Effect>) {
         let Some(worker) = self.workers.get(id).map(|live| &live.worker) else { return };
+        if worker.is_orchestrator() {
+            return;
+        }
         let own = GitWatch {
             what: Touched::Worktree(id.clone()),
             git_dir: worker.git_dir.clone(),
@@ -87,6 +94,7 @@ impl HubState {
         }
         self.looks.due.remove(id);
         self.looks.counted.remove(id);
+        self.looks.places.remove(id);
         // The last one that has this base.
         let has = |repo: &PathBuf, branch: &String| {
             self.workers.values().any(|live| {
@@ -96,7 +104,7 @@ impl HubState {
         };
         let is_unused = |it: &&Touched| match it {
             Touched::Base { repo, branch } => !has(repo, branch),
-            Touched::Worktree(_) => false,
+            Touched::Worktree(_) | Touched::Place(_) => false,
         };
         let unused: Vec<Touched> = self.looks.watched.iter().filter(is_unused).cloned().collect();
         for what in unused {
@@ -114,6 +122,10 @@ impl HubState {
         match what {
             Touched::Base { repo, .. } => {
                 self.looks.moved.entry(repo.clone()).or_insert(now.steady + SETTLE);
+            }
+            // git writes the file in steps.
+            Touched::Place(id) => {
+                self.looks.places.insert(id.clone(), now.steady + MOVE);
             }
             Touched::Worktree(id) => {
                 let is_at_rest = self.workers.get(id).is_some_and(|live| !live.will_count());
@@ -136,6 +148,14 @@ impl HubState {
                 self.start_count(now, &id, out);
                 continue;
             }
+            let placed = self.looks.places.iter().find(|(_, at)| is_due(at));
+            if let Some(id) = placed.map(|(id, _)| id.clone()) {
+                self.looks.places.remove(&id);
+                let git_dir = self.workers.get(&id).map(|live| live.worker.git_dir.clone());
+                let find = git_dir.map(|it| LocalEffect::FindWorktrees(vec![(id, it)]));
+                out.extend(find.map(Effect::Local));
+                continue;
+            }
             let repo = self.looks.moved.iter().find(|(_, at)| is_due(at));
             let Some(repo) = repo.map(|(repo, _)| repo.clone()) else { return };
             self.looks.moved.remove(&repo);
@@ -150,7 +170,9 @@ impl HubState {
             self.looks.want(id, now.steady + SETTLE);
             return;
         }
-        let Some(live) = self.workers.get(id) else { return };
+        let Some(live) = self.workers.get(id).filter(|it| !it.worker.is_orchestrator()) else {
+            return;
+        };
         self.looks.counted.insert(id.clone(), now.steady);
         self.looks.running.insert(what.clone());
         let workers = vec![live.worker.clone()];

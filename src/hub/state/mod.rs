@@ -12,14 +12,19 @@ mod input;
 mod line;
 mod live_worker;
 mod looks;
+mod markers;
 mod notices;
 mod observations;
+mod options;
 mod pulls;
 mod reconcile;
 mod remembered;
 mod requests;
+mod runs;
 mod schedules;
+mod settings;
 mod showing;
+mod takeover;
 mod viewing;
 mod waking;
 
@@ -34,7 +39,9 @@ use jiff::tz::TimeZone;
 pub use effect::{
     Act, Effect, GitWatch, LocalEffect, Notice, PullQuestion, Query, Record, Target, TmuxEffect,
 };
-pub use input::{CleanedUp, Input, Linked, Listed, Met, NotMade, Touched};
+pub use input::{CleanedUp, Count, Input, Linked, Listed, Met, NotMade, Touched};
+pub use settings::Settings;
+
 use live_worker::{LiveWorker, Noted, Profiles};
 pub use remembered::Remembered;
 
@@ -66,21 +73,6 @@ pub struct Setup {
     /// Of the machine: agents print times of it.
     pub zone: TimeZone,
     pub settings: Settings,
-}
-
-/// What the user's configuration says to the hub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// A turn without output for this long is reported.
-    pub stalled: Duration,
-    /// The user's command that is told what needs attention.
-    pub notify_command: Option<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { stalled: Duration::from_secs(10 * 60), notify_command: None }
-    }
 }
 
 /// One request of one client.
@@ -167,11 +159,13 @@ pub struct HubState {
     cleanups: BTreeMap<WorkerId, cleanups::UnderWay>,
     /// New workers that wait for room, the first one first.
     line: Vec<line::Waiter>,
+    runs: runs::Runs,
     inbox: inbox::Inbox,
     waking: waking::Waking,
     schedules: schedules::Schedules,
     notices: notices::Notices,
     looks: looks::Looks,
+    markers: markers::Markers,
     pulls: pulls::Pulls,
     seen_reports: VecDeque<String>,
     /// Ids of workers that cannot be read.
@@ -206,11 +200,13 @@ impl HubState {
             viewing: Vec::new(),
             cleanups: BTreeMap::new(),
             line: Vec::new(),
+            runs: runs::Runs::remembered(found.runs, found.last_run),
             inbox: inbox::Inbox::remembered(found.items, found.last_item),
             waking: waking::Waking::default(),
             schedules: schedules::Schedules::remembered(found.schedules, found.last_schedule),
             notices: notices::Notices::default(),
             looks: looks::Looks::default(),
+            markers: markers::Markers::default(),
             pulls: pulls::Pulls::default(),
             seen_reports: found.reports.into(),
             taken: found.taken.into_iter().collect(),
@@ -271,6 +267,7 @@ impl HubState {
             Input::Acted { worker, delivery, acted } => {
                 self.acted(now, &worker, delivery, acted, &mut out);
             }
+            Input::Passed(to, taken) => self.passed(now, &to, &taken, &mut out),
             Input::CreateOver { schedule, outcome } => {
                 self.create_over(now, schedule, outcome, &mut out);
             }
@@ -278,6 +275,8 @@ impl HubState {
             Input::Viewed { request_id, number, screen } => {
                 viewing::viewed(request_id, number, screen, &mut out);
             }
+            Input::RunJobOver { job, outcome } => self.run_job_over(now, &job, outcome, &mut out),
+            Input::Counted(count, found) => self.counted(&count, found),
             Input::Met { pane, found } => self.met(now, pane, found, &mut out),
             Input::Promoted { request_id, worker, name, done } => {
                 self.promoted(now, request_id, (&worker, name), done, &mut out);
@@ -297,6 +296,7 @@ impl HubState {
             Input::Pulled { repo, found } => self.pulled(now, &repo, found, &mut out),
             Input::Touched(what) => self.touched(now, &what),
             Input::Looked { what, found } => self.looked(now, &what, found, &mut out),
+            Input::MarkersShown { repo, done } => self.markers_shown(&repo, done),
         }
         self.settle(now, &mut out);
         out
@@ -325,6 +325,7 @@ impl HubState {
         looks
             .chain(stalls)
             .chain(self.inbox.due())
+            .chain(self.runs.next())
             .chain(self.next_waking())
             .chain(self.next_notice())
             .chain(self.schedules.next())
@@ -356,10 +357,14 @@ impl HubState {
         self.end_first_look(now, out);
         self.admit(out);
         self.fire_schedules(now, out);
+        self.drive_runs(now, out);
         self.wake_parents(now, out);
         self.notify_user(now, out);
         self.start_looks(now, out);
         self.start_pulls(now, out);
+        if !self.is_looking() {
+            self.show_markers(out);
+        }
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
         if is_done && matches!(self.link, Link::Up(_)) {
             self.link = Link::Down;
@@ -368,7 +373,8 @@ impl HubState {
         let is_idle = self.clients == 0
             && !self.wants_link()
             && self.cleanups.is_empty()
-            && self.schedules.is_empty();
+            && self.schedules.is_empty()
+            && !self.runs.is_open();
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now.steady));
     }
 
@@ -394,6 +400,7 @@ impl HubState {
             return;
         }
         self.first_look = FirstLook::Over;
+        self.markers.mark_stale();
         for live in self.workers.values_mut().filter(|live| live.is_unseen()) {
             live.forget_state(now);
         }
@@ -445,6 +452,11 @@ impl HubState {
         counts.iter().for_each(|id| self.want_count(now, id));
         named.retain(|(_, urls): &(WorkerId, Vec<String>)| !urls.is_empty());
         named.into_iter().for_each(|(id, urls)| self.note_candidates(&id, urls));
+        if !noted.is_empty() {
+            self.runs.mark_stale();
+            self.mark_options_stale();
+            self.markers.mark_stale();
+        }
         let ids: Vec<WorkerId> = noted.iter().map(|(id, _)| id.clone()).collect();
         for (id, happened) in noted {
             for what in happened {

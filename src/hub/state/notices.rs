@@ -10,9 +10,10 @@ use std::{
 
 use super::{
     Effect, HubState, Link, LocalEffect, Notice, TmuxEffect,
+    options::{Options, Setting, Shown},
     waking::{News, news_line},
 };
-use crate::model::{Item, ItemId, ItemKind, Now, WindowId};
+use crate::model::{Item, ItemId, ItemKind, Now, WindowId, WorkerId};
 
 /// News within this time are one message.
 const COALESCE: Duration = Duration::from_secs(1);
@@ -29,9 +30,7 @@ pub(super) struct Notices {
     seen: BTreeSet<ItemId>,
     /// Something has changed since the options were set.
     pub(super) is_stale: bool,
-    /// What the options say now.
-    needs: Option<usize>,
-    marks: BTreeMap<WindowId, &'static str>,
+    options: Options,
     commands: VecDeque<Notice>,
     is_running: bool,
     /// Why the command failed last.
@@ -43,17 +42,16 @@ impl HubState {
         self.notices.is_stale = true;
     }
 
-    /// The windows that users look at now.
+    /// The windows that users look at now, after the panes were listed.
     pub(super) fn watched(&mut self, windows: BTreeSet<WindowId>) {
-        self.notices.is_stale |= self.notices.watched != windows;
+        self.notices.is_stale = true;
         self.notices.watched = windows;
     }
 
     /// Another connection: the options there are unknown.
     pub(super) fn forget_options(&mut self) {
         self.notices.is_stale = true;
-        self.notices.needs = None;
-        self.notices.marks.clear();
+        self.notices.options.forget();
         self.notices.watched.clear();
     }
 
@@ -88,31 +86,25 @@ impl HubState {
     }
 
     fn set_options(&mut self, out: &mut Vec<Effect>) {
-        let is_call = |it: &&Item| it.is_shown() && it.kind != ItemKind::Review;
-        let shown = || self.inbox.all().filter(is_call);
-        let needs = shown().map(|it| &it.worker).collect::<BTreeSet<_>>().len();
-        let mut marks: BTreeMap<WindowId, &'static str> = BTreeMap::new();
-        for item in shown().filter(|it| !self.notices.seen.contains(&it.id)) {
-            let Some(live) = self.workers.get(&item.worker).filter(|it| it.has_window()) else {
-                continue;
-            };
-            let mark = if item.kind == ItemKind::Done { "✓" } else { "!" };
-            let known = marks.entry(live.worker.place.window).or_insert(mark);
-            *known = if *known == "!" { "!" } else { mark };
+        let mut needy = BTreeSet::new();
+        let mut unseen: BTreeMap<&WorkerId, Vec<ItemKind>> = BTreeMap::new();
+        for item in self.inbox.all().filter(|it| it.calls()) {
+            needy.insert(&item.worker);
+            if !self.notices.seen.contains(&item.id) {
+                unseen.entry(&item.worker).or_default().push(item.kind);
+            }
         }
-        let gone = self.notices.marks.keys().filter(|it| !marks.contains_key(it));
-        let cleared = gone.map(|window| (*window, ""));
-        let set = marks.iter().filter(|(it, mark)| self.notices.marks.get(it) != Some(mark));
-        let changed = cleared.chain(set.map(|(window, mark)| (*window, *mark)));
-        out.extend(changed.map(|(window, mark)| {
-            let (name, value) = ("@wtmag_mark", mark.to_owned());
-            Effect::Tmux(TmuxEffect::WindowOption { window, name, value })
-        }));
-        if self.notices.needs.unwrap_or_default() != needs {
-            out.push(Effect::Tmux(TmuxEffect::Needs(needs)));
-        }
-        self.notices.needs = Some(needs);
-        self.notices.marks = marks;
+        let live = self.workers.values().filter(|it| it.has_window());
+        let words: Vec<_> = live.map(|it| (&it.worker, it.worker.state.word())).collect();
+        let shown = words.iter().map(|(worker, state)| Shown {
+            window: worker.place.window,
+            state,
+            unseen: unseen.remove(&worker.id).unwrap_or_default(),
+        });
+        let settings = self.notices.options.update(&shown.collect::<Vec<_>>(), needy.len());
+        let effect =
+            |Setting { window, name, value }| TmuxEffect::SetOption { window, name, value };
+        out.extend(settings.into_iter().map(|it| Effect::Tmux(effect(it))));
     }
 
     fn announce_items(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -130,7 +122,8 @@ impl HubState {
         let unseen = new.iter().rev().filter(is_unseen);
         let news: Vec<News<'_>> = unseen.filter_map(|id| self.news_of(*id)).collect();
         if !news.is_empty() {
-            out.push(Effect::Tmux(TmuxEffect::Announce(news_line(&news))));
+            let (text, rings) = (news_line(&news), self.setup.settings.notify_bell);
+            out.push(Effect::Tmux(TmuxEffect::Announce { text, rings }));
         }
         let notices: Vec<Notice> = news.iter().rev().map(|it| notice(*it)).collect();
         if self.setup.settings.notify_command.is_some() {

@@ -1,6 +1,6 @@
 //! Passes samples and hook reports to the right worker.
 use super::{
-    Effect, HubState, Link, TmuxEffect,
+    Effect, HubState, Link,
     live_worker::{LiveWorker, RESUME},
     requests::{answer, refuse},
 };
@@ -25,9 +25,7 @@ impl HubState {
         let mut workers = self.workers.values_mut();
         let is_there = |it: &&mut LiveWorker| it.worker.place.pane == pane && it.has_window();
         let Some(live) = workers.find(is_there) else { return };
-        let (id, word) = (live.worker.id.clone(), live.worker.state.word());
         live.said(now, said, out);
-        self.announce_word(&id, &word, out);
         self.flush_workers(now, out);
     }
 
@@ -45,7 +43,6 @@ impl HubState {
         }
         let is_ok = sample.is_ok();
         let Some(live) = self.live_mut(id) else { return };
-        let word = live.worker.state.word();
         let mut acts = Vec::new();
         live.sampled(now, sample, &mut acts);
         let answered = live.go_on_answering(now, &mut acts);
@@ -60,7 +57,6 @@ impl HubState {
             }
             None => {}
         }
-        self.announce_word(id, &word, out);
         // Records come before the actions that they announce.
         self.flush_workers(now, out);
         out.append(&mut acts);
@@ -86,6 +82,20 @@ impl HubState {
         let Some(live) = self.live_mut(id) else { return };
         let mut acts = Vec::new();
         live.acted(now, delivery, acted, &mut acts);
+        self.flush_workers(now, out);
+        out.append(&mut acts);
+    }
+
+    pub(super) fn passed(
+        &mut self,
+        now: Now,
+        (id, delivery): &(WorkerId, DeliveryId),
+        taken: &Result<bool, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(live) = self.live_mut(id) else { return };
+        let mut acts = Vec::new();
+        live.passed(now, *delivery, taken, &mut acts);
         self.flush_workers(now, out);
         out.append(&mut acts);
     }
@@ -129,13 +139,21 @@ impl HubState {
             (None, Hook::Started | Hook::Exited { .. }) => false,
             (None, Hook::Agent { .. } | Hook::Report(_) | Hook::Other(_)) => true,
         };
+        let is_being_made =
+            |it: &&mut super::PendingWorker| it.creating.is_some() && report.pane.is_some();
+        if let (false, Some(kept)) =
+            (is_its_own, self.reserved.get_mut(&report.worker).filter(is_being_made))
+        {
+            // Of the new pane of an agent that is started again, perhaps.
+            kept.early.push(report.clone());
+            return;
+        }
         if !is_its_own {
             let from = report.pane.map_or_else(|| "no pane".to_owned(), |pane| pane.to_string());
             let text = format!("a report from {from} says it is this worker");
             let what = crate::model::Happened::Told { about: "unattributed".into(), text };
             return self.log(now, out, Some(&report.worker), what);
         }
-        let word = live.worker.state.word();
         let mut acts = Vec::new();
         match &report.hook {
             Hook::Started => live.agent_started(now, &mut acts),
@@ -148,7 +166,6 @@ impl HubState {
                 tracing::debug!(name = name_of(value), "a report of a newer version");
             }
         }
-        self.announce_word(&report.worker, &word, out);
         self.flush_workers(now, out);
         out.append(&mut acts);
     }
@@ -161,20 +178,5 @@ impl HubState {
         self.seen_reports.truncate(REMEMBERED - 1);
         self.seen_reports.push_front(report.id.clone());
         true
-    }
-
-    /// The window's `@wtmag_status` follows the worker's state.
-    fn announce_word(
-        &self,
-        id: &WorkerId,
-        before: &crate::model::DisplayState,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(live) = self.workers.get(id).filter(|live| live.has_window()) else { return };
-        let word = live.worker.state.word();
-        if word != *before {
-            let window = live.worker.place.window;
-            out.push(Effect::Tmux(TmuxEffect::Status { window, word: word.to_string() }));
-        }
     }
 }

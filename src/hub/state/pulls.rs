@@ -128,6 +128,9 @@ impl HubState {
             if let (Some(url), None) = (it.url, &live.worker.pr) {
                 live.note_pr(url);
             }
+            if let Some(text) = it.note {
+                live.note_board(text);
+            }
             if let Some(state) = it.state {
                 if let Some(landed) = merged(&live.worker, &state, now) {
                     live.has_landed(landed);

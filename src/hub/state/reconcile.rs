@@ -33,7 +33,8 @@ impl HubState {
 
     pub(super) fn find_worktrees(&self, out: &mut Vec<Effect>) {
         let git_dir = |live: &LiveWorker| (live.worker.id.clone(), live.worker.git_dir.clone());
-        let all: Vec<_> = self.workers.values().map(git_dir).collect();
+        let has_own = |live: &&LiveWorker| !live.worker.is_orchestrator();
+        let all: Vec<_> = self.workers.values().filter(has_own).map(git_dir).collect();
         if !all.is_empty() {
             out.push(Effect::Local(LocalEffect::FindWorktrees(all)));
         }
@@ -111,10 +112,12 @@ impl HubState {
         self.tell_panes(&by_tag, out);
         let mut announce = Vec::new();
         let mut is_too_old = self.restructured_at.is_some_and(|it| it >= asked);
+        let mut strays = self.strays(&by_tag);
         for live in self.workers.values_mut().filter(|live| live.has_window()) {
             let rows = by_tag.remove(live.worker.id.as_str()).unwrap_or_default();
             let Some(row) = rows.into_iter().find(|row| row.pane == live.worker.place.pane) else {
                 if live.is_made_since(asked) {
+                    strays.retain(|it| it.worker.as_deref() != Some(live.worker.id.as_str()));
                     is_too_old = true;
                     continue;
                 }
@@ -130,6 +133,7 @@ impl HubState {
             self.list_panes(LIST_DELAY, out);
         }
         self.settle_unsure(now, (asked, &by_tag), out);
+        self.end_strays(strays, out);
         self.orphans = by_tag
             .into_iter()
             .filter(|(tag, _)| !self.is_being_made(tag))
@@ -137,7 +141,7 @@ impl HubState {
             .collect();
         for id in announce {
             let text = format!("{id} is still running in session `wtmag`; its session was closed");
-            out.push(Effect::Tmux(TmuxEffect::Announce(text)));
+            out.push(Effect::Tmux(TmuxEffect::Announce { text, rings: false }));
         }
         self.flush_workers(now, out);
         self.go_on_with_cleanups(out);
@@ -159,6 +163,35 @@ impl HubState {
             self.closing.insert(id);
         }
         answer(out, request_id, Answer::Recovered { exists });
+    }
+
+    /// Panes that have a worker's own mark, and are not its pane: the former one of an agent that was
+    /// started again, or one that a hub made for that and did not live to record.
+    fn strays(&self, by_tag: &BTreeMap<String, Vec<PaneRow>>) -> Vec<PaneRow> {
+        let rows = by_tag.values().flatten().filter(|row| row.is_marked && !row.dead);
+        let is_stray = |row: &&PaneRow| {
+            let id = row.worker.as_ref().and_then(|it| it.parse::<WorkerId>().ok());
+            let id = id.filter(|it| !self.reserved.contains_key(it));
+            let live = id.and_then(|it| self.workers.get(&it));
+            live.is_some_and(|live| live.worker.place.pane != row.pane)
+        };
+        rows.filter(is_stray).cloned().collect()
+    }
+
+    /// A newer pane than the worker's has had no text yet; its window is closed. An older one gives way.
+    fn end_strays(&mut self, strays: Vec<PaneRow>, out: &mut Vec<Effect>) {
+        for row in strays {
+            let id = row.worker.as_ref().and_then(|it| it.parse::<WorkerId>().ok());
+            let Some(live) = id.and_then(|it| self.workers.get(&it)) else { continue };
+            let (worker, new) = (live.worker.id.clone(), live.worker.place.pane);
+            let effect = if live.has_window() && row.pane < new {
+                TmuxEffect::TakePlace { worker, new, old: row.pane }
+            } else {
+                self.closing.insert(worker.clone());
+                TmuxEffect::CloseWindow { worker, pane: row.pane, window: row.window }
+            };
+            out.push(Effect::Tmux(effect));
+        }
     }
 
     fn is_being_made(&self, tag: &str) -> bool {

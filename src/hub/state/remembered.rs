@@ -1,6 +1,6 @@
 //! What a new hub takes over from its store.
 use super::{HubState, live_worker::LiveWorker};
-use crate::model::{Cleanup, Delivery, Item, Now, Schedule, Worker, WorkerId};
+use crate::model::{Cleanup, Delivery, Item, Now, Run, Schedule, Worker, WorkerId};
 
 /// What a hub reads from its store at its start.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub struct Remembered {
     /// Schedules that are not over.
     pub schedules: Vec<Schedule>,
     pub last_schedule: u64,
+    /// Open runs and the last ones.
+    pub runs: Vec<Run>,
+    pub last_run: u64,
     /// Ids of the last reports that became items, the newest first.
     pub reports: Vec<String>,
     /// Ids of workers whose rows cannot be read: they are not reused.

@@ -7,14 +7,15 @@ use super::{
 };
 use crate::{
     model::{
-        Answer, Ask, Delivery, DeliveryId, DeliveryMode, Happened, Hook, HookReport, HubStatus,
-        Landed, NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Take, Worker, WorkerId,
+        Answer, Ask, Delivery, DeliveryId, DeliveryMode, DialogAnswer, Happened, Hook, HookReport,
+        HubStatus, Landed, NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Take,
+        Worker, WorkerId,
     },
     tmux::Promoted,
 };
 
 /// Longest text that is typed into an agent, in bytes.
-const MAX_TEXT: usize = 1 << 20;
+pub(super) const MAX_TEXT: usize = 1 << 20;
 
 impl HubState {
     pub(super) fn asked(
@@ -30,16 +31,12 @@ impl HubState {
                 self.pending.push((request_id, request));
                 self.want_link(out);
             }
-            Request::Reserve(reserve) => self.reserve(request_id, reserve, out),
+            Request::Reserve(reserve) => self.reserve(now, request_id, reserve, out),
             Request::Create(new) => self.create(now, request_id, new, out),
             Request::Release { id } => self.release(request_id, &id, out),
             Request::Recover { id } => self.recover(request_id, id, out),
             Request::List { ended: true } => out.push(Effect::Query(request_id, Query::Ended)),
-            Request::List { .. } => {
-                let (workers, deliveries) = self.snapshot(&BTreeSet::new());
-                let orphans = self.orphans.keys().cloned().collect();
-                answer(out, request_id, Answer::Workers { workers, deliveries, orphans });
-            }
+            Request::List { .. } => self.list(request_id, out),
             Request::Show { id } => self.show(now, request_id, &id, out),
             Request::View { id, known } => self.view(now, request_id, id, known, out),
             Request::Explain { id } => self.explain(now, request_id, &id, out),
@@ -57,8 +54,9 @@ impl HubState {
             Request::Adopt { workers, caller } => {
                 self.adopt(now, request_id, (&workers, &caller), out);
             }
-            Request::AnswerDialog { id, label, asked } => {
-                self.answer_dialog(now, request_id, &id, (label, asked), out);
+            Request::AnswerDialog(wanted) => self.answer_dialog(now, request_id, *wanted, out),
+            Request::DialogPrinted { id, asked } => {
+                self.dialog_printed(request_id, &id, asked, out);
             }
             Request::Ask(text) => self.ask_worker(now, request_id, text, out),
             Request::Ack { items } => self.ack(now, request_id, &items, out),
@@ -69,6 +67,9 @@ impl HubState {
             Request::Pulls { repo, waits } => {
                 self.refresh_pulls(now, request_id, (repo.as_deref(), waits), out);
             }
+            Request::Run { order, tasks } => self.start_run(now, request_id, (order, tasks), out),
+            Request::Runs { run } => self.list_runs(request_id, run, out),
+            Request::ActOnRun { run, act } => self.act_on_run(now, request_id, (run, &act), out),
             Request::Status => self.status(request_id, out),
             Request::Stop { reason } => self.stop(now, request_id, reason, out),
             Request::Receipts { worker } => {
@@ -84,6 +85,12 @@ impl HubState {
                 out.push(Effect::Query(request_id, Query::Events { worker, since, limit }));
             }
         }
+    }
+
+    fn list(&self, request_id: RequestId, out: &mut Vec<Effect>) {
+        let (workers, deliveries) = self.snapshot(&BTreeSet::new());
+        let orphans = self.orphans.keys().cloned().collect();
+        answer(out, request_id, Answer::Workers { workers, deliveries, orphans });
     }
 
     fn stop(&mut self, now: Now, request_id: RequestId, reason: String, out: &mut Vec<Effect>) {
@@ -108,6 +115,7 @@ impl HubState {
     }
 
     pub(super) fn client_gone(&mut self, client: u64) {
+        self.runs.mark_stale();
         self.clients = self.clients.saturating_sub(1);
         self.pending.retain(|(request_id, _)| request_id.client != client);
         self.panes_wanted.retain(|(request_id, _)| request_id.client != client);
@@ -135,22 +143,34 @@ impl HubState {
         answer(out, request_id, Answer::Done);
     }
 
+    fn dialog_printed(
+        &mut self,
+        request_id: RequestId,
+        id: &WorkerId,
+        asked: Ask,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(live) = self.workers.get_mut(id) else { return not_found(out, request_id, id) };
+        live.dialog_printed(asked);
+        answer(out, request_id, Answer::Done);
+    }
+
     fn answer_dialog(
         &mut self,
         now: Now,
         request_id: RequestId,
-        id: &WorkerId,
-        answer: (String, Ask),
+        wanted: DialogAnswer,
         out: &mut Vec<Effect>,
     ) {
-        let is_linked = matches!(self.link, Link::Up(_));
-        let Some(live) = self.workers.get_mut(id) else { return not_found(out, request_id, id) };
+        let (id, is_linked) = (wanted.id.clone(), matches!(self.link, Link::Up(_)));
+        let Some(live) = self.workers.get_mut(&id) else { return not_found(out, request_id, &id) };
         let begun = match live.has_window() && is_linked {
-            true => live.answer_dialog(now, request_id, answer),
+            true => live.answer_dialog(now, request_id, wanted),
             false => Err("its window cannot be reached"),
         };
         if let Err(why) = begun {
-            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, why));
+            let hint = format!("`wtmag answer {id}` prints what it asks now");
+            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, why).hint(hint));
         }
     }
 
@@ -253,15 +273,11 @@ impl HubState {
             return Err(no_worker(&new.worker));
         }
         if new.text.len() > MAX_TEXT {
-            let message = format!("a text of {} bytes is too long to be typed", new.text.len());
-            return refuse(message, "leave out `--paste`: wtmag then passes the text in a file");
+            return Err(too_long(&new));
         }
-        let mut delivery = self.new_delivery(now, &new.worker, new.text, DeliveryMode::Ready);
-        delivery.file = new.file;
-        delivery.submit = new.submit;
-        delivery.interrupt = new.interrupt;
-        let Some(live) = self.workers.get_mut(&new.worker) else {
-            return Err(no_worker(&new.worker));
+        let delivery = self.delivery_of(now, new);
+        let Some(live) = self.workers.get_mut(&delivery.worker) else {
+            return Err(no_worker(&delivery.worker));
         };
         if !live.worker.is_live() {
             let (id, word) = (&live.worker.id, live.worker.state.word());
@@ -275,17 +291,23 @@ impl HubState {
                         then waits for the end of the turn";
             return refuse(message, hint);
         }
-        if live.is_full(delivery.text.len()) {
-            let n_open = live.open_deliveries();
-            let message = format!("{n_open} texts already wait for `{}`", new.worker);
+        if let Some(message) = live.full(delivery.text.len()) {
             let hint =
                 "`wtmag receipts` shows what holds them; `wtmag send --cancel N` withdraws one";
             return refuse(message, hint);
         }
         live.queue(now, delivery.clone());
-        self.log(now, out, Some(&new.worker), Happened::Command { verb: "send".into() });
+        self.log(now, out, Some(&delivery.worker), Happened::Command { verb: "send".into() });
         self.flush_workers(now, out);
         Ok(delivery.shortened())
+    }
+
+    pub(super) fn delivery_of(&mut self, now: Now, new: NewDelivery) -> Delivery {
+        let mut delivery = self.new_delivery(now, &new.worker, new.text, DeliveryMode::Ready);
+        delivery.file = new.file;
+        delivery.submit = new.submit;
+        delivery.interrupt = new.interrupt;
+        delivery
     }
 
     fn cancel(&mut self, now: Now, request_id: RequestId, id: DeliveryId, out: &mut Vec<Effect>) {
@@ -426,8 +448,14 @@ pub(super) fn not_found(out: &mut Vec<Effect>, request_id: RequestId, id: &Worke
 }
 
 pub(super) fn no_worker(id: &WorkerId) -> Refusal {
-    let message = format!("there is no worker `{id}`");
-    Refusal::new(RefusalKind::NotFound, message).hint("`wtmag list --all` shows all")
+    let message = format!("no worker is named `{id}`");
+    Refusal::new(RefusalKind::NotFound, message).hint("`wtmag list --all` shows all workers")
+}
+
+pub(super) fn too_long(text: &NewDelivery) -> Refusal {
+    let message = format!("a text of {} bytes is too long to be typed", text.text.len());
+    let hint = "leave out `--paste`: wtmag then passes the text in a file";
+    Refusal::new(RefusalKind::NotNow, message).hint(hint)
 }
 
 /// A record that goes with an answer.

@@ -2,7 +2,7 @@
 //!
 //! A time that fires and what comes of it are one batch of records, so a killed hub has either done
 //! both or neither. What became due while no hub ran, or while the machine slept, fires once. A text
-//! for an agent in a pane that is no worker's waits until that agent listens.
+//! for an agent in a pane without a worker waits until that agent listens.
 use std::{collections::BTreeMap, time::Instant};
 
 use super::{

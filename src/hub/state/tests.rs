@@ -13,16 +13,17 @@ mod reports;
 mod restart;
 mod schedules;
 mod showing;
+mod takeover;
 mod waking;
 
 use super::*;
 use crate::model::{
-    Agent, AgentState, DeliveryMode, DisplayState, Exit, Hold, Hook, Kind, NewDelivery, NewWorker,
-    Placement, RefusalKind, Room, Source, SourceKind, Step,
+    AgentState, DisplayState, Exit, Hold, Hook, Kind, NewDelivery, NewWorker, Placement,
+    RefusalKind, Room, Source, SourceKind, Step,
 };
 use crate::model::{
     Answer, Caller, Cleanup, DeliveryId, Item, PaneId, Sample, Schedule, ServerId, Version,
-    WindowId, Worker,
+    WindowId, Worker, samples,
 };
 use crate::tmux::{Acted, Created, Link as Shown, ServerInfo, Show};
 
@@ -77,7 +78,9 @@ fn reserve() -> Reserve {
         caller: Caller { pane: Some(PaneId(1)), session: None },
         is_served: false,
         resumes: None,
+        ends_agent: false,
         room: Room::default(),
+        attempt: None,
     }
 }
 
@@ -91,24 +94,20 @@ fn new_worker(id: &WorkerId) -> NewWorker {
         base: None,
         source: Source::new(SourceKind::GithubIssue, "456", "", "Bug".into()),
         kind: Kind::Implementation,
-        agent: Agent {
-            name: "claude".into(),
-            profile: "claude".into(),
-            profile_text: None,
-            argv: vec!["claude".into()],
-            model: None,
-            delivery: DeliveryMode::Ready,
-            trust: false,
-            resume_at_reset: false,
-        },
+        agent: samples::agent(),
         pr: None,
         parent: None,
         wakes: None,
         env: vec![("SSH_AUTH_SOCK".into(), "/ssh".into())],
         launch_env: Vec::new(),
         bootstrap: "Read it.".into(),
+        follows: None,
         resumes: None,
+        texts: Vec::new(),
+        drops: Vec::new(),
+        head: None,
         record: true,
+        markers: false,
     }
 }
 
@@ -269,7 +268,15 @@ impl Hub {
             Shown { session: *session, session_name, n_attached: 0, group: None }
         };
         let (worker, links) = (Some(id.to_string()), sessions.iter().map(link).collect());
-        PaneRow { pane: PANE, pid: PID, dead: false, window: WINDOW, worker, links }
+        PaneRow {
+            pane: PANE,
+            pid: PID,
+            dead: false,
+            window: WINDOW,
+            worker,
+            is_marked: true,
+            links,
+        }
     }
 }
 
@@ -366,7 +373,10 @@ fn texts_that_wait_for_one_worker_have_a_bound() {
     }
     // One of them is the bootstrap.
     assert_eq!(refused, [RefusalKind::NotNow; 4]);
-    assert_eq!(hub.state.workers[&id].open_deliveries(), 100);
+    let live = &hub.state.workers[&id];
+    assert_eq!(live.open_deliveries(), 100);
+    let why = live.full(1).unwrap();
+    assert!(why.ends_with("; at most 100 may, with 8 MB in all"), "{why}");
     hub.ask(Request::Cancel { delivery: DeliveryId(50) });
     let (request_id, out) = hub.ask(Request::Send(new_text(&id, "one more")));
     assert_eq!(refusal_to(&out, request_id), None);
@@ -444,10 +454,13 @@ fn a_worker_whose_session_was_closed_goes_on_in_the_fleet() {
     let (mut hub, id) = Hub::with_agent();
     let row = hub.seen(&id, &[]);
     let out = hub.give(listed(vec![row.clone()]));
-    assert!(out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Announce(_)))), "{out:?}");
+    assert!(
+        out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Announce { .. }))),
+        "{out:?}"
+    );
     let out = hub.give(listed(vec![row]));
     assert!(
-        !out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Announce(_)))),
+        !out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Announce { .. }))),
         "announced once"
     );
     assert_eq!(hub.state.workers[&id].worker.placement, Placement::Fleet);

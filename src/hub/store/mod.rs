@@ -108,6 +108,11 @@ fn write_one(batch: &Transaction<'_>, record: &Record) -> Result<(), Error> {
             let doc = serde_json::to_string(it)?;
             run(batch, sql, params![it.id.0, it.over.is_none(), at, doc]).map(drop)
         }
+        Record::Run(it) => {
+            let sql = "INSERT OR REPLACE INTO runs (id, open, at, doc) VALUES (?1, ?2, ?3, ?4)";
+            let (at, doc) = (it.over.unwrap_or(it.created).0, serde_json::to_string(it)?);
+            run(batch, sql, params![it.id.0, it.over.is_none(), at, doc]).map(drop)
+        }
         Record::CleanupOver(worker) => {
             let sql = "DELETE FROM cleanups WHERE worker = ?1";
             run(batch, sql, params![worker.as_str()]).map(drop)

@@ -30,6 +30,10 @@ const SENT: &str = "
        WHERE worker IN (SELECT id FROM workers WHERE ended = 0))
     WHERE n <= ?1 ORDER BY id";
 
+/// Those that are open, and the last ones.
+const RUNS: &str = "SELECT id, doc FROM runs
+    WHERE open = 1 OR id IN (SELECT id FROM runs ORDER BY id DESC LIMIT 50) ORDER BY id";
+
 /// Rows of one table: those that can be read; the others by name.
 struct Rows<T> {
     found: Vec<T>,
@@ -43,6 +47,7 @@ impl Store {
         let deliveries = self.deliveries(OPEN, &[])?;
         let sent = self.deliveries(SENT, &[&N_SENT])?;
         let cleanups = self.rows("SELECT worker, doc FROM cleanups", &[])?;
+        let runs = self.rows(RUNS, &[])?;
         let items = self.rows("SELECT id, doc FROM items WHERE open = 1 ORDER BY id", &[])?;
         let schedules = "SELECT id, doc FROM schedules WHERE open = 1 ORDER BY id";
         let schedules = self.rows(schedules, &[])?;
@@ -60,6 +65,7 @@ impl Store {
             name("cleanups", &cleanups.unreadable),
             name("items", &items.unreadable),
             name("schedules", &schedules.unreadable),
+            name("runs", &runs.unreadable),
         ];
         Ok(Remembered {
             workers: workers.found,
@@ -67,6 +73,8 @@ impl Store {
             sent: sent.found.into_iter().map(|it| (it.worker, it.text)).collect(),
             cleanups: cleanups.found,
             items: items.found,
+            runs: runs.found,
+            last_run: last("SELECT ifnull(max(id), 0) FROM runs")?,
             last_item: last("SELECT ifnull(max(id), 0) FROM items")?,
             schedules: schedules.found,
             last_schedule: last("SELECT ifnull(max(id), 0) FROM schedules")?,

@@ -2,10 +2,10 @@
 use rusqlite::Connection;
 
 /// Schema that this program writes.
-pub(super) const KNOWN: u32 = 4;
+pub(super) const KNOWN: u32 = 5;
 
 /// `MIGRATIONS[n]` leads from schema n to n + 1. Only add to it, never edit it.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE workers (
         n INTEGER PRIMARY KEY, id TEXT NOT NULL, ended INTEGER NOT NULL, doc TEXT NOT NULL);
@@ -42,6 +42,12 @@ const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE schedules (
         id INTEGER PRIMARY KEY, open INTEGER NOT NULL, at INTEGER NOT NULL, doc TEXT NOT NULL);
+",
+    // Lists of tasks.
+    "
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, open INTEGER NOT NULL, at INTEGER NOT NULL, doc TEXT NOT NULL);
+    CREATE INDEX open_runs ON runs (open) WHERE open = 1;
 ",
 ];
 

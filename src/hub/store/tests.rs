@@ -181,7 +181,7 @@ fn values_of_a_newer_version_are_kept_as_they_are() {
     assert_eq!(worker.placement.to_string(), "floating");
     assert_eq!(
         (worker.source.to_string(), worker.source.title.as_str()),
-        ("sketch".into(), "hi there")
+        ("sketch S-1".into(), "hi there")
     );
     let delivery = found.deliveries.iter().find(|it| it.id == DeliveryId(6)).unwrap();
     assert_eq!((delivery.step.to_string(), delivery.step.is_final()), ("scheduled".into(), false));

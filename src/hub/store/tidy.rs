@@ -49,6 +49,9 @@ const ITEMS: &str = "DELETE FROM items WHERE at < ?1
 const SCHEDULES: &str = "DELETE FROM schedules WHERE at < ?1
     AND id IN (SELECT id FROM schedules WHERE open = 0 ORDER BY id LIMIT ?2)
     AND id < (SELECT max(id) FROM schedules)";
+const RUNS: &str = "DELETE FROM runs WHERE at < ?1
+    AND id IN (SELECT id FROM runs WHERE open = 0 ORDER BY id LIMIT ?2)
+    AND id < (SELECT max(id) FROM runs)";
 
 impl Store {
     /// One step. True if there is another one for the next idle moment.
@@ -59,7 +62,7 @@ impl Store {
         // Everything removable, oldest first, while the store is too large.
         let before = if is_too_large { now.0 } else { before };
         let mut n_gone = 0;
-        for sql in [EVENTS, DELIVERIES, WORKERS, ITEMS, SCHEDULES] {
+        for sql in [EVENTS, DELIVERIES, WORKERS, ITEMS, SCHEDULES, RUNS] {
             let mut query = self.db.prepare_cached(sql).map_err(write_failed)?;
             let before = i64::try_from(before).unwrap_or(i64::MAX);
             n_gone += query.execute((before, STEP)).map_err(write_failed)?;

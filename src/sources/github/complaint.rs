@@ -1,6 +1,9 @@
 //! What `gh` says went wrong, as an error. It has texts, not codes: 4 is a missing login, all else is 1.
 use super::PROGRAM;
-use crate::{sources::Error, text::one_line};
+use crate::{
+    sources::{Error, reason},
+    text::one_line,
+};
 
 /// A failure of `gh`, as far as it must be told from others.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub(super) enum Complaint {
 pub(super) fn complaint(code: Option<i32>, stderr: &str) -> Complaint {
     let program = &PROGRAM;
     let says = |text: &str| stderr.contains(text);
-    let detail = || detail(stderr);
+    let detail = || reason(stderr);
     if code == Some(4) || says("HTTP 401") || says("gh auth login") && says("authentication") {
         return Complaint::Other(Error::NotLoggedIn { program });
     }
@@ -50,13 +53,22 @@ pub(super) fn complaint(code: Option<i32>, stderr: &str) -> Complaint {
     })
 }
 
-pub(super) fn failed(stderr: &str) -> Error {
-    Error::Failed { program: &PROGRAM, detail: detail(stderr) }
+impl Complaint {
+    /// The error of a question that named the repository.
+    pub(super) fn into_error(self, repo: &str, stderr: &str) -> Error {
+        match self {
+            Self::Other(error) => error,
+            Self::RepoNotFound(repo) => Error::RepoNotFound { repo },
+            Self::IssuesOff => Error::IssuesOff { repo: repo.to_owned() },
+            Self::NumberNotFound | Self::NoRepository | Self::NoRemote | Self::NotOnGithub => {
+                failed(stderr)
+            }
+        }
+    }
 }
 
-fn detail(stderr: &str) -> String {
-    let line = stderr.lines().find(|line| !line.trim().is_empty());
-    line.map_or_else(|| "it did not say why".to_owned(), |line| one_line(line, 300))
+pub(super) fn failed(stderr: &str) -> Error {
+    Error::Failed { program: &PROGRAM, detail: reason(stderr) }
 }
 
 #[cfg(test)]

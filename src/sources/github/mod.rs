@@ -2,25 +2,33 @@
 //!
 //! The repository is resolved once, as `gh` resolves it from the remotes and `gh repo set-default`,
 //! and named in every later call.
+mod board;
 mod complaint;
 mod forge;
 mod json;
+mod open;
 mod pull;
 mod pulls;
+mod ready;
 
 use serde::de::DeserializeOwned;
 
+pub use self::{
+    board::move_issue,
+    forge::fetch_forge,
+    open::list_open,
+    pull::{merge_pull, pull_page, pull_state},
+    pulls::ask_pulls,
+};
 use self::{
     complaint::{Complaint, complaint, failed},
-    forge::is_slug,
+    forge::argument,
     json::{HeadJson, ItemJson, Login, Named, PullJson, UrlJson, is_pull_page, read},
 };
-pub use self::{
-    forge::{Forge, fetch_forge},
-    pull::{merge_pull, pull_page, pull_state},
-    pulls::{Question, ask_pulls},
+use super::{
+    Context, Error, Fetched, Program, SourceSpec, Task, TaskRef,
+    forge::{Forge, is_commit, is_slug},
 };
-use super::{Context, Error, Fetched, Program, SourceSpec, Task, TaskRef};
 use crate::{
     brief::{Detail, Pull, WorkItem},
     model::{Source, SourceKind},
@@ -46,6 +54,7 @@ pub static SPEC: SourceSpec = SourceSpec {
     parse,
     resolve: |cx, task| Box::pin(resolve(cx, task)),
     fetch: |cx, task| Box::pin(fetch(cx, task)),
+    ready: Some(|cx, wanted| Box::pin(ready::ready(cx, wanted))),
 };
 
 /// GitHub's own limit is 256.
@@ -137,8 +146,7 @@ async fn fetch_pull(cx: &Context<'_>, forge: &Forge, number: &str) -> Result<Wor
         }
         found => found?,
     };
-    let is_hex = pull.head_ref_oid.bytes().all(|c| c.is_ascii_hexdigit());
-    if !is_hex || !matches!(pull.head_ref_oid.len(), 40 | 64) {
+    if !is_commit(&pull.head_ref_oid) {
         return Err(nonsense("head commit", &pull.head_ref_oid));
     }
     let title = one_line(&pull.item.title, MAX_TITLE);
@@ -166,23 +174,20 @@ async fn view<T: DeserializeOwned>(
     number: &str,
     fields: &str,
 ) -> Result<T, Error> {
-    let repo = forge.argument();
+    let repo = argument(forge);
     let args = [what, "view", number, "--repo", &repo, "--json", fields];
     let output = cx.run(&PROGRAM, &args).await?;
     if output.is_success() {
         return read(&output.stdout);
     }
-    let repo = forge.repo.clone();
-    let what = if what == "pr" { "pull request" } else { what };
-    Err(match complaint(output.status.code(), &output.stderr_text()) {
-        Complaint::NumberNotFound => Error::NotFound { what, number: number.to_owned(), repo },
-        Complaint::IssuesOff => Error::IssuesOff { repo },
-        Complaint::RepoNotFound(repo) => Error::RepoNotFound { repo },
-        Complaint::Other(error) => error,
-        Complaint::NoRepository | Complaint::NoRemote | Complaint::NotOnGithub => {
-            failed(&output.stderr_text())
-        }
-    })
+    let stderr = output.stderr_text();
+    let complaint = complaint(output.status.code(), &stderr);
+    if matches!(complaint, Complaint::NumberNotFound) {
+        let what = if what == "pr" { "pull request" } else { what };
+        let (number, repo) = (number.to_owned(), forge.repo.clone());
+        return Err(Error::NotFound { what, number, repo });
+    }
+    Err(complaint.into_error(&forge.repo, &stderr))
 }
 
 /// The branch that the pull request with this URL is for.
@@ -192,6 +197,12 @@ pub async fn head_branch(cx: &Context<'_>, url: &str) -> Result<String, Error> {
         return Err(failed(&output.stderr_text()));
     }
     Ok(read::<HeadJson>(&output.stdout)?.head_ref_name)
+}
+
+/// `gh` has a login for this server; asks no network.
+pub async fn knows(cx: &Context<'_>, host: &str) -> bool {
+    let asked = cx.run(&PROGRAM, &["auth", "token", "--hostname", host]).await;
+    asked.is_ok_and(|it| it.is_success())
 }
 
 fn nonsense(what: &'static str, value: &str) -> Error {

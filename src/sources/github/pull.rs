@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::{Checks, PullState, SourceKind},
-    sources::{Context, Error},
+    sources::{Context, Error, forge::is_commit},
     text::one_line,
 };
 
@@ -51,9 +51,7 @@ pub async fn pull_state(cx: &Context<'_>, url: &str) -> Result<PullState, Error>
         return Err(failed(&output.stderr_text()));
     }
     let it: StateJson = read(&output.stdout)?;
-    let is_hex =
-        |it: &str| matches!(it.len(), 40 | 64) && it.bytes().all(|c| c.is_ascii_hexdigit());
-    if !is_hex(&it.head_ref_oid) {
+    if !is_commit(&it.head_ref_oid) {
         return Err(nonsense("head commit", &it.head_ref_oid));
     }
     Ok(PullState {
@@ -64,7 +62,7 @@ pub async fn pull_state(cx: &Context<'_>, url: &str) -> Result<PullState, Error>
         is_open: it.state == "OPEN",
         is_merged: it.state == "MERGED",
         is_draft: it.is_draft,
-        merge_commit: it.merge_commit.map(|it| it.oid).filter(|it| is_hex(it)),
+        merge_commit: it.merge_commit.map(|it| it.oid).filter(|it| is_commit(it)),
         review: review(it.review_decision.as_deref().unwrap_or_default()),
         checks: checks(it.status_check_rollup.as_deref().unwrap_or_default()),
     })

@@ -4,39 +4,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    PROGRAM,
-    complaint::{Complaint, complaint, failed},
-    forge::is_slug,
-    json::Oid,
-    json::read,
-};
+use super::{PROGRAM, complaint::complaint, json::Oid, json::read};
 use crate::{
     model::{Checks, PullState, Review},
-    sources::{Context, Error},
+    sources::{
+        Context, Error,
+        forge::{is_commit, is_slug},
+        question::{Found, MAX, Question},
+    },
     text::one_line,
 };
-
-/// Pull requests that are asked for at one time.
-const MAX: usize = 100;
-
-/// Which pull requests of a repository.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Question {
-    pub host: String,
-    /// `owner/name`.
-    pub repo: String,
-    pub numbers: Vec<u64>,
-    /// Open ones for these branches.
-    pub branches: Vec<String>,
-}
-
-/// One pull request, and the branch that it is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    pub state: PullState,
-    pub branch: String,
-}
 
 const FRAGMENT: &str = "fragment F on PullRequest { url number state isDraft headRefOid headRefName \
     baseRefName mergeCommit { oid } reviewDecision commits(last: 1) { nodes { commit { \
@@ -112,15 +89,7 @@ pub async fn ask_pulls(cx: &Context<'_>, question: &Question) -> Result<Vec<Foun
     let found = answer.and_then(|it| it.data).and_then(|it| it.repository);
     let Some(found) = found else {
         let stderr = output.stderr_text();
-        return Err(match complaint(output.status.code(), &stderr) {
-            Complaint::Other(error) => error,
-            Complaint::RepoNotFound(repo) => Error::RepoNotFound { repo },
-            Complaint::NumberNotFound
-            | Complaint::NoRepository
-            | Complaint::NoRemote
-            | Complaint::NotOnGithub
-            | Complaint::IssuesOff => failed(&stderr),
-        });
+        return Err(complaint(output.status.code(), &stderr).into_error(&question.repo, &stderr));
     };
     let nodes =
         found.into_values().flat_map(|it| match it.get("nodes").and_then(Value::as_array) {
@@ -132,18 +101,16 @@ pub async fn ask_pulls(cx: &Context<'_>, question: &Question) -> Result<Vec<Foun
 
 /// `None` for one whose head is no commit.
 fn pull(it: PullJson) -> Option<Found> {
-    let is_hex =
-        |it: &str| matches!(it.len(), 40 | 64) && it.bytes().all(|c| c.is_ascii_hexdigit());
     let rollup = it.commits.pointer("/nodes/0/commit/statusCheckRollup/state");
     let state = PullState {
         url: Some(it.url).filter(|it| it.starts_with("https://")).map(|it| one_line(&it, 200))?,
         number: it.number,
-        head: Some(it.head_ref_oid).filter(|it| is_hex(it))?,
+        head: Some(it.head_ref_oid).filter(|it| is_commit(it))?,
         base: one_line(&it.base_ref_name, 200),
         is_open: it.state == "OPEN",
         is_merged: it.state == "MERGED",
         is_draft: it.is_draft,
-        merge_commit: it.merge_commit.map(|it| it.oid).filter(|it| is_hex(it)),
+        merge_commit: it.merge_commit.map(|it| it.oid).filter(|it| is_commit(it)),
         review: review(it.review_decision.as_deref().unwrap_or_default()),
         checks: checks(rollup.and_then(Value::as_str)),
     };

@@ -9,7 +9,7 @@ fn the_verbs_are_a_closed_list() {
     let want = "capture-pane delete-buffer detach-client display-message has-session if-shell \
         kill-session kill-pane kill-window link-window list-clients list-panes list-sessions new-session \
         new-window paste-buffer refresh-client rename-window send-keys set-buffer set-option \
-        show-environment show-options switch-client unlink-window";
+        show-environment show-options swap-pane switch-client unlink-window";
     assert_eq!(words.join(" "), want);
 }
 

@@ -48,3 +48,28 @@ fn a_hook_says_that_an_agent_rests_where_its_screen_does_not() {
     assert!(case.tracker.verdict().turn.listens());
     case.at(9500).see("> my draft").at(9900).see("> my draft").is("draft");
 }
+
+/// opencode that has just been started again needs seconds before it shows its first sign of work.
+#[test]
+fn a_prompt_without_an_answer_is_no_turn_that_is_over() {
+    let asked = "> first\nreply\ndone in 3 s\n> Still there, on that?\n\n> ";
+    let answered = "> first\nreply\ndone in 3 s\n> Still there, on that?\nyes\ndone in 9 s\n> ";
+    for hooks in [true, false] {
+        let mut case = Case::ready();
+        case.at(1500).see("> first\nreply\ndone in 3 s\n> ").is("ready");
+        case.at(1800).see("> first\nreply\ndone in 3 s\n> ").is("idle");
+        case.handle(Seen::Sent("Still there, on that?")).at(2000);
+        let told = Event::PromptAccepted { text: "Still there, on that?".to_owned() };
+        if hooks {
+            case.hook(told)
+        } else {
+            case.handle(Seen::Accepted)
+        };
+        case.quiet_since(2100).at(2200).see(asked).at(5000).see(asked).is("working");
+        case.at(6000).see(answered).at(6500).see(answered).is("idle");
+        // An agent that shows nothing of a turn that was interrupted at once.
+        case.handle(Seen::Sent("Still there, on that?")).at(7000).handle(Seen::Accepted);
+        case.quiet_since(7100).at(7200).see(asked).at(13_000).see(asked).is("working");
+        case.at(13_200).see(asked).is("idle");
+    }
+}

@@ -81,8 +81,8 @@ fn there_is_exactly_one_task() {
     refused(&["-t", "pr", "--prompt", "x"], "needs `--github N`");
     refused(&["--github", "0", "-t", "pr"], "`0` is not the number or the URL of an issue");
     refused(&["--github", "x", "-t", "pr"], "`x` is not the number or the URL of an issue");
-    refused(&["--github", "1", "-t", "x"], "possible values: issue, pr");
-    refused(&["--jira", "AB-1", "-t", "pr"], "does not go with `--jira`");
+    refused(&["--github", "1", "-t", "x"], "possible values: issue, mr, pr");
+    refused(&["--jira", "AB-1", "-t", "pr"], "cannot be used with `--jira`");
     refused(&["--jira", "nonsense"], "is not a Jira key");
     refused(&["--prompt", " "], "the prompt is empty");
     refused(&["--prompt", "a\0b"], "NUL");
@@ -113,7 +113,7 @@ fn what_contradicts_itself_is_refused() {
     refused(&["x", "-f", "y"], "given twice");
     refused(
         &["--github", "https://github.com/a/b/pull/1", "-t", "issue"],
-        "is that of a pull request",
+        "is a pull request, but `-t` says `issue`",
     );
     refused(&["-f", "/no/such/file"], "could not read the task from `/no/such/file`");
     refused(&["--prompt", "x", "-w", "-s"], "cannot be combined");

@@ -81,7 +81,8 @@ fn work_that_is_ready_is_landed() {
     check(|_, facts, _| facts.target.as_mut().unwrap().checkouts.clear(), &[]);
     check(
         |_, _, losses| {
-            losses.push(Loss::Commits { commits: names(&["1 Work"]), looks_merged_into: None });
+            let commits = names(&["1 Work"]);
+            losses.push(Loss::Commits { commits, looks_merged_into: None, detached: None });
         },
         &[],
     );
@@ -258,18 +259,7 @@ fn check_pull(need: &[LandNeed], change: impl FnOnce(&mut PullState), want: &[&s
     let (worker, mut facts) = (worker(), facts());
     // What is here does not matter: the forge merges.
     facts.outcome = Some(Outcome::NotForward);
-    let mut pull = PullState {
-        url: "https://github.com/acme/blog/pull/5".into(),
-        number: 5,
-        head: "1".into(),
-        base: "main".into(),
-        is_open: true,
-        is_merged: false,
-        is_draft: false,
-        merge_commit: None,
-        review: Review::None,
-        checks: Checks::Passed,
-    };
+    let mut pull = PullState { head: "1".into(), ..samples::pull_state(5) };
     change(&mut pull);
     let case = Case {
         worker: &worker,

@@ -16,7 +16,7 @@ use std::{
 use super::{Effect, HubState, Record, RequestId, requests::answer};
 use crate::model::{
     Answer, Answered, Closed, DeliveryId, Ending, Happened, InboxQuery, Item, ItemId, ItemKind,
-    Now, Origin, Step, Told, Worker, WorkerId,
+    Now, Origin, Step, Told, WorkerId,
 };
 
 /// Items of which a list shows more than this many characters are cut.
@@ -168,7 +168,8 @@ impl HubState {
         self.inbox.rates.remove(worker);
     }
 
-    /// Answers with these items in full, or with all that are shown, cut to a line or two.
+    /// Answers with these items in full, or with all that are shown, cut to a line or two; with none to a
+    /// reader that names those that it has read.
     pub(super) fn list_inbox(
         &mut self,
         now: Now,
@@ -178,11 +179,15 @@ impl HubState {
     ) {
         let ids = &query.items;
         let is_wanted = |it: &&Item| query.workers.is_empty() || query.workers.contains(&it.worker);
-        let all = self.inbox.open.values().filter(is_wanted);
-        let mut items: Vec<Item> = if ids.is_empty() {
-            all.filter(|it| it.is_shown()).map(shortened).collect()
-        } else {
-            all.filter(|it| ids.contains(&it.id)).cloned().collect()
+        let all = || self.inbox.open.values().filter(is_wanted);
+        let mut items: Vec<Item> = match (&query.reader, ids.as_slice()) {
+            (_, []) => all().filter(|it| it.is_shown()).map(shortened).collect(),
+            // It has them.
+            (Some(_), _) => Vec::new(),
+            (None, ids) => {
+                let named = ids.iter().filter_map(|id| self.inbox.open.get(id));
+                named.filter(is_wanted).cloned().collect()
+            }
         };
         query.reader.iter().for_each(|it| self.revive(it));
         if let Some(party) = query.reader.as_ref().and_then(|it| self.party(it)) {
@@ -193,14 +198,14 @@ impl HubState {
             }
         }
         items.sort_by_key(|it| (it.at, it.id));
-        let has_item = |worker: &Worker| items.iter().any(|it| it.worker == worker.id);
-        let workers = self.workers.values().map(|live| &live.worker);
-        let workers = workers.filter(|it| has_item(it)).cloned().collect();
+        let ids: BTreeSet<&WorkerId> = items.iter().map(|it| &it.worker).collect();
+        let workers = ids.into_iter().filter_map(|id| self.workers.get(id));
+        let workers = workers.map(|live| live.worker.clone()).collect();
         let (last, seq) = (self.inbox.last, self.seq);
         answer(out, request_id, Answer::Items { items, workers, last, seq });
     }
 
-    fn add_item(&mut self, now: Now, item: Item, out: &mut Vec<Effect>) -> ItemId {
+    pub(super) fn add_item(&mut self, now: Now, item: Item, out: &mut Vec<Effect>) -> ItemId {
         self.inbox.last.0 += 1;
         let id = self.inbox.last;
         self.put_item(now, Item { id, ..item }, out);
@@ -261,7 +266,8 @@ impl HubState {
         } else {
             self.inbox.unannounced.remove(&item.id);
         }
-        if is_untold(&item) && self.has_parent(&worker) {
+        let has_parent = self.has_parent(&worker) || self.parent_of_run(&item).is_some();
+        if is_untold(&item) && has_parent {
             self.inbox.untold.insert(item.id);
         } else {
             self.inbox.untold.remove(&item.id);
@@ -273,12 +279,11 @@ impl HubState {
 }
 
 fn is_unannounced(item: &Item) -> bool {
-    // Pull requests are listed, and nobody is called for them.
-    item.is_shown() && !item.announced && item.kind != ItemKind::Review
+    item.calls() && !item.announced
 }
 
 fn is_untold(item: &Item) -> bool {
-    item.is_shown() && item.told.is_none() && item.kind != ItemKind::Review
+    item.calls() && item.told.is_none()
 }
 
 /// For lists and events.

@@ -1,8 +1,9 @@
 //! What a worker's state needs attention for, and what that means for its open items. Pure.
 use crate::{
+    hub::state::live_worker::Stalled,
     model::{
-        AgentState, Ask, DisplayState, Exit, Item, ItemId, ItemKind, Need, Origin, Process,
-        Question, Timestamp, Worker, WorkerState,
+        AgentState, Ask, DisplayState, Exit, Fact, FactSource, Item, ItemId, ItemKind, Need,
+        Origin, Process, Question, Timestamp, Worker, WorkerState,
     },
     text::one_line,
 };
@@ -26,9 +27,8 @@ pub(super) struct Changes {
     pub(super) new: Vec<Wanted>,
 }
 
-/// What the state needs attention for. `stalled`: since when its turn has printed nothing for too
-/// long.
-pub(super) fn wanted(worker: &Worker, stalled: Option<Timestamp>) -> Vec<Wanted> {
+/// What the state needs attention for. `stalled`: its turn has printed nothing for too long.
+pub(super) fn wanted(worker: &Worker, stalled: Option<Stalled>) -> Vec<Wanted> {
     let mut all = of_agent(worker, stalled);
     // New commits are another item.
     let open = worker.work.pull.as_ref().filter(|it| it.state.is_open);
@@ -41,7 +41,7 @@ pub(super) fn wanted(worker: &Worker, stalled: Option<Timestamp>) -> Vec<Wanted>
     all
 }
 
-fn of_agent(worker: &Worker, stalled: Option<Timestamp>) -> Vec<Wanted> {
+fn of_agent(worker: &Worker, stalled: Option<Stalled>) -> Vec<Wanted> {
     let state = &worker.state;
     let new = |kind, since, text: &str| Wanted {
         kind,
@@ -81,8 +81,23 @@ fn of_agent(worker: &Worker, stalled: Option<Timestamp>) -> Vec<Wanted> {
         };
         all.extend(kind.map(|kind| new(kind, need.since, &need.evidence)));
     }
-    all.extend(stalled.map(|since| new(ItemKind::Stalled, since, "a turn without output")));
+    all.extend(stalled.map(|it| new(ItemKind::Stalled, it.since, &silent(it, state))));
     all
+}
+
+/// What is known of a turn that prints nothing.
+fn silent(it: Stalled, state: &WorkerState) -> String {
+    let minutes = it.limit.as_secs() / 60;
+    let Fact { source, evidence, .. } = &state.turn;
+    let is_seen = matches!(source, FactSource::Screen | FactSource::Title);
+    let shown =
+        if is_seen { format!(", while it still shows `{evidence}`") } else { String::new() };
+    match it.told_over {
+        true => format!(
+            "no output for {minutes}m{shown}, but the agent itself says that the turn is over: look at its window"
+        ),
+        false => format!("a turn without output for {minutes}m{shown}: look at its window"),
+    }
 }
 
 fn of_turn(worker: &Worker) -> Option<Wanted> {
@@ -184,9 +199,7 @@ fn is_refined(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        AskKind, Blocker, Choice, DeliveryId, EndCause, Fact, FactSource, Limit, Reported,
-    };
+    use crate::model::{AskKind, Blocker, Choice, DeliveryId, EndCause, Limit, Reported};
 
     fn worker(turn: AgentState) -> Worker {
         let mut worker = crate::hub::state::tests::inbox::plain_worker("a");
@@ -267,9 +280,31 @@ mod tests {
         check(&done, &[(ItemKind::Delivery, "seen")]);
         done.state.turn.value = AgentState::Waiting(Question::Question);
         check(&done, &[(ItemKind::Question, "seen")]);
-        let working = worker(AgentState::Working);
-        let stalled = wanted(&working, Some(Timestamp(9)));
-        assert_eq!(stalled.iter().map(|it| it.kind).collect::<Vec<_>>(), [ItemKind::Stalled]);
+    }
+
+    #[test]
+    fn a_turn_that_stalled_says_what_is_known_of_it() {
+        let mut working = worker(AgentState::Working);
+        let mut check = |told_over, source, want: &str| {
+            working.state.turn.source = source;
+            let limit = std::time::Duration::from_secs(600);
+            let stalled = wanted(&working, Some(Stalled { since: Timestamp(9), limit, told_over }));
+            let found: Vec<_> = stalled.iter().map(|it| (it.kind, it.text.as_str())).collect();
+            assert_eq!(found, [(ItemKind::Stalled, want)]);
+        };
+        let (screen, hook) = (FactSource::Screen, FactSource::Hook);
+        check(false, hook, "a turn without output for 10m: look at its window");
+        check(
+            false,
+            screen,
+            "a turn without output for 10m, while it still shows `seen`: look at its window",
+        );
+        check(
+            true,
+            screen,
+            "no output for 10m, while it still shows `seen`, but the agent itself says that the turn is \
+             over: look at its window",
+        );
     }
 
     fn item(id: u64, wanted: &Wanted) -> Item {

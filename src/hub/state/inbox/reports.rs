@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use super::{attribution, project::label};
 use crate::{
-    hub::state::{Effect, HubState},
+    hub::state::{Effect, HubState, requests::no_worker},
     model::{
-        Ending, Happened, HookReport, Item, ItemId, ItemKind, Kind, Now, Origin, Refusal,
-        RefusalKind, Report, ReportKind, Reported, WorkerId,
+        Ending, Happened, HookReport, Item, ItemId, ItemKind, Now, Origin, Refusal, RefusalKind,
+        Report, ReportKind, Reported, WorkerId,
     },
     text::{clean, one_line},
 };
@@ -89,8 +89,7 @@ impl HubState {
     ) -> Result<(), Refusal> {
         let id = &from.worker;
         let Some(live) = self.workers.get(id) else {
-            let message = format!("there is no worker `{id}`");
-            return Err(Refusal::new(RefusalKind::NotFound, message));
+            return Err(no_worker(id));
         };
         let has_pane = |pane| {
             let mut workers = self.workers.values().filter(|live| live.has_window());
@@ -137,8 +136,10 @@ impl HubState {
     fn pull_request(&self, id: &WorkerId, report: &Report) -> Result<Option<String>, Refusal> {
         let (Some(url), Some(live)) = (&report.pr, self.workers.get(id)) else { return Ok(None) };
         let worker = &live.worker;
-        if worker.kind == Kind::Review {
-            let message = format!("`{id}` reviews a pull request and opens none");
+        if !worker.opens_pull_request() {
+            let does =
+                if worker.is_orchestrator() { "directs workers" } else { "reviews a pull request" };
+            let message = format!("`{id}` {does}, so it has no pull request of its own");
             return Err(Refusal::new(RefusalKind::NotNow, message).hint("leave out `--pr`"));
         }
         match worker.source.pull_request_in(url, &worker.project) {

@@ -1,4 +1,4 @@
-//! Answers a dialog with the entry that a user chose by its label.
+//! Answers a dialog with the entry that a user chose by its label, and with the user's words where it takes some.
 //!
 //! One key at a time: the next one is pressed when a capture shows the effect of the last, and none if
 //! the dialog is another one by then. A dialog that does not react is left to the user.
@@ -6,9 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::{LiveWorker, deliveries::obstacle};
 use crate::{
-    agents::menu::{self, Menu},
-    hub::state::{Effect, RequestId, TmuxEffect},
-    model::{Ask, FactSource, Happened, Now},
+    agents::{
+        ask::{is_amendable, takes_words},
+        menu::{self, Menu},
+        tinted,
+    },
+    hub::state::{Act, Effect, RequestId, TmuxEffect},
+    model::{Ask, DialogAnswer, Happened, Now, Sample},
+    text::one_line,
 };
 
 /// A dialog that does not react to a key for this long is left alone.
@@ -16,27 +21,54 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How soon to look at what a key has done.
 const LOOK: Duration = Duration::from_millis(150);
 const MAX_KEYS: u8 = 30;
+/// So many characters of the words must show in the dialog; it may cut the rest.
+const SHOWN: usize = 30;
+
+/// Longest words, in characters.
+const MAX_WORDS: usize = 1000;
 
 /// An answer under way.
 #[derive(Debug)]
 pub(super) struct Answering {
     request_id: RequestId,
     label: String,
+    /// Words for the entry.
+    words: Option<String>,
     asked: Ask,
     /// Which entry was highlighted before the last key, and when it was pressed.
     moved: Option<(usize, Instant)>,
     n_keys: u8,
+    /// When the entry was made to take words, and when they were typed.
+    opened: Option<Instant>,
+    typed: Option<Instant>,
     /// When Enter was pressed.
     confirmed: Option<Instant>,
 }
 
 /// What is to be done about the dialog that is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Next {
     Press(&'static str),
+    Type(String),
     Wait,
     Over,
 }
+
+/// The newest capture, as far as it matters.
+struct Seen<'a> {
+    /// What the screen asks, and what the worker is known to ask.
+    shown: Option<&'a Ask>,
+    known: Option<&'a Ask>,
+    menu: Option<Menu>,
+    /// Its colours are known.
+    is_styled: bool,
+    /// Why no key can reach the agent.
+    obstacle: Option<String>,
+    /// A key makes the highlighted entry take words.
+    is_amendable: bool,
+}
+
+const IN_ITS_WINDOW: &str = "look at its window";
 
 impl LiveWorker {
     /// Begins to answer. Another answer that is under way comes first.
@@ -44,15 +76,26 @@ impl LiveWorker {
         &mut self,
         now: Now,
         request_id: RequestId,
-        (label, asked): (String, Ask),
+        DialogAnswer { label, words, asked, expected, .. }: DialogAnswer,
     ) -> Result<(), &'static str> {
         if self.answering.is_some() {
             return Err("another answer is under way");
         }
-        let (moved, confirmed) = (None, None);
-        self.answering = Some(Answering { request_id, label, asked, moved, n_keys: 0, confirmed });
+        let is_it = |printed: &Ask| expected || is_same(printed, &asked, None);
+        if !self.printed.as_ref().is_none_or(is_it) {
+            return Err("the agent shows another dialog than the one that was printed last");
+        }
+        self.printed = None;
+        // One line: a line feed might confirm, and a longer text might be folded.
+        let words = words.map(|it| one_line(&it, MAX_WORDS)).filter(|it| !it.is_empty());
+        self.answering = Some(Answering::new(request_id, label, words, asked));
         self.want_look(now.steady);
         Ok(())
+    }
+
+    /// A user chooses an answer of this dialog, perhaps much later.
+    pub(in crate::hub::state) fn dialog_printed(&mut self, asked: Ask) {
+        self.printed = Some(asked);
     }
 
     /// Presses the next key, if the newest capture allows one. Returns the outcome when it is over.
@@ -61,17 +104,27 @@ impl LiveWorker {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Option<(RequestId, Result<(), String>)> {
-        let next = self.next_key(now);
-        let it = self.answering.as_mut()?;
+        let (Some(it), Some(sample)) = (&mut self.answering, &self.last) else { return None };
+        let shown = self.verdict.ask.as_ref();
+        let seen = Seen {
+            shown,
+            known: self.worker.state.asks.as_ref(),
+            menu: menu_of(sample, shown),
+            is_styled: !sample.styled.is_empty(),
+            obstacle: obstacle(&self.profile, sample).map(|it| it.to_string()),
+            is_amendable: is_amendable(&sample.rows),
+        };
         let request_id = it.request_id;
-        let key = match next {
-            Ok(Next::Press(key)) => key,
+        let act = match it.next(now.steady, &seen) {
+            Ok(Next::Press(key)) => Act::Keys(vec![key.to_owned()], Duration::ZERO),
+            Ok(Next::Type(words)) => Act::Paste(words),
             Ok(Next::Wait) => {
                 self.want_look(now.steady + LOOK);
                 return None;
             }
             Ok(Next::Over) => {
-                let text = format!("chose `{}`: {}", it.label, it.asked);
+                let words = it.words.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+                let text = format!("chose `{}`{words}: {}", it.label, it.asked);
                 self.notes.happened.push(Happened::Told { about: "answered".into(), text });
                 self.answering = None;
                 return Some((request_id, Ok(())));
@@ -81,85 +134,170 @@ impl LiveWorker {
                 return Some((request_id, Err(why)));
             }
         };
-        it.n_keys += 1;
-        if key == "Enter" {
-            it.confirmed = Some(now.steady);
-        }
-        let (to, key) = (self.target(), key.to_owned());
-        out.push(Effect::Tmux(TmuxEffect::Press { to, key }));
+        out.push(Effect::Tmux(TmuxEffect::Press { to: self.target(), act }));
         self.want_look(now.steady + LOOK);
         None
     }
+}
 
-    fn next_key(&mut self, now: Now) -> Result<Next, String> {
-        let (Some(it), Some(sample)) = (&mut self.answering, &self.last) else {
-            return Ok(Next::Wait);
-        };
-        let known = self.worker.state.asks.as_ref();
-        let is_known = known.is_some_and(|known| known.about == it.asked.about);
-        let is_shown = self.verdict.ask.as_ref().is_some_and(|shown| is_same(shown, &it.asked));
-        if let Some(at) = it.confirmed {
+impl Answering {
+    fn new(request_id: RequestId, label: String, words: Option<String>, asked: Ask) -> Self {
+        Self {
+            request_id,
+            label,
+            words,
+            asked,
+            moved: None,
+            n_keys: 0,
+            opened: None,
+            typed: None,
+            confirmed: None,
+        }
+    }
+
+    /// Pure but for its own notes about what was pressed.
+    fn next(&mut self, now: Instant, seen: &Seen<'_>) -> Result<Next, String> {
+        let is_known = seen.known.is_some_and(|known| known.about == self.asked.about);
+        // What is typed replaces the entry's label.
+        let free = self.words.as_ref().and_then(|_| self.index());
+        let is_shown = seen.shown.is_some_and(|shown| is_same(shown, &self.asked, free));
+        if let Some(at) = self.confirmed {
             return match is_shown && is_known {
                 false => Ok(Next::Over),
-                true if now.steady.duration_since(at) < PATIENCE => Ok(Next::Wait),
-                true => Err("the dialog did not react to Enter: look at its window".to_owned()),
+                true => wait(now, at, "the dialog did not react to Enter"),
             };
         }
         if !is_shown || !is_known {
-            return Err(
-                "the agent shows another dialog, or none, by now: nothing was answered".into()
-            );
+            return Err(match self.typed {
+                None => {
+                    "the agent shows another dialog, or none, by now: nothing was answered".into()
+                }
+                Some(_) => {
+                    format!("the dialog changed while the answer was typed: {IN_ITS_WINDOW}")
+                }
+            });
         }
-        if let Some(hold) = obstacle(&self.profile, sample) {
+        if let Some(hold) = &seen.obstacle {
             return Err(format!("no key can reach the agent: {hold}"));
         }
-        let menu = menu::read(&sample.rows).filter(|it| !it.doubtful);
-        let Some(menu) = menu else {
+        let Some(menu) = &seen.menu else {
+            if !seen.is_styled {
+                return Ok(Next::Wait);
+            }
             return Err(
                 "its answers cannot be chosen with the arrow keys: answer in its window".into()
             );
         };
-        let steps = steps_to(&menu, &it.label)?;
-        if let Some((from, at)) = it.moved
+        let steps = self.steps(menu)?;
+        if let Some((from, at)) = self.moved
             && from == menu.selected
             && steps != 0
         {
-            return match now.steady.duration_since(at) < PATIENCE {
-                true => Ok(Next::Wait),
-                false => {
-                    Err("the dialog did not react to the arrow keys: look at its window".into())
-                }
-            };
+            return wait(now, at, "the dialog did not react to the arrow keys");
         }
-        if it.n_keys >= MAX_KEYS {
-            return Err("the dialog does not stand still: look at its window".to_owned());
+        if self.n_keys >= MAX_KEYS {
+            return Err(format!("the dialog does not stand still: {IN_ITS_WINDOW}"));
         }
-        it.moved = Some((menu.selected, now.steady));
-        Ok(Next::Press(match steps {
-            0 => "Enter",
-            1.. => "Down",
-            _ => "Up",
-        }))
+        let next = match steps {
+            0 => self.choose(now, menu, seen.is_amendable)?,
+            1.. => Next::Press(if menu.across { "Right" } else { "Down" }),
+            _ => Next::Press(if menu.across { "Left" } else { "Up" }),
+        };
+        if matches!(next, Next::Press(_) | Next::Type(_)) {
+            self.n_keys += 1;
+            self.moved = Some((menu.selected, now));
+        }
+        Ok(next)
+    }
+
+    /// The entry is highlighted: Enter chooses it, after the words, if there are any.
+    fn choose(&mut self, now: Instant, menu: &Menu, is_amendable: bool) -> Result<Next, String> {
+        let label = menu.selected().map(|it| it.label.as_str()).unwrap_or_default();
+        let Some(words) = &self.words else {
+            self.confirmed = Some(now);
+            return Ok(Next::Press("Enter"));
+        };
+        if holds(label, words) {
+            self.confirmed = Some(now);
+            return Ok(Next::Press("Enter"));
+        }
+        if let Some(at) = self.typed {
+            return wait(now, at, "the dialog does not show the words that were typed");
+        }
+        if takes_words(label) {
+            self.typed = Some(now);
+            return Ok(Next::Type(words.clone()));
+        }
+        if let Some(at) = self.opened {
+            return wait(now, at, "the dialog did not react to Tab");
+        }
+        if is_amendable {
+            self.opened = Some(now);
+            return Ok(Next::Press("Tab"));
+        }
+        Err(format!("`{}` takes no words: nothing was answered", self.label))
+    }
+
+    /// Which of the answers was chosen, if only one is called so.
+    fn index(&self) -> Option<usize> {
+        let mut fitting =
+            self.asked.choices.iter().enumerate().filter(|(_, it)| it.label == self.label);
+        let (at, _) = fitting.next()?;
+        fitting.next().is_none().then_some(at)
+    }
+
+    /// How many entries below the highlighted one the answer is; negative: above.
+    fn steps(&self, menu: &Menu) -> Result<isize, String> {
+        let at = match (&self.words, self.index()) {
+            (Some(_), at) => at.filter(|_| menu.entries.len() == self.asked.choices.len()),
+            (None, _) => {
+                let mut fitting =
+                    menu.entries.iter().enumerate().filter(|(_, it)| it.label == self.label);
+                let first = fitting.next().map(|(at, _)| at);
+                first.filter(|_| fitting.next().is_none())
+            }
+        };
+        let at =
+            at.ok_or_else(|| format!("the dialog does not show `{}` exactly once", self.label))?;
+        let index = |n: usize| isize::try_from(n).unwrap_or(isize::MAX);
+        Ok(index(at).saturating_sub(index(menu.selected)))
     }
 }
 
-/// How many entries below the highlighted one the only entry with this label is.
-fn steps_to(menu: &Menu, label: &str) -> Result<isize, String> {
-    let mut fitting = menu.entries.iter().enumerate().filter(|(_, it)| it.label == label);
-    let (Some((at, _)), None) = (fitting.next(), fitting.next()) else {
-        return Err(format!("the dialog does not show `{label}` exactly once"));
-    };
-    let index = |n: usize| isize::try_from(n).unwrap_or(isize::MAX);
-    Ok(index(at).saturating_sub(index(menu.selected)))
+/// Its answers with the highlighted one: by a pointer, else by colours.
+fn menu_of(sample: &Sample, shown: Option<&Ask>) -> Option<Menu> {
+    let by_pointer = menu::read(&sample.rows).filter(|it| !it.doubtful);
+    by_pointer.or_else(|| {
+        let labels: Vec<&str> = shown?.choices.iter().map(|it| it.label.as_str()).collect();
+        (labels.len() > 1).then(|| tinted::read(sample, &labels))?
+    })
 }
 
-/// The same question with the same answers, whichever is highlighted. A hook may know better than
-/// the screen what it is about.
-fn is_same(shown: &Ask, asked: &Ask) -> bool {
-    let labels = |it: &Ask| it.choices.iter().map(|it| it.label.clone()).collect::<Vec<_>>();
+fn wait(now: Instant, since: Instant, fault: &str) -> Result<Next, String> {
+    match now.duration_since(since) < PATIENCE {
+        true => Ok(Next::Wait),
+        false => Err(format!("{fault}: {IN_ITS_WINDOW}")),
+    }
+}
+
+/// The entry shows the words, alone or behind its own.
+fn holds(label: &str, words: &str) -> bool {
+    let beginning: String = words.chars().take(SHOWN).collect();
+    label.contains(beginning.trim_end())
+}
+
+/// The same question with the same answers, whichever is highlighted, but for the one at `free`. A hook may know
+/// better than the screen what it is about.
+fn is_same(shown: &Ask, asked: &Ask, free: Option<usize>) -> bool {
+    let labels = |it: &Ask| -> Vec<Option<String>> {
+        let labels = it.choices.iter().enumerate();
+        labels.map(|(at, it)| Some(it.label.clone()).filter(|_| Some(at) != free)).collect()
+    };
     let is_alike = |one: &str, other: &str| one.is_empty() || other.is_empty() || one == other;
-    let by_screen = asked.source == FactSource::Screen && shown.source == FactSource::Screen;
     labels(shown) == labels(asked)
         && is_alike(&shown.question, &asked.question)
-        && (!by_screen || is_alike(&shown.about, &asked.about))
+        && (shown.source != asked.source || is_alike(&shown.about, &asked.about))
 }
+
+#[cfg(test)]
+mod tests;

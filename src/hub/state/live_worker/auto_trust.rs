@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{LiveWorker, deliveries::obstacle};
 use crate::{
     agents::menu::{self, Menu},
-    hub::state::{Effect, TmuxEffect},
+    hub::state::{Act, Effect, TmuxEffect},
     model::{AgentState, Blocker, Happened, Now},
 };
 
@@ -57,8 +57,8 @@ impl LiveWorker {
         self.answer.n_keys += 1;
         self.answer.over = steps == 0 || self.answer.n_keys >= MAX_KEYS;
         self.tell_of(key, &menu);
-        let (to, key) = (self.target(), key.to_owned());
-        out.push(Effect::Tmux(TmuxEffect::Press { to, key }));
+        let (to, act) = (self.target(), Act::Keys(vec![key.to_owned()], Duration::ZERO));
+        out.push(Effect::Tmux(TmuxEffect::Press { to, act }));
         self.want_look(now.steady + PATIENCE);
     }
 

@@ -1,4 +1,6 @@
 //! A worker's deliveries, one after the other.
+use std::collections::VecDeque;
+
 use super::{LiveWorker, sampling::SETTLE};
 use crate::{
     agents::{
@@ -8,10 +10,10 @@ use crate::{
         profile::Profile,
     },
     delivery::{Action, Content, DeliveryMachine, Input, Look},
-    hub::state::{Act, Effect, Target, TmuxEffect},
+    hub::state::{Act, Effect, LocalEffect, Target, TmuxEffect},
     model::{
-        Delivery, DeliveryId, DeliveryMode, Fact, FactSource, Happened, Hold, InputBox, Need, Now,
-        Sample, Step, Take, Verdict,
+        AgentState, Delivery, DeliveryId, DeliveryMode, Fact, FactSource, Happened, Hold, InputBox,
+        Need, Now, Process, Sample, Step, Take, Verdict,
     },
     tmux::{Acted, Guard, Refusal},
 };
@@ -28,6 +30,23 @@ const MAX_SOUGHT: usize = 32 << 10;
 /// The worker's deliveries.
 impl LiveWorker {
     pub(in crate::hub::state) fn queue(&mut self, now: Now, delivery: Delivery) {
+        self.line_in(now, delivery, DeliveryMachine::new);
+    }
+
+    /// A line that wakes it: by its own channel, where it has one.
+    pub(in crate::hub::state) fn queue_waking(&mut self, now: Now, delivery: Delivery) {
+        let has_channel = self.has_channel();
+        let machine = if has_channel { DeliveryMachine::by_channel } else { DeliveryMachine::new };
+        self.line_in(now, delivery, machine);
+    }
+
+    /// Its plug-in takes texts, and is there: it has reported something to this hub.
+    pub(super) fn has_channel(&self) -> bool {
+        let has_one = self.profile.hooks.as_ref().is_some_and(|it| it.kind.channel);
+        has_one && self.tracker.hooks_speak()
+    }
+
+    fn line_in(&mut self, now: Now, delivery: Delivery, machine: fn(Delivery) -> DeliveryMachine) {
         self.remember_sent(&delivery.text);
         if delivery.mode == DeliveryMode::Argument {
             self.track(now, Seen::Sent(&delivery.text), &mut Vec::new());
@@ -36,7 +55,7 @@ impl LiveWorker {
         let held = (at > 0).then_some(Hold::Earlier);
         let delivery = Delivery { held, ..delivery };
         self.note_delivery(&delivery);
-        self.queue.insert(at, DeliveryMachine::new(delivery));
+        self.queue.insert(at, machine(delivery));
         self.line_up();
         self.want_look(now.steady);
     }
@@ -61,9 +80,17 @@ impl LiveWorker {
     }
 
     /// Whether a text of `n_bytes` is too much until other deliveries are over.
-    pub(in crate::hub::state) fn is_full(&self, n_bytes: usize) -> bool {
+    /// Why no text of this size can wait, too.
+    pub(in crate::hub::state) fn full(&self, n_bytes: usize) -> Option<String> {
+        let (n, id) = (self.queue.len(), &self.worker.id);
         let waiting: usize = self.queue.iter().map(|it| it.delivery().text.len()).sum();
-        self.queue.len() >= MAX_OPEN || waiting + n_bytes > MAX_OPEN_BYTES
+        let is_full = n >= MAX_OPEN || waiting + n_bytes > MAX_OPEN_BYTES;
+        let mb = MAX_OPEN_BYTES >> 20;
+        is_full.then(|| {
+            format!(
+                "{n} texts already wait for `{id}`; at most {MAX_OPEN} may, with {mb} MB in all"
+            )
+        })
     }
 
     pub(super) fn remember_sent(&mut self, text: &str) {
@@ -120,6 +147,28 @@ impl LiveWorker {
         }
     }
 
+    /// Its agent is about to be replaced. Returns the texts of which nothing was typed, for the next one,
+    /// without `drops`; the others fail.
+    pub(in crate::hub::state) fn hand_over(
+        &mut self,
+        now: Now,
+        drops: &[DeliveryId],
+    ) -> Vec<Delivery> {
+        let mut waiting = Vec::new();
+        let mut rest = VecDeque::new();
+        for machine in std::mem::take(&mut self.queue) {
+            let is_for_next = machine.can_wait() && !drops.contains(&machine.delivery().id);
+            if is_for_next {
+                waiting.push(machine.delivery().clone());
+            } else {
+                rest.push_back(machine);
+            }
+        }
+        self.queue = rest;
+        self.fail_deliveries(now, "another agent has taken over");
+        waiting
+    }
+
     pub(in crate::hub::state) fn acted(
         &mut self,
         now: Now,
@@ -141,6 +190,25 @@ impl LiveWorker {
         self.follow(now, todo, out);
     }
 
+    pub(in crate::hub::state) fn passed(
+        &mut self,
+        now: Now,
+        id: DeliveryId,
+        taken: &Result<bool, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(machine) = self.queue.front_mut().filter(|it| it.delivery().id == id) else {
+            return;
+        };
+        let input = match taken {
+            Ok(true) => Input::Done,
+            Ok(false) => Input::NotTaken,
+            Err(_) => Input::Unknown,
+        };
+        let todo = machine.handle(now, input);
+        self.follow(now, todo, out);
+    }
+
     /// Passes the newest sample to the first delivery.
     pub(in crate::hub::state) fn step_delivery(&mut self, now: Now, out: &mut Vec<Effect>) {
         let (Some(sample), Some(machine)) = (&self.last, self.queue.front()) else { return };
@@ -158,7 +226,7 @@ impl LiveWorker {
             Some(before) if content == Content::Other && is_alone(before) => Content::Ours,
             Some(_) | None => content,
         };
-        let obstacle = obstacle(&self.profile, sample);
+        let obstacle = obstacle(&self.profile, sample).map(|it| self.at_start(it, sample));
         let settled = self.tracker.proven().clone();
         let program = program(&self.profile, sample);
         let shows = shows(&self.verdict, sample);
@@ -197,6 +265,11 @@ impl LiveWorker {
                     self.echo = None;
                     self.track(now, Seen::Sent(&delivery.text), out);
                     self.act(&delivery, Act::Paste(delivery.text.clone()), out);
+                }
+                Action::Pass => {
+                    self.track(now, Seen::Sent(&delivery.text), out);
+                    let Delivery { worker, id: delivery, text, .. } = delivery;
+                    out.push(Effect::Local(LocalEffect::Pass { worker, delivery, text }));
                 }
                 Action::Enter => self.act(&delivery, Act::Enter, out),
                 Action::Interrupt => {
@@ -251,6 +324,12 @@ impl LiveWorker {
         self.echo = None;
         self.track(now, seen, out);
         self.line_up();
+    }
+
+    /// Until the agent is started, the program in the foreground is the shell that will start it.
+    fn at_start(&self, hold: Hold, sample: &Sample) -> Hold {
+        let is_starting = self.worker.state.process.value == Process::Starting && !sample.dead;
+        if is_starting && hold == Hold::Foreground { Hold::Turn(AgentState::Unknown) } else { hold }
     }
 
     /// A delivery waits, and the last capture showed what keeps keys from the agent.

@@ -20,6 +20,7 @@ use std::{
 use jiff::tz::TimeZone;
 
 pub(super) use limits::RESUME;
+pub(super) use reports::Stalled;
 
 use super::{Record, SessionId, reconcile::placement};
 use crate::{
@@ -31,7 +32,7 @@ use crate::{
     },
     delivery::{DeliveryMachine, Input},
     model::{
-        Agent, AgentState, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard,
+        Agent, AgentState, Ask, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard,
         HeardReport, Landed, Now, Placement, Process, Sample, Step, Timestamp, Verdict, Worker,
     },
     tmux::{Link, PaneRow},
@@ -91,6 +92,8 @@ pub(super) struct LiveWorker {
     start_limit: Option<Instant>,
     answer: auto_trust::Answer,
     answering: Option<answering::Answering>,
+    /// The dialog that was printed last for a user to answer.
+    printed: Option<Ask>,
     notes: Notes,
 }
 
@@ -252,11 +255,12 @@ impl LiveWorker {
             start_limit,
             answer: auto_trust::Answer::default(),
             answering: None,
+            printed: None,
             notes: Notes::default(),
         }
     }
 
-    /// Its last screen was captured since then, and shows the state that a hook reported.
+    /// Its last screen was captured since then, and shows the state that a hook or its program reported.
     pub(super) fn shows_its_state(&self, since: Instant) -> bool {
         let turn = &self.worker.state.turn;
         let is_new = !self.watch.looking && self.watch.begun.is_some_and(|it| it >= since);
@@ -264,7 +268,17 @@ impl LiveWorker {
         let (told, seen) = (&turn.value, &self.verdict.turn);
         let is_same = std::mem::discriminant(told) == std::mem::discriminant(seen);
         let agrees = is_same || is_at_rest(told) && is_at_rest(seen);
-        is_new && (turn.source != FactSource::Hook || agrees)
+        let is_told = matches!(turn.source, FactSource::Hook | FactSource::Program);
+        is_new && (!is_told || agrees && self.knows_the_answers())
+    }
+
+    /// A hook may name fewer answers than the dialog has.
+    fn knows_the_answers(&self) -> bool {
+        let labels =
+            |ask: &Ask| ask.choices.iter().map(|it| it.label.clone()).collect::<Vec<String>>();
+        let shown = self.verdict.ask.as_ref().map(labels).filter(|it| !it.is_empty());
+        let known = self.worker.state.asks.as_ref().map(labels);
+        shown.is_none() || !self.worker.state.turn.value.asks() || shown == known
     }
 
     pub(super) fn last_sample(&self) -> Option<&Sample> {
@@ -278,6 +292,11 @@ impl LiveWorker {
 
     pub(super) fn open_deliveries(&self) -> usize {
         self.queue.len()
+    }
+
+    /// The open deliveries, in their order.
+    pub(super) fn open(&self) -> Vec<Delivery> {
+        self.queue.iter().map(|it| it.delivery().clone().shortened()).collect()
     }
 
     pub(super) fn newest_delivery(&self) -> Option<Delivery> {

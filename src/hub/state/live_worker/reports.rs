@@ -3,8 +3,10 @@ use std::time::{Duration, Instant};
 
 use super::LiveWorker;
 use crate::{
-    agents::fold::Seen,
-    model::{Fact, FactSource, Happened, Now, ParentPane, Reported, Timestamp, WorkerId},
+    agents::{fold::Seen, hooks::Event},
+    model::{
+        Fact, FactSource, Happened, Now, ParentPane, ProgramState, Reported, Timestamp, WorkerId,
+    },
 };
 
 /// When it last printed something, and whether that is too long ago.
@@ -14,11 +16,44 @@ pub(super) struct Silence {
     pub(super) printed: Instant,
     /// Since when its turn counts as stalled.
     stalled: Option<Timestamp>,
+    /// The agent's last hook or report said that no turn runs.
+    told_over: bool,
+}
+
+/// A turn that has printed nothing for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub::state) struct Stalled {
+    /// When that was noticed.
+    pub since: Timestamp,
+    /// For how long it may print nothing.
+    pub limit: Duration,
+    /// The agent itself said that the turn is over; only the screen shows one.
+    pub told_over: bool,
 }
 
 impl Silence {
     pub(super) fn new(limit: Duration, now: Now) -> Self {
-        Self { limit, printed: now.steady, stalled: None }
+        Self { limit, printed: now.steady, stalled: None, told_over: false }
+    }
+
+    /// What its program reports of the turn.
+    pub(super) fn program_says(&mut self, state: ProgramState) {
+        self.told_over = matches!(state, ProgramState::Idle | ProgramState::Done);
+    }
+
+    /// What a hook of its agent says about the turn.
+    pub(super) fn told(&mut self, event: &Event) {
+        self.told_over = match event {
+            Event::TurnEnded { .. } | Event::TurnFailed { .. } => true,
+            Event::Started
+            | Event::PromptAccepted { .. }
+            | Event::Busy
+            | Event::Asks { .. }
+            | Event::Answered
+            | Event::Retrying { .. }
+            | Event::Background { .. } => false,
+            Event::Ended { .. } => self.told_over,
+        };
     }
 
     /// It printed something.
@@ -71,9 +106,9 @@ impl LiveWorker {
         self.profile.hooks.is_some()
     }
 
-    /// Since when its turn counts as stalled.
-    pub(in crate::hub::state) fn stalled(&self) -> Option<Timestamp> {
-        self.silence.stalled
+    pub(in crate::hub::state) fn stalled(&self) -> Option<Stalled> {
+        let Silence { limit, told_over, .. } = self.silence;
+        self.silence.stalled.map(|since| Stalled { since, limit, told_over })
     }
 
     /// When its turn will count as stalled.

@@ -78,7 +78,8 @@ impl LiveWorker {
         self.watch.due = None;
         let (worker, pane) = (self.worker.id.clone(), self.worker.place.pane);
         let group_of = self.worker.place.pid.filter(|_| self.may_be_behind());
-        out.push(Effect::Tmux(TmuxEffect::Look { worker, pane, group_of }));
+        let styled = self.answering.is_some();
+        out.push(Effect::Tmux(TmuxEffect::Look { worker, pane, group_of, styled }));
     }
 
     /// Whether the agent may run behind a wrapper: the line that starts it is running, and the last
@@ -207,6 +208,7 @@ impl LiveWorker {
     pub(in crate::hub::state) fn hook(&mut self, now: Now, payload: &str, out: &mut Vec<Effect>) {
         let Ok(Some(report)) = self.tracker.read_hook(payload) else { return };
         self.heard = Some(Heard { at: now.wall, text: report.event.to_string() });
+        self.silence.told(&report.event);
         if let Some(printed) = &report.printed {
             self.note_candidates(printed);
         }
@@ -250,6 +252,8 @@ impl LiveWorker {
             self.tracker.handle(now, seen);
         let before = self.notes.happened.len();
         self.has_changed |= process.is_some() || turn.is_some();
+        // First: who waits for the end of a turn knows the turn's message when it comes.
+        told.into_iter().for_each(|(about, text)| self.note_told(now, about, text));
         if let Some(fact) = process {
             self.worker.state.process = fact.clone();
             self.counting.ended(self.worker.state.is_live());
@@ -273,24 +277,26 @@ impl LiveWorker {
             self.worker.state.reported = Some(fact.clone());
             self.notes.happened.push(Happened::Reported(fact));
         }
-        for (about, mut text) in told {
-            let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= MAX_TOLD);
-            text.truncate(end.unwrap_or(text.len()));
-            match about.as_str() {
-                "session" => self.worker.agent_session = Some(text.clone()),
-                "message" => {
-                    self.worker.last_message = Some(text.clone());
-                    self.message_at = Some(now.wall);
-                    self.note_candidates(&text);
-                }
-                _ => {}
-            }
-            self.notes.happened.push(Happened::Told { about, text });
-        }
         self.notes.worker |= self.notes.happened.len() > before;
         if let Some(text) = accepted {
             self.prompt_accepted(now, &text, out);
         }
+    }
+
+    /// What a hook tells besides the state.
+    fn note_told(&mut self, now: Now, about: String, mut text: String) {
+        let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= MAX_TOLD);
+        text.truncate(end.unwrap_or(text.len()));
+        match about.as_str() {
+            "session" => self.worker.agent_session = Some(text.clone()),
+            "message" => {
+                self.worker.last_message = Some(text.clone());
+                self.message_at = Some(now.wall);
+                self.note_candidates(&text);
+            }
+            _ => {}
+        }
+        self.notes.happened.push(Happened::Told { about, text });
     }
 
     /// A hook reports that the agent accepted a prompt: the delivered one, unless its text differs.

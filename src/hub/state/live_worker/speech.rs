@@ -19,6 +19,7 @@ const BECKON_LAG: Duration = Duration::from_secs(2);
 impl LiveWorker {
     pub(in crate::hub::state) fn said(&mut self, now: Now, said: &Said, out: &mut Vec<Effect>) {
         if let Some(report) = &said.report {
+            self.silence.program_says(report.state);
             self.track(now, Seen::Said(report), out);
             let text = one_line(&report.to_string(), MAX_TEXT);
             let decided = self.tracker.heard().to_owned();

@@ -1,6 +1,6 @@
 //! When a worker's changes are to be counted, and what was counted.
 use super::LiveWorker;
-use crate::model::{AgentState, Changes, Happened, Kind, Now, Pull, PullState, pull_requests_in};
+use crate::model::{AgentState, Changes, Happened, Now, Pull, PullState, pull_requests_in};
 
 /// Pull requests that are kept of one text: the last ones.
 const MAX_NAMED: usize = 8;
@@ -75,6 +75,11 @@ impl LiveWorker {
         }
     }
 
+    /// Its task was not moved on its board.
+    pub(in crate::hub::state) fn note_board(&mut self, text: String) {
+        self.notes.happened.push(Happened::Told { about: "board".to_owned(), text });
+    }
+
     /// Pull requests that its agent has named since the last call.
     pub(in crate::hub::state) fn take_candidates(&mut self) -> Vec<String> {
         std::mem::take(&mut self.counting.candidates)
@@ -82,7 +87,7 @@ impl LiveWorker {
 
     /// The agent names pull requests, in its message or in what its tools print.
     pub(in crate::hub::state) fn note_candidates(&mut self, text: &str) {
-        if self.worker.pr.is_none() && self.worker.kind != Kind::Review {
+        if self.worker.pr.is_none() && self.worker.opens_pull_request() {
             let found = pull_requests_in(text);
             let at = found.len().saturating_sub(MAX_NAMED);
             self.counting.candidates.extend(found.into_iter().skip(at));

@@ -23,8 +23,9 @@ fn keys(hub: &mut Hub, id: &WorkerId, screen: &Sample) -> Vec<String> {
     while hub.ms < end {
         let out = hub.look(id, screen);
         keys.extend(out.into_iter().filter_map(|it| {
-            let Effect::Tmux(TmuxEffect::Press { key, .. }) = it else { return None };
-            Some(key)
+            let Effect::Tmux(TmuxEffect::Press { act, .. }) = it else { return None };
+            let Act::Keys(keys, _) = act else { return None };
+            Some(keys.concat())
         }));
         hub.after(100).give(Input::Rang(PANE));
     }

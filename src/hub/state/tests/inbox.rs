@@ -236,6 +236,40 @@ fn a_turn_that_prints_nothing_is_stalled_until_it_prints() {
     assert_eq!(kinds(&mut hub), []);
 }
 
+/// A screen that broke keeps the row of a spinner; the agent itself is at rest.
+#[test]
+fn a_turn_that_only_a_broken_screen_shows_is_told_after_a_while() {
+    let (mut hub, id) = at_rest();
+    let mut broken = ready_screen();
+    broken.rows.insert(2, "✳ Pondering… (2s · esc to interrupt)".into());
+    broken.rows[6] = "  esc to interrupt".into();
+    hub.give(Input::Rang(PANE));
+    for _ in 0..20 {
+        hub.look(&id, &broken);
+        if hub.word(&id).name() == "working" {
+            break;
+        }
+    }
+    assert_eq!(hub.word(&id).name(), "working");
+    hub.after(599_000).give(Input::Tick);
+    assert_eq!(kinds(&mut hub), []);
+    hub.after(2_000).give(Input::Tick);
+    let items = inbox(&mut hub);
+    assert_eq!(items[0].kind, ItemKind::Stalled);
+    let text = &items[0].text;
+    assert!(text.starts_with("no output for 10m, while it still shows `"), "{text}");
+    assert!(text.contains("the agent itself says that the turn is over"), "{text}");
+    // It draws itself again: the item is over.
+    hub.give(Input::Rang(PANE));
+    for _ in 0..20 {
+        hub.look(&id, &ready_screen());
+        if hub.word(&id).name() == "idle" {
+            break;
+        }
+    }
+    assert_eq!(kinds(&mut hub), [(ItemKind::Done, Origin::State)]);
+}
+
 #[test]
 fn an_end_that_was_not_asked_for_is_an_item_and_a_cleanup_takes_all() {
     let (mut hub, id) = Hub::with_agent();

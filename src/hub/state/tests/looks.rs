@@ -70,6 +70,34 @@ fn at_rest_a_change_of_the_index_is_counted_but_not_each() {
 }
 
 #[test]
+fn a_worktree_that_was_moved_is_looked_for_once_git_has_written_it() {
+    let (mut hub, id) = at_rest();
+    hub.give(seen(&id, changes(0)));
+    let finds = |out: &[Effect]| {
+        let is_find = |it: &&Effect| matches!(it, Effect::Local(LocalEffect::FindWorktrees(_)));
+        out.iter().filter(is_find).count()
+    };
+    let touched = || Input::Touched(Touched::Place(id.clone()));
+    assert_eq!(finds(&hub.give(touched())), 0);
+    assert_eq!(finds(&hub.after(50).give(touched())), 0);
+    assert_eq!(finds(&hub.after(200).give(Input::Tick)), 1);
+    assert_eq!(finds(&hub.after(200).give(Input::Tick)), 0);
+}
+
+/// A command that waits for the end of a turn reads the worker then.
+#[test]
+fn a_turn_is_over_after_its_message_is_known() {
+    let (mut hub, id) = at_rest();
+    let begin = r#"{"hook_event_name":"UserPromptSubmit","session_id":"s","prompt":"x"}"#;
+    let end = r#"{"hook_event_name":"Stop","session_id":"s","last_assistant_message":"Yes."}"#;
+    hub.after(5_000).report(&id, Hook::Agent { payload: begin.into() });
+    let out = happened(&hub.after(5_000).report(&id, Hook::Agent { payload: end.into() }));
+    let at = |is_it: fn(&Happened) -> bool| out.iter().position(is_it).unwrap();
+    let told = at(|it| matches!(it, Happened::Told { about, .. } if about == "message"));
+    assert!(told < at(|it| matches!(it, Happened::Turn(_))), "{out:?}");
+}
+
+#[test]
 fn two_programs_look_at_one_time() {
     let (mut hub, id) = at_rest();
     let one = hub.state.workers[&id].worker.clone();

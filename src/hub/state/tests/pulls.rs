@@ -19,23 +19,12 @@ fn asked(out: &[Effect]) -> Vec<(Vec<String>, bool)> {
 }
 
 fn state(head: &str) -> PullState {
-    PullState {
-        url: URL.into(),
-        number: 501,
-        head: head.repeat(40),
-        base: "main".into(),
-        is_open: true,
-        is_merged: false,
-        is_draft: false,
-        merge_commit: None,
-        review: Review::None,
-        checks: Checks::Pending,
-    }
+    PullState { head: head.repeat(40), checks: Checks::Pending, ..samples::pull_state(501) }
 }
 
 fn pulled(hub: &mut Hub, id: &WorkerId, state: PullState) -> Vec<Effect> {
     let url = Some(state.url.clone());
-    let found = Pulled { worker: id.clone(), url, state: Some(state), error: None };
+    let found = Pulled { worker: id.clone(), url, state: Some(state), error: None, note: None };
     hub.give(Input::Pulled { repo: "/r/.git".into(), found: Ok(vec![found]) })
 }
 
@@ -101,7 +90,13 @@ fn what_an_agent_names_is_a_question_and_no_fact() {
     let out = counted(&mut hub, &id, None);
     assert_eq!(asked(&out), [(vec![other.to_owned(), URL.to_owned()], false)]);
     // A tool printed it; only the last few count.
-    let none = Pulled { worker: id.clone(), url: None, state: None, error: Some("no gh".into()) };
+    let none = Pulled {
+        worker: id.clone(),
+        url: None,
+        state: None,
+        error: Some("no gh".into()),
+        note: None,
+    };
     hub.give(Input::Pulled { repo: "/r/.git".into(), found: Ok(vec![none]) });
     let many: Vec<String> =
         (0..50).map(|n| format!("https://github.com/acme/blog/pull/{n}")).collect();
@@ -122,7 +117,7 @@ fn an_open_pull_request_is_an_item_until_it_is_merged_and_new_commits_bring_it_b
     accepted(&mut hub, &id, pr);
     assert_eq!(reviews(&mut hub), []);
     let out = pulled(&mut hub, &id, state("a"));
-    let announces = |it: &Effect| matches!(it, Effect::Tmux(TmuxEffect::Announce(_)));
+    let announces = |it: &Effect| matches!(it, Effect::Tmux(TmuxEffect::Announce { .. }));
     assert!(!out.iter().any(announces));
     let first = reviews(&mut hub).remove(0);
     assert_eq!(first.text, "PR #501 checks run");

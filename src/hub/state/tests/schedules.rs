@@ -159,7 +159,7 @@ fn the_hub_stays_while_something_is_planned() {
     assert!(out.iter().any(|it| matches!(it, Effect::Leave { .. })), "{out:?}");
 }
 
-/// The parent is an agent in a pane that is no worker's.
+/// The parent is an agent in a pane without a worker.
 #[test]
 fn a_text_for_a_pane_waits_until_its_agent_listens() {
     let (mut hub, id) = at_rest();
@@ -222,7 +222,7 @@ impl Disk {
                 }
                 Record::Event(it) => self.last_seq = it.seq,
                 Record::Worker(it) => self.worker = Some((**it).clone()),
-                Record::Cleanup(_) | Record::CleanupOver(_) => {}
+                Record::Cleanup(_) | Record::CleanupOver(_) | Record::Run(_) => {}
             }
         }
     }

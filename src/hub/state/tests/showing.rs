@@ -1,5 +1,9 @@
 //! A request to show a worker gets a screen that is not older than the worker's state.
 use super::*;
+use crate::{
+    model::{BlockKind, ProgramState, StatusReport},
+    tmux::Said,
+};
 
 fn shown(out: &[Effect], to: RequestId) -> Option<Option<Sample>> {
     match answer_to(out, to) {
@@ -45,6 +49,55 @@ fn a_state_that_a_hook_told_is_waited_for_on_the_screen() {
     hub.after(1001);
     let out = hub.give(Input::Tick);
     assert!(shown(&out, request_id).is_some(), "{out:?}");
+}
+
+/// codex reports a question in its output before it draws it.
+#[test]
+fn a_state_that_the_program_reports_is_waited_for_on_the_screen() {
+    let (mut hub, id) = Hub::with_agent();
+    for _ in 0..5 {
+        hub.look(&id, &ready_screen());
+    }
+    hub.after(10_000);
+    let (state, kind) = (ProgramState::Blocked, Some(BlockKind::Permission));
+    let report = StatusReport { state, kind, app: None, message: None, id: None };
+    hub.give(Input::Said(PANE, Said { report: Some(report), beckons: false }));
+    assert_eq!(hub.word(&id).to_string(), "waiting: permission");
+    let (request_id, _) = show(&mut hub, &id);
+    let out = sampled(&mut hub, &id, &ready_screen());
+    assert_eq!(shown(&out, request_id), None, "{out:?}");
+}
+
+/// claude's hook names its own answers; the dialog also has one for the user's words.
+#[test]
+fn answers_that_only_the_dialog_has_are_waited_for() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look(&id, &ready_screen());
+    hub.after(1000);
+    let payload = r#"{"hook_event_name":"PermissionRequest","tool_name":"AskUserQuestion","tool_input":{
+        "questions":[{"question":"Which?","options":[{"label":"Red"},{"label":"Blue"}]}]}}"#;
+    hub.report(&id, Hook::Agent { payload: payload.into() });
+    let (request_id, _) = show(&mut hub, &id);
+    let dialog = [
+        "Which?",
+        "",
+        "❯ 1. Red",
+        "  2. Blue",
+        "  3. Type something.",
+        "",
+        "Enter to select · Esc to cancel",
+    ];
+    let dialog = Sample { rows: dialog.map(str::to_owned).to_vec(), ..ready_screen() };
+    let mut out = sampled(&mut hub, &id, &dialog);
+    let since = hub.ms;
+    assert_eq!(shown(&out, request_id), None, "it was seen once");
+    while shown(&out, request_id).is_none() {
+        out = hub.look(&id, &dialog);
+    }
+    assert!(hub.ms - since < 500, "{} ms", hub.ms - since);
+    let asks = hub.state.workers[&id].worker.state.asks.clone().unwrap();
+    let labels: Vec<&str> = asks.choices.iter().map(|it| it.label.as_str()).collect();
+    assert_eq!(labels, ["Red", "Blue", "Type something."]);
 }
 
 #[test]

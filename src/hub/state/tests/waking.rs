@@ -3,7 +3,8 @@ use super::{
     inbox::{accepted, at_rest, report},
     *,
 };
-use crate::model::{InboxQuery, ItemId, ReportKind};
+use crate::model::{FactSource, InboxQuery, ItemId, ProgramState, ReportKind, StatusReport};
+use crate::tmux::Said;
 
 /// The pane that the worker was created from.
 const BOSS: PaneId = PaneId(1);
@@ -14,7 +15,11 @@ pub(super) fn guest() -> WorkerId {
 
 fn met(command: &str) -> Input {
     let sample = Sample { command: command.into(), ..ready_screen() };
-    let found = Ok(Some(Met { pid: 99, window: WindowId(1), sample }));
+    let own = "name = 'mine'\nforeground = ['my-agent', 'node']\n\
+               [box]\ntop = '^─{10,}'\nbottom = '^─{10,}'\nprompt = '^❯[\\u00a0 ]'\n";
+    let broken = ("broken".into(), "name = 3".into());
+    let profiles = vec![broken, ("mine".into(), own.into())];
+    let found = Ok(Some(Met { pid: 99, window: WindowId(1), sample, profiles }));
     Input::Met { pane: BOSS, found }
 }
 
@@ -105,6 +110,17 @@ fn a_shell_a_draft_and_a_dialog_are_told_nothing() {
 }
 
 #[test]
+fn an_agent_that_only_the_users_profiles_know_is_told() {
+    for (command, is_known) in [("my-agent", true), ("node", false), ("other-agent", false)] {
+        let (mut hub, id) = at_rest();
+        accepted(&mut hub, &id, report(ReportKind::Question, "A or B?"));
+        let screen = Sample { command: command.into(), ..ready_screen() };
+        let played = play(&mut hub, &id, &screen, 60_000);
+        assert_eq!(played.is_some(), is_known, "{command}: {played:?}");
+    }
+}
+
+#[test]
 fn what_the_agent_reads_or_waits_for_is_not_typed() {
     let (mut hub, id) = at_rest();
     let reader = Some(Caller { pane: Some(BOSS), session: None });
@@ -179,4 +195,39 @@ fn an_orchestrator_that_took_over_is_told_what_is_open() {
     let worker = &hub.state.workers[&id].worker;
     assert_eq!(worker.parent_pane.map(|it| it.pane), Some(PaneId(5)));
     assert_eq!(hub.state.inbox.untold().map(|it| it.id).collect::<Vec<_>>(), [ItemId(1)]);
+}
+
+/// pi reports the end of a turn before its screen shows it.
+#[test]
+fn a_parent_whose_report_came_before_its_screen_agreed_is_told() {
+    let (mut hub, id) = at_rest();
+    let report = |state| {
+        let report = StatusReport { state, kind: None, app: None, message: None, id: None };
+        Input::Said(PANE, Said { report: Some(report), beckons: false })
+    };
+    let mut working = ready_screen();
+    working.rows.insert(2, "✳ Pondering… (2s · esc to interrupt)".into());
+    working.rows[6] = "  esc to interrupt".into();
+    hub.after(10_000).give(Input::Rang(PANE));
+    for _ in 0..20 {
+        if hub.word(&id).name() != "working" {
+            hub.look(&id, &working);
+        }
+    }
+    assert_eq!(hub.word(&id).name(), "working");
+    hub.after(10_000).give(report(ProgramState::Working));
+    hub.give(report(ProgramState::Done));
+    assert_eq!(hub.word(&id).name(), "idle");
+    let live = &hub.state.workers[&id];
+    assert_eq!(live.worker.state.turn.source, FactSource::Program);
+    assert!(!live.may_be_woken(), "its screen does not say so yet");
+    hub.give(Input::Rang(PANE));
+    for _ in 0..20 {
+        if !hub.state.workers[&id].may_be_woken() {
+            hub.look(&id, &ready_screen());
+        }
+    }
+    let live = &hub.state.workers[&id];
+    assert_eq!(live.worker.state.turn.source, FactSource::Program, "it was known before");
+    assert!(live.may_be_woken());
 }

@@ -79,6 +79,7 @@ impl HubState {
     /// The connection is gone, and with it what was asked of tmux.
     pub(in crate::hub::state) fn guests_disconnected(&mut self, now: Now) {
         self.waking.dead.clear();
+        self.waking.without_agent.clear();
         for guest in self.waking.guests.values_mut() {
             guest.is_asked = false;
             if let Some(live) = guest.live_mut() {
@@ -130,11 +131,13 @@ impl HubState {
             LiveWorker::guest(id(pane), (pane, server, boot), &met, &mut self.profiles, now)
         });
         if let Some(mut live) = live {
+            self.waking.without_agent.remove(&pane);
             live.want_look(now.steady);
             guest.live = Some(Box::new(live));
             return self.tend_guests(now, out);
         }
         guest.retry(now);
+        self.waking.without_agent.insert(pane);
         if is_gone || guest.next_try.is_none() {
             self.waking.dead.insert(pane);
         }
@@ -164,6 +167,7 @@ impl HubState {
     pub(in crate::hub::state) fn revive(&mut self, caller: &Caller) {
         if let Some(pane) = caller.pane {
             self.waking.dead.remove(&pane);
+            self.waking.without_agent.remove(&pane);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Only an agent at rest with an empty box is told, by an ordinary delivery with a receipt, at most
 //! once a minute, and not while it waits for items by itself. The parent is a worker, or an agent in
-//! a pane that is no worker's: a guest, whose pane is sampled only while there is something to tell.
+//! a pane without a worker: a guest, whose pane is sampled only while there is something to tell.
 mod guests;
 mod text;
 
@@ -20,8 +20,8 @@ use super::{
     requests::{answer, not_found, refuse},
 };
 use crate::model::{
-    Answer, Caller, Delivery, DeliveryId, DeliveryMode, Happened, Item, ItemId, Now, PaneId,
-    ParentPane, Refusal, RefusalKind, Step, StepAt, Told, Worker, WorkerId,
+    Answer, Caller, Delivery, DeliveryId, DeliveryMode, Happened, Item, ItemId, ItemKind, Now,
+    PaneId, ParentPane, Refusal, RefusalKind, Step, StepAt, Told, Worker, WorkerId,
 };
 
 pub(super) use guests::id as guest_id;
@@ -52,6 +52,8 @@ pub(super) struct Waking {
     expected: BTreeSet<PaneId>,
     /// Panes that are gone, or that showed no agent for a long time.
     dead: BTreeSet<PaneId>,
+    /// Panes that showed no agent in their last capture.
+    without_agent: BTreeSet<PaneId>,
 }
 
 /// The guest's agent, if one was recognised.
@@ -88,6 +90,9 @@ impl HubState {
     /// Who is told what this worker needs: who gave it its work, else the project's orchestrator.
     pub(super) fn parent_of(&self, worker: &Worker) -> Option<Parent> {
         self.live_parent(worker).or_else(|| {
+            if worker.is_orchestrator() {
+                return None;
+            }
             let orchestrator = self.orchestrator_of(&worker.repo)?;
             (orchestrator != Parent::Worker(worker.id.clone())).then_some(orchestrator)
         })
@@ -104,12 +109,22 @@ impl HubState {
         is_here.then_some(Parent::Pane(place.pane))
     }
 
-    /// The oldest live orchestrator of a project: the parent of its workers.
+    /// The oldest live orchestrator of a project: one of that kind, else the parent of its workers. A shell from
+    /// which a person made some is none.
     pub(super) fn orchestrator_of(&self, repo: &Path) -> Option<Parent> {
-        let workers = self.workers.values().map(|live| &live.worker);
-        let parents = workers
+        let workers = || self.workers.values().map(|live| &live.worker);
+        let own = workers().filter(|it| it.is_orchestrator() && it.is_live() && it.repo == repo);
+        if let Some(own) = own.min_by_key(|it| it.created) {
+            return Some(Parent::Worker(own.id.clone()));
+        }
+        let parents = workers()
             .filter(|it| it.repo == repo)
             .filter_map(|it| Some((it.created, self.live_parent(it)?)));
+        let is_agent = |parent: &Parent| match parent {
+            Parent::Worker(_) => true,
+            Parent::Pane(pane) => !self.waking.without_agent.contains(pane),
+        };
+        let parents = parents.filter(|(_, parent)| is_agent(parent));
         parents.min_by_key(|(created, _)| *created).map(|(_, parent)| parent)
     }
 
@@ -156,8 +171,9 @@ impl HubState {
         let mut news: BTreeMap<Parent, Vec<ItemId>> = BTreeMap::new();
         for item in self.inbox.untold().rev() {
             let worker = self.workers.get(&item.worker).map(|live| &live.worker);
-            let Some(worker) = worker.filter(|it| it.wakes_for(item.kind)) else { continue };
-            if let Some(parent) = self.parent_of(worker) {
+            let told = worker.filter(|it| it.wakes_for(item.kind) && item.kind != ItemKind::Run);
+            let parent = told.and_then(|it| self.parent_of(it));
+            if let Some(parent) = parent.or_else(|| self.parent_of_run(item)) {
                 news.entry(parent).or_default().push(item.id);
             }
         }
@@ -201,7 +217,7 @@ impl HubState {
         let delivery = self.new_delivery(now, &target, line, DeliveryMode::Ready);
         let id = delivery.id;
         if let Some(live) = self.live_mut(&target) {
-            live.queue(now, delivery);
+            live.queue_waking(now, delivery);
         }
         self.waking.woken.insert(parent.clone(), now.steady);
         self.waking.since.remove(parent);

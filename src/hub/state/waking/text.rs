@@ -65,6 +65,7 @@ fn part(item: &Item, pr: Option<&str>) -> String {
             let answer = item.answer.as_ref().map(|it| it.text.as_str()).unwrap_or_default();
             format!("{id} answers: {}", one_line(answer, MAX_PART))
         }
+        ItemKind::Run => text,
         ItemKind::Other(_) => with("needs you"),
     }
 }

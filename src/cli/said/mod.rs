@@ -1,10 +1,13 @@
 //! `wtmag said`.
-use std::process::ExitCode;
+mod written;
+
+use std::{process::ExitCode, time::Duration};
 
 use serde::Serialize;
 
 use super::{Context, Failure, events, output::age, resolve::Target, unexpected};
 use crate::{
+    agents::transcript::Turn,
     client::Hub,
     clock,
     model::{Answer, Event, Happened, Request, Timestamp, Worker},
@@ -13,10 +16,11 @@ use crate::{
 
 /// Print what a worker's agent said last
 ///
-/// The last message of its last turn, as its hooks reported it; for an agent without hooks, the end of its
-/// screen. Without an ID: the worker of the current worktree or tmux window.
+/// Prints the last message of the last turn. wtmag reads it from the file in which the agent keeps its conversation
+/// (claude, codex, pi). Otherwise it takes what the agent's hooks reported, or the end of the screen. Without an ID,
+/// it is about the worker of the current worktree or tmux window.
 ///
-/// With --json: an array of {"at", "from": "hook"|"screen", "text"}, the oldest first.
+/// With --json: an array of {"at", "from": "transcript"|"hook"|"screen", "text"}, the oldest first.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -24,7 +28,7 @@ pub(crate) struct Args {
     /// The messages of the last N turns
     #[arg(long, value_name = "N", default_value_t = 1)]
     turns: usize,
-    /// Without cutting long messages after 2,000 characters
+    /// Do not cut messages after 2,000 characters
     #[arg(long)]
     full: bool,
 }
@@ -45,7 +49,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let mut hub = context.hub_that_knows().await?;
     let worker = args.target.worker_or_ended(context, &mut hub).await?;
     let told = events::load_all(&mut hub, &worker.id).await?;
-    let mut messages = messages(&told, worker.created, args.turns.max(1));
+    let since = worker.history_since();
+    let written = written::turns(&context.env, &worker, since);
+    let mut messages = newest(written, messages(&told, since), args.turns.max(1));
     if messages.is_empty() {
         messages.extend(of_screen(&mut hub, &worker).await?);
     }
@@ -71,23 +77,40 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Pure: the last `n` messages of this worker, not of an earlier one with its id.
-fn messages(events: &[Event], since: Timestamp, n: usize) -> Vec<Message> {
+/// A hook may tell of a message this long after the agent has written it down.
+const HOOK_LAG: Duration = Duration::from_secs(5);
+
+/// Pure: the last `n` messages. What is written down is whole, and also there without hooks; but it may be of an
+/// earlier conversation of the agent.
+fn newest(written: Vec<Turn>, told: Vec<Message>, n: usize) -> Vec<Message> {
+    let (first, last) = (written.first().map(|it| it.at), written.last().map(|it| it.at));
+    let is_new = |it: &Message| last.is_none_or(|at| it.at.since(at) > HOOK_LAG);
+    let mut messages = told;
+    if !messages.last().is_some_and(is_new) {
+        // Those of an agent that was there before it.
+        messages.retain(|it| first.is_some_and(|at| it.at < at));
+        let from = "transcript";
+        messages.extend(written.into_iter().map(|Turn { at, text }| Message { at, from, text }));
+    }
+    messages.drain(..messages.len().saturating_sub(n));
+    messages
+}
+
+/// Pure: what hooks told of this worker, not of an earlier one with its id.
+fn messages(events: &[Event], since: Timestamp) -> Vec<Message> {
     let told = events.iter().filter(|it| it.at >= since).filter_map(|event| {
         let Happened::Told { about, text } = &event.what else { return None };
         let message = || Message { at: event.at, from: "hook", text: text.clone() };
         (about == "message").then(message)
     });
-    let mut messages: Vec<Message> = told.collect();
-    messages.drain(..messages.len().saturating_sub(n));
-    messages
+    told.collect()
 }
 
 async fn of_screen(hub: &mut Hub, worker: &Worker) -> Result<Option<Message>, Failure> {
     if worker.ended.is_some() {
         return Ok(None);
     }
-    let answer = hub.ask_any(Request::Show { id: worker.id.clone() }).await?;
+    let answer = hub.ask(Request::Show { id: worker.id.clone() }).await?;
     let Answer::Shown { screen, .. } = answer else { return Err(unexpected(&answer)) };
     let message = screen.map(|it| Message {
         at: it.at,
@@ -125,12 +148,28 @@ mod tests {
             event(6, "message", "three"),
         ];
         let texts = |n| -> Vec<String> {
-            messages(&events, Timestamp(2), n).into_iter().map(|it| it.text).collect()
+            let told = messages(&events, Timestamp(2));
+            newest(Vec::new(), told, n).into_iter().map(|it| it.text).collect()
         };
         assert_eq!(texts(1), ["three"]);
         assert_eq!(texts(2), ["two", "three"]);
         assert_eq!(texts(9), ["one", "two", "three"]);
-        assert_eq!(messages(&[], Timestamp(0), 1), []);
+        assert_eq!(newest(Vec::new(), messages(&[], Timestamp(0)), 1), []);
+    }
+
+    #[test]
+    fn what_the_agent_wrote_down_is_preferred_unless_it_is_of_an_earlier_conversation() {
+        let turn = |at: u64, text: &str| Turn { at: Timestamp(at), text: text.into() };
+        let told = |at: u64| vec![Message { at: Timestamp(at), from: "hook", text: "told".into() }];
+        let check = |told: Vec<Message>, n: usize| -> Vec<String> {
+            let written = vec![turn(1_000, "one"), turn(9_000, "two")];
+            newest(written, told, n).into_iter().map(|it| it.text).collect()
+        };
+        assert_eq!(check(told(9_900), 1), ["two"]);
+        assert_eq!(check(told(9_900), 2), ["one", "two"]);
+        assert_eq!(check(Vec::new(), 5), ["one", "two"]);
+        assert_eq!(check(told(60_000), 2), ["told"]);
+        assert_eq!(check(told(500), 3), ["told", "one", "two"], "of the agent before it");
     }
 
     #[test]
