@@ -302,9 +302,21 @@ fn a_git_that_ends_soon_is_waited_for() {
             brief.wait().unwrap();
         };
         assert_eq!(tokio::join!(found(&lab, &dir, &made, &[]), end).0, []);
+        // Meanwhile, everything else is not looked at again and again: this filter runs with each look.
+        let looks = lab.root.join("looks");
+        let clean = format!("cat; echo >> '{}'", looks.display());
+        git(&dir, ["config", "filter.counts.clean", &clean]);
+        fs::write(dir.join(".git/info/attributes"), "a.txt filter=counts\n").unwrap();
+        fs::write(made.path.join("a.txt"), "two").unwrap();
+        let changed = lost(&lab, &dir, &made).await;
+        assert_eq!(changed.len(), 1, "{changed:?}");
+        let n_looks = || fs::read_to_string(&looks).unwrap().lines().count();
+        let one = n_looks();
+        assert!(one > 0);
         let mut other = start();
         let got = lost(&lab, &dir, &made).await;
-        assert!(got.len() == 1 && got[0].contains("(`git`) runs in the worktree"), "{got:?}");
+        assert!(got.len() == 2 && got[1].contains("(`git`) runs in the worktree"), "{got:?}");
+        assert_eq!(n_looks(), 2 * one);
         drop(other.stdin.take());
         other.wait().unwrap();
     });

@@ -15,7 +15,12 @@ use super::{
     place,
 };
 use crate::{
-    git::{BranchTip, Error, Repo, RepoLock, Run, at::At, processes, record},
+    git::{
+        BranchTip, Error, Repo, RepoLock, Run,
+        at::At,
+        processes::{self, Process},
+        record,
+    },
     model::error_chain,
 };
 
@@ -42,21 +47,39 @@ pub async fn look(
 
 /// The same for a worktree whose path is known.
 ///
-/// A shell's prompt, an editor, and wtmag itself ask git for the changes now and then: for a git that runs
-/// in the worktree, it looks again until that has ended, for a short time.
+/// A shell's prompt, an editor, and wtmag itself ask git for the changes now and then: it waits a short time
+/// for a git that runs in the worktree.
 pub(super) async fn look_at(
     lock: &RepoLock,
     subject: &Subject<'_>,
     place: Place,
     run: &mut Run<'_>,
 ) -> Result<Facts, Error> {
-    let start = Instant::now();
+    let until = Instant::now() + MAX_GIT;
     loop {
+        let top = top_of(&place);
+        while let Some(top) = top
+            && has_git(&processes::inside(top, subject.known, run).await?)
+            && Instant::now() < until
+        {
+            tokio::time::sleep(AGAIN).await;
+        }
         let facts = collect(lock, subject, place.clone(), run).await?;
-        if !facts.processes.iter().any(|it| it.command == "git") || start.elapsed() > MAX_GIT {
+        // Another one may have begun meanwhile.
+        if !has_git(&facts.processes) || Instant::now() >= until {
             return Ok(facts);
         }
-        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn has_git(processes: &[Process]) -> bool {
+    processes.iter().any(|it| it.command == "git")
+}
+
+fn top_of(place: &Place) -> Option<&Path> {
+    match place {
+        Place::Here { path } | Place::Damaged { path, .. } => Some(path),
+        Place::Missing | Place::Foreign { .. } => None,
     }
 }
 
@@ -66,10 +89,7 @@ async fn collect(
     place: Place,
     run: &mut Run<'_>,
 ) -> Result<Facts, Error> {
-    let top = match &place {
-        Place::Here { path } | Place::Damaged { path, .. } => Some(path.clone()),
-        Place::Missing | Place::Foreign { .. } => None,
-    };
+    let top = top_of(&place).map(Path::to_owned);
     let doomed = WorktreeToRemove::new(top.as_deref(), subject.git_dir, subject.common_dir);
     if doomed.git_dir == doomed.common_dir {
         return Err(Error::MainWorktree { path: subject.path.to_owned() });
