@@ -19,6 +19,8 @@ pub struct Menu {
     pub doubtful: bool,
     /// The entries stand beside each other, not below.
     pub across: bool,
+    /// Only colours tell which entry is highlighted: that is proven when a key moves them.
+    pub by_colour: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ const MAX_ENTRY: usize = 70;
 const MAX_NUMBERED_ENTRY: usize = 160;
 const MAX_BULLET_ENTRY: usize = 40;
 /// Rows that describe an entry, below it and indented.
-const MAX_DESCRIPTION: usize = 3;
+pub(super) const MAX_DESCRIPTION: usize = 3;
 
 impl Menu {
     /// How many entries below the highlighted one the only entry with this label is; negative: above.
@@ -159,6 +161,7 @@ fn around(lines: &[Line<'_>], at: usize) -> Option<Menu> {
         numbered,
         doubtful,
         across: false,
+        by_colour: false,
     })
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Answering {
     asked: Ask,
     /// Which entry was highlighted before the last key, and when it was pressed.
     moved: Option<(usize, Instant)>,
+    /// A key has moved what is taken for the highlighted entry.
+    follows: bool,
     n_keys: u8,
     /// When the entry was made to take words, and when they were typed.
     opened: Option<Instant>,
@@ -148,6 +150,7 @@ impl Answering {
             words,
             asked,
             moved: None,
+            follows: false,
             n_keys: 0,
             opened: None,
             typed: None,
@@ -189,19 +192,26 @@ impl Answering {
             );
         };
         let steps = self.steps(menu)?;
+        self.follows |= self.moved.is_some_and(|(from, _)| from != menu.selected);
+        // Another entry may have a colour of its own.
+        let is_doubtful = menu.by_colour && !self.follows;
         if let Some((from, at)) = self.moved
             && from == menu.selected
-            && steps != 0
+            && (steps != 0 || is_doubtful)
         {
             return wait(now, at, "the dialog did not react to the arrow keys");
         }
         if self.n_keys >= MAX_KEYS {
             return Err(format!("the dialog does not stand still: {IN_ITS_WINDOW}"));
         }
+        let [back, forth] = if menu.across { ["Left", "Right"] } else { ["Up", "Down"] };
         let next = match steps {
+            // It comes back, if it moves.
+            0 if is_doubtful && menu.selected > 0 => Next::Press(back),
+            0 if is_doubtful => Next::Press(forth),
             0 => self.choose(now, menu, seen.is_amendable)?,
-            1.. => Next::Press(if menu.across { "Right" } else { "Down" }),
-            _ => Next::Press(if menu.across { "Left" } else { "Up" }),
+            1.. => Next::Press(forth),
+            _ => Next::Press(back),
         };
         if matches!(next, Next::Press(_) | Next::Type(_)) {
             self.n_keys += 1;
@@ -266,11 +276,11 @@ impl Answering {
 
 /// Its answers with the highlighted one: by a pointer, else by colours.
 fn menu_of(sample: &Sample, shown: Option<&Ask>) -> Option<Menu> {
-    let by_pointer = menu::read(&sample.rows).filter(|it| !it.doubtful);
-    by_pointer.or_else(|| {
-        let labels: Vec<&str> = shown?.choices.iter().map(|it| it.label.as_str()).collect();
-        (labels.len() > 1).then(|| tinted::read(sample, &labels))?
-    })
+    let labels: Vec<&str> = shown?.choices.iter().map(|it| it.label.as_str()).collect();
+    // Another list may stand above the dialog.
+    let is_its = |menu: &Menu| menu.entries.iter().any(|it| labels.contains(&it.label.as_str()));
+    let by_pointer = menu::read(&sample.rows).filter(|it| !it.doubtful && is_its(it));
+    by_pointer.or_else(|| (labels.len() > 1).then(|| tinted::read(sample, &labels)).flatten())
 }
 
 fn wait(now: Instant, since: Instant, fault: &str) -> Result<Next, String> {

@@ -22,6 +22,7 @@ struct Play {
     asked: Ask,
     start: Instant,
     ms: u64,
+    by_colour: bool,
 }
 
 impl Play {
@@ -29,7 +30,7 @@ impl Play {
         let (asked, request_id) = (ask(labels), RequestId { client: 1, number: 1 });
         let words = words.map(str::to_owned);
         let answering = Answering::new(request_id, label.to_owned(), words, asked.clone());
-        Self { answering, asked, start: Instant::now(), ms: 0 }
+        Self { answering, asked, start: Instant::now(), ms: 0, by_colour: false }
     }
 
     /// The screen shows these answers, with this one highlighted; no answers: the dialog is gone.
@@ -49,7 +50,7 @@ impl Play {
         let seen = Seen {
             shown: shown.as_ref(),
             known: Some(&self.asked).filter(|_| shown.is_some()),
-            menu: menu::read(&rows),
+            menu: menu::read(&rows).map(|it| Menu { by_colour: self.by_colour, ..it }),
             is_styled: true,
             obstacle: None,
             is_amendable,
@@ -69,6 +70,33 @@ fn an_answer_is_moved_to_confirmed_and_seen_to_be_gone() {
     let mut play = Play::new(&LEAVE, "No", None);
     let error = play.see(&["Yes", "Never"], 0, false).unwrap_err();
     assert!(error.contains("another dialog"), "{error}");
+}
+
+/// An entry that is always red may be taken for the highlighted one.
+#[test]
+fn what_only_colours_tell_is_believed_when_a_key_has_moved_it() {
+    for (selected, [away, back]) in [(0, ["Down", "Up"]), (1, ["Up", "Down"])] {
+        let mut play = Play::new(&LEAVE, LEAVE[selected], None);
+        play.by_colour = true;
+        assert_eq!(play.see(&LEAVE, selected, false), Ok(Next::Press(away)));
+        assert_eq!(play.see(&LEAVE, selected, false), Ok(Next::Wait), "not drawn yet");
+        assert_eq!(play.see(&LEAVE, 1 - selected, false), Ok(Next::Press(back)));
+        assert_eq!(play.see(&LEAVE, 1 - selected, false), Ok(Next::Wait));
+        assert_eq!(play.see(&LEAVE, selected, false), Ok(Next::Press("Enter")));
+        assert_eq!(play.see(&[], 0, false), Ok(Next::Over));
+    }
+    // It moves there anyway.
+    let mut play = Play::new(&LEAVE, "No", None);
+    play.by_colour = true;
+    assert_eq!(play.see(&LEAVE, 0, false), Ok(Next::Press("Down")));
+    assert_eq!(play.see(&LEAVE, 1, false), Ok(Next::Press("Enter")));
+    // It is another one that is highlighted.
+    let mut play = Play::new(&LEAVE, "No", None);
+    play.by_colour = true;
+    assert_eq!(play.see(&LEAVE, 1, false), Ok(Next::Press("Up")));
+    play.ms += 6_000;
+    let error = play.see(&LEAVE, 1, false).unwrap_err();
+    assert!(error.contains("did not react to the arrow keys"), "{error}");
 }
 
 #[test]
