@@ -1,11 +1,8 @@
 //! Looks at workers of one repository for the hub, in a process of its own: git may be slow, and runs
 //! a project's filters.
-use std::{
-    io::{self, Read as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use super::{Context, Failure};
+use super::{Context, Failure, job};
 use crate::{
     clock,
     git::{
@@ -25,9 +22,7 @@ use crate::{
 pub(crate) struct Args {}
 
 pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
-    let job = LookJob::parse(&text).map_err(Failure::bug)?;
+    let job = job::read(LookJob::parse)?;
     let mut seen = Vec::new();
     for worker in &job.workers {
         seen.push(look(worker, job.counts).await);

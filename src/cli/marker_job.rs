@@ -1,11 +1,7 @@
 //! Shows WorkTrunk's markers for the hub, in a process of its own: the repository may be locked.
-use std::{
-    io::{self, Read as _},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{process::ExitCode, time::Duration};
 
-use super::{Context, Failure};
+use super::{Context, Failure, job};
 use crate::{
     git::{self, News, Repo, RepoLock, Run},
     proc,
@@ -22,9 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Args {}
 
 pub(crate) async fn run(_: &Context, _: Args) -> Result<ExitCode, Failure> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
-    let job = MarkerJob::parse(&text).map_err(Failure::bug)?;
+    let job = job::read(MarkerJob::parse)?;
     let (cancel, mut tell) = (proc::never(), |_: &News| {});
     let mut run = Run { cancel: &cancel, tell: &mut tell };
     let repo = Repo::discover(&job.repo)?;

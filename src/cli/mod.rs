@@ -30,6 +30,7 @@ mod help;
 mod hook;
 mod hub;
 mod inbox;
+mod job;
 mod land;
 mod lead;
 mod leftovers;

@@ -3,13 +3,9 @@
 //!
 //! A pull request is a worker's own if the worker reviews it, if it is recorded, or if it is in a
 //! repository that a remote leads to, for the worker's branch, at a commit that is here.
-use std::{
-    collections::BTreeMap,
-    io::{self, Read as _},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, process::ExitCode};
 
-use super::{Context, Failure, board};
+use super::{Context, Failure, board, job};
 use crate::{
     git::Repo,
     model::{Host, Kind, PullState, Pulled, Worker, error_chain},
@@ -25,9 +21,7 @@ use crate::{
 pub(crate) struct Args {}
 
 pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
-    let job = PullsJob::parse(&text).map_err(Failure::bug)?;
+    let job = job::read(PullsJob::parse)?;
     let Some(first) = job.asked.first() else {
         context.print_json(&[(); 0])?;
         return Ok(ExitCode::SUCCESS);

@@ -19,29 +19,24 @@ use super::{
     acts::{act, ignore},
     channel,
     git_watch::GitWatcher,
-    look_jobs, notify, run_jobs,
+    jobs::Jobs,
+    notify,
     spool::Spool,
-    state::{
-        CleanedUp, Count, Input, Linked, LocalEffect, Notice, PullQuestion, Setup, TmuxEffect,
-        Touched,
-    },
+    state::{Count, Input, Linked, LocalEffect, Setup, TmuxEffect, Touched},
     stray_clients::{Redirect, StrayClients},
     wake::{HubOptions, Wake},
 };
 use crate::{
     git,
     model::{
-        Cleanup, DeliveryId, HookReport, RunJob, RunOrder, ScheduleId, ServerId, SessionId, Worker,
-        WorkerId, error_chain,
+        DeliveryId, HookReport, ScheduleId, ServerId, SessionId, Worker, WorkerId, error_chain,
     },
     paths,
     proc::{self, Cmd},
     tmux::{self, Connection, Error, Event, Events, NoConnection, Server},
-    wire::{CleanupJob, CleanupResult, LookJob, MarkerJob},
+    wire::{LookJob, MarkerJob},
 };
 
-/// A removal may run slow project hooks.
-const CLEANUP_LIMIT: Duration = Duration::from_secs(600);
 /// A new worker may wait in line.
 const CREATE_LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// How long the connection may take to detach.
@@ -52,7 +47,7 @@ pub(super) struct Performer {
     server: Server,
     placeholder: Arc<Vec<String>>,
     profiles: Arc<PathBuf>,
-    program: PathBuf,
+    jobs: Jobs,
     spool: Arc<Spool>,
     channels: PathBuf,
     wakes: mpsc::Sender<Wake>,
@@ -81,7 +76,7 @@ impl Performer {
             server,
             placeholder: Arc::new(placeholder),
             profiles: Arc::new(options.profiles.clone()),
-            program: setup.program.clone(),
+            jobs: Jobs { program: setup.program.clone(), tmux_socket: options.tmux_socket.clone() },
             spool: Arc::new(Spool::new(options.state.spool())),
             channels: options.state.channels(),
             git_watcher: GitWatcher::new(wakes.clone()),
@@ -147,10 +142,15 @@ impl Performer {
     }
 
     pub(super) fn on_machine(&mut self, effect: LocalEffect) {
+        let jobs = self.jobs.clone();
         match effect {
             LocalEffect::Link { missing, after, known } => self.link(missing, after, known),
             LocalEffect::Unlink => self.unlink(),
-            LocalEffect::Cleanup { cleanup, worker } => self.clean_up(cleanup, *worker),
+            // A child of the hub, so that it outlives the worker's window and a client inside it.
+            LocalEffect::Cleanup { cleanup, worker } => self.begin(async move {
+                let id = worker.id.clone();
+                Input::CleanupOver { worker: id, outcome: jobs.clean_up(cleanup, *worker).await }
+            }),
             LocalEffect::FindWorktrees(of) => self.find_worktrees(of),
             LocalEffect::WatchGit(watch) => {
                 let watcher = self.git_watcher.clone();
@@ -161,26 +161,44 @@ impl Performer {
                 self.blocking(move || watcher.unwatch(&what));
             }
             LocalEffect::Look { what, workers, counts } => self.look(what, workers, counts),
-            LocalEffect::AskPulls { repo, asked } => self.ask_pulls(repo, asked),
+            LocalEffect::AskPulls { repo, asked } => self.begin(async move {
+                let found = jobs.ask_pulls(&repo, asked).await;
+                Input::Pulled { repo, found }
+            }),
             LocalEffect::Create { schedule, dir, args, env } => {
                 self.create(schedule, dir, args, env);
             }
             LocalEffect::Pass { worker, delivery, text } => self.pass(worker, delivery, text),
-            LocalEffect::Notify { command, notice } => self.notify(command, notice),
-            LocalEffect::RunJob { job, order } => self.run_job(job, order),
-            LocalEffect::CountCommits(count) => self.count(count),
-            LocalEffect::ShowMarkers { repo, markers } => {
-                self.show_markers(MarkerJob::new(repo, markers));
+            LocalEffect::Notify { command, notice } => {
+                self.begin(async move { Input::Notified(notify::run(&command, &notice).await) });
             }
+            LocalEffect::RunJob { job, order } => self.begin(async move {
+                let outcome = jobs.run((*job).clone(), &order).await;
+                Input::RunJobOver { job, outcome }
+            }),
+            LocalEffect::CountCommits(count) => self.begin(async move {
+                let found = new_commits(&count).await;
+                Input::Counted(count, found)
+            }),
+            LocalEffect::ShowMarkers { repo, markers } => self.begin(async move {
+                let done = jobs.show_markers(&MarkerJob::new(repo.clone(), markers)).await;
+                Input::MarkersShown { repo, done }
+            }),
         }
     }
 
     fn pass(&mut self, worker: WorkerId, delivery: DeliveryId, text: String) {
-        let (wakes, dir) = (self.wakes.clone(), self.channels.clone());
-        self.tasks.spawn(async move {
+        let dir = self.channels.clone();
+        self.begin(async move {
             let taken = channel::offer(&dir, &worker, &text).await.map_err(|it| it.to_string());
-            send(&wakes, Input::Passed((worker, delivery), taken)).await;
+            Input::Passed((worker, delivery), taken)
         });
+    }
+
+    /// A task of its own, which ends with an input.
+    fn begin(&mut self, act: impl Future<Output = Input> + Send + 'static) {
+        let wakes = self.wakes.clone();
+        self.tasks.spawn(async move { send(&wakes, act.await).await });
     }
 
     /// Reports that found no hub, the oldest first.
@@ -349,31 +367,11 @@ impl Performer {
         });
     }
 
-    fn ask_pulls(&mut self, repo: PathBuf, asked: Vec<PullQuestion>) {
-        let (program, wakes) = (self.program.clone(), self.wakes.clone());
-        self.tasks.spawn(async move {
-            let found = look_jobs::ask_pulls(program, &repo, asked).await;
-            send(&wakes, Input::Pulled { repo, found }).await;
-        });
-    }
-
     fn look(&mut self, what: Touched, workers: Vec<Worker>, counts: bool) {
         // What changes from here on is another look.
         self.git_watcher.arm(&what);
-        let (program, wakes) = (self.program.clone(), self.wakes.clone());
-        self.tasks.spawn(async move {
-            let found = look_jobs::look(program, LookJob { workers, counts }).await;
-            send(&wakes, Input::Looked { what, found }).await;
-        });
-    }
-
-    fn show_markers(&mut self, job: MarkerJob) {
-        let (program, wakes) = (self.program.clone(), self.wakes.clone());
-        self.tasks.spawn(async move {
-            let repo = job.repo.clone();
-            let done = look_jobs::show_markers(program, &job).await;
-            send(&wakes, Input::MarkersShown { repo, done }).await;
-        });
+        let looked = self.jobs.clone().look(LookJob { workers, counts });
+        self.begin(async { Input::Looked { what, found: looked.await } });
     }
 
     /// A worker that was planned, by this program's own `create`.
@@ -384,43 +382,17 @@ impl Performer {
         args: Vec<String>,
         env: Vec<(String, String)>,
     ) {
-        let mut cmd = Cmd::new(self.program.clone(), &dir);
+        let mut cmd = Cmd::new(&self.jobs.program, &dir);
         cmd = cmd.args(["-S"]).args([&self.server.socket]).args(["create"]).args(args);
         cmd = env.into_iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value));
-        let wakes = self.wakes.clone();
-        self.tasks.spawn(async move {
+        self.begin(async move {
             let output = cmd.limit(CREATE_LIMIT).run(&proc::never()).await;
             let outcome = match output {
                 Ok(output) if output.is_success() => Ok(()),
                 Ok(output) => Err(output.stderr_text().trim().replace('\n', "; ")),
                 Err(error) => Err(error_chain(&error)),
             };
-            send(&wakes, Input::CreateOver { schedule, outcome }).await;
-        });
-    }
-
-    fn notify(&mut self, command: String, notice: Notice) {
-        let wakes = self.wakes.clone();
-        self.tasks.spawn(async move {
-            let done = notify::run(&command, &notice).await;
-            send(&wakes, Input::Notified(done)).await;
-        });
-    }
-
-    fn run_job(&mut self, job: Box<RunJob>, order: Box<RunOrder>) {
-        let (programs, wakes) =
-            ((self.program.clone(), self.server.socket.clone()), self.wakes.clone());
-        self.tasks.spawn(async move {
-            let outcome = run_jobs::run(programs, (*job).clone(), &order).await;
-            send(&wakes, Input::RunJobOver { job, outcome }).await;
-        });
-    }
-
-    fn count(&mut self, count: Count) {
-        let wakes = self.wakes.clone();
-        self.tasks.spawn(async move {
-            let found = run_jobs::count(&count).await;
-            send(&wakes, Input::Counted(count, found)).await;
+            Input::CreateOver { schedule, outcome }
         });
     }
 
@@ -440,42 +412,9 @@ impl Performer {
     }
 }
 
-/// The second half of a cleanup: a child of the hub, so that it outlives the worker's window and a
-/// client inside it.
-impl Performer {
-    fn clean_up(&mut self, cleanup: Cleanup, worker: Worker) {
-        let (program, wakes) = (self.program.clone(), self.wakes.clone());
-        self.tasks.spawn(async move {
-            let id = worker.id.clone();
-            let outcome = finish_cleanup(program, &cleanup, &worker).await;
-            send(&wakes, Input::CleanupOver { worker: id, outcome }).await;
-        });
-    }
-}
-
-async fn finish_cleanup(
-    program: PathBuf,
-    cleanup: &Cleanup,
-    worker: &Worker,
-) -> Result<CleanedUp, String> {
-    let job = CleanupJob::new(cleanup.clone(), worker.clone()).to_json();
-    let dir = worker.repo.parent().filter(|it| it.is_dir()).unwrap_or(Path::new("/"));
-    let mut cmd = Cmd::new(program, dir).args(["cleanup-job"]).stdin(job);
-    for (name, value) in &cleanup.env {
-        cmd = cmd.env(name, value);
-    }
-    let output =
-        cmd.limit(CLEANUP_LIMIT).run(&proc::never()).await.map_err(|it| error_chain(&it))?;
-    let result = CleanupResult::parse(&output.stdout).map_err(|_| match output.stderr_text() {
-        text if text.is_empty() => format!("the cleanup program ended with {}", output.status),
-        text => text,
-    })?;
-    match result.error {
-        Some(error) => Err(error),
-        None => Ok(CleanedUp {
-            worktree_removed: result.worktree_removed,
-            branch_deleted: result.branch_deleted,
-            notes: result.notes,
-        }),
-    }
+/// Counts the commits that a worker made.
+async fn new_commits(count: &Count) -> Result<usize, String> {
+    let without = (count.head.as_str(), count.base.as_deref());
+    let counted = git::new_commits(&count.repo, &count.branch, without, &proc::never()).await;
+    counted.map_err(|it| error_chain(&it))
 }

@@ -1,12 +1,12 @@
 //! The second half of a cleanup, after the window is closed. The hub runs it as a child, and again
 //! after a crash, so everything that is already gone counts as done.
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     process::ExitCode,
 };
 
 use crate::{
-    cli::{Context, Failure, settings},
+    cli::{Context, Failure, job, settings},
     git::{
         self, BranchEnd, Hooks, News, Repo, RepoLock, Run, Tool, record,
         removal::{self, Insist, Outcome, Subject},
@@ -24,9 +24,7 @@ use crate::{
 pub(crate) struct Args {}
 
 pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
-    let job = match CleanupJob::parse(&text) {
+    let job = match CleanupJob::parse(&job::text()?) {
         Ok(job) => job,
         Err(error) => {
             context.print_json(&CleanupResult::failed(crate::model::error_chain(&error)))?;

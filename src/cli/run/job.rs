@@ -3,13 +3,13 @@
 //! The hub runs it again after a crash. It accepts one worker for each attempt, and a landing that is
 //! done counts as done.
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     path::Path,
     process::ExitCode,
 };
 
 use crate::{
-    cli::{Context, Failure, create, land},
+    cli::{Context, Failure, create, job, land},
     model::{Caller, RunJob, RunWork, error_chain},
     proc::{self, Cmd},
     wire::{RunJobResult, read_run_job},
@@ -22,9 +22,7 @@ use crate::{
 pub(crate) struct Args {}
 
 pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
-    let done = match read_run_job(&text) {
+    let done = match read_run_job(&job::text()?) {
         Ok(job) => work(context, &job).await.map_err(|failure| {
             // The hub that would read it may be gone.
             write!(io::stderr(), "{failure}").unwrap_or_default();
