@@ -23,8 +23,11 @@ pub(crate) async fn run(_: &Context, _: Args) -> Result<ExitCode, Failure> {
     let mut run = Run { cancel: &cancel, tell: &mut tell };
     let repo = Repo::discover(&job.repo)?;
     let lock = RepoLock::acquire_within(&repo, PATIENCE, &mut run).await?;
+    let mut first = None;
     for (branch, marker) in &job.markers {
-        git::show_marker(&lock, repo.common_dir(), (branch, *marker), &run).await?;
+        let shown = git::show_marker(&lock, repo.common_dir(), (branch, *marker), &run).await;
+        // One that cannot be written does not keep the others.
+        first = first.or(shown.err());
     }
-    Ok(ExitCode::SUCCESS)
+    first.map_or(Ok(ExitCode::SUCCESS), |error| Err(error.into()))
 }

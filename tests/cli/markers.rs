@@ -86,6 +86,23 @@ fn wt_list_shows_who_works_and_who_waits_and_nobody_who_has_ended() {
 }
 
 #[test]
+fn a_marker_that_could_not_be_cleared_is_cleared_by_the_next_hub() {
+    let desk = desk();
+    let id = desk.worker("rests");
+    desk.wait_for_state(&id, "idle");
+    wait_for(&desk, "rests", "💬");
+    // Another git writes the configuration, or was killed while it did.
+    let lock = desk.sandbox.put(desk.dir.join(".git/config.lock"), "");
+    let removed = desk.wtmag(&["cleanup", &id, "--force"]);
+    assert!(removed.stderr.contains("its marker is cleared later"), "{removed}");
+    assert!(values(&desk).contains(".rests."));
+    kill_hub(&desk);
+    std::fs::remove_file(lock).unwrap();
+    desk.list(&[]);
+    eventually(SOON, "the marker to be cleared", || values(&desk).is_empty().then_some(()));
+}
+
+#[test]
 fn a_marker_of_a_plug_in_is_left_alone() {
     let desk = desk();
     let id = desk.worker_of("slow", "a");

@@ -95,7 +95,7 @@ async fn remove(context: &Context, job: &CleanupJob) -> Result<CleanupResult, Fa
     if worker.markers {
         let marker = (worker.branch.as_str(), None);
         let cleared = git::show_marker(&lock, &worker.repo, marker, &run).await;
-        let failed = cleared.err().map(|it| format!("its marker was not cleared: {it}"));
+        let failed = cleared.err().map(|it| format!("its marker is cleared later: {it}"));
         outcome.notes.extend(failed);
     }
     outcome.notes.extend(said);

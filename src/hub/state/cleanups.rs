@@ -187,9 +187,10 @@ impl HubState {
         self.flush_workers(now, out);
         self.close_inbox(now, id, out);
         self.note_removed(now, id, out);
-        let Some(live) = self.workers.remove(id) else { return };
+        let Some(mut live) = self.workers.remove(id) else { return };
+        give_up_answer(&mut live, out);
         self.unwatch_git(id, out);
-        self.markers.mark_stale();
+        self.markers.note_removed(&live.worker);
         let mut worker = live.worker;
         worker.ended = Some(now.wall);
         record(out, Record::Worker(Box::new(worker)));

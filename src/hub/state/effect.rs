@@ -274,6 +274,11 @@ pub enum Record {
     Event(Event),
     Cleanup(Cleanup),
     CleanupOver(WorkerId),
+    /// `wt list` shows nothing of this removed worker any more.
+    MarkerCleared {
+        worker: WorkerId,
+        created: Timestamp,
+    },
     Item(Box<Item>),
     Schedule(Box<Schedule>),
     Run(Box<Run>),

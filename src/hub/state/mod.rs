@@ -206,7 +206,7 @@ impl HubState {
             schedules: schedules::Schedules::remembered(found.schedules, found.last_schedule),
             notices: notices::Notices::default(),
             looks: looks::Looks::default(),
-            markers: markers::Markers::default(),
+            markers: markers::Markers::remembered(&found.marked),
             pulls: pulls::Pulls::default(),
             seen_reports: found.reports.into(),
             taken: found.taken.into_iter().collect(),
@@ -296,7 +296,7 @@ impl HubState {
             Input::Pulled { repo, found } => self.pulled(now, &repo, found, &mut out),
             Input::Touched(what) => self.touched(now, &what),
             Input::Looked { what, found } => self.looked(now, &what, found, &mut out),
-            Input::MarkersShown { repo, done } => self.markers_shown(&repo, done),
+            Input::MarkersShown { repo, done } => self.markers_shown(now, &repo, done),
         }
         self.settle(now, &mut out);
         out
@@ -330,6 +330,7 @@ impl HubState {
             .chain(self.next_notice())
             .chain(self.schedules.next())
             .chain(self.looks.next())
+            .chain(self.markers.next())
             .chain(idle)
             .chain(first_look)
             .chain(shown)
@@ -363,7 +364,7 @@ impl HubState {
         self.start_looks(now, out);
         self.start_pulls(now, out);
         if !self.is_looking() {
-            self.show_markers(out);
+            self.show_markers(now, out);
         }
         let is_done = !self.wants_link() && !self.list_due && self.cleanups.is_empty();
         if is_done && matches!(self.link, Link::Up(_)) {

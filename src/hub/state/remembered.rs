@@ -9,8 +9,12 @@ pub struct Remembered {
     pub workers: Vec<Worker>,
     /// Open deliveries, and the newest one of each of those workers.
     pub deliveries: Vec<Delivery>,
+    /// Workers whose agents did not take what the last hub offered by their plug-ins.
+    pub not_taken: BTreeSet<WorkerId>,
     /// The last texts delivered to each of those workers, oldest first.
     pub sent: Vec<(WorkerId, String)>,
+    /// Removed workers of which `wt list` may show something.
+    pub marked: Vec<Worker>,
     pub cleanups: Vec<Cleanup>,
     /// Items of the inbox that have not ended.
     pub items: Vec<Item>,

@@ -117,6 +117,11 @@ fn write_one(batch: &Transaction<'_>, record: &Record) -> Result<(), Error> {
             let sql = "DELETE FROM cleanups WHERE worker = ?1";
             run(batch, sql, params![worker.as_str()]).map(drop)
         }
+        Record::MarkerCleared { worker, created } => {
+            let sql = "UPDATE workers SET doc = json_remove(doc, '$.markers')
+                WHERE id = ?1 AND ended = 1 AND json_extract(doc, '$.created') = ?2";
+            run(batch, sql, params![worker.as_str(), created.to_string()]).map(drop)
+        }
     }
 }
 

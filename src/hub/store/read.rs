@@ -30,6 +30,10 @@ const SENT: &str = "
        WHERE worker IN (SELECT id FROM workers WHERE ended = 0))
     WHERE n <= ?1 ORDER BY id";
 
+/// Removed workers whose markers have not been cleared.
+const MARKED: &str = "SELECT id, doc FROM workers
+    WHERE ended = 1 AND json_extract(doc, '$.markers') ORDER BY n";
+
 /// Those that are open, and the last ones.
 const RUNS: &str = "SELECT id, doc FROM runs
     WHERE open = 1 OR id IN (SELECT id FROM runs ORDER BY id DESC LIMIT 50) ORDER BY id";
@@ -44,6 +48,7 @@ impl Store {
     pub fn load(&self) -> Result<Remembered, Error> {
         let last = |sql: &str| self.db.query_row(sql, [], |row| row.get(0)).map_err(read_failed);
         let workers = self.rows::<Worker>("SELECT id, doc FROM workers WHERE ended = 0", &[])?;
+        let marked = self.rows::<Worker>(MARKED, &[])?;
         let deliveries = self.deliveries(OPEN, &[])?;
         let sent = self.deliveries(SENT, &[&N_SENT])?;
         let cleanups = self.rows("SELECT worker, doc FROM cleanups", &[])?;
@@ -70,6 +75,8 @@ impl Store {
         Ok(Remembered {
             workers: workers.found,
             deliveries: deliveries.found,
+            not_taken: BTreeSet::new(),
+            marked: marked.found,
             sent: sent.found.into_iter().map(|it| (it.worker, it.text)).collect(),
             cleanups: cleanups.found,
             items: items.found,

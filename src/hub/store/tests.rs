@@ -60,6 +60,26 @@ fn what_was_written_is_remembered() {
 }
 
 #[test]
+fn a_removed_workers_marker_is_remembered_until_it_is_cleared() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&dir.path().join("hub.db")).unwrap();
+    let removed = |id: &str, created, markers| {
+        let (created, ended) = (Timestamp(created), Some(Timestamp(9)));
+        Worker { created, ended, markers, ..worker(id) }
+    };
+    let (first, second) = (removed("a", 1, true), removed("a", 2, true));
+    let other = removed("b", 1, false);
+    let live = Worker { markers: true, ..worker("a") };
+    let all = [first.clone(), second.clone(), other, live.clone()];
+    store.write(&all.map(|it| Record::Worker(Box::new(it)))).unwrap();
+    assert_eq!(store.load().unwrap().marked, [first.clone(), second]);
+    let cleared = Record::MarkerCleared { worker: first.id.clone(), created: Timestamp(2) };
+    store.write(&[cleared]).unwrap();
+    let found = store.load().unwrap();
+    assert_eq!((found.marked, found.workers), (vec![first], vec![live]));
+}
+
+#[test]
 fn an_id_may_be_used_again_after_its_worker_ended() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(&dir.path().join("hub.db")).unwrap();

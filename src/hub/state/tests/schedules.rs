@@ -222,7 +222,10 @@ impl Disk {
                 }
                 Record::Event(it) => self.last_seq = it.seq,
                 Record::Worker(it) => self.worker = Some((**it).clone()),
-                Record::Cleanup(_) | Record::CleanupOver(_) | Record::Run(_) => {}
+                Record::Cleanup(_)
+                | Record::CleanupOver(_)
+                | Record::MarkerCleared { .. }
+                | Record::Run(_) => {}
             }
         }
     }
