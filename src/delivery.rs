@@ -143,11 +143,6 @@ impl DeliveryMachine {
         }
     }
 
-    /// A new delivery by the agent's own channel; by its box, if it does not take it there.
-    pub fn by_channel(delivery: Delivery) -> Self {
-        Self { has_channel: true, ..Self::new(delivery) }
-    }
-
     pub fn delivery(&self) -> &Delivery {
         &self.delivery
     }
@@ -199,7 +194,7 @@ impl DeliveryMachine {
             Input::NotTaken => self.handle_not_taken(),
             Input::Told(evidence) if self.may_be_accepted() => self.accept(now, evidence),
             Input::Told(_) => Vec::new(),
-            Input::Gone(why) => self.fail(now, why),
+            Input::Gone(why) => self.lose(now, why),
             Input::Cancel => self.cancel(now),
             Input::Take(take) => self.hear_human(now, take),
         }
@@ -253,7 +248,7 @@ impl DeliveryMachine {
             return todo;
         }
         if let Some(hold) = Self::reason_to_hold(look)
-            && !(self.has_channel && is_only_a_draft(look))
+            && !(self.has_channel && channel::is_only_a_draft(look))
         {
             return self.hold(Some(hold));
         }
@@ -350,7 +345,7 @@ impl DeliveryMachine {
         match self.phase {
             Phase::Interrupting { .. } | Phase::Clearing { .. } | Phase::Pasting => {
                 self.phase = Phase::Waiting;
-                self.delivery.step = Step::Queued;
+                self.delivery.take_back();
             }
             Phase::Entering { n: 0 | 1 } => {
                 self.phase = Phase::Pasted { watch, shown: true };
@@ -367,17 +362,6 @@ impl DeliveryMachine {
         let again = if hold == Hold::Synchronized { SYNCHRONIZED } else { ECHO_PACE };
         self.hold_silently(Some(hold));
         vec![Action::Record, Action::Look(again)]
-    }
-
-    /// The agent's channel is not read: nothing of the text has reached it.
-    fn handle_not_taken(&mut self) -> Vec<Action> {
-        if self.phase != Phase::Pasting || !self.has_channel {
-            return Vec::new();
-        }
-        self.has_channel = false;
-        self.phase = Phase::Waiting;
-        self.delivery.step = Step::Queued;
-        vec![Action::Record, Action::Look(ECHO_PACE)]
     }
 
     /// The reply to an action was lost. An interrupt key that may have been pressed is not pressed
@@ -463,12 +447,6 @@ impl DeliveryMachine {
     }
 }
 
-/// Nothing is in the way but what a person has typed.
-fn is_only_a_draft(look: &Look<'_>) -> bool {
-    let rests = |it: &AgentState| it.listens() || *it == AgentState::Draft;
-    look.obstacle.is_none() && rests(look.seen) && rests(look.settled)
-}
-
 const ECHO_PACE: Duration = Duration::from_millis(200);
 
 /// Captures after an action come quickly at first.
@@ -481,6 +459,7 @@ fn pace(looks: u32) -> Duration {
     }
 }
 
+mod channel;
 mod human;
 mod inputs;
 mod watching;

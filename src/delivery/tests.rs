@@ -30,6 +30,7 @@ impl Scene {
             steps: Vec::new(),
             stuck: None,
             shown_before: None,
+            news: false,
         };
         Self { machine: DeliveryMachine::new(delivery), start: Instant::now(), ms: 0 }
     }

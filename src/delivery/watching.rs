@@ -134,6 +134,7 @@ impl DeliveryMachine {
         let is_stalled = is_ours && !has_drawn;
         if age > if is_stalled { STALL_LIMIT } else { ACCEPT_LIMIT } {
             let why = match look.content {
+                _ if self.has_channel => "its plug-in took the text, but no turn was seen",
                 Content::Ours if is_stalled => {
                     "the text is still in the box; the agent is not drawing and may accept it later"
                 }
@@ -326,6 +327,7 @@ impl DeliveryMachine {
         if has_started {
             let evidence = match uncertainty {
                 Uncertainty::Restart => "the turn had started before the hub restarted",
+                Uncertainty::NoReply if self.has_channel => "the turn started",
                 Uncertainty::NoReply => "the turn had started before tmux answered again",
             };
             return self.accept(now, evidence);
@@ -335,6 +337,9 @@ impl DeliveryMachine {
         }
         let why = match uncertainty {
             Uncertainty::Restart => "outcome unknown after restart",
+            Uncertainty::NoReply if self.has_channel => {
+                "outcome unknown: the agent's plug-in did not report what happened"
+            }
             Uncertainty::NoReply => "outcome unknown: tmux did not report what happened",
         };
         self.fail(now, why)

@@ -154,6 +154,7 @@ mod tests {
             evidence: String::new(),
             stuck: None,
             shown_before: None,
+            news: false,
             steps: Vec::new(),
         };
         let answer = Answer::Receipts { deliveries: vec![delivery], n_older: 0 };

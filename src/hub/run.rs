@@ -1,6 +1,6 @@
 //! The hub's one loop: the only place with a clock, and the only owner of [`HubState`].
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io,
     path::PathBuf,
     time::{Duration, Instant},
@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    channel,
     perform::Performer,
     publish::Clients,
     screens::ScreenLog,
@@ -81,7 +82,11 @@ async fn serve(
     starter: &mut Option<Starter>,
 ) -> Result<(), Error> {
     let store = Store::open(&options.state.hub_db())?;
-    let found = store.load()?;
+    let mut found = store.load()?;
+    found.not_taken = channel::withdraw(&options.state.channels()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "could not withdraw the texts that the last hub offered to agents");
+        BTreeSet::new()
+    });
     let screens = ScreenLog::new(options.state.screens());
     let (disk, dones) =
         Disk::start(store, screens, options.keep, clock::now).map_err(Error::Thread)?;

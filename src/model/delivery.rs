@@ -34,6 +34,9 @@ pub struct Delivery {
     /// How often the conversation on the screen contained the text before it was pasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_before: Option<usize>,
+    /// The hub tells what workers need. If nothing of it was typed, the hub tells it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub news: bool,
 }
 
 /// A delivery that is stuck.
@@ -142,6 +145,17 @@ impl Delivery {
             self.text.push('…');
         }
         self
+    }
+
+    /// Nothing was sent to the agent: the last paste did not happen.
+    pub fn take_back(&mut self) {
+        self.step = Step::Queued;
+        self.steps.pop_if(|it| it.step == Step::Pasting);
+    }
+
+    /// Something of it may have reached the agent.
+    pub fn was_typed(&self) -> bool {
+        self.at(Step::Pasting).is_some()
     }
 
     /// When `step` was taken, if it was.

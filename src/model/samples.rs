@@ -136,5 +136,6 @@ pub(crate) fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         steps: taken.into_iter().filter(|it| it.step <= step).collect(),
         stuck: None,
         shown_before: None,
+        news: false,
     }
 }

@@ -93,6 +93,28 @@ fn a_pi_in_whose_box_a_person_types_is_told_beside_it() {
     assert_eq!(receipt["step"], "accepted", "{receipt}");
 }
 
+/// A copy of pi's extension whose session is over takes nothing any more.
+#[test]
+fn a_pi_whose_session_was_replaced_is_told_beside_what_is_typed() {
+    for commands in [&["/reload"][..], &["/new"], &["/reload", "/new", "/reload"]] {
+        let desk = Desk::new(&PI, setup());
+        let boss = desk.settled("one");
+        for command in commands {
+            desk.press(&boss, &[command, "Enter"]);
+            desk.wait(&boss, "idle");
+        }
+        desk.press(&boss, &["h", "a", "l", "f"]);
+        desk.wait(&boss, "draft");
+        let create = ["create", "two", "--name", "two", "--agent", "kid", "--no-wait", "-s"];
+        desk.sandbox.wtmag_in(&boss.pane, create).cwd(&desk.repo).run().success();
+        let told = || desk.prompts().iter().any(|it| it.contains("[wtmag]")).then_some(());
+        assert!(poll(LONG, told).is_some(), "{commands:?} {}", desk.account(&boss));
+        let receipt = desk.receipt(&boss);
+        assert_eq!(receipt["step"], "accepted", "{commands:?} {receipt}");
+        assert!(desk.capture(&boss).contains("half"), "{commands:?} {}", desk.account(&boss));
+    }
+}
+
 /// By its own tool for that, else by reading the file that the list names.
 fn loads_the_skill(desk: &Desk, boss: &Worker) {
     // codex shortens the file's name in its list.

@@ -48,24 +48,26 @@ function tellPrinted(content: any): void {
   if (urls) tell({ event: "answered", printed: urls.slice(-8).join("\n") });
 }
 
-/** Texts from wtmag: a file with this worker's name, which belongs to who renames it. */
-function listen(take: (text: string) => void): void {
+/** Takes texts from wtmag: a file with this worker's name belongs to who renames it. Returns what ends that. */
+function listen(take: (text: string) => void): () => void {
   const { WTMAG_SPOOL: spool, WTMAG_WORKER: worker } = process.env;
-  if (!spool || !worker) return;
+  if (!spool || !worker) return () => {};
   const dir = join(dirname(spool), "channels");
-  const file = join(dir, worker);
-  const mine = `${file}.${process.pid}`;
+  const offered = join(dir, worker);
+  const [taken, refused] = [`${offered}.taken`, `${offered}.refused`];
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  // What a hub left there that was killed is not for now.
-  rmSync(file, { force: true });
-  watch(dir, { persistent: false }, () => {
+  const watcher = watch(dir, { persistent: false }, () => {
+    try { renameSync(offered, taken); } catch { return; }
     try {
-      renameSync(file, mine);
-      const text = readFileSync(mine, "utf8");
-      rmSync(mine, { force: true });
-      take(text);
-    } catch {}
-  }).on("error", () => {});
+      take(readFileSync(taken, "utf8"));
+      rmSync(taken, { force: true });
+    } catch {
+      // pi did not take it: wtmag types it.
+      try { renameSync(taken, refused); } catch {}
+    }
+  });
+  watcher.on("error", () => {});
+  return () => watcher.close();
 }
 
 export default function (pi: any) {
@@ -76,13 +78,11 @@ export default function (pi: any) {
     try { pi.on(name, async (event: any, ctx: any) => { try { handler(event, ctx); } catch {} }); } catch {}
   };
   let current: any;
-  let hears = false;
+  let stop: (() => void) | undefined;
   on("session_start", (_event, ctx) => {
     current = ctx;
     tell({ event: "started", session: session(ctx) });
-    if (hears) return;
-    hears = true;
-    listen((text) => pi.sendUserMessage(text, current?.isIdle?.() === false ? { deliverAs: "followUp" } : undefined));
+    stop ??= listen((text) => pi.sendUserMessage(text, current?.isIdle?.() === false ? { deliverAs: "followUp" } : undefined));
   });
   on("input", (event, ctx) => tell({ event: "prompt", text: event.text, session: session(ctx) }));
   on("agent_start", (_event, ctx) => { message = failed = undefined; tell({ event: "busy", session: session(ctx) }); });
@@ -98,5 +98,10 @@ export default function (pi: any) {
     choices: (Array.isArray(event?.options) ? event.options : []).map((it: any) => String(it?.label ?? it)),
   }));
   on("ui_prompt_end", () => tell({ event: "answered" }));
-  on("session_shutdown", () => tellNow({ event: "exit", reason: "shutdown" }));
+  on("session_shutdown", (event) => {
+    // After a reload or `/new`, pi runs a new copy of this file: this one must not take texts any more.
+    stop?.();
+    stop = undefined;
+    if ((event?.reason ?? "quit") === "quit") tellNow({ event: "exit", reason: "shutdown" });
+  });
 }

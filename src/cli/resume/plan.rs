@@ -85,7 +85,8 @@ pub(super) fn owed<'a>(
     let ended = worker.state.process.since;
     let is_owed = |it: &&Delivery| {
         it.step == Step::Failed
-            && it.at(Step::Pasting).is_none()
+            && !it.was_typed()
+            && !it.news
             && it.steps.last().is_some_and(|last| last.at >= ended)
     };
     // A new conversation begins with one anyway.
@@ -198,6 +199,8 @@ mod tests {
             // Failed long before the agent ended.
             failed(4, &[Step::Failed], 5_000),
             samples::delivery(5, "a", Step::Accepted),
+            // The hub tells it again.
+            Delivery { news: true, ..failed(6, &[Step::Failed], 10_000) },
         ];
         let ids = |plan: &Plan| -> Vec<u64> {
             owed(&worker, &all, plan).iter().map(|it| it.id).map(|DeliveryId(id)| id).collect()

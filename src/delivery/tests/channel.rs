@@ -36,6 +36,45 @@ fn one_that_is_not_taken_goes_by_the_box() {
     assert_eq!(scene.give(Input::NotTaken), [], "nothing was passed");
 }
 
+/// What may not be told again was typed, or is in the agent.
+#[test]
+fn one_that_is_not_taken_was_not_typed() {
+    let mut it = scene();
+    it.look(&AgentState::Idle, Content::Empty);
+    assert!(it.machine.delivery.was_typed());
+    it.give(Input::NotTaken);
+    assert!(!it.machine.delivery.was_typed(), "given back");
+    it.give(Input::Gone("the agent exited"));
+    assert!(!it.machine.delivery.was_typed());
+    // The agent ends while the text is offered: it is withdrawn.
+    let mut it = scene();
+    it.look(&AgentState::Idle, Content::Empty);
+    it.give(Input::Gone("the agent exited"));
+    it.ends(Step::Failed, "the agent exited");
+    assert!(!it.machine.delivery.was_typed());
+    // It has the text.
+    let mut it = scene();
+    it.look(&AgentState::Idle, Content::Empty);
+    it.give(Input::Done);
+    it.give(Input::Gone("the agent exited"));
+    assert!(it.machine.delivery.was_typed());
+}
+
+#[test]
+fn one_that_no_turn_follows_says_who_took_it() {
+    let mut it = scene();
+    it.look(&AgentState::Idle, Content::Empty);
+    it.give(Input::Done);
+    it.after(16_000).look(&AgentState::Idle, Content::Empty);
+    it.ends(Step::Failed, "its plug-in took the text, but no turn was seen");
+    let mut it = scene();
+    it.look(&AgentState::Idle, Content::Empty);
+    it.give(Input::Unknown);
+    it.look(&AgentState::Idle, Content::Empty);
+    it.after(3_000).look(&AgentState::Idle, Content::Empty);
+    it.ends(Step::Failed, "outcome unknown: the agent's plug-in did not report what happened");
+}
+
 #[test]
 fn one_whose_hub_died_is_not_passed_again() {
     let mut scene = scene();

@@ -408,6 +408,7 @@ impl HubState {
             steps: vec![StepAt { step: Step::Queued, at: now.wall }],
             stuck: None,
             shown_before: None,
+            news: false,
         }
     }
 

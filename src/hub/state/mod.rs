@@ -47,8 +47,8 @@ pub use remembered::Remembered;
 
 use crate::{
     model::{
-        Delivery, DeliveryId, Event, Happened, HookReport, Now, Request, Reserve, SessionId, Step,
-        Timestamp, WorkerId,
+        Delivery, Event, Happened, HookReport, Now, Request, Reserve, SessionId, Timestamp,
+        WorkerId,
     },
     tmux::{NoConnection, PaneRow},
 };
@@ -226,7 +226,8 @@ impl HubState {
             let deliveries = found.deliveries.iter().filter(mine).cloned().collect();
             let sent = found.sent.iter().filter(|(id, _)| *id == worker.id);
             let sent = sent.map(|(_, text)| text.as_str()).collect();
-            state.remember(now, worker, deliveries, sent);
+            let was_taken = !found.not_taken.contains(&worker.id);
+            state.remember(now, worker, deliveries, (sent, was_taken));
         }
         state.give_up_guests(now, waking::of_guests(&found.deliveries), &mut out);
         state.follow_worktrees(&mut out);
@@ -276,7 +277,7 @@ impl HubState {
                 viewing::viewed(request_id, number, screen, &mut out);
             }
             Input::RunJobOver { job, outcome } => self.run_job_over(now, &job, outcome, &mut out),
-            Input::Counted(count, found) => self.counted(&count, found),
+            Input::Counted(count, found) => self.counted(now, &count, found),
             Input::Met { pane, found } => self.met(now, pane, found, &mut out),
             Input::Promoted { request_id, worker, name, done } => {
                 self.promoted(now, request_id, (&worker, name), done, &mut out);
@@ -428,14 +429,15 @@ impl HubState {
 
     /// Turns what the workers noted into records, events and the like.
     fn flush_workers(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let mut noted = Vec::new();
+        let (mut noted, mut over) = (Vec::new(), Vec::new());
         let (mut counts, mut named) = (Vec::new(), Vec::new());
         for live in self.workers.values_mut() {
-            if let Some(Noted { records, happened, samples }) = live.take_notes() {
+            if let Some(Noted { record, deliveries, happened, samples }) = live.take_notes() {
                 let worker = live.worker.id.clone();
                 counts.extend(live.takes_count().then(|| worker.clone()));
                 named.push((worker.clone(), live.take_candidates()));
-                out.extend(records.into_iter().map(Effect::Record));
+                out.extend(record.map(Effect::Record));
+                over.extend(record_deliveries(deliveries, out));
                 if !samples.is_empty() && live.worker.record {
                     out.push(Effect::Keep { worker: worker.clone(), samples });
                 }
@@ -443,9 +445,8 @@ impl HubState {
             }
         }
         for guest in self.waking.guests.values_mut().filter_map(waking::guest_of) {
-            let Some(Noted { records, happened, .. }) = guest.take_notes() else { continue };
-            let records = records.into_iter().filter(|it| matches!(it, Record::Delivery(_)));
-            out.extend(records.map(Effect::Record));
+            let Some(Noted { deliveries, happened, .. }) = guest.take_notes() else { continue };
+            over.extend(record_deliveries(deliveries, out));
             let deliveries = |it: &Happened| matches!(it, Happened::Delivery { .. });
             noted
                 .push((guest.worker.id.clone(), happened.into_iter().filter(deliveries).collect()));
@@ -460,24 +461,22 @@ impl HubState {
         }
         let ids: Vec<WorkerId> = noted.iter().map(|(id, _)| id.clone()).collect();
         for (id, happened) in noted {
-            for what in happened {
-                let step = delivery_step(&what);
-                self.log(now, out, Some(&id), what);
-                if let Some((delivery, step, evidence)) = step {
-                    let was_typed = self.was_typed(&id);
-                    self.note_step(now, &id, (delivery, step, &evidence), out);
-                    self.note_waking((delivery, step), was_typed, out);
-                    self.note_scheduled(now, (delivery, step, &evidence), was_typed, out);
-                }
-            }
+            happened.into_iter().for_each(|what| self.log(now, out, Some(&id), what));
+        }
+        for delivery in over {
+            self.note_step(now, &delivery, out);
+            self.note_waking(&delivery, out);
+            self.note_scheduled(now, &delivery, out);
         }
         self.reconcile_inbox(now, &ids, out);
     }
 }
 
-fn delivery_step(what: &Happened) -> Option<(DeliveryId, Step, String)> {
-    let Happened::Delivery { id, step, evidence, .. } = what else { return None };
-    step.is_final().then(|| (*id, *step, evidence.clone()))
+/// Returns those that are over.
+fn record_deliveries(deliveries: Vec<Delivery>, out: &mut Vec<Effect>) -> Vec<Delivery> {
+    let record = |it: &Delivery| Effect::Record(Record::Delivery(Box::new(it.clone())));
+    out.extend(deliveries.iter().map(record));
+    deliveries.into_iter().filter(|it| it.step.is_final()).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What a new hub takes over from its store.
-use super::{HubState, live_worker::LiveWorker};
-use crate::model::{Cleanup, Delivery, Item, Now, Run, Schedule, Worker, WorkerId};
+use std::collections::BTreeSet;
 
-/// What a hub reads from its store at its start.
+use super::{HubState, live_worker::LiveWorker};
+use crate::model::{Cleanup, Delivery, Item, Now, Run, Schedule, Step, Worker, WorkerId};
+
+/// What a hub finds at its start, in its store and in its files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
     /// Workers that were not removed.
@@ -36,15 +38,20 @@ pub struct Remembered {
 }
 
 impl HubState {
-    /// A worker from the store, with its deliveries and the last texts that it got.
+    /// A worker from the store, with its deliveries and the last texts that it got. Without `was_taken`, the
+    /// text that its plug-in was offered is withdrawn.
     pub(super) fn remember(
         &mut self,
         now: Now,
         worker: Worker,
-        deliveries: Vec<Delivery>,
-        sent: Vec<&str>,
+        mut deliveries: Vec<Delivery>,
+        (sent, was_taken): (Vec<&str>, bool),
     ) {
         let id = worker.id.clone();
+        if !was_taken {
+            let offered = deliveries.iter_mut().filter(|it| it.step == Step::Pasting);
+            offered.for_each(Delivery::take_back);
+        }
         match LiveWorker::remembered(worker, (deliveries, sent), &mut self.profiles, now) {
             Ok((live, problem)) => {
                 self.workers.insert(id, live);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     model::{
-        Addressee, Answer, Deed, DeliveryId, DeliveryMode, Firing, Happened, ItemKind, NewDelivery,
+        Addressee, Answer, Deed, Delivery, DeliveryMode, Firing, Happened, ItemKind, NewDelivery,
         Now, PaneId, Plan, Refusal, RefusalKind, Schedule, ScheduleId, Step, Timestamp, WorkerId,
     },
     schedule::{lateness, next},
@@ -348,24 +348,20 @@ impl HubState {
     }
 
     /// A delivery is over. If nothing of it was typed, its text waits again.
-    pub(super) fn note_scheduled(
-        &mut self,
-        now: Now,
-        (id, step, evidence): (DeliveryId, Step, &str),
-        was_typed: bool,
-        out: &mut Vec<Effect>,
-    ) {
-        let is_its = |it: &&Schedule| it.open.as_ref().is_some_and(|it| it.delivery == Some(id));
+    pub(super) fn note_scheduled(&mut self, now: Now, delivery: &Delivery, out: &mut Vec<Effect>) {
+        let has_it = |it: &Firing| it.delivery == Some(delivery.id);
+        let is_its = |it: &&Schedule| it.open.as_ref().is_some_and(has_it);
         let Some(mut schedule) = self.schedules.open.values().find(is_its).cloned() else { return };
-        let has_failed = matches!(step, Step::Failed | Step::Cancelled);
-        if has_failed && !was_typed {
+        let has_failed = matches!(delivery.step, Step::Failed | Step::Cancelled);
+        if has_failed && !delivery.was_typed() {
             if let Some(firing) = &mut schedule.open {
                 firing.delivery = None;
             }
             return self.put_schedule(schedule, out);
         }
         schedule.open = None;
-        let fate = if has_failed { Fate::Failed(evidence.to_owned()) } else { Fate::Queued };
+        let evidence = || delivery.evidence.clone();
+        let fate = if has_failed { Fate::Failed(evidence()) } else { Fate::Queued };
         self.conclude(now, schedule, fate, out);
     }
 }

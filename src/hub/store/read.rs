@@ -1,4 +1,6 @@
 //! Reads from the store: everything when a hub starts, history when a client asks.
+use std::collections::BTreeSet;
+
 use rusqlite::types::Value;
 use serde::de::DeserializeOwned;
 

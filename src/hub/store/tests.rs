@@ -18,6 +18,7 @@ fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         steps: Vec::new(),
         stuck: None,
         shown_before: None,
+        news: false,
     }
 }
 

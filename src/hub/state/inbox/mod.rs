@@ -15,8 +15,8 @@ use std::{
 
 use super::{Effect, HubState, Record, RequestId, requests::answer};
 use crate::model::{
-    Answer, Answered, Closed, DeliveryId, Ending, Happened, InboxQuery, Item, ItemId, ItemKind,
-    Now, Origin, Step, Told, WorkerId,
+    Answer, Answered, Closed, Delivery, Ending, Happened, InboxQuery, Item, ItemId, ItemKind, Now,
+    Origin, Step, Told, WorkerId,
 };
 
 /// Items of which a list shows more than this many characters are cut.
@@ -131,10 +131,10 @@ impl HubState {
     pub(super) fn note_step(
         &mut self,
         now: Now,
-        worker: &WorkerId,
-        (id, step, evidence): (DeliveryId, Step, &str),
+        Delivery { id, worker, step, evidence, .. }: &Delivery,
         out: &mut Vec<Effect>,
     ) {
+        let (id, step) = (*id, *step);
         if let Some(question) = self.question_of(worker, id) {
             return self.note_question(now, question, (step, evidence), out);
         }

@@ -29,24 +29,8 @@ const MAX_SOUGHT: usize = 32 << 10;
 
 /// The worker's deliveries.
 impl LiveWorker {
+    /// News go by the agent's own channel, where it has one; what a user sends is typed.
     pub(in crate::hub::state) fn queue(&mut self, now: Now, delivery: Delivery) {
-        self.line_in(now, delivery, DeliveryMachine::new);
-    }
-
-    /// A line that wakes it: by its own channel, where it has one.
-    pub(in crate::hub::state) fn queue_waking(&mut self, now: Now, delivery: Delivery) {
-        let has_channel = self.has_channel();
-        let machine = if has_channel { DeliveryMachine::by_channel } else { DeliveryMachine::new };
-        self.line_in(now, delivery, machine);
-    }
-
-    /// Its plug-in takes texts, and is there: it has reported something to this hub.
-    pub(super) fn has_channel(&self) -> bool {
-        let has_one = self.profile.hooks.as_ref().is_some_and(|it| it.kind.channel);
-        has_one && self.tracker.hooks_speak()
-    }
-
-    fn line_in(&mut self, now: Now, delivery: Delivery, machine: fn(Delivery) -> DeliveryMachine) {
         self.remember_sent(&delivery.text);
         if delivery.mode == DeliveryMode::Argument {
             self.track(now, Seen::Sent(&delivery.text), &mut Vec::new());
@@ -55,6 +39,8 @@ impl LiveWorker {
         let held = (at > 0).then_some(Hold::Earlier);
         let delivery = Delivery { held, ..delivery };
         self.note_delivery(&delivery);
+        let by_channel = delivery.news && self.has_channel();
+        let machine = if by_channel { DeliveryMachine::by_channel } else { DeliveryMachine::new };
         self.queue.insert(at, machine(delivery));
         self.line_up();
         self.want_look(now.steady);
@@ -79,7 +65,6 @@ impl LiveWorker {
         }
     }
 
-    /// Whether a text of `n_bytes` is too much until other deliveries are over.
     /// Why no text of this size can wait, too.
     pub(in crate::hub::state) fn full(&self, n_bytes: usize) -> Option<String> {
         let (n, id) = (self.queue.len(), &self.worker.id);

@@ -304,11 +304,6 @@ impl LiveWorker {
         open.or_else(|| self.receipt.clone())
     }
 
-    /// The newest delivery that is over.
-    pub(super) fn newest_receipt(&self) -> Option<&Delivery> {
-        self.receipt.as_ref()
-    }
-
     /// The newest delivery that is over, then the open ones.
     pub(super) fn deliveries(&self) -> Vec<Delivery> {
         let open = self.queue.iter().map(|it| it.delivery().clone());
@@ -358,18 +353,15 @@ impl LiveWorker {
         if !worker && deliveries.is_empty() && happened.is_empty() && samples.is_empty() {
             return None;
         }
-        let mut records = Vec::new();
-        if worker {
-            records.push(Record::Worker(Box::new(self.worker.clone())));
-        }
-        records.extend(deliveries.into_iter().map(|it| Record::Delivery(Box::new(it))));
-        Some(Noted { records, happened, samples })
+        let record = worker.then(|| Record::Worker(Box::new(self.worker.clone())));
+        Some(Noted { record, deliveries, happened, samples })
     }
 }
 
 /// What a worker reports to the hub.
 pub(super) struct Noted {
-    pub(super) records: Vec<Record>,
+    pub(super) record: Option<Record>,
+    pub(super) deliveries: Vec<Delivery>,
     pub(super) happened: Vec<Happened>,
     /// For the screen log.
     pub(super) samples: Vec<Sample>,

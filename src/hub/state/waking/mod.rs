@@ -69,12 +69,6 @@ pub(super) fn of_guests(deliveries: &[Delivery]) -> Vec<Delivery> {
 }
 
 impl HubState {
-    /// Whether anything of the newest text that is over was typed.
-    pub(super) fn was_typed(&mut self, id: &WorkerId) -> bool {
-        let newest = self.live_mut(id).and_then(|live| live.newest_receipt().cloned());
-        newest.is_some_and(|it| it.at(Step::Pasting).is_some())
-    }
-
     /// The parent that runs a command in this pane.
     pub(super) fn party(&self, caller: &Caller) -> Option<Parent> {
         caller.pane.map(|pane| self.owner_of(pane))
@@ -217,7 +211,7 @@ impl HubState {
         let delivery = self.new_delivery(now, &target, line, DeliveryMode::Ready);
         let id = delivery.id;
         if let Some(live) = self.live_mut(&target) {
-            live.queue_waking(now, delivery);
+            live.queue(now, Delivery { news: true, ..delivery });
         }
         self.waking.woken.insert(parent.clone(), now.steady);
         self.waking.since.remove(parent);
@@ -238,16 +232,11 @@ impl HubState {
     }
 
     /// A waking line is over. If nothing of it has reached the agent, its news are told again.
-    pub(super) fn note_waking(
-        &mut self,
-        (id, step): (DeliveryId, Step),
-        was_typed: bool,
-        out: &mut Vec<Effect>,
-    ) {
-        if was_typed || !matches!(step, Step::Failed | Step::Cancelled) {
+    pub(super) fn note_waking(&mut self, line: &Delivery, out: &mut Vec<Effect>) {
+        if line.was_typed() || !matches!(line.step, Step::Failed | Step::Cancelled) {
             return;
         }
-        let told_by = |it: &&Item| it.told.as_ref().is_some_and(|told| told.by == Some(id));
+        let told_by = |it: &&Item| it.told.as_ref().is_some_and(|told| told.by == Some(line.id));
         let items: Vec<ItemId> = self.inbox.all().filter(told_by).map(|it| it.id).collect();
         for item in items {
             self.set_told(item, None, out);
@@ -323,16 +312,15 @@ impl HubState {
     /// Lines to guests that the previous hub left: what had not been typed is told again.
     pub(super) fn give_up_guests(&mut self, now: Now, open: Vec<Delivery>, out: &mut Vec<Effect>) {
         for mut delivery in open {
-            let was_typed = delivery.at(Step::Pasting).is_some();
+            let was_typed = delivery.was_typed();
+            let when = if was_typed { "while this was typed" } else { "before this was typed" };
             delivery.step = Step::Failed;
             delivery.held = None;
-            delivery.evidence = "the hub ended before this was delivered".into();
+            delivery.evidence = format!("the hub ended {when}");
             delivery.steps.push(StepAt { step: Step::Failed, at: now.wall });
-            let id = delivery.id;
-            out.push(Effect::Record(Record::Delivery(Box::new(delivery))));
-            self.note_waking((id, Step::Failed), was_typed, out);
-            let evidence = "the hub ended while it was typed";
-            self.note_scheduled(now, (id, Step::Failed, evidence), was_typed, out);
+            out.push(Effect::Record(Record::Delivery(Box::new(delivery.clone()))));
+            self.note_waking(&delivery, out);
+            self.note_scheduled(now, &delivery, out);
         }
     }
 
