@@ -109,11 +109,11 @@ impl DeliveryMachine {
     ) -> Vec<Action> {
         let Some(since) = since else { return Vec::new() };
         let is_empty = matches!(look.content, Content::Empty | Content::Unseen);
-        if is_empty && look.settled.listens() {
+        if is_empty {
             self.phase = Phase::Waiting;
             return self.wait(now, look);
         }
-        if !is_empty && now.steady.saturating_duration_since(since) > CLEAR_LIMIT {
+        if now.steady.saturating_duration_since(since) > CLEAR_LIMIT {
             self.phase = Phase::Waiting;
             self.be_stuck(now, look);
             self.hold_silently(Some(Hold::Turn(AgentState::Draft)));

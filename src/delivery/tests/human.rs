@@ -104,6 +104,19 @@ fn a_human_has_the_box_cleared() {
     assert_eq!(scene.after(200).look(&IDLE, Content::Empty), [Action::Record, Action::Paste]);
 }
 
+/// A hold names its reason, also after the box was cleared.
+#[test]
+fn a_dialog_that_opens_after_the_box_was_cleared_holds_the_text() {
+    let mut scene = unrecognised();
+    scene.take(Take::Clear);
+    scene.look(&AgentState::Draft, Content::Other);
+    scene.give(Input::Done);
+    assert_eq!(scene.after(200).look(&TRUST, Content::Unseen), [Action::Record]);
+    assert_eq!(scene.machine.delivery().held, Some(Hold::Turn(TRUST)));
+    assert_eq!(scene.after(200).look(&TRUST, Content::Unseen), []);
+    assert_eq!(scene.look(&IDLE, Content::Empty), [Action::Record, Action::Paste]);
+}
+
 /// An interrupted agent that has put its prompt back.
 fn given_back(can_clear: bool) -> (Scene, Vec<Action>) {
     let mut scene = Scene::new(DeliveryMode::Ready);

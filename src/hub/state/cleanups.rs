@@ -1,7 +1,7 @@
 //! Removes a worker: closes its window, then removes worktree and branch, even across a crash.
 use super::{
     CleanedUp, Effect, HubState, Link, LocalEffect, Record, RequestId, TmuxEffect,
-    requests::{answer, not_found, record, refuse},
+    requests::{answer, give_up_answer, not_found, record, refuse},
 };
 use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerId};
 
@@ -168,6 +168,7 @@ impl HubState {
         record(out, Record::CleanupOver(id.clone()));
         self.log(now, out, Some(id), Happened::CleanupFailed { error: error.to_owned() });
         self.reconcile_inbox(now, std::slice::from_ref(id), out);
+        self.find_worktrees(out);
         for request_id in request_ids {
             refuse(out, request_id, Refusal::new(kind, error));
         }

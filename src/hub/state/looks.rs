@@ -20,6 +20,8 @@ const SETTLE: Duration = Duration::from_millis(500);
 const MOVE: Duration = Duration::from_millis(100);
 /// Shortest time between two counts of a worker that is at rest.
 const PAUSE: Duration = Duration::from_secs(10);
+/// How often a worker is counted again that could not be counted; the pause before each is three times as long.
+const TRIES: u32 = 3;
 /// Directories that are watched.
 const MAX_WATCHED: usize = 512;
 
@@ -34,6 +36,8 @@ pub(super) struct Looks {
     running: BTreeSet<Touched>,
     /// When each worker was counted last.
     counted: BTreeMap<WorkerId, Instant>,
+    /// How often in a row each could not be counted.
+    failed: BTreeMap<WorkerId, u32>,
     watched: BTreeSet<Touched>,
 }
 
@@ -41,6 +45,16 @@ impl Looks {
     fn want(&mut self, worker: &WorkerId, at: Instant) {
         let due = self.due.entry(worker.clone()).or_insert(at);
         *due = at.min(*due);
+    }
+
+    /// git was busy, perhaps.
+    fn want_again(&mut self, worker: &WorkerId, now: Instant) {
+        let n = self.failed.entry(worker.clone()).or_default();
+        *n += 1;
+        if *n <= TRIES {
+            let at = now + PAUSE * 3_u32.saturating_pow(*n);
+            self.want(worker, at);
+        }
     }
 
     /// When the next program may start.
@@ -94,6 +108,7 @@ impl HubState {
         }
         self.looks.due.remove(id);
         self.looks.counted.remove(id);
+        self.looks.failed.remove(id);
         self.looks.places.remove(id);
         // The last one that has this base.
         let has = |repo: &PathBuf, branch: &String| {
@@ -205,11 +220,17 @@ impl HubState {
         self.looks.running.remove(what);
         let found = found.unwrap_or_else(|error| {
             tracing::debug!(?what, error, "could not look");
+            if let Touched::Worktree(id) = what {
+                self.looks.want_again(id, now.steady);
+            }
             Vec::new()
         });
         for seen in found {
             if let Some(error) = &seen.error {
                 tracing::debug!(worker = %seen.worker, error, "could not look");
+                self.looks.want_again(&seen.worker, now.steady);
+            } else {
+                self.looks.failed.remove(&seen.worker);
             }
             let Some(live) = self.workers.get_mut(&seen.worker) else { continue };
             let has_pushed = seen.changes.map(|it| live.counted(it));

@@ -356,6 +356,7 @@ impl HubState {
             self.show_screens(now, out);
         }
         self.view_screens(out);
+        self.give_up_answers(out);
         self.end_first_look(now, out);
         self.admit(out);
         self.fire_schedules(now, out);
@@ -409,10 +410,11 @@ impl HubState {
         self.flush_workers(now, out);
     }
 
-    /// Something is in tmux, or a request waits for it.
+    /// Something is in tmux, or waits for it: a request, or what somebody there is to be told.
     fn wants_link(&self) -> bool {
         let waits = !self.pending.is_empty() || self.schedules.waits_for_a_pane();
-        self.has_place() || !self.orphans.is_empty() || waits
+        let tells = self.has_news_for_a_pane() || self.has_notice();
+        self.has_place() || !self.orphans.is_empty() || waits || tells
     }
 
     /// A worker is in tmux, or is about to be.

@@ -68,6 +68,11 @@ impl HubState {
         self.run_command(out);
     }
 
+    /// Something is to be announced.
+    pub(super) fn has_notice(&self) -> bool {
+        self.notices.since.is_some()
+    }
+
     /// Without a connection, nothing can be announced.
     pub(super) fn next_notice(&self) -> Option<Instant> {
         let is_up = matches!(self.link, Link::Up(_));

@@ -16,11 +16,15 @@ const MAX_CANDIDATES: usize = 8;
 /// Programs that ask at one time.
 const MAX_RUNNING: usize = 2;
 
+/// A worker's candidates, and whether its branch is asked about.
+type Asked = (WorkerId, Vec<String>, bool);
+
 #[derive(Debug, Default)]
 pub(super) struct Pulls {
     /// Repositories to ask about.
     due: BTreeSet<PathBuf>,
-    running: BTreeSet<PathBuf>,
+    /// With what is asked about each worker.
+    running: BTreeMap<PathBuf, Vec<Asked>>,
     asked: BTreeMap<PathBuf, Instant>,
     /// Requests that wait for the answers of these repositories.
     waiting: Vec<(RequestId, BTreeSet<PathBuf>)>,
@@ -38,7 +42,12 @@ impl HubState {
         (repo, waits): (Option<&Path>, bool),
         out: &mut Vec<Effect>,
     ) {
-        let has_pull = |it: &Worker| it.pr.is_some() || it.kind == Kind::Review;
+        self.ask_what_an_earlier_hub_asked(repo);
+        let Pulls { candidates, by_branch, .. } = &self.pulls;
+        let has_pull = |it: &Worker| {
+            let is_open = candidates.contains_key(&it.id) || by_branch.contains(&it.id);
+            it.pr.is_some() || it.kind == Kind::Review || is_open
+        };
         let workers = self.workers.values().map(|live| &live.worker);
         let meant = workers.filter(|it| repo.is_none_or(|repo| it.repo == repo) && has_pull(it));
         let repos: BTreeSet<PathBuf> = meant.map(|it| it.repo.clone()).collect();
@@ -48,7 +57,7 @@ impl HubState {
         };
         let old: BTreeSet<PathBuf> = repos
             .iter()
-            .filter(|it| is_old(it) && !self.pulls.running.contains(*it))
+            .filter(|it| is_old(it) && !self.pulls.running.contains_key(*it))
             .cloned()
             .collect();
         self.pulls.due.extend(old);
@@ -70,6 +79,34 @@ impl HubState {
         known.drain(..known.len().saturating_sub(MAX_CANDIDATES));
     }
 
+    /// The forge gave no answer: it is asked with the next question.
+    fn ask_again(&mut self, id: &WorkerId, candidates: Vec<String>, by_branch: bool) {
+        if !self.workers.contains_key(id) {
+            return;
+        }
+        if by_branch {
+            self.pulls.by_branch.insert(id.clone());
+        }
+        if !candidates.is_empty() {
+            let newer = self.pulls.candidates.remove(id).unwrap_or_default();
+            self.note_candidates(id, candidates.into_iter().chain(newer).collect());
+        }
+    }
+
+    /// An earlier hub may have ended before the forge told it of the pull request for a branch that was pushed.
+    fn ask_what_an_earlier_hub_asked(&mut self, repo: Option<&Path>) {
+        let asked = &self.pulls.asked;
+        let is_new =
+            |it: &&Worker| repo.is_none_or(|repo| it.repo == repo) && !asked.contains_key(&it.repo);
+        let is_pushed = |it: &Worker| {
+            let pushed = it.work.changes.as_ref().and_then(|it| it.pushed.as_ref());
+            it.pr.is_none() && it.kind != Kind::Review && pushed.is_some()
+        };
+        let workers = self.workers.values().map(|live| &live.worker).filter(is_new);
+        let pushed = workers.filter(|it| is_pushed(it)).map(|it| it.id.clone());
+        self.pulls.by_branch.extend(pushed.collect::<Vec<_>>());
+    }
+
     /// Its turn is over, and its changes were counted.
     pub(super) fn ask_after_turn(&mut self, id: &WorkerId, has_pushed: bool) {
         let Some(worker) = self.workers.get(id).map(|live| &live.worker) else { return };
@@ -85,7 +122,8 @@ impl HubState {
 
     pub(super) fn start_pulls(&mut self, now: Now, out: &mut Vec<Effect>) {
         while self.pulls.running.len() < MAX_RUNNING {
-            let next = self.pulls.due.iter().find(|it| !self.pulls.running.contains(*it)).cloned();
+            let is_free = |it: &&PathBuf| !self.pulls.running.contains_key(*it);
+            let next = self.pulls.due.iter().find(is_free).cloned();
             let Some(repo) = next else { return };
             self.pulls.due.remove(&repo);
             let mut asked = Vec::new();
@@ -102,7 +140,9 @@ impl HubState {
                 continue;
             }
             self.pulls.asked.insert(repo.clone(), now.steady);
-            self.pulls.running.insert(repo.clone());
+            let one =
+                |it: &PullQuestion| (it.worker.id.clone(), it.candidates.clone(), it.by_branch);
+            self.pulls.running.insert(repo.clone(), asked.iter().map(one).collect());
             out.push(Effect::Local(LocalEffect::AskPulls { repo, asked }));
         }
     }
@@ -114,7 +154,14 @@ impl HubState {
         found: Result<Vec<Pulled>, String>,
         out: &mut Vec<Effect>,
     ) {
-        self.pulls.running.remove(repo);
+        let asked = self.pulls.running.remove(repo).unwrap_or_default();
+        let is_answered = |id: &WorkerId| {
+            let about = |it: &Pulled| it.worker == *id && it.error.is_none();
+            found.as_ref().is_ok_and(|found| found.iter().any(about))
+        };
+        for (id, candidates, by_branch) in asked.into_iter().filter(|it| !is_answered(&it.0)) {
+            self.ask_again(&id, candidates, by_branch);
+        }
         let problem = match &found {
             Ok(found) => found.iter().find_map(|it| it.error.clone()),
             Err(error) => Some(error.clone()),
@@ -146,7 +193,7 @@ impl HubState {
     fn answer_waiting(&mut self, out: &mut Vec<Effect>) {
         let Pulls { due, running, waiting, problems, .. } = &mut self.pulls;
         let is_over = |repos: &BTreeSet<PathBuf>| {
-            repos.iter().all(|it| !due.contains(it) && !running.contains(it))
+            repos.iter().all(|it| !due.contains(it) && !running.contains_key(it))
         };
         for (request_id, repos) in waiting.extract_if(.., |(_, repos)| is_over(repos)) {
             let problems = repos.iter().filter_map(|it| problems.get(it).cloned()).collect();

@@ -48,7 +48,9 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         for (id, path) in found {
-            if let Some(live) = self.workers.get_mut(&id) {
+            // What a cleanup removes is told by its end.
+            let is_leaving = self.cleanups.contains_key(&id);
+            if let Some(live) = self.workers.get_mut(&id).filter(|_| !is_leaving) {
                 live.worktree_at(path);
             }
         }

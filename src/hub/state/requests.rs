@@ -125,6 +125,7 @@ impl HubState {
         self.forget_waiting(client);
         self.forget_pulls_client(client);
         self.leave_line(client);
+        self.workers.values_mut().for_each(|live| live.forget_answer_of(client));
         // A worker whose window is being created will exist soon.
         self.reserved.retain(|_, it| it.client != client || it.creating.is_some());
     }
@@ -172,6 +173,12 @@ impl HubState {
             let hint = format!("`wtmag answer {id}` prints what it asks now");
             refuse(out, request_id, Refusal::new(RefusalKind::NotNow, why).hint(hint));
         }
+    }
+
+    /// Dialogs whose windows are gone are not answered any more.
+    pub(super) fn give_up_answers(&mut self, out: &mut Vec<Effect>) {
+        let gone = self.workers.values_mut().filter(|live| !live.has_window());
+        gone.for_each(|live| give_up_answer(live, out));
     }
 
     fn explain(&mut self, now: Now, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
@@ -311,10 +318,8 @@ impl HubState {
     }
 
     fn cancel(&mut self, now: Now, request_id: RequestId, id: DeliveryId, out: &mut Vec<Effect>) {
-        let workers = self.workers.values_mut();
-        let mut found =
-            workers.filter_map(|live| Some((live.worker.id.clone(), live.cancel(now, id)?)));
-        let found = found.next();
+        let cancel = |live: &mut LiveWorker| Some((live.worker.id.clone(), live.cancel(now, id)?));
+        let found = self.agents_mut().find_map(cancel);
         if let Some((worker, true)) = &found {
             self.log(now, out, Some(worker), Happened::Command { verb: "cancel".into() });
         }
@@ -342,7 +347,14 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         let mut found = None;
-        for live in self.workers.values_mut() {
+        for live in self.agents_mut() {
+            if take == Take::Clear && live.has_open(id) && !live.can_clear() {
+                let name = &live.worker.agent.name;
+                let message = format!("wtmag knows no key that clears the box of `{name}`");
+                let hint = "clear it in its window; or set `clear` under `[keys]` in its profile";
+                let refusal = Refusal::new(RefusalKind::NotNow, message).hint(hint);
+                return refuse(out, request_id, refusal);
+            }
             let taken = live.take(now, id, take, out);
             found = found.or(taken.map(|done| (live.worker.id.clone(), done)));
         }
@@ -456,6 +468,15 @@ pub(super) fn too_long(text: &NewDelivery) -> Refusal {
     let message = format!("a text of {} bytes is too long to be typed", text.text.len());
     let hint = "leave out `--paste`: wtmag then passes the text in a file";
     Refusal::new(RefusalKind::NotNow, message).hint(hint)
+}
+
+/// A client that waits for its dialog to be answered is told that its window is gone.
+pub(super) fn give_up_answer(live: &mut LiveWorker, out: &mut Vec<Effect>) {
+    if let Some(request_id) = live.give_up_answer() {
+        let message =
+            format!("the window of `{}` is gone: nothing more was pressed", live.worker.id);
+        refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
+    }
 }
 
 /// A record that goes with an answer.

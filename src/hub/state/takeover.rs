@@ -1,6 +1,6 @@
 //! Starts a worker's agent again, or lets another one take over: what it keeps, and how the former pane
 //! gives way.
-use super::{Effect, HubState, TmuxEffect, live_worker::LiveWorker};
+use super::{Effect, HubState, TmuxEffect, live_worker::LiveWorker, requests::give_up_answer};
 use crate::model::{
     Answer, Delivery, NewDelivery, NewWorker, Now, Refusal, RefusalKind, Worker, WorkerId,
 };
@@ -63,7 +63,11 @@ impl HubState {
 
     /// The new pane takes the place of the former one, in its window beside the user's other panes.
     pub(super) fn give_way(&mut self, to: &Worker, out: &mut Vec<Effect>) {
-        let Some(old) = self.workers.remove(&to.id).filter(LiveWorker::has_window) else { return };
+        let Some(mut old) = self.workers.remove(&to.id) else { return };
+        give_up_answer(&mut old, out);
+        if !old.has_window() {
+            return;
+        }
         let (worker, new, old) = (to.id.clone(), to.place.pane, old.worker.place.pane);
         out.push(Effect::Tmux(TmuxEffect::TakePlace { worker, new, old }));
     }

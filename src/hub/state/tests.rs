@@ -3,6 +3,7 @@ mod auto_trust;
 mod cleanup;
 mod deliveries;
 pub(super) mod inbox;
+mod leaving;
 mod limits;
 mod linking;
 mod listing;

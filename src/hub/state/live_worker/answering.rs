@@ -95,6 +95,16 @@ impl LiveWorker {
         Ok(())
     }
 
+    /// No more key is pressed. Returns who waits for the answer.
+    pub(in crate::hub::state) fn give_up_answer(&mut self) -> Option<RequestId> {
+        self.answering.take().map(|it| it.request_id)
+    }
+
+    /// This client is gone, and with it whoever chose an answer.
+    pub(in crate::hub::state) fn forget_answer_of(&mut self, client: u64) {
+        self.answering.take_if(|it| it.request_id.client == client);
+    }
+
     /// A user chooses an answer of this dialog, perhaps much later.
     pub(in crate::hub::state) fn dialog_printed(&mut self, asked: Ask) {
         self.printed = Some(asked);

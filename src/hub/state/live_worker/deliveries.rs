@@ -46,6 +46,12 @@ impl LiveWorker {
         self.want_look(now.steady);
     }
 
+    /// Its plug-in takes texts, and is there: it has reported something to this hub.
+    pub(super) fn has_channel(&self) -> bool {
+        let has_one = self.profile.hooks.as_ref().is_some_and(|it| it.kind.channel);
+        has_one && self.tracker.hooks_speak()
+    }
+
     /// At the end; an interrupt goes before all deliveries of which nothing has reached the agent.
     pub(super) fn place_of(&self, delivery: &Delivery) -> usize {
         let n_waiting = self.queue.iter().rev().take_while(|it| it.can_wait()).count();
@@ -100,6 +106,21 @@ impl LiveWorker {
     /// Whether its profile names the keys that stop a turn.
     pub(in crate::hub::state) fn can_interrupt(&self) -> bool {
         !self.profile.keys.interrupt.is_empty()
+    }
+
+    /// Whether its profile names the keys that clear the box.
+    pub(in crate::hub::state) fn can_clear(&self) -> bool {
+        !self.profile.keys.clear.is_empty()
+    }
+
+    pub(in crate::hub::state) fn has_open(&self, id: DeliveryId) -> bool {
+        self.queue.iter().any(|it| it.delivery().id == id)
+    }
+
+    /// A text is on its way, or nothing holds it.
+    pub(in crate::hub::state) fn is_delivering(&self) -> bool {
+        let first = self.queue.front();
+        first.is_some_and(|it| it.is_in_flight() || it.delivery().held.is_none())
     }
 
     /// It is here, and nothing of it has reached the agent.
@@ -224,7 +245,7 @@ impl LiveWorker {
             obstacle: obstacle.as_ref(),
             program: &program,
             shows: &shows,
-            can_clear: !self.profile.keys.clear.is_empty(),
+            can_clear: self.can_clear(),
             is_command: self.profile.is_command(&text),
             hooks_tell: self.tracker.hooks_speak(),
         };

@@ -41,6 +41,12 @@ impl LiveWorker {
         Some(Self::new(worker, profile, profiles, now))
     }
 
+    /// Its agent has ended: the shell that it ran in is in the foreground.
+    pub(in crate::hub::state) fn shows_a_shell(&self) -> bool {
+        let is_shell = |it| classify::foreground(&self.profile, it) == classify::Foreground::Shell;
+        self.last.as_ref().is_some_and(|it| it.dead || is_shell(it))
+    }
+
     /// Its agent is at rest with an empty box, and nothing else waits for it. By its own channel it is told
     /// beside what a person types.
     pub(in crate::hub::state) fn may_be_woken(&self) -> bool {

@@ -81,7 +81,7 @@ pub(super) struct LiveWorker {
     fit: fit::Fit,
     silence: reports::Silence,
     counting: work::Counting,
-    /// When its last message came, if this hub heard it.
+    /// When its last message had come.
     message_at: Option<Timestamp>,
     gone: bool,
     /// A client shows its screen until then.
@@ -221,6 +221,8 @@ impl LiveWorker {
     fn new(worker: Worker, profile: Arc<Profile>, profiles: &Profiles, now: Now) -> Self {
         let (zone, stalled) = (profiles.zone.clone(), profiles.stalled);
         let tracker = Tracker::new(Arc::clone(&profile), &worker.state, now).in_zone(zone.clone());
+        // It came before now.
+        let message_at = worker.last_message.is_some().then_some(now.wall);
         let starting = worker.state.process.value == Process::Starting;
         let start_limit = starting.then(|| now.steady + START_LIMIT);
         Self {
@@ -248,7 +250,7 @@ impl LiveWorker {
             fit: fit::Fit::default(),
             silence: reports::Silence::new(stalled, now),
             counting: work::Counting::default(),
-            message_at: None,
+            message_at,
             gone: false,
             watched_until: None,
             made_at: now.steady,
@@ -375,7 +377,10 @@ impl LiveWorker {
         let kept = row.links.iter().find(|it| Some(it.session) == self.worker.place.session);
         let session = kept.or_else(|| row.links.first()).map(Link::place);
         let was = self.worker.placement;
-        if was == to && session.as_ref().map(|it| it.0) == self.worker.place.session {
+        let place = &self.worker.place;
+        // A session may be renamed.
+        let known = place.session.zip(place.session_name.clone());
+        if was == to && session == known {
             return false;
         }
         self.placed(to, session);

@@ -95,9 +95,9 @@ impl LiveWorker {
         self.notes.worker = true;
     }
 
-    /// Its last message, if it came after that moment. A new hub does not know when it came.
+    /// Its last message, if it came after that moment.
     pub(in crate::hub::state) fn message_since(&self, at: Timestamp) -> Option<String> {
-        let is_new = self.message_at.is_none_or(|came| came >= at);
+        let is_new = self.message_at.is_some_and(|came| came >= at);
         self.worker.last_message.clone().filter(|_| is_new)
     }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a run waits before it tries again to create a worker for which there was no room, if no
-/// worker has ended: the limit may have changed.
+/// worker has ended: the limit may have changed; or to count commits, after git failed.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// Runs that are over and still known.
 const KEPT: usize = 50;
@@ -44,6 +44,8 @@ pub(super) struct Runs {
     full: Option<(usize, Instant)>,
     /// When a time limit ends.
     due: Option<Instant>,
+    /// When commits are counted again that git could not count.
+    recount: Option<Instant>,
 }
 
 impl Runs {
@@ -61,7 +63,7 @@ impl Runs {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.due.into_iter().chain(self.full.map(|it| it.1)).min()
+        self.due.into_iter().chain(self.full.map(|it| it.1)).chain(self.recount).min()
     }
 
     fn task_mut(&mut self, at: Attempt) -> Option<&mut crate::model::Task> {
@@ -79,6 +81,9 @@ impl HubState {
         }
         self.runs.is_stale = false;
         self.forget_full(now);
+        if self.runs.recount.take_if(|at| *at <= now.steady).is_some() {
+            self.runs.counts.retain(|_, (_, found)| found.is_ok());
+        }
         let open: Vec<RunId> = {
             let open = self.runs.known.values().filter(|it| it.over.is_none());
             open.map(|it| it.id).collect()
@@ -161,10 +166,11 @@ impl HubState {
         })
     }
 
-    pub(super) fn counted(&mut self, count: &Count, found: Result<usize, String>) {
+    pub(super) fn counted(&mut self, now: Now, count: &Count, found: Result<usize, String>) {
         self.runs.counting.remove(&count.worker);
         if let Err(error) = &found {
             tracing::warn!(worker = %count.worker, error, "cannot count commits");
+            self.runs.recount.get_or_insert(now.steady + TRY_AGAIN);
         }
         self.runs.counts.insert(count.worker.clone(), (count.at_rest, found));
         self.runs.is_stale = true;

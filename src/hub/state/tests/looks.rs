@@ -55,6 +55,32 @@ fn changes_are_counted_once_when_a_turn_is_over() {
 }
 
 #[test]
+fn a_worker_that_could_not_be_counted_is_counted_again_but_not_for_ever() {
+    let (mut hub, id) = at_rest();
+    let what = || Touched::Worktree(id.clone());
+    let want = vec![(vec![id.to_string()], true)];
+    let busy = Looked {
+        worker: id.clone(),
+        changes: None,
+        landed: None,
+        error: Some("the index is locked".into()),
+    };
+    hub.give(Input::Looked { what: what(), found: Err("timed out".into()) });
+    for pause in [30_000, 90_000, 270_000] {
+        assert_eq!(looks(&hub.after(pause - 1_000).give(Input::Tick)), []);
+        assert_eq!(looks(&hub.after(1_001).give(Input::Tick)), want, "{pause}");
+        hub.give(Input::Looked { what: what(), found: Ok(vec![busy.clone()]) });
+    }
+    assert_eq!(looks(&hub.after(3_600_000).give(Input::Tick)), []);
+    // Its next turn is counted, and tried again as often.
+    assert_eq!(turn(&mut hub, &id), want);
+    hub.give(seen(&id, changes(1)));
+    assert_eq!(turn(&mut hub, &id), want);
+    hub.give(Input::Looked { what: what(), found: Ok(vec![busy]) });
+    assert_eq!(looks(&hub.after(31_000).give(Input::Tick)), want);
+}
+
+#[test]
 fn at_rest_a_change_of_the_index_is_counted_but_not_each() {
     let (mut hub, id) = at_rest();
     hub.give(seen(&id, changes(0)));

@@ -28,6 +28,10 @@ fn pulled(hub: &mut Hub, id: &WorkerId, state: PullState) -> Vec<Effect> {
     hub.give(Input::Pulled { repo: "/r/.git".into(), found: Ok(vec![found]) })
 }
 
+fn nothing(id: &WorkerId) -> Pulled {
+    Pulled { worker: id.clone(), url: None, state: None, error: None, note: None }
+}
+
 fn counted(hub: &mut Hub, id: &WorkerId, pushed: Option<&str>) -> Vec<Effect> {
     let changes = Changes {
         at: Timestamp(1),
@@ -107,6 +111,28 @@ fn what_an_agent_names_is_a_question_and_no_fact() {
     assert_eq!(asked(&out), [(many[42..].to_vec(), true)]);
     let (_, out) = refresh(&mut hub, false);
     assert_eq!(asked(&out), []);
+}
+
+#[test]
+fn a_question_that_the_forge_did_not_answer_is_asked_again() {
+    let (mut hub, id) = at_rest();
+    let by_branch = vec![(Vec::new(), true)];
+    assert_eq!(asked(&counted(&mut hub, &id, Some("a"))), by_branch);
+    let repo = || PathBuf::from("/r/.git");
+    hub.give(Input::Pulled { repo: repo(), found: Err("no network".into()) });
+    assert_eq!(asked(&refresh(&mut hub, false).1), [], "not at once");
+    let (_, out) = refresh(hub.after(61_000), false);
+    assert_eq!(asked(&out), by_branch);
+    hub.give(Input::Pulled { repo: repo(), found: Ok(vec![nothing(&id)]) });
+    assert_eq!(asked(&refresh(hub.after(61_000), false).1), []);
+    // The next hub asks once about what was pushed: the answer to an earlier one may have been lost.
+    let (mut hub, _) = Hub::with(restart::remembered(&hub, &id));
+    hub.give(Input::Linked(linked()));
+    let row = hub.seen(&id, &[(SESSION, "work")]);
+    hub.give(listed(vec![row]));
+    assert_eq!(asked(&refresh(&mut hub, false).1), by_branch);
+    hub.give(Input::Pulled { repo: repo(), found: Ok(vec![nothing(&id)]) });
+    assert_eq!(asked(&refresh(hub.after(61_000), false).1), []);
 }
 
 #[test]

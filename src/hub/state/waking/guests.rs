@@ -19,6 +19,8 @@ const QUICK: Duration = Duration::from_millis(200);
 /// The first wait before a pane without an agent is looked at again; it doubles.
 const RETRY: Duration = Duration::from_secs(5);
 const TRIES: u32 = 8;
+/// After so many captures without its agent, the agent is gone.
+const MISSED: u32 = 3;
 
 /// One such pane.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(in crate::hub::state) struct Guest {
     tries: u32,
     /// When it was met.
     since: Instant,
+    /// How often in a row its pane showed no agent, or could not be captured.
+    n_missed: u32,
 }
 
 impl Guest {
@@ -41,6 +45,7 @@ impl Guest {
             next_try: Some(now.steady),
             tries: 0,
             since: now.steady,
+            n_missed: 0,
         }
     }
 
@@ -65,7 +70,7 @@ impl Guest {
         self.next_try = (self.tries < TRIES).then(|| now.steady + wait);
     }
 
-    fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.open_deliveries() > 0)
     }
 }
@@ -101,6 +106,12 @@ impl HubState {
         };
         self.waking.guests.retain(|pane, guest| is_wanted(pane, guest));
         for (pane, guest) in &mut self.waking.guests {
+            if guest.n_missed >= MISSED {
+                // What it was to be told is recorded as failed by now.
+                guest.live = None;
+                guest.n_missed = 0;
+                guest.retry(now);
+            }
             match &mut guest.live {
                 Some(live) => live.tick(now, out),
                 None if !guest.is_asked && guest.next_try.is_some_and(|at| at <= now.steady) => {
@@ -174,17 +185,17 @@ impl HubState {
     /// After a capture of a guest: the next one, because its output rings no bell.
     pub(in crate::hub::state) fn look_again(&mut self, now: Now, id: &WorkerId, is_ok: bool) {
         for guest in self.waking.guests.values_mut() {
-            let is_busy = guest.is_busy();
             let patience = now.steady.duration_since(guest.since) / 20;
-            let Some(live) = guest.live_mut().filter(|live| live.worker.id == *id) else {
+            let Some(live) = guest.live.as_mut().filter(|live| live.worker.id == *id) else {
                 continue;
             };
-            let pace = if is_busy { QUICK } else { patience.clamp(SLOW, SLOWEST) };
+            let is_missed = !is_ok || live.shows_a_shell();
+            guest.n_missed = if is_missed { guest.n_missed + 1 } else { 0 };
+            let is_quick = live.is_delivering() || guest.n_missed > 0;
+            let pace = if is_quick { QUICK } else { patience.clamp(SLOW, SLOWEST) };
             live.want_look(now.steady + pace);
-            if !is_ok && !is_busy {
-                // The pane is gone, or another program is in it.
-                guest.live = None;
-                guest.retry(now);
+            if guest.n_missed >= MISSED {
+                live.fail_deliveries(now, "its pane shows no agent any more");
             }
         }
     }

@@ -222,6 +222,23 @@ impl HubState {
         self.flush_workers(now, out);
     }
 
+    /// An agent in a pane without a worker is to be told something, as far as there is an agent.
+    pub(super) fn has_news_for_a_pane(&self) -> bool {
+        let has_agent = |pane: &PaneId| !self.waking.without_agent.contains(pane);
+        let told = self.waking.since.keys().filter_map(|it| match it {
+            Parent::Pane(pane) => Some(pane),
+            Parent::Worker(_) => None,
+        });
+        let busy = self.waking.guests.iter().filter(|(_, it)| it.is_busy()).map(|(pane, _)| pane);
+        told.chain(busy).any(has_agent)
+    }
+
+    /// Workers and guests.
+    pub(super) fn agents_mut(&mut self) -> impl Iterator<Item = &mut LiveWorker> {
+        let guests = self.waking.guests.values_mut().filter_map(Guest::live_mut);
+        self.workers.values_mut().chain(guests)
+    }
+
     /// A worker, or a guest by its id.
     pub(super) fn live_mut(&mut self, id: &WorkerId) -> Option<&mut LiveWorker> {
         if self.workers.contains_key(id) {
@@ -249,8 +266,7 @@ impl HubState {
         if self.inbox.all().any(|it| it.is_shown() && told_by(it)) {
             return;
         }
-        let guests = self.waking.guests.values_mut().filter_map(Guest::live_mut);
-        for live in self.workers.values_mut().chain(guests) {
+        for live in self.agents_mut() {
             if live.can_still_wait(id) {
                 live.cancel(now, id);
             }
@@ -294,14 +310,14 @@ impl HubState {
                 }
             };
             live.adopted(parent, pane);
-            let items: Vec<ItemId> = self
-                .inbox
-                .all()
-                .filter(|it| it.worker == *id && it.is_shown())
-                .map(|it| it.id)
-                .collect();
-            for item in items {
+            let is_open = |it: &&Item| it.worker == *id && it.is_shown();
+            let told_by = |it: &Item| it.told.as_ref().and_then(|told| told.by);
+            let items: Vec<_> =
+                self.inbox.all().filter(is_open).map(|it| (it.id, told_by(it))).collect();
+            for (item, line) in items {
                 self.set_told(item, None, out);
+                // The former parent need not be told any more.
+                line.iter().for_each(|line| self.drop_moot(now, *line, out));
             }
             self.log(now, out, Some(id), Happened::Command { verb: "adopt".into() });
         }

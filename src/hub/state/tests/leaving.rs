@@ -1,0 +1,151 @@
+//! Nobody waits for what is gone, and nothing is forgotten with it.
+use super::{
+    inbox::{accepted, at_rest, report},
+    restart::remembered,
+    waking::{guest, play},
+    *,
+};
+use crate::model::{Ask, AskKind, Choice, DialogAnswer, FactSource, InboxQuery, ReportKind, Take};
+
+fn begin_answer(hub: &mut Hub, id: &WorkerId) -> RequestId {
+    let labels = ["Yes", "No"];
+    let choice = |it: &str| Choice { label: it.to_owned(), selected: false };
+    let asked = Ask {
+        kind: AskKind::Question,
+        about: String::new(),
+        question: "Which?".into(),
+        choices: labels.map(choice).to_vec(),
+        source: FactSource::Screen,
+    };
+    let label = "No".to_owned();
+    let answer = DialogAnswer { id: id.clone(), label, words: None, asked, expected: true };
+    hub.ask(Request::AnswerDialog(Box::new(answer))).0
+}
+
+#[test]
+fn who_answers_a_dialog_is_told_that_its_window_is_gone() {
+    let (mut hub, id) = Hub::with_agent();
+    let request_id = begin_answer(&mut hub, &id);
+    let out = hub.give(listed(Vec::new()));
+    assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::NotNow), "{out:?}");
+    let (mut hub, id) = Hub::with_agent();
+    let request_id = begin_answer(&mut hub, &id);
+    let out = hub.give(Input::LinkFailed { error: "gone".into(), no_server: true });
+    assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::NotNow), "{out:?}");
+}
+
+#[test]
+fn nothing_is_pressed_for_a_client_that_is_gone() {
+    let (mut hub, id) = Hub::with_agent();
+    begin_answer(&mut hub, &id);
+    hub.give(Input::ClientGone { client: 1 });
+    let again = begin_answer(&mut hub, &id);
+    let out = hub.give(listed(Vec::new()));
+    assert_eq!(refusal_to(&out, again), Some(RefusalKind::NotNow), "no other is under way");
+}
+
+#[test]
+fn the_loss_of_the_last_worker_is_told_before_the_hub_leaves_tmux() {
+    let (mut hub, id) = at_rest();
+    let unlinks = |out: &[Effect]| out.contains(&Effect::Local(LocalEffect::Unlink));
+    assert!(!unlinks(&hub.after(5_000).give(listed(Vec::new()))));
+    let (delivery, act) = play(&mut hub, &id, &ready_screen(), 10_000).unwrap();
+    assert!(matches!(&act, Act::Paste(line) if line.contains("is lost")), "{act:?}");
+    hub.give(Input::Acted { worker: guest(), delivery, acted: Ok(Acted::Done) });
+    // A shell is told nothing.
+    let (mut hub, id) = at_rest();
+    hub.after(5_000).give(listed(Vec::new()));
+    let shell = Sample { command: "bash".into(), ..ready_screen() };
+    assert_eq!(play(&mut hub, &id, &shell, 10_000), None);
+    assert!(!hub.state.wants_link());
+}
+
+#[test]
+fn a_line_to_an_agent_that_is_gone_is_told_again() {
+    let told = |hub: &mut Hub| {
+        let (request_id, out) = hub.ask(Request::Inbox(InboxQuery::default()));
+        let answer = answer_to(&out, request_id);
+        let Some(Answer::Items { items, .. }) = answer else { panic!("{out:?}") };
+        items.iter().all(|it| it.told.is_some())
+    };
+    for gone in
+        [Err("no such pane".to_owned()), Ok(Sample { command: "bash".into(), ..ready_screen() })]
+    {
+        let (mut hub, id) = at_rest();
+        accepted(&mut hub, &id, report(ReportKind::Question, "A or B?"));
+        let (delivery, _) = play(&mut hub, &id, &ready_screen(), 10_000).unwrap();
+        assert!(told(&mut hub));
+        // tmux found something in the way.
+        let acted = Ok(Acted::Refused(crate::tmux::Refusal::InMode));
+        hub.give(Input::Acted { worker: guest(), delivery, acted });
+        for _ in 0..8 {
+            let (worker, sample) = (guest(), gone.clone());
+            hub.after(1_000).give(Input::Sampled { worker, sample });
+        }
+        assert!(!told(&mut hub), "{gone:?}");
+        assert_eq!(hub.state.live_mut(&guest()).map(|it| it.open_deliveries()), None);
+    }
+}
+
+#[test]
+fn a_new_orchestrator_is_told_instead_of_the_former_one() {
+    let (mut hub, id) = at_rest();
+    accepted(&mut hub, &id, report(ReportKind::Question, "A or B?"));
+    let (delivery, _) = play(&mut hub, &id, &ready_screen(), 10_000).unwrap();
+    let acted = Ok(Acted::Refused(crate::tmux::Refusal::InMode));
+    hub.give(Input::Acted { worker: guest(), delivery, acted });
+    let caller = Caller { pane: Some(PaneId(5)), session: None };
+    let (_, out) = hub.ask(Request::Adopt { workers: vec![id], caller });
+    let is_withdrawn = |it: &Happened| matches!(it, Happened::Delivery { id, step: Step::Cancelled, .. } if *id == delivery);
+    assert!(happened(&out).iter().any(is_withdrawn), "{out:?}");
+}
+
+#[test]
+fn several_texts_that_end_together_are_judged_one_by_one() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look_until_act(&id, &ready_screen());
+    hub.ask(Request::Send(new_text(&id, "later")));
+    let exited = Hook::Exited { exit: Exit::Code(1), started: true };
+    let out = hub.report(&id, exited);
+    let failed: Vec<bool> = out
+        .iter()
+        .filter_map(|it| {
+            let Effect::Record(Record::Delivery(it)) = it else { return None };
+            (it.step == Step::Failed).then(|| it.was_typed())
+        })
+        .collect();
+    assert_eq!(failed, [true, false]);
+}
+
+#[test]
+fn a_text_that_the_last_hub_offered_and_that_was_not_taken_is_typed() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look_until_act(&id, &ready_screen());
+    let mut found = remembered(&hub, &id);
+    assert_eq!(found.deliveries[0].step, Step::Pasting);
+    found.not_taken = [id.clone()].into();
+    let (mut hub, _) = Hub::with(found);
+    hub.give(Input::Linked(linked()));
+    let row = hub.seen(&id, &[(SESSION, "work")]);
+    hub.give(listed(vec![row]));
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+}
+
+#[test]
+fn a_session_that_was_renamed_is_known_by_its_new_name() {
+    let (mut hub, id) = Hub::with_agent();
+    let row = hub.seen(&id, &[(SESSION, "renamed")]);
+    hub.give(listed(vec![row.clone()]));
+    let place = hub.state.workers[&id].worker.place.clone();
+    assert_eq!(place.session_name.as_deref(), Some("renamed"));
+    assert_eq!(happened(&hub.give(listed(vec![row]))), [], "once");
+}
+
+#[test]
+fn a_box_that_no_known_key_clears_is_left_to_its_user() {
+    let (mut hub, _) = Hub::with_worker_of("generic");
+    let take = Request::Take { delivery: DeliveryId(1), take: Take::Clear };
+    let (request_id, out) = hub.ask(take);
+    assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::NotNow), "{out:?}");
+    assert!(format!("{out:?}").contains("no key that clears"), "{out:?}");
+}
