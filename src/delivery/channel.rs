@@ -8,6 +8,11 @@ impl DeliveryMachine {
         Self { has_channel: true, ..Self::new(delivery) }
     }
 
+    /// What is known of it is lost with the connection to tmux.
+    pub fn depends_on_tmux(&self) -> bool {
+        self.is_in_flight() && !self.has_channel
+    }
+
     /// The agent's channel is not read: nothing of the text has reached it.
     pub(super) fn handle_not_taken(&mut self) -> Vec<Action> {
         if !self.is_offered() {

@@ -61,6 +61,16 @@ fn one_that_is_not_taken_was_not_typed() {
 }
 
 #[test]
+fn one_that_is_offered_does_not_depend_on_tmux() {
+    let mut it = scene();
+    it.look(&AgentState::Idle, Content::Empty);
+    assert!(!it.machine.depends_on_tmux());
+    it.give(Input::NotTaken);
+    it.look(&AgentState::Idle, Content::Empty);
+    assert!(it.machine.depends_on_tmux(), "it is being pasted");
+}
+
+#[test]
 fn one_that_no_turn_follows_says_who_took_it() {
     let mut it = scene();
     it.look(&AgentState::Idle, Content::Empty);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Effect, GitWatch, HubState, LocalEffect, Touched, live_worker::LiveWorker};
-use crate::model::{Looked, Now, Worker, WorkerId};
+use crate::model::{AgentState, Looked, Now, Worker, WorkerId};
 
 /// Programs that look at one time.
 const MAX_RUNNING: usize = 2;
@@ -125,6 +125,22 @@ impl HubState {
         for what in unused {
             self.looks.watched.remove(&what);
             out.push(Effect::Local(LocalEffect::UnwatchGit(what)));
+        }
+    }
+
+    /// The last hub may have ended before it counted what a last turn changed.
+    pub(super) fn count_last_turns(&mut self, now: Now) {
+        let is_uncounted = |worker: &&Worker| {
+            let (state, changes) = (&worker.state, worker.work.changes.as_ref());
+            match state.is_live() {
+                true if state.turn.value != AgentState::Idle => false,
+                true => changes.is_none_or(|it| it.at < state.turn.since),
+                false => changes.is_some_and(|it| it.at < state.process.since),
+            }
+        };
+        let workers = self.workers.values().map(|live| &live.worker);
+        for worker in workers.filter(is_uncounted) {
+            self.looks.want(&worker.id, now.steady);
         }
     }
 

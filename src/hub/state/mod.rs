@@ -231,6 +231,7 @@ impl HubState {
         }
         state.give_up_guests(now, waking::of_guests(&found.deliveries), &mut out);
         state.follow_worktrees(&mut out);
+        state.count_last_turns(now);
         state.give_up_creates(now, &mut out);
         for cleanup in found.cleanups {
             state.resume_cleanup(cleanup, &mut out);
@@ -413,7 +414,8 @@ impl HubState {
     /// Something is in tmux, or waits for it: a request, or what somebody there is to be told.
     fn wants_link(&self) -> bool {
         let waits = !self.pending.is_empty() || self.schedules.waits_for_a_pane();
-        let tells = self.has_news_for_a_pane() || self.has_notice();
+        let is_up = matches!(self.link, Link::Up(_));
+        let tells = is_up && (self.has_news_for_a_pane() || self.has_notice());
         self.has_place() || !self.orphans.is_empty() || waits || tells
     }
 

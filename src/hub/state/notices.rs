@@ -31,7 +31,8 @@ pub(super) struct Notices {
     /// Something has changed since the options were set.
     pub(super) is_stale: bool,
     options: Options,
-    commands: VecDeque<Notice>,
+    /// Each with its item, which counts as announced when its command runs.
+    commands: VecDeque<(ItemId, Notice)>,
     is_running: bool,
     /// Why the command failed last.
     pub(super) failure: Option<String>,
@@ -70,7 +71,7 @@ impl HubState {
 
     /// Something is to be announced.
     pub(super) fn has_notice(&self) -> bool {
-        self.notices.since.is_some()
+        self.notices.since.is_some() || !self.notices.commands.is_empty()
     }
 
     /// Without a connection, nothing can be announced.
@@ -113,7 +114,8 @@ impl HubState {
     }
 
     fn announce_items(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let new: Vec<ItemId> = self.inbox.unannounced().collect();
+        let waits = |id: &ItemId| self.notices.commands.iter().any(|it| it.0 == *id);
+        let new: Vec<ItemId> = self.inbox.unannounced().filter(|id| !waits(id)).collect();
         if new.is_empty() {
             self.notices.since = None;
             return;
@@ -130,13 +132,15 @@ impl HubState {
             let (text, rings) = (news_line(&news), self.setup.settings.notify_bell);
             out.push(Effect::Tmux(TmuxEffect::Announce { text, rings }));
         }
-        let notices: Vec<Notice> = news.iter().rev().map(|it| notice(*it)).collect();
+        let mut over = new;
         if self.setup.settings.notify_command.is_some() {
+            let notices: Vec<_> = news.iter().rev().map(|it| (it.0.id, notice(*it))).collect();
+            over.retain(|id| !notices.iter().any(|it| it.0 == *id));
             self.notices.commands.extend(notices);
             let n_old = self.notices.commands.len().saturating_sub(MAX_COMMANDS);
-            self.notices.commands.drain(..n_old);
+            over.extend(self.notices.commands.drain(..n_old).map(|it| it.0));
         }
-        for id in new {
+        for id in over {
             self.set_announced(id, out);
         }
     }
@@ -146,8 +150,9 @@ impl HubState {
             return;
         }
         let Some(command) = self.setup.settings.notify_command.clone() else { return };
-        let Some(notice) = self.notices.commands.pop_front() else { return };
+        let Some((id, notice)) = self.notices.commands.pop_front() else { return };
         self.notices.is_running = true;
+        self.set_announced(id, out);
         out.push(Effect::Local(LocalEffect::Notify { command, notice }));
     }
 

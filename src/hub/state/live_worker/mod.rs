@@ -466,7 +466,7 @@ impl LiveWorker {
     pub(super) fn disconnected(&mut self, now: Now) {
         let mut todo = Vec::new();
         if let Some(machine) = self.queue.front_mut()
-            && machine.is_in_flight()
+            && machine.depends_on_tmux()
         {
             todo = machine.handle(now, Input::Unknown);
         }

@@ -58,6 +58,13 @@ fn the_loss_of_the_last_worker_is_told_before_the_hub_leaves_tmux() {
     let shell = Sample { command: "bash".into(), ..ready_screen() };
     assert_eq!(play(&mut hub, &id, &shell, 10_000), None);
     assert!(!hub.state.wants_link());
+    // Without tmux, there is nobody to tell.
+    let (mut hub, _) = at_rest();
+    hub.after(5_000).give(Input::LinkLost { why: "killed".into() });
+    hub.give(Input::LinkFailed { error: "gone".into(), no_server: true });
+    assert!(!hub.state.wants_link());
+    let out = hub.after(700_000).give(Input::Tick);
+    assert!(out.iter().any(|it| matches!(it, Effect::Leave { .. })) || hub.state.clients > 0);
 }
 
 #[test]
@@ -148,4 +155,40 @@ fn a_box_that_no_known_key_clears_is_left_to_its_user() {
     let (request_id, out) = hub.ask(take);
     assert_eq!(refusal_to(&out, request_id), Some(RefusalKind::NotNow), "{out:?}");
     assert!(format!("{out:?}").contains("no key that clears"), "{out:?}");
+}
+
+#[test]
+fn an_item_is_announced_when_its_command_runs() {
+    let (mut hub, id) = at_rest();
+    hub.after(5_000).give(Input::Tick);
+    assert_eq!(hub.state.inbox.unannounced().count(), 0);
+    hub.state.setup.settings.notify_command = Some("tell".into());
+    accepted(&mut hub, &id, report(ReportKind::Question, "A or B?"));
+    accepted(&mut hub, &id, report(ReportKind::Question, "C or D?"));
+    let begins = |it: &Effect| matches!(it, Effect::Local(LocalEffect::Notify { .. }));
+    let announces = |it: &Effect| matches!(it, Effect::Tmux(TmuxEffect::Announce { .. }));
+    let count = |out: &[Effect]| {
+        let n = |is: &dyn Fn(&Effect) -> bool| out.iter().filter(|it| is(it)).count();
+        (n(&begins), n(&announces))
+    };
+    let out = hub.after(5_000).give(Input::Tick);
+    assert_eq!(count(&out), (1, 1));
+    // A hub that ends now leaves the second one to the next hub.
+    assert_eq!(hub.state.inbox.unannounced().count(), 1);
+    let out = hub.after(5_000).give(Input::Tick);
+    assert_eq!(count(&out), (0, 0), "the message was shown for both");
+    let out = hub.give(Input::Notified(Ok(())));
+    assert_eq!(count(&out), (1, 0));
+    assert_eq!(hub.state.inbox.unannounced().count(), 0);
+}
+
+#[test]
+fn a_message_from_before_a_hub_or_an_agent_answers_no_later_question() {
+    let (hub, id) = at_rest();
+    let message = hub.state.workers[&id].worker.last_message.clone();
+    assert_eq!(message.as_deref(), Some("All green."));
+    let (next, _) = Hub::with(remembered(&hub, &id));
+    let live = &next.state.workers[&id];
+    assert_eq!(live.message_since(Timestamp(0)), message, "an earlier question may wait for it");
+    assert_eq!(live.message_since(Timestamp(1)), None);
 }

@@ -81,6 +81,20 @@ fn a_worker_that_could_not_be_counted_is_counted_again_but_not_for_ever() {
 }
 
 #[test]
+fn a_turn_that_the_last_hub_did_not_count_is_counted_by_the_next_one() {
+    let (mut hub, id) = at_rest();
+    let want = vec![(vec![id.to_string()], true)];
+    let next = |hub: &Hub| {
+        let (mut next, _) = Hub::with(restart::remembered(hub, &id));
+        looks(&next.give(Input::Tick))
+    };
+    assert_eq!(next(&hub), want);
+    let counted = Changes { at: Timestamp(hub.ms + 1), ..changes(1) };
+    hub.give(seen(&id, counted));
+    assert_eq!(next(&hub), []);
+}
+
+#[test]
 fn at_rest_a_change_of_the_index_is_counted_but_not_each() {
     let (mut hub, id) = at_rest();
     hub.give(seen(&id, changes(0)));
