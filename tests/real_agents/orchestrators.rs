@@ -96,13 +96,17 @@ fn a_pi_in_whose_box_a_person_types_is_told_beside_it() {
 /// A copy of pi's extension whose session is over takes nothing any more.
 #[test]
 fn a_pi_whose_session_was_replaced_is_told_beside_what_is_typed() {
-    for commands in [&["/reload"][..], &["/new"], &["/reload", "/new", "/reload"]] {
+    const RELOAD: (&str, &str) = ("/reload", "Reloaded");
+    const NEW: (&str, &str) = ("/new", "New session started");
+    for commands in [&[RELOAD][..], &[NEW], &[RELOAD, NEW, RELOAD]] {
         let desk = Desk::new(&PI, setup());
         let boss = desk.settled("one");
-        for command in commands {
+        for (command, said) in commands {
             desk.press(&boss, &[command, "Enter"]);
-            desk.wait(&boss, "idle");
+            let is_over = || desk.capture(&boss).contains(said).then_some(());
+            assert!(poll(LONG, is_over).is_some(), "{command} {}", desk.account(&boss));
         }
+        desk.wait(&boss, "idle");
         desk.press(&boss, &["h", "a", "l", "f"]);
         desk.wait(&boss, "draft");
         let create = ["create", "two", "--name", "two", "--agent", "kid", "--no-wait", "-s"];

@@ -411,7 +411,7 @@ impl HubState {
         self.flush_workers(now, out);
     }
 
-    /// Something is in tmux, or waits for it: a request, or what somebody there is to be told.
+    /// Something is in tmux, or waits for it: a request, or news for an agent or a user there.
     fn wants_link(&self) -> bool {
         let waits = !self.pending.is_empty() || self.schedules.waits_for_a_pane();
         let is_up = matches!(self.link, Link::Up(_));
