@@ -100,7 +100,7 @@ impl LiveWorker {
         self.answering.take().map(|it| it.request_id)
     }
 
-    /// This client is gone, and with it whoever chose an answer.
+    /// This client is gone, and with it the user who chose an answer.
     pub(in crate::hub::state) fn forget_answer_of(&mut self, client: u64) {
         self.answering.take_if(|it| it.request_id.client == client);
     }
