@@ -1,5 +1,5 @@
 //! What `wt list` shows of workers, with the real WorkTrunk.
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -61,7 +61,8 @@ fn wt_list_shows_who_works_and_who_waits_and_nobody_who_has_ended() {
     wait_for(&desk, "rests", "💬");
     // The hub and both agents are killed: the next command clears what they left.
     kill_hub(&desk);
-    let panes: Vec<String> = {
+    // A pane whose window is linked twice is listed twice.
+    let panes: BTreeSet<String> = {
         let tmux = desk.sandbox.tmux();
         let all = tmux.run(["list-panes", "-a", "-F", "#{@wtmag_id} #{pane_pid}"]);
         let of_worker =

@@ -4,7 +4,9 @@ use std::{fs, io::Write as _, path::Path};
 use wtmag::{
     git::{
         Error, Repo, RepoLock,
-        land::{self, Advance, CheckedOut, Ended, Facts, Landing, Mode, Order, Outcome, Subject},
+        land::{
+            self, Advance, CheckedOut, Ended, Facts, LandOptions, Landing, Mode, Outcome, Subject,
+        },
     },
     model::{Base, Timestamp, WorkerId},
 };
@@ -41,7 +43,7 @@ impl Field {
             git_dir: &self.git_dir,
             base: Some(&self.base),
             into,
-            order: Order { mode, branch: "work", message: None },
+            options: LandOptions { mode, branch: "work", message: None },
         };
         lab.run(async |run| {
             let lock = RepoLock::acquire(&repo, run).await.unwrap();

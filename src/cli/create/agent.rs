@@ -1,7 +1,7 @@
 //! The chosen agent, and its command line in a worktree.
 use std::{collections::BTreeMap, path::Path};
 
-use super::order::Order;
+use super::options::CreateOptions;
 use crate::{
     agents::{
         Launch,
@@ -40,11 +40,15 @@ pub(in crate::cli) struct AgentChoice {
 }
 
 impl AgentChoice {
-    /// The agent of the order. Checks here, before anything is created, that it supports the model
+    /// The agent to start. Checks here, before anything is created, that it supports the model
     /// and the mode.
-    pub(super) fn find(context: &Context, loaded: &Loaded, order: &Order) -> Result<Self, Failure> {
-        let name = order.agent.as_deref();
-        let chosen = Self::named(context, loaded, name, (order.model.clone(), order.plan));
+    pub(super) fn find(
+        context: &Context,
+        loaded: &Loaded,
+        options: &CreateOptions,
+    ) -> Result<Self, Failure> {
+        let name = options.agent.as_deref();
+        let chosen = Self::named(context, loaded, name, (options.model.clone(), options.plan));
         chosen.map_err(|failure| if name.is_some() { failure.into_usage() } else { failure })
     }
 

@@ -2,7 +2,7 @@
 //! fails.
 use super::{
     fork::Fork,
-    order::Order,
+    options::CreateOptions,
     repo_context::RepoContext,
     reserve::{self, Reserved},
     resolution::{self, Resolution},
@@ -26,7 +26,7 @@ use crate::{
 pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
     pub(super) repo_context: &'a RepoContext,
-    pub(super) order: &'a Order,
+    pub(super) options: &'a CreateOptions,
     pub(super) reserved: Reserved,
     pub(super) fetched: &'a Fetched,
     pub(super) progress: &'a Progress,
@@ -74,24 +74,24 @@ impl Job<'_> {
         let tool = worktree_tool::choose(self.context, loaded, &mut run).await?;
         let templates = templates::load(
             &self.repo_context.template_dirs(self.context),
-            self.order.task.kind(),
+            self.options.task.kind(),
             source::host(self.fetched, &self.repo_context.repo),
         )?;
         self.progress.step(format!("creating a worktree for {}", self.reserved.branch));
-        let order = git::WorktreeRequest {
+        let request = git::WorktreeRequest {
             branch: self.reserved.branch.clone(),
-            start: source::start(self.fetched, self.repo_context, self.order),
-            reuse: self.order.reuse,
+            start: source::start(self.fetched, self.repo_context, self.options),
+            reuse: self.options.reuse,
             path: self.repo_context.worktree_path(self.context),
-            git_hooks: self.order.hooks != git::Hooks::Skip,
+            git_hooks: self.options.hooks != git::Hooks::Skip,
         };
-        let made = git::make(&self.repo_context.repo, &tool, &order, journal, &mut run).await?;
+        let made = git::make(&self.repo_context.repo, &tool, &request, journal, &mut run).await?;
         // Checked before anything is written to a directory that another worker may be reading.
         let is_ours = self.claim(hub, &made, journal).await?;
         self.place_changes(&made, journal, &run).await?;
         if made.worktree_made {
             let base = made.base.as_ref().map(|it| it.name.as_str());
-            let hooks = self.order.hooks;
+            let hooks = self.options.hooks;
             let files = self.context.env.worktrunk_files();
             let repo = &self.repo_context.repo;
             let may_have = files.is_none_or(|it| git::may_have_hooks(&it, repo, &made.path));
@@ -104,7 +104,7 @@ impl Job<'_> {
             self.note_programs(&made, &run).await?;
         }
         let mut brief = self.brief(&templates, &made)?;
-        if let Some(fork) = &self.order.fork {
+        if let Some(fork) = &self.options.fork {
             brief.insert_str(0, &self.copy_context(fork, hub, &made, &run).await?);
         }
         let before = git::scratch::brief_before(&made.path)?;
@@ -134,7 +134,7 @@ impl Job<'_> {
         journal: &mut CreateJournal,
         run: &Run<'_>,
     ) -> Result<(), git::Error> {
-        let Some(carried) = &self.order.carried else { return Ok(()) };
+        let Some(carried) = &self.options.carried else { return Ok(()) };
         // Copies may be removed again.
         journal.announce(Step::Hooks)?;
         journal.announce(Step::Carry { carried: carried.clone() })?;
@@ -157,7 +157,7 @@ impl Job<'_> {
         run: &mut Run<'_>,
     ) -> Result<(), Failure> {
         let settings = &self.repo_context.loaded.config.worktree;
-        let command = settings.setup.as_ref().filter(|_| self.order.hooks != git::Hooks::Skip);
+        let command = settings.setup.as_ref().filter(|_| self.options.hooks != git::Hooks::Skip);
         if settings.copy.is_empty() && command.is_none() {
             return Ok(());
         }
@@ -203,17 +203,17 @@ impl Job<'_> {
             base,
             remote: remote.as_deref(),
             target: target.as_deref(),
-            open_pr: self.order.open_pr,
-            plan: self.order.plan,
+            open_pr: self.options.open_pr,
+            plan: self.options.plan,
             submodules: made.path.join(".gitmodules").exists(),
-            instructions: self.order.instructions.as_deref(),
+            instructions: self.options.instructions.as_deref(),
         };
         Ok(brief::render(templates, &self.fetched.item, &options)?)
     }
 
     /// The target branch of a pull request: the requested base, if it is a branch.
     fn target(&self, base: &str, remote: Option<&str>) -> Option<String> {
-        self.order.base.as_ref()?;
+        self.options.base.as_ref()?;
         let theirs = remote.and_then(|it| base.strip_prefix(it)?.strip_prefix('/'));
         let is_ours = matches!(self.repo_context.repo.branch_tip(base), Ok(Some(_)));
         theirs.map(str::to_owned).or_else(|| is_ours.then(|| base.to_owned()))
@@ -297,7 +297,7 @@ impl Job<'_> {
     /// A copy started from the other worker's branch.
     fn base(&self, made: &Made) -> Option<Base> {
         let base = made.base.clone()?;
-        let fork = self.order.fork.as_ref();
+        let fork = self.options.fork.as_ref();
         let name = fork.map_or_else(|| base.name.clone(), |it| it.worker.branch.clone());
         Some(Base { name, ..base })
     }
@@ -327,7 +327,7 @@ impl Job<'_> {
             agent: repo_context.agent.record(launch.argv),
             pr,
             parent: repo_context.parent.clone(),
-            wakes: if self.order.quiet {
+            wakes: if self.options.quiet {
                 Some(Vec::new())
             } else {
                 repo_context.loaded.config.notify.parent.kinds()
@@ -355,7 +355,7 @@ impl Job<'_> {
         let new = Box::new(new);
         let mut failure = None;
         for _ in 0..SUCCESSORS {
-            reserve::renew(hub, self.repo_context, self.order, &mut self.reserved).await?;
+            reserve::renew(hub, self.repo_context, self.options, &mut self.reserved).await?;
             let error = match hub.ask(Request::Create(new.clone())).await {
                 Ok(Answer::Created { worker, delivery, .. }) => return Ok((*worker, delivery)),
                 Err(client::Error::Refused(refusal)) => return Err(Failure::from(refusal).into()),

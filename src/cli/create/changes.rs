@@ -1,7 +1,7 @@
 //! `create --with-changes`: the uncommitted changes of the current worktree move into the new one.
 use std::io::{self, IsTerminal as _};
 
-use super::{args::Args, order::Order};
+use super::{args::Args, options::CreateOptions};
 use crate::{
     cli::{Failure, progress::Progress},
     git::{
@@ -33,14 +33,14 @@ impl WithChanges {
     pub(super) async fn wanted(
         self,
         repo: &Repo,
-        order: &Order,
+        options: &CreateOptions,
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Option<Carried>, Failure> {
         if self == Self::No {
             return Ok(None);
         }
-        if order.task.kind() == Kind::Review {
+        if options.task.kind() == Kind::Review {
             return Err(Failure::usage("`--with-changes` cannot be used with a pull request"));
         }
         let Some(top) = repo.worktree() else {

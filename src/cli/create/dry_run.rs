@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::json;
 
-use super::{order::Order, repo_context::RepoContext, report::Told, reserve, source};
+use super::{options::CreateOptions, repo_context::RepoContext, report::Told, reserve, source};
 use crate::{
     brief::{self, Options},
     cli::{Context, Failure, output::fields, progress::Progress, settings},
@@ -19,35 +19,35 @@ const UNKNOWN: &str = "the remote's default branch";
 pub(super) async fn describe(
     context: &Context,
     repo_context: &RepoContext,
-    order: &Order,
+    options: &CreateOptions,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Told, Failure> {
-    let branch = free_branch(repo_context, order)?;
+    let branch = free_branch(repo_context, options)?;
     let id = WorkerId::for_branch(&repo_context.repo.project(), &branch);
-    let fetched = source::fetch(repo_context, order, progress, cancel).await?;
+    let fetched = source::fetch(repo_context, options, progress, cancel).await?;
     let launch = repo_context.agent.outline(&context.env)?;
     let path = planned_path(context, repo_context, &branch, (progress, cancel)).await?;
     let templates = templates::load(
         &repo_context.template_dirs(context),
-        order.task.kind(),
+        options.task.kind(),
         source::host(&fetched, &repo_context.repo),
     )?;
     let remote = repo_context.repo.push_remote();
-    let options = Options {
+    let brief_options = Options {
         host: source::host(&fetched, &repo_context.repo),
         repo: fetched.forge.as_ref().map(|it| it.repo.as_str()),
         branch: &branch,
         base: None,
         remote: remote.as_deref(),
-        target: order.base.as_deref(),
-        open_pr: order.open_pr,
-        plan: order.plan,
+        target: options.base.as_deref(),
+        open_pr: options.open_pr,
+        plan: options.plan,
         submodules: repo_context.repo.home().join(".gitmodules").exists(),
-        instructions: order.instructions.as_deref(),
+        instructions: options.instructions.as_deref(),
     };
-    let brief = brief::render(&templates, &fetched.item, &options)?;
-    let base = match (fetched.item.pull(), &order.base) {
+    let brief = brief::render(&templates, &fetched.item, &brief_options)?;
+    let base = match (fetched.item.pull(), &options.base) {
         (Some(pull), _) => pull.head_sha.clone(),
         (None, Some(base)) => base.clone(),
         (None, None) => repo_context.repo.default_branch().unwrap_or_else(|_| UNKNOWN.to_owned()),
@@ -100,13 +100,13 @@ async fn planned_path(
 }
 
 /// The branch that `create` would create now, as far as the repository decides it.
-fn free_branch(repo_context: &RepoContext, order: &Order) -> Result<String, Failure> {
+fn free_branch(repo_context: &RepoContext, options: &CreateOptions) -> Result<String, Failure> {
     let mut first = None;
-    for branch in reserve::branches(order) {
+    for branch in reserve::branches(options) {
         if repo_context.repo.branch_tip(&branch)?.is_none() {
-            match reserve::check_free(repo_context, order, &branch) {
+            match reserve::check_free(repo_context, options, &branch) {
                 Ok(()) => return Ok(branch),
-                Err(error) if !reserve::is_numbered(order) => return Err(error.into()),
+                Err(error) if !reserve::is_numbered(options) => return Err(error.into()),
                 Err(_) => {}
             }
         }

@@ -9,7 +9,7 @@ mod editor;
 mod fork;
 mod later;
 mod many;
-mod order;
+mod options;
 mod repo_context;
 mod report;
 mod reserve;
@@ -29,7 +29,7 @@ use self::{
     build::{Created, Job},
     changes::WithChanges,
     fork::Fork,
-    order::Order,
+    options::CreateOptions,
     repo_context::RepoContext,
     report::{CreateSummary, Told},
 };
@@ -97,8 +97,8 @@ async fn run_all(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 pub(in crate::cli) fn check(argv: &[String]) -> Result<String, Failure> {
     let checked = parse(argv)?.check(io::empty())?;
     Ok(match checked.asked {
-        order::Asked::Prompt(text) => one_line(&text, MAX_TITLE),
-        order::Asked::Kept(task) => format!("{} {}", task.spec.flag, task.text),
+        options::Asked::Prompt(text) => one_line(&text, MAX_TITLE),
+        options::Asked::Kept(task) => format!("{} {}", task.spec.flag, task.text),
     })
 }
 
@@ -128,7 +128,7 @@ fn no_usage(error: clap::Error) -> Failure {
 
 /// The commit that is checked out in the current worktree.
 pub(in crate::cli) fn head(repo: &Repo) -> Result<String, Failure> {
-    Ok(order::head(repo)?.0)
+    Ok(options::head(repo)?.0)
 }
 
 async fn run_with(context: &Context, args: Args) -> Result<Told, Failure> {
@@ -139,38 +139,38 @@ async fn run_with(context: &Context, args: Args) -> Result<Told, Failure> {
     let progress = Progress::new(&context.env);
     let repo = repo(checked.args.project.as_deref())?;
     let task = source::resolve(&checked.asked, &repo, &progress, &cancel).await?;
-    let mut order = checked.order(task)?;
-    order.base = order.base.or_else(|| fork.as_ref().map(|it| it.tip.clone()));
-    order.fork = fork;
-    if let Some(carried) = with_changes.wanted(&repo, &order, &progress, &cancel).await? {
-        order.base = Some(carried.head.clone());
-        order.carried = Some(carried);
+    let mut options = checked.options(task)?;
+    options.base = options.base.or_else(|| fork.as_ref().map(|it| it.tip.clone()));
+    options.fork = fork;
+    if let Some(carried) = with_changes.wanted(&repo, &options, &progress, &cancel).await? {
+        options.base = Some(carried.head.clone());
+        options.carried = Some(carried);
     }
-    if let Some(note) = order.settle_base(&repo)? {
+    if let Some(note) = options.settle_base(&repo)? {
         progress.note(&note);
     }
-    let repo_context = RepoContext::find(context, repo, &order).await?;
-    approve_source(context, &repo_context, &order, &cancel).await?;
-    if order.dry_run {
-        return dry_run::describe(context, &repo_context, &order, &progress, &cancel).await;
+    let repo_context = RepoContext::find(context, repo, &options).await?;
+    approve_source(context, &repo_context, &options, &cancel).await?;
+    if options.dry_run {
+        return dry_run::describe(context, &repo_context, &options, &progress, &cancel).await;
     }
     let wanted =
         Wanted::find(context, &repo_context.repo, &repo_context.loaded, &repo_context.agent.name)?;
-    if let Some(wanted) = wanted.filter(|_| order.hooks != git::Hooks::Yes) {
+    if let Some(wanted) = wanted.filter(|_| options.hooks != git::Hooks::Yes) {
         wanted.ask(context, &cancel).await?;
     }
-    let (hub, mut created) = make(context, &repo_context, &order, &progress, &cancel).await?;
+    let (hub, mut created) = make(context, &repo_context, &options, &progress, &cancel).await?;
     let id = created.worker.id.clone();
     let repo = &repo_context.repo;
     let moving = board::moved(context, repo, &created.worker, board::Moment::Start, &cancel);
-    let waiting = wait(&order, &created, hub, &progress, &cancel);
+    let waiting = wait(&options, &created, hub, &progress, &cancel);
     let waiting = async {
         let (outcome, note) = tokio::join!(waiting, moving);
         note.iter().for_each(|it| progress.note(it));
         outcome
     };
     // Only who waits anyway waits for the agent to print its version.
-    let outcome = if order.wait.limit.is_some() {
+    let outcome = if options.wait.limit.is_some() {
         let (outcome, note) =
             tokio::join!(waiting, repo_context.agent.version_note(&repo_context.hub, &cancel));
         note.iter().for_each(|it| progress.note(it));
@@ -178,7 +178,7 @@ async fn run_with(context: &Context, args: Args) -> Result<Told, Failure> {
     } else {
         waiting.await
     };
-    if let (Some(carried), Some(journal)) = (&order.carried, created.journal.take()) {
+    if let (Some(carried), Some(journal)) = (&options.carried, created.journal.take()) {
         let is_gone = matches!(outcome, Ok((_, Some(Outcome::Gone))));
         changes::take_away(carried, journal, is_gone, &progress).await?;
     }
@@ -186,20 +186,20 @@ async fn run_with(context: &Context, args: Args) -> Result<Told, Failure> {
         outcome.map_err(|failure| failure.hint(format!("worker `{id}` was created")))?;
     drop(progress);
     let report = CreateSummary::new((context, hub), &repo_context, created, outcome).await?;
-    report.finish(context, &order)
+    report.finish(context, &options)
 }
 
 /// A repository's command that prints the task runs only once approved, in a dry run, too.
 async fn approve_source(
     context: &Context,
     repo_context: &RepoContext,
-    order: &Order,
+    options: &CreateOptions,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    let order::Task::Kept(task) = &order.task else { return Ok(()) };
+    let options::Task::Kept(task) = &options.task else { return Ok(()) };
     let (repo, loaded) = (&repo_context.repo, &repo_context.loaded);
     let wanted = Wanted::source(context, repo, loaded, task.kind.name())?;
-    match wanted.filter(|_| order.hooks != git::Hooks::Yes) {
+    match wanted.filter(|_| options.hooks != git::Hooks::Yes) {
         Some(wanted) => wanted.ask(context, cancel).await,
         None => Ok(()),
     }
@@ -209,7 +209,7 @@ async fn approve_source(
 async fn make(
     context: &Context,
     repo_context: &RepoContext,
-    order: &Order,
+    options: &CreateOptions,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<(Hub, Created), Failure> {
@@ -223,9 +223,9 @@ async fn make(
         progress.note(&note);
     }
     // The hub can refuse at once; the network would take seconds.
-    let reserving = reserve::reserve(&mut hub, repo_context, order, progress);
-    let fetching = source::fetch(repo_context, order, progress, cancel);
-    let (reserved, fetched) = if order.queue {
+    let reserving = reserve::reserve(&mut hub, repo_context, options, progress);
+    let fetching = source::fetch(repo_context, options, progress, cancel);
+    let (reserved, fetched) = if options.queue {
         // After the wait, the task may be another one.
         let reserved = interruptible(cancel, reserving).await?;
         (reserved, interruptible(cancel, fetching).await?)
@@ -237,29 +237,29 @@ async fn make(
         progress.note(&warning);
     }
     let (fetched, started) = (&fetched, clock::now());
-    let job = Job { context, repo_context, order, reserved, fetched, progress, cancel, started };
+    let job = Job { context, repo_context, options, reserved, fetched, progress, cancel, started };
     let created = undo::build_or_undo(job, &mut hub).await?;
     Ok((hub, created))
 }
 
 /// Waits as requested, and returns the connection; no outcome if the user does not want to wait.
 async fn wait(
-    order: &Order,
+    options: &CreateOptions,
     created: &Created,
     hub: Hub,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<(Hub, Option<Outcome>), Failure> {
-    let Some(limit) = order.wait.limit else { return Ok((hub, None)) };
+    let Some(limit) = options.wait.limit else { return Ok((hub, None)) };
     let id: &WorkerId = &created.worker.id;
     progress.step(format!("waiting for {} to accept the prompt", created.worker.agent.name));
     let mut mirror = Mirror::open(hub, vec![id.clone()]).await?;
     mirror.require(created.delivery).await?;
     let dialog = if created.worker.agent.trust { ANSWERED } else { DIALOG };
     let wait_policy = WaitPolicy {
-        held: (!order.wait.through_dialogs).then_some(dialog),
+        held: (!options.wait.through_dialogs).then_some(dialog),
         only_dialogs: true,
-        until: order.wait.until.clone(),
+        until: options.wait.until.clone(),
         limit,
     };
     let delivery = (id.clone(), created.delivery);

@@ -1,10 +1,10 @@
-//! The surroundings of an order: the repository, its settings, the agent, the place in tmux.
+//! The surroundings of a new worker: the repository, its settings, the agent, the place in tmux.
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use super::{agent::AgentChoice, order::Order};
+use super::{agent::AgentChoice, options::CreateOptions};
 use crate::{
     brief::BOOTSTRAP,
     cli::{Context, Failure, settings},
@@ -57,30 +57,30 @@ pub(in crate::cli) fn repo(project: Option<&Path>) -> Result<Repo, Failure> {
 }
 
 impl RepoContext {
-    /// Reads the surroundings; everything that makes the order impossible here is reported now.
+    /// Reads the surroundings; everything that makes the request impossible here is reported now.
     pub(super) async fn find(
         context: &Context,
         repo: Repo,
-        order: &Order,
+        options: &CreateOptions,
     ) -> Result<Self, Failure> {
         let loaded = settings::load(context, Some(&repo))?;
-        let mut agent = AgentChoice::find(context, &loaded, order)?;
-        if let Some(fork) = &order.fork {
+        let mut agent = AgentChoice::find(context, &loaded, options)?;
+        if let Some(fork) = &options.fork {
             agent.begin(fork.resume(agent.profile()), Some(BOOTSTRAP));
         }
         let hub = context.whereabouts()?;
-        let caller = match &order.of_run {
+        let caller = match &options.of_run {
             Some(of_run) => of_run.caller.clone(),
             None => context.caller()?,
         };
-        let wanted = loaded.config.launch.placement(order.task.kind());
-        let mut placement = order.placement.unwrap_or(wanted);
-        if order.of_run.is_some() && caller.is_none() {
+        let wanted = loaded.config.launch.placement(options.task.kind());
+        let mut placement = options.placement.unwrap_or(wanted);
+        if options.of_run.is_some() && caller.is_none() {
             // The session that the run was started from is gone.
             placement = Placement::Session;
         }
         if placement == Placement::Window && caller.is_none() {
-            return Err(outside(order, &hub.tmux_socket));
+            return Err(outside(options, &hub.tmux_socket));
         }
         let parent = ["WTMAG_WORKER", "WTMAG_PARENT"].iter().find_map(|it| context.env.var(it));
         let parent = parent.and_then(|it| it.to_str()?.parse().ok());
@@ -109,9 +109,9 @@ impl RepoContext {
     }
 }
 
-fn outside(order: &Order, socket: &Path) -> Failure {
+fn outside(options: &CreateOptions, socket: &Path) -> Failure {
     let asked =
-        if order.placement.is_some() { "`-w` was given" } else { "`[launch]` asks for one" };
+        if options.placement.is_some() { "`-w` was given" } else { "`[launch]` asks for one" };
     Failure::user(format!("a window needs a tmux session ({asked}), and you are not inside tmux"))
         .hint(format!(
             "pass `-s` for a new session, or run this inside the tmux server at `{}`",

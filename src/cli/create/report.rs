@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{build::Created, order::Order, repo_context::RepoContext};
+use super::{build::Created, options::CreateOptions, repo_context::RepoContext};
 use crate::{
     cli::{
         Context, Failure,
@@ -107,7 +107,11 @@ impl<'a> CreateSummary<'a> {
         !self.worker.place.gone && self.screen.as_ref().is_none_or(|it| it.at < since)
     }
 
-    pub(super) fn finish(&self, context: &Context, order: &Order) -> Result<Told, Failure> {
+    pub(super) fn finish(
+        &self,
+        context: &Context,
+        options: &CreateOptions,
+    ) -> Result<Told, Failure> {
         let failure = match self.outcome {
             None | Some(Outcome::Accepted | Outcome::Ran | Outcome::Reached) => {
                 return Ok(self.tell(context, None));
@@ -125,7 +129,7 @@ impl<'a> CreateSummary<'a> {
             }
             Some(Outcome::Gone) if self.removed => self.gone(),
             Some(Outcome::Gone) => self.kept(self.gone()),
-            Some(Outcome::TimedOut) => self.kept(self.timed_out(order)),
+            Some(Outcome::TimedOut) => self.kept(self.timed_out(options)),
             Some(Outcome::Interrupted) => {
                 let message = format!("interrupted; worker `{}` keeps running", self.worker.id);
                 self.with_worker(Failure::new(Kind::Interrupted, message))
@@ -309,8 +313,8 @@ impl<'a> CreateSummary<'a> {
         Ok(())
     }
 
-    fn timed_out(&self, order: &Order) -> Failure {
-        let limit = order.wait.limit.flatten().unwrap_or_default().as_secs();
+    fn timed_out(&self, options: &CreateOptions) -> Failure {
+        let limit = options.wait.limit.flatten().unwrap_or_default().as_secs();
         let name = &self.worker.agent.name;
         let word = self.worker.state.word();
         let accepted = self.delivery.as_ref().is_some_and(|it| it.step == Step::Accepted);

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use super::{
-    order::{Order, Task},
+    options::{CreateOptions, Task},
     repo_context::RepoContext,
 };
 use crate::{
@@ -34,20 +34,20 @@ const SUCCESSORS: usize = 10;
 pub(super) async fn reserve(
     hub: &mut Hub,
     repo_context: &RepoContext,
-    order: &Order,
+    options: &CreateOptions,
     progress: &Progress,
 ) -> Result<Reserved, Failure> {
     let mut turn = Turn { since: clock::now(), has_waited: false };
-    for branch in branches(order) {
+    for branch in branches(options) {
         let tip = repo_context.repo.branch_tip(&branch)?;
-        let free = if tip.is_some() { Ok(()) } else { check_free(repo_context, order, &branch) };
-        if is_numbered(order) && (tip.is_some() || free.is_err()) {
+        let free = if tip.is_some() { Ok(()) } else { check_free(repo_context, options, &branch) };
+        if is_numbered(options) && (tip.is_some() || free.is_err()) {
             continue;
         }
         free?;
-        let reservation = match turn.ask(hub, (repo_context, order, &branch), progress).await {
+        let reservation = match turn.ask(hub, (repo_context, options, &branch), progress).await {
             Err(client::Error::Refused(refusal))
-                if refusal.kind == RefusalKind::Exists && is_numbered(order) =>
+                if refusal.kind == RefusalKind::Exists && is_numbered(options) =>
             {
                 continue;
             }
@@ -57,15 +57,15 @@ pub(super) async fn reserve(
             // Another command took the name meanwhile.
             let id = reservation.id.clone();
             hub.ask_any(Request::Release { id }).await?;
-            if is_numbered(order) {
+            if is_numbered(options) {
                 continue;
             }
-            check_reuse(repo_context, order, &branch)?;
+            check_reuse(repo_context, options, &branch)?;
             return Err(Failure::user(format!("branch `{branch}` changed while this waited"))
                 .hint("try again"));
         }
         if tip.is_some() {
-            check_reuse(repo_context, order, &branch)?;
+            check_reuse(repo_context, options, &branch)?;
         }
         return Ok(Reserved { reservation, branch, keeper: hub.hello.pid });
     }
@@ -84,15 +84,15 @@ impl Turn {
     async fn ask(
         &mut self,
         hub: &mut Hub,
-        (repo_context, order, branch): (&RepoContext, &Order, &str),
+        (repo_context, options, branch): (&RepoContext, &CreateOptions, &str),
         progress: &Progress,
     ) -> Result<Reservation, client::Error> {
         let mut place = 0;
         loop {
             let mut room = repo_context.loaded.config.limits.room(&repo_context.agent.name);
-            room.line = order.queue.then_some(InLine { since: self.since, place });
+            room.line = options.queue.then_some(InLine { since: self.since, place });
             let limit = if place == 0 { ANSWER_LIMIT } else { NEWS };
-            let request = preparation(repo_context, order, (branch, room));
+            let request = preparation(repo_context, options, (branch, room));
             let answer = hub.ask_any_within(request, limit).await?;
             if let Answer::Reserved(reservation) = answer {
                 return Ok(reservation);
@@ -111,7 +111,7 @@ impl Turn {
 pub(super) async fn renew(
     hub: &mut Hub,
     repo_context: &RepoContext,
-    order: &Order,
+    options: &CreateOptions,
     reserved: &mut Reserved,
 ) -> Result<(), Failure> {
     for _ in 0..SUCCESSORS {
@@ -123,7 +123,7 @@ pub(super) async fn renew(
         let keeper = hub.hello.pid;
         // There was room for it.
         let again = (reserved.branch.as_str(), Room::default());
-        match hub.ask(preparation(repo_context, order, again)).await {
+        match hub.ask(preparation(repo_context, options, again)).await {
             Ok(Answer::Reserved(reservation)) if reservation.id == reserved.reservation.id => {
                 reserved.keeper = keeper;
                 return Ok(());
@@ -139,40 +139,48 @@ pub(super) async fn renew(
         .hint("try again"))
 }
 
-fn preparation(repo_context: &RepoContext, order: &Order, (branch, room): (&str, Room)) -> Request {
+fn preparation(
+    repo_context: &RepoContext,
+    options: &CreateOptions,
+    (branch, room): (&str, Room),
+) -> Request {
     Request::Reserve(Reserve {
         project: repo_context.repo.project(),
         repo: repo_context.repo.common_dir().to_owned(),
         branch: branch.to_owned(),
-        source_key: order.task.outline().task_key(),
+        source_key: options.task.outline().task_key(),
         placement: repo_context.placement,
         caller: repo_context.caller.clone(),
         is_served: repo_context.is_served,
         resumes: None,
         ends_agent: false,
         room,
-        attempt: order.of_run.as_ref().map(|it| it.attempt),
+        attempt: options.of_run.as_ref().map(|it| it.attempt),
     })
 }
 
 /// For a branch that does not exist here: checks that no remote or other branch blocks the name.
 pub(super) fn check_free(
     repo_context: &RepoContext,
-    order: &Order,
+    options: &CreateOptions,
     branch: &str,
 ) -> Result<(), git::Error> {
-    if order.reuse || order.task.kind() == Kind::Review {
+    if options.reuse || options.task.kind() == Kind::Review {
         return Ok(());
     }
     git::check_free(&repo_context.repo, branch)
 }
 
 /// An existing branch is used only on request, and never if its worktree is the user's.
-fn check_reuse(repo_context: &RepoContext, order: &Order, branch: &str) -> Result<(), Failure> {
+fn check_reuse(
+    repo_context: &RepoContext,
+    options: &CreateOptions,
+    branch: &str,
+) -> Result<(), Failure> {
     let worktree = repo_context.repo.worktree_of(branch)?;
     let is_main = worktree.as_ref().is_some_and(|it| it.is_main);
     let path = worktree.map(|it| it.path);
-    if !order.reuse {
+    if !options.reuse {
         return Err(git::Error::BranchExists { branch: branch.to_owned(), worktree: path }.into());
     }
     match path {
@@ -182,15 +190,15 @@ fn check_reuse(repo_context: &RepoContext, order: &Order, branch: &str) -> Resul
 }
 
 /// The branch; for a prompt, numbered alternatives in case it is taken.
-pub(super) fn branches(order: &Order) -> impl Iterator<Item = String> {
-    let fork = order.fork.as_ref().filter(|it| it.waits);
+pub(super) fn branches(options: &CreateOptions) -> impl Iterator<Item = String> {
+    let fork = options.fork.as_ref().filter(|it| it.waits);
     let fork = fork.map(|it| format!("{}-fork", it.worker.branch));
-    let first = order.name.clone().or(fork).unwrap_or_else(|| order.task.outline().branch());
-    let n = if is_numbered(order) { MAX_ALIKE } else { 1 };
+    let first = options.name.clone().or(fork).unwrap_or_else(|| options.task.outline().branch());
+    let n = if is_numbered(options) { MAX_ALIKE } else { 1 };
     (1..=n).map(move |n| if n == 1 { first.clone() } else { format!("{first}-{n}") })
 }
 
 /// Two prompts are two tasks, even if they are alike.
-pub(super) fn is_numbered(order: &Order) -> bool {
-    matches!(order.task, Task::Prompt(_)) && order.name.is_none() && !order.reuse
+pub(super) fn is_numbered(options: &CreateOptions) -> bool {
+    matches!(options.task, Task::Prompt(_)) && options.name.is_none() && !options.reuse
 }

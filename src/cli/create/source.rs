@@ -1,6 +1,6 @@
 //! Fetches the task from its source.
 use super::{
-    order::{Asked, Order, Task},
+    options::{Asked, CreateOptions, Task},
     repo_context::RepoContext,
 };
 use crate::{
@@ -33,11 +33,11 @@ pub(super) async fn resolve(
 
 pub(super) async fn fetch(
     repo_context: &RepoContext,
-    order: &Order,
+    options: &CreateOptions,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Fetched, Failure> {
-    match &order.task {
+    match &options.task {
         Task::Kept(task) => {
             let noun = task.kind.row().noun;
             let name = task.outline().reference().unwrap_or_default();
@@ -55,7 +55,11 @@ pub(super) async fn fetch(
 }
 
 /// The commit that the worktree starts from.
-pub(super) fn start(fetched: &Fetched, repo_context: &RepoContext, order: &Order) -> Start {
+pub(super) fn start(
+    fetched: &Fetched,
+    repo_context: &RepoContext,
+    options: &CreateOptions,
+) -> Start {
     let number = fetched.item.source.key.parse();
     if let (Some(pull), Some(forge), Ok(number)) = (fetched.item.pull(), &fetched.forge, number) {
         let names = repo_context.repo.remotes();
@@ -64,7 +68,7 @@ pub(super) fn start(fetched: &Fetched, repo_context: &RepoContext, order: &Order
         let url = forge.fetch_url(urls.iter().map(String::as_str));
         return Start::Pull { url, number, head: pull.head_sha.clone(), forge: forge.kind };
     }
-    match (&order.base, &fetched.forge) {
+    match (&options.base, &fetched.forge) {
         (Some(base), _) => Start::Named(base.clone()),
         (None, Some(forge)) => {
             Start::DefaultOf { url: forge.url.clone(), branch: forge.default_branch.clone() }

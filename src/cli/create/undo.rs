@@ -26,7 +26,7 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
             return Err(failure.hint(hint).hint("if it was, `wtmag list` shows it"));
         }
     };
-    if job.order.carried.is_some() {
+    if job.options.carried.is_some() {
         created.journal = Some(journal);
         return Ok(created);
     }

@@ -12,7 +12,7 @@ use crate::{
     clock, config,
     git::{
         Hooks, News, Repo, RepoLock, Run, Tool,
-        land::{self, Advance, Landing, Mode, Order, Outcome},
+        land::{self, Advance, LandOptions, Landing, Mode, Outcome},
     },
     model::{Landed, Request, Worker},
     proc,
@@ -79,8 +79,8 @@ impl Local<'_, '_> {
         Ok(done)
     }
 
-    fn order<'o>(&'o self, worker: &'o Worker) -> Order<'o> {
-        Order { mode: self.mode, branch: &worker.branch, message: self.message.as_deref() }
+    fn options<'o>(&'o self, worker: &'o Worker) -> LandOptions<'o> {
+        LandOptions { mode: self.mode, branch: &worker.branch, message: self.message.as_deref() }
     }
 
     async fn look(
@@ -90,7 +90,7 @@ impl Local<'_, '_> {
         progress: &Progress,
     ) -> Result<(Looked, RepoLock), Failure> {
         let into = self.job.args.into.as_deref();
-        let what = (self.repo, into, self.order(worker));
+        let what = (self.repo, into, self.options(worker));
         let (looked, lock) = look(self.job, hub, worker, what, progress).await?;
         let need = self.job.need(self.land);
         judge(self.job, hub, &looked, (&need, None)).await?;

@@ -15,7 +15,7 @@ use crate::{
     config::{self, LandNeed},
     git::{
         News, Repo, RepoLock, Run,
-        land::{self, Facts, Order, Outcome, Subject},
+        land::{self, Facts, LandOptions, Outcome, Subject},
         removal::Loss,
     },
     model::{Answer, Delivery, PullState, Request, Worker},
@@ -35,7 +35,7 @@ pub(super) async fn look(
     job: &Job<'_>,
     hub: &mut Hub,
     worker: &Worker,
-    (repo, into, order): (&Repo, Option<&str>, Order<'_>),
+    (repo, into, options): (&Repo, Option<&str>, LandOptions<'_>),
     progress: &Progress,
 ) -> Result<(Looked, RepoLock), Failure> {
     let mut tell = |news: &News| progress.news(news);
@@ -50,7 +50,7 @@ pub(super) async fn look(
     let mut losses = checked.losses;
     losses.extend(panes.busy);
     let subject =
-        Subject { repo, git_dir: &worker.git_dir, base: worker.base.as_ref(), into, order };
+        Subject { repo, git_dir: &worker.git_dir, base: worker.base.as_ref(), into, options };
     let facts = land::look(&lock, &subject, &mut run).await?;
     let busy_target = busy_target(&facts, &others);
     Ok((Looked { worker: *worker, deliveries, losses, facts, busy_target }, lock))

@@ -19,7 +19,7 @@ use crate::{
     config::{self, PrMethod},
     git::{
         News, Repo, Run,
-        land::{self, Mode, Order},
+        land::{self, LandOptions, Mode},
     },
     model::{Checks, Host, Landed, PullState, Request, Worker},
     sources::{self, pulls},
@@ -44,8 +44,9 @@ pub(super) async fn land(
     progress.step(format!("asking for {url}"));
     let pull = waited(job, &cx, &url, &progress).await?;
     let need = job.need(land);
-    let order = Order { mode: Mode::Merge, branch: &worker.branch, message: None };
-    let (looked, lock) = look(job, hub, worker, (repo, Some(&pull.base), order), &progress).await?;
+    let options = LandOptions { mode: Mode::Merge, branch: &worker.branch, message: None };
+    let (looked, lock) =
+        look(job, hub, worker, (repo, Some(&pull.base), options), &progress).await?;
     judge(job, hub, &looked, (&need, Some(&pull))).await?;
     let mut done = done(&looked, &pull, land, job.args.dry_run);
     drop(lock);

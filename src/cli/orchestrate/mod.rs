@@ -94,7 +94,7 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// Which orchestrator, and how it is started.
-struct Order<'a> {
+struct Startup<'a> {
     context: &'a Context,
     args: &'a Args,
     model: Option<Model>,
@@ -126,16 +126,16 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Some(wanted) => Some(persona::read(context, &repo, wanted, &cancel).await?),
         None => None,
     };
-    let order = Order { context, args: &args, model, persona, repo, source, cancel };
+    let startup = Startup { context, args: &args, model, persona, repo, source, cancel };
     let mut hub = context.hub().await?;
     let progress = Progress::new(&context.env);
-    cleanup::clear_leftovers(context, &mut hub, &progress, &order.cancel).await?;
+    cleanup::clear_leftovers(context, &mut hub, &progress, &startup.cancel).await?;
     drop(progress);
-    let known = find(&mut hub, &order.repo, &order.source).await?;
+    let known = find(&mut hub, &startup.repo, &startup.source).await?;
     let mut done = match known {
-        Some(worker) if worker.is_live() => order.running(worker)?,
-        Some(worker) => order.again(&mut hub, &worker).await?,
-        None => order.start(&mut hub).await?,
+        Some(worker) if worker.is_live() => startup.running(worker)?,
+        Some(worker) => startup.again(&mut hub, &worker).await?,
+        None => startup.start(&mut hub).await?,
     };
     if !args.no_watch {
         done.notes.extend(dashboard::open(context, &done.worker).await?);
@@ -157,7 +157,7 @@ async fn find(hub: &mut Hub, repo: &Repo, source: &Source) -> Result<Option<Work
     Ok(workers.into_iter().find(is_it))
 }
 
-impl Order<'_> {
+impl Startup<'_> {
     /// It runs: what was asked for must be what it is.
     fn running(&self, worker: Worker) -> Result<Done, Failure> {
         let id = &worker.id;

@@ -1,5 +1,5 @@
 //! Starts a new orchestrator: its files, then its window by the hub. It gets no worktree, no branch and no brief.
-use super::Order;
+use super::Startup;
 use crate::{
     cli::{
         Failure,
@@ -24,20 +24,20 @@ pub(super) struct Started {
     pub(super) notes: Vec<String>,
 }
 
-pub(super) async fn start(order: &Order<'_>, hub: &mut Hub) -> Result<Started, Failure> {
-    let (context, args) = (order.context, order.args);
-    let loaded = settings::load(context, Some(&order.repo))?;
-    let how = (order.model.clone(), false);
+pub(super) async fn start(startup: &Startup<'_>, hub: &mut Hub) -> Result<Started, Failure> {
+    let (context, args) = (startup.context, startup.args);
+    let loaded = settings::load(context, Some(&startup.repo))?;
+    let how = (startup.model.clone(), false);
     let agent = AgentChoice::named(context, &loaded, args.agent.as_deref(), how);
     let agent = agent.map_err(|it| if args.agent.is_some() { it.into_usage() } else { it })?;
-    if let Some(wanted) = Wanted::find(context, &order.repo, &loaded, agent.name())? {
-        wanted.ask(context, &order.cancel).await?;
+    if let Some(wanted) = Wanted::find(context, &startup.repo, &loaded, agent.name())? {
+        wanted.ask(context, &startup.cancel).await?;
     }
     let progress = Progress::new(&context.env);
     progress.step(format!("starting {}", agent.name()));
-    let reservation = reserve(order, hub).await?;
+    let reservation = reserve(startup, hub).await?;
     let id = reservation.id.clone();
-    match make(order, hub, (&loaded, agent), reservation).await {
+    match make(startup, hub, (&loaded, agent), reservation).await {
         Ok(started) => Ok(started),
         Err(failure) => {
             // If the hub cannot be told, it drops the reservation with the connection.
@@ -47,13 +47,13 @@ pub(super) async fn start(order: &Order<'_>, hub: &mut Hub) -> Result<Started, F
     }
 }
 
-async fn reserve(order: &Order<'_>, hub: &mut Hub) -> Result<Reservation, Failure> {
-    let socket = order.context.whereabouts()?.tmux_socket;
+async fn reserve(startup: &Startup<'_>, hub: &mut Hub) -> Result<Reservation, Failure> {
+    let socket = startup.context.whereabouts()?.tmux_socket;
     let reserve = Reserve {
-        repo: order.repo.common_dir().to_owned(),
+        repo: startup.repo.common_dir().to_owned(),
         branch: String::new(),
-        project: order.repo.project(),
-        source_key: order.source.task_key(),
+        project: startup.repo.project(),
+        source_key: startup.source.task_key(),
         placement: Placement::Session,
         caller: Caller::default(),
         is_served: proc::listens(&socket).await,
@@ -68,14 +68,14 @@ async fn reserve(order: &Order<'_>, hub: &mut Hub) -> Result<Reservation, Failur
 }
 
 async fn make(
-    order: &Order<'_>,
+    startup: &Startup<'_>,
     hub: &mut Hub,
     (loaded, mut agent): (&Loaded, AgentChoice),
     reservation: Reservation,
 ) -> Result<Started, Failure> {
-    let (context, repo) = (order.context, &order.repo);
+    let (context, repo) = (startup.context, &startup.repo);
     let at = context.whereabouts()?;
-    let lead = lead::write(&at, &reservation.id, &repo.project(), order.persona.as_deref())?;
+    let lead = lead::write(&at, &reservation.id, &repo.project(), startup.persona.as_deref())?;
     let first = (!agent.takes_instructions()).then(|| lead::first_prompt(&lead));
     agent.begin(None, first.as_deref());
     agent.direct(lead, &context.env);
@@ -93,7 +93,7 @@ async fn make(
         branch_made: false,
         worktree_made: false,
         base: None,
-        source: order.source.clone(),
+        source: startup.source.clone(),
         kind: Kind::Orchestrator,
         agent: agent.record(launch.argv),
         pr: None,

@@ -36,7 +36,7 @@ impl fmt::Display for Mode {
 
 /// What to build.
 #[derive(Clone, Debug)]
-pub struct Order<'a> {
+pub struct LandOptions<'a> {
     pub mode: Mode,
     pub branch: &'a str,
     /// The message of the new commit, if one is made.
@@ -87,11 +87,11 @@ impl From<Error> for Stop {
 /// [`Error::Proc`] if the user cancelled.
 pub(super) async fn build(
     at: &At,
-    order: &Order<'_>,
+    options: &LandOptions<'_>,
     ids: &Ids<'_>,
     run: &Run<'_>,
 ) -> Result<Outcome, Error> {
-    let built = Builder { at, order, ids, run }.build().await;
+    let built = Builder { at, options, ids, run }.build().await;
     match built {
         Ok(outcome) => Ok(outcome),
         Err(Stop::Said(why)) => Ok(Outcome::Failed { why }),
@@ -101,7 +101,7 @@ pub(super) async fn build(
 
 struct Builder<'a, 'r> {
     at: &'a At,
-    order: &'a Order<'a>,
+    options: &'a LandOptions<'a>,
     ids: &'a Ids<'a>,
     run: &'a Run<'r>,
 }
@@ -120,7 +120,7 @@ impl Builder<'_, '_> {
             return Ok(Outcome::Landed);
         }
         let is_rewritten = !self.is_in(fork, onto).await?;
-        match self.order.mode {
+        match self.options.mode {
             Mode::Ff if self.is_in(target, tip).await? => {
                 Ok(Outcome::Ready { commit: tip.to_owned() })
             }
@@ -144,8 +144,8 @@ impl Builder<'_, '_> {
         if tree == self.tree(onto).await? {
             return Ok(Outcome::Landed);
         }
-        let usual = format!("Merge branch '{}' into {into}\n", self.order.branch);
-        let message = self.order.message.unwrap_or(&usual);
+        let usual = format!("Merge branch '{}' into {into}\n", self.options.branch);
+        let message = self.options.message.unwrap_or(&usual);
         let commit = self.commit(&tree, &[onto, tip], message.as_bytes(), None).await?;
         Ok(Outcome::Ready { commit })
     }
@@ -169,7 +169,7 @@ impl Builder<'_, '_> {
             return Ok(Outcome::Landed);
         }
         let usual = self.squash_message().await?;
-        let message = self.order.message.map_or(usual, |it| it.as_bytes().to_vec());
+        let message = self.options.message.map_or(usual, |it| it.as_bytes().to_vec());
         let commit = self.commit(&tree, &[onto], &message, None).await?;
         Ok(Outcome::Ready { commit })
     }
@@ -180,7 +180,7 @@ impl Builder<'_, '_> {
         if let [only] = commits.as_slice() {
             return Ok(self.raw(only).await?.message);
         }
-        let mut message = format!("{}\n", self.order.branch);
+        let mut message = format!("{}\n", self.options.branch);
         for (n, commit) in commits.iter().enumerate() {
             let raw = self.raw(commit).await?;
             let subject = raw.message.lines().next().unwrap_or_default().to_str_lossy();

@@ -2,7 +2,7 @@
 use std::{fs, path::Path};
 
 use super::{
-    combine::{self, Ids, Order},
+    combine::{self, Ids, LandOptions},
     facts::{CheckedOut, Checkout, Facts, Target},
 };
 use crate::{
@@ -25,7 +25,7 @@ pub struct Subject<'a> {
     pub base: Option<&'a Base>,
     /// The target, if it is not the base.
     pub into: Option<&'a str>,
-    pub order: Order<'a>,
+    pub options: LandOptions<'a>,
 }
 
 /// Collects the facts and builds the result.
@@ -37,10 +37,10 @@ pub async fn look(
     subject: &Subject<'_>,
     run: &mut Run<'_>,
 ) -> Result<Facts, Error> {
-    let Subject { repo, git_dir, base, into, ref order } = *subject;
+    let Subject { repo, git_dir, base, into, ref options } = *subject;
     let mut facts = Facts {
-        tip: repo.branch_tip(order.branch)?,
-        checked_out: checked_out(git_dir, order.branch),
+        tip: repo.branch_tip(options.branch)?,
+        checked_out: checked_out(git_dir, options.branch),
         base: None,
         target: None,
         into: into.map(str::to_owned),
@@ -50,10 +50,10 @@ pub async fn look(
     };
     let Some(tip) = facts.tip.clone() else { return Ok(facts) };
     for remote in repo.remotes() {
-        let copy = repo.ref_id(&format!("refs/remotes/{remote}/{}", order.branch))?;
+        let copy = repo.ref_id(&format!("refs/remotes/{remote}/{}", options.branch))?;
         facts.is_pushed |= copy.is_some() && copy == repo.commit_id(&tip);
     }
-    let Some(fork) = fork(repo, order.branch, base, &tip, run).await? else { return Ok(facts) };
+    let Some(fork) = fork(repo, options.branch, base, &tip, run).await? else { return Ok(facts) };
     facts.base = Some(fork.base.clone());
     facts.into = facts.into.or_else(|| fork.branch.clone());
     let bare = At::bare(repo.common_dir());
@@ -88,7 +88,7 @@ pub async fn look(
         start: base.map(|it| it.sha.as_str()).filter(|it| repo.commit_id(it).is_some()),
         into: &into,
     };
-    facts.outcome = Some(combine::build(&at, order, &ids, run).await?);
+    facts.outcome = Some(combine::build(&at, options, &ids, run).await?);
     facts.target = Some(target);
     Ok(facts)
 }

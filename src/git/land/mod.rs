@@ -17,7 +17,7 @@ mod steps;
 
 pub use advance::{advance, start};
 pub use after::{fetch, left_to_push, message, stat};
-pub use combine::{Mode, Order};
+pub use combine::{LandOptions, Mode};
 pub use facts::{CheckedOut, Checkout, Facts, Found, Outcome, Target};
 pub use found::{find, find_here};
 pub use hooks::run_hook;

@@ -349,6 +349,17 @@ fn a_ready_agent_is_given_its_bootstrap() {
     assert_eq!(hub.state.workers[&id].open_deliveries(), 0);
 }
 
+fn cleanup_of(id: &WorkerId) -> Cleanup {
+    Cleanup {
+        id: id.clone(),
+        force: false,
+        abandon: false,
+        discard: None,
+        keep_branch: false,
+        env: Vec::new(),
+    }
+}
+
 fn new_text(worker: &WorkerId, text: &str) -> NewDelivery {
     let text = text.to_owned();
     NewDelivery { worker: worker.clone(), text, submit: true, interrupt: false, file: None }

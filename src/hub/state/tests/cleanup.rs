@@ -2,16 +2,32 @@
 use super::*;
 
 #[test]
+fn a_worktree_that_a_cleanup_removes_is_not_told_as_gone() {
+    for is_done in [true, false] {
+        let (mut hub, id) = Hub::with_agent();
+        hub.ask(Request::Cleanup(cleanup_of(&id)));
+        hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
+        let gone = || Input::Worktrees(vec![(id.clone(), None)]);
+        let told = |out: &[Effect]| {
+            happened(out).iter().filter(|it| matches!(it, Happened::Worktree { .. })).count()
+        };
+        assert_eq!(told(&hub.give(gone())), 0);
+        let outcome = if is_done {
+            Ok(CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() })
+        } else {
+            Err("git: cannot lock ref".to_owned())
+        };
+        let out = hub.give(Input::CleanupOver { worker: id.clone(), outcome });
+        let finds = |it: &Effect| matches!(it, Effect::Local(LocalEffect::FindWorktrees(_)));
+        assert_eq!(out.iter().any(finds), !is_done, "{out:?}");
+        assert_eq!(told(&hub.give(gone())), usize::from(!is_done));
+    }
+}
+
+#[test]
 fn cleanup_closes_the_window_first_and_survives_a_crash() {
     let (mut hub, id) = Hub::with_agent();
-    let cleanup = Cleanup {
-        id: id.clone(),
-        force: false,
-        abandon: false,
-        discard: None,
-        keep_branch: false,
-        env: Vec::new(),
-    };
+    let cleanup = cleanup_of(&id);
     let (request_id, out) = hub.ask(Request::Cleanup(cleanup.clone()));
     assert!(out.contains(&Effect::Record(Record::Cleanup(cleanup.clone()))));
     assert!(out.contains(&Effect::Tmux(TmuxEffect::CloseWindow {

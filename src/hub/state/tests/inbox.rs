@@ -277,14 +277,7 @@ fn an_end_that_was_not_asked_for_is_an_item_and_a_cleanup_takes_all() {
     hub.report(&id, Hook::Exited { exit: Exit::Signal(9), started: true });
     let shown: Vec<ItemKind> = inbox(&mut hub).iter().map(|it| it.kind).collect();
     assert_eq!(shown, [ItemKind::Question, ItemKind::Exited]);
-    let cleanup = Cleanup {
-        id: id.clone(),
-        force: false,
-        abandon: false,
-        discard: None,
-        keep_branch: false,
-        env: Vec::new(),
-    };
+    let cleanup = cleanup_of(&id);
     hub.ask(Request::Cleanup(cleanup));
     hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
     let done = CleanedUp { worktree_removed: true, branch_deleted: true, notes: Vec::new() };

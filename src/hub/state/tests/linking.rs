@@ -1,17 +1,6 @@
 //! Requests that wait for the connection, and what a lost one leaves open.
 use super::*;
 
-fn cleanup_of(id: &WorkerId) -> Cleanup {
-    Cleanup {
-        id: id.clone(),
-        force: false,
-        abandon: false,
-        discard: None,
-        keep_branch: false,
-        env: Vec::new(),
-    }
-}
-
 pub(super) fn n_of(out: &[Effect], is_it: impl Fn(&Effect) -> bool) -> usize {
     out.iter().filter(|it| is_it(it)).count()
 }

@@ -1,4 +1,4 @@
-//! Checks the arguments of `create`, and turns them into an order. Touches nothing.
+//! Checks the arguments of `create`. Touches nothing.
 use std::{io::Read, time::Duration};
 
 use super::{
@@ -16,7 +16,7 @@ use crate::{
 
 /// The request, checked as far as possible without reading anything else.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct CreateOptions {
     pub(super) task: Task,
     /// The user's own words besides the task.
     pub(super) instructions: Option<String>,
@@ -56,7 +56,7 @@ pub(super) enum Asked {
     Prompt(String),
 }
 
-/// Arguments that make sense. An [`Order`] once it is known what the task is.
+/// Arguments that make sense. They become [`CreateOptions`] once it is known what the task is.
 pub(super) struct Checked {
     pub(super) asked: Asked,
     pub(super) args: Args,
@@ -80,7 +80,7 @@ pub(super) struct Wait {
 /// The default time limit for the first prompt.
 const LIMIT: Duration = Duration::from_secs(60);
 
-impl Order {
+impl CreateOptions {
     /// Replaces `HEAD` with the checked-out commit, and says so.
     pub(super) fn settle_base(&mut self, repo: &Repo) -> Result<Option<String>, Failure> {
         if !self.base.as_deref().is_some_and(|it| matches!(it, "HEAD" | "@")) {
@@ -106,7 +106,7 @@ pub(super) fn head(repo: &Repo) -> Result<(String, Option<String>), Failure> {
 }
 
 impl Checked {
-    pub(super) fn order(self, task: Task) -> Result<Order, Failure> {
+    pub(super) fn options(self, task: Task) -> Result<CreateOptions, Failure> {
         let Self { args, instructions, model, placement, wait, .. } = self;
         if task.kind() == Kind::Review && args.base.is_some() {
             return Err(Failure::usage("`--base` cannot be used with a pull request")
@@ -118,7 +118,7 @@ impl Checked {
             (true, false) => Hooks::Yes,
             (false, false) => Hooks::Approved,
         };
-        Ok(Order {
+        Ok(CreateOptions {
             task,
             instructions,
             open_pr,

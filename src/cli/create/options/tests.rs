@@ -11,7 +11,7 @@ struct Line {
 }
 
 #[track_caller]
-fn parse(line: &[&str]) -> Result<Order, String> {
+fn parse(line: &[&str]) -> Result<CreateOptions, String> {
     let words = std::iter::once(&"create").chain(line);
     let line = Line::try_parse_from(words).map_err(|it| it.to_string())?;
     let checked = line.args.check(&b"from stdin"[..]).map_err(|it| it.to_string())?;
@@ -24,7 +24,7 @@ fn parse(line: &[&str]) -> Result<Order, String> {
             key: it.key.clone(),
         })),
     };
-    checked.order(task).map_err(|it| it.to_string())
+    checked.options(task).map_err(|it| it.to_string())
 }
 
 /// Key and kind of a task that a source keeps.
@@ -45,32 +45,32 @@ fn refused(line: &[&str], why: &str) {
 
 #[test]
 fn the_known_forms_are_understood() {
-    let order = parse(&["--github", "456", "-t", "issue"]).unwrap();
-    assert_eq!(order.task.outline().to_string(), "issue #456");
-    assert_eq!((order.placement, order.open_pr), (None, true));
-    let order = parse(&["--github", "456", "-t", "issue", "-w"]).unwrap();
-    assert_eq!(order.placement, Some(Placement::Window));
-    let order = parse(&["--github", "234", "-t", "pr", "-s"]).unwrap();
-    assert_eq!(order.task.outline().to_string(), "PR #234");
-    assert_eq!(order.placement, Some(Placement::Session));
-    let order = parse(&["--jira", "proj-123"]).unwrap();
-    assert_eq!(order.task.outline().branch(), "jira-ticket-proj-123");
-    let order = parse(&["--prompt", "Custom task"]).unwrap();
-    assert!(matches!(&order.task, Task::Prompt(text) if text == "Custom task"));
-    assert!(!order.open_pr);
-    let order = parse(&["--github", "#4", "-t", "issue", "--prompt", "Focus on tests"]).unwrap();
-    assert_eq!(order.instructions.as_deref(), Some("Focus on tests"));
+    let options = parse(&["--github", "456", "-t", "issue"]).unwrap();
+    assert_eq!(options.task.outline().to_string(), "issue #456");
+    assert_eq!((options.placement, options.open_pr), (None, true));
+    let options = parse(&["--github", "456", "-t", "issue", "-w"]).unwrap();
+    assert_eq!(options.placement, Some(Placement::Window));
+    let options = parse(&["--github", "234", "-t", "pr", "-s"]).unwrap();
+    assert_eq!(options.task.outline().to_string(), "PR #234");
+    assert_eq!(options.placement, Some(Placement::Session));
+    let options = parse(&["--jira", "proj-123"]).unwrap();
+    assert_eq!(options.task.outline().branch(), "jira-ticket-proj-123");
+    let options = parse(&["--prompt", "Custom task"]).unwrap();
+    assert!(matches!(&options.task, Task::Prompt(text) if text == "Custom task"));
+    assert!(!options.open_pr);
+    let options = parse(&["--github", "#4", "-t", "issue", "--prompt", "Focus on tests"]).unwrap();
+    assert_eq!(options.instructions.as_deref(), Some("Focus on tests"));
     let model = ["--model", "anthropic/claude-sonnet-4.5:max"];
-    let order = parse(&[&["--github", "456", "-t", "issue"], &model[..]].concat()).unwrap();
-    assert_eq!(order.model.unwrap().to_string(), model[1]);
+    let options = parse(&[&["--github", "456", "-t", "issue"], &model[..]].concat()).unwrap();
+    assert_eq!(options.model.unwrap().to_string(), model[1]);
 }
 
 #[test]
 fn a_prompt_may_look_like_a_flag_or_come_from_stdin() {
-    let order = parse(&["--prompt", "--force everything"]).unwrap();
-    assert!(matches!(&order.task, Task::Prompt(text) if text == "--force everything"));
-    let order = parse(&["--prompt", "-"]).unwrap();
-    assert!(matches!(&order.task, Task::Prompt(text) if text == "from stdin"));
+    let options = parse(&["--prompt", "--force everything"]).unwrap();
+    assert!(matches!(&options.task, Task::Prompt(text) if text == "--force everything"));
+    let options = parse(&["--prompt", "-"]).unwrap();
+    assert!(matches!(&options.task, Task::Prompt(text) if text == "from stdin"));
 }
 
 #[test]
@@ -99,8 +99,8 @@ fn a_task_may_be_said_in_many_ways() {
     open(&["--github", "https://github.com/acme/blog/pull/7"], Some(SourceKind::GithubPr));
     let issue = ["--github", "https://github.com/acme/blog/issues/7", "-t", "issue"];
     open(&issue, Some(SourceKind::GithubIssue));
-    let order = parse(&["--github", "7", "Mind the tests"]).unwrap();
-    assert_eq!(order.instructions.as_deref(), Some("Mind the tests"));
+    let options = parse(&["--github", "7", "Mind the tests"]).unwrap();
+    assert_eq!(options.instructions.as_deref(), Some("Mind the tests"));
     let file = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut file.as_file(), b"- from a file\n").unwrap();
     let path = file.path().to_str().unwrap();
