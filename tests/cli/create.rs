@@ -1,5 +1,8 @@
 //! `create`: every source, what is refused before anything happens, and how it ends.
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use super::desk::{BOOTSTRAP, Desk, SOON};
 use crate::support::eventually;
@@ -21,7 +24,7 @@ fn an_issue_becomes_a_worker_in_a_window_of_the_callers_session() {
     assert!(names.lines().any(|it| it == "github-issue-456"), "{names}");
     assert_eq!(desk.sandbox.agent_log().turns(Some("blog-github-issue-456")), [BOOTSTRAP]);
     let worktree = std::path::Path::new(worker["worktree"].as_str().unwrap());
-    let brief = std::fs::read_to_string(worktree.join(".wtmag/prompt.md")).unwrap();
+    let brief = fs::read_to_string(worktree.join(".wtmag/prompt.md")).unwrap();
     assert!(brief.contains("#456") && brief.contains("github-issue-456"), "{brief}");
     let status = desk.sandbox.run("git").cwd(worktree).args(["status", "--porcelain"]).run();
     assert_eq!(status.success(), "");
@@ -65,7 +68,7 @@ fn a_ticket_and_more_instructions_are_in_the_brief() {
     let made = desk.run(&args).input("Mind the encoding\n").run().json();
     assert_eq!(made["worker"]["id"], "blog-jira-ticket-proj-123");
     let worktree = std::path::Path::new(made["worker"]["worktree"].as_str().unwrap());
-    let brief = std::fs::read_to_string(worktree.join(".wtmag/prompt.md")).unwrap();
+    let brief = fs::read_to_string(worktree.join(".wtmag/prompt.md")).unwrap();
     assert!(brief.contains("PROJ-123") && brief.contains("Mind the encoding"), "{brief}");
 }
 
@@ -77,6 +80,24 @@ fn two_prompts_alike_are_two_workers() {
     assert_eq!(one["worker"]["id"], "blog-prompt-x-custom-task");
     assert_eq!(other["worker"]["id"], "blog-prompt-x-custom-task-2");
     assert_eq!(other["worker"]["branch"], "prompt-x-custom-task-2");
+}
+
+/// As by a command with another hub.
+#[test]
+fn a_branch_that_is_made_while_a_prompt_waits_for_the_repository_costs_only_its_name() {
+    let desk = Desk::new();
+    desk.worker("first");
+    let lock = fs::File::options().write(true).open(desk.dir.join(".git/wtmag/lock")).unwrap();
+    lock.lock().unwrap();
+    let mut create = desk.start(&["create", "--prompt", "Again", "--json"]);
+    create.says("waiting for the repository");
+    desk.git(&["branch", "prompt-again"]);
+    lock.unlock().unwrap();
+    let (code, text) = create.end();
+    assert!(code == 0 && text.contains("blog-prompt-again-2"), "{text}");
+    assert_eq!(desk.list(&[]).len(), 2);
+    let branches = desk.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+    assert_eq!(branches, "first\nmain\nprompt-again\nprompt-again-2");
 }
 
 #[test]

@@ -77,7 +77,11 @@ fn to_the_end(desk: &Desk, run: &str, limit: Duration) -> Value {
         (!run["over"].is_null()).then_some(run)
     };
     let found = poll(limit, over);
-    found.unwrap_or_else(|| panic!("{:#}", show(desk, run)))
+    found.unwrap_or_else(|| {
+        let (run, workers) = (show(desk, run), desk.list(&[]));
+        let receipts = desk.wtmag(&["receipts", "--all", "--json"]).json();
+        panic!("{run:#}\n{workers:#?}\n{receipts:#}\n{:#?}", desk.sandbox.agent_log().events())
+    })
 }
 
 #[test]

@@ -51,6 +51,8 @@ const SUCCESSORS: usize = 10;
 pub(super) enum BuildError {
     /// No worker was created: what was made can be undone.
     Before(Failure),
+    /// Likewise. Another command made the branch after the name was reserved; a number makes another name.
+    Taken(Failure),
     /// The hub was asked to create the window, and its answer was lost.
     Unsure(Failure),
 }
@@ -85,7 +87,13 @@ impl Job<'_> {
             path: self.repo_context.worktree_path(self.context),
             git_hooks: self.options.hooks != git::Hooks::Skip,
         };
-        let made = git::make(&self.repo_context.repo, &tool, &request, journal, &mut run).await?;
+        let made = git::make(&self.repo_context.repo, &tool, &request, journal, &mut run).await;
+        let made = made.map_err(|error| match error {
+            git::Error::BranchExists { .. } if reserve::is_numbered(self.options) => {
+                BuildError::Taken(error.into())
+            }
+            other => BuildError::Before(other.into()),
+        })?;
         // Checked before anything is written to a directory that another worker may be reading.
         let is_ours = self.claim(hub, &made, journal).await?;
         self.place_changes(&made, journal, &run).await?;

@@ -26,7 +26,7 @@ use std::{
 use clap::{Args as _, FromArgMatches as _};
 
 use self::{
-    build::{Created, Job},
+    build::{BuildError, Created, Job},
     changes::WithChanges,
     fork::Fork,
     options::CreateOptions,
@@ -205,6 +205,9 @@ async fn approve_source(
     }
 }
 
+/// How often another command may take the name of a branch before a worker gets one.
+const MAX_NAMES: usize = 10;
+
 /// Everything up to the commit point.
 async fn make(
     context: &Context,
@@ -225,7 +228,7 @@ async fn make(
     // The hub can refuse at once; the network would take seconds.
     let reserving = reserve::reserve(&mut hub, repo_context, options, progress);
     let fetching = source::fetch(repo_context, options, progress, cancel);
-    let (reserved, fetched) = if options.queue {
+    let (mut reserved, fetched) = if options.queue {
         // After the wait, the task may be another one.
         let reserved = interruptible(cancel, reserving).await?;
         (reserved, interruptible(cancel, fetching).await?)
@@ -237,9 +240,22 @@ async fn make(
         progress.note(&warning);
     }
     let (fetched, started) = (&fetched, clock::now());
-    let job = Job { context, repo_context, options, reserved, fetched, progress, cancel, started };
-    let created = undo::build_or_undo(job, &mut hub).await?;
-    Ok((hub, created))
+    let mut n_left = MAX_NAMES;
+    loop {
+        let job =
+            Job { context, repo_context, options, reserved, fetched, progress, cancel, started };
+        match undo::build_or_undo(job, &mut hub).await {
+            Ok(created) => return Ok((hub, created)),
+            Err(BuildError::Taken(_)) if n_left > 0 => n_left -= 1,
+            Err(
+                BuildError::Before(failure)
+                | BuildError::Taken(failure)
+                | BuildError::Unsure(failure),
+            ) => return Err(failure),
+        }
+        let again = reserve::reserve(&mut hub, repo_context, options, progress);
+        reserved = interruptible(cancel, again).await?;
+    }
 }
 
 /// Waits as requested, and returns the connection; no outcome if the user does not want to wait.

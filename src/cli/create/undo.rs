@@ -4,26 +4,30 @@ use crate::{
     cli::{Failure, progress::Progress},
     client::Hub,
     git::{self, CreateJournal, News, Run},
-    model::Request,
+    model::{Request, WorkerId},
     proc,
 };
 
 /// Creates the worker, or restores the state before.
-pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Created, Failure> {
+pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Created, BuildError> {
     let id = job.reserved.reservation.id.clone();
     let dir = job.repo_context.hub.state.creates();
     let mut journal = git::undo::start(&dir, &job.repo_context.repo)?;
     let mut created = match job.build(hub, &mut journal).await {
         Ok(created) => created,
         Err(BuildError::Before(failure)) => {
-            // If the hub cannot be told, it drops the reservation with the connection.
-            drop(hub.ask(Request::Release { id }).await);
-            return Err(undo(job.progress, journal, failure).await);
+            release(hub, id).await;
+            return Err(BuildError::Before(undo(job.progress, journal, failure).await));
+        }
+        Err(BuildError::Taken(failure)) => {
+            release(hub, id).await;
+            return Err(BuildError::Taken(undo(job.progress, journal, failure).await));
         }
         // The journal stays: the next command knows more.
         Err(BuildError::Unsure(failure)) => {
             let hint = format!("could not find out whether worker `{id}` was created");
-            return Err(failure.hint(hint).hint("if it was, `wtmag list` shows it"));
+            let failure = failure.hint(hint).hint("if it was, `wtmag list` shows it");
+            return Err(BuildError::Unsure(failure));
         }
     };
     if job.options.carried.is_some() {
@@ -36,6 +40,11 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
         job.progress.note(&error.to_string());
     }
     Ok(created)
+}
+
+/// If the hub cannot be told, it drops the reservation with the connection.
+async fn release(hub: &mut Hub, id: WorkerId) {
+    drop(hub.ask(Request::Release { id }).await);
 }
 
 async fn undo(progress: &Progress, journal: CreateJournal, failure: Failure) -> Failure {
