@@ -202,7 +202,7 @@ impl HubState {
 
 /// What becomes of attempts.
 impl HubState {
-    /// Each attempt has one worker.
+    /// Each attempt has one worker, whatever its name: `create` must not go on to the next one.
     pub(super) fn attempt_conflict(&self, attempt: Attempt) -> Option<Refusal> {
         let Attempt { run, task, .. } = attempt;
         let known = self.runs.known.get(&run).and_then(|it| it.task(task));
@@ -215,7 +215,7 @@ impl HubState {
             (true, true) => format!("the worker for task {task} of run {run} is being created"),
             (false, _) => format!("task {task} of run {run} does not wait for a worker"),
         };
-        Some(Refusal::new(RefusalKind::Exists, message))
+        Some(Refusal::new(RefusalKind::NotNow, message))
     }
 
     /// There is no room for the worker of this task now.
