@@ -263,6 +263,7 @@ impl DeliveryMachine {
         self.step(now, Step::Pasting);
         self.phase = Phase::Pasting;
         self.n_drawn = look.n_drawn;
+        self.delivery.marks_pane = !self.has_channel;
         vec![Action::Record, if self.has_channel { Action::Pass } else { Action::Paste }]
     }
 

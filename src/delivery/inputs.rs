@@ -1,7 +1,7 @@
 //! The inputs of a delivery, and the actions that it asks for.
 use std::time::Duration;
 
-use crate::model::{AgentState, Hold, Take};
+use crate::model::{AgentState, DeliveryId, Hold, Take};
 
 /// The content of the input box, compared with the text of this delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Look<'a> {
     pub is_command: bool,
     /// The agent's hooks report each prompt that it accepts.
     pub hooks_tell: bool,
+    /// The delivery whose text was pasted last, as the pane is marked.
+    pub pasted: Option<DeliveryId>,
 }
 
 /// An event of the worker, or the result of an action.

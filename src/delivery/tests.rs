@@ -31,6 +31,7 @@ impl Scene {
             stuck: None,
             shown_before: None,
             news: false,
+            marks_pane: false,
         };
         Self { machine: DeliveryMachine::new(delivery), start: Instant::now(), ms: 0 }
     }
@@ -100,6 +101,7 @@ fn look<'a>(settled: &'a AgentState, seen: &'a AgentState, content: Content) -> 
         can_clear: true,
         is_command: false,
         hooks_tell: false,
+        pasted: Some(DeliveryId(1)),
     }
 }
 

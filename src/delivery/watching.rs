@@ -335,6 +335,13 @@ impl DeliveryMachine {
         if now.steady.duration_since(since) < RESUME_SETTLE {
             return vec![Action::Look(SETTLE)];
         }
+        // By now tmux has carried out whatever it was told before.
+        let is_unmarked = self.delivery.marks_pane && look.pasted != Some(self.delivery.id);
+        if self.delivery.step == Step::Pasting && is_unmarked {
+            self.phase = Phase::Waiting;
+            self.delivery.step = Step::Queued;
+            return vec![Action::Record, Action::Look(SETTLE)];
+        }
         let why = match uncertainty {
             Uncertainty::Restart => "outcome unknown after restart",
             Uncertainty::NoReply if self.has_channel => {

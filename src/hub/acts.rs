@@ -16,7 +16,7 @@ use super::{
     state::{Act, Input, Listed, Met, NotMade, Target, TmuxEffect},
 };
 use crate::{
-    model::{Caller, PaneId, Sample, SessionId, WindowId, WorkerId, error_chain},
+    model::{Caller, DeliveryId, PaneId, Sample, SessionId, WindowId, WorkerId, error_chain},
     proc,
     tmux::{Acted, Connection, Created, Error, NewWindow, Promoted, Refusal, Show},
 };
@@ -54,9 +54,11 @@ pub(super) async fn act(
             Input::Viewed { request_id, number, screen: in_words(view(tmux, pane).await) }
         }
         TmuxEffect::Meet { pane } => meet(tmux, pane, profiles).await,
-        TmuxEffect::Act { worker, delivery, to, act } => {
-            Input::Acted { worker, delivery, acted: in_words(do_act(tmux, &to, act).await) }
-        }
+        TmuxEffect::Act { worker, delivery, to, act } => Input::Acted {
+            worker,
+            delivery,
+            acted: in_words(do_act(tmux, (&to, Some(delivery)), act).await),
+        },
         TmuxEffect::Press { to, act } => return press_once(tmux, &to, act).await,
         TmuxEffect::Promote { request_id, worker, window, name, cwd } => {
             let done = in_words(promote(tmux, window, &name, &cwd).await);
@@ -191,7 +193,7 @@ async fn take_place(tmux: Tmux, worker: &WorkerId, (new, old): (PaneId, PaneId))
 }
 
 async fn press_once(tmux: Tmux, to: &Target, act: Act) -> Option<Input> {
-    ignore("press", do_act(tmux, to, act).await.map(drop));
+    ignore("press", do_act(tmux, (to, None), act).await.map(drop));
     None
 }
 
@@ -248,7 +250,12 @@ async fn make_window(
     tmux.create_window(&window).await
 }
 
-async fn do_act(tmux: Tmux, to: &Target, act: Act) -> Result<Acted, Error> {
+/// What is pasted for a delivery marks the pane with it.
+async fn do_act(
+    tmux: Tmux,
+    (to, mark): (&Target, Option<DeliveryId>),
+    act: Act,
+) -> Result<Acted, Error> {
     let (tmux, pane, guard) = (tmux?, to.pane, &to.guard);
     // tmux itself knows the foreground by one name only, and that may be a shell's.
     if let (Some(program), Some(pid)) = (&to.program, guard.pid)
@@ -257,7 +264,7 @@ async fn do_act(tmux: Tmux, to: &Target, act: Act) -> Result<Acted, Error> {
         return Ok(Acted::Refused(Refusal::Foreground(guard.command.clone())));
     }
     match act {
-        Act::Paste(text) => tmux.paste(pane, guard, &text).await,
+        Act::Paste(text) => tmux.paste((pane, mark), guard, &text).await,
         Act::Enter => tmux.enter(pane, guard).await,
         Act::Keys(keys, gap) => press(&tmux, to, (&keys, gap)).await,
     }

@@ -155,6 +155,7 @@ mod tests {
             stuck: None,
             shown_before: None,
             news: false,
+            marks_pane: false,
             steps: Vec::new(),
         };
         let answer = Answer::Receipts { deliveries: vec![delivery], n_older: 0 };

@@ -37,6 +37,9 @@ pub struct Delivery {
     /// The hub tells what workers need. If nothing of it was typed, the hub tells it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub news: bool,
+    /// A paste marks the pane: without the mark, it did not happen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub marks_pane: bool,
 }
 
 /// A delivery that is stuck.

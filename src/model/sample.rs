@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AgentState, Ask, DisplayState, FactSource, Timestamp, unknown::name_of};
+use super::{AgentState, Ask, DeliveryId, DisplayState, FactSource, Timestamp, unknown::name_of};
 
 /// What tmux's grid and formats showed of a pane at one moment, read in one atomic command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct Sample {
     pub dead: bool,
     /// Bracketed paste, if tmux reports it (3.7 and later).
     pub bracketed_paste: Option<bool>,
+    /// The delivery whose text was pasted last, as the pane is marked.
+    #[serde(skip)]
+    pub pasted: Option<DeliveryId>,
 }
 
 /// What the screen shows, according to one profile.

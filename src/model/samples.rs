@@ -137,5 +137,6 @@ pub(crate) fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         stuck: None,
         shown_before: None,
         news: false,
+        marks_pane: false,
     }
 }

@@ -33,7 +33,7 @@ use super::{
     values::{Acted, Guard, NoConnection},
     watch::{Shared, Watch},
 };
-use crate::model::{PaneId, Sample, Version, WindowId};
+use crate::model::{DeliveryId, PaneId, Sample, Version, WindowId};
 
 /// How often the server is asked whether it still answers.
 const WATCHDOG: Duration = Duration::from_secs(5);
@@ -154,17 +154,23 @@ impl Connection {
 
     /// Pastes `text` into the pane as a terminal does, if `guard` holds at that moment. Control
     /// characters except line feed and tab are removed: one could end the paste and type the rest.
-    pub async fn paste(&self, pane: PaneId, guard: &Guard, text: &str) -> Result<Acted, Error> {
+    /// The pane is marked with the delivery.
+    pub async fn paste(
+        &self,
+        (pane, mark): (PaneId, Option<DeliveryId>),
+        guard: &Guard,
+        text: &str,
+    ) -> Result<Acted, Error> {
         let text: String =
             text.chars().filter(|it| !it.is_control() || matches!(it, '\n' | '\t')).collect();
         // A program without bracketed paste would take a line feed at either end for Enter.
         let text = without_blank_ends(&text);
         let buffer = self.buffer_name();
         let act = if text.len() <= MAX_INLINE {
-            command::paste(pane, guard, &buffer, text)
+            command::paste((pane, mark), guard, &buffer, text)
         } else {
             start::load_buffer(&self.server, self.info.id, &buffer, text.as_bytes()).await?;
-            command::paste_loaded(pane, guard, &buffer)
+            command::paste_loaded((pane, mark), guard, &buffer)
         };
         self.act(pane, guard, act, &buffer).await
     }

@@ -8,7 +8,7 @@ use super::{
     quote::Format,
     values::{Guard, NewWindow, Show},
 };
-use crate::model::{PaneId, SessionId, WindowId, WorkerId};
+use crate::model::{DeliveryId, PaneId, SessionId, WindowId, WorkerId};
 
 /// The name of a worker's window until it gets its final one; no branch or user uses it.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ const SESSION_ROW: &str = "#{session_id} #{session_activity} #{W:#{?@wtmag_id,,x
 const SAMPLE_ROW: &str = concat!(
     "#{cursor_x} #{cursor_y} #{cursor_flag} #{pane_width} #{pane_height} #{alternate_on} ",
     "#{pane_in_mode} #{pane_input_off} #{pane_dead} #{bracket_paste_flag} #{q:pane_title} ",
-    "#{q;s/\n/?/:pane_current_command} #{history_size}",
+    "#{q;s/\n/?/:pane_current_command} #{history_size} #{@wtmag_pasted}",
 );
 
 const GLANCE_ROW: &str = "#{q:pane_title} #{history_size} #{window_activity}";
@@ -390,15 +390,33 @@ pub fn detach_client(client: &str) -> Command {
     Command::new(Verb::DetachClient).opt("-t", client)
 }
 
-/// Pastes `text`, bracketed if the program asked for it, if the guard holds.
-pub fn paste(pane: PaneId, guard: &Guard, buffer: &str, text: &str) -> Command {
+/// Pastes `text`, bracketed if the program asked for it, if the guard holds. A pane that got it is
+/// marked with the delivery, in the same line: a paste whose reply was lost can be told from one that
+/// never happened.
+pub fn paste(
+    (pane, mark): (PaneId, Option<DeliveryId>),
+    guard: &Guard,
+    buffer: &str,
+    text: &str,
+) -> Command {
     let set = Command::new(Verb::SetBuffer).opt("-b", buffer).flag("--").arg(text);
-    guarded(pane, guard, &set.then(&paste_buffer("-dpr", pane, buffer)), None)
+    let paste = set.then(&paste_buffer("-dpr", pane, buffer));
+    guarded(pane, guard, &marked(paste, pane, mark), None)
 }
 
 /// The same with an existing buffer; if refused, the buffer is deleted.
-pub fn paste_loaded(pane: PaneId, guard: &Guard, buffer: &str) -> Command {
-    guarded(pane, guard, &paste_buffer("-dpr", pane, buffer), Some(&delete_buffer(buffer)))
+pub fn paste_loaded(
+    (pane, mark): (PaneId, Option<DeliveryId>),
+    guard: &Guard,
+    buffer: &str,
+) -> Command {
+    let paste = marked(paste_buffer("-dpr", pane, buffer), pane, mark);
+    guarded(pane, guard, &paste, Some(&delete_buffer(buffer)))
+}
+
+fn marked(paste: Command, pane: PaneId, mark: Option<DeliveryId>) -> Command {
+    let Some(mark) = mark else { return paste };
+    paste.then(&set_on_pane(&pane.to_string(), "@wtmag_pasted", &mark.to_string()))
 }
 
 /// Enter, if the guard holds: tmux makes a carriage return of a pasted line feed.

@@ -11,7 +11,7 @@ use super::{
     command::{ACK, NAK},
     values::{Acted, Refusal},
 };
-use crate::model::{PaneId, Sample, ServerId, SessionId, Timestamp, Version, WindowId};
+use crate::model::{DeliveryId, PaneId, Sample, ServerId, SessionId, Timestamp, Version, WindowId};
 
 /// The server we are connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +163,7 @@ pub fn look(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Look> {
         title,
         command,
         n_scrolled,
+        pasted,
     ] = row.try_into().ok()?;
     let sample = Sample {
         at,
@@ -179,6 +180,7 @@ pub fn look(screen: &[u8], flags: &[u8], at: Timestamp) -> Option<Look> {
         input_off: is_on(&input_off),
         dead: is_on(&dead),
         bracketed_paste: (!paste.is_empty()).then(|| is_on(&paste)),
+        pasted: pasted.parse().ok().map(DeliveryId),
     };
     let digest = digest(&sample.rows, &sample.title, &n_scrolled);
     Some(Look { sample, digest })

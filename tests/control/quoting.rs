@@ -152,7 +152,7 @@ async fn a_users_aliases_do_not_change_what_we_say() {
     let guard = Guard { pid: None, command: "cat".to_owned() };
     look(&connection, pane, |it| it.command == "cat").await;
     let long = "x".repeat(20_000);
-    assert_eq!(connection.paste(pane, &guard, &long).await.unwrap(), Acted::Done);
+    assert_eq!(connection.paste((pane, None), &guard, &long).await.unwrap(), Acted::Done);
     assert_eq!(connection.enter(pane, &guard).await.unwrap(), Acted::Done);
     connection.close().await;
 }

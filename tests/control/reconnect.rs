@@ -100,7 +100,7 @@ async fn it_comes_back_after_the_socket_was_removed() {
     // Too long for the connection itself.
     let (text, guard) = ("xxx\n".repeat(5_000), Guard { pid: None, command: "cat".to_owned() });
     look(&connection, made.pane, |it| it.command == "cat").await;
-    assert_eq!(connection.paste(made.pane, &guard, &text).await.unwrap(), Acted::Done);
+    assert_eq!(connection.paste((made.pane, None), &guard, &text).await.unwrap(), Acted::Done);
     let pids = clients(&stage);
     std::fs::remove_file(&stage.server.socket).unwrap();
     kill(pids[0], Signal::SIGTERM).unwrap();

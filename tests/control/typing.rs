@@ -2,7 +2,7 @@
 use std::fs;
 
 use wtmag::{
-    model::PaneId,
+    model::{DeliveryId, PaneId},
     tmux::{Acted, Connection, Created, Events, Guard, Refusal},
 };
 
@@ -30,13 +30,33 @@ async fn typed(stage: &Stage, want: &str) {
     assert_eq!(String::from_utf8(typed).unwrap(), want);
 }
 
+/// The proof that a paste happened, for a hub that did not see the reply.
+#[tokio::test]
+async fn a_pane_is_marked_with_what_was_pasted_and_only_then() {
+    let long = "x".repeat(70_000);
+    for (n, text) in [(1, "x"), (2, long.as_str())] {
+        let stage = Stage::new();
+        let (connection, _events, made) = recorder(&stage).await;
+        let pasted = async || connection.sample(made.pane).await.unwrap().pasted;
+        let to = |n| (made.pane, Some(DeliveryId(n)));
+        let other = Guard { command: "vim".to_owned(), ..cat() };
+        let refused = connection.paste(to(7), &other, text).await.unwrap();
+        assert!(matches!(refused, Acted::Refused(_)));
+        assert_eq!(pasted().await, None);
+        assert_eq!(connection.paste(to(n), &cat(), text).await.unwrap(), Acted::Done);
+        assert_eq!(pasted().await, Some(DeliveryId(n)));
+        assert_eq!(connection.paste((made.pane, None), &cat(), text).await.unwrap(), Acted::Done);
+        assert_eq!(pasted().await, Some(DeliveryId(n)));
+    }
+}
+
 #[tokio::test]
 async fn a_paste_arrives_exactly_and_enter_is_one_carriage_return() {
     let long = "0123456789abcdé ".repeat(4096);
     for text in ["x", "-b é✓ 'q\" $x #(y) #{z} %H\\ ;\n\ttwo;", &long] {
         let stage = Stage::new();
         let (connection, _events, made) = recorder(&stage).await;
-        assert_eq!(connection.paste(made.pane, &cat(), text).await.unwrap(), Acted::Done);
+        assert_eq!(connection.paste((made.pane, None), &cat(), text).await.unwrap(), Acted::Done);
         typed(&stage, &format!("\x1b[200~{text}\x1b[201~")).await;
         assert_eq!(connection.enter(made.pane, &cat()).await.unwrap(), Acted::Done);
         typed(&stage, &format!("\x1b[200~{text}\x1b[201~\r")).await;
@@ -55,7 +75,7 @@ async fn control_characters_do_not_end_a_paste() {
     let stage = Stage::new();
     let (connection, _events, made) = recorder(&stage).await;
     let text = "a\x1b[201~\x03rm -rf\r\n\u{9b}201~b\0";
-    assert_eq!(connection.paste(made.pane, &cat(), text).await.unwrap(), Acted::Done);
+    assert_eq!(connection.paste((made.pane, None), &cat(), text).await.unwrap(), Acted::Done);
     typed(&stage, "\x1b[200~a[201~rm -rf\n201~b\x1b[201~").await;
     connection.close().await;
 }
@@ -68,8 +88,8 @@ fn refused(acted: Acted, why: &Refusal) {
 /// Tries each way to type, and finds that none did.
 async fn all_refused(stage: &Stage, connection: &Connection, pane: PaneId, why: Refusal) {
     let long = "x".repeat(20_000);
-    refused(connection.paste(pane, &cat(), "text").await.unwrap(), &why);
-    refused(connection.paste(pane, &cat(), &long).await.unwrap(), &why);
+    refused(connection.paste((pane, None), &cat(), "text").await.unwrap(), &why);
+    refused(connection.paste((pane, None), &cat(), &long).await.unwrap(), &why);
     refused(connection.enter(pane, &cat()).await.unwrap(), &why);
     refused(connection.keys(pane, &cat(), &["x"]).await.unwrap(), &why);
     assert_eq!(stage.tmux(&["list-buffers"]), "");
@@ -106,7 +126,7 @@ async fn nothing_is_typed_where_it_would_go_elsewhere() {
     stage.tmux(&["respawn-pane", "-k", "-t", &pane, "sh", "-c", RECORDER]);
     look(&connection, made.pane, |it| it.command == "cat").await;
     let guard = Guard { pid: Some(made.pid), ..cat() };
-    refused(connection.paste(made.pane, &guard, "text").await.unwrap(), &Refusal::Gone);
+    refused(connection.paste((made.pane, None), &guard, "text").await.unwrap(), &Refusal::Gone);
     refused(connection.enter(made.pane, &guard).await.unwrap(), &Refusal::Gone);
     assert_eq!(fs::read(stage.dir.path().join("typed")).unwrap(), b"");
     connection.close().await;
@@ -124,7 +144,7 @@ async fn keys_are_not_mirrored_into_the_users_synchronized_panes() {
     let split = ["split-window", "-dP", "-F", "#{pane_id}", "-t", &window, "exec cat"];
     let other = stage.tmux(&split).trim().to_owned();
     refused(keys().await.unwrap(), &Refusal::Synchronized);
-    assert_eq!(connection.paste(made.pane, &cat(), "y").await.unwrap(), Acted::Done);
+    assert_eq!(connection.paste((made.pane, None), &cat(), "y").await.unwrap(), Acted::Done);
     assert_eq!(connection.enter(made.pane, &cat()).await.unwrap(), Acted::Done);
     typed(&stage, "x\x1b[200~y\x1b[201~\r").await;
     stage.tmux(&["set-option", "-w", "-t", &window, "synchronize-panes", "off"]);
@@ -138,7 +158,7 @@ async fn keys_are_not_mirrored_into_the_users_synchronized_panes() {
 async fn a_line_end_around_a_text_is_not_pasted() {
     let stage = Stage::new();
     let (connection, _events, made) = recorder(&stage).await;
-    let acted = connection.paste(made.pane, &cat(), "\n\r\none\ntwo\r\n\n").await.unwrap();
+    let acted = connection.paste((made.pane, None), &cat(), "\n\r\none\ntwo\r\n\n").await.unwrap();
     assert_eq!(acted, Acted::Done);
     typed(&stage, "\x1b[200~one\ntwo\x1b[201~").await;
     connection.close().await;

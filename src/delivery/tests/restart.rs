@@ -74,3 +74,39 @@ fn an_interrupt_whose_reply_is_lost_is_not_pressed_again() {
         [Action::Record, Action::Paste]
     );
 }
+
+/// The hub died between the record and the paste, or tmux never read the line.
+#[test]
+fn a_paste_that_did_not_happen_is_made_by_the_next_hub() {
+    let at_paste = || {
+        let mut scene = Scene::new(DeliveryMode::Ready);
+        scene.look(&AgentState::Ready, Content::Empty);
+        scene
+    };
+    let look = |scene: &mut Scene, ms, pasted| {
+        let ready = AgentState::Ready;
+        let look = Look { pasted, ..look(&ready, &ready, Content::Empty) };
+        scene.after(ms).give(Input::Look(look))
+    };
+    let mut lost_reply = at_paste();
+    lost_reply.give(Input::Unknown);
+    for mut scene in [at_paste().reborn(), lost_reply] {
+        for other in [None, Some(DeliveryId(7))] {
+            // What was sent before may still be on its way.
+            assert_eq!(look(&mut scene, 100, other), [Action::Look(SETTLE)]);
+        }
+        assert_eq!(look(&mut scene, 2_000, None), [Action::Record, Action::Look(SETTLE)]);
+        assert_eq!(look(&mut scene, 200, None), [Action::Record, Action::Paste]);
+    }
+    let mut marked = at_paste().reborn();
+    look(&mut marked, 100, Some(DeliveryId(1)));
+    look(&mut marked, 3_000, Some(DeliveryId(1)));
+    marked.ends(Step::Failed, "outcome unknown after restart");
+    // By an older hub, which did not mark.
+    let mut unmarked = at_paste();
+    unmarked.machine.delivery.marks_pane = false;
+    let mut unmarked = unmarked.reborn();
+    look(&mut unmarked, 100, None);
+    look(&mut unmarked, 3_000, None);
+    unmarked.ends(Step::Failed, "outcome unknown after restart");
+}

@@ -409,6 +409,7 @@ impl HubState {
             stuck: None,
             shown_before: None,
             news: false,
+            marks_pane: false,
         }
     }
 

@@ -19,6 +19,7 @@ fn delivery(id: u64, worker: &str, step: Step) -> Delivery {
         stuck: None,
         shown_before: None,
         news: false,
+        marks_pane: false,
     }
 }
 

@@ -25,8 +25,8 @@ fn a_client_is_only_refreshed_to_pause_to_continue_and_to_subscribe() {
 fn what_is_pasted_is_guarded_in_the_same_line() {
     let guard = Guard { pid: Some(42), command: "a,b}#(x)".to_owned() };
     let acts = [
-        paste(PaneId(3), &guard, "b", "$x\n"),
-        paste_loaded(PaneId(3), &guard, "b"),
+        paste((PaneId(3), Some(DeliveryId(7))), &guard, "b", "$x\n"),
+        paste_loaded((PaneId(3), None), &guard, "b"),
         enter(PaneId(3), &guard, "b"),
         keys(PaneId(3), &guard, &["C-c"]),
     ];
@@ -41,6 +41,9 @@ fn what_is_pasted_is_guarded_in_the_same_line() {
         assert!(act.line().contains("current_command},a#,b#}##(x)}"), "{}", act.line());
         assert_eq!(act.line().matches(" } { ").count(), 1, "{}", act.line());
     }
+    let marked = paste((PaneId(3), Some(DeliveryId(7))), &guard, "b", "x");
+    let (_, act) = marked.line().split_once("past").unwrap();
+    assert!(act.contains(r#" ; set-optio -p -t "%3" -- "@wtmag_pasted" "7" ; "#), "{act}");
 }
 
 #[test]

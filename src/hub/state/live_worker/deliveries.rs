@@ -248,6 +248,7 @@ impl LiveWorker {
             can_clear: self.can_clear(),
             is_command: self.profile.is_command(&text),
             hooks_tell: self.tracker.hooks_speak(),
+            pasted: sample.pasted,
         };
         let Some(machine) = self.queue.front_mut() else { return };
         let todo = machine.handle(now, Input::Look(look));

@@ -18,7 +18,8 @@ use crate::{
     hub::state::live_worker::LiveWorker,
     model::{
         AgentState, Attempt, Exit, Happened, Item, ItemKind, Kind, Now, Origin, Process, Refusal,
-        RefusalKind, Reported, Run, RunId, RunJob, RunWork, TaskState, Timestamp, Worker, WorkerId,
+        RefusalKind, Reported, Run, RunId, RunJob, RunWork, Step, TaskState, Timestamp, Worker,
+        WorkerId,
     },
     text::{clean, one_line},
 };
@@ -425,6 +426,10 @@ fn condition(live: &LiveWorker) -> Condition {
         Process::Lost(cause) if cause.is_of_the_server() => return Condition::Lost,
         Process::Lost(cause) => return Condition::Gone(cause.to_string()),
         Process::Starting | Process::Running | Process::Other(_) => {}
+    }
+    let undelivered = live.newest_receipt().filter(|it| it.step == Step::Failed);
+    if let Some(receipt) = undelivered.filter(|_| state.turn.value == AgentState::Ready) {
+        return Condition::Unprompted(receipt.evidence.clone());
     }
     let is_at_rest = state.turn.value == AgentState::Idle && live.open_deliveries() == 0;
     if is_at_rest { Condition::AtRest } else { Condition::Busy }

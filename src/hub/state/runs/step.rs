@@ -38,6 +38,8 @@ pub(super) enum Condition {
     Busy,
     /// A turn is over, and nothing waits to be delivered.
     AtRest,
+    /// Its prompt was not delivered, and it has not begun by itself.
+    Unprompted(String),
     /// The agent has ended as it should.
     Ended,
     /// The agent or its window is gone.
@@ -161,6 +163,9 @@ fn verdict(facet: &Facet, lands: bool) -> Verdict {
         (Some(Word::Done(_)), _) if is_at_rest || !lands => return Verdict::Done,
         (_, Condition::Busy | Condition::Lost) => return Verdict::Open,
         (_, Condition::Gone(why)) => return Verdict::Failed(why.clone()),
+        (_, Condition::Unprompted(why)) => {
+            return Verdict::Failed(format!("its prompt was not delivered: {why}"));
+        }
         (_, Condition::Removed) => return Verdict::Failed("its worker was removed".into()),
         (Some(Word::Done(_)) | None, Condition::AtRest | Condition::Ended) => {}
     }

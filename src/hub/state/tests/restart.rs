@@ -47,14 +47,10 @@ fn worktrees_that_were_moved_or_removed_are_noticed_once() {
 
 #[test]
 fn a_new_hub_never_pastes_what_may_have_been_pasted() {
-    let (mut hub, id) = Hub::with_agent();
-    hub.look_until_act(&id, &ready_screen());
-    let (mut hub, _) = Hub::with(remembered(&hub, &id));
-    hub.give(Input::Linked(linked()));
-    let row = hub.seen(&id, &[(SESSION, "work")]);
-    hub.give(listed(vec![row]));
+    let (mut hub, id) = died_at_a_paste();
+    let screen = Sample { pasted: Some(DeliveryId(1)), ..ready_screen() };
     for _ in 0..30 {
-        let out = hub.look(&id, &ready_screen());
+        let out = hub.look(&id, &screen);
         assert!(
             !out.iter().any(|it| matches!(it, Effect::Tmux(TmuxEffect::Act { .. }))),
             "{out:?}"
@@ -65,6 +61,22 @@ fn a_new_hub_never_pastes_what_may_have_been_pasted() {
         }
     }
     panic!("never judged");
+}
+
+#[test]
+fn a_new_hub_pastes_what_has_not_been_pasted() {
+    let (mut hub, id) = died_at_a_paste();
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+}
+
+fn died_at_a_paste() -> (Hub, WorkerId) {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look_until_act(&id, &ready_screen());
+    let (mut hub, _) = Hub::with(remembered(&hub, &id));
+    hub.give(Input::Linked(linked()));
+    let row = hub.seen(&id, &[(SESSION, "work")]);
+    hub.give(listed(vec![row]));
+    (hub, id)
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn a_task_is_over_when_its_worker_says_so_or_rests_with_something_new() {
     done(&Facet { pr: Some("https://x".into()), ..facet(Condition::AtRest) });
     open(&Facet { pr: Some("https://x".into()), ..facet(Condition::Busy) });
     done(&Facet { reviews: true, ..facet(Condition::AtRest) });
+    failed(&facet(Condition::Unprompted("x".into())), "its prompt was not delivered: x");
     done(&with(Condition::Ended, 1));
     failed(&with(Condition::Ended, 0), "the agent ended without a new commit or a pull request");
     failed(
