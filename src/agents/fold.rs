@@ -97,6 +97,8 @@ pub struct Tracker {
     /// A new question, which waits for a second capture.
     asked: Option<Asked>,
     reported: Option<Fact<Reported>>,
+    /// It came before the first capture.
+    reported_unseen: bool,
     born: Instant,
     /// A turn was seen.
     had_turn: bool,
@@ -175,18 +177,16 @@ impl Tracker {
                 | AgentState::Failed
                 | AgentState::Limited(_)
         );
+        let proven = Some(&state.turn).filter(|it| it.source != FactSource::Program);
         Self {
             profile,
             process: state.process.value.clone(),
             turn: state.turn.value.clone(),
-            proven: if state.turn.source == FactSource::Program {
-                AgentState::Unknown
-            } else {
-                state.turn.value.clone()
-            },
+            proven: proven.map_or(AgentState::Unknown, |it| it.value.clone()),
             asks: state.asks.clone(),
             asked: None,
             reported: state.reported.clone(),
+            reported_unseen: false,
             born: now.steady,
             had_turn,
             verdict: Verdict::default(),

@@ -115,6 +115,24 @@ fn every_task_is_done_once_and_the_account_is_right_though_hubs_are_killed() {
     assert!(inbox.contains("run 1 is over: 3 done, 3 failed") || is_full(), "{inbox}");
 }
 
+/// What the agent left running in the background, or a person at its worktree.
+#[test]
+fn a_commit_after_the_end_of_the_turn_ends_the_task() {
+    let desk = desk();
+    desk.wtmag(&["run", "Think"]).success();
+    let worker = eventually(SOON, "the worker", || {
+        show(&desk, "1")["tasks"][0]["worker"].as_str().map(str::to_owned)
+    });
+    let hint = || desk.wtmag(&["run", "show", "1"]).success();
+    let is_held = || hint().contains("its turn ended without a new commit").then_some(());
+    eventually(SOON, "the end of the turn", is_held);
+    let commit = "echo x >x && git add x && git commit -qm 'By hand'";
+    desk.wtmag(&["exec", &worker, "--", "sh", "-c", commit]).success();
+    let over = || (states(&show(&desk, "1")) == ["done"]).then_some(());
+    eventually(SOON, "the commit to be noticed", over);
+    assert_eq!(show(&desk, "1")["tasks"][0]["commits"], 1);
+}
+
 #[test]
 fn runs_wait_for_each_other_stop_and_are_tried_again() {
     let desk = desk();

@@ -14,6 +14,7 @@ impl Tracker {
         let source = FactSource::Report;
         let fact = Fact { value: what, since, source, evidence: text.to_owned() };
         self.reported = Some(fact.clone());
+        self.reported_unseen = self.looked.is_none();
         Changed { reported: Some(fact), ..Changed::default() }
     }
 
@@ -25,6 +26,11 @@ impl Tracker {
         before: &AgentState,
         is_accepted: bool,
     ) -> bool {
+        // What was believed before the first capture is from an earlier hub: the turn may have begun long ago.
+        if self.reported_unseen && self.looked.is_some() {
+            self.reported_unseen = false;
+            return false;
+        }
         let was_at_rest = before.listens() || *before == AgentState::Draft;
         let begins = was_at_rest && self.turn.is_busy();
         let sent_at = self.sent_at;

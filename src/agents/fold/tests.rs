@@ -348,6 +348,21 @@ fn a_report_keeps_its_first_time_while_it_stays_the_same() {
     assert_eq!(case.changed.reported.clone().unwrap().since, Timestamp(4000));
 }
 
+/// The hub was replaced in the turn that its worker reported in: the next one knows only the rest before that.
+#[test]
+fn a_turn_that_the_first_capture_shows_does_not_end_a_report() {
+    let before = Case::ready();
+    let mut case = Case::of(PROFILE);
+    case.tracker = Tracker::new(case.tracker.profile.clone(), &before.state, case.now());
+    case.state = before.state.clone();
+    case.at(1000).handle(Seen::Reported { what: Reported::Done, text: "" });
+    case.at(9000).see("busy\n\n> ").is("working");
+    assert!(!case.changed.report_over);
+    case.quiet_since(9500).at(11_000).see("> ").at(13_000).see("> ");
+    case.noisy().at(20_000).see("busy\n\n> ").is("working");
+    assert!(case.changed.report_over);
+}
+
 #[test]
 fn turns_of_a_helper_thread_are_not_the_workers() {
     let mut case = Case::ready();

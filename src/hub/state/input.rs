@@ -52,12 +52,20 @@ pub enum Touched {
     Base { repo: PathBuf, branch: String },
 }
 
+/// One rest of a worker; in another one it may have other commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// When its turn ended, or its agent.
+    pub since: Timestamp,
+    /// Its newest known commit: what runs in the background, or a person, may commit later.
+    pub head: Option<String>,
+}
+
 /// The commits to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {
     pub worker: WorkerId,
-    /// When it came to rest.
-    pub at_rest: Timestamp,
+    pub at_rest: Rest,
     /// The repository's common git dir.
     pub repo: PathBuf,
     pub branch: String,

@@ -39,7 +39,7 @@ use jiff::tz::TimeZone;
 pub use effect::{
     Act, Effect, GitWatch, LocalEffect, Notice, PullQuestion, Query, Record, Target, TmuxEffect,
 };
-pub use input::{CleanedUp, Count, Input, Linked, Listed, Met, NotMade, Touched};
+pub use input::{CleanedUp, Count, Input, Linked, Listed, Met, NotMade, Rest, Touched};
 pub use settings::Settings;
 
 use live_worker::{LiveWorker, Noted, Profiles};

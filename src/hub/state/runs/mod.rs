@@ -13,13 +13,12 @@ use std::{
 
 use step::{Act, Condition, Facet, Facts, Word};
 
-use super::{Count, Effect, HubState, LocalEffect, Record, waking::Parent};
+use super::{Count, Effect, HubState, LocalEffect, Record, Rest, waking::Parent};
 use crate::{
     hub::state::live_worker::LiveWorker,
     model::{
         AgentState, Attempt, Exit, Happened, Item, ItemKind, Kind, Now, Origin, Process, Refusal,
-        RefusalKind, Reported, Run, RunId, RunJob, RunWork, Step, TaskState, Timestamp, Worker,
-        WorkerId,
+        RefusalKind, Reported, Run, RunId, RunJob, RunWork, Step, TaskState, Worker, WorkerId,
     },
     text::{clean, one_line},
 };
@@ -38,9 +37,9 @@ pub(super) struct Runs {
     is_stale: bool,
     /// Tasks whose program runs.
     running: BTreeSet<(RunId, usize)>,
-    /// Workers whose commits are being counted, or were, by the time at which they came to rest.
+    /// Workers whose commits are being counted, or were, and in which rest.
     counting: BTreeSet<WorkerId>,
-    counts: BTreeMap<WorkerId, (Timestamp, Result<usize, String>)>,
+    counts: BTreeMap<WorkerId, (Rest, Result<usize, String>)>,
     /// There was no room beside so many workers; until when that is believed.
     full: Option<(usize, Instant)>,
     /// When a time limit ends.
@@ -77,7 +76,15 @@ impl HubState {
     /// Brings every run up to date, if anything may concern one.
     pub(super) fn drive_runs(&mut self, now: Now, out: &mut Vec<Effect>) {
         let is_due = self.runs.next().is_some_and(|at| at <= now.steady);
-        if !(self.runs.is_stale || is_due) || self.is_looking() {
+        if !(self.runs.is_stale || is_due) {
+            return;
+        }
+        let open: Vec<RunId> = {
+            let open = self.runs.known.values().filter(|it| it.over.is_none());
+            open.map(|it| it.id).collect()
+        };
+        if self.is_looking() {
+            open.iter().for_each(|id| self.heed_reports(now, *id, out));
             return;
         }
         self.runs.is_stale = false;
@@ -85,10 +92,6 @@ impl HubState {
         if self.runs.recount.take_if(|at| *at <= now.steady).is_some() {
             self.runs.counts.retain(|_, (_, found)| found.is_ok());
         }
-        let open: Vec<RunId> = {
-            let open = self.runs.known.values().filter(|it| it.over.is_none());
-            open.map(|it| it.id).collect()
-        };
         for id in &open {
             self.drive(now, *id, out);
         }
@@ -116,6 +119,17 @@ impl HubState {
         }
         for act in acts {
             self.perform_act(id, &act, out);
+        }
+    }
+
+    fn heed_reports(&mut self, now: Now, id: RunId, out: &mut Vec<Effect>) {
+        let Some(mut run) = self.runs.known.get(&id).cloned() else { return };
+        let before = run.tasks.clone();
+        step::heed(&mut run, |worker| self.facet(worker), now.wall);
+        if run.tasks != before {
+            self.log_changes(now, &run, &before, out);
+            out.push(Effect::Record(Record::Run(Box::new(run.clone()))));
+            self.runs.known.insert(id, run);
         }
     }
 
@@ -159,7 +173,7 @@ impl HubState {
         let base = live.worker.base.as_ref();
         Some(Count {
             worker: worker.clone(),
-            at_rest: rest_since(&live.worker),
+            at_rest: rest_of(&live.worker),
             repo: live.worker.repo.clone(),
             branch: live.worker.branch.clone(),
             head: head.clone().or_else(|| base.map(|it| it.sha.clone()))?,
@@ -173,7 +187,7 @@ impl HubState {
             tracing::warn!(worker = %count.worker, error, "cannot count commits");
             self.runs.recount.get_or_insert(now.steady + TRY_AGAIN);
         }
-        self.runs.counts.insert(count.worker.clone(), (count.at_rest, found));
+        self.runs.counts.insert(count.worker.clone(), (count.at_rest.clone(), found));
         self.runs.is_stale = true;
     }
 
@@ -189,7 +203,7 @@ impl HubState {
             };
         };
         let worker = &live.worker;
-        let counted = self.runs.counts.get(id).filter(|it| it.0 == rest_since(worker));
+        let counted = self.runs.counts.get(id).filter(|it| it.0 == rest_of(worker));
         Facet {
             condition: condition(live),
             reported: reported(worker),
@@ -398,10 +412,10 @@ fn job(run: &Run, n: usize) -> Option<RunJob> {
     Some(RunJob { attempt, caller, server, work })
 }
 
-/// Since when it is at rest: another time may come with other commits.
-fn rest_since(worker: &Worker) -> Timestamp {
+fn rest_of(worker: &Worker) -> Rest {
     let state = &worker.state;
-    if state.is_live() { state.turn.since } else { state.process.since }
+    let since = if state.is_live() { state.turn.since } else { state.process.since };
+    Rest { since, head: worker.work.changes.as_ref().map(|it| it.head.clone()) }
 }
 
 fn reported(worker: &Worker) -> Option<Word> {

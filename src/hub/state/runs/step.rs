@@ -104,6 +104,23 @@ pub(super) fn step(run: &mut Run, facts: &Facts<'_>, now: Timestamp) -> Vec<Act>
     acts
 }
 
+/// Takes note of what workers have reported, before anything else is known of them: the next report, or a turn that
+/// was under way, could replace it.
+pub(super) fn heed(run: &mut Run, worker: impl Fn(&WorkerId) -> Facet, now: Timestamp) {
+    let lands = run.order.land.is_some();
+    for task in &mut run.tasks {
+        let TaskState::AtWork { worker: id, .. } = &task.state else { continue };
+        let (id, facet) = (id.clone(), Facet { condition: Condition::Busy, ..worker(id) });
+        match verdict(&facet, lands) {
+            Verdict::Done if facet.landed.is_none() => task.state = done(&id, &facet, now),
+            Verdict::Failed(why) => {
+                task.state = TaskState::Failed { worker: Some(id), at: now, why };
+            }
+            Verdict::Done | Verdict::Count | Verdict::Open => {}
+        }
+    }
+}
+
 /// When the run must be looked at again, although nothing happens.
 pub(super) fn due(run: &Run) -> Option<Timestamp> {
     let timeout = run.order.timeout_ms.filter(|_| run.over.is_none())?;

@@ -74,6 +74,28 @@ fn a_task_is_over_when_its_worker_says_so_or_rests_with_something_new() {
     failed(&said(Condition::Busy, Word::Failed("no".into())), "it reported: no");
 }
 
+/// A new hub has not seen the screens: a worker that seems to rest may be at work, or gone.
+#[test]
+fn before_the_first_look_only_reports_count() {
+    let heeded = |facet: &Facet, lands: bool| {
+        let mut run = run_of(1, 1);
+        run.order.land = lands.then(Vec::new);
+        run.order.timeout_ms = Some(1);
+        run.tasks[0].state = TaskState::AtWork { worker: id("a"), since: Timestamp(5), head: None };
+        heed(&mut run, |_| facet.clone(), Timestamp(9));
+        run.tasks[0].state.name().to_owned()
+    };
+    let said = |condition, word| Facet { reported: Some(word), ..facet(condition) };
+    assert_eq!(heeded(&said(Condition::AtRest, Word::Failed("no".into())), false), "failed");
+    assert_eq!(heeded(&said(Condition::Busy, Word::Done(String::new())), false), "done");
+    assert_eq!(heeded(&said(Condition::Busy, Word::Done(String::new())), true), "at work");
+    let rests = Facet { commits: Some(Ok(1)), ..facet(Condition::AtRest) };
+    let gone = facet(Condition::Gone("the agent ended (3)".into()));
+    for facet in [rests, gone, facet(Condition::Removed), facet(Condition::Lost)] {
+        assert_eq!(heeded(&facet, false), "at work", "{facet:?}");
+    }
+}
+
 #[test]
 fn only_work_at_rest_is_landed() {
     let said = |condition| Facet { reported: Some(Word::Done(String::new())), ..facet(condition) };
