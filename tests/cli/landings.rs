@@ -27,6 +27,8 @@ enum Case {
     TargetMoves,
     /// A hook commits to the branch after the check.
     BranchMoves,
+    /// The target has another commit in place of the one that the worker was started from.
+    Rewritten,
     /// Another user has landed it as one commit.
     Squashed,
     /// It moves a submodule to another commit.
@@ -44,7 +46,7 @@ const WITH_PARTS: [Case; 2] = [Case::Submodule, Case::Filter];
 /// What happens on the forge.
 const PULLS: [Case; 3] = [Case::Clean, Case::Protected, Case::HeadMoved];
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     Case::Clean,
     Case::Behind,
     Case::Diverged,
@@ -53,6 +55,7 @@ const CASES: [Case; 9] = [
     Case::Elsewhere,
     Case::TargetMoves,
     Case::BranchMoves,
+    Case::Rewritten,
     Case::Squashed,
 ];
 
@@ -65,7 +68,8 @@ enum Want {
 
 fn want(mode: &str, case: Case) -> Want {
     match (case, mode) {
-        (Case::Conflicting | Case::Behind | Case::Diverged, "ff") => {
+        (Case::Rewritten, "merge") => Want::Refused("`main` was rewritten"),
+        (Case::Conflicting | Case::Behind | Case::Diverged | Case::Rewritten, "ff") => {
             Want::Refused("has commits that")
         }
         // What the hook did is seen before anything moves.
@@ -82,12 +86,14 @@ fn want(mode: &str, case: Case) -> Want {
 }
 
 /// The rows of a quick run; other tests have the rest of the cases.
-const QUICK: [(&str, &str, Case); 5] = [
+const QUICK: [(&str, &str, Case); 7] = [
     ("git", "rebase", Case::Diverged),
     ("wt", "merge", Case::Behind),
     ("git", "ff", Case::Elsewhere),
     ("wt", "rebase", Case::TargetMoves),
     ("wt", "squash", Case::BranchMoves),
+    ("git", "squash", Case::Rewritten),
+    ("wt", "rebase", Case::Rewritten),
 ];
 
 struct Row<'a> {
@@ -120,6 +126,7 @@ impl Row<'_> {
             | Case::Elsewhere
             | Case::TargetMoves
             | Case::BranchMoves
+            | Case::Rewritten
             | Case::Squashed
             | Case::Submodule
             | Case::Protected
@@ -153,6 +160,7 @@ impl Row<'_> {
             }
             Case::TargetMoves => hook(main, &format!("moved-{name}")),
             Case::BranchMoves => hook(&self.dir, &format!("late-{name}")),
+            Case::Rewritten => self.rewrite_main(),
             Case::Squashed => {
                 desk.git(&["merge", "--quiet", "--squash", name]);
                 desk.git(&["commit", "--quiet", "-m", "Squashed"]);
@@ -168,6 +176,14 @@ impl Row<'_> {
                 fs::remove_dir_all(clone).unwrap();
             }
         }
+    }
+
+    /// Its newest commit, which the worker was started from, is another one now.
+    fn rewrite_main(&self) {
+        let main = self.desk.dir.as_path();
+        self.desk.sandbox.put(main.join(format!("again-{}", self.name)), "x");
+        self.in_dir(main, &["add", "--all"]);
+        self.in_dir(main, &["commit", "--quiet", "--amend", "-m", "Written again"]);
     }
 
     /// Everything that a refusal leaves as it was.

@@ -140,9 +140,10 @@ impl<'a> Staying<'a> {
         if tip.commits.is_empty() {
             return Ok(Ok(tip));
         }
-        // The forge was asked when this was recorded, and does not change it.
-        if let Some(landed) = self.landed.filter(|it| it.how == "pr" && it.tip == tip.id) {
-            tip.proof = Some(Proof::Pull { into: landed.into.clone() });
+        if let Some(landed) = self.landed.filter(|it| it.tip == tip.id)
+            && let Some(proof) = self.landing(landed, run).await?
+        {
+            tip.proof = Some(proof);
             return Ok(Ok(tip));
         }
         tip.proof = match self.remote_has(&tip, &mut staying, run).await? {
@@ -150,6 +151,22 @@ impl<'a> Staying<'a> {
             some => some,
         };
         Ok(Ok(tip))
+    }
+
+    /// A landing of exactly this commit that was recorded. If the base was rewritten before, no comparison of files
+    /// shows it.
+    async fn landing(&self, landed: &Landed, run: &Run<'_>) -> Result<Option<Proof>, Error> {
+        let into = landed.into.clone();
+        // The forge was asked when this was recorded, and does not change it.
+        if landed.how == "pr" {
+            return Ok(Some(Proof::Pull { into }));
+        }
+        // wtmag made this commit, so it has the work, as long as the branch has it.
+        let target = self.repo.ref_id(&format!("refs/heads/{into}"))?.map(|it| it.to_string());
+        let commit = landed.commit.as_ref().filter(|it| self.repo.has_commit(it));
+        let (Some(commit), Some(target)) = (commit, target) else { return Ok(None) };
+        let is_there = self.at.is_ancestor(commit, &target, run).await?;
+        Ok(is_there.then_some(Proof::Merged { into }))
     }
 
     /// A remote has the commits now, or had them and cannot be asked.
