@@ -26,6 +26,7 @@ mod names;
 mod orchestrate;
 mod orchestration;
 mod places;
+mod removed;
 mod resume;
 mod reviews;
 mod runs;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Context, Failure,
+    Context, Failure, removed,
     resolve::{self, Target},
     seat::Tmux,
     unexpected, watch,
@@ -86,17 +86,22 @@ pub(super) async fn target(hub: &mut Hub, id: WorkerId) -> Result<String, Failur
 
 /// A worker without a window: asks whether its agent shall be started again.
 async fn offer(context: &Context, worker: &Worker) -> Result<(), Failure> {
-    let (id, word) = (&worker.id, worker.state.word());
-    let what = if worker.ended.is_some() { "removed".to_owned() } else { word.to_string() };
-    let refusal = || {
-        Failure::user(format!("`{id}` has no window: it is `{what}`"))
-            .hint(format!("`wtmag resume {id}` starts its agent again"))
+    let id = &worker.id;
+    let refusal = || match worker.ended {
+        Some(_) => removed::refusal(context, worker),
+        None => Failure::user(format!("`{id}` has no window: it is `{}`", worker.state.word()))
+            .hint(format!("`wtmag resume {id}` starts its agent again")),
     };
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    let can_resume = worker.ended.is_none() || removed::Left::of(worker) == removed::Left::Branch;
+    let what = match worker.ended {
+        Some(_) => "was removed".to_owned(),
+        None => format!("is {}", worker.state.word()),
+    };
+    if !(can_resume && io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(refusal());
     }
     let cancel = context.cancel()?;
-    context.ask_user(&format!("{id} is {what}. Start its agent again? [Y/n] "));
+    context.ask_user(&format!("{id} {what}. Start its agent again? [Y/n] "));
     let line = context.read_line(&cancel).await?;
     if !["", "y", "yes"].contains(&line.trim().to_lowercase().as_str()) {
         return Err(refusal());

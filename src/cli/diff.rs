@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 use super::{
     Context, Failure,
     output::{Paint, Style, count},
-    pager,
+    pager, removed,
     resolve::{self, Target},
 };
 use crate::{
     git::{
         Repo, Run,
         changes::{self, Commit, FileChange, Form, Part, Sides, Subject, Total},
-        removal::backup::{self, Backup},
     },
     model::Worker,
     proc::Cancel,
@@ -74,7 +73,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let mut tell = |_: &crate::git::News| {};
     let run = Run { cancel: &cancel, tell: &mut tell };
     let repo = Repo::discover(&worker.repo)?;
-    let kept = kept(&repo, &worker)?;
+    let kept = removed::kept(&repo, &worker)?;
     let subject = Subject {
         repo: &repo,
         git_dir: &worker.git_dir,
@@ -97,16 +96,6 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     sides.notes.iter().for_each(|it| context.say(&format!("note: {it}")));
     print(context, &worker, &sides, &args, &cancel).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What is kept of a removed worker.
-fn kept(repo: &Repo, worker: &Worker) -> Result<Option<Backup>, Failure> {
-    let Some(ended) = worker.ended else { return Ok(None) };
-    let backups = backup::list(repo.common_dir())?;
-    // An older or newer worker may have had the same id.
-    let is_it =
-        |it: &Backup| it.worker == worker.id && (worker.created..=ended).contains(&it.removed);
-    Ok(backups.into_iter().find(is_it))
 }
 
 fn unknown_base(worker: &Worker) -> Failure {

@@ -59,6 +59,7 @@ mod pulls_job;
 mod ready;
 mod receipt;
 mod receipts;
+mod removed;
 mod report;
 mod resolve;
 mod restore;
@@ -82,13 +83,14 @@ mod without_terminal;
 mod worktree_tool;
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     io::{self, IsTerminal as _},
     process::ExitCode,
     time::Duration,
 };
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
 
 pub(crate) use context::Context;
 pub(crate) use failure::Failure;
@@ -219,11 +221,14 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     if let Some(failure) = shed_callers_repository(&args) {
         return failure.report(wants_json(&args));
     }
-    let parsed = match Args::try_parse_from(&args) {
-        Ok(parsed) => parsed,
-        Err(error) => return failure::usage(error, wants_json(&args)),
+    let mut command = command();
+    let matched = command.try_get_matches_from_mut(&args);
+    let matched = matched.and_then(|it| Ok((options(&command, &it), Args::from_arg_matches(&it)?)));
+    let (options, parsed) = match matched {
+        Ok(matched) => matched,
+        Err(error) => return failure::usage(error.format(&mut command), wants_json(&args)),
     };
-    let context = match Context::new(parsed.server, parsed.json) {
+    let context = match Context::new(parsed.server, parsed.json, options) {
         Ok(context) => context,
         Err(failure) => return failure.report(parsed.json),
     };
@@ -239,8 +244,16 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     runtime.shutdown_background();
     match done {
         Ok(code) => code,
-        Err(failure) => failure.report(json),
+        Err(failure) => context.fit(failure).report(json),
     }
+}
+
+/// The options of the command that was typed.
+fn options(command: &clap::Command, matches: &clap::ArgMatches) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(|it| it.get_long().map(str::to_owned));
+    let verb = matches.subcommand();
+    let verb = verb.and_then(|(name, it)| Some((command.find_subcommand(name)?, it)));
+    own.chain(verb.into_iter().flat_map(|(command, it)| options(command, it))).collect()
 }
 
 /// Starts this program again without the variables that a git hook or alias sets for its own

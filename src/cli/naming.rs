@@ -19,17 +19,7 @@ pub(crate) enum Purpose {
 /// One way in which a name can match a worker.
 type Reading<'a> = dyn Fn(&Worker) -> bool + 'a;
 
-/// The worker that `name` means. `project` is the common git dir of the current repository.
-pub(crate) fn find<'a>(
-    name: &str,
-    workers: &'a [Worker],
-    project: Option<&Path>,
-    purpose: Purpose,
-) -> Result<&'a Worker, Failure> {
-    search(name, workers, project, purpose)?.ok_or_else(|| unknown(name.trim(), workers))
-}
-
-/// Like [`find`]; `None` if no worker has this name.
+/// The worker that `name` means, if there is one. `project` is the common git dir of the current repository.
 pub(super) fn search<'a>(
     name: &str,
     workers: &'a [Worker],
@@ -68,6 +58,7 @@ pub(super) fn search<'a>(
 }
 
 pub(super) const SEE: &str = "`wtmag list --all` shows all workers";
+const SEE_REMOVED: &str = "`wtmag list --all --ended` shows removed workers, too";
 
 /// `456`, `#456`, `PROJ-12`, or the URL of the issue, pull request or ticket.
 fn has_number(worker: &Worker, name: &str) -> bool {
@@ -88,7 +79,11 @@ fn has_words(worker: &Worker, name: &str) -> bool {
 }
 
 fn ambiguous(name: &str, several: &[&Worker]) -> Failure {
-    let lines = several.iter().map(|it| format!("{}  {}", it.id, it.state.word()));
+    let word = |it: &Worker| match it.ended {
+        Some(_) => "removed".to_owned(),
+        None => it.state.word().to_string(),
+    };
+    let lines = several.iter().map(|it| format!("{}  {}", it.id, word(it)));
     Failure::user(format!("`{name}` matches {} workers", several.len()))
         .quote(lines)
         .hint("type more of the id")
@@ -100,22 +95,25 @@ pub(super) fn missing(name: &str) -> Failure {
 }
 
 /// The same, with the nearest name.
-pub(super) fn unknown(name: &str, workers: &[Worker]) -> Failure {
+pub(super) fn unknown<'a>(name: &str, workers: impl IntoIterator<Item = &'a Worker>) -> Failure {
     const CLOSE: f64 = 0.85;
     let failure = missing(name);
     let lower = name.to_lowercase();
     let closeness = |candidate: &str| strsim::jaro_winkler(&lower, candidate);
-    let scored = workers.iter().map(|it| {
+    let scored = workers.into_iter().map(|it| {
         let id = it.id.as_str();
         let score = closeness(it.short_name()).max(closeness(&it.branch));
         // Ids of one project begin alike, so their beginning proves little.
         let whole = strsim::normalized_damerau_levenshtein(&lower, id);
         let score = if id.contains(&lower) { 1.0 } else { score.max(whole) };
-        (score, id)
+        (score, it)
     });
     let nearest = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= CLOSE);
     match nearest {
-        Some((_, id)) => failure.hint(format!("did you mean `{id}`?")),
+        Some((_, Worker { id, ended: None, .. })) => failure.hint(format!("did you mean `{id}`?")),
+        Some((_, Worker { id, ended: Some(_), .. })) => {
+            failure.hint(format!("did you mean `{id}`, which was removed?")).hint(SEE_REMOVED)
+        }
         None => failure.hint(SEE),
     }
 }
@@ -156,6 +154,15 @@ mod tests {
         ];
         workers[0].pr = Some("https://github.com/acme/blog/pull/501".into());
         workers
+    }
+
+    fn find<'a>(
+        name: &str,
+        workers: &'a [Worker],
+        project: Option<&Path>,
+        purpose: Purpose,
+    ) -> Result<&'a Worker, Failure> {
+        search(name, workers, project, purpose)?.ok_or_else(|| unknown(name.trim(), workers))
     }
 
     #[track_caller]

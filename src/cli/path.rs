@@ -39,7 +39,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 pub(super) fn require_worktree(worker: &Worker) -> Result<(), Failure> {
     if worker.worktree_gone || !worker.worktree.is_dir() {
         let path = worker.worktree.display();
-        return Err(Failure::user(format!("the worktree of `{}` is gone: `{path}`", worker.id)));
+        let id = &worker.id;
+        return Err(Failure::user(format!("the worktree of `{id}` is gone: `{path}`"))
+            .hint(format!("`wtmag resume {id}` makes it again, and starts the agent in it")));
     }
     Ok(())
 }

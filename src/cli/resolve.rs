@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     Context, Failure,
     naming::{self, Purpose},
-    unexpected,
+    removed, unexpected,
 };
 use crate::{
     client::Hub,
@@ -49,16 +49,16 @@ impl Target {
         }
     }
 
-    /// Like [`Self::worker_or_own`]; a removed worker is found, too.
+    /// Like [`Self::worker_or_own`]; a removed worker is found, too, and a note says that it is one.
     pub(crate) async fn worker_or_ended(
         &self,
         context: &Context,
         hub: &mut Hub,
     ) -> Result<Worker, Failure> {
-        match self.given()? {
-            Some(text) => worker_or_ended(context, hub, text).await,
-            None => own(context, hub).await,
-        }
+        let Some(text) = self.given()? else { return own(context, hub).await };
+        let worker = worker_or_ended(context, hub, text).await?;
+        removed::note(context, &worker);
+        Ok(worker)
     }
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn worker(
     purpose: Purpose,
 ) -> Result<Worker, Failure> {
     let workers = present(hub).await?;
-    naming::find(text, &workers, context.project().as_deref(), purpose).cloned()
+    find_present(context, hub, (text, &workers), purpose).await
 }
 
 /// Like `worker`, or else a removed worker; of several that had the same id, the newest.
@@ -79,17 +79,37 @@ pub(crate) async fn worker_or_ended(
     hub: &mut Hub,
     text: &str,
 ) -> Result<Worker, Failure> {
-    let mut workers = present(hub).await?;
+    let workers = present(hub).await?;
+    find(context, hub, (text, &workers), Purpose::Look).await
+}
+
+/// Like [`find`], for a command that needs a worker that is there.
+async fn find_present(
+    context: &Context,
+    hub: &mut Hub,
+    name: (&str, &[Worker]),
+    purpose: Purpose,
+) -> Result<Worker, Failure> {
+    let worker = find(context, hub, name, purpose).await?;
+    if worker.ended.is_some() { Err(removed::refusal(context, &worker)) } else { Ok(worker) }
+}
+
+/// The one of the present workers that `text` names, else a removed one.
+async fn find(
+    context: &Context,
+    hub: &mut Hub,
+    (text, present): (&str, &[Worker]),
+    purpose: Purpose,
+) -> Result<Worker, Failure> {
     let project = context.project();
-    if let Some(worker) = naming::search(text, &workers, project.as_deref(), Purpose::Look)? {
+    if let Some(worker) = naming::search(text, present, project.as_deref(), purpose)? {
         return Ok(worker.clone());
     }
     let removed = newest_of_each(listed(hub.ask(Request::List { ended: true }).await?)?);
-    if let Some(worker) = naming::search(text, &removed, project.as_deref(), Purpose::Change)? {
-        return Ok(worker.clone());
+    match naming::search(text, &removed, project.as_deref(), Purpose::Change)? {
+        Some(worker) => Ok(worker.clone()),
+        None => Err(naming::unknown(text.trim(), present.iter().chain(&removed))),
     }
-    workers.extend(removed);
-    Err(naming::unknown(text.trim(), &workers))
 }
 
 /// The newest worker of each id, from a list with the oldest first.
@@ -111,12 +131,11 @@ pub(crate) async fn workers(
     purpose: Purpose,
 ) -> Result<Vec<Worker>, Failure> {
     let workers = present(hub).await?;
-    let project = context.project();
     let mut found: Vec<Worker> = Vec::new();
     for text in texts {
-        let worker = naming::find(text, &workers, project.as_deref(), purpose)?;
+        let worker = find_present(context, hub, (text, &workers), purpose).await?;
         if found.iter().all(|it| it.id != worker.id) {
-            found.push(worker.clone());
+            found.push(worker);
         }
     }
     Ok(found)

@@ -77,16 +77,14 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     let Shown { worker, deliveries, screen } = shown;
     let word = worker.state.word();
     let ago = |at: Timestamp| format!("{} ago", age(now.since(at)));
+    let shown = style.paint(&word.text_at(now), Paint::of(&word));
+    let state = match worker.ended {
+        Some(at) => format!("removed {}; before that, {shown}", ago(at)),
+        None => format!("{shown} for {}", age(now.since(worker.state.since()))),
+    };
     let mut lines = vec![
         ("task", receipt::task(worker)),
-        (
-            "state",
-            format!(
-                "{} for {}",
-                style.paint(&word.text_at(now), Paint::of(&word)),
-                age(now.since(worker.state.since()))
-            ),
-        ),
+        ("state", state),
         ("process", fact(&worker.state.process, now, receipt::process)),
         ("turn", fact(&worker.state.turn, now, |it| DisplayState::Turn(it.clone()).to_string())),
     ];
@@ -116,7 +114,6 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     lines.extend(worker.work.pull.as_ref().map(|it| ("review", pull(it, now))));
     lines.extend(worker.parent.as_ref().map(|id| ("parent", id.to_string())));
     lines.push(("created", ago(worker.created)));
-    lines.extend(worker.ended.map(|at| ("ended", ago(at))));
     lines.extend(deliveries.iter().map(|it| ("delivery", receipt::line(it))));
     lines.extend(worker.last_message.as_deref().map(|text| ("said", clean(text))));
     let mut text =

@@ -14,7 +14,7 @@ use super::{
     outcome::{interrupt, is_one_of, sleep_until, states},
     output::{age, count},
     progress::Progress,
-    resolve, unexpected,
+    removed, resolve, unexpected,
 };
 use crate::{
     client::{Hub, Mirror},
@@ -111,7 +111,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         if let Some(worker) = hopeless.first()
             && (!args.any || hopeless.len() == ids.len())
         {
-            return Err(gone(worker));
+            return Err(gone(context, worker));
         }
         if deadline.is_some_and(|at| at <= Instant::now()) {
             return Err(timed_out(&known));
@@ -218,12 +218,14 @@ fn why(worker: &Worker, view: &StateView<'_>) -> String {
     reported.filter(|it| !it.is_empty()).or(said).unwrap_or(view.evidence).to_owned()
 }
 
-fn gone(worker: &Worker) -> Failure {
-    let what = match worker.ended {
-        Some(_) => "was removed".to_owned(),
-        None => format!("is `{}`", worker.state.word()),
-    };
-    Failure::user(format!("`{}` {what} and cannot reach that state any more", worker.id))
+/// It cannot reach that state any more.
+fn gone(context: &Context, worker: &Worker) -> Failure {
+    if worker.ended.is_some() {
+        return removed::refusal(context, worker);
+    }
+    let (id, word) = (&worker.id, worker.state.word());
+    Failure::user(format!("`{id}` is `{word}` and cannot reach that state any more"))
+        .hint(format!("`wtmag resume {id}` starts its agent again"))
 }
 
 fn timed_out(workers: &[&Worker]) -> Failure {

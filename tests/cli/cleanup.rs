@@ -30,7 +30,7 @@ fn a_worker_with_nothing_to_lose_goes_with_window_worktree_and_branch() {
     assert!(desk.list(&["--all"]).is_empty());
     let ended = desk.list(&["--ended"]);
     assert_eq!((ended.len(), &ended[0]["id"]), (1, &id.as_str().into()));
-    assert!(desk.wtmag(&["show", &id]).success().contains("ended"));
+    assert!(desk.wtmag(&["show", &id]).success().contains("state     removed "));
     // The name can be used again: the removed worker is found by it as long as no other has it.
     let again = desk.worker("topic");
     settle(&desk, &again);
