@@ -16,6 +16,7 @@ mod demo;
 mod doctor;
 mod gitlab;
 mod hazards;
+mod hints;
 mod hooks;
 mod hub;
 mod load;

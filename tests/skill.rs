@@ -91,7 +91,7 @@ fn code(text: &str, is_markdown: bool) -> Vec<(usize, &str)> {
 }
 
 /// The words behind each `wtmag` that stands where a command may begin.
-fn commands(code: &str) -> Vec<Vec<String>> {
+pub(super) fn commands(code: &str) -> Vec<Vec<String>> {
     let code = code.strip_prefix("$ ").unwrap_or(code);
     let code = code.split(" #").next().unwrap();
     let parts = code.split([';', '|', '(', ')']).flat_map(|part| part.split("&&"));
@@ -105,7 +105,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Goes down the tree of verbs and looks up every flag on the way.
-fn check(command: &Command, words: &[String]) -> Result<(), String> {
+pub(super) fn check(command: &Command, words: &[String]) -> Result<(), String> {
     let mut chain = vec![command];
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -126,8 +126,12 @@ fn check(command: &Command, words: &[String]) -> Result<(), String> {
             if word.starts_with(['<', '[', '…', '.']) {
                 return Ok(());
             }
-            let sub = verb.get_subcommands().find(|it| it.get_name() == word);
-            chain.push(sub.ok_or_else(|| format!("there is no verb `{word}`"))?);
+            match verb.get_subcommands().find(|it| it.get_name() == word) {
+                Some(sub) => chain.push(sub),
+                // Such as a task of `wtmag run`.
+                None if verb.get_positionals().next().is_some() => return Ok(()),
+                None => return Err(format!("there is no verb `{word}`")),
+            }
         }
     }
     Ok(())
@@ -143,11 +147,11 @@ fn is_flag(word: &str) -> bool {
 }
 
 /// `--wait` of `--wait=idle`, `-L` of `-Lwork`.
-fn flag_name(word: &str) -> &str {
+pub(super) fn flag_name(word: &str) -> &str {
     if word.starts_with("--") { word.split('=').next().unwrap() } else { &word[..2] }
 }
 
-fn find_flag<'c>(command: &'c Command, name: &str) -> Option<&'c clap::Arg> {
+pub(super) fn find_flag<'c>(command: &'c Command, name: &str) -> Option<&'c clap::Arg> {
     command.get_arguments().find(|arg| {
         let long = arg.get_long().is_some_and(|long| name.strip_prefix("--") == Some(long));
         let short = arg.get_short().is_some_and(|short| name == format!("-{short}"));
@@ -155,7 +159,7 @@ fn find_flag<'c>(command: &'c Command, name: &str) -> Option<&'c clap::Arg> {
     })
 }
 
-fn has_flag_anywhere(command: &Command, name: &str) -> bool {
+pub(super) fn has_flag_anywhere(command: &Command, name: &str) -> bool {
     // `gh` and `git` have their own flags in examples, which are written with the program.
     find_flag(command, name).is_some()
         || command.get_subcommands().any(|sub| has_flag_anywhere(sub, name))

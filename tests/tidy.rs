@@ -408,7 +408,7 @@ fn heads_sees_through_groups() {
     assert_eq!(heads("{hub::{a, b::c}, model::D, wire};"), ["hub", "model", "wire"]);
 }
 
-fn sources() -> Vec<(PathBuf, String)> {
+pub(super) fn sources() -> Vec<(PathBuf, String)> {
     files("src")
 }
 

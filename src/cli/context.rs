@@ -1,5 +1,6 @@
 //! Everything that a verb needs from outside: environment, hub, interrupt, output.
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
@@ -51,17 +52,29 @@ pub(crate) struct Context {
     pub(crate) env: Env,
     server: Server,
     json: bool,
+    /// The options of the command.
+    options: BTreeSet<String>,
 }
 
 impl Context {
-    pub(super) fn new(server: Server, json: bool) -> Result<Self, Failure> {
+    pub(super) fn new(
+        server: Server,
+        json: bool,
+        options: BTreeSet<String>,
+    ) -> Result<Self, Failure> {
         let env = Env::capture().map_err(Failure::user)?;
-        Ok(Self { env, server, json })
+        Ok(Self { env, server, json, options })
     }
 
     /// A context with another environment, for another tmux server.
     pub(super) fn elsewhere(env: Env, socket: PathBuf) -> Self {
-        Self { env, server: Server { server_name: None, server_socket: Some(socket) }, json: false }
+        let server = Server { server_name: None, server_socket: Some(socket) };
+        Self { env, server, json: false, options: BTreeSet::new() }
+    }
+
+    /// The failure without hints that do not fit this command.
+    pub(crate) fn fit(&self, failure: Failure) -> Failure {
+        failure.fit(|option| self.options.contains(option))
     }
 
     /// Print machine-readable output.

@@ -38,9 +38,17 @@ pub(crate) struct Failure {
     error: Box<dyn Error>,
     /// Text from elsewhere: a screen, a hook's output. Printed unchanged, indented.
     quoted: Vec<String>,
-    hints: Vec<String>,
+    hints: Vec<Hint>,
     /// More fields for the error object of `--json`.
     detail: Option<serde_json::Value>,
+}
+
+/// What to type next.
+#[derive(Debug)]
+struct Hint {
+    text: String,
+    /// The option of the command that it names.
+    option: Option<&'static str>,
 }
 
 impl Failure {
@@ -72,8 +80,26 @@ impl Failure {
     }
 
     #[must_use]
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(text::clean(&hint.into()));
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        self.hint_of(None, hint)
+    }
+
+    /// Adds a hint that names an option. Where several commands share the code, only those that have the option
+    /// show it.
+    #[must_use]
+    pub(crate) fn hint_of_option(self, option: &'static str, hint: impl Into<String>) -> Self {
+        self.hint_of(Some(option), hint)
+    }
+
+    fn hint_of(mut self, option: Option<&'static str>, hint: impl Into<String>) -> Self {
+        self.hints.push(Hint { text: text::clean(&hint.into()), option });
+        self
+    }
+
+    /// Leaves out hints about options that the user's command does not have.
+    #[must_use]
+    pub(crate) fn fit(mut self, has: impl Fn(&str) -> bool) -> Self {
+        self.hints.retain(|it| it.option.is_none_or(&has));
         self
     }
 
@@ -141,10 +167,11 @@ impl Failure {
         let mut error = json!({
             "kind": self.name(),
             "message": self.message(": "),
-            "hint": self.hints.first(),
+            "hint": self.hints.first().map(|it| &it.text),
         });
         if let (Some(fields), true) = (error.as_object_mut(), self.hints.len() > 1) {
-            fields.insert("hints".to_owned(), json!(self.hints));
+            let hints: Vec<&str> = self.hints.iter().map(|it| it.text.as_str()).collect();
+            fields.insert("hints".to_owned(), json!(hints));
         }
         if let (Some(fields), false) = (error.as_object_mut(), self.quoted.is_empty()) {
             fields.insert("output".to_owned(), json!(self.quoted));
@@ -176,7 +203,7 @@ impl Failure {
 
     /// The same with the first hint.
     pub(crate) fn line_and_hint(&self) -> String {
-        let hint = self.hints.first().map(|it| format!("; {it}")).unwrap_or_default();
+        let hint = self.hints.first().map(|it| format!("; {}", it.text)).unwrap_or_default();
         self.line() + &hint
     }
 
@@ -205,7 +232,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "error: {}", self.message("\ncause: "))?;
         self.quoted.iter().try_for_each(|line| writeln!(f, "  | {line}"))?;
-        self.hints.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))
+        self.hints.iter().try_for_each(|hint| writeln!(f, "hint: {}", hint.text))
     }
 }
 
@@ -255,7 +282,7 @@ impl From<git::Error> for Failure {
         if error.is_cancelled() {
             return Self::interrupted();
         }
-        let hint = error.hint();
+        let advice = error.advice();
         let mut said = String::new();
         if let git::Error::Unapproved { text, .. }
         | git::Error::HookFailed { text, .. }
@@ -266,7 +293,8 @@ impl From<git::Error> for Failure {
         {
             said.clone_from(text);
         }
-        hint.into_iter().fold(Self::user(error).quote(said.lines()), Self::hint)
+        let failure = Self::user(error).quote(said.lines());
+        advice.into_iter().fold(failure, |failure, it| failure.hint_of(it.option, it.text))
     }
 }
 
@@ -375,6 +403,16 @@ mod tests {
         assert_eq!(json["error"]["hints"], json!(["look", "ask"]));
         assert_eq!(failure.line(), "no (a; b)");
         assert_eq!(failure.line_and_hint(), "no (a; b); look");
+    }
+
+    #[test]
+    fn a_hint_about_an_option_is_for_commands_that_have_it() {
+        let failure = |has: &[&str]| {
+            let failure = Failure::user("no").hint("look").hint_of_option("name", "`--name N`");
+            failure.fit(|it| has.contains(&it)).to_string()
+        };
+        assert_eq!(failure(&["name"]), "error: no\nhint: look\nhint: `--name N`\n");
+        assert_eq!(failure(&["names"]), "error: no\nhint: look\n");
     }
 
     #[test]

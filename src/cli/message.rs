@@ -40,10 +40,12 @@ pub(super) fn compose_for(
         return Ok(new);
     }
     let file = git::scratch::write_message(worktree, text).map_err(|error| {
-        Failure::from(error).hint(match limits.is_command(bare) {
-            true => "`--raw` types it as it is; the agent may run it as a command",
-            false => "`--paste` types it into the box, however long it is",
-        })
+        let failure = Failure::from(error);
+        if limits.is_command(bare) {
+            let hint = "`--raw` types it as it is; the agent may run it as a command";
+            return failure.hint_of_option("raw", hint);
+        }
+        failure.hint_of_option("paste", "`--paste` types it into the box, however long it is")
     })?;
     new.text = format!("Read ./{file} and treat it as a message to you.");
     new.file = Some(file);

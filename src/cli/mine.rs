@@ -21,7 +21,7 @@ impl Me {
         }
         pane.map(Self::Pane).ok_or_else(|| {
             Failure::user("`--mine` needs a tmux pane or a worker's worktree")
-                .hint("`--all` shows everything")
+                .hint_of_option("all", "`--all` shows everything")
         })
     }
 

@@ -103,10 +103,19 @@ pub enum Error {
     Proc(#[from] proc::Error),
 }
 
-const UNAPPROVED: &str = "read the commands, then pass --yes to run them once, approve them for good with \
-    `wt config approvals add`, or pass --no-hooks to skip them";
-const HOOK_WITHOUT_TERMINAL: &str = "fix the hook, or pass --no-hooks; a hook that asks something gets an answer only \
-    if the command runs in a terminal";
+/// What to do about an error, as one sentence without a full stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    pub text: &'static str,
+    /// The option that it names: of no use to a command that does not have it.
+    pub option: Option<&'static str>,
+}
+
+impl Advice {
+    const fn option(option: &'static str, text: &'static str) -> Self {
+        Self { text, option: Some(option) }
+    }
+}
 
 fn with_code(code: Option<i32>) -> String {
     code.map(|it| format!(" with code {it}")).unwrap_or_default()
@@ -122,50 +131,57 @@ fn held_by(branch: Option<&str>) -> String {
 
 impl Error {
     /// What to do, if the message does not already say it.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn advice(&self) -> Vec<Advice> {
+        let hint = self.hint().map(|text| Advice { text, option: None });
+        hint.into_iter().chain(self.options().iter().copied()).collect()
+    }
+
+    fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NoRepository { .. } => "run this inside a repository or pass --project DIR",
+            Self::NoRepository { .. } => "run this inside a repository",
             Self::Untrusted { .. } => {
-                "git config --global --add safe.directory DIR, if you trust it"
+                "if you trust it: `git config --global --add safe.directory DIR`"
             }
             Self::NoDefaultBranch { .. } => {
-                "`git remote set-head origin -a` asks the remote for it; or pass --base BRANCH"
+                "`git remote set-head origin -a` asks the remote for it"
             }
             Self::NoCommits { .. } => "make a first commit",
-            Self::NoBase { .. } => "if git knows it: `--base $(git rev-parse NAME)`",
             Self::HeadMoved { .. } => "the pull request was just pushed to: try again",
             Self::StateChanged { .. } => {
                 "run `wtmag cleanup` without --discard to see what it has now"
             }
             Self::TargetMoved { .. } => "nothing was changed: try again",
-            Self::BranchExists { .. } | Self::RemoteBranchExists { .. } => {
-                "pass --reuse to work on it, or --name for another branch"
-            }
-            Self::NameConflict { remote: None, .. } | Self::PathTaken { .. } => {
-                "pass --name for another branch"
-            }
             Self::NameConflict { remote: Some(_), .. } => {
-                "pass --name for another branch; `git fetch --prune` forgets branches that are gone"
+                "`git fetch --prune` forgets branches that are gone"
             }
             Self::Filter { .. } => {
                 "install the filter's program (for Git LFS: `git lfs install`), or set \
                  GIT_LFS_SKIP_SMUDGE=1"
             }
-            Self::Diverged { .. } => "push or discard that work, or pass --name for another branch",
+            Self::Diverged { .. } => "push or discard that work",
             Self::Dirty { .. } => "commit or stash it first",
-            Self::Carry { .. } => "nothing was changed; to create it anyway, omit `--with-changes`",
+            Self::Carry { .. } => "nothing was changed",
             Self::Tracked { .. } => "remove `.wtmag` from that branch, or use another base",
             Self::Unsafe { .. } => "remove it and try again",
             Self::NotWorktrunk { .. } | Self::OldWorktrunk { .. } => {
                 "cargo install worktrunk, or set [worktree] backend = \"git\""
             }
             Self::OldGit { .. } => "install a newer git, or set [worktree] backend = \"git\"",
-            Self::Unapproved { .. } => UNAPPROVED,
-            Self::HookFailed { had_terminal: false, .. } => HOOK_WITHOUT_TERMINAL,
-            Self::GitHook { .. } | Self::HookFailed { .. } => "fix the hook, or pass --no-hooks",
-            Self::Setup { .. } => "fix `setup` in [worktree], or pass --no-hooks",
+            Self::Unapproved { .. } => {
+                "read the commands; `wt config approvals add` approves them for good"
+            }
+            Self::HookFailed { had_terminal: false, .. } => {
+                "fix the hook; if it asks something, run this command in a terminal, where you can answer"
+            }
+            Self::GitHook { .. } | Self::HookFailed { .. } => "fix the hook",
+            Self::Setup { .. } => "fix `setup` in [worktree]",
             Self::Busy { .. } => "try again when that process has ended",
-            Self::Open { .. }
+            Self::NameConflict { remote: None, .. }
+            | Self::PathTaken { .. }
+            | Self::NoBase { .. }
+            | Self::BranchExists { .. }
+            | Self::RemoteBranchExists { .. }
+            | Self::Open { .. }
             | Self::RefFormat { .. }
             | Self::Read { .. }
             | Self::Change { .. }
@@ -181,6 +197,59 @@ impl Error {
             | Self::Journal { .. }
             | Self::Proc(_) => return None,
         })
+    }
+
+    /// Options of the command that help.
+    fn options(&self) -> &'static [Advice] {
+        const NAME: Advice = Advice::option("name", "`--name NAME` chooses another branch");
+        const REUSE: Advice = Advice::option("reuse", "`--reuse` works on that branch");
+        const NO_HOOKS: Advice = Advice::option("no-hooks", "`--no-hooks` leaves hooks out");
+        const YES: Advice = Advice::option("yes", "`--yes` runs them once");
+        const PROJECT: Advice = Advice::option("project", "`--project DIR` names a repository");
+        const BASE: Advice =
+            Advice::option("base", "`--base BRANCH` names the branch to start from");
+        const COMMIT: Advice =
+            Advice::option("base", "if git knows it: `--base $(git rev-parse NAME)`");
+        const CARRY: Advice =
+            Advice::option("with-changes", "to create it anyway, omit `--with-changes`");
+        match self {
+            Self::NoRepository { .. } => &[PROJECT],
+            Self::NoDefaultBranch { .. } => &[BASE],
+            Self::NoBase { .. } => &[COMMIT],
+            Self::BranchExists { .. } | Self::RemoteBranchExists { .. } => &[REUSE, NAME],
+            Self::NameConflict { .. } | Self::PathTaken { .. } | Self::Diverged { .. } => &[NAME],
+            Self::Carry { .. } => &[CARRY],
+            Self::Unapproved { .. } => &[YES, NO_HOOKS],
+            Self::HookFailed { .. } | Self::GitHook { .. } | Self::Setup { .. } => &[NO_HOOKS],
+            Self::Untrusted { .. }
+            | Self::NoCommits { .. }
+            | Self::HeadMoved { .. }
+            | Self::StateChanged { .. }
+            | Self::TargetMoved { .. }
+            | Self::Filter { .. }
+            | Self::Dirty { .. }
+            | Self::Tracked { .. }
+            | Self::Unsafe { .. }
+            | Self::NotWorktrunk { .. }
+            | Self::OldWorktrunk { .. }
+            | Self::OldGit { .. }
+            | Self::Busy { .. }
+            | Self::Open { .. }
+            | Self::RefFormat { .. }
+            | Self::Read { .. }
+            | Self::Change { .. }
+            | Self::Io { .. }
+            | Self::BadName { .. }
+            | Self::Fetch { .. }
+            | Self::Push { .. }
+            | Self::MainWorktree { .. }
+            | Self::WouldLose { .. }
+            | Self::Claimed { .. }
+            | Self::Failed { .. }
+            | Self::Answer { .. }
+            | Self::Journal { .. }
+            | Self::Proc(_) => &[],
+        }
     }
 
     /// Turns a cause into a reading error: `.map_err(Error::read("the index"))`.

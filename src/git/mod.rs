@@ -38,7 +38,7 @@ use std::fmt;
 pub use base::{Picked, PickedFrom, Start, pick};
 pub use branch::{BranchEnd, BranchTip, check_free};
 pub use count::new_commits;
-pub use error::Error;
+pub use error::{Advice, Error};
 pub use hooks::{Hooks, approve_hooks, may_have_hooks, run_hooks};
 pub use lock::RepoLock;
 pub use make::{Made, WorktreeRequest, make, planned_path};

@@ -357,7 +357,7 @@ fn a_branch_that_is_there_is_gone_on_with_when_asked() {
     desk.git(&["branch", "topic"]);
     let args = ["create", "--prompt", "x", "--name", "topic"];
     let said = desk.wtmag(&args).failure(1);
-    assert!(said.contains("already a branch `topic`\nhint: pass --reuse"), "{said}");
+    assert!(said.contains("already a branch `topic`\nhint: `--reuse`"), "{said}");
     let made = desk.wtmag(&[&args[..], &["--reuse", "--json"]].concat()).json();
     let id = made["worker"]["id"].as_str().unwrap();
     assert_eq!(made["worktree_made"], true);

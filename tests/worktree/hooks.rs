@@ -46,7 +46,8 @@ fn unapproved_hooks_never_run_silently() {
         let before = traces(&dir);
         let refused = start(&lab, &dir, &wt, Hooks::Approved).await.unwrap_err();
         assert!(matches!(refused, Error::Unapproved { phase: "pre-start", .. }), "{refused:?}");
-        let hint = refused.hint().unwrap();
+        let advice = refused.advice();
+        let hint: String = advice.iter().map(|it| it.text).collect();
         for way in ["--yes", "--no-hooks", "wt config approvals add"] {
             assert!(hint.contains(way), "{hint}");
         }

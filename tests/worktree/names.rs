@@ -13,7 +13,7 @@ fn a_branch_that_only_the_remote_has_is_taken_up_when_asked() {
             let before = traces(&dir);
             let refused = lab.create(&dir, &tool, &new("fix-9")).await.unwrap_err();
             assert_eq!(refused.to_string(), "the remote `origin` already has a branch `fix-9`");
-            assert!(refused.hint().unwrap().contains("--reuse"));
+            assert!(refused.advice().iter().any(|it| it.text.contains("--reuse")));
             assert_eq!(traces(&dir), before);
             let reuse = WorktreeRequest { reuse: true, ..new("fix-9") };
             let made = lab.create(&dir, &tool, &reuse).await.unwrap();
@@ -86,7 +86,7 @@ fn a_branch_cannot_be_above_or_below_another() {
                 let refused = lab.create(&dir, &tool, &new(name)).await.unwrap_err();
                 let want = format!("the branch {other} exists, so `{name}` cannot");
                 assert_eq!(refused.to_string(), want);
-                assert!(refused.hint().unwrap().contains("--name"));
+                assert!(refused.advice().iter().any(|it| it.text.contains("--name")));
                 assert_eq!(traces(&dir), before);
                 assert!(lab.sweep().await.is_empty(), "nothing is left to undo");
             }
@@ -110,7 +110,7 @@ fn two_branches_of_one_directory_are_told_apart() {
             let want =
                 format!("the directory `{path}` already exists; it is the worktree of `fix/a`");
             assert_eq!(refused.to_string(), want);
-            assert!(refused.hint().unwrap().contains("--name"));
+            assert!(refused.advice().iter().any(|it| it.text.contains("--name")));
             assert_eq!(traces(&dir), before);
             git(&dir, ["worktree", "remove", "--force", first.path.to_str().unwrap()]);
             git(&dir, ["branch", "-q", "-D", "fix/a"]);

@@ -130,7 +130,7 @@ fn unpushed_commits_of_the_current_branch_are_no_default_branch() {
         std::fs::rename(lab.root.join("srv"), lab.root.join("away")).unwrap();
         let failed = picked(&lab, &dir, &Start::Default).await.unwrap_err();
         assert!(matches!(failed, Error::NoDefaultBranch { .. }), "{failed:?}");
-        assert!(failed.hint().unwrap().contains("set-head"));
+        assert!(failed.advice().iter().any(|it| it.text.contains("set-head")));
         // A remote that has nothing yet leaves what is here.
         git(&lab.root, ["init", "-q", "--bare", "empty.git"]);
         let empty = lab.root.join("empty.git");

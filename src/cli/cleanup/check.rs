@@ -8,7 +8,7 @@ use crate::{
     cli::{Failure, progress::Progress},
     client::Hub,
     git::{
-        News, RepoLock, Run,
+        News, Repo, RepoLock, Run,
         removal::{self, Insist, Loss, Place, Policy, Subject},
     },
     model::{AgentState, Worker},
@@ -129,14 +129,17 @@ fn hints(worker: &Worker, losses: &[Loss], path: &Path) -> Vec<String> {
     }
     for loss in losses {
         let Loss::Commits { detached, .. } = loss else { continue };
-        hints.push(match detached {
-            // Neither a push nor the worker's branch has them.
-            Some(commit) => {
-                let commit = commit.get(..12).unwrap_or(commit);
-                format!("to keep the commits: `git -C {path} branch NAME {commit}`")
-            }
-            None => format!("to keep the commits: `git -C {path} push -u`, or pass --keep-branch"),
-        });
+        // Neither a push nor the worker's branch has them.
+        if let Some(commit) = detached {
+            let commit = commit.get(..12).unwrap_or(commit);
+            hints.push(format!("to keep the commits: `git -C {path} branch NAME {commit}`"));
+            continue;
+        }
+        let remote = Repo::discover(&worker.repo).ok().and_then(|it| it.push_remote());
+        let push =
+            remote.map(|it| format!("to push the commits: `git -C {path} push -u {it} HEAD`"));
+        hints.extend(push);
+        hints.push(format!("to keep the branch: `wtmag cleanup {id} --keep-branch`"));
     }
     hints.dedup();
     if losses.iter().any(|it| matches!(it, Loss::Lock(_))) {

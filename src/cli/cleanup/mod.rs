@@ -137,6 +137,7 @@ async fn each(
             Ok(it) => removed.push(it.to_json(worker)),
             Err(failure) if failure.is_interrupt() => return Err(failure),
             Err(failure) => {
+                let failure = context.fit(failure);
                 if !context.json() {
                     context.say(failure.to_string().trim_end());
                 }

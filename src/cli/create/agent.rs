@@ -214,8 +214,9 @@ impl AgentChoice {
             if !matches!(error, Error::NoMapping { .. }) {
                 return error.into();
             }
-            let hint = "choose another agent with `--agent`, or write a profile for this one";
-            Failure::user(error).hint(hint)
+            Failure::user(error)
+                .hint("`wtmag help profiles` tells how to write a profile for this agent")
+                .hint_of_option("agent", "`--agent NAME` chooses another agent")
         })
     }
 

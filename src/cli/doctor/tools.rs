@@ -50,7 +50,8 @@ async fn worktrunk(doctor: &Doctor<'_>) -> Vec<Finding> {
             Ok(()) => vec![Finding::ok(format!("wt {}", wt.version))],
             Err(error) => {
                 let finding = Finding::problem(error.to_string());
-                vec![error.hint().into_iter().fold(finding, Finding::advice)]
+                let advice = error.advice().into_iter().map(|it| it.text);
+                vec![advice.fold(finding, Finding::advice)]
             }
         },
         Ok(Tool::Git { .. }) => Vec::new(),

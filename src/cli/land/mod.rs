@@ -198,7 +198,7 @@ pub(in crate::cli) fn may_land(context: &Context, land: &config::Land) -> Result
         return Err(Failure::user(
             "`[land] confirm` asks before each landing, and a run cannot ask",
         )
-        .hint("leave `--land` out, and land the workers yourself: `wtmag land ID…`"));
+        .hint("run the tasks without landing, then land each worker yourself: `wtmag land ID`"));
     }
     if is_human(context) || land.agents { Ok(()) } else { Err(not_a_human()) }
 }

@@ -112,7 +112,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
                 failed += 1;
                 done.push(json!({ "id": worker.id, "error": failure.line() }));
                 if !context.json() {
-                    context.say(&format!("{}: {}", worker.id, failure.to_string().trim_end()));
+                    let failure = context.fit(failure).to_string();
+                    context.say(&format!("{}: {}", worker.id, failure.trim_end()));
                 }
             }
         }

@@ -359,7 +359,7 @@ impl Again<'_, '_> {
                 "the brief of `{}` is gone, and it has no conversation to continue",
                 worker.id
             ))
-            .hint("`--prompt TEXT` tells the agent what to do"));
+            .hint_of_option("prompt", "`--prompt TEXT` tells the agent what to do"));
         }
         let told = self.told.as_deref().filter(|_| is_fresh && first.is_none());
         let first = first.filter(|_| has_file).or(told);
