@@ -158,6 +158,7 @@ fn runs_wait_for_each_other_stop_and_are_tried_again() {
     desk.wtmag(&["cleanup", &worker, "--force"]).success();
     let over = || (states(&show(&desk, "1")) == ["failed", "skipped"]).then_some(());
     eventually(SOON, "the end of the first run", over);
+    assert_eq!(show(&desk, "1")["tasks"][0]["why"], "its worker was removed");
     eventually(SOON, "the second run", || {
         show(&desk, "2")["tasks"][0]["worker"].as_str().map(drop)
     });

@@ -169,6 +169,7 @@ impl HubState {
         self.log(now, out, Some(id), Happened::CleanupFailed { error: error.to_owned() });
         self.reconcile_inbox(now, std::slice::from_ref(id), out);
         self.find_worktrees(out);
+        self.runs.mark_stale();
         for request_id in request_ids {
             refuse(out, request_id, Refusal::new(kind, error));
         }

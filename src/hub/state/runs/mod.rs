@@ -205,7 +205,11 @@ impl HubState {
         let worker = &live.worker;
         let counted = self.runs.counts.get(id).filter(|it| it.0 == rest_of(worker));
         Facet {
-            condition: condition(live),
+            // What it is removed as, decides when it is removed.
+            condition: match self.cleanups.contains_key(id) {
+                true => Condition::Busy,
+                false => condition(live),
+            },
             reported: reported(worker),
             pr: worker.pr.clone().filter(|_| worker.kind != Kind::Review),
             commits: counted.map(|it| it.1.clone()),
