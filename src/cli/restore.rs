@@ -1,4 +1,4 @@
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use serde_json::json;
 
@@ -9,15 +9,15 @@ use crate::{
         News, Repo, RepoLock, Run,
         removal::backup::{self, Backup},
     },
-    model::Timestamp,
+    text::age,
 };
 
 /// Bring back the branch and worktree of a worker that was removed
 ///
 /// `cleanup` makes a backup and keeps it for 30 days. It holds the branch, commits on a detached HEAD and,
 /// after `cleanup` with --force, --abandon or --discard, up to 100 MB of uncommitted files. It holds no files
-/// that git ignores. The worktree comes back at its old path, without an agent. `wtmag create --reuse --name
-/// BRANCH TEXT` starts one in it.
+/// that git ignores. The worktree comes back at its old path, without an agent. `wtmag resume ID` then starts the
+/// agent again, with its conversation.
 ///
 /// Without an ID: lists what can be restored in this repository.
 ///
@@ -85,24 +85,14 @@ fn list(context: &Context, backups: &[Backup]) -> Result<ExitCode, Failure> {
     }
     let now = clock::now();
     for it in backups {
-        let branch = it.branch.as_ref().map_or("no branch", |it| it.name.as_str());
+        let branch = it.branch.as_ref().map(|it| format!("branch {}", it.name));
+        let branch = branch.unwrap_or_else(|| "no branch".to_owned());
         let files = if it.files.is_some() { ", with uncommitted files" } else { "" };
-        let age = age(now, it.removed);
-        context.print(&format!("{}  branch {branch}{files}, removed {age} ago\n", it.worker))?;
+        let age = age(now.since(it.removed));
+        context.print(&format!("{}  {branch}{files}, removed {age} ago\n", it.worker))?;
     }
     if backups.is_empty() {
         context.say("nothing was removed from this repository in the last 30 days");
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn age(now: Timestamp, then: Timestamp) -> String {
-    const DAY: u64 = 24 * 3600;
-    let secs = now.since(then).max(Duration::from_secs(1)).as_secs();
-    match secs {
-        0..60 => format!("{secs}s"),
-        60..3600 => format!("{}m", secs / 60),
-        3600..DAY => format!("{}h", secs / 3600),
-        _ => format!("{}d", secs / DAY),
-    }
 }

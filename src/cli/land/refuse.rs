@@ -300,7 +300,11 @@ impl Refusal {
                 format!("`git -C {path} switch {}`", case.worker.branch)
             }
             Self::BaseUnknown => "`--into BRANCH` names it".to_owned(),
-            Self::TargetMissing(name) => format!("`git branch {name} origin/{name}` makes it"),
+            Self::TargetMissing(name) => {
+                format!(
+                    "if the remote has it: `git branch {name} origin/{name}` makes it here, too"
+                )
+            }
             Self::TargetDirty { path, .. } => {
                 format!("commit or stash them: `git -C {path} status`")
             }
