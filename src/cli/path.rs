@@ -40,8 +40,11 @@ pub(super) fn require_worktree(worker: &Worker) -> Result<(), Failure> {
     if worker.worktree_gone || !worker.worktree.is_dir() {
         let path = worker.worktree.display();
         let id = &worker.id;
-        return Err(Failure::user(format!("the worktree of `{id}` is gone: `{path}`"))
-            .hint(format!("`wtmag resume {id}` makes it again, and starts the agent in it")));
+        let hint = match worker.is_live() {
+            true => format!("its agent still runs: `wtmag attach {id}`"),
+            false => format!("`wtmag resume {id}` makes it again, and starts the agent in it"),
+        };
+        return Err(Failure::user(format!("the worktree of `{id}` is gone: `{path}`")).hint(hint));
     }
     Ok(())
 }

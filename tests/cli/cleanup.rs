@@ -44,7 +44,7 @@ fn a_worker_with_nothing_to_lose_goes_with_window_worktree_and_branch() {
         desk.wtmag(&[verb, "topic"]).success();
     }
     let said = desk.wtmag(&["log", "topik"]).failure(1);
-    assert!(said.contains("did you mean `blog-topic`?"), "{said}");
+    assert!(said.contains("did you mean `blog-topic`, which was removed?"), "{said}");
     desk.wtmag(&["restore", "topic"]).success();
 }
 

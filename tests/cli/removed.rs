@@ -23,6 +23,7 @@ fn a_removed_worker_is_told_as_removed_with_the_way_back() {
         &["promote", "gone"],
         &["cleanup", "gone"],
         &["land", "gone", "--yes"],
+        &["resume", "gone"],
     ];
     for args in needs {
         let said = desk.wtmag(args).failure(1);
@@ -38,6 +39,8 @@ fn a_removed_worker_is_told_as_removed_with_the_way_back() {
         assert!(ran.stderr.contains("brings its branch and worktree back, then"), "{ran}");
         ran.success();
     }
+    let said = desk.wtmag(&["said", "gone"]).failure(1);
+    assert!(said.contains("wtmag log blog-gone --screens"), "{said}");
     // From elsewhere, the repository is named.
     let home = desk.sandbox.path("home");
     let said = desk.run(&["path", "gone"]).cwd(&home).run().failure(1);

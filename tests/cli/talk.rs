@@ -123,7 +123,7 @@ fn waiting_ends_when_any_comes_to_it_and_not_before() {
     assert!(start.elapsed() >= Duration::from_secs(1));
     assert!(said.contains("timed out") && said.contains(&format!("{slow}  working")), "{said}");
     desk.wtmag(&["cleanup", &slow, "--force"]).success();
-    assert!(desk.wtmag(&["wait", &slow]).failure(1).contains("no worker"));
+    assert!(desk.wtmag(&["wait", &slow]).failure(1).contains("was removed"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::{
         create::{agent::AgentChoice, build},
         lead, message,
         progress::Progress,
-        settings, story, unexpected, worktree_tool,
+        removed, settings, story, unexpected, worktree_tool,
     },
     client::Hub,
     config::Loaded,
@@ -292,9 +292,12 @@ impl Again<'_, '_> {
             });
         }
         if self.repo.branch_tip(&worker.branch)?.is_none() {
+            if worker.ended.is_some() {
+                return Err(removed::refusal(self.job.context, worker));
+            }
             let (id, branch) = (&worker.id, &worker.branch);
             return Err(Failure::user(format!("the branch `{branch}` of `{id}` is gone"))
-                .hint(format!("`wtmag restore {id}` brings it back, if it was removed by wtmag")));
+                .hint(format!("`wtmag cleanup {id}` removes what is left of it")));
         }
         let mut tell = |news: &News| progress.news(news);
         let mut run = Run { cancel: self.job.cancel, tell: &mut tell };

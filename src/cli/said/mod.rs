@@ -56,8 +56,13 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         messages.extend(of_screen(&mut hub, &worker).await?);
     }
     if messages.is_empty() {
-        return Err(Failure::user(format!("`{}` has said nothing yet", worker.id))
-            .hint(format!("its screen: wtmag show {}", worker.id)));
+        let id = &worker.id;
+        return Err(match worker.ended {
+            None => Failure::user(format!("`{id}` has said nothing yet"))
+                .hint(format!("its screen: wtmag show {id}")),
+            Some(_) => Failure::user(format!("`{id}` has said nothing that is kept"))
+                .hint(format!("its recorded screens: `wtmag log {id} --screens`")),
+        });
     }
     for message in &mut messages {
         message.text = if args.full { clean(&message.text) } else { cut(&message.text) };

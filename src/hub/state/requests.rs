@@ -289,7 +289,9 @@ impl HubState {
         if !live.worker.is_live() {
             let (id, word) = (&live.worker.id, live.worker.state.word());
             let message = format!("the agent of `{id}` has ended: {word}");
-            return refuse(message, &format!("how it ended: wtmag log {id}"));
+            let hint =
+                format!("`wtmag resume {id}` starts it again; `wtmag log {id}` tells how it ended");
+            return refuse(message, &hint);
         }
         if delivery.interrupt && !live.can_interrupt() {
             let name = &live.worker.agent.name;
