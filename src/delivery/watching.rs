@@ -339,7 +339,7 @@ impl DeliveryMachine {
         let is_unmarked = self.delivery.marks_pane && look.pasted != Some(self.delivery.id);
         if self.delivery.step == Step::Pasting && is_unmarked {
             self.phase = Phase::Waiting;
-            self.delivery.step = Step::Queued;
+            self.delivery.take_back();
             return vec![Action::Record, Action::Look(SETTLE)];
         }
         let why = match uncertainty {

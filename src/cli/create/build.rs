@@ -80,20 +80,7 @@ impl Job<'_> {
             source::host(self.fetched, &self.repo_context.repo),
         )?;
         self.progress.step(format!("creating a worktree for {}", self.reserved.branch));
-        let request = git::WorktreeRequest {
-            branch: self.reserved.branch.clone(),
-            start: source::start(self.fetched, self.repo_context, self.options),
-            reuse: self.options.reuse,
-            path: self.repo_context.worktree_path(self.context),
-            git_hooks: self.options.hooks != git::Hooks::Skip,
-        };
-        let made = git::make(&self.repo_context.repo, &tool, &request, journal, &mut run).await;
-        let made = made.map_err(|error| match error {
-            git::Error::BranchExists { .. } if reserve::is_numbered(self.options) => {
-                BuildError::Taken(error.into())
-            }
-            other => BuildError::Before(other.into()),
-        })?;
+        let made = self.make_worktree(&tool, journal, &mut run).await?;
         // Checked before anything is written to a directory that another worker may be reading.
         let is_ours = self.claim(hub, &made, journal).await?;
         self.place_changes(&made, journal, &run).await?;
@@ -133,6 +120,31 @@ impl Job<'_> {
         self.progress.step("opening the window");
         let (worker, delivery) = self.create(hub, new).await?;
         Ok(Created { worker, delivery, worktree_made: made.worktree_made, journal: None })
+    }
+
+    /// The worktree, and its branch.
+    async fn make_worktree(
+        &self,
+        tool: &git::Tool,
+        journal: &mut CreateJournal,
+        run: &mut Run<'_>,
+    ) -> Result<Made, BuildError> {
+        let request = git::WorktreeRequest {
+            branch: self.reserved.branch.clone(),
+            start: source::start(self.fetched, self.repo_context, self.options),
+            reuse: self.options.reuse,
+            path: self.repo_context.worktree_path(self.context),
+            git_hooks: self.options.hooks != git::Hooks::Skip,
+        };
+        let made = git::make(&self.repo_context.repo, tool, &request, journal, run).await;
+        made.map_err(|error| {
+            let is_taken = matches!(error, git::Error::BranchExists { .. });
+            if is_taken && reserve::is_numbered(self.options) {
+                BuildError::Taken(error.into())
+            } else {
+                BuildError::Before(error.into())
+            }
+        })
     }
 
     /// Copies the changes that move with `--with-changes`.

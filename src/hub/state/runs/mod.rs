@@ -445,9 +445,9 @@ fn condition(live: &LiveWorker) -> Condition {
         Process::Lost(cause) => return Condition::Gone(cause.to_string()),
         Process::Starting | Process::Running | Process::Other(_) => {}
     }
-    let undelivered = live.newest_receipt().filter(|it| it.step == Step::Failed);
+    let undelivered = live.newest_delivery().filter(|it| it.step == Step::Failed);
     if let Some(receipt) = undelivered.filter(|_| state.turn.value == AgentState::Ready) {
-        return Condition::Unprompted(receipt.evidence.clone());
+        return Condition::Unprompted(receipt.evidence);
     }
     let is_at_rest = state.turn.value == AgentState::Idle && live.open_deliveries() == 0;
     if is_at_rest { Condition::AtRest } else { Condition::Busy }
