@@ -239,8 +239,11 @@ impl Driver {
         if let (Some(pane), Role::Watch(shared)) = (waiter.resumed, &self.role) {
             shared.handle_continued(pane);
         }
-        // The caller may have given up.
-        drop(waiter.answer.send(reply));
+        let has_given_up = waiter.answer.send(reply).is_err();
+        // Nobody checks what the pane printed while it was paused: a capture does.
+        if let Some(pane) = waiter.resumed.filter(|_| has_given_up) {
+            self.mailbox.ring(pane);
+        }
     }
 
     fn handle_notification(&mut self, it: Notification) {
@@ -312,5 +315,42 @@ fn notify(it: Notification, fleet: SessionId, mailbox: &Mailbox) {
         | N::PasteBufferChanged(_)
         | N::PasteBufferDeleted(_)
         | N::Exit(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::tmux::events::{self, Events};
+
+    /// On a machine that is too busy, tmux answers after the caller has stopped waiting.
+    #[tokio::test(start_paused = true)]
+    async fn a_pane_that_is_continued_too_late_rings() {
+        let (mailbox, shared) = (Mailbox::default(), Arc::new(Shared::default()));
+        let mut events = Events::new(mailbox.clone());
+        let role = Role::Watch(Arc::clone(&shared));
+        let (mut driver, handle, _is_attached) = Driver::new(Session::new(1), role, mailbox);
+        let pane = PaneId(3);
+        shared.handle_output(pane, &[b'x'; 64 << 10]);
+        assert!(!shared.doorbell().is_open(pane));
+        for is_late in [false, true] {
+            let handle = handle.clone();
+            let mut asked = JoinSet::new();
+            asked.spawn(async move { handle.resume(pane).await });
+            let request = driver.requests.recv().await.unwrap();
+            driver.handle_request(request);
+            if is_late {
+                time::advance(2 * LIMIT).await;
+                let answer = asked.join_next().await.unwrap().unwrap();
+                assert!(matches!(answer, Err(Error::Deadline { .. })));
+            }
+            let ticket = *driver.waiters.keys().next().unwrap();
+            driver.handle_reply(ticket, Reply::default());
+            assert!(shared.doorbell().is_open(pane));
+            let rang = time::timeout(Duration::ZERO, events.recv()).await;
+            assert_eq!(rang.ok().flatten(), is_late.then_some(events::Event::Ring(pane)));
+        }
     }
 }

@@ -376,12 +376,12 @@ mod tests {
     #[test]
     fn a_sample_keeps_its_blank_rows_and_not_its_trailing_blanks() {
         let screen = b"one  \n\n%end 1 2 1\n";
-        let flags = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash 10\n";
+        let flags = b"3 1 1 80 3 0 0 0 0  ti\\ tle bash 10 7\n";
         let Look { sample, digest } = look(screen, flags, Timestamp(9)).unwrap();
         assert_eq!(sample.rows, ["one", "", "%end 1 2 1"]);
         assert_eq!((sample.title.as_str(), sample.command.as_str()), ("ti tle", "bash"));
         assert_eq!((sample.cursor, sample.size), ((3, 1), (80, 3)));
-        assert_eq!(sample.bracketed_paste, None);
+        assert_eq!((sample.bracketed_paste, sample.pasted), (None, Some(DeliveryId(7))));
         assert_eq!(glance(screen, b"ti\\ tle 10 7\n"), Some((digest, Timestamp(7000))));
         assert_ne!(glance(screen, b"ti\\ tle 11 7\n").unwrap().0, digest);
     }
