@@ -261,6 +261,14 @@ impl Pane<'_> {
         assert!(matches!(report, Hook::Exited { exit: it, .. } if it == exit), "{report:?}");
     }
 
+    /// An agent that ends at once: two programs report, and the second may be the faster one.
+    #[track_caller]
+    fn starts_and_exits(&self, exit: Exit) {
+        let both = [self.report(), self.report()];
+        let exits = |it: &Hook| matches!(it, Hook::Exited { exit: it, .. } if *it == exit);
+        assert!(both.contains(&Hook::Started) && both.iter().any(exits), "{both:?}");
+    }
+
     /// A shell in the worktree takes commands, and its end is the window's.
     #[track_caller]
     fn leaves_a_shell(&self) {
@@ -361,8 +369,7 @@ fn agent_and_shell_get_their_signals() {
     };
     in_each(&SHELLS, |world| {
         let pane = world.start(&["cp", "/proc/self/status", "agent"]);
-        assert_eq!(pane.report(), Hook::Started);
-        pane.exits(Exit::Code(0));
+        pane.starts_and_exits(Exit::Code(0));
         pane.shows("this is a shell");
         pane.line("cp /proc/self/status shell; touch done");
         until(|| world.worktree().join("done").exists(), || pane.screen());
@@ -455,8 +462,7 @@ fn the_last_words_of_an_agent_are_not_written_over() {
     let agent = r"printf '\033[?1049hTUI\033[?1049l'; echo first; echo last; exit 4";
     in_each(&["bash", "sh"], |world| {
         let pane = world.start(&["sh", "-c", agent]);
-        assert_eq!(pane.report(), Hook::Started);
-        pane.exits(Exit::Code(4));
+        pane.starts_and_exits(Exit::Code(4));
         pane.shows("first\nlast\n\n[wtmag] agent exited (4)");
         pane.leaves_a_shell();
     });
@@ -616,8 +622,7 @@ fn an_alias_or_a_function_is_an_agent() {
 fn a_missing_agent_is_told_as_the_shell_tells_it() {
     in_each(&SHELLS, |world| {
         let pane = world.start(&["no-such-agent", "x"]);
-        assert_eq!(pane.report(), Hook::Started);
-        pane.exits(Exit::Code(127));
+        pane.starts_and_exits(Exit::Code(127));
         pane.shows("no-such-agent");
         pane.shows("agent exited (127)");
         pane.leaves_a_shell();

@@ -5,13 +5,14 @@ use wtmag::clock;
 use super::{
     Crew, SOON, Seen, assert_alive, eventually, n_times, server::send_signal, shows, world,
 };
-use crate::support::{Tmux, programs};
+use crate::support::{Sandbox, Tmux, programs};
 
 /// Panes that spin and report.
 const N_SPEAKING: usize = 12;
 
 /// A spinner prints little, so it is heard while it is respawned. tmux before 3.8 may die if anything that it printed
-/// is still on the way to the hub: there, it is respawned when nothing has been printed for two seconds.
+/// is still on the way to the hub: there, its agents are killed, and a pane is respawned when none has printed anything
+/// for two seconds.
 #[test]
 fn panes_that_report_their_status_may_be_respawned() {
     let sandbox = world();
@@ -33,16 +34,17 @@ fn panes_that_report_their_status_may_be_respawned() {
         };
         eventually(SOON, "a report", told);
     }
-    let n_rounds = if is_old { n_times(6, 50) } else { n_times(24, 200) };
+    let n_rounds = if is_old { n_times(6, N_SPEAKING) } else { n_times(24, 200) };
     for round in 0..n_rounds {
         let worker = &workers[round % N_SPEAKING];
         let pane = worker.place.pane.to_string();
         if is_old {
-            let inside = programs::inside(&sandbox.path(""));
-            for (pid, _) in inside.iter().filter(|it| it.1.contains("--spin-speaking")) {
-                send_signal(&pid.to_string(), Signal::SIGSTOP);
-            }
-            eventually(SOON, "silence", || is_silent(&tmux, 2).then_some(()));
+            // One that was respawned just now may not run yet.
+            let silence = || {
+                kill_speaking(&sandbox);
+                is_silent(&tmux, 2).then_some(())
+            };
+            eventually(SOON, "silence", silence);
             sandbox.wtmag(["show", worker.id.as_str()]).run().success();
         }
         tmux.try_run(["respawn-pane", "-k", "-t", &pane].iter().chain(&spin).copied()).success();
@@ -57,9 +59,17 @@ fn panes_that_report_their_status_may_be_respawned() {
     assert_alive(&tmux, &server, "all of it");
 }
 
-/// No pane has printed anything for so many seconds.
+fn kill_speaking(sandbox: &Sandbox) {
+    let agent = sandbox.fake_agent().display().to_string();
+    let inside = programs::inside(&sandbox.path(""));
+    for (pid, _) in inside.iter().filter(|it| it.1.starts_with(&agent)) {
+        send_signal(&pid.to_string(), Signal::SIGKILL);
+    }
+}
+
+/// No worker's pane has printed anything for so many seconds.
 fn is_silent(tmux: &Tmux<'_>, seconds: u64) -> bool {
     let now = clock::now().0 / 1000;
-    let rows = tmux.run(["list-windows", "-a", "-F", "#{window_activity}"]);
+    let rows = tmux.run(["list-windows", "-a", "-F", "#{?@wtmag_id,#{window_activity},0}"]);
     rows.lines().all(|it| it.parse::<u64>().unwrap() + seconds <= now)
 }

@@ -51,6 +51,8 @@ fn newest(dir: &Path) -> SystemTime {
 /// Processes other than this one whose HOME or working directory is in `dir`, with their command lines.
 /// None are known where there is no `/proc`.
 pub(crate) fn inside(dir: &Path) -> Vec<(u32, String)> {
+    // Without a slash at its end.
+    let dir: PathBuf = dir.components().collect();
     let home = format!("HOME={}/", dir.display());
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -59,7 +61,7 @@ pub(crate) fn inside(dir: &Path) -> Vec<(u32, String)> {
         let has_home = fs::read(proc.join("environ")).is_ok_and(|it| {
             it.split(|byte| *byte == 0).any(|var| var.starts_with(home.as_bytes()))
         });
-        let is_there = fs::read_link(proc.join("cwd")).is_ok_and(|it| it.starts_with(dir));
+        let is_there = fs::read_link(proc.join("cwd")).is_ok_and(|it| it.starts_with(&dir));
         let line = fs::read(proc.join("cmdline")).unwrap_or_default();
         // A zombie has no command line: its parent is not under the test's control.
         if (has_home || is_there) && pid != std::process::id() && !line.is_empty() {
