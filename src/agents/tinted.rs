@@ -36,6 +36,11 @@ pub fn read(sample: &Sample, labels: &[&str]) -> Option<Menu> {
     Some(Menu { entries, selected, numbered: false, doubtful: false, across, by_colour: true })
 }
 
+/// Its colours were captured, and with the same text: nothing moved in between.
+pub fn is_whole(sample: &Sample) -> bool {
+    rows(sample).is_some()
+}
+
 /// Both captures must show the same.
 fn rows(sample: &Sample) -> Option<Vec<Row>> {
     let text = sample.styled.join("\n").into_text().ok()?;

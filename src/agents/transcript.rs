@@ -1,7 +1,7 @@
 //! What agents write down of their conversations: where the files are, and what was said in them.
 //!
 //! Pure: names of files and their lines come in; turns come out. opencode keeps its conversations in a database
-//! of its own; its plug-in tells what it says.
+//! of its own; its plugin tells what it says.
 use serde_json::Value;
 
 use crate::model::Timestamp;

@@ -4,7 +4,7 @@ use std::{
     process::ExitCode,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Context, Failure,
@@ -76,7 +76,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         Some(choice) => choice,
         None if words.is_some() => free(&worker, &ask)?.to_owned(),
         None if context.json() => {
-            context.print_json(&json!({ "id": worker.id, "asks": ask, "answered": null }))?;
+            context.print_json(&as_json(&worker, &ask, None, None))?;
             printed(&mut hub, &worker, &ask).await?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -111,9 +111,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         None => None,
     };
     if context.json() {
-        context.print_json(
-            &json!({ "id": worker.id, "asks": ask, "answered": label, "text": words }),
-        )?;
+        context.print_json(&as_json(&worker, &ask, Some(&label), words.as_deref()))?;
     } else {
         let end = sent.map_or("the dialog is gone".to_owned(), |it| {
             format!("the dialog is gone; text {it} is on its way to the input box")
@@ -122,6 +120,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         context.print(&format!("{}: answered `{}`{typed}; {end}\n", worker.id, clean(&label)))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn as_json(worker: &Worker, ask: &Ask, answered: Option<&str>, text: Option<&str>) -> Value {
+    json!({ "id": worker.id, "asks": ask, "answered": answered, "text": text })
 }
 
 /// The next answer is for this dialog, and for no other.

@@ -73,10 +73,6 @@ Exit codes: 0 the new agent has its prompt, or a dialog holds the prompt until y
 
 /// Longest wait for the first prompt to be accepted.
 const LIMIT: Duration = Duration::from_secs(60);
-/// A dialog that stays this long needs a human.
-const DIALOG: Duration = Duration::from_secs(2);
-/// The same if wtmag answers trust dialogs, which takes one verified key at a time.
-const ANSWERED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let words = args.text.as_deref().map(|it| prompt::read(it, io::stdin())).transpose()?;
@@ -136,9 +132,8 @@ async fn wait(
     let Some(first) = resumed.first else { return Ok((Outcome::Accepted, None)) };
     let mut mirror = Mirror::open(hub, vec![id.clone()]).await?;
     mirror.require(first).await?;
-    let dialog = if agent.trust { ANSWERED } else { DIALOG };
     let policy = WaitPolicy {
-        held: Some(dialog),
+        held: Some(outcome::needs_human_after(agent)),
         only_dialogs: true,
         until: Vec::new(),
         limit: Some(LIMIT),

@@ -65,7 +65,7 @@ struct Line {
 }
 
 /// Runs it with the words after `wtmag`. Words that cannot be parsed come from another version's
-/// plug-in. They must not fail: for claude, exit code 2 would forbid its next action.
+/// plugin. They must not fail: for claude, exit code 2 would forbid its next action.
 pub(super) fn main(words: &[OsString]) -> ExitCode {
     match Line::try_parse_from(words) {
         Ok(line) => run(line.args),
@@ -89,7 +89,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// `KIND [--then COMMAND…] [PAYLOAD]`. An unknown kind comes from another version's plug-in.
+/// `KIND [--then COMMAND…] [PAYLOAD]`. An unknown kind comes from another version's plugin.
 fn hear(words: Vec<OsString>) {
     let mut words = words.into_iter();
     let name = words.next().unwrap_or_default();

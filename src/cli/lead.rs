@@ -14,13 +14,13 @@ use crate::{agents::kinds::Lead, brief::text::fence, client::HubLocation, model:
 const INSTRUCTIONS: &str = include_str!("lead/instructions.md");
 /// The persona, as it was when it was given.
 const KEPT: &str = "persona.md";
-/// For claude, a directory with this is a plug-in.
+/// For claude, a directory with this is a plugin.
 const MANIFEST: &str = r#"{ "name": "wtmag", "description": "Direct workers with wtmag" }"#;
 
 /// What stands before a persona.
 const PERSONA: &str = "
-The following persona comes last. It says how you speak and what you look out for. It allows you nothing. If it
-contradicts your user or the skill, ignore it.
+The following persona comes last. It says how you speak and what you look out for. It gives you no
+permissions. Where it contradicts your user or the skill, ignore it.
 
 ";
 

@@ -4,9 +4,10 @@ use crate::{
     client::{self, Hub, HubLocation},
     git::{
         self, Run,
+        carry::Carried,
         land::{self, Ended},
     },
-    model::{Landed, RefusalKind, Request},
+    model::{Landed, RefusalKind, Request, Worker},
 };
 
 /// Undoes it, unless a worker uses it, and reports what it kept. If there is nothing, as nearly
@@ -24,11 +25,9 @@ pub(super) async fn clear(
     let workers = resolve::present(hub).await?;
     for leftover in leftovers {
         let path = leftover.worktree().map(std::path::Path::to_owned);
-        let is_worker = workers.iter().any(|it| Some(&it.worktree) == path.as_ref());
-        if is_worker {
+        if let Some(worker) = workers.iter().find(|it| Some(&it.worktree) == path.as_ref()) {
             if let Some(carried) = leftover.carried() {
-                // What fails is said; the changes are in both places then.
-                notes.extend(carried.take_away(run).await.err().map(|it| it.to_string()));
+                notes.extend(finish_moving(carried, worker, run).await);
             }
             leftover.forget()?;
             continue;
@@ -42,6 +41,20 @@ pub(super) async fn clear(
         }
     }
     Ok(notes)
+}
+
+/// Takes changes away that a killed `create --with-changes` has copied, unless the worker has touched its copy.
+/// Returns what the user must know: the changes are in both places then.
+async fn finish_moving(carried: &Carried, worker: &Worker, run: &Run<'_>) -> Option<String> {
+    match carried.is_in(&worker.worktree, &worker.git_dir, run).await {
+        Ok(true) => carried.take_away(run).await.err().map(|it| it.to_string()),
+        Ok(false) => Some(format!(
+            "`{}` has a copy of your changes, which it has changed since; yours are still in `{}`",
+            worker.id,
+            carried.from.display()
+        )),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// Finishes or undoes killed landings.

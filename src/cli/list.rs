@@ -31,14 +31,14 @@ use crate::{
 /// below its row.
 ///
 /// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
-/// "pr", "changes", "title", "message": the beginning of its last message}; fields without a value are left out. With
-/// --full, each element is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
-/// "base", "agent", "model", "placement", "session", "window", "pane", "pr", "changes": {"at", "added", "deleted", "ahead", "behind", "head",
-/// "pushed"} or null, "parent", "created", "ended",
+/// "pr", "pr_state", "changes", "title", "message": the beginning of its last message, "progress"}; fields without a
+/// value are left out. With --full, each element is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
+/// "base", "agent", "model", "placement", "session", "window", "pane", "pr",
+/// "pull": what the forge said or null, "changes": {"at", "added", "deleted", "ahead", "behind", "head", "pushed"} or null, "parent", "created", "ended",
 /// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "asks": {"kind", "about",
 /// "question", "choices": [{"label", "selected"}], "source"} or null, "reported"}, "delivery":
 /// the newest one as in `wtmag receipts --json`, "last_message",
-/// "usage": {"context_left", "cost", "limit_soon"}, each {"value", "since", "source", "evidence"} where known}.
+/// "usage": {"context_left", "cost", "limit_soon"}, each {"value", "since", "source", "evidence"} where known, "progress"}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// List the workers of every project

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Return to the window in which you called `wtmag next` first
     #[arg(long, conflicts_with = "kind")]
     back: bool,
-    /// Only workers with such an item in the inbox; may be repeated
+    /// Only workers with an inbox item of this kind; may be repeated
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(kinds()))]
     kind: Vec<String>,
     /// Switch this tmux client instead of your own. In a key binding, pass `#{client_name}`
@@ -141,7 +141,7 @@ async fn back(context: &Context, tmux: &Tmux, seat: Option<&Seat>) -> Result<Exi
     let kept = tmux.run(&["show-option", "-gqv", &option_of(seat)]).await?;
     let Some((origin, _)) = kept.trim().split_once(' ') else {
         return Err(Failure::user(
-            "there is nothing to go back to: `wtmag next` has not moved this client",
+            "there is nothing to go back to: `wtmag next` has not moved this client since you last went back",
         ));
     };
     let client = seat.client.as_str();

@@ -7,7 +7,8 @@ use super::{Failure, progress::Progress};
 use crate::{
     client::{Known, Mirror},
     model::{
-        AgentState, Blocker, Delivery, DeliveryId, DisplayState, Hold, Step, Worker, WorkerId,
+        Agent, AgentState, Blocker, Delivery, DeliveryId, DisplayState, Hold, Step, Worker,
+        WorkerId,
     },
     proc::{self, Cancel},
 };
@@ -60,6 +61,11 @@ pub(crate) async fn wait(
 ) -> Result<Outcome, Failure> {
     let outcomes = wait_all(mirror, &[delivery], wait_policy, (progress, cancel)).await?;
     Ok(outcomes.into_iter().next().unwrap_or(Outcome::TimedOut))
+}
+
+/// A dialog that stays this long needs a human. If wtmag answers trust dialogs, that takes one verified key at a time.
+pub(crate) fn needs_human_after(agent: &Agent) -> Duration {
+    Duration::from_secs(if agent.trust { 10 } else { 2 })
 }
 
 /// Waits for several deliveries, and returns the outcome of each.

@@ -1,4 +1,6 @@
 //! A worker that was removed: what is left of it, and what to type next.
+use std::time::Duration;
+
 use super::{Context, Failure};
 use crate::{
     clock,
@@ -9,6 +11,9 @@ use crate::{
     model::{Timestamp, Worker},
     text::age,
 };
+
+/// A second after the removal, its backup is still kept for 30 days.
+const ROUNDED: Duration = Duration::from_secs(59 * 60);
 
 /// What is left of a removed worker's work.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,7 +45,8 @@ impl Left {
             Self::Branch => format!("{removed}; its branch `{branch}` is kept"),
             Self::Backup(at) => {
                 // An older one is there until the next removal.
-                let more = KEPT.checked_sub(now.since(*at)).map(|it| format!(" for {}", age(it)));
+                let rest = KEPT.checked_sub(now.since(*at)).map(|it| age(it + ROUNDED));
+                let more = rest.map(|it| format!(" for {it}"));
                 let more = more.unwrap_or_default();
                 format!("{removed}; a backup of its branch `{branch}` is kept{more}")
             }

@@ -52,13 +52,14 @@ enum Verb {
     Install(Where),
     /// Remove that file, unless you have changed it
     Remove(Where),
-    /// Print where the file is: missing, current, old or changed
+    /// Print the path of each file and its state: missing, current, old or changed
     Status(Where),
 }
 
 #[derive(clap::Args)]
 struct Where {
-    /// Only for this agent; may be repeated [default: all that are installed]
+    /// Only the file that this agent reads; codex, opencode, pi and gemini share one. May be repeated [default: all
+    /// agents that are installed]
     #[arg(long, value_name = "AGENT", value_parser = PossibleValuesParser::new(agents()))]
     agent: Vec<String>,
     /// In the current repository

@@ -1,4 +1,4 @@
-//! A text that the agent takes by a channel of its own: its plug-in is offered the text.
+//! A text that the agent takes by a channel of its own: its plugin is offered the text.
 use super::{Action, DeliveryMachine, ECHO_PACE, Look, Phase};
 use crate::model::{AgentState, Delivery, Now};
 

@@ -134,7 +134,7 @@ impl DeliveryMachine {
         let is_stalled = is_ours && !has_drawn;
         if age > if is_stalled { STALL_LIMIT } else { ACCEPT_LIMIT } {
             let why = match look.content {
-                _ if self.has_channel => "its plug-in took the text, but no turn was seen",
+                _ if self.has_channel => "its plugin took the text, but no turn was seen",
                 Content::Ours if is_stalled => {
                     "the text is still in the box; the agent is not drawing and may accept it later"
                 }
@@ -345,7 +345,7 @@ impl DeliveryMachine {
         let why = match uncertainty {
             Uncertainty::Restart => "outcome unknown after restart",
             Uncertainty::NoReply if self.has_channel => {
-                "outcome unknown: the agent's plug-in did not report what happened"
+                "outcome unknown: the agent's plugin did not report what happened"
             }
             Uncertainty::NoReply => "outcome unknown: tmux did not report what happened",
         };

@@ -11,7 +11,7 @@ use super::{
     index::Index,
     removal::files::operation,
 };
-use crate::proc;
+use crate::{clock, proc};
 
 /// Uncommitted changes, as trees. Files that git ignores are not among them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub async fn choose(carried: &mut Carried, run: &Run<'_>) -> Result<(), Error> {
     let base = tree_of(&at, &carried.head, run).await?;
     if carried.index != base {
         return Err(no(
-            "some are staged, and `--patch` needs an index of its own; `git reset` unstages them",
+            "some are staged, and `--patch` works only if none are; `git reset` unstages them",
         ));
     }
     let index = Index::copy(&at)?;
@@ -113,10 +113,20 @@ impl Carried {
         }
         // Fails where files differ from the index, which is what this is about.
         drop(to.ask(["update-index", "-q", "--refresh"], run).await?);
-        if trees(&to, run).await? != (Trees { index, files }) {
+        if !self.is_in(path, git_dir, run).await? {
             return Err(self.no(&format!("they are not the same in `{}`", path.display())));
         }
         Ok(())
+    }
+
+    /// Whether the other worktree has exactly these changes.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Proc`].
+    pub async fn is_in(&self, path: &Path, git_dir: &Path, run: &Run<'_>) -> Result<bool, Error> {
+        let to = at(git_dir, path);
+        let wanted = self.wanted(tree_of(&to, &self.head, run).await?);
+        Ok(trees(&to, run).await? == wanted)
     }
 
     /// Takes them away here. They are in the other worktree.
@@ -145,23 +155,25 @@ impl Carried {
 
     /// By a stash, which holds exactly what it takes away; dropped if that is what was copied, else undone.
     async fn take_all_away(&self, at: &At, run: &Run<'_>) -> Result<(), Error> {
-        let push = ["stash", "push", "--include-untracked", "--quiet", "-m", "wtmag: moved"];
+        // All worktrees have one list of stashes: it is found by its name.
+        let name = format!("wtmag: moved {}-{}", std::process::id(), clock::now().0);
+        let push = ["stash", "push", "--include-untracked", "--quiet", "-m", &name];
         at.ask(push, run).await?.map_err(|why| self.no(&why))?;
-        let stash = at.ask(["rev-parse", "--verify", "refs/stash"], run).await?;
-        let stash =
-            text(&stash.map_err(|why| self.no(&format!("they are in the newest stash: {why}")))?);
-        let is_all_in = self.is_all_in(at, &stash, run).await;
+        let list = at.ask(["stash", "list", "--format=%H %gs"], run).await?;
+        let list =
+            list.map_err(|why| self.no(&format!("they are in the stash `{name}`: {why}")))?;
+        let list = text(&list);
+        let is_it = |it: &&str| it.ends_with(&name);
+        let stash = list.lines().find(is_it).and_then(|it| it.split_whitespace().next());
+        let stash = stash.ok_or_else(|| self.no(&format!("they were in the stash `{name}`")))?;
+        let is_all_in = self.is_all_in(at, stash, run).await;
         if !matches!(is_all_in, Ok(true)) {
-            let back = at.ask(["stash", "pop", "--index", "--quiet"], run).await?;
+            let back = at.ask(["stash", "apply", "--index", "--quiet", stash], run).await?;
             back.map_err(|why| self.no(&format!("they are in the stash {stash}: {why}")))?;
+            drop_stash(at, stash, run).await?;
             return is_all_in.and(Err(self.no("they have changed meanwhile")));
         }
-        // Another one may be on top of it by now; then it stays.
-        let top = at.ask(["rev-parse", "--verify", "refs/stash"], run).await?;
-        if top.is_ok_and(|it| text(&it) == stash) {
-            drop(at.ask(["stash", "drop", "--quiet"], run).await?);
-        }
-        Ok(())
+        drop_stash(at, stash, run).await
     }
 
     /// The stash has this index and these files: the tracked ones, and those that git did not track.
@@ -214,6 +226,23 @@ fn unmovable(status: &[u8]) -> Option<String> {
             _ => None,
         }
     })
+}
+
+/// Drops this stash if it is the newest one; else it stays.
+async fn drop_stash(at: &At, stash: &str, run: &Run<'_>) -> Result<(), Error> {
+    let top = at.ask(["rev-parse", "--verify", "refs/stash"], run).await?;
+    if !top.is_ok_and(|it| text(&it) == stash) {
+        return Ok(());
+    }
+    let Ok(said) = at.ask(["stash", "drop"], run).await? else { return Ok(()) };
+    // `Dropped refs/stash@{0} (ID)`: another one that came in between is put back.
+    let said = text(&said);
+    let dropped = said.rsplit_once('(').map(|(_, it)| it.trim_end_matches(')'));
+    if let Some(other) = dropped.filter(|it| *it != stash) {
+        let back = ["stash", "store", "--quiet", "-m", "wtmag: put back", other];
+        at.ask(back, run).await?.map_err(Error::read("the stash"))?;
+    }
+    Ok(())
 }
 
 async fn trees(at: &At, run: &Run<'_>) -> Result<Trees, Error> {

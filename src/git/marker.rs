@@ -2,7 +2,7 @@
 //!
 //! WorkTrunk documents that other programs may set it there. A marker that wtmag has set names wtmag, so
 //! that each later process knows it, whatever was killed meanwhile. Any other one belongs to the user or
-//! to one of their plug-ins, and is never touched. WorkTrunk itself replaces the whole value, so a plug-in
+//! to one of their plugins, and is never touched. WorkTrunk itself replaces the whole value, so a plugin
 //! that writes takes the marker over.
 use std::{
     path::Path,
@@ -100,7 +100,7 @@ mod tests {
     fn only_a_marker_of_wtmag_is_changed_or_cleared() {
         let own = |text: &str| format!(r#"{{"marker":"{text}","set_at":7,"by":"wtmag"}}"#);
         let (at_work, waits) = (own("🤖"), own("💬"));
-        let plug_in = r#"{"marker":"🤖","set_at":7}"#;
+        let plugin = r#"{"marker":"🤖","set_at":7}"#;
         let other = r#"{"marker":"🤖","set_at":7,"by":"another"}"#;
         let check = |current: Option<&str>, wanted, want| {
             assert_eq!(decide(current, wanted), want, "{current:?} {wanted:?}");
@@ -113,8 +113,8 @@ mod tests {
         check(Some(&waits), Some(Marker::AtWork), Act::Set);
         check(Some(&at_work), Some(Marker::Waits), Act::Set);
         check(Some(&at_work), None, Act::Clear(at_work.clone()));
-        // A plug-in, the user, an old WorkTrunk, or what cannot be read.
-        for foreign in [plug_in, other, "🚧", "", "{", "[]"] {
+        // A plugin, the user, an old WorkTrunk, or what cannot be read.
+        for foreign in [plugin, other, "🚧", "", "{", "[]"] {
             for wanted in [None, Some(Marker::AtWork), Some(Marker::Waits)] {
                 check(Some(foreign), wanted, Act::Leave);
             }

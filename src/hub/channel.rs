@@ -1,11 +1,11 @@
-//! Gives a text to an agent by its own plug-in, through files with the worker's name.
+//! Gives a text to an agent by its own plugin, through files with the worker's name.
 //!
-//! The hub offers the text in a file. Who renames that file has it: the plug-in takes the text, or the hub
-//! withdraws it. The plug-in removes what it took, or marks it as refused if the agent did not accept it.
+//! The hub offers the text in a file. Who renames that file has it: the plugin takes the text, or the hub
+//! withdraws it. The plugin removes what it took, or marks it as refused if the agent did not accept it.
 use std::{
     collections::BTreeSet,
     fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ use tokio::time;
 
 use crate::{model::WorkerId, paths};
 
-/// A plug-in that has not taken the text by then is not there, or does not watch.
+/// A plugin that has not taken the text by then is not there, or does not watch.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PACE: Duration = Duration::from_millis(20);
 const TAKEN: &str = ".taken";
@@ -24,13 +24,13 @@ const REFUSED: &str = ".refused";
 /// # Errors
 /// It is unknown whether the agent has it.
 pub(super) async fn offer(dir: &Path, worker: &WorkerId, text: &str) -> io::Result<bool> {
-    // The plug-in makes the directory.
+    // The plugin makes the directory.
     if !dir.is_dir() {
         return Ok(false);
     }
     let file = |end: &str| dir.join(format!("{worker}{end}"));
     let (offered, taken, refused) = (file(""), file(TAKEN), file(REFUSED));
-    // What a plug-in left that was killed.
+    // What a plugin left that was killed.
     let make = || {
         remove(&taken)?;
         remove(&refused)?;
@@ -47,29 +47,34 @@ pub(super) async fn offer(dir: &Path, worker: &WorkerId, text: &str) -> io::Resu
     }
     wait_while_there(&taken).await;
     if taken.exists() {
-        let why = "the agent's plug-in does not say what became of the text";
+        let why = "the agent's plugin does not say what became of the text";
         return Err(io::Error::new(io::ErrorKind::TimedOut, why));
     }
     Ok(!remove(&refused)?)
 }
 
 /// Withdraws what an earlier hub offered. Returns the workers whose agents do not have it.
-pub(super) fn withdraw(dir: &Path) -> io::Result<BTreeSet<WorkerId>> {
+pub(super) fn withdraw(dir: &Path) -> BTreeSet<WorkerId> {
     let mut withdrawn = BTreeSet::new();
     let files = match fs::read_dir(dir) {
         Ok(files) => files,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(withdrawn),
-        Err(error) => return Err(error),
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(%error, "could not read what agents were offered");
+            }
+            return withdrawn;
+        }
     };
-    for file in files {
-        let path: PathBuf = file?.path();
+    for path in files.flatten().map(|it| it.path()) {
         let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
         let worker = name.strip_suffix(REFUSED).unwrap_or(name).parse::<WorkerId>();
-        if remove(&path)? {
-            withdrawn.extend(worker);
+        match remove(&path) {
+            Ok(true) => withdrawn.extend(worker),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "could not withdraw a text"),
         }
     }
-    Ok(withdrawn)
+    withdrawn
 }
 
 async fn wait_while_there(file: &Path) {
@@ -96,7 +101,7 @@ mod tests {
         "a".parse().unwrap()
     }
 
-    /// As the plug-in does: takes the text, then removes or refuses it.
+    /// As the plugin does: takes the text, then removes or refuses it.
     async fn take(dir: &Path, and: impl FnOnce(&Path)) -> String {
         let taken = dir.join("a.taken");
         while fs::rename(dir.join("a"), &taken).is_err() {
@@ -140,11 +145,11 @@ mod tests {
     fn a_new_hub_withdraws_what_is_there() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path();
-        assert!(withdraw(&dir.join("none")).unwrap().is_empty());
+        assert!(withdraw(&dir.join("none")).is_empty());
         for name in ["a", "b.taken", "c.refused", ".tmp1"] {
             paths::replace(&dir.join(name), b"text").unwrap();
         }
-        let found: Vec<String> = withdraw(dir).unwrap().iter().map(ToString::to_string).collect();
+        let found: Vec<String> = withdraw(dir).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["a", "c"]);
         assert!(is_empty(dir));
     }

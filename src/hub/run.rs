@@ -1,6 +1,6 @@
 //! The hub's one loop: the only place with a clock, and the only owner of [`HubState`].
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
     io,
     path::PathBuf,
     time::{Duration, Instant},
@@ -83,10 +83,7 @@ async fn serve(
 ) -> Result<(), Error> {
     let store = Store::open(&options.state.hub_db())?;
     let mut found = store.load()?;
-    found.not_taken = channel::withdraw(&options.state.channels()).unwrap_or_else(|error| {
-        tracing::warn!(%error, "could not withdraw the texts that the last hub offered to agents");
-        BTreeSet::new()
-    });
+    found.not_taken = channel::withdraw(&options.state.channels());
     let screens = ScreenLog::new(options.state.screens());
     let (disk, dones) =
         Disk::start(store, screens, options.keep, clock::now).map_err(Error::Thread)?;

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DisplayState, Tone};
 
-/// What the worker of a branch does, in the characters that WorkTrunk's own plug-ins use.
+/// What the worker of a branch does, in the characters that WorkTrunk's own plugins use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Marker {

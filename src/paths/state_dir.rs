@@ -38,7 +38,7 @@ impl StateDir {
         self.root.join("spool")
     }
 
-    /// Texts for agents whose plug-ins take them; beside the spool, whose place the plug-ins know.
+    /// Texts for agents whose plugins take them; beside the spool, whose place the plugins know.
     pub fn channels(&self) -> PathBuf {
         self.root.join("channels")
     }

@@ -1,5 +1,5 @@
 //! Tasks on boards and in Jira: those in a column or a query are ready, and they move with the work.
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -65,14 +65,7 @@ fn an_issue_goes_over_the_board_with_its_worker() {
     assert_eq!(column(&desk, "acme/blog#456"), "In progress");
     assert_eq!(keys(&desk, &[]), ["github 457"]);
     let id = made.json()["worker"]["id"].as_str().unwrap().to_owned();
-    desk.wtmag(&["wait", &id, "--until", "idle", "--timeout", "20"]).success();
-    let dir = PathBuf::from(desk.wtmag(&["path", &id]).success().trim());
-    let git = |args: &[&str]| desk.sandbox.run("git").cwd(&dir).args(args).run().success();
-    desk.sandbox.put(dir.join("one.txt"), "1\n");
-    git(&["add", "--all"]);
-    git(&["commit", "--quiet", "-m", "One"]);
-    git(&["push", "--quiet", "-u", "origin", "HEAD"]);
-    let head = git(&["rev-parse", "HEAD"]).trim().to_owned();
+    let head = desk.push_work(&id);
     let pulls = json!({"501": {"title": "x", "head": "github-issue-456", "sha": head}});
     change(&desk, |it| it["repositories"]["acme/blog"]["pulls"] = pulls);
     desk.wtmag(&["send", &id, "more"]).success();
@@ -94,11 +87,7 @@ fn an_issue_is_done_when_a_sweep_finds_that_another_user_has_landed_it() {
     let made = desk.wtmag(&["create", "--github", "456", "--json"]).json();
     let id = made["worker"]["id"].as_str().unwrap().to_owned();
     desk.wait_for_state(&id, "idle");
-    let dir = PathBuf::from(made["worker"]["worktree"].as_str().unwrap());
-    let git = |args: &[&str]| desk.sandbox.run("git").cwd(&dir).args(args).run().success();
-    desk.sandbox.put(dir.join("one.txt"), "1\n");
-    git(&["add", "--all"]);
-    git(&["commit", "--quiet", "-m", "One"]);
+    desk.commit_work(&id);
     desk.git(&["merge", "--quiet", "--no-edit", "github-issue-456"]);
     desk.wtmag(&["cleanup", "--merged", "--dry-run"]).success();
     assert_eq!(column(&desk, "acme/blog#456"), "In progress");

@@ -140,3 +140,28 @@ fn chosen_parts_move_and_the_rest_stays() {
     let there = fs::read_to_string(std::path::Path::new(&dir).join("a.txt")).unwrap();
     assert!(there.starts_with("1\n2\n") && there.ends_with("\ntwelve\n"), "{there}");
 }
+
+/// All worktrees of a repository have one list of stashes.
+#[test]
+fn what_another_worktree_stashes_meanwhile_is_left_alone() {
+    let desk = Desk::new();
+    let other = desk.sandbox.path("src/other");
+    desk.git(&["worktree", "add", "--quiet", other.to_str().unwrap()]);
+    desk.sandbox.put(other.join("theirs.txt"), "theirs\n");
+    // As soon as there is a stash, theirs comes on top of it.
+    let hook = format!(
+        "#!/bin/sh\nunset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE GIT_PREFIX\n\
+         cd '{}' && git rev-parse -q --verify refs/stash && [ -e theirs.txt ] || exit 0\n\
+         exec git -c core.hooksPath=/dev/null stash push --quiet --include-untracked -m theirs\n",
+        other.display()
+    );
+    desk.sandbox.put_executable(desk.dir.join(".git/hooks/post-index-change"), &hook);
+    desk.sandbox.put(desk.dir.join("mine.txt"), "mine\n");
+    let args = ["create", "--prompt", "x", "--name", "topic", "--with-changes", "--json"];
+    let made = desk.wtmag(&args);
+    let there = std::path::PathBuf::from(made.json()["worker"]["worktree"].as_str().unwrap());
+    assert_eq!(fs::read_to_string(there.join("mine.txt")).unwrap(), "mine\n");
+    assert_eq!(status(&desk, &desk.dir), "");
+    let stashes = desk.git(&["stash", "list", "--format=%gs"]);
+    assert!(stashes.starts_with("On other: theirs"), "{stashes}");
+}

@@ -144,6 +144,33 @@ impl Desk {
         ran.success().trim_end().to_owned()
     }
 
+    /// git in the worktree of this worker.
+    #[track_caller]
+    pub(super) fn git_of(&self, id: &str, args: &[&str]) -> String {
+        let dir = self.wtmag(&["path", id]).success();
+        let ran = self.sandbox.run("git").cwd(dir.trim()).args(args).run();
+        ran.success().trim_end().to_owned()
+    }
+
+    /// The worker has committed a new file `one.txt`: its worktree.
+    #[track_caller]
+    pub(super) fn commit_work(&self, id: &str) -> PathBuf {
+        let dir = PathBuf::from(self.wtmag(&["path", id]).success().trim());
+        self.sandbox.put(dir.join("one.txt"), "1\n");
+        self.git_of(id, &["add", "--all"]);
+        self.git_of(id, &["commit", "--quiet", "-m", "One"]);
+        dir
+    }
+
+    /// The worker at rest has pushed such a commit: its head.
+    #[track_caller]
+    pub(super) fn push_work(&self, id: &str) -> String {
+        self.wtmag(&["wait", id, "--until", "idle", "--timeout", "20"]).success();
+        self.commit_work(id);
+        self.git_of(id, &["push", "--quiet", "-u", "origin", "HEAD"]);
+        self.git_of(id, &["rev-parse", "HEAD"])
+    }
+
     /// `wtmag` in the repository, from the session's pane if there is one.
     pub(super) fn run(&self, args: &[&str]) -> Run {
         let run = if self.pane.is_empty() {

@@ -39,7 +39,7 @@ fn values(desk: &Desk) -> String {
     desk.sandbox.run("git").cwd(&desk.dir).args(args).run().stdout
 }
 
-/// Plug-ins of agents set markers by this command.
+/// Plugins of agents set markers by this command.
 fn set(desk: &Desk, branch: &str, text: &str) {
     let branch = format!("--branch={branch}");
     let wt = desk.sandbox.run("wt").cwd(&desk.dir);
@@ -104,7 +104,7 @@ fn a_marker_that_could_not_be_cleared_is_cleared_by_the_next_hub() {
 }
 
 #[test]
-fn a_marker_of_a_plug_in_is_left_alone() {
+fn a_marker_of_a_plugin_is_left_alone() {
     let desk = desk();
     let id = desk.worker_of("slow", "a");
     wait_for(&desk, "a", "🤖");

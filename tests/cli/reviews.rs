@@ -1,6 +1,4 @@
 //! Pull requests of workers: noticed, shown with their state, reviewed; and work that others landed.
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use super::desk::{Desk, SOON};
@@ -32,14 +30,7 @@ fn wait_for(desk: &Desk, id: &str, what: &str, is: impl Fn(&Value) -> bool) -> V
 fn a_pull_request_is_noticed_after_a_push_listed_and_its_merge_is_a_landing() {
     let desk = desk(|_| ());
     let id = desk.worker("docs");
-    desk.wtmag(&["wait", &id, "--until", "idle", "--timeout", "20"]).success();
-    let dir = PathBuf::from(desk.wtmag(&["path", &id]).success().trim());
-    let git = |args: &[&str]| desk.sandbox.run("git").cwd(&dir).args(args).run().success();
-    desk.sandbox.put(dir.join("one.txt"), "1\n");
-    git(&["add", "--all"]);
-    git(&["commit", "--quiet", "-m", "One"]);
-    git(&["push", "--quiet", "-u", "origin", "docs"]);
-    let head = git(&["rev-parse", "HEAD"]).trim().to_owned();
+    let head = desk.push_work(&id);
     // The branch's own, and one of a fork with a branch of that name.
     let pulls = json!({
         "500": {"title": "x", "head": "docs", "sha": "f".repeat(40), "fork": "eve/blog"},
@@ -66,9 +57,9 @@ fn a_pull_request_is_noticed_after_a_push_listed_and_its_merge_is_a_landing() {
         it["501"]["state"] = json!("MERGED");
         it["501"]["merged_as"] = json!("b".repeat(40));
     });
-    git(&["commit", "--quiet", "--amend", "-m", "One more"]);
-    git(&["push", "--quiet", "--force", "origin", "docs"]);
-    let head = git(&["rev-parse", "HEAD"]).trim().to_owned();
+    desk.git_of(&id, &["commit", "--quiet", "--amend", "-m", "One more"]);
+    desk.git_of(&id, &["push", "--quiet", "--force", "origin", "docs"]);
+    let head = desk.git_of(&id, &["rev-parse", "HEAD"]);
     change(&desk, |it| it["501"]["sha"] = json!(head));
     desk.wtmag(&["send", &id, "more"]).success();
     wait_for(&desk, &id, "the merge", |it| it["pull"]["is_merged"] == true);
@@ -84,11 +75,7 @@ fn work_that_others_merge_is_landed_and_not_lost() {
     let desk = Desk::new();
     let id = desk.worker("docs");
     desk.wtmag(&["wait", &id, "--until", "idle", "--timeout", "20"]).success();
-    let dir = PathBuf::from(desk.wtmag(&["path", &id]).success().trim());
-    let git = |args: &[&str]| desk.sandbox.run("git").cwd(&dir).args(args).run().success();
-    desk.sandbox.put(dir.join("one.txt"), "1\n");
-    git(&["add", "--all"]);
-    git(&["commit", "--quiet", "-m", "One"]);
+    let dir = desk.commit_work(&id);
     wait_for(&desk, &id, "the commit", |it| it["changes"]["ahead"] == 1);
     // By WorkTrunk from inside, as a squash; it removes the worktree.
     desk.sandbox.run("wt").cwd(&dir).args(["merge", "main", "--yes"]).run().success();

@@ -44,7 +44,7 @@ fn wire(wiring: &Wiring) -> Wire {
     Wire { args: vec!["--settings".to_owned(), settings.to_string()], ..Wire::default() }
 }
 
-/// The hooks of a plug-in are added to those of `--settings`.
+/// The hooks of a plugin are added to those of `--settings`.
 fn direct(lead: &Lead) -> Wire {
     let args = ["--plugin-dir", &lead.plugin, "--append-system-prompt-file", &lead.instructions];
     Wire { args: args.map(str::to_owned).to_vec(), ..Wire::default() }

@@ -24,7 +24,7 @@ pub struct AgentKind {
     pub user_config: Option<UserConfig>,
     /// Variables of the caller whose JSON a launch extends.
     pub merged_env: &'static [&'static str],
-    /// Its plug-in takes texts from wtmag and submits them, without its input box.
+    /// Its plugin takes texts from wtmag and submits them, without its input box.
     pub channel: bool,
     wire: fn(&Wiring) -> Wire,
     direct: fn(&Lead) -> Wire,
@@ -53,7 +53,7 @@ pub struct UserConfig {
 pub struct Wiring {
     /// Command word and arguments; the payload follows as [`AgentKind::payload`] says.
     pub command: Vec<String>,
-    /// Where a plug-in may be written: an absolute path without an extension.
+    /// Where a plugin may be written: an absolute path without an extension.
     pub plugin: String,
     /// The user's settings, if [`AgentKind::user_config`] names a file.
     pub config: toml::Table,
@@ -141,7 +141,7 @@ fn strings(list: &toml::Value) -> Option<Vec<String>> {
     list.as_array()?.iter().map(|it| it.as_str().map(str::to_owned)).collect()
 }
 
-/// A plug-in that knows the command to call wtmag.
+/// A plugin that knows the command to call wtmag.
 fn script(text: &str, wiring: &Wiring) -> String {
     text.replace("__HOOK__", &json!(wiring.command).to_string())
 }

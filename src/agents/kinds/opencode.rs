@@ -1,4 +1,4 @@
-//! OpenCode: a plug-in that `OPENCODE_CONFIG_CONTENT` names.
+//! OpenCode: a plugin that `OPENCODE_CONFIG_CONTENT` names.
 use serde_json::json;
 
 use super::{AgentKind, Lead, PayloadSource, Wire, Wiring, no_writable, plugin, script};

@@ -56,7 +56,7 @@ function listen(take: (text: string) => void): () => void {
   const offered = join(dir, worker);
   const [taken, refused] = [`${offered}.taken`, `${offered}.refused`];
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const watcher = watch(dir, { persistent: false }, () => {
+  const look = () => {
     try { renameSync(offered, taken); } catch { return; }
     try {
       take(readFileSync(taken, "utf8"));
@@ -65,8 +65,11 @@ function listen(take: (text: string) => void): () => void {
       // pi did not take it: wtmag types it.
       try { renameSync(taken, refused); } catch {}
     }
-  });
+  };
+  const watcher = watch(dir, { persistent: false }, look);
   watcher.on("error", () => {});
+  // What was offered before.
+  look();
   return () => watcher.close();
 }
 

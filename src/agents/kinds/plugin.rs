@@ -1,4 +1,4 @@
-//! The payload of wtmag's own plug-ins, the same in every agent.
+//! The payload of wtmag's own plugins, the same in every agent.
 use serde::Deserialize;
 
 use crate::{

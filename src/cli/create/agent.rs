@@ -134,7 +134,7 @@ impl AgentChoice {
         self.request(env, &[], None, None)
     }
 
-    /// Its command line for this worktree, and notes for the user. If the agent needs a plug-in to
+    /// Its command line for this worktree, and notes for the user. If the agent needs a plugin to
     /// report its turns, writes it.
     pub(in crate::cli) fn launch(
         &self,

@@ -41,7 +41,9 @@ impl WithChanges {
             return Ok(None);
         }
         if options.task.kind() == Kind::Review {
-            return Err(Failure::usage("`--with-changes` cannot be used with a pull request"));
+            return Err(Failure::usage(
+                "`--with-changes` cannot be used with a pull request or a merge request",
+            ));
         }
         let Some(top) = repo.worktree() else {
             return Err(Failure::user(
@@ -78,9 +80,7 @@ pub(super) async fn take_away(
     let note = match taken {
         None => format!("the agent did not start: your changes are also still in `{from}`"),
         Some(Ok(())) => format!("your uncommitted changes in `{from}` have moved to the worker"),
-        Some(Err(error)) => {
-            format!("{error}: the worker has a copy, and your changes are still in `{from}`")
-        }
+        Some(Err(error)) => format!("{error}; the worker has a copy of them"),
     };
     progress.note(&note);
     Ok(())

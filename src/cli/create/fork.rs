@@ -2,7 +2,7 @@
 use super::args::Args;
 use crate::{
     agents::{launch::Resume, profile::Profile},
-    cli::{Context, Failure, resolve},
+    cli::{Context, Failure, removed, resolve},
     git::{Made, Repo},
     model::Worker,
 };
@@ -40,6 +40,9 @@ impl Fork {
         let repo = Repo::discover(&worker.repo)?;
         let branch = &worker.branch;
         let tip = repo.branch_tip(branch)?.ok_or_else(|| {
+            if worker.ended.is_some() {
+                return removed::refusal(context, &worker);
+            }
             Failure::user(format!("the branch `{branch}` of `{}` is gone", worker.id))
         })?;
         let waits = ![&args.text, &args.prompt].into_iter().any(Option::is_some)

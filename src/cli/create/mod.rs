@@ -20,7 +20,6 @@ mod undo;
 use std::{
     io::{self, IsTerminal as _},
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::{Args as _, FromArgMatches as _};
@@ -53,12 +52,8 @@ pub(crate) use args::Args;
 pub(in crate::cli) use args::{OfRun, TaskFlags};
 pub(in crate::cli) use repo_context::repo;
 
-/// A dialog that stays this long needs a human.
-const DIALOG: Duration = Duration::from_secs(2);
 /// Longest title of a task, in characters.
 const MAX_TITLE: usize = 100;
-/// The same if wtmag answers trust dialogs, which takes one verified key at a time.
-const ANSWERED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.reads_stdin() && io::stdin().is_terminal() {
@@ -271,7 +266,7 @@ async fn wait(
     progress.step(format!("waiting for {} to accept the prompt", created.worker.agent.name));
     let mut mirror = Mirror::open(hub, vec![id.clone()]).await?;
     mirror.require(created.delivery).await?;
-    let dialog = if created.worker.agent.trust { ANSWERED } else { DIALOG };
+    let dialog = outcome::needs_human_after(&created.worker.agent);
     let wait_policy = WaitPolicy {
         held: (!options.wait.through_dialogs).then_some(dialog),
         only_dialogs: true,

@@ -17,11 +17,16 @@ pub(super) async fn build_or_undo(mut job: Job<'_>, hub: &mut Hub) -> Result<Cre
         Ok(created) => created,
         Err(BuildError::Before(failure)) => {
             release(hub, id).await;
-            return Err(BuildError::Before(undo(job.progress, journal, failure).await));
+            return Err(BuildError::Before(undo(job.progress, journal, failure).await.0));
         }
         Err(BuildError::Taken(failure)) => {
             release(hub, id).await;
-            return Err(BuildError::Taken(undo(job.progress, journal, failure).await));
+            let (failure, is_clean) = undo(job.progress, journal, failure).await;
+            return Err(if is_clean {
+                BuildError::Taken(failure)
+            } else {
+                BuildError::Before(failure)
+            });
         }
         // The journal stays: the next command knows more.
         Err(BuildError::Unsure(failure)) => {
@@ -47,17 +52,25 @@ async fn release(hub: &mut Hub, id: WorkerId) {
     drop(hub.ask(Request::Release { id }).await);
 }
 
-async fn undo(progress: &Progress, journal: CreateJournal, failure: Failure) -> Failure {
+/// The failure with what was not undone, and whether everything was.
+async fn undo(progress: &Progress, journal: CreateJournal, failure: Failure) -> (Failure, bool) {
     progress.step("undoing");
     let mut tell = |news: &News| progress.news(news);
     let never = proc::never();
     let mut run = Run { cancel: &never, tell: &mut tell };
     match git::undo::undo(journal, &mut run).await {
-        Ok(undone) => undone.kept.into_iter().fold(failure, |failure, kept| {
-            failure.hint(format!("everything else was undone; kept {kept}"))
-        }),
-        Err(error) => failure
-            .hint(format!("not everything could be undone: {error}"))
-            .hint("the next `wtmag list` tries again"),
+        Ok(undone) => {
+            let is_clean = undone.kept.is_empty();
+            let failure = undone.kept.into_iter().fold(failure, |failure, kept| {
+                failure.hint(format!("everything else was undone; kept {kept}"))
+            });
+            (failure, is_clean)
+        }
+        Err(error) => {
+            let failure = failure
+                .hint(format!("not everything could be undone: {error}"))
+                .hint("the next `wtmag list` tries again");
+            (failure, false)
+        }
     }
 }

@@ -287,7 +287,9 @@ impl Form {
             return Err("write the task, or # to list issues and tickets".to_owned());
         }
         if offers::asks(&text) {
-            return Err("none matches: choose one from the list, or write its number".to_owned());
+            return Err(
+                "nothing in the list matches: change the words, or write the number".to_owned()
+            );
         }
         Ok(vec![format!("--prompt={text}")])
     }

@@ -69,8 +69,8 @@ pub(crate) struct Args {
     /// How: `merge`, `squash`, `rebase`, `ff` or `pr` [default: `mode` in `[land]`, else `merge`]
     #[arg(long, value_name = "MODE", value_parser = mode)]
     mode: Option<LandMode>,
-    /// Refuse unless these conditions are met, separated by commas: `pushed`, `idle`; with --mode pr also `checks`
-    /// (none failed), `approved`
+    /// Refuse unless these conditions are met, separated by commas: `clean` and `idle`, which are always required,
+    /// `pushed`; with --mode pr also `checks` (none failed), `approved`
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = need)]
     need: Vec<LandNeed>,
     /// The branch that receives the work [default: the one that the worker was started from]

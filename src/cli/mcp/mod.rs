@@ -19,9 +19,10 @@ use rmcp::{
     transport::stdio,
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{Context, Failure, settings};
-use crate::proc::{self, Cmd, Output};
+use crate::proc::{Cmd, Output};
 use tools::{ALL, Effect, Offered};
 
 /// Serve the workers to an MCP client, on standard input and output
@@ -175,8 +176,8 @@ impl Server {
     ) -> Result<Output, ErrorData> {
         let cmd = Cmd::new(&self.program, &self.dir).args(["-S"]).args([&self.socket]);
         let cmd = cmd.envs(self.tmux_env.iter().map(|(name, value)| (name, value)));
-        let never = proc::never();
-        let run = cmd.args(words).limit(limit).run(&never);
+        let (cancel, is_cancelled) = watch::channel(false);
+        let run = cmd.args(words).limit(limit).run(&is_cancelled);
         tokio::pin!(run);
         let mut beat = tokio::time::interval(PROGRESS);
         let mut n = 0.0;
@@ -186,6 +187,9 @@ impl Server {
                     ErrorData::internal_error(error.to_string(), None)
                 }),
                 () = context.ct.cancelled() => {
+                    // The command ends as by Ctrl-C: it undoes what is half done.
+                    cancel.send_replace(true);
+                    drop(run.await);
                     return Err(ErrorData::internal_error("the call was cancelled", None));
                 }
                 _ = beat.tick() => {

@@ -124,7 +124,7 @@ pub(super) const ALL: [Tool; 18] = [
             &["create"],
             Effect::Adds,
             "Create a worker: a branch, a git worktree and a tmux window with a coding agent that gets the \
-             task. Name one task: a text, or an issue, pull request, ticket or bead. Returns when the agent \
+             task. Name one task: a text, or a task of one of the trackers below. Returns when the agent \
              has its prompt, or a dialog holds it; at most 180 s.",
             &[
                 text(
@@ -137,8 +137,19 @@ pub(super) const ALL: [Tool; 18] = [
                     Place::Option("github"),
                     "Number or URL of a GitHub issue or pull request",
                 ),
+                text(
+                    "gitlab",
+                    Place::Option("gitlab"),
+                    "Number or URL of a GitLab issue; of a merge request, `!` and its number, or its URL",
+                ),
                 text("jira", Place::Option("jira"), "Key of a Jira ticket"),
                 text("bead", Place::Option("bead"), "Id of a bead"),
+                text("openspec", Place::Option("openspec"), "Name of an OpenSpec change"),
+                text(
+                    "source",
+                    Place::Option("source"),
+                    "Task of a tracker in the user's configuration: NAME:KEY, as `linear:ENG-12`",
+                ),
                 text("agent", Place::Option("agent"), "The agent [default: the configuration's]"),
                 text("model", Place::Option("model"), "PROVIDER/MODEL[:THINKING]"),
                 text("base", Place::Option("base"), "Branch, tag or commit to start from"),

@@ -173,7 +173,7 @@ impl Startup<'_> {
             )));
         }
         if self.args.fresh || self.args.model.is_some() || self.persona.is_some() {
-            let why = "`--fresh`, `--model` and `--persona` need one whose agent has ended";
+            let why = "`--fresh`, `--model` and `--persona` work only after its agent has ended";
             return Err(Failure::user(format!("`{id}` is running: {why}"))
                 .hint(format!("to start a new conversation in its place: `wtmag handoff {id}`"))
                 .hint(format!("to end it: `wtmag cleanup {id}`")));

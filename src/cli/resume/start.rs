@@ -250,8 +250,8 @@ impl Again<'_, '_> {
         let gone = name.map(|it| format!("its session `{it}` is gone"));
         let gone = gone.unwrap_or_else(|| "it had no session".to_owned());
         let (found, what) = match context.caller()? {
-            Some(caller) => ((Placement::Window, caller), "it is in yours"),
-            None => ((Placement::Session, Caller::default()), "it has a session of its own"),
+            Some(caller) => ((Placement::Window, caller), "its window opens in yours"),
+            None => ((Placement::Session, Caller::default()), "it gets a new session of its own"),
         };
         // If its window is there, the new pane comes into that.
         if place.gone {

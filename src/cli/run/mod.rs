@@ -36,13 +36,13 @@ use crate::{
 /// exits before its task is over, the task has failed. A review is over when the agent has finished its turn. With
 /// --timeout, a task that takes longer has failed; its worker keeps running.
 ///
-/// A run continues after a restart of the hub or of the machine. The task of a lost worker stays open until you
-/// run `wtmag resume`. Runs in one repository go one after the other, unless you pass `--parallel`. When a run is
+/// A run continues after a restart of the hub or of the machine. After a reboot or the end of the tmux server, its
+/// tasks stay open until you run `wtmag resume`. If you close a worker's window, its task has failed. Runs in one repository go one after the other, unless you pass `--parallel`. When a run is
 /// over, `wtmag inbox` has an item.
 ///
-/// FILE has one task per line. A line is a text, an item of a Markdown list (not a checked one), or a JSON object
-/// with options of `wtmag create`: {"github": 12, "prompt": "Focus on the tests", "agent":
-/// "claude"}. Options on the command line apply to every task.
+/// FILE is one of: a text per line, where lines that begin with `#` are skipped; a Markdown list, where each unchecked
+/// item with the lines indented below it is a task; a JSON object per line, with options of `wtmag create`:
+/// {"github": 12, "prompt": "Focus on the tests", "agent": "claude"}. Options on the command line apply to every task.
 ///
 /// With --json: {"run", "project", "created", "stopped", "over", "jobs", "tasks": [{"n", "title", "state": queued,
 /// creating, at work, landing, done, failed or skipped, "attempt", "worker", "commits", "pr", "landed", "text",

@@ -76,13 +76,13 @@ fn one_that_no_turn_follows_says_who_took_it() {
     it.look(&AgentState::Idle, Content::Empty);
     it.give(Input::Done);
     it.after(16_000).look(&AgentState::Idle, Content::Empty);
-    it.ends(Step::Failed, "its plug-in took the text, but no turn was seen");
+    it.ends(Step::Failed, "its plugin took the text, but no turn was seen");
     let mut it = scene();
     it.look(&AgentState::Idle, Content::Empty);
     it.give(Input::Unknown);
     it.look(&AgentState::Idle, Content::Empty);
     it.after(3_000).look(&AgentState::Idle, Content::Empty);
-    it.ends(Step::Failed, "outcome unknown: the agent's plug-in did not report what happened");
+    it.ends(Step::Failed, "outcome unknown: the agent's plugin did not report what happened");
 }
 
 #[test]

@@ -194,6 +194,10 @@ impl HubState {
             let message = "the connection to tmux was lost";
             return refuse(out, request_id, Refusal::new(RefusalKind::Tmux, message));
         }
+        // Before a former agent gives anything up.
+        if let Err(error) = self.profiles.of(&new.agent) {
+            return refuse(out, request_id, Refusal::new(RefusalKind::BadRequest, error));
+        }
         let show = match kept.session.clone() {
             Some((session, name)) => Show::In { session, name },
             None => Show::Alone { name: new.id.to_string(), env: new.env.clone() },

@@ -180,7 +180,7 @@ pub enum LocalEffect {
         cleanup: Cleanup,
         worker: Box<Worker>,
     },
-    /// Give a text to a worker's agent, whose plug-in takes it.
+    /// Give a text to a worker's agent, whose plugin takes it.
     Pass {
         worker: WorkerId,
         delivery: DeliveryId,

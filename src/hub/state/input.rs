@@ -131,7 +131,7 @@ pub enum Input {
         delivery: DeliveryId,
         acted: Result<Acted, String>,
     },
-    /// Whether an agent's plug-in took a text; an error if that is not known.
+    /// Whether an agent's plugin took a text; an error if that is not known.
     Passed((WorkerId, DeliveryId), Result<bool, String>),
     Promoted {
         request_id: RequestId,

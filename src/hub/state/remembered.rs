@@ -11,7 +11,7 @@ pub struct Remembered {
     pub workers: Vec<Worker>,
     /// Open deliveries, and the newest one of each of those workers.
     pub deliveries: Vec<Delivery>,
-    /// Workers whose agents did not take what the last hub offered by their plug-ins.
+    /// Workers whose agents did not take what the last hub offered by their plugins.
     pub not_taken: BTreeSet<WorkerId>,
     /// The last texts delivered to each of those workers, oldest first.
     pub sent: Vec<(WorkerId, String)>,
@@ -39,7 +39,7 @@ pub struct Remembered {
 
 impl HubState {
     /// A worker from the store, with its deliveries and the last texts that it got. Without `was_taken`, the
-    /// text that its plug-in was offered is withdrawn.
+    /// text that its plugin was offered is withdrawn; one that was pasted was not offered.
     pub(super) fn remember(
         &mut self,
         now: Now,
@@ -49,7 +49,8 @@ impl HubState {
     ) {
         let id = worker.id.clone();
         if !was_taken {
-            let offered = deliveries.iter_mut().filter(|it| it.step == Step::Pasting);
+            let offered =
+                deliveries.iter_mut().filter(|it| it.step == Step::Pasting && !it.marks_pane);
             offered.for_each(Delivery::take_back);
         }
         match LiveWorker::remembered(worker, (deliveries, sent), &mut self.profiles, now) {

@@ -45,6 +45,8 @@ pub(super) struct Answering {
     typed: Option<Instant>,
     /// When Enter was pressed.
     confirmed: Option<Instant>,
+    /// Since when captures have no colours, or moved between text and colours.
+    uncoloured: Option<Instant>,
 }
 
 /// What is to be done about the dialog that is shown.
@@ -122,7 +124,7 @@ impl LiveWorker {
             shown,
             known: self.worker.state.asks.as_ref(),
             menu: menu_of(sample, shown),
-            is_styled: !sample.styled.is_empty(),
+            is_styled: tinted::is_whole(sample),
             obstacle: obstacle(&self.profile, sample).map(|it| it.to_string()),
             is_amendable: is_amendable(&sample.rows),
         };
@@ -165,6 +167,7 @@ impl Answering {
             opened: None,
             typed: None,
             confirmed: None,
+            uncoloured: None,
         }
     }
 
@@ -195,12 +198,14 @@ impl Answering {
         }
         let Some(menu) = &seen.menu else {
             if !seen.is_styled {
-                return Ok(Next::Wait);
+                let since = *self.uncoloured.get_or_insert(now);
+                return wait(now, since, "the dialog does not stand still");
             }
             return Err(
                 "its answers cannot be chosen with the arrow keys: answer in its window".into()
             );
         };
+        self.uncoloured = None;
         let steps = self.steps(menu)?;
         self.follows |= self.moved.is_some_and(|(from, _)| from != menu.selected);
         // Another entry may have a colour of its own.
@@ -255,7 +260,7 @@ impl Answering {
             self.opened = Some(now);
             return Ok(Next::Press("Tab"));
         }
-        Err(format!("`{}` takes no words: nothing was answered", self.label))
+        Err(format!("the answer `{}` takes no text: nothing was answered", self.label))
     }
 
     /// Which of the answers was chosen, if only one is called so.
@@ -277,8 +282,9 @@ impl Answering {
                 first.filter(|_| fitting.next().is_none())
             }
         };
-        let at =
-            at.ok_or_else(|| format!("the dialog does not show `{}` exactly once", self.label))?;
+        let at = at.ok_or_else(|| {
+            format!("the dialog does not show exactly one answer `{}`: {IN_ITS_WINDOW}", self.label)
+        })?;
         let index = |n: usize| isize::try_from(n).unwrap_or(isize::MAX);
         Ok(index(at).saturating_sub(index(menu.selected)))
     }

@@ -46,7 +46,7 @@ impl LiveWorker {
         self.want_look(now.steady);
     }
 
-    /// Its plug-in takes texts, and is there: it has reported something to this hub.
+    /// Its plugin takes texts, and is there: it has reported something to this hub.
     pub(super) fn has_channel(&self) -> bool {
         let has_one = self.profile.hooks.as_ref().is_some_and(|it| it.kind.channel);
         has_one && self.tracker.hooks_speak()

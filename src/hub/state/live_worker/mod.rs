@@ -140,7 +140,7 @@ impl Profiles {
         Self { zone, stalled, known: BTreeMap::new() }
     }
 
-    fn of(&mut self, agent: &Agent) -> Result<Arc<Profile>, String> {
+    pub(super) fn of(&mut self, agent: &Agent) -> Result<Arc<Profile>, String> {
         self.get(&agent.profile, agent.profile_text.as_deref())
     }
 

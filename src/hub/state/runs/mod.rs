@@ -35,13 +35,13 @@ pub(super) struct Runs {
     last: RunId,
     /// Something has happened that may concern a run.
     is_stale: bool,
-    /// Tasks whose program runs.
-    running: BTreeSet<(RunId, usize)>,
+    /// Attempts whose program runs.
+    running: BTreeSet<Attempt>,
     /// Workers whose commits are being counted, or were, and in which rest.
     counting: BTreeSet<WorkerId>,
     counts: BTreeMap<WorkerId, (Rest, Result<usize, String>)>,
-    /// There was no room beside so many workers; until when that is believed.
-    full: Option<(usize, Instant)>,
+    /// Runs for which there was no room beside so many workers; until when that is believed.
+    full: BTreeMap<RunId, (usize, Instant)>,
     /// When a time limit ends.
     due: Option<Instant>,
     /// When commits are counted again that git could not count.
@@ -63,7 +63,7 @@ impl Runs {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.due.into_iter().chain(self.full.map(|it| it.1)).chain(self.recount).min()
+        self.due.into_iter().chain(self.full.values().map(|it| it.1)).chain(self.recount).min()
     }
 
     fn task_mut(&mut self, at: Attempt) -> Option<&mut crate::model::Task> {
@@ -95,7 +95,7 @@ impl HubState {
         for id in &open {
             self.drive(now, *id, out);
         }
-        let due = open.iter().filter_map(|id| step::due(self.runs.known.get(id)?)).min();
+        let due = open.iter().filter_map(|id| step::due(self.runs.known.get(id)?, now.wall)).min();
         self.runs.due = due.map(|at| now.steady + at.since(now.wall));
     }
 
@@ -104,7 +104,7 @@ impl HubState {
         let before = run.tasks.clone();
         let running = self.running_tasks(&run);
         let facts = Facts {
-            may_begin: self.runs.full.is_none() && self.is_first(&run),
+            may_begin: !self.runs.full.contains_key(&id) && self.is_first(&run),
             running: &running,
             worker: &|worker| self.facet(worker),
         };
@@ -135,9 +135,9 @@ impl HubState {
 
     /// Tasks for which something runs: a child of this hub, or one that an earlier hub left.
     fn running_tasks(&self, run: &Run) -> BTreeSet<usize> {
-        let own = self.runs.running.iter().filter(|(id, _)| *id == run.id).map(|(_, task)| *task);
+        let own = self.runs.running.iter().copied();
         let left = self.reserved.values().filter_map(|it| it.reserve.attempt);
-        own.chain(left.filter(|it| it.run == run.id).map(|it| it.task)).collect()
+        own.chain(left).filter(|it| it.run == run.id).map(|it| it.task).collect()
     }
 
     /// No earlier run of the project is open, or it need not wait for one.
@@ -153,7 +153,7 @@ impl HubState {
                 let Some(run) = self.runs.known.get(&id) else { return };
                 let Some(job) = job(run, n) else { return };
                 let order = Box::new(run.order.clone());
-                self.runs.running.insert((id, n));
+                self.runs.running.insert(job.attempt);
                 out.push(Effect::Local(LocalEffect::RunJob { job: Box::new(job), order }));
             }
             Act::Count(n) => {
@@ -241,15 +241,13 @@ impl HubState {
     pub(super) fn note_full(&mut self, now: Now, attempt: Attempt, n_running: usize) {
         if let Some(task) = self.runs.task_mut(attempt) {
             task.state = TaskState::Queued;
-            self.runs.full = Some((n_running, now.steady + TRY_AGAIN));
+            self.runs.full.insert(attempt.run, (n_running, now.steady + TRY_AGAIN));
         }
     }
 
     fn forget_full(&mut self, now: Now) {
-        let Some((n, until)) = self.runs.full else { return };
-        if now.steady >= until || self.n_running() < n {
-            self.runs.full = None;
-        }
+        let n_running = self.n_running();
+        self.runs.full.retain(|_, (n, until)| now.steady < *until && n_running >= *n);
     }
 
     /// The worker exists: recorded with it.
@@ -300,7 +298,7 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         let at = job.attempt;
-        self.runs.running.remove(&(at.run, at.task));
+        self.runs.running.remove(&at);
         self.runs.is_stale = true;
         // A command that an earlier hub began may be creating it.
         let is_reserved = self.reserved.values().any(|it| it.reserve.attempt == Some(at));

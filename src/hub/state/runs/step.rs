@@ -122,12 +122,13 @@ pub(super) fn heed(run: &mut Run, worker: impl Fn(&WorkerId) -> Facet, now: Time
 }
 
 /// When the run must be looked at again, although nothing happens.
-pub(super) fn due(run: &Run) -> Option<Timestamp> {
+pub(super) fn due(run: &Run, now: Timestamp) -> Option<Timestamp> {
     let timeout = run.order.timeout_ms.filter(|_| run.over.is_none())?;
     let since = run.tasks.iter().filter_map(|it| {
         if let TaskState::AtWork { since, .. } = &it.state { Some(*since) } else { None }
     });
-    since.map(|it| Timestamp(it.0.saturating_add(timeout))).min()
+    // A task whose limit has passed is over once its commits are counted.
+    since.map(|it| Timestamp(it.0.saturating_add(timeout))).filter(|it| *it > now).min()
 }
 
 /// Whether a task at work is over.
@@ -233,7 +234,10 @@ fn skip(run: &mut Run) {
 fn begin(run: &mut Run, facts: &Facts<'_>, now: Timestamp) -> Vec<Act> {
     let n_begun = run.tasks.iter().filter(|it| it.state.is_begun()).count();
     let n_free = if facts.may_begin { run.order.jobs.saturating_sub(n_begun) } else { 0 };
+    // The program of one for which there was no room ends first.
+    let is_free = |n: &usize| !facts.running.contains(n);
     let queued = run.tasks.iter_mut().zip(1..).filter(|(it, _)| it.state == TaskState::Queued);
+    let queued = queued.filter(|(_, n)| is_free(n));
     let begun = queued.take(n_free).map(|(task, n)| {
         task.state = TaskState::Creating { since: now };
         Act::Create(n)

@@ -130,12 +130,36 @@ fn a_text_that_the_last_hub_offered_and_that_was_not_taken_is_typed() {
     hub.look_until_act(&id, &ready_screen());
     let mut found = remembered(&hub, &id);
     assert_eq!(found.deliveries[0].step, Step::Pasting);
+    found.deliveries[0].marks_pane = false;
     found.not_taken = [id.clone()].into();
+    let mut hub = back(found, &id);
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+}
+
+/// A file that an earlier text left says nothing about one that was pasted.
+#[test]
+fn a_text_that_was_pasted_was_not_offered() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.look_until_act(&id, &ready_screen());
+    let mut found = remembered(&hub, &id);
+    found.not_taken = [id.clone()].into();
+    let mut hub = back(found, &id);
+    let screen = Sample { pasted: Some(DeliveryId(1)), ..ready_screen() };
+    for _ in 0..30 {
+        let out = hub.look(&id, &screen);
+        let acts = |it: &Effect| matches!(it, Effect::Tmux(TmuxEffect::Act { .. }));
+        assert!(!out.iter().any(acts), "{out:?}");
+    }
+    let receipt = hub.state.workers[&id].newest_delivery().unwrap();
+    assert_eq!(receipt.evidence, "outcome unknown after restart");
+}
+
+fn back(found: Remembered, id: &WorkerId) -> Hub {
     let (mut hub, _) = Hub::with(found);
     hub.give(Input::Linked(linked()));
-    let row = hub.seen(&id, &[(SESSION, "work")]);
+    let row = hub.seen(id, &[(SESSION, "work")]);
     hub.give(listed(vec![row]));
-    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+    hub
 }
 
 #[test]

@@ -55,6 +55,19 @@ fn the_next_agent_gets_the_texts_that_wait_and_the_place_of_the_former_one() {
 }
 
 #[test]
+fn an_agent_whose_profile_cannot_be_read_takes_nothing_from_the_former_one() {
+    let (mut hub, id) = Hub::with_agent();
+    send(&mut hub, &id, "later");
+    let agent = hub.state.workers[&id].worker.agent.clone();
+    again(&mut hub, &id, |new| {
+        new.agent.name = "other".into();
+        new.agent.profile_text = Some("of the future = [".into());
+    });
+    assert_eq!(waiting(&hub, &id), ["Read it.", "later"]);
+    assert_eq!(hub.state.workers[&id].worker.agent, agent);
+}
+
+#[test]
 fn only_who_says_so_ends_an_agent_and_a_place_is_taken_again_until_it_is() {
     let (mut hub, id) = Hub::with_agent();
     let plain = Reserve { resumes: Some(id.clone()), ..reserve() };

@@ -128,7 +128,7 @@ fn an_entry_that_can_be_amended_is_opened_first() {
 fn nothing_is_typed_or_confirmed_where_the_dialog_is_not_as_expected() {
     let mut play = Play::new(&LEAVE, "No", Some("use tabs"));
     let error = play.see(&LEAVE, 1, false).unwrap_err();
-    assert!(error.contains("takes no words"), "{error}");
+    assert!(error.contains("takes no text"), "{error}");
     // Another dialog comes while the words are typed: no Enter.
     let mut play = Play::new(&COLOUR, "Type something.", Some("Green"));
     assert_eq!(play.see(&COLOUR, 2, false), Ok(Next::Type("Green".into())));

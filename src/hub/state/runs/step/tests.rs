@@ -112,7 +112,7 @@ fn a_time_limit_is_a_failure_and_says_nothing_else() {
     let mut run = run_of(2, 1);
     run.order.timeout_ms = Some(60_000);
     run.tasks[0].state = TaskState::AtWork { worker: id("a"), since: Timestamp(5), head: None };
-    assert_eq!(due(&run), Some(Timestamp(60_005)));
+    assert_eq!(due(&run, Timestamp(60_004)), Some(Timestamp(60_005)));
     let mut at = |ms, condition: Condition| {
         let facts = Facts {
             may_begin: true,
@@ -123,8 +123,30 @@ fn a_time_limit_is_a_failure_and_says_nothing_else() {
         (run.tasks[0].state.name(), acts)
     };
     assert_eq!(at(60_004, Condition::Busy), ("at work", vec![]));
+    // Its commits decide first, and nothing is due meanwhile.
+    assert_eq!(at(60_005, Condition::AtRest), ("at work", vec![Act::Count(1)]));
     assert_eq!(at(60_005, Condition::Lost), ("failed", vec![Act::Create(2)]));
-    assert_eq!(due(&run), None);
+    assert_eq!(due(&run, Timestamp(60_005)), None);
+}
+
+#[test]
+fn a_limit_that_has_passed_is_not_due_again() {
+    let mut run = run_of(1, 1);
+    run.order.timeout_ms = Some(60_000);
+    run.tasks[0].state = TaskState::AtWork { worker: id("a"), since: Timestamp(5), head: None };
+    assert_eq!(due(&run, Timestamp(60_005)), None);
+}
+
+/// The hub had no room for its worker: the program that was told so ends before another one begins.
+#[test]
+fn a_queued_task_waits_for_the_end_of_its_program() {
+    let mut run = run_of(2, 2);
+    let mut begun = |running: &BTreeSet<usize>| {
+        let facts = Facts { may_begin: true, running, worker: &|_| facet(Condition::Busy) };
+        step(&mut run, &facts, Timestamp(2))
+    };
+    assert_eq!(begun(&[1].into()), [Act::Create(2)]);
+    assert_eq!(begun(&[2].into()), [Act::Create(1)]);
 }
 
 #[test]
