@@ -20,6 +20,7 @@ use tokio::{
         UnixListener, UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
+    task::JoinSet,
     time::{Instant, timeout},
 };
 
@@ -383,18 +384,23 @@ async fn start(at: &HubLocation) -> Result<(), Error> {
     let listener = UnixListener::bind(&word)?;
     let heard = async {
         launch(at, &word).await?;
+        // The new hub connects at once. It may find that another one has the lock, which then sends the
+        // message.
+        let mut words = JoinSet::new();
         loop {
-            let (mut stream, _) = listener.accept().await?;
-            let mut text = String::new();
-            stream.read_to_string(&mut text).await?;
-            match text.trim() {
-                "ready" => return Ok(()),
-                // A hub that already ran was asked to report.
-                "elsewhere" => {}
+            let word = tokio::select! {
+                accepted = listener.accept() => {
+                    words.spawn(read_to_end(accepted?.0));
+                    continue;
+                }
+                Some(word) = words.join_next() => word.map_err(io::Error::other)??,
+            };
+            return match word.trim() {
+                "ready" => Ok(()),
                 // It died.
-                "" => return Err(Error::Closed),
-                why => return Err(Error::Start { why: why.to_owned() }),
-            }
+                "" => Err(Error::Closed),
+                why => Err(Error::Start { why: why.to_owned() }),
+            };
         }
     };
     let heard = timeout(START_LIMIT, heard).await;
@@ -402,6 +408,12 @@ async fn start(at: &HubLocation) -> Result<(), Error> {
     let log = at.state.log().display().to_string();
     let why = format!("it was not ready within {} s; see {log}", START_LIMIT.as_secs());
     heard.map_err(|_| Error::Start { why })?
+}
+
+async fn read_to_end(mut stream: UnixStream) -> io::Result<String> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
 }
 
 /// Starts the hub from the tmux server if one runs, so that the hub gets the server's environment,

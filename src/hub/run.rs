@@ -51,14 +51,11 @@ pub enum Error {
 
 /// Runs the hub until it is asked to exit, has nothing to do, or fails.
 pub async fn main(options: HubOptions) -> Result<(), Error> {
-    let starter = Starter::greet(options.ready.as_deref()).await;
-    let started = match start::start(&options).await {
+    let mut starter = Starter::greet(options.ready.as_deref()).await;
+    let started = match start::start(&options, &mut starter).await {
         Ok(Some(started)) => started,
-        // Another hub runs and works: it sends the message.
-        Ok(None) => {
-            starter.tell("elsewhere").await;
-            return Ok(());
-        }
+        // Another hub runs and works, and has sent the message.
+        Ok(None) => return Ok(()),
         Err(error) => {
             starter.tell(&error_chain(&error)).await;
             return Err(error.into());
@@ -107,7 +104,7 @@ async fn serve(
     }
     // Before another process can know this pid.
     let signals = (Heard::new(SignalKind::terminate()), Heard::new(SignalKind::user_defined1()));
-    started.listen(send)?;
+    started.listen(send).await?;
     if let Some(starter) = starter.take() {
         starter.tell("ready").await;
     }

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
-    os::unix::fs::MetadataExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -58,16 +58,20 @@ pub(super) struct Started {
     /// The task that accepts clients; ends with this value.
     listening: JoinSet<()>,
     stop: watch::Sender<bool>,
-    ready_path: PathBuf,
+    /// Names the socket of a process that waits for this hub, but did not start it.
+    waiting_path: PathBuf,
     /// A lock that the kernel releases whenever the process ends. The file holds the pid, for
     /// clients that find the other files gone.
     lock: File,
     lock_path: PathBuf,
 }
 
-/// Takes the lock, or finds that a working hub has it: that hub is asked to show itself again, and
-/// nothing is started.
-pub(super) async fn start(options: &HubOptions) -> Result<Option<Started>, Error> {
+/// Takes the lock, or finds that another hub has it and tells the starter in its place: nothing is
+/// started.
+pub(super) async fn start(
+    options: &HubOptions,
+    starter: &mut Starter,
+) -> Result<Option<Started>, Error> {
     let env = Env::capture()?;
     options.state.make(env.uid())?;
     // A new session, so that the end of a terminal does not end the hub. Fails only for the leader
@@ -78,7 +82,7 @@ pub(super) async fn start(options: &HubOptions) -> Result<Option<Started>, Error
         path: "/".into(),
         source,
     })?;
-    let Some(lock) = lock(options).await? else { return Ok(None) };
+    let Some(lock) = lock(options, starter).await? else { return Ok(None) };
     log::open(&options.state.log());
     let program = paths::own_program().map_err(|source| Error::File {
         act: "find",
@@ -96,7 +100,7 @@ pub(super) async fn start(options: &HubOptions) -> Result<Option<Started>, Error
         last_client: Arc::default(),
         listening: JoinSet::new(),
         stop: watch::Sender::new(false),
-        ready_path: options.state.root().join("ready"),
+        waiting_path: options.state.hub_waiting(),
         lock,
         lock_path: options.state.hub_lock(),
     }))
@@ -104,9 +108,11 @@ pub(super) async fn start(options: &HubOptions) -> Result<Option<Started>, Error
 
 impl Started {
     /// Accepts clients from now on, and records the socket in `hub.json`.
-    pub(super) fn listen(&mut self, wakes: mpsc::Sender<Wake>) -> Result<(), Error> {
+    pub(super) async fn listen(&mut self, wakes: mpsc::Sender<Wake>) -> Result<(), Error> {
         self.wakes = Some(wakes);
-        self.bind()
+        self.bind()?;
+        self.tell_waiting("ready").await;
+        Ok(())
     }
 
     fn bind(&mut self) -> Result<(), Error> {
@@ -137,10 +143,20 @@ impl Started {
             Ok(()) => "ready".to_owned(),
             Err(error) => error_chain(&error),
         };
-        if let Ok(waiting) = fs::read_to_string(&self.ready_path) {
-            remove(&self.ready_path);
-            Starter::greet(Some(Path::new(waiting.trim()))).await.tell(&word).await;
+        self.tell_waiting(&word).await;
+    }
+
+    /// Called after the pid was written, so that whoever waits is told now, or reads the pid and signals.
+    async fn tell_waiting(&self, word: &str) {
+        // Renamed first: another one may take its place meanwhile.
+        let taken = self.waiting_path.with_extension("taken");
+        if fs::rename(&self.waiting_path, &taken).is_err() {
+            return;
         }
+        if let Ok(socket) = fs::read_to_string(&taken) {
+            Starter::greet(Some(Path::new(socket.trim()))).await.tell(word).await;
+        }
+        remove(&taken);
     }
 
     /// Accepts no more clients.
@@ -178,7 +194,7 @@ impl Started {
     }
 }
 
-async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
+async fn lock(options: &HubOptions, starter: &mut Starter) -> Result<Option<File>, Error> {
     let path = options.state.hub_lock();
     let fail = |source| Error::File { act: "lock", path: path.clone(), source };
     let file = File::options().create(true).append(true).open(&path).map_err(fail)?;
@@ -189,15 +205,36 @@ async fn lock(options: &HubOptions) -> Result<Option<File>, Error> {
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(source)) => return Err(fail(source)),
     }
-    if wake_hidden_hub(options).await {
-        return Ok(None);
+    // The other hub tells the starter when it listens: one that is still starting, or one whose socket
+    // vanished. One that is just exiting leaves the lock.
+    if let Some(ready) = &options.ready {
+        paths::replace(&options.state.hub_waiting(), ready.as_os_str().as_bytes()).map_err(fail)?;
+        wake_hidden_hub(&options.state.hub_lock()).await;
     }
-    // A hub that is just exiting.
-    let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
-    match timeout(LEAVE_LIMIT, waiting).await {
-        Ok(Ok(locked)) => locked.and_then(own).map(Some).map_err(fail),
-        Ok(Err(_)) | Err(_) => Err(Error::Held { path }),
+    let unlocked = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
+    let gone = async {
+        starter.gone().await;
+        if is_waiting(options) {
+            // The starter gave up. What it wanted of the hub, the next one may want.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        unlocked = timeout(LEAVE_LIMIT, unlocked) => match unlocked {
+            Ok(Ok(locked)) => locked.and_then(own).map(Some).map_err(fail),
+            Ok(Err(_)) | Err(_) => Err(Error::Held { path }),
+        },
+        () = gone => Ok(None),
     }
+}
+
+/// Whether no other hub has told this one's starter, and no other starter waits.
+fn is_waiting(options: &HubOptions) -> bool {
+    let waiting = fs::read(options.state.hub_waiting());
+    options
+        .ready
+        .as_ref()
+        .is_none_or(|own| waiting.is_ok_and(|it| it == own.as_os_str().as_bytes()))
 }
 
 /// The pid may belong to another program by now, which must not get the signal.
@@ -206,20 +243,16 @@ async fn is_wtmag(pid: i32) -> bool {
     proc::name_of(pid).await.is_some_and(|it| it.starts_with("wtmag"))
 }
 
-/// A hub whose socket vanished is told to create it again; it will send the message in this
-/// process's place.
-async fn wake_hidden_hub(options: &HubOptions) -> bool {
-    let Some(ready) = &options.ready else { return false };
-    let Ok(text) = fs::read_to_string(options.state.hub_lock()) else { return false };
+/// A hub whose socket vanished creates it again.
+async fn wake_hidden_hub(lock: &Path) {
+    let Ok(text) = fs::read_to_string(lock) else { return };
     // A process that does not lead its own session is not a hub.
-    let Some(pid) = text.trim().parse().ok().filter(|pid: &i32| *pid > 1) else { return false };
-    if !is_wtmag(pid).await {
-        return false;
+    let Some(pid) = text.trim().parse().ok().filter(|pid: &i32| *pid > 1) else { return };
+    if is_wtmag(pid).await
+        && let Err(error) = signal::kill(unistd::Pid::from_raw(pid), signal::Signal::SIGUSR1)
+    {
+        tracing::debug!(pid, %error, "the hub cannot be signalled");
     }
-    let waiting = options.state.root().join("ready");
-    let noted = paths::replace(&waiting, ready.to_string_lossy().as_bytes());
-    let woken = signal::kill(unistd::Pid::from_raw(pid), signal::Signal::SIGUSR1);
-    noted.is_ok() && woken.is_ok()
 }
 
 fn replace_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {

@@ -3,7 +3,11 @@
 //! Knows one socket and one message.
 use std::{path::Path, time::Duration};
 
-use tokio::{io::AsyncWriteExt as _, net::UnixStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+    time::timeout,
+};
 
 /// How long the waiting process may take to listen.
 const TELL_LIMIT: Duration = Duration::from_secs(5);
@@ -24,7 +28,14 @@ impl Starter {
         }
     }
 
-    /// Sends the message: `ready`, `elsewhere`, or the error.
+    /// Waits until the process that waits has ended or gave up; never, if there is none.
+    pub(super) async fn gone(&mut self) {
+        let Some(stream) = &mut self.0 else { return std::future::pending().await };
+        // It sends nothing.
+        drop(stream.read(&mut [0]).await);
+    }
+
+    /// Sends the message: `ready`, or the error.
     pub(super) async fn tell(self, word: &str) {
         let Some(mut stream) = self.0 else { return };
         let say = async {

@@ -24,6 +24,11 @@ impl StateDir {
         self.root.join("hub.lock")
     }
 
+    /// Names the socket of a process that waits for the hub that has the lock.
+    pub fn hub_waiting(&self) -> PathBuf {
+        self.root.join("ready")
+    }
+
     /// Tells clients the hub's pid, version and socket.
     pub fn hub_json(&self) -> PathBuf {
         self.root.join("hub.json")

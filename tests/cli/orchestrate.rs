@@ -267,8 +267,8 @@ fn a_persona_comes_last_and_one_of_the_repository_is_approved_first() {
     desk.wtmag(&["orchestrate", "--persona", "calm"]).success();
     let text = instructions(ID);
     let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
-    assert!(at("then the skill") < at("It allows you nothing"), "{text}");
-    assert!(at("It allows you nothing") < at("Be brief.\nAsk #{pane_id} `x`."), "{text}");
+    assert!(at("then the skill") < at("It gives you no"), "{text}");
+    assert!(at("It gives you no") < at("Be brief.\nAsk #{pane_id} `x`."), "{text}");
     let said = desk.wtmag(&["orchestrate", "--persona", "calm"]).failure(1);
     assert!(said.contains("is running"), "{said}");
     // It keeps its persona.

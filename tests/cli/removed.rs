@@ -29,7 +29,7 @@ fn a_removed_worker_is_told_as_removed_with_the_way_back() {
         let said = desk.wtmag(args).failure(1);
         let words = format!("error: `{id}` was removed ");
         assert!(said.starts_with(&words) && said.contains(&restore), "{args:?}: {said}");
-        assert!(said.contains("; a backup of its branch `gone` is kept for 29d"), "{said}");
+        assert!(said.contains("; a backup of its branch `gone` is kept for 30d"), "{said}");
     }
     let show = desk.wtmag(&["show", "gone"]);
     assert!(show.stderr.starts_with(&format!("note: `{id}` was removed ")), "{show}");

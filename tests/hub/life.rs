@@ -176,6 +176,43 @@ fn a_hub_that_is_killed_shows_in_no_pane() {
     assert_eq!(tmux.run(["list-panes", "-a", "-F", "#{pane_in_mode}"]), "0");
 }
 
+/// A command starts a hub and is killed while the hub still waits for the lock, as a dashboard does that
+/// is closed meanwhile. The hub that it began tells the next command that it is ready.
+#[test]
+fn a_start_that_was_given_up_does_not_fail_the_next_one() {
+    let sandbox = world();
+    hub_pid(&sandbox);
+    sandbox.wtmag(["hub", "stop"]).run().success();
+    let root = state_dir(&sandbox);
+    let lock = fs::File::options().append(true).open(root.join("hub.lock")).unwrap();
+    lock.lock().unwrap();
+    let start = || {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_wtmag"));
+        command.args(["hub", "start", "--json"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let client = command.spawn().unwrap();
+        let name = format!("start-{}.sock", client.id());
+        eventually(SOON, "its hub to wait", || {
+            fs::read_to_string(root.join("ready")).ok()?.contains(&name).then_some(())
+        });
+        client
+    };
+    let mut first = start();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let second = start();
+    drop(lock);
+    let said = second.wait_with_output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let hub = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(pid_of(&hub), hub_pid(&sandbox));
+    // The other one has nothing to do.
+    let hubs = || {
+        let find = ["-f", &format!("hub run .*--state {}", root.display())];
+        sandbox.run("pgrep").args(find).run().stdout.lines().count()
+    };
+    eventually(SOON, "one hub", || (hubs() == 1).then_some(()));
+}
+
 #[test]
 fn a_socket_that_vanished_is_made_again() {
     let sandbox = world();

@@ -307,7 +307,7 @@ impl HubState {
         self.queue_all(now, waiting, texts);
         self.flush_workers(now, out);
         for report in kept.early {
-            self.seen_reports.retain(|id| *id != report.id);
+            self.seen_reports.retain(|seen| seen.id != report.id);
             if let Err(refusal) = self.hook(now, &report, out) {
                 tracing::debug!(%refusal, "an early report");
             }

@@ -47,8 +47,8 @@ pub use remembered::Remembered;
 
 use crate::{
     model::{
-        Delivery, Event, Happened, HookReport, Now, Request, Reserve, SessionId, Timestamp,
-        WorkerId,
+        Delivery, Event, Happened, HookReport, Now, Refusal, Request, Reserve, SessionId,
+        Timestamp, WorkerId,
     },
     tmux::{NoConnection, PaneRow},
 };
@@ -95,6 +95,19 @@ enum Link {
         tries: u32,
         missing: NoConnection,
     },
+}
+
+/// A report that came before.
+#[derive(Debug)]
+struct SeenReport {
+    id: String,
+    refusal: Option<Refusal>,
+}
+
+impl SeenReport {
+    fn accepted(id: String) -> Self {
+        Self { id, refusal: None }
+    }
 }
 
 /// A reservation for a worker that is being created.
@@ -167,7 +180,7 @@ pub struct HubState {
     looks: looks::Looks,
     markers: markers::Markers,
     pulls: pulls::Pulls,
-    seen_reports: VecDeque<String>,
+    seen_reports: VecDeque<SeenReport>,
     /// Ids of workers that cannot be read.
     taken: BTreeSet<String>,
     problems: Vec<String>,
@@ -208,7 +221,7 @@ impl HubState {
             looks: looks::Looks::default(),
             markers: markers::Markers::remembered(&found.marked),
             pulls: pulls::Pulls::default(),
-            seen_reports: found.reports.into(),
+            seen_reports: found.reports.into_iter().map(SeenReport::accepted).collect(),
             taken: found.taken.into_iter().collect(),
             problems: found.problems,
             clients: 0,

@@ -1,6 +1,6 @@
 //! Passes samples and hook reports to the right worker.
 use super::{
-    Effect, HubState, Link,
+    Effect, HubState, Link, SeenReport,
     live_worker::{LiveWorker, RESUME},
     requests::{answer, refuse},
 };
@@ -111,14 +111,27 @@ impl HubState {
         report: &HookReport,
         out: &mut Vec<Effect>,
     ) -> Result<Option<ItemId>, Refusal> {
-        if !self.report_is_new(report) {
-            return Ok(self.item_of_report(&report.id));
+        if let Some(seen) = self.seen_reports.iter().find(|it| it.id == report.id) {
+            return match &seen.refusal {
+                Some(refusal) => Err(refusal.clone()),
+                None => Ok(self.item_of_report(&report.id)),
+            };
         }
-        if let (Hook::Report(about), false) = (&report.hook, self.is_reserved(&report.worker)) {
-            return self.take_report(now, report, about, out);
-        }
-        self.event(now, report, out);
-        Ok(None)
+        let taken = match &report.hook {
+            Hook::Report(about) if !self.is_reserved(&report.worker) => {
+                self.take_report(now, report, about, out)
+            }
+            Hook::Report(_)
+            | Hook::Started
+            | Hook::Exited { .. }
+            | Hook::Agent { .. }
+            | Hook::Other(_) => {
+                self.event(now, report, out);
+                Ok(None)
+            }
+        };
+        self.remember_report(report.id.clone(), taken.as_ref().err().cloned());
+        taken
     }
 
     fn is_reserved(&self, id: &WorkerId) -> bool {
@@ -170,13 +183,10 @@ impl HubState {
         out.append(&mut acts);
     }
 
-    fn report_is_new(&mut self, report: &HookReport) -> bool {
+    /// The same report can come by the socket and by the spool, in any order.
+    fn remember_report(&mut self, id: String, refusal: Option<Refusal>) {
         const REMEMBERED: usize = 1000;
-        if self.seen_reports.contains(&report.id) {
-            return false;
-        }
         self.seen_reports.truncate(REMEMBERED - 1);
-        self.seen_reports.push_front(report.id.clone());
-        true
+        self.seen_reports.push_front(SeenReport { id, refusal });
     }
 }

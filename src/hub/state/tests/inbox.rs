@@ -122,6 +122,21 @@ fn a_report_counts_once_and_is_stored_before_it_is_answered() {
     assert_eq!(happened(&next.give(Input::Spooled(again))), []);
 }
 
+/// The hub reads the spool whenever it looks at a pane, so a report may be read there before it is asked for.
+#[test]
+fn a_report_that_was_refused_is_refused_again_when_it_comes_by_the_socket() {
+    let (mut hub, id) = Hub::with_agent();
+    let answer = Report { to: Some(ItemId(99)), ..report(ReportKind::Answer, "SQLite") };
+    let hook = Hook::Report(Box::new(answer));
+    let report = HookReport { id: "r".into(), worker: id, pane: Some(PANE), hook };
+    hub.give(Input::Spooled(report.clone()));
+    let (request_id, out) = hub.ask(Request::Hook(report));
+    assert!(
+        out.iter().any(|it| matches!(it, Effect::Reply(to, Err(_)) if *to == request_id)),
+        "{out:?}"
+    );
+}
+
 #[test]
 fn only_the_last_word_counts_and_questions_add_up() {
     let (mut hub, id) = Hub::with_agent();
