@@ -343,6 +343,27 @@ fn one_key_goes_to_who_needs_the_user_and_back() {
     });
 }
 
+/// The key was pressed before the menu appeared, and tmux shows no popup over a menu.
+#[test]
+fn a_key_that_meets_the_menu_closes_it() {
+    let sandbox = Sandbox::new();
+    let tmux = sandbox.tmux();
+    let pane = tmux.start("main");
+    load(&sandbox, Path::new(WTMAG));
+    let seat = sandbox.seat("tmux -u attach -t =main");
+    seat.wait_for_text("[main]");
+    let clients = tmux.run(["list-clients", "-F", "#{client_control_mode} #{client_name}"]);
+    let client = clients.lines().find_map(|it| it.strip_prefix("0 ")).unwrap();
+    seat.press(&["C-b", "W"]);
+    seat.wait_for_text("All workers");
+    let key = ["tmux", "menu", "--client", client, "--pane", &pane, "--key", "c"];
+    let mut pressed = sandbox.command(WTMAG).args(key).spawn().unwrap();
+    // Here is no repository.
+    seat.wait_for_text("any key closes this");
+    seat.press(&["q"]);
+    assert!(pressed.wait().unwrap().success());
+}
+
 #[test]
 fn a_menu_that_does_not_fit_says_so() {
     let sandbox = Sandbox::new();

@@ -79,6 +79,8 @@ fn describe(shown: &Shown, now: Timestamp, style: Style) -> String {
     let ago = |at: Timestamp| format!("{} ago", age(now.since(at)));
     let shown = style.paint(&word.text_at(now), Paint::of(&word));
     let state = match worker.ended {
+        // To remove it, its window was closed.
+        Some(at) if matches!(word, DisplayState::Lost(_)) => format!("removed {}", ago(at)),
         Some(at) => format!("removed {}; before that, {shown}", ago(at)),
         None => format!("{shown} for {}", age(now.since(worker.state.since()))),
     };

@@ -146,7 +146,7 @@ impl Started {
         self.tell_waiting(&word).await;
     }
 
-    /// Called after the pid was written, so that whoever waits is told now, or reads the pid and signals.
+    /// Called after the pid was written, so that a process that waits is told now, or reads the pid and signals.
     async fn tell_waiting(&self, word: &str) {
         // Renamed first: another one may take its place meanwhile.
         let taken = self.waiting_path.with_extension("taken");

@@ -8,7 +8,14 @@
 pub fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(c) = rest.chars().next() {
+    loop {
+        // Most text is only this.
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+        let n_plain = rest.bytes().take_while(is_plain).count();
+        let (plain, special) = rest.split_at(n_plain);
+        clean.push_str(plain);
+        rest = special;
+        let Some(c) = rest.chars().next() else { return clean };
         let after = rest.strip_prefix(c).unwrap_or_default();
         rest = match c {
             '\u{1b}' => after_csi(after).unwrap_or(after),
@@ -16,7 +23,6 @@ pub fn clean(text: &str) -> String {
             _ => after,
         };
         match c {
-            '\n' | '\t' => clean.push(c),
             '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => clean.push('\n'),
             '\u{1b}' if rest.len() < after.len() => {}
             '\0'..='\u{1f}' => clean.extend(char::from_u32(0x2400 + u32::from(c))),
@@ -26,7 +32,6 @@ pub fn clean(text: &str) -> String {
             _ => clean.push(c),
         }
     }
-    clean
 }
 
 /// The text as one clean line of at most `max` characters.

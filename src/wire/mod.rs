@@ -5,6 +5,7 @@
 //! hub answers each with one [`Frame`] of the same number. Further frames of a subscription carry
 //! events.
 mod cleanup;
+mod frame;
 mod job;
 mod look;
 mod marker_job;
@@ -15,9 +16,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Answer, Event, Refusal, Request};
+use crate::model::Request;
 
 pub use cleanup::{CleanupJob, CleanupResult};
+pub use frame::Frame;
 pub use job::BadJob;
 pub use look::{LookJob, PullsAsked, PullsJob, parse_looked, parse_pulled};
 pub use marker_job::MarkerJob;
@@ -96,34 +98,6 @@ pub struct Envelope {
     pub id: u64,
     #[serde(rename = "ask")]
     pub request: Request,
-}
-
-/// Hub to client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Frame {
-    Answer {
-        id: u64,
-        answer: Answer,
-    },
-    Refused {
-        id: u64,
-        refusal: Refusal,
-    },
-    /// For the subscription that request `id` opened.
-    Event {
-        id: u64,
-        event: Event,
-    },
-    /// The subscriber was too slow and missed the events after `seq`; it may ask for them by
-    /// number.
-    Lagged {
-        id: u64,
-        seq: u64,
-    },
-    /// A value from a newer version.
-    #[serde(untagged)]
-    Other(serde_json::Value),
 }
 
 /// A line that is not a frame.

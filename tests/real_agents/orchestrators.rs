@@ -46,10 +46,7 @@ fn it_has_the_skill_dispatches_two_workers_from_one_sentence_and_is_told(kind: &
     desk.wait(&boss, "idle");
     let seen = desk.requests().iter().any(|it| it["seen"] == true);
     assert!(seen, "its list has no wtmag: {}", desk.account(&boss));
-    // For that, opencode wants ripgrep, which it downloads.
-    if kind.name != "opencode" {
-        loads_the_skill(&desk, &boss);
-    }
+    loads_the_skill(&desk, &boss);
 
     // Both workers are done: it is told in its own box, once of each.
     let told = || -> Vec<String> {

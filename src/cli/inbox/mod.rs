@@ -3,6 +3,7 @@ mod view;
 mod wait;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     client::{Hub, Mirror},
-    model::{Answer, InboxQuery, Item, ItemId, NewDelivery, Request, Worker},
+    model::{Answer, InboxQuery, Item, ItemId, NewDelivery, Request, Worker, WorkerId},
     sources::prompt,
 };
 
@@ -179,12 +180,17 @@ impl Scope {
 #[derive(Debug, Default)]
 struct Found {
     items: Vec<Item>,
-    workers: Vec<Worker>,
+    workers: BTreeMap<WorkerId, Worker>,
     /// Number of the newest item of all.
     last: ItemId,
 }
 
 impl Found {
+    fn new(items: Vec<Item>, workers: Vec<Worker>, last: ItemId) -> Self {
+        let workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
+        Self { items, workers, last }
+    }
+
     /// What is shown. `waits`: the caller waits for more.
     async fn all(context: &Context, hub: &mut Hub, waits: bool) -> Result<Self, Failure> {
         let reader = context.caller()?;
@@ -206,7 +212,7 @@ impl Found {
         let Answer::Items { items, workers, last, .. } = answer else {
             return Err(unexpected(&answer));
         };
-        Ok(Self { items, workers, last })
+        Ok(Self::new(items, workers, last))
     }
 
     /// The agent in this pane need not be told what was printed.
@@ -222,8 +228,7 @@ impl Found {
     fn keep(&mut self, scope: &Scope, since: ItemId) {
         let Self { items, workers, .. } = self;
         items.retain(|item| {
-            let worker = workers.iter().find(|it| it.id == item.worker);
-            let is_here = match worker {
+            let is_here = match workers.get(&item.worker) {
                 Some(worker) => scope.has(worker),
                 None => scope.is_about(item.repo.as_deref()),
             };
@@ -232,7 +237,13 @@ impl Found {
     }
 
     fn worker_of(&self, item: &Item) -> Option<&Worker> {
-        self.workers.iter().find(|it| it.id == item.worker)
+        self.workers.get(&item.worker)
+    }
+
+    fn is_one_project(&self) -> bool {
+        let mut repos = self.workers.values().map(|it| &it.repo);
+        let first = repos.next();
+        repos.all(|it| Some(it) == first)
     }
 }
 
@@ -272,7 +283,7 @@ impl Reply {
         let (item, cancel) = (ItemId(self.item), context.cancel()?);
         let mut hub = context.hub_that_knows().await?;
         let found = Found::named(&mut hub, &[item]).await?;
-        let Some(worker) = found.workers.first() else {
+        let Some(worker) = found.workers.values().next() else {
             return Err(Failure::user(format!("the worker of item {item} was removed")));
         };
         let text: NewDelivery = message::compose(worker, &text, How::default())?;

@@ -88,10 +88,11 @@ fn views(found: &Found) -> Vec<View<'_>> {
 
 fn table(found: &Found, now: Timestamp, style: Style) -> String {
     let mut table = Table::new(["N", "WORKER", "KIND", "AGE", "~WHAT"]);
+    let is_one_project = found.is_one_project();
     for item in &found.items {
         table.row([
             Cell::new(item.id.to_string()),
-            Cell::new(name(found, item)).paint(Paint::Bold),
+            Cell::new(name(found, item, is_one_project)).paint(Paint::Bold),
             Cell::new(item.kind.to_string()).paint(Paint::of_tone(item.kind.face().0)),
             Cell::new(age(now.since(item.at))).paint(Paint::Dim),
             Cell::new(what(item, found.worker_of(item), style)),
@@ -105,12 +106,8 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
 }
 
 /// The short name where all are of one project.
-fn name<'a>(found: &'a Found, item: &'a Item) -> &'a str {
-    let is_one = found.workers.windows(2).all(|pair| match pair {
-        [one, other] => one.repo == other.repo,
-        _ => true,
-    });
-    let short = found.worker_of(item).filter(|_| is_one).map(Worker::short_name);
+fn name<'a>(found: &'a Found, item: &'a Item, is_one_project: bool) -> &'a str {
+    let short = found.worker_of(item).filter(|_| is_one_project).map(Worker::short_name);
     short.unwrap_or(item.worker.as_str())
 }
 
@@ -150,7 +147,7 @@ fn short(url: &str) -> String {
 
 /// What to type next, for the oldest item.
 fn hint(found: &Found, item: &Item) -> String {
-    let (n, name) = (item.id, name(found, item));
+    let (n, name) = (item.id, name(found, item, found.is_one_project()));
     let is_dialog = item.origin == Origin::State
         && matches!(item.kind, ItemKind::Permission | ItemKind::Question | ItemKind::Blocked);
     let first = match item.kind {
@@ -223,7 +220,7 @@ mod tests {
         let mut permission = item(7, ItemKind::Permission, Origin::State, "npm test -- --watch");
         permission.choices = vec!["Yes".into(), "No\x1b[2J, and\u{202e} tell it".into()];
         let done = item(8, ItemKind::Done, Origin::Message, "All 214 tests\ngreen");
-        Found { items: vec![permission, done], workers: vec![worker], last: ItemId(8) }
+        Found::new(vec![permission, done], vec![worker], ItemId(8))
     }
 
     #[test]
@@ -247,14 +244,14 @@ mod tests {
     fn ten_workers_are_a_few_hundred_tokens() {
         let (workers, items) = samples::day();
         let n = workers.len();
-        let found = Found { items, workers, last: ItemId(50) };
+        let found = Found::new(items, workers, ItemId(50));
         samples::assert_short(&table(&found, NOW, Style::default()), n);
     }
 
     #[test]
     fn an_item_in_full_has_all_of_its_text() {
         let found = found();
-        let text = describe(&found.items[1], found.workers.first(), NOW, Style::default());
+        let text = describe(&found.items[1], found.workers.values().next(), NOW, Style::default());
         insta::assert_snapshot!(text, @r"
         8 blog-github-issue-456
           kind  done

@@ -70,8 +70,11 @@ pub(super) fn press(key: &str, opened: &Opened<'_>, seat: &Seat) -> Option<Vec<S
         Row::Entry { key: it, command, .. } if it == key => Some(command),
         Row::Entry { .. } | Row::Line | Row::Note(_) => None,
     })?;
+    // The menu may have appeared meanwhile, over which tmux shows no popup: this closes it, too.
+    let close = ["display-popup", "-C", "-c", &seat.client, ";"];
     // It expands formats and parses the result, as a menu does.
-    Some(["run-shell", "-t", &pane, "-C", &command].map(str::to_owned).to_vec())
+    let act = ["run-shell", "-t", &pane, "-C", &command];
+    Some(close.into_iter().chain(act).map(str::to_owned).collect())
 }
 
 /// Without a worker, there are no entries that need one.
@@ -172,8 +175,8 @@ mod tests {
     fn a_key_does_what_its_entry_does() {
         let seat = Seat::default();
         let done = press("n", &OPENED, &seat).unwrap();
-        assert_eq!(done[..4], ["run-shell", "-t", "%3", "-C"]);
-        assert!(done[4].contains("next --repeat"), "{done:?}");
+        assert_eq!(done[5..9], ["run-shell", "-t", "%3", "-C"]);
+        assert!(done[9].contains("next --repeat"), "{done:?}");
         assert_eq!(press("x", &OPENED, &seat), None);
     }
 
