@@ -33,6 +33,11 @@ use crate::{
     proc::{self, Visibility},
 };
 
+/// Least time between two drawings of what the hub tells. What the user types is drawn at once.
+const FRAME: Duration = Duration::from_millis(50);
+/// Ages of many workers are drawn together.
+const AGES: Duration = Duration::from_millis(500);
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("could not use the terminal")]
@@ -110,6 +115,10 @@ struct Watching {
     page: Option<AbortHandle>,
     wanted: watch::Sender<Option<WorkerId>>,
     keys: EventStream,
+    /// When the screen was drawn last.
+    drawn: Option<Instant>,
+    /// The user has typed since.
+    is_typed: bool,
     /// No terminal shows the window.
     is_hidden: bool,
 }
@@ -139,6 +148,8 @@ impl Watching {
             page: None,
             wanted,
             keys: EventStream::new(),
+            drawn: None,
+            is_typed: false,
             is_hidden: false,
         }
     }
@@ -176,15 +187,10 @@ impl Watching {
             if self.is_hidden && self.dash.is_at_rest() {
                 return Ok(None);
             }
-            self.show(terminal)?;
-            let rest = self.rest();
+            let rest = self.show_if_due(terminal)?;
             inputs = tokio::select! {
-                typed = self.keys.next() => match typed {
-                    Some(Ok(Terminal::Resize(..))) => {
-                        resized(terminal)?;
-                        vec![Input::Tick]
-                    }
-                    Some(typed) => vec![input_of(typed?)],
+                typed = self.keys.next() => match self.typed(typed, terminal)? {
+                    Some(input) => vec![input],
                     None => return Ok(None),
                 },
                 _ = hangup.recv() => return Ok(None),
@@ -208,6 +214,31 @@ impl Watching {
         select.into_iter().chain(self.options.press.map(key)).collect()
     }
 
+    /// None when the terminal is gone.
+    fn typed(
+        &mut self,
+        typed: Option<io::Result<Terminal>>,
+        terminal: &mut DefaultTerminal,
+    ) -> io::Result<Option<Input>> {
+        self.is_typed = true;
+        match typed.transpose()? {
+            Some(Terminal::Resize(..)) => resized(terminal).map(|()| Some(Input::Tick)),
+            typed => Ok(typed.map(input_of)),
+        }
+    }
+
+    /// Returns how long nothing is to be drawn, unless something comes.
+    fn show_if_due(&mut self, terminal: &mut DefaultTerminal) -> io::Result<Duration> {
+        let is_typed = std::mem::take(&mut self.is_typed);
+        let rest = self.drawn.map(|at| FRAME.saturating_sub(at.elapsed()));
+        if let Some(rest) = rest.filter(|it| !is_typed && !it.is_zero()) {
+            return Ok(rest);
+        }
+        self.show(terminal)?;
+        self.drawn = Some(Instant::now());
+        Ok(self.rest())
+    }
+
     fn show(&mut self, terminal: &mut DefaultTerminal) -> io::Result<()> {
         let scene = scene(&self.options);
         terminal.draw(|frame| draw(&mut self.dash, &scene, frame))?;
@@ -218,7 +249,7 @@ impl Watching {
     fn rest(&self) -> Duration {
         let now = clock::now();
         let shown = self.dash.rows.shown().filter_map(|(_, it)| it);
-        let age = shown.map(|it| until_older(now, it.state.since())).min();
+        let age = shown.map(|it| until_older(now, it.state.since()).max(AGES)).min();
         let deadline = self.dash.next_deadline();
         let deadline = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         [age, deadline].into_iter().flatten().min().unwrap_or(Duration::from_secs(3600))

@@ -292,7 +292,9 @@ fn keys() {
     sandbox.wtmag_in(&pane, ["tmux", "load"]).run_quietly();
     // In the middle, where a menu or a popup covers it.
     let covered = "printf '\\033[25;75HCOVERED'; exec cat";
-    sandbox.tmux().run(["respawn-pane", "-k", "-t", &pane, covered]);
+    // The form opens in a repository.
+    let repo = sandbox.repo("blog").dir.display().to_string();
+    sandbox.tmux().run(["respawn-pane", "-k", "-t", &pane, "-c", &repo, covered]);
     let seat = sandbox.seat("exec tmux -u attach -t =main");
     seat.resize(160, 50);
     seat.wait_for_text("[main]");
