@@ -83,9 +83,7 @@ async fn go(
 ) -> Result<ExitCode, Failure> {
     let mut hub = context.hub_that_knows().await?;
     let answer = hub.ask(Request::Inbox(InboxQuery::default())).await?;
-    let Answer::Items { items, .. } = answer else { return Err(unexpected(&answer)) };
-    let answer = hub.ask(Request::List { ended: false }).await?;
-    let Answer::Workers { workers, .. } = answer else { return Err(unexpected(&answer)) };
+    let Answer::Items { items, workers, .. } = answer else { return Err(unexpected(&answer)) };
     let kinds = args.kind.as_slice();
     let is_wanted = |it: &Item| kinds.is_empty() || kinds.contains(&it.kind.to_string());
     let here = seat.and_then(|it| it.worker.as_ref());
@@ -205,19 +203,16 @@ fn option_of(seat: &Seat) -> String {
 
 /// Goes there, says why, and remembers where the client came from.
 async fn switch(tmux: &Tmux, seat: &Seat, target: &str, why: &str) -> Result<(), Failure> {
-    let option = option_of(seat);
-    let kept = tmux.run(&["show-option", "-gqv", &option]).await?;
+    let (client, option) = (seat.client.as_str(), option_of(seat));
+    let words = ["show-option", "-gqv", &option, ";", "switch-client", "-c", client, "-t", target];
+    let (kept, now) = tmux.seat_after(&words, client).await?;
     let origin = match kept.trim().split_once(' ') {
         // It came here by this command.
         Some((origin, arrived)) if arrived == seat.place => origin.to_owned(),
         _ => seat.place.clone(),
     };
-    let client = seat.client.as_str();
-    tmux.run(&["switch-client", "-c", client, "-t", target]).await?;
-    let now = tmux.seat(Some(client), None).await?;
     let kept = format!("{origin} {}", now.place);
-    tmux.run(&["set-option", "-g", &option, &kept]).await?;
-    tmux.tell(seat, why).await
+    tmux.run_and_tell(&["set-option", "-g", &option, &kept, ";"], seat, why).await
 }
 
 /// The client's next keys are those of the table for repeated keys, for as long as tmux repeats keys.

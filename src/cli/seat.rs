@@ -104,18 +104,45 @@ impl Tmux {
     ) -> Result<Seat, Failure> {
         let clients = self.run(&["list-clients", "-F", CLIENTS]).await?;
         find_seat(&clients, name, session).ok_or_else(|| match name {
-            Some(name) => Failure::user(format!("tmux has no client `{}`", one_line(name, 80))),
+            Some(name) => no_client(name),
             None => Failure::user("no client is attached to this tmux server"),
         })
     }
 
+    /// Where the client is after these commands, and the line that they print, if any: the value of an option
+    /// that begins with a session's id.
+    pub(super) async fn seat_after(
+        &self,
+        commands: &[&str],
+        client: &str,
+    ) -> Result<(String, Seat), Failure> {
+        let list = [";", "list-clients", "-F", CLIENTS];
+        let said = self.run(&[commands, &list].concat()).await?;
+        let (value, clients) = match said.split_once('\n') {
+            Some((value, clients)) if value.starts_with('$') => (value, clients),
+            Some(_) | None => ("", said.as_str()),
+        };
+        let seat = find_seat(clients, Some(client), None).ok_or_else(|| no_client(client))?;
+        Ok((value.to_owned(), seat))
+    }
+
     /// A message at the client, in which nothing is expanded.
     pub(super) async fn tell(&self, seat: &Seat, text: &str) -> Result<(), Failure> {
+        self.run_and_tell(&[], seat, text).await
+    }
+
+    /// The same after other commands, each with its `;`.
+    pub(super) async fn run_and_tell(
+        &self,
+        commands: &[&str],
+        seat: &Seat,
+        text: &str,
+    ) -> Result<(), Failure> {
         let text = format!("wtmag: {}", one_line(text, MAX_TEXT));
         let text = text.replace('#', "##").replace('%', "%%");
         // tmux takes a `;` at the end of an argument for the end of the command.
         let text = text.trim_end_matches(';');
-        let mut words = vec!["display-message", "-d", SHOWN];
+        let mut words = [commands, &["display-message", "-d", SHOWN]].concat();
         let mut env = Vec::new();
         if seat.is_3_2 {
             // It takes the client that was active last among those that show this pane.
@@ -126,6 +153,10 @@ impl Tmux {
         words.push(text);
         self.run_as(env, &words).await.map(drop)
     }
+}
+
+fn no_client(name: &str) -> Failure {
+    Failure::user(format!("tmux has no client `{}`", one_line(name, 80)))
 }
 
 #[cfg(test)]

@@ -88,6 +88,11 @@ pub async fn choose(carried: &mut Carried, run: &Run<'_>) -> Result<(), Error> {
 }
 
 impl Carried {
+    /// The user chose what moves; the rest stays.
+    pub fn is_part(&self) -> bool {
+        self.chosen.is_some()
+    }
+
     /// The index and the files that the other worktree is to have.
     fn wanted(&self, base: String) -> Trees {
         match &self.chosen {

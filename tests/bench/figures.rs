@@ -2,7 +2,11 @@
 #![expect(clippy::print_stdout, reason = "the figures are what this is for")]
 #![expect(clippy::indexing_slicing, reason = "what is not in a log is null")]
 use std::{
-    fs, thread,
+    fs,
+    io::{Read as _, Write as _},
+    process::{Child, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -277,8 +281,53 @@ fn lists() {
     println!("hub with {N_LISTED} idle workers: {} kB resident", resident_kb(pid));
 }
 
-/// From the last key to what it shows to a person at a real client. Of that, sending the key and capturing the
-/// screen are two starts of tmux, and up to 20 ms are the time between two captures.
+/// A tmux client on a terminal of its own. What it draws is read as it comes.
+struct Client {
+    script: Child,
+    drawn: Receiver<Vec<u8>>,
+}
+
+impl Client {
+    fn attach(sandbox: &Sandbox) -> Self {
+        let mut script = sandbox.command("script");
+        let line = "stty cols 160 rows 50; exec tmux -u attach -t =main";
+        script.args(["-qfc", line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut script = script.spawn().unwrap();
+        let (send, drawn) = mpsc::channel();
+        let mut stdout = script.stdout.take().unwrap();
+        thread::spawn(move || {
+            let mut bytes = [0; 65536];
+            while let Ok(n) = stdout.read(&mut bytes) {
+                if n == 0 || send.send(bytes[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let client = Self { script, drawn };
+        client.wait_for("[main]");
+        client
+    }
+
+    fn press(&self, key: &str) {
+        self.script.stdin.as_ref().unwrap().write_all(key.as_bytes()).unwrap();
+    }
+
+    fn wait_for(&self, text: &str) {
+        let mut seen = Vec::new();
+        while !seen.windows(text.len()).any(|it| it == text.as_bytes()) {
+            seen.extend(self.drawn.recv_timeout(SOON).unwrap());
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        drop(self.script.kill());
+        drop(self.script.wait());
+    }
+}
+
+/// From the last key to what it shows to a person.
 fn keys() {
     let sandbox = world();
     let session = sandbox.tmux().show("main", "#{session_id}");
@@ -295,26 +344,27 @@ fn keys() {
     // The form opens in a repository.
     let repo = sandbox.repo("blog").dir.display().to_string();
     sandbox.tmux().run(["respawn-pane", "-k", "-t", &pane, "-c", &repo, covered]);
-    let seat = sandbox.seat("exec tmux -u attach -t =main");
-    seat.resize(160, 50);
-    seat.wait_for_text("[main]");
+    // Keys that come at once are no paste.
+    sandbox.tmux().run(["set-option", "-g", "assume-paste-time", "0"]);
+    sandbox.tmux().run(["set-option", "-g", "escape-time", "0"]);
+    let person = Client::attach(&sandbox);
     settle();
     let shown: [(&str, &[&str], &str, &str); 3] = [
-        ("menu", &["C-b", "W"], "All workers", "q"),
-        ("dashboard", &["C-b", "W", "w"], "enter go", "q"),
-        ("form", &["C-b", "W", "c"], "What should the new worker do", "Escape"),
+        ("menu", &["W"], "All workers", "q"),
+        ("dashboard", &["W", "w"], "enter", "q"),
+        ("form", &["W", "c"], "What should the new worker do", "\x1b"),
     ];
     for (what, keys, text, close) in shown {
         let (last, first) = keys.split_last().unwrap();
         let times = (0..N_PRESSES).map(|_| {
-            // Keys that come at once are a paste to tmux.
-            first.iter().for_each(|key| seat.press(&[key]));
+            person.press("\x02");
+            first.iter().for_each(|key| person.press(key));
             let started = Instant::now();
-            seat.press(&[last]);
-            seat.wait_for_text(text);
+            person.press(last);
+            person.wait_for(text);
             let time = u64::try_from(started.elapsed().as_millis()).unwrap();
-            seat.press(&[close]);
-            seat.wait_for_text("COVERED");
+            person.press(close);
+            person.wait_for("COVERED");
             time
         });
         println!("{what}, {N_LISTED} workers: {}", spread(times.collect(), "ms"));

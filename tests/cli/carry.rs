@@ -136,6 +136,10 @@ fn chosen_parts_move_and_the_rest_stays() {
         let text = fs::read_to_string(desk.dir.join("a.txt")).unwrap_or_default();
         (text.starts_with("one\n") && text.ends_with("\n12\n")).then_some(())
     });
+    eventually(SOON, "what moved to be told", || {
+        let screen = tmux.run(["capture-pane", "-p", "-J", "-t", &desk.pane]);
+        screen.contains("the changes that you chose").then_some(())
+    });
     let dir = desk.list(&[])[0]["worktree"].as_str().unwrap().to_owned();
     let there = fs::read_to_string(std::path::Path::new(&dir).join("a.txt")).unwrap();
     assert!(there.starts_with("1\n2\n") && there.ends_with("\ntwelve\n"), "{there}");

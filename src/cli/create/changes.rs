@@ -79,6 +79,9 @@ pub(super) async fn take_away(
     journal.commit()?;
     let note = match taken {
         None => format!("the agent did not start: your changes are also still in `{from}`"),
+        Some(Ok(())) if carried.is_part() => {
+            format!("the changes that you chose in `{from}` have moved to the worker")
+        }
         Some(Ok(())) => format!("your uncommitted changes in `{from}` have moved to the worker"),
         Some(Err(error)) => format!("{error}; the worker has a copy of them"),
     };
