@@ -195,7 +195,7 @@ async fn sampling(connection: Arc<Connection>, mut events: Events) {
 async fn a_user_may_respawn_a_pane_that_floods() {
     let n_times = if is_full() { 200 } else { 10 };
     let stage = Stage::new();
-    let (connection, events) = stage.connect().await;
+    let (connection, mut events) = stage.connect().await;
     let connection = Arc::new(connection);
     // One scrolls, one draws the same screen again and again.
     let floods = ["yes 0123456789", r"while :; do printf '\033[Hsame\033[2;2Hsame'; done"];
@@ -203,6 +203,9 @@ async fn a_user_may_respawn_a_pane_that_floods() {
     let mut flooding = Vec::new();
     for flood in floods {
         let made = connection.create_window(&stage.window("x", flood)).await.unwrap();
+        // It is heard until its first word, which a busy machine may bring late.
+        event(&mut events, |it| matches!(it, Event::Ring(pane) if *pane == made.pane)).await;
+        connection.sample(made.pane).await.unwrap();
         flooding.push((made.pane.to_string(), flood));
     }
     tasks.spawn(sampling(connection, events));
