@@ -217,7 +217,8 @@ impl Found {
 
     /// The agent in this pane need not be told what was printed.
     async fn tell_read(&self, context: &Context, hub: &mut Hub) -> Result<(), Failure> {
-        let items: Vec<ItemId> = self.items.iter().map(|it| it.id).collect();
+        let untold = self.items.iter().filter(|it| it.told.is_none());
+        let items: Vec<ItemId> = untold.map(|it| it.id).collect();
         let reader = context.caller()?.filter(|_| !items.is_empty());
         if reader.is_some() {
             Self::asked(hub, InboxQuery { items, reader, ..InboxQuery::default() }).await?;

@@ -348,10 +348,14 @@ impl HubState {
         items: &[ItemId],
         out: &mut Vec<Effect>,
     ) {
+        // Many items are of few workers.
+        let mut known = BTreeMap::new();
         for id in items {
             let Some(item) = self.inbox.get(*id).filter(|it| it.told.is_none()) else { continue };
-            let worker = self.workers.get(&item.worker).map(|live| &live.worker);
-            let is_its = worker.and_then(|it| self.parent_of(it)).as_ref() == Some(parent);
+            let is_its = *known.entry(item.worker.clone()).or_insert_with_key(|id| {
+                let worker = self.workers.get(id).map(|live| &live.worker);
+                worker.and_then(|it| self.parent_of(it)).as_ref() == Some(parent)
+            });
             if is_its {
                 let told = Some(Told { at: now.wall, by: None });
                 self.set_told(*id, told, out);
