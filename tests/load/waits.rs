@@ -15,8 +15,6 @@ use super::{Crew, Run, SOON, Sandbox, Seen, eventually, is_full, now_ms, percent
 const LATE_MS: u64 = 200;
 /// Clients that wait for what does not come.
 const N_CLIENTS: usize = 50;
-/// How long so many processes may take to start on a machine that is busy with other tests.
-const TO_COME: Duration = Duration::from_secs(90);
 /// Events in the log that is read.
 const N_EVENTS: usize = 10_000;
 /// How long the newest ten of them may take as a process of a debug build, and a page of them.
@@ -193,7 +191,7 @@ fn clients_that_wait_cost_nothing() {
         }
         (crew.status().clients > N_CLIENTS).then_some(())
     };
-    eventually(TO_COME, "the clients to come", are_there);
+    eventually(SOON, "the clients to come", are_there);
     // They have connected, and now settle down.
     thread::sleep(Duration::from_secs(2));
     let pids: Vec<u32> = clients.iter().map(|it| it.0.id()).collect();
