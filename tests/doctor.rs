@@ -86,9 +86,9 @@ fn the_residual_risk_of_this_tmux_is_named_to_who_wants_all() {
     if version.trim() < "tmux 3.8" {
         let short = sandbox.wtmag(["doctor"]).run().success();
         assert!(short.contains("which wtmag avoids (--verbose)"), "{short}");
-        assert!(!short.contains("respawn-pane -k"), "{short}");
+        assert!(!short.contains("kill-window ; kill-session"), "{short}");
         let long = sandbox.wtmag(["doctor", "--verbose"]).run().success();
-        assert!(long.contains("respawn-pane -k"), "{long}");
+        assert!(long.contains("kill-window ; kill-session"), "{long}");
     }
 }
 

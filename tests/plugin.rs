@@ -176,6 +176,7 @@ fn from_the_menu_a_worker_is_made_visited_promoted_and_cleaned_up() {
     seat.press(&["w"]);
     seat.wait_for_text("enter go");
     seat.press(&["Enter"]);
+    closed(&seat);
     seat.wait_for_text("demo agent, listening");
 
     seat.press(&["C-b", "W"]);
@@ -183,6 +184,7 @@ fn from_the_menu_a_worker_is_made_visited_promoted_and_cleaned_up() {
     seat.press(&["s"]);
     seat.wait_for_text("now has its own session");
     seat.press(&["q"]);
+    closed(&seat);
     let sessions = tmux.run(["list-sessions", "-F", "#{session_name}"]);
     assert!(sessions.lines().any(|name| name == id), "{sessions}");
 
@@ -208,11 +210,11 @@ fn from_the_menu_a_worker_is_made_visited_promoted_and_cleaned_up() {
     }
 }
 
-/// Waits until the popup's frame is gone: its program clears the screen before it ends.
+/// Waits until the popup is closed: until then its program gets the keys. Its frame goes last.
 #[track_caller]
 fn closed(seat: &Seat<'_>) {
     eventually(Duration::from_secs(10), "the popup to close", || {
-        (!seat.wait_for_text("[main]").contains('┌')).then_some(())
+        (!seat.wait_for_text("").contains('┌')).then_some(())
     });
 }
 
@@ -258,6 +260,7 @@ fn a_text_that_made_no_worker_is_still_there() {
     seat.wait_for_text("not in a git repository");
     seat.wait_for_text("[any key closes this]");
     seat.press(&["q"]);
+    closed(&seat);
     let line = format!("cd {} && exec cat", shlex::try_quote(dir.to_str().unwrap()).unwrap());
     sandbox.tmux().run(["respawn-pane", "-k", "-t", &home, &line]);
     open();

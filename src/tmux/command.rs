@@ -8,7 +8,7 @@ use super::{
     quote::Format,
     values::{Guard, NewWindow, Show},
 };
-use crate::model::{DeliveryId, PaneId, SessionId, WindowId, WorkerId};
+use crate::model::{DeliveryId, PaneId, SessionId, Version, WindowId, WorkerId};
 
 /// The name of a worker's window until it gets its final one; no branch or user uses it.
 #[derive(Clone, Debug)]
@@ -227,7 +227,12 @@ pub fn glance(pane: PaneId) -> Command {
 /// Creates the window in session `wtmag`, where its first byte is watched, then shows it in the
 /// requested place. The third block contains pane and window; the first, if a session is created,
 /// its id.
-pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> Command {
+pub fn create_window(
+    version: Version,
+    fleet: SessionId,
+    spec: &NewWindow,
+    name: &UniqueName,
+) -> Command {
     let here = name.target(fleet);
     let mut make = Command::new(Verb::NewWindow)
         .flag("-dP")
@@ -251,6 +256,9 @@ pub fn create_window(fleet: SessionId, spec: &NewWindow, name: &UniqueName) -> C
             (new_session(name, &spec.cwd, env), link("-dk", &here, &format!("={name}:^")))
         }
     };
+    if version < Version::new(3, 3, 0) {
+        make = make.then(&fit(&here));
+    }
     first
         .then(&make)
         .then(&set_on_window(&here, "@wtmag_id", spec.worker.as_str()))
@@ -271,6 +279,13 @@ fn size_as_in(session: SessionId, fleet: SessionId) -> Command {
         .in_session("#{window_width}x#{window_height}");
     let set = Command::new(Verb::SetOption).flag("-F").opt("-t", fleet.to_string()).flag("--");
     set.arg("default-size").format(&size)
+}
+
+/// Gives a window that no client shows the default size: tmux 3.2 makes it as large as the client that
+/// asks, 80 by 24. The verb fixes the size, so that is undone.
+fn fit(window: &str) -> Command {
+    let resize = Command::new(Verb::ResizeWindow).flag("-A").opt("-t", window);
+    resize.then(&Command::new(Verb::SetOption).flag("-wu").opt("-t", window).arg("window-size"))
 }
 
 /// A session with a placeholder window, kept although no client is attached.

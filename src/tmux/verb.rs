@@ -45,6 +45,7 @@ verbs! {
     PasteBuffer "paste-buffer",
     RefreshClient "refresh-client",
     RenameWindow "rename-window",
+    ResizeWindow "resize-window",
     SendKeys "send-keys",
     SetBuffer "set-buffer",
     SetOption "set-option",

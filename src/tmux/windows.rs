@@ -21,7 +21,8 @@ impl Connection {
     pub async fn create_window(&self, spec: &NewWindow) -> Result<Created, Error> {
         self.require_size().await?;
         let name = self.unique_name();
-        let line = command::create_window(self.info().fleet, spec, &name);
+        let (version, fleet) = (self.info().version, self.info().fleet);
+        let line = command::create_window(version, fleet, spec, &name);
         let reply = self.converse(line).await?;
         let first = reply.blocks.first().and_then(|body| reply::session_id(body));
         let made = reply.blocks.get(2).and_then(|body| reply::created(body));

@@ -26,10 +26,14 @@ impl<'a> Tmux<'a> {
 
     /// Starts the server, if need be, with a session `name` whose shell is in `home/`, and returns its pane.
     pub(crate) fn start(&self, name: &str) -> String {
-        let format = ["-P", "-F", "#{pane_id}", "-x", "120", "-y", "40", "-s", name];
-        let pane = self.run(["new-session", "-d"].into_iter().chain(format));
-        self.run(["set-option", "-g", "default-size", "120x40"]);
-        pane
+        let size = ["-x", "120", "-y", "40"];
+        let make = ["new-session", "-d", "-P", "-F", "#{pane_id}", "-s", name];
+        let default = [";", "set-option", "-g", "default-size", "120x40"];
+        // In tmux 3.2a a session's first window is 80 by 23 whatever is asked for.
+        let resize = [";", "resize-window", "-t", name];
+        let free = [";", "set-option", "-wu", "-t", name, "window-size"];
+        let all = [&make[..], &size, &default, &resize, &size, &free].concat();
+        self.run(all)
     }
 
     /// A window with this shell command in it, or with a shell; returns its pane.

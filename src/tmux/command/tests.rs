@@ -8,7 +8,7 @@ fn the_verbs_are_a_closed_list() {
     let words: Vec<_> = Verb::ALL.iter().map(|it| it.name()).collect();
     let want = "capture-pane delete-buffer detach-client display-message has-session if-shell \
         kill-session kill-pane kill-window link-window list-clients list-panes list-sessions new-session \
-        new-window paste-buffer refresh-client rename-window send-keys set-buffer set-option \
+        new-window paste-buffer refresh-client rename-window resize-window send-keys set-buffer set-option \
         show-environment show-options swap-pane switch-client unlink-window";
     assert_eq!(words.join(" "), want);
 }
@@ -56,7 +56,8 @@ fn a_window_is_made_shown_and_named_in_one_line() {
         argv: vec!["wtmag".to_owned(), "pane".to_owned()],
         show: Show::In { session: SessionId(3), name: "user".to_owned() },
     };
-    let line = create_window(SessionId(0), &spec, &UniqueName::new(1, 2));
+    let made_by = |version| create_window(version, SessionId(0), &spec, &UniqueName::new(1, 2));
+    let line = made_by(Version::new(3, 3, 0));
     let want = [
         r#"has-sessio -t "\0443""#,
         r##"set-optio -F -t "\0440" -- "default-size" "#{S:#{?#{==:#{session_id},\0443},#{window_width}x#{window_height},}}""##,
@@ -71,4 +72,11 @@ fn a_window_is_made_shown_and_named_in_one_line() {
         r##"rename-windo -t "\0440:=wtmag-1-2" -- "x##(y)""##,
     ];
     assert_eq!(line.line().split(" ; ").collect::<Vec<_>>(), want);
+    let line = made_by(Version::new(3, 2, 1));
+    let more = line.line().split(" ; ").filter(|it| !want.contains(it));
+    let fit = [
+        r#"resize-windo -A -t "\0440:=wtmag-1-2""#,
+        r#"set-optio -wu -t "\0440:=wtmag-1-2" "window-size""#,
+    ];
+    assert_eq!(more.collect::<Vec<_>>(), fit);
 }
