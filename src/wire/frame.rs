@@ -91,6 +91,8 @@ fn read(raw: &str) -> serde_json::Result<Answer> {
         workers: Vec<Worker>,
         last: ItemId,
         seq: u64,
+        #[serde(default)]
+        untold: Vec<ItemId>,
     }
     #[derive(Deserialize)]
     struct Subscribed {
@@ -104,8 +106,8 @@ fn read(raw: &str) -> serde_json::Result<Answer> {
             Answer::Workers { workers, deliveries, orphans }
         }),
         Some("items") => serde_json::from_str(raw).map(|it: Items| {
-            let Items { items, workers, last, seq } = it;
-            Answer::Items { items, workers, last, seq }
+            let Items { items, workers, last, seq, untold } = it;
+            Answer::Items { items, workers, last, seq, untold }
         }),
         Some("subscribed") => serde_json::from_str(raw).map(|it: Subscribed| {
             let Subscribed { workers, deliveries, seq } = it;
@@ -126,14 +128,14 @@ mod tests {
     #[test]
     fn long_answers_are_read_as_any_other() {
         let (workers, items) = samples::day();
-        let (deliveries, last) = (Vec::new(), ItemId(50));
+        let (deliveries, last, untold) = (Vec::new(), ItemId(50), vec![ItemId(7)]);
         let all = [
             Answer::Workers {
                 workers: workers.clone(),
                 deliveries: Vec::new(),
                 orphans: vec!["x".to_owned()],
             },
-            Answer::Items { items, workers: workers.clone(), last, seq: 9 },
+            Answer::Items { items, workers: workers.clone(), last, seq: 9, untold },
             Answer::Subscribed { workers, deliveries, seq: 9 },
         ];
         for answer in all {

@@ -68,7 +68,7 @@ fn noticed(stage: &Stage, terminal: &Terminal) -> (String, String, usize) {
         "=user",
         "-F",
         "#{window_index} #{window_active} #{window_flags} #{window_bell_flag} \
-            #{window_activity_flag} #{window_silence_flag} #{window_width}x#{window_height}",
+            #{window_activity_flag} #{window_silence_flag}",
     ]);
     let client = stage.looks(&terminal.name);
     let bells = terminal.seen.lock().unwrap().iter().filter(|&&it| it == 7).count();
@@ -104,6 +104,11 @@ async fn a_linked_window_disturbs_no_more_than_the_users_own() {
             })
             .await;
             seen.push(noticed(stage, &terminal));
+            if std::ptr::eq(stage, &ours) {
+                let size =
+                    ["list-windows", "-t", "=user", "-F", "#{window_width}x#{window_height}"];
+                assert_eq!(stage.tmux(&size), "120x39\n120x39", "{script}");
+            }
             connection.close().await;
         }
         assert_eq!(seen[0], seen[1], "{script}");

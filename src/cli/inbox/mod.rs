@@ -3,7 +3,7 @@ mod view;
 mod wait;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -183,14 +183,11 @@ struct Found {
     workers: BTreeMap<WorkerId, Worker>,
     /// Number of the newest item of all.
     last: ItemId,
+    /// Those that the agent in this pane is to hear of.
+    untold: BTreeSet<ItemId>,
 }
 
 impl Found {
-    fn new(items: Vec<Item>, workers: Vec<Worker>, last: ItemId) -> Self {
-        let workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
-        Self { items, workers, last }
-    }
-
     /// What is shown. `waits`: the caller waits for more.
     async fn all(context: &Context, hub: &mut Hub, waits: bool) -> Result<Self, Failure> {
         let reader = context.caller()?;
@@ -209,16 +206,17 @@ impl Found {
 
     async fn asked(hub: &mut Hub, query: InboxQuery) -> Result<Self, Failure> {
         let answer = hub.ask(Request::Inbox(query)).await?;
-        let Answer::Items { items, workers, last, .. } = answer else {
+        let Answer::Items { items, workers, last, untold, .. } = answer else {
             return Err(unexpected(&answer));
         };
-        Ok(Self::new(items, workers, last))
+        let workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
+        Ok(Self { items, workers, last, untold: untold.into_iter().collect() })
     }
 
     /// The agent in this pane need not be told what was printed.
     async fn tell_read(&self, context: &Context, hub: &mut Hub) -> Result<(), Failure> {
-        let untold = self.items.iter().filter(|it| it.told.is_none());
-        let items: Vec<ItemId> = untold.map(|it| it.id).collect();
+        let printed = self.items.iter().map(|it| it.id);
+        let items: Vec<ItemId> = printed.filter(|id| self.untold.contains(id)).collect();
         let reader = context.caller()?.filter(|_| !items.is_empty());
         if reader.is_some() {
             Self::asked(hub, InboxQuery { items, reader, ..InboxQuery::default() }).await?;

@@ -214,13 +214,18 @@ mod tests {
         }
     }
 
+    fn of(items: Vec<Item>, workers: Vec<Worker>) -> Found {
+        let workers = workers.into_iter().map(|it| (it.id.clone(), it)).collect();
+        Found { items, workers, ..Found::default() }
+    }
+
     fn found() -> Found {
         let mut worker = samples::worker("blog-github-issue-456");
         worker.pr = Some("https://github.com/acme/blog/pull/501".into());
         let mut permission = item(7, ItemKind::Permission, Origin::State, "npm test -- --watch");
         permission.choices = vec!["Yes".into(), "No\x1b[2J, and\u{202e} tell it".into()];
         let done = item(8, ItemKind::Done, Origin::Message, "All 214 tests\ngreen");
-        Found::new(vec![permission, done], vec![worker], ItemId(8))
+        of(vec![permission, done], vec![worker])
     }
 
     #[test]
@@ -244,7 +249,7 @@ mod tests {
     fn ten_workers_are_a_few_hundred_tokens() {
         let (workers, items) = samples::day();
         let n = workers.len();
-        let found = Found::new(items, workers, ItemId(50));
+        let found = of(items, workers);
         samples::assert_short(&table(&found, NOW, Style::default()), n);
     }
 

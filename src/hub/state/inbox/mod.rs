@@ -190,9 +190,11 @@ impl HubState {
             }
         };
         query.reader.iter().for_each(|it| self.revive(it));
+        let mut untold = Vec::new();
         if let Some(party) = query.reader.as_ref().and_then(|it| self.party(it)) {
             // What is named has been printed.
             self.note_read(now, &party, ids, out);
+            untold = self.untold(&party, items.iter());
             if query.waits {
                 self.note_waiting(request_id.client, party);
             }
@@ -202,7 +204,7 @@ impl HubState {
         let workers = ids.into_iter().filter_map(|id| self.workers.get(id));
         let workers = workers.map(|live| live.worker.clone()).collect();
         let (last, seq) = (self.inbox.last, self.seq);
-        answer(out, request_id, Answer::Items { items, workers, last, seq });
+        answer(out, request_id, Answer::Items { items, workers, last, seq, untold });
     }
 
     pub(super) fn add_item(&mut self, now: Now, item: Item, out: &mut Vec<Effect>) -> ItemId {

@@ -348,18 +348,25 @@ impl HubState {
         items: &[ItemId],
         out: &mut Vec<Effect>,
     ) {
+        for id in self.untold(parent, items.iter().filter_map(|id| self.inbox.get(*id))) {
+            self.set_told(id, Some(Told { at: now.wall, by: None }), out);
+        }
+    }
+
+    /// Of these items, those of the parent's workers that it has not heard of.
+    pub(super) fn untold<'a>(
+        &self,
+        parent: &Parent,
+        items: impl Iterator<Item = &'a Item>,
+    ) -> Vec<ItemId> {
         // Many items are of few workers.
         let mut known = BTreeMap::new();
-        for id in items {
-            let Some(item) = self.inbox.get(*id).filter(|it| it.told.is_none()) else { continue };
-            let is_its = *known.entry(item.worker.clone()).or_insert_with_key(|id| {
+        let is_its = |item: &&Item| {
+            *known.entry(item.worker.clone()).or_insert_with_key(|id| {
                 let worker = self.workers.get(id).map(|live| &live.worker);
                 worker.and_then(|it| self.parent_of(it)).as_ref() == Some(parent)
-            });
-            if is_its {
-                let told = Some(Told { at: now.wall, by: None });
-                self.set_told(*id, told, out);
-            }
-        }
+            })
+        };
+        items.filter(|it| it.told.is_none()).filter(is_its).map(|it| it.id).collect()
     }
 }
