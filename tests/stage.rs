@@ -136,9 +136,7 @@ fn a_seat_sees_what_a_client_shows() {
     let sandbox = Sandbox::new();
     let pane = sandbox.tmux().start("main");
     let seat = sandbox.seat("tmux -u attach -t =main");
-    sandbox.tmux().type_text(&pane, "echo to-be-seen; tmux wait-for -S typed");
-    press(&sandbox, &pane, "Enter");
-    sandbox.tmux().wait_for("typed", SOON);
+    sandbox.tmux().run(["respawn-pane", "-k", "-t", &pane, "echo to-be-seen; exec cat"]);
     let shown = seat.wait_for_text("to-be-seen");
     assert!(shown.contains("[main]"), "the status line of tmux: {shown}");
     seat.press(&["C-b", "d"]);

@@ -66,8 +66,7 @@ pub(super) struct Started {
     lock_path: PathBuf,
 }
 
-/// Takes the lock, or finds that another hub has it and tells the starter in its place: nothing is
-/// started.
+/// Takes the lock. None: another hub has it, and the starter waits no longer for this one.
 pub(super) async fn start(
     options: &HubOptions,
     starter: &mut Starter,
@@ -212,29 +211,14 @@ async fn lock(options: &HubOptions, starter: &mut Starter) -> Result<Option<File
         wake_hidden_hub(&options.state.hub_lock()).await;
     }
     let unlocked = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
-    let gone = async {
-        starter.gone().await;
-        if is_waiting(options) {
-            // The starter gave up. What it wanted of the hub, the next one may want.
-            std::future::pending::<()>().await;
-        }
-    };
     tokio::select! {
         unlocked = timeout(LEAVE_LIMIT, unlocked) => match unlocked {
             Ok(Ok(locked)) => locked.and_then(own).map(Some).map_err(fail),
             Ok(Err(_)) | Err(_) => Err(Error::Held { path }),
         },
-        () = gone => Ok(None),
+        // It was told by the other hub, or gave up: the next command starts one of its own.
+        () = starter.gone() => Ok(None),
     }
-}
-
-/// Whether no other hub has told this one's starter, and no other starter waits.
-fn is_waiting(options: &HubOptions) -> bool {
-    let waiting = fs::read(options.state.hub_waiting());
-    options
-        .ready
-        .as_ref()
-        .is_none_or(|own| waiting.is_ok_and(|it| it == own.as_os_str().as_bytes()))
 }
 
 /// The pid may belong to another program by now, which must not get the signal.

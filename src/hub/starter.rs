@@ -14,30 +14,40 @@ const TELL_LIMIT: Duration = Duration::from_secs(5);
 
 /// The process that waits for a hub to be ready. Connected from the hub's first moment, so that it
 /// also notices a hub that dies before it can send anything.
-pub(super) struct Starter(Option<UnixStream>);
+pub(super) enum Starter {
+    /// Nobody waits.
+    None,
+    /// It ended or gave up before it was connected.
+    Gone,
+    Waits(UnixStream),
+}
 
 impl Starter {
     pub(super) async fn greet(path: Option<&Path>) -> Self {
-        let Some(path) = path else { return Self(None) };
+        let Some(path) = path else { return Self::None };
         match timeout(TELL_LIMIT, UnixStream::connect(path)).await {
-            Ok(Ok(stream)) => Self(Some(stream)),
+            Ok(Ok(stream)) => Self::Waits(stream),
             Ok(Err(_)) | Err(_) => {
                 tracing::debug!("the starter no longer waits");
-                Self(None)
+                Self::Gone
             }
         }
     }
 
-    /// Waits until the process that waits has ended or gave up; never, if there is none.
+    /// Waits until the process that waits has ended, gave up, or was told by another hub; never, if
+    /// nobody waits.
     pub(super) async fn gone(&mut self) {
-        let Some(stream) = &mut self.0 else { return std::future::pending().await };
-        // It sends nothing.
-        drop(stream.read(&mut [0]).await);
+        match self {
+            Self::None => std::future::pending().await,
+            Self::Gone => {}
+            // It sends nothing.
+            Self::Waits(stream) => drop(stream.read(&mut [0]).await),
+        }
     }
 
     /// Sends the message: `ready`, or the error.
     pub(super) async fn tell(self, word: &str) {
-        let Some(mut stream) = self.0 else { return };
+        let Self::Waits(mut stream) = self else { return };
         let say = async {
             stream.write_all(word.as_bytes()).await?;
             stream.shutdown().await

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     process::Stdio,
     thread,
+    time::Duration,
 };
 
 use nix::sys::signal::Signal;
@@ -177,7 +178,7 @@ fn a_hub_that_is_killed_shows_in_no_pane() {
 }
 
 /// A command starts a hub and is killed while the hub still waits for the lock, as a dashboard does that
-/// is closed meanwhile. The hub that it began tells the next command that it is ready.
+/// is closed meanwhile.
 #[test]
 fn a_start_that_was_given_up_does_not_fail_the_next_one() {
     let sandbox = world();
@@ -211,6 +212,21 @@ fn a_start_that_was_given_up_does_not_fail_the_next_one() {
         sandbox.run("pgrep").args(find).run().stdout.lines().count()
     };
     eventually(SOON, "one hub", || (hubs() == 1).then_some(()));
+}
+
+/// It would take over from the hub that runs when that one is stopped.
+#[test]
+fn a_hub_whose_starter_gave_up_before_it_began_does_not_wait() {
+    let sandbox = world();
+    let pid = hub_pid(&sandbox);
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_wtmag"));
+    command.args(["hub", "run", "--tmux-socket"]).arg(sandbox.tmux().socket());
+    command.arg("--state").arg(state_dir(&sandbox));
+    command.arg("--ready").arg(sandbox.path("run/nobody.sock"));
+    let mut late = command.spawn().unwrap();
+    let code = eventually(Duration::from_secs(4), "its end", || late.try_wait().unwrap());
+    assert!(code.success(), "{code}");
+    assert_eq!(hub_pid(&sandbox), pid);
 }
 
 #[test]
