@@ -36,6 +36,8 @@ pub use mirror::{Change, Known, Mirror};
 /// Events that are buffered while an answer is awaited. When there are more, the client must catch
 /// up like any slow reader.
 const MAX_WAITING: usize = 4096;
+/// Bytes of a long answer that are read at once.
+const READ_AT_ONCE: usize = 64 * 1024;
 /// How long a hub may take to say hello.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
 /// How long a hub may take to start, including its database and the end of an older hub.
@@ -316,7 +318,7 @@ impl Hub {
 
     async fn greet(at: &HubLocation, stream: UnixStream) -> Result<Self, Error> {
         let (read, mut writer) = stream.into_split();
-        let mut reader = BufReader::new(read);
+        let mut reader = BufReader::with_capacity(READ_AT_ONCE, read);
         writer.write_all(&wire::encode(&Hello::new(std::process::id()))?).await?;
         let mut line = Vec::new();
         next_line(&mut reader, &mut line).await?;

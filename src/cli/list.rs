@@ -71,9 +71,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         let me = Me::find(context, &mut hub).await?;
         found.workers.retain(|it| me.made(it));
     }
-    let project = if args.all || args.mine { None } else { context.project() };
+    let here = if args.all { None } else { context.project() };
+    let shown = here.as_ref().filter(|_| !args.mine);
     let n_known = found.workers.len();
-    found.workers.retain(|it| project.as_ref().is_none_or(|repo| it.repo == *repo));
+    found.workers.retain(|it| shown.is_none_or(|repo| it.repo == *repo));
     found
         .workers
         .sort_by(|a, b| (&a.project, a.created, &a.id).cmp(&(&b.project, b.created, &b.id)));
@@ -92,8 +93,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         context.print(&footer(context.style(), n_elsewhere, &found.orphans))?;
     }
     // The next list has the answer.
-    let repo = if args.all { None } else { context.project() };
-    hub.ask(Request::Pulls { repo, waits: false }).await?;
+    hub.ask(Request::Pulls { repo: here, waits: false }).await?;
     clear_leftovers(context, &mut hub).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -227,8 +227,9 @@ fn inbox() {
     crew.fill_log(&workers[0], N_EVENTS);
     crew.fill_inbox(&workers, N_ITEMS);
     let pane = sandbox.tmux().show("main", "#{pane_id}");
-    let args = ["inbox", "--all"];
-    let (outside, inside) = (|| sandbox.wtmag(args), || sandbox.wtmag_in(&pane, args));
+    let var = sandbox.tmux().show("main", "#{socket_path},#{pid},0");
+    let outside = || sandbox.wtmag(["inbox", "--all"]);
+    let inside = || outside().env("TMUX", &var).env("TMUX_PANE", &pane);
     let runs: [(&dyn Fn() -> Run, &str); 2] =
         [(&outside, "outside of tmux"), (&inside, "in a pane")];
     for (run, place) in runs {
