@@ -180,6 +180,47 @@ fn the_recorded_screens_are_what_a_human_says() {
     assert!(n_judged > 100, "{n_judged}");
 }
 
+/// What the agents say of retries, in a person's words.
+const ABOUT_RETRIES: [&str; 3] = [
+    "why is it retrying in 5s, attempt 3",
+    "the log says: Retrying (2/3) in 2s",
+    "stub FAIL · retrying in 2s · attempt 4/10",
+];
+
+/// The same screen after many turns: no empty rows stand between the conversation and the box.
+fn filled(mut sample: Sample) -> Sample {
+    let n = sample.rows.len();
+    sample.rows.dedup_by(|row, before| row.is_empty() && before.is_empty());
+    let missing = n - sample.rows.len();
+    sample.rows.splice(0..0, vec![String::new(); missing]);
+    sample
+}
+
+#[test]
+fn what_is_said_of_a_retry_is_none() {
+    let mut n_screens = 0;
+    for agent in RECORDED {
+        let profile = Profile::shared(agent).unwrap();
+        let screens = screens(&recordings().join(agent).join("c_turn.screens.txt"));
+        for (t_ms, sample) in screens {
+            let sample = filled(sample);
+            let verdict = explain(&profile, &sample, &[]).verdict;
+            // Where a message stands, behind the sign of a person or of the agent.
+            let Some(at) = sample.rows.iter().rposition(|it| it.contains("Stub reply")) else {
+                continue;
+            };
+            n_screens += 1;
+            for text in ABOUT_RETRIES {
+                let mut sample = sample.clone();
+                sample.rows[at] = sample.rows[at].replace("Stub reply", text);
+                let said = explain(&profile, &sample, &[]).verdict;
+                assert_eq!(said.turn, verdict.turn, "{agent} {t_ms} {text}: {}", said.evidence);
+            }
+        }
+    }
+    assert!(n_screens > 4, "{n_screens}");
+}
+
 #[test]
 fn no_word_but_unknown_without_a_profile_that_fits() {
     let profile = Profile::shared("claude").unwrap();
