@@ -38,7 +38,7 @@ pub(super) enum Wish {
 /// The keys by name, with what they do, for the help.
 pub(super) const HELP: [(&str, &str); 22] = [
     ("enter", "go to the worker's window"),
-    ("a", "answer its question: 1 to 9 choose, enter sends; the agent's default is preselected"),
+    ("a", "answer its question: by the number, or choose with ↑ ↓ and press enter"),
     ("s", "send a text: enter sends, alt-enter begins a line, ctrl-e opens your editor"),
     ("c", "acknowledge what it needs: it leaves the inbox"),
     ("d", "show what it changed"),

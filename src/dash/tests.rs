@@ -182,14 +182,21 @@ fn a_filter_finds_words_before_letters() {
 }
 
 #[test]
-fn an_answer_is_chosen_by_its_number_and_sent_by_enter() {
+fn an_answer_is_sent_by_its_number_or_chosen_and_sent_by_enter() {
     let mut desk = Desk::new();
     assert_eq!(desk.keys("a"), []);
     assert_eq!(desk.key(KeyCode::Enter), []);
     assert!(matches!(desk.dash.mode, Mode::Answer { chosen: None, .. }));
-    assert_eq!(desk.keys("29"), []);
+    // There are not so many.
+    assert_eq!(desk.keys("9"), []);
     let want = Act::answer(&id("github-issue-456"), &ask("npm test"), "Yes, and don't ask again");
-    assert_eq!(desk.key(KeyCode::Enter), [Effect::Run(want.clone())]);
+    let mut other = Desk::new();
+    other.keys("a");
+    for key in [KeyCode::Down, KeyCode::Down] {
+        assert_eq!(other.key(key), []);
+    }
+    assert_eq!(other.key(KeyCode::Enter), [Effect::Run(want.clone())]);
+    assert_eq!(desk.keys("2"), [Effect::Run(want.clone())]);
     assert_eq!(desk.dash.running, std::slice::from_ref(&want));
     desk.give(Input::Done {
         act: want,
@@ -204,7 +211,8 @@ fn an_answer_is_chosen_by_its_number_and_sent_by_enter() {
 #[test]
 fn a_question_that_changes_gets_no_answer() {
     let mut desk = Desk::new();
-    desk.keys("a1");
+    desk.keys("a");
+    desk.key(KeyCode::Down);
     let mut changed = workers();
     for worker in &mut changed {
         if let Some(asks) = &mut worker.state.asks {
@@ -404,7 +412,8 @@ fn a_middle_one_has_it_below() {
 fn a_small_one_has_rows_only() {
     let mut desk = Desk::new();
     insta::assert_snapshot!(desk.render(40, 10, COLOUR).0);
-    desk.keys("a1");
+    desk.keys("a");
+    desk.key(KeyCode::Down);
     insta::assert_snapshot!(desk.render(40, 10, COLOUR).0);
 }
 
@@ -416,6 +425,12 @@ fn ascii_and_no_colours_are_enough() {
     assert!(text.is_ascii(), "{text}");
     let is_plain = |colour| colour == Color::Reset;
     assert!(buffer.content.iter().all(|cell| is_plain(cell.fg) && is_plain(cell.bg)));
+    for (keys, shown) in [("a", "1-9 answer"), ("/x", "all"), ("?", "^ v j k")] {
+        let mut desk = Desk::new();
+        desk.keys(keys);
+        let (text, _) = desk.render(80, 40, Theme { colour: false, unicode: false });
+        assert!(text.is_ascii() && text.contains(shown), "{keys}: {text}");
+    }
 }
 
 #[test]

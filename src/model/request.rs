@@ -398,7 +398,7 @@ pub enum Answer {
         /// Number of the newest item of all.
         last: ItemId,
         seq: u64,
-        /// Those that are the reader's to hear of, and that it has not heard of.
+        /// The items that the reader has not heard of and is to hear of.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         untold: Vec<ItemId>,
     },

@@ -39,9 +39,9 @@ fn every_act_of_a_morning_is_a_key() {
     seat.wait_for_text("> No");
 
     // It is answered from here, by its number.
-    seat.press(&["a", "2"]);
-    seat.wait_for_text("enter answers: Yes");
-    seat.press(&["Enter"]);
+    seat.press(&["a"]);
+    seat.wait_for_text("1-9 answer");
+    seat.press(&["2"]);
     seat.wait_for_text("the dialog is gone");
     eventually(SOON, "the agent to have its answer", || {
         let idle = desk.list(&[]).into_iter().find(|it| it["id"] == asker.as_str())?;

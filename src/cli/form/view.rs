@@ -51,6 +51,7 @@ pub(super) fn draw(form: &Form, theme: Theme, frame: &mut Frame<'_>) {
     draw_fields(form, theme, fields, frame);
     let keys = items(&KEYS, usize::from(area.width.saturating_sub(1)));
     frame.render_widget(Line::styled(format!(" {keys}"), theme.dim()), foot);
+    theme.finish(frame.buffer_mut());
 }
 
 fn draw_offers(

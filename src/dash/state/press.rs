@@ -99,26 +99,29 @@ impl Dash {
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys mean nothing here")]
     fn key_in_answer(&mut self, now: Instant, key: KeyEvent, out: &mut Vec<Effect>) {
-        let Mode::Answer { id, ask, chosen } = &mut self.mode else { return };
+        let Mode::Answer { ask, chosen, .. } = &mut self.mode else { return };
         let last = ask.choices.len().saturating_sub(1);
         match key.code {
             KeyCode::Char(letter) if number(letter).is_some_and(|n| n <= last) => {
                 *chosen = number(letter);
+                self.answer(now, out);
             }
             KeyCode::Up => *chosen = Some(chosen.map_or(last, |it| it.saturating_sub(1))),
             KeyCode::Down => *chosen = Some(chosen.map_or(0, |it| (it + 1).min(last))),
-            KeyCode::Enter => {
-                let choice = chosen.and_then(|it| ask.choices.get(it));
-                let Some(choice) = choice else {
-                    return self.say(now, "choose an answer by its number", true);
-                };
-                let act = Act::answer(id, ask, &choice.label);
-                self.mode = Mode::Browse;
-                self.run(act, out);
-            }
+            KeyCode::Enter => self.answer(now, out),
             KeyCode::Esc | KeyCode::Char('q') => self.mode = Mode::Browse,
             _ => {}
         }
+    }
+
+    fn answer(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let Mode::Answer { id, ask, chosen } = &self.mode else { return };
+        let Some(choice) = chosen.and_then(|it| ask.choices.get(it)) else {
+            return self.say(now, "choose an answer by its number", true);
+        };
+        let act = Act::answer(id, ask, &choice.label);
+        self.mode = Mode::Browse;
+        self.run(act, out);
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys are the text's")]

@@ -7,7 +7,7 @@ use ratatui::{
     widgets::{HighlightSpacing, List, ListItem, ListState},
 };
 
-use super::{Scene, Theme};
+use super::Scene;
 use crate::{
     dash::{
         rows::{Group, Rows},
@@ -65,7 +65,7 @@ pub(super) fn draw(
         );
         return Vec::new();
     }
-    let columns = Columns::of(&dash.rows, usize::from(area.width.saturating_sub(1)), scene.theme);
+    let columns = Columns::of(&dash.rows, usize::from(area.width.saturating_sub(1)));
     let (mut list, mut of_item, mut selected) = (Vec::new(), Vec::new(), None);
     for entry in entries(&dash.rows) {
         let lines = lines(dash, scene, &columns, &entry);
@@ -79,10 +79,9 @@ pub(super) fn draw(
         of_item.push((at, lines.len()));
         list.push(ListItem::new(lines));
     }
-    let symbol = if scene.theme.unicode { "▌" } else { ">" };
     let mut state = ListState::default().with_selected(selected);
     let list = List::new(list)
-        .highlight_symbol(symbol)
+        .highlight_symbol("▌")
         .highlight_spacing(HighlightSpacing::Always)
         .highlight_style(Modifier::REVERSED);
     frame.render_stateful_widget(list, area, &mut state);
@@ -102,7 +101,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(rows: &Rows, room: usize, theme: Theme) -> Self {
+    fn of(rows: &Rows, room: usize) -> Self {
         let is_one_project = rows.is_one_project();
         let workers = || rows.shown().filter_map(|(_, it)| it);
         let states = workers().map(|it| width(&state(rows.items_of(&it.id), it)));
@@ -111,7 +110,7 @@ impl Columns {
         let name = names.max().unwrap_or(0).min(MAX_NAME);
         let agents = workers().map(|it| width(&it.agent.name)).max().unwrap_or(0).min(MAX_AGENT);
         let agent = if room < NARROW { 0 } else { agents + 1 };
-        let facts = workers().map(|it| width(&facts(it, theme))).max().unwrap_or(0);
+        let facts = workers().map(|it| width(&facts(it))).max().unwrap_or(0);
         let facts = if facts == 0 { 0 } else { facts + 1 };
         // With the mark and the gaps. A name keeps its end, where names differ.
         let left = room.saturating_sub(2 + state + 1 + AGE + 1);
@@ -154,15 +153,11 @@ fn lines(
     let is_over = word.is_over() && items.is_empty();
     let name_style: Style = if is_over { Modifier::DIM.into() } else { Modifier::BOLD.into() };
     let mut spans = vec![
-        Span::styled(
-            format!("{} {} ", scene.theme.mark(mark), pad(&state(items, worker), columns.state)),
-            style,
-        ),
+        Span::styled(format!("{mark} {} ", pad(&state(items, worker), columns.state)), style),
         Span::styled(format!("{:>AGE$} ", age(scene.now.since(since))), scene.theme.dim()),
         Span::styled(pad(&cut_start(&name, columns.name), columns.name), name_style),
     ];
-    for (text, room) in
-        [(worker.agent.name.clone(), columns.agent), (facts(worker, scene.theme), columns.facts)]
+    for (text, room) in [(worker.agent.name.clone(), columns.agent), (facts(worker), columns.facts)]
     {
         if let Some(inside) = room.checked_sub(1) {
             spans.push(Span::styled(format!(" {}", pad(&text, inside)), scene.theme.dim()));
@@ -176,10 +171,10 @@ fn lines(
 }
 
 /// Its changes and its pull request.
-fn facts(worker: &Worker, theme: Theme) -> String {
+fn facts(worker: &Worker) -> String {
     let changes = worker.work.changes.as_ref().map(ToString::to_string);
     let both = changes.into_iter().chain([worker.pull_words()]).filter(|it| !it.is_empty());
-    both.collect::<Vec<_>>().join(" ").chars().map(|it| theme.mark(it)).collect()
+    both.collect::<Vec<_>>().join(" ")
 }
 
 /// The second line: what it asks or reports; of the selected one, what it is doing or said last.

@@ -8,6 +8,7 @@ use std::io;
 use ratatui::{
     Frame, Terminal,
     backend::TestBackend,
+    buffer::Buffer,
     layout::{Constraint, Layout, Position, Rect},
     style::{Color, Modifier, Style},
     text::{Line, Span},
@@ -54,14 +55,15 @@ pub(super) fn draw(dash: &mut Dash, scene: &Scene<'_>, frame: &mut Frame<'_>) {
     let (list, detail) = split(dash, body);
     let rows = list::draw(dash, scene, list, frame);
     let inside = detail.map(|(border, area)| {
-        let block = Block::new().borders(border).border_set(scene.theme.border());
+        let block = Block::new().borders(border);
         let inside = block.inner(area);
         frame.render_widget(block.border_style(scene.theme.dim()), area);
         detail::draw(dash, scene, inside, frame);
         inside
     });
     draw_foot(dash, scene, foot, frame);
-    over::draw(dash, scene, (area, inside.is_some()), frame);
+    over::draw(dash, (area, inside.is_some()), frame);
+    scene.theme.finish(frame.buffer_mut());
     dash.drawn = Drawn { list, rows, detail: inside.unwrap_or_default() };
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
@@ -74,7 +76,11 @@ pub(super) fn as_text(dash: &mut Dash, scene: &Scene<'_>, columns: u16) -> io::R
     let backend = TestBackend::new(columns.max(20), rows.min(1000));
     let mut terminal = Terminal::new(backend).map_err(io::Error::other)?;
     let area = Rect::new(0, 0, columns.max(20), rows.min(1000));
-    terminal.draw(|frame| drop(list::draw(dash, scene, area, frame))).map_err(io::Error::other)?;
+    let draw = |frame: &mut Frame<'_>| {
+        list::draw(dash, scene, area, frame);
+        scene.theme.finish(frame.buffer_mut());
+    };
+    terminal.draw(draw).map_err(io::Error::other)?;
     let buffer = terminal.backend().buffer();
     let cells = |y| (0..area.width).filter_map(move |x| buffer.cell((x, y)));
     let line = |y| cells(y).map(ratatui::buffer::Cell::symbol).collect::<String>();
@@ -124,10 +130,10 @@ fn draw_head(
     }
     let mut spans = vec![
         Span::styled(format!(" {}", scene.project), Modifier::BOLD),
-        Span::raw(format!(" {} {}", scene.theme.dot(), count(dash.rows.n_workers(), "worker"))),
+        Span::raw(format!(" · {}", count(dash.rows.n_workers(), "worker"))),
     ];
     if n_needs > 0 {
-        let text = format!(" {} {n_needs} need{} you", scene.theme.dot(), third(n_needs));
+        let text = format!(" · {n_needs} need{} you", third(n_needs));
         spans.push(Span::styled(text, scene.theme.tone(Tone::WantsYou)));
     }
     let marked = dash.rows.n_marked();
@@ -176,7 +182,7 @@ fn keys(dash: &Dash) -> &'static [&'static str] {
             &["enter go there", "esc close", "↑↓ select", "type to filter"]
         }
         Mode::Filter => &["enter keep the filter", "esc all", "↑↓ select"],
-        Mode::Answer { .. } => &["1-9 choose", "enter answer", "esc back"],
+        Mode::Answer { .. } => &["1-9 answer", "↑↓ choose", "esc back"],
         Mode::Send { .. } => {
             &["enter send", "alt-enter new line", "ctrl-e editor", "esc back (kept)"]
         }
@@ -202,43 +208,32 @@ impl Theme {
         Modifier::DIM.into()
     }
 
-    pub fn dot(self) -> char {
-        if self.unicode { '·' } else { '-' }
-    }
-
-    /// A mark, in ASCII where the terminal has nothing else.
-    pub fn mark(self, mark: char) -> char {
-        match mark {
-            _ if self.unicode => mark,
-            '●' => '*',
-            '○' => 'o',
-            '✓' => 'v',
-            '✗' => 'x',
-            '◔' => '%',
-            '✎' => '=',
-            '…' => '.',
-            '↑' => '^',
-            '↓' => 'v',
-            '−' => '-',
-            it if it.is_ascii() => it,
-            _ => '?',
-        }
-    }
-
-    fn border(self) -> ratatui::symbols::border::Set<'static> {
-        use ratatui::symbols::border::{PLAIN, Set};
+    /// Replaces what was drawn by ASCII, where the terminal has nothing else.
+    pub fn finish(self, buffer: &mut Buffer) {
         if self.unicode {
-            return PLAIN;
+            return;
         }
-        Set {
-            top_left: "+",
-            top_right: "+",
-            bottom_left: "+",
-            bottom_right: "+",
-            vertical_left: "|",
-            vertical_right: "|",
-            horizontal_top: "-",
-            horizontal_bottom: "-",
+        for cell in buffer.content.iter_mut().filter(|it| !it.symbol().is_ascii()) {
+            let first = cell.symbol().chars().next();
+            cell.set_char(first.map_or(' ', ascii));
         }
+    }
+}
+
+fn ascii(drawn: char) -> char {
+    match drawn {
+        '●' => '*',
+        '○' => 'o',
+        '✓' | '↓' => 'v',
+        '✗' => 'x',
+        '◔' => '%',
+        '✎' => '=',
+        '…' => '.',
+        '↑' => '^',
+        '▌' => '>',
+        '·' | '−' | '─' => '-',
+        '│' => '|',
+        '┌' | '┐' | '└' | '┘' => '+',
+        _ => '?',
     }
 }

@@ -8,7 +8,6 @@ use ratatui::{
     widgets::{Block, Clear, Paragraph, Wrap},
 };
 
-use super::Scene;
 use crate::{
     dash::{
         act::names,
@@ -19,42 +18,37 @@ use crate::{
     text::{clean, items, wrap},
 };
 
-pub(super) fn draw(
-    dash: &mut Dash,
-    scene: &Scene<'_>,
-    (area, has_detail): (Rect, bool),
-    frame: &mut Frame<'_>,
-) {
+pub(super) fn draw(dash: &mut Dash, (area, has_detail): (Rect, bool), frame: &mut Frame<'_>) {
     match &mut dash.mode {
         Mode::Browse | Mode::Filter => {}
         Mode::Answer { .. } if has_detail => {}
         Mode::Answer { ask, chosen, .. } => {
             let text = Text::from(question(ask, *chosen));
-            let rows = text.lines.len();
-            put(scene, area, "question", (text, 0), rows, frame);
+            let inside = frame_at(area, "question", text.lines.len(), frame);
+            frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), inside);
         }
-        Mode::Dialog(dialog) => draw_dialog(dialog, scene, area, frame),
+        Mode::Dialog(dialog) => draw_dialog(dialog, area, frame),
         Mode::Send { to, area: text } => {
             let rows = text.lines().len().clamp(3, 12);
             let title = match to {
                 Addressee::Workers(ids) => format!("send to {}", names(ids)),
                 Addressee::Successor(id) => format!("hand {id} over: [@AGENT] [what to do first]"),
             };
-            let inside = frame_at(scene, area, &title, rows, frame);
+            let inside = frame_at(area, &title, rows, frame);
             frame.render_widget(&**text, inside);
         }
     }
 }
 
 /// The keys stay in sight when the text is scrolled.
-fn draw_dialog(dialog: &mut Dialog, scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>) {
+fn draw_dialog(dialog: &mut Dialog, area: Rect, frame: &mut Frame<'_>) {
     let keys: Vec<String> =
         dialog.keys.iter().map(|(key, does, _)| format!("{key} {does}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).chain(["esc close"]).collect();
     let columns = usize::from(width_of(area).saturating_sub(2));
     let text = clean(&dialog.text).replace('\t', "    ");
     let rows = wrap(&text, columns);
-    let inside = frame_at(scene, area, &dialog.title, rows.len() + 2, frame);
+    let inside = frame_at(area, &dialog.title, rows.len() + 2, frame);
     let parts = Layout::vertical([Constraint::Min(0), Constraint::Length(2)]);
     let [above, below] = parts.areas(inside);
     let last = rows.len().saturating_sub(usize::from(above.height));
@@ -90,39 +84,20 @@ pub(super) fn question(ask: &Ask, chosen: Option<usize>) -> Vec<Line<'static>> {
     lines
 }
 
-fn put(
-    scene: &Scene<'_>,
-    area: Rect,
-    title: &str,
-    (text, scroll): (Text<'_>, u16),
-    rows: usize,
-    frame: &mut Frame<'_>,
-) {
-    let inside = frame_at(scene, area, title, rows, frame);
-    frame
-        .render_widget(Paragraph::new(text).wrap(Wrap { trim: false }).scroll((scroll, 0)), inside);
-}
-
 /// Columns of a frame.
 fn width_of(area: Rect) -> u16 {
     area.width.saturating_sub(4).min(100).max(area.width.min(30))
 }
 
 /// A frame in the middle, with room for so many rows; returns what is inside.
-fn frame_at(
-    scene: &Scene<'_>,
-    area: Rect,
-    title: &str,
-    rows: usize,
-    frame: &mut Frame<'_>,
-) -> Rect {
+fn frame_at(area: Rect, title: &str, rows: usize, frame: &mut Frame<'_>) -> Rect {
     let height = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2);
     let [over] = Layout::vertical([Constraint::Length(height.min(area.height))])
         .flex(Flex::Center)
         .areas(area);
     let [over] =
         Layout::horizontal([Constraint::Length(width_of(area))]).flex(Flex::Center).areas(over);
-    let block = Block::bordered().border_set(scene.theme.border()).title(format!(" {title} "));
+    let block = Block::bordered().title(format!(" {title} "));
     let inside = block.inner(over);
     frame.render_widget(Clear, over);
     frame.render_widget(block, over);
