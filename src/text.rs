@@ -9,51 +9,52 @@ pub use clean::{clean, one_line};
 
 /// How many columns the text occupies.
 pub fn width(text: &str) -> usize {
-    text.width()
+    // Most text is only this.
+    if text.bytes().all(|it| matches!(it, b' '..=b'~')) { text.len() } else { text.width() }
 }
 
-/// The text in at most `width` columns, its end cut off.
-pub fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
+/// The text in at most `room` columns, its end cut off.
+pub fn cut(text: &str, room: usize) -> String {
+    if width(text) <= room {
         return text.to_owned();
     }
     let mut used = 0;
     let fits = |c: &char| {
         used += c.width().unwrap_or(0);
-        used < width
+        used < room
     };
     let mut shown: String = text.chars().take_while(fits).collect();
-    if width > 0 {
+    if room > 0 {
         shown.push('…');
     }
     shown
 }
 
-/// The text in at most `width` columns, its beginning cut off, because names mostly differ at the
+/// The text in at most `room` columns, its beginning cut off, because names mostly differ at the
 /// end.
-pub fn cut_start(text: &str, width: usize) -> String {
-    if text.width() <= width {
+pub fn cut_start(text: &str, room: usize) -> String {
+    if width(text) <= room {
         return text.to_owned();
     }
-    if width == 0 {
+    if room == 0 {
         return String::new();
     }
-    format!("…{}", tail(text, width - 1))
+    format!("…{}", tail(text, room - 1))
 }
 
-/// The end of a text, in at most `width` columns.
-pub fn tail(text: &str, width: usize) -> &str {
+/// The end of a text, in at most `room` columns.
+pub fn tail(text: &str, room: usize) -> &str {
     let mut rest = text;
-    while rest.width() > width {
+    while width(rest) > room {
         rest = rest.get(rest.chars().next().map_or(1, char::len_utf8)..).unwrap_or_default();
     }
     rest
 }
 
-/// The text cut or padded to exactly `width` columns.
-pub fn pad(text: &str, width: usize) -> String {
-    let text = cut(text, width);
-    let gap = width.saturating_sub(text.width());
+/// The text cut or padded to exactly `room` columns.
+pub fn pad(text: &str, room: usize) -> String {
+    let text = cut(text, room);
+    let gap = room.saturating_sub(width(&text));
     format!("{text}{}", " ".repeat(gap))
 }
 
@@ -152,6 +153,7 @@ mod tests {
         assert_eq!(cut_start("ab", 2), "ab");
         assert_eq!(pad("ab", 4), "ab  ");
         assert_eq!(tail("日本語", 4), "本語");
+        assert_eq!([width("a ~"), width("日a"), width("e\u{301}")], [3, 3, 1]);
     }
 
     #[test]

@@ -121,7 +121,10 @@ pub(crate) struct Cell {
 impl Cell {
     /// A cell from untrusted text: everything that acts on a terminal is removed.
     pub(crate) fn new(text: impl AsRef<str>) -> Self {
-        let text = clean(text.as_ref()).replace(['\n', '\t'], " ");
+        let mut text = clean(text.as_ref());
+        if text.contains(['\n', '\t']) {
+            text = text.replace(['\n', '\t'], " ");
+        }
         Self { text, paint: Paint::Plain }
     }
 

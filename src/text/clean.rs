@@ -36,9 +36,14 @@ pub fn clean(text: &str) -> String {
 
 /// The text as one clean line of at most `max` characters.
 pub fn one_line(text: &str, max: usize) -> String {
-    let text = clean(text);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
+    let is_one_already = text.bytes().all(|it| matches!(it, b' '..=b'~'))
+        && text.trim_matches(' ') == text
+        && !text.contains("  ");
+    let line = if is_one_already {
+        text.to_owned()
+    } else {
+        clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
     if line.chars().count() <= max {
         return line;
     }
@@ -109,6 +114,8 @@ mod tests {
         assert_eq!(one_line(" a\n\x1b[1mb\t c\0 ", 80), "a b c␀");
         assert_eq!(one_line("Fix äöü", 5), "Fix…");
         assert_eq!(one_line("12345", 5), "12345");
+        assert_eq!(one_line("1 2 345", 6), "1 2 3…");
+        assert_eq!(one_line("1  2 ", 6), "1 2");
     }
 
     proptest! {

@@ -1,5 +1,5 @@
 //! How items are printed.
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::{
         output::{Cell, Paint, Style, Table, age, count, fields},
     },
     clock,
-    model::{Changes, Item, ItemKind, Origin, Timestamp, Worker},
+    model::{Changes, Item, ItemKind, Origin, Timestamp, Worker, WorkerId},
     text::clean,
 };
 
@@ -88,27 +88,36 @@ fn views(found: &Found) -> Vec<View<'_>> {
 
 fn table(found: &Found, now: Timestamp, style: Style) -> String {
     let mut table = Table::new(["N", "WORKER", "KIND", "AGE", "~WHAT"]);
-    let is_one_project = found.is_one_project();
+    let names = Names::of(found);
     for item in &found.items {
         table.row([
             Cell::new(item.id.to_string()),
-            Cell::new(name(found, item, is_one_project)).paint(Paint::Bold),
+            Cell::new(names.of_worker(item)).paint(Paint::Bold),
             Cell::new(item.kind.to_string()).paint(Paint::of_tone(item.kind.face().0)),
             Cell::new(age(now.since(item.at))).paint(Paint::Dim),
             Cell::new(what(item, found.worker_of(item), style)),
         ]);
     }
     let mut text = table.render(style);
-    if let Some(hint) = found.items.first().map(|it| hint(found, it)) {
+    if let Some(hint) = found.items.first().map(|it| hint(it, names.of_worker(it))) {
         text += &format!("{}\n", style.paint(&hint, Paint::Dim));
     }
     text
 }
 
-/// The short name where all are of one project.
-fn name<'a>(found: &'a Found, item: &'a Item, is_one_project: bool) -> &'a str {
-    let short = found.worker_of(item).filter(|_| is_one_project).map(Worker::short_name);
-    short.unwrap_or(item.worker.as_str())
+/// The names of workers: short ones where all are of one project.
+struct Names<'a>(BTreeMap<&'a WorkerId, &'a str>);
+
+impl<'a> Names<'a> {
+    fn of(found: &'a Found) -> Self {
+        let is_one_project = found.is_one_project();
+        let short = found.workers.values().filter(|_| is_one_project);
+        Self(short.map(|it| (&it.id, it.short_name())).collect())
+    }
+
+    fn of_worker(&self, item: &'a Item) -> &'a str {
+        self.0.get(&item.worker).copied().unwrap_or(item.worker.as_str())
+    }
 }
 
 /// `2 commits +12 -3`.
@@ -146,8 +155,8 @@ fn short(url: &str) -> String {
 }
 
 /// What to type next, for the oldest item.
-fn hint(found: &Found, item: &Item) -> String {
-    let (n, name) = (item.id, name(found, item, found.is_one_project()));
+fn hint(item: &Item, name: &str) -> String {
+    let n = item.id;
     let is_dialog = item.origin == Origin::State
         && matches!(item.kind, ItemKind::Permission | ItemKind::Question | ItemKind::Blocked);
     let first = match item.kind {

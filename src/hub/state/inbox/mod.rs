@@ -15,8 +15,8 @@ use std::{
 
 use super::{Effect, HubState, Record, RequestId, requests::answer};
 use crate::model::{
-    Answer, Answered, Closed, Delivery, Ending, Happened, InboxQuery, Item, ItemId, ItemKind, Now,
-    Origin, Step, Told, WorkerId,
+    Answer, Closed, Delivery, Ending, Happened, InboxQuery, Item, ItemId, ItemKind, Now, Origin,
+    Step, Told, WorkerId,
 };
 
 /// Items of which a list shows more than this many characters are cut.
@@ -291,14 +291,16 @@ fn is_untold(item: &Item) -> bool {
 /// For lists and events.
 fn shortened(item: &Item) -> Item {
     let mut item = item.clone();
-    item.text = cut(item.text);
-    item.answer = item.answer.map(|it| Answered { text: cut(it.text), ..it });
+    cut(&mut item.text);
+    item.answer.iter_mut().for_each(|it| cut(&mut it.text));
+    // The hub's own notes.
+    (item.report, item.told) = (None, None);
     item
 }
 
-fn cut(text: String) -> String {
-    if text.chars().count() <= LISTED {
-        return text;
+fn cut(text: &mut String) {
+    if let Some((at, _)) = text.char_indices().nth(LISTED) {
+        text.truncate(at);
+        text.push('…');
     }
-    text.chars().take(LISTED).chain(['…']).collect()
 }
