@@ -2,15 +2,18 @@
 //! own.
 //!
 //! A pull request is a worker's own if the worker reviews it, if it is recorded, or if it is in a
-//! repository that a remote leads to, for the worker's branch, at a commit that is here.
+//! repository that a remote leads to, from its branch in such a repository, at a commit that is here.
 use std::{collections::BTreeMap, process::ExitCode};
 
 use super::{Context, Failure, board, job};
 use crate::{
     git::Repo,
-    model::{Host, Kind, PullState, Pulled, Worker, error_chain},
+    model::{Host, Kind, Pulled, Worker, error_chain},
     proc,
-    sources::{self, pulls, question::Question},
+    sources::{
+        self, pulls,
+        question::{Found, Question},
+    },
     wire::{PullsAsked, PullsJob},
 };
 
@@ -29,7 +32,7 @@ pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure>
     let repo = Repo::discover(&first.worker.repo)?;
     let cancel = proc::never();
     let cx = sources::Context::new(repo.home(), &cancel);
-    let answers = Answers::ask(&cx, &repo, &job).await;
+    let answers = Answers::ask(&cx, &repo, &job.asked).await;
     let mut pulled: Vec<Pulled> = job.asked.iter().map(|it| answers.about(&repo, it)).collect();
     for (pulled, asked) in pulled.iter_mut().zip(&job.asked) {
         let is_new = pulled.state.is_some() && asked.worker.work.pull.is_none();
@@ -43,11 +46,16 @@ pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
+/// The pull request of a worker of which none is known.
+pub(crate) async fn find(cx: &sources::Context<'_>, repo: &Repo, worker: &Worker) -> Pulled {
+    let asked = PullsAsked { worker: worker.clone(), candidates: Vec::new(), by_branch: true };
+    Answers::ask(cx, repo, std::slice::from_ref(&asked)).await.about(repo, &asked)
+}
+
 /// What the forges said.
 #[derive(Default)]
 struct Answers {
-    /// With the branch that each is for.
-    found: Vec<(PullState, String)>,
+    found: Vec<Found>,
     /// Why a repository gave no answer.
     errors: BTreeMap<Place, String>,
     /// Why it is not known which repository is asked by branches.
@@ -56,10 +64,10 @@ struct Answers {
 
 impl Answers {
     /// One question to each repository.
-    async fn ask(cx: &sources::Context<'_>, repo: &Repo, job: &PullsJob) -> Self {
+    async fn ask(cx: &sources::Context<'_>, repo: &Repo, all: &[PullsAsked]) -> Self {
         let mut answers = Self::default();
         let mut questions = Questions::new();
-        for url in job.asked.iter().flat_map(|it| urls(repo, it)) {
+        for url in all.iter().flat_map(|it| urls(repo, it)) {
             if let Some(page) = pulls::page(&url) {
                 let numbers =
                     &mut question(&mut questions, (page.kind, page.host, page.repo)).numbers;
@@ -68,9 +76,10 @@ impl Answers {
                 }
             }
         }
-        let branches = job.asked.iter().filter(|it| it.by_branch);
+        let branches = all.iter().filter(|it| it.by_branch);
         let branches: Vec<String> = branches.map(|it| it.worker.branch.clone()).collect();
-        if !branches.is_empty() {
+        // Without a server there is no forge.
+        if !branches.is_empty() && !repo.host_name().is_empty() {
             let kind = pulls::kind_of(cx, repo.host(), &repo.host_name()).await;
             match pulls::fetch_forge(cx, kind).await {
                 Ok(forge) => {
@@ -82,9 +91,7 @@ impl Answers {
         }
         for (place, question) in questions {
             match pulls::ask(cx, place.0, &question).await {
-                Ok(found) => {
-                    answers.found.extend(found.into_iter().map(|it| (it.state, it.branch)));
-                }
+                Ok(found) => answers.found.extend(found),
                 Err(error) => {
                     answers.errors.insert(place, error_chain(&error));
                 }
@@ -96,16 +103,16 @@ impl Answers {
     fn about(&self, repo: &Repo, asked: &PullsAsked) -> Pulled {
         let worker = &asked.worker;
         let known = known(asked);
-        let is_its_own = |(state, branch): &&(PullState, String)| {
-            *branch == worker.branch && repo.has_commit(&state.head)
+        let is_its_own = |it: &&Found| {
+            it.branch == worker.branch && is_from_here(repo, it) && repo.has_commit(&it.state.head)
         };
-        let of_url = |url: &str| self.found.iter().find(|(it, _)| is_page(&it.url, url));
-        let mut found = known.as_deref().and_then(of_url).map(|(it, _)| it.clone());
+        let of_url = |url: &str| self.found.iter().find(|it| is_page(&it.state.url, url));
+        let mut found = known.as_deref().and_then(of_url).map(|it| it.state.clone());
         let mut url = known.clone();
         if url.is_none() {
             let candidates = asked.candidates.iter().filter_map(|it| of_url(it));
             let by_branch = self.found.iter().filter(|_| asked.by_branch);
-            found = candidates.chain(by_branch).find(is_its_own).map(|(it, _)| it.clone());
+            found = candidates.chain(by_branch).find(is_its_own).map(|it| it.state.clone());
             url = found.as_ref().map(|it| it.url.clone());
         }
         let place = |url: &str| pulls::page(url).map(|it| (it.kind, it.host, it.repo));
@@ -152,6 +159,13 @@ fn urls(repo: &Repo, asked: &PullsAsked) -> Vec<String> {
 /// A remote leads to the repository of this page.
 fn in_this_repository(repo: &Repo, url: &str) -> bool {
     pulls::repository(url).is_some_and(|it| repo.remote_for(it).is_some())
+}
+
+/// Its branch is in the repository that has the pull request, or in one that a remote leads to.
+fn is_from_here(repo: &Repo, found: &Found) -> bool {
+    let Some(from) = &found.from else { return false };
+    let is_base = pulls::repository(&found.state.url).is_some_and(|it| is_page(it, from));
+    is_base || repo.remote_for(from).is_some()
 }
 
 fn is_page(one: &str, other: &str) -> bool {

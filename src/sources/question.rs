@@ -20,4 +20,7 @@ pub struct Question {
 pub struct Found {
     pub state: PullState,
     pub branch: String,
+    /// The page of the repository that has the branch: a fork's, or the one that was asked. `None` if it is
+    /// gone.
+    pub from: Option<String>,
 }

@@ -171,9 +171,6 @@ fn a_killed_landing_leaves_everything_or_nothing() {
 fn a_pull_request_is_merged_on_the_forge() {
     let mut desk = Desk::new();
     desk.config("[land]\nagents = true\nmode = \"pr\"\npr = \"squash\"\nneed = [\"checks\", \"approved\"]\n");
-    let (other, _) = worker(&desk, "other", &[("other.txt", "x")]);
-    let said = desk.wtmag(&["land", &other, "--yes"]).failure(1);
-    assert!(said.contains("has no pull request that is known"), "{said}");
     let sha = desk.pull_request();
     desk.github(&sha);
     let made = desk.wtmag(&["create", "--github", "234", "--json"]).json();
@@ -230,6 +227,36 @@ fn a_pull_request_is_merged_on_the_forge() {
     // The commit is in no branch here, and comes back with the backup.
     desk.wtmag(&["restore", &id]).success();
     assert_eq!(desk.git(&["rev-parse", &branch]), tip);
+}
+
+/// No turn of the agent tells of it: the forge is asked for the branch.
+#[test]
+fn the_pull_request_of_a_branch_that_its_user_pushed_is_found() {
+    let mut desk = Desk::new();
+    desk.config("[land]\nagents = true\nmode = \"pr\"\n");
+    let (id, _) = worker(&desk, "docs", &[("docs.txt", "x")]);
+    let head = desk.git(&["rev-parse", "docs"]);
+    desk.github(&head);
+    let pull = |number: &str, pull: serde_json::Value| {
+        let path = desk.sandbox.path("run/gh.json");
+        let mut data: serde_json::Value =
+            serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        data["repositories"]["acme/blog"]["pulls"][number] = pull;
+        desk.sandbox.put(&path, data.to_string());
+    };
+    // A fork's branch of that name, and one at a commit that is not here.
+    let title = "Docs";
+    pull(
+        "500",
+        serde_json::json!({"title": title, "head": "docs", "sha": head, "fork": "eve/blog"}),
+    );
+    pull("501", serde_json::json!({"title": title, "head": "docs", "sha": "f".repeat(40)}));
+    let said = desk.wtmag(&["land", &id, "--yes"]).failure(1);
+    assert!(said.contains("there is no open pull request for `docs`"), "{said}");
+    pull("501", serde_json::json!({"title": title, "head": "docs", "sha": head}));
+    let done = desk.wtmag(&["land", &id, "--yes", "--json"]).json();
+    assert_eq!(done[0]["commit"], "b".repeat(40), "{done}");
+    assert_eq!(done[0]["removed"]["branch_deleted"], true, "{done}");
 }
 
 /// What the user decides at the terminal, and in the settings.

@@ -33,7 +33,7 @@ fn a_pull_request_is_noticed_after_a_push_listed_and_its_merge_is_a_landing() {
     let head = desk.push_work(&id);
     // The branch's own, and one of a fork with a branch of that name.
     let pulls = json!({
-        "500": {"title": "x", "head": "docs", "sha": "f".repeat(40), "fork": "eve/blog"},
+        "500": {"title": "x", "head": "docs", "sha": head, "fork": "eve/blog"},
         "501": {"title": "\u{1b}[2JDocs", "head": "docs", "sha": head, "review": "APPROVED",
             "checks": [{"name": "test", "conclusion": "SUCCESS"}]},
     });

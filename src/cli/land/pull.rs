@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cli::{
-        Failure, cleanup::end, failure::Kind, outcome::interrupt, progress::Progress,
+        Failure, cleanup::end, failure::Kind, outcome::interrupt, progress::Progress, pulls_job,
         worktree_tool::Asked,
     },
     client::Hub,
@@ -35,12 +35,9 @@ pub(super) async fn land(
     (repo, land): (&Repo, &config::Land),
 ) -> Result<Done, Failure> {
     let id = &worker.id;
-    let Some(url) = worker.pr.clone() else {
-        return Err(Failure::user(format!("`{id}` has no pull request that is known"))
-            .hint("`--mode merge`, `squash` or `rebase` lands it here"));
-    };
     let cx = sources::Context::new(repo.home(), job.cancel);
     let progress = Progress::new(&job.context.env);
+    let url = url(&cx, repo, worker, &progress).await?;
     progress.step(format!("asking for {url}"));
     let pull = waited(job, &cx, &url, &progress).await?;
     let need = job.need(land);
@@ -56,12 +53,7 @@ pub(super) async fn land(
     drop(progress);
     confirm(job, &looked, land, (&pull.base, &done.mode)).await?;
     if !done.already {
-        let method = match land.pr {
-            PrMethod::Merge => "merge",
-            PrMethod::Squash => "squash",
-            PrMethod::Rebase => "rebase",
-        };
-        done.commit = pulls::merge(&cx, &url, &pull.head, method).await?;
+        done.commit = pulls::merge(&cx, &url, &pull.head, method(land)).await?;
     }
     let landed = Landed {
         into: pull.base.clone(),
@@ -81,6 +73,30 @@ pub(super) async fn land(
         })?);
     }
     Ok(done)
+}
+
+/// The pull request that is known, else the one that the forge has for the branch.
+async fn url(
+    cx: &sources::Context<'_>,
+    repo: &Repo,
+    worker: &Worker,
+    progress: &Progress,
+) -> Result<String, Failure> {
+    if let Some(url) = &worker.pr {
+        return Ok(url.clone());
+    }
+    let branch = &worker.branch;
+    progress.step(format!("asking for the pull request of `{branch}`"));
+    let found = pulls_job::find(cx, repo, worker).await;
+    found.url.ok_or_else(|| {
+        let why = match found.error {
+            Some(error) => format!("the pull request of `{branch}` is not known: {error}"),
+            None => {
+                format!("there is no open pull request for `{branch}`, at a commit that is here")
+            }
+        };
+        Failure::user(why).hint("`--mode merge`, `squash` or `rebase` lands it without one")
+    })
 }
 
 /// The pull request, once its checks are over; at most as long as the user waits.
@@ -108,17 +124,12 @@ async fn waited(
 }
 
 fn done(looked: &Looked, pull: &PullState, land: &config::Land, dry_run: bool) -> Done {
-    let method = match land.pr {
-        PrMethod::Merge => "merge",
-        PrMethod::Squash => "squash",
-        PrMethod::Rebase => "rebase",
-    };
     Done {
         worker: looked.worker.clone(),
         into: pull.base.clone(),
         from: String::new(),
         commit: pull.merge_commit.clone().unwrap_or_default(),
-        mode: format!("pr {method}, {}{}", sign(&pull.url), pull.number),
+        mode: format!("pr {}, {}{}", method(land), sign(&pull.url), pull.number),
         commits: looked.facts.commits.clone(),
         already: pull.is_merged,
         dry_run,
@@ -126,6 +137,14 @@ fn done(looked: &Looked, pull: &PullState, land: &config::Land, dry_run: bool) -
         remote: None,
         removed: None,
         notes: Vec::new(),
+    }
+}
+
+fn method(land: &config::Land) -> &'static str {
+    match land.pr {
+        PrMethod::Merge => "merge",
+        PrMethod::Squash => "squash",
+        PrMethod::Rebase => "rebase",
     }
 }
 

@@ -296,6 +296,11 @@ impl Refusal {
             Self::Loss(Loss::Uncommitted(_) | Loss::Untracked(_)) => {
                 format!("to see the changes: `wtmag diff {id} --uncommitted`")
             }
+            Self::Loss(Loss::Inside { path: inside, loss, .. }) => {
+                let inside = case.worker.worktree.join(inside);
+                let verb = if matches!(**loss, Loss::Commits { .. }) { "push" } else { "status" };
+                format!("`git -C {} {verb}`", inside.display())
+            }
             Self::NotCheckedOut { .. } => {
                 format!("`git -C {path} switch {}`", case.worker.branch)
             }

@@ -151,13 +151,16 @@ struct Teller {
     from: Timestamp,
     /// Workers that have their first prompt.
     prompted: BTreeSet<WorkerId>,
+    /// Workers that a cleanup removes.
+    leaving: BTreeSet<WorkerId>,
     /// Items that were told of, with what was told last.
     told: BTreeMap<ItemId, &'static str>,
 }
 
 impl Teller {
     fn new(workers: Vec<Worker>, from: Timestamp) -> Self {
-        Self { workers, from, prompted: BTreeSet::new(), told: BTreeMap::new() }
+        let (prompted, leaving) = (BTreeSet::new(), BTreeSet::new());
+        Self { workers, from, prompted, leaving, told: BTreeMap::new() }
     }
 
     /// The line of an event, if it is about a worker of the project and matters to a person.
@@ -184,21 +187,24 @@ impl Teller {
             }
             Happened::Item { item } => self.of_item(item)?,
             Happened::Told { about, text } if about == "pull-request" => ("PR", text.clone()),
-            Happened::Process(fact) => match &fact.value {
-                Process::Exited(exit) => ("exited", exit.to_string()),
-                Process::Lost(cause) => ("lost", cause.to_string()),
-                Process::Starting
-                | Process::Running
-                | Process::NotStarted(_)
-                | Process::Other(_) => return None,
-            },
+            Happened::Process(fact) => self.of_process(id, &fact.value)?,
             Happened::Landed(landed) => ("landed", format!("in {}", landed.into)),
             Happened::Schedule { id, what, text } => {
                 let text = format!("{id} {what} {text}");
                 ("schedule", text.trim_end().to_owned())
             }
-            Happened::CleanupFailed { error } => ("not removed", error.clone()),
-            Happened::Ended { .. } => ("removed", String::new()),
+            Happened::CleanupStarted => {
+                self.leaving.insert(id.clone());
+                return None;
+            }
+            Happened::CleanupFailed { error } => {
+                self.leaving.remove(id);
+                ("not removed", error.clone())
+            }
+            Happened::Ended { .. } => {
+                self.leaving.remove(id);
+                ("removed", String::new())
+            }
             Happened::Changes(_)
             | Happened::Pull(_)
             | Happened::Turn(_)
@@ -211,13 +217,24 @@ impl Teller {
             | Happened::Run { .. }
             | Happened::Worktree { .. }
             | Happened::Told { .. }
-            | Happened::CleanupStarted
             | Happened::Command { .. }
             | Happened::Hub { .. }
             | Happened::Other(_) => return None,
         };
         let text = one_line(&text, MAX_TEXT);
         Some(Line { at: event.at, worker: id.clone(), what: what.to_owned(), text })
+    }
+
+    fn of_process(&self, id: &WorkerId, process: &Process) -> Option<(&'static str, String)> {
+        match process {
+            Process::Exited(exit) => Some(("exited", exit.to_string())),
+            // A cleanup closes its window first.
+            Process::Lost(_) if self.leaving.contains(id) => None,
+            Process::Lost(cause) => Some(("lost", cause.to_string())),
+            Process::Starting | Process::Running | Process::NotStarted(_) | Process::Other(_) => {
+                None
+            }
+        }
     }
 
     fn of_item(&mut self, item: &Item) -> Option<(&'static str, String)> {
@@ -296,7 +313,7 @@ mod tests {
     use super::*;
     use crate::{
         model::samples::{self, NOW},
-        model::{Closed, DeliveryId, Landed, Origin},
+        model::{Closed, DeliveryId, EndCause, Fact, FactSource, Landed, Origin},
     };
 
     fn event(seq: u64, worker: &str, what: Happened) -> Event {
@@ -331,6 +348,11 @@ mod tests {
             how: "merge".into(),
             at: NOW,
         };
+        let lost = || {
+            let (value, source) = (Process::Lost(EndCause::WindowClosed), FactSource::Hub);
+            Happened::Process(Fact { value, source, since: NOW, evidence: String::new() })
+        };
+        let removed = Happened::Ended { worktree_removed: true, branch_deleted: true };
         let events = [
             event(1, "blog-docs", Happened::Created),
             event(2, "other-project", Happened::Created),
@@ -343,11 +365,11 @@ mod tests {
             event(9, "blog-docs", items(&item(2, ItemKind::Done, "All green."))),
             event(10, "blog-docs", pr),
             event(11, "blog-docs", Happened::Landed(landed)),
-            event(
-                12,
-                "blog-docs",
-                Happened::Ended { worktree_removed: true, branch_deleted: true },
-            ),
+            event(12, "blog-docs", lost()),
+            event(13, "blog-docs", Happened::CleanupStarted),
+            // It is the cleanup that closes this one.
+            event(14, "blog-docs", lost()),
+            event(15, "blog-docs", removed),
         ];
         let mut teller = Teller::new(vec![worker], NOW);
         let lines: Vec<Line> = events.iter().filter_map(|it| teller.line(it)).collect();
@@ -362,7 +384,8 @@ mod tests {
         22:49  blog-docs  done             All green.
         22:50  blog-docs  PR               https://x/pull/5
         22:51  blog-docs  landed           in main
-        22:52  blog-docs  removed
+        22:52  blog-docs  lost             window closed
+        22:55  blog-docs  removed
         ");
     }
 

@@ -42,7 +42,7 @@ impl HubState {
         (repo, waits): (Option<&Path>, bool),
         out: &mut Vec<Effect>,
     ) {
-        self.ask_what_an_earlier_hub_asked(repo);
+        self.ask_by_branch(repo, waits);
         let Pulls { candidates, by_branch, .. } = &self.pulls;
         let has_pull = |it: &Worker| {
             let is_open = candidates.contains_key(&it.id) || by_branch.contains(&it.id);
@@ -94,17 +94,21 @@ impl HubState {
     }
 
     /// An earlier hub may have ended before the forge told it of the pull request for a branch that was pushed.
-    fn ask_what_an_earlier_hub_asked(&mut self, repo: Option<&Path>) {
+    /// To someone who waits for the answer, each branch with commits counts: its user may have pushed it.
+    fn ask_by_branch(&mut self, repo: Option<&Path>, waits: bool) {
         let asked = &self.pulls.asked;
-        let is_new =
-            |it: &&Worker| repo.is_none_or(|repo| it.repo == repo) && !asked.contains_key(&it.repo);
-        let is_pushed = |it: &Worker| {
-            let pushed = it.work.changes.as_ref().and_then(|it| it.pushed.as_ref());
-            it.pr.is_none() && it.kind != Kind::Review && pushed.is_some()
+        let is_meant = |it: &&Worker| {
+            let is_new = waits || !asked.contains_key(&it.repo);
+            repo.is_none_or(|repo| it.repo == repo) && is_new
         };
-        let workers = self.workers.values().map(|live| &live.worker).filter(is_new);
-        let pushed = workers.filter(|it| is_pushed(it)).map(|it| it.id.clone());
-        self.pulls.by_branch.extend(pushed.collect::<Vec<_>>());
+        let is_open = |it: &&Worker| {
+            let changes = it.work.changes.as_ref();
+            let is_ready = changes.is_some_and(|it| it.pushed.is_some() || waits && it.ahead > 0);
+            it.pr.is_none() && it.opens_pull_request() && is_ready
+        };
+        let workers = self.workers.values().map(|live| &live.worker);
+        let open = workers.filter(is_meant).filter(is_open).map(|it| it.id.clone());
+        self.pulls.by_branch.extend(open.collect::<Vec<_>>());
     }
 
     /// Its turn is over, and its changes were counted.

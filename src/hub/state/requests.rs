@@ -139,6 +139,7 @@ impl HubState {
         out: &mut Vec<Effect>,
     ) {
         let Some(live) = self.workers.get_mut(id) else { return not_found(out, request_id, id) };
+        live.note_merge(now, &landed);
         live.has_landed(landed);
         self.flush_workers(now, out);
         answer(out, request_id, Answer::Done);

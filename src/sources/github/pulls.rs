@@ -16,7 +16,7 @@ use crate::{
 };
 
 const FRAGMENT: &str = "fragment F on PullRequest { url number state isDraft headRefOid headRefName \
-    baseRefName mergeCommit { oid } reviewDecision commits(last: 1) { nodes { commit { \
+    headRepository { url } baseRefName mergeCommit { oid } reviewDecision commits(last: 1) { nodes { commit { \
     statusCheckRollup { state } } } } }";
 
 #[derive(Deserialize)]
@@ -39,10 +39,16 @@ struct PullJson {
     is_draft: bool,
     head_ref_oid: String,
     head_ref_name: String,
+    head_repository: Option<RepositoryJson>,
     base_ref_name: String,
     merge_commit: Option<Oid>,
     review_decision: Option<String>,
     commits: Value,
+}
+
+#[derive(Deserialize)]
+struct RepositoryJson {
+    url: String,
 }
 
 /// Asks the forge once. What it does not have is left out.
@@ -114,7 +120,7 @@ fn pull(it: PullJson) -> Option<Found> {
         review: review(it.review_decision.as_deref().unwrap_or_default()),
         checks: checks(rollup.and_then(Value::as_str)),
     };
-    Some(Found { state, branch: it.head_ref_name })
+    Some(Found { state, branch: it.head_ref_name, from: it.head_repository.map(|it| it.url) })
 }
 
 pub(super) fn review(decision: &str) -> Review {
@@ -143,7 +149,7 @@ mod tests {
         let mut it = serde_json::json!({
             "url": "https://github.com/acme/blog/pull/5", "number": 5, "state": "OPEN",
             "isDraft": false, "headRefOid": "a".repeat(40), "headRefName": "docs",
-            "baseRefName": "main\u{1b}[2J", "mergeCommit": null, "reviewDecision": "APPROVED",
+            "headRepository": {"url": "https://github.com/eve/blog"}, "baseRefName": "main\u{1b}[2J", "mergeCommit": null, "reviewDecision": "APPROVED",
             "commits": {"nodes": [{"commit": {"statusCheckRollup": {"state": "FAILURE"}}}]},
         });
         change(&mut it);
@@ -156,6 +162,8 @@ mod tests {
         assert_eq!(it.state.to_string(), "#5 ✗ checks");
         assert_eq!((it.state.base.as_str(), it.branch.as_str()), ("main", "docs"));
         assert_eq!(it.state.review, Review::Approved);
+        assert_eq!(it.from.as_deref(), Some("https://github.com/eve/blog"));
+        assert_eq!(answer(|it| it["headRepository"] = Value::Null).unwrap().from, None);
         for (key, value) in [
             ("headRefOid", Value::from("--upload-pack=x")),
             ("url", Value::from("javascript:x")),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 const FRAGMENT: &str = "fragment F on MergeRequest { webUrl iid state draft diffHeadSha sourceBranch \
-    targetBranch mergeCommitSha approved approvedBy(first: 1) { nodes { username } } \
+    sourceProject { webUrl } targetBranch mergeCommitSha approved approvedBy(first: 1) { nodes { username } } \
     headPipeline { status } }";
 
 #[derive(Deserialize)]
@@ -50,12 +50,19 @@ struct MergeJson {
     draft: bool,
     diff_head_sha: Option<String>,
     source_branch: String,
+    source_project: Option<SourceJson>,
     target_branch: String,
     merge_commit_sha: Option<String>,
     #[serde(default)]
     approved: bool,
     approved_by: Option<Nodes<serde::de::IgnoredAny>>,
     head_pipeline: Option<PipelineJson>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceJson {
+    web_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -145,7 +152,8 @@ fn pull(it: MergeJson) -> Option<Found> {
         },
         checks: checks(it.head_pipeline.and_then(|it| it.status).as_deref()),
     };
-    Some(Found { state, branch: it.source_branch })
+    let from = it.source_project.and_then(|it| it.web_url);
+    Some(Found { state, branch: it.source_branch, from })
 }
 
 fn checks(pipeline: Option<&str>) -> Checks {
@@ -225,7 +233,7 @@ mod tests {
         let found = |approved: bool, by: &str, pipeline: &str| {
             let text = format!(
                 r#"{{"webUrl":"https://gitlab.com/a/b/-/merge_requests/5","iid":"5","state":"opened",
-                "draft":false,"diffHeadSha":"{}","sourceBranch":"docs","targetBranch":"main",
+                "draft":false,"diffHeadSha":"{}","sourceBranch":"docs","targetBranch":"main","sourceProject":null,
                 "mergeCommitSha":null,"approved":{approved},"approvedBy":{{"nodes":[{by}]}},
                 "headPipeline":{pipeline}}}"#,
                 "a".repeat(40)

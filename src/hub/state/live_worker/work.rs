@@ -1,6 +1,6 @@
 //! When a worker's changes are to be counted, and what was counted.
 use super::LiveWorker;
-use crate::model::{AgentState, Changes, Happened, Now, Pull, PullState, pull_requests_in};
+use crate::model::{AgentState, Changes, Happened, Landed, Now, Pull, PullState, pull_requests_in};
 
 /// Pull requests that are kept of one text: the last ones.
 const MAX_NAMED: usize = 8;
@@ -73,6 +73,17 @@ impl LiveWorker {
         if is_news {
             self.notes.happened.push(Happened::Pull(Box::new(pull)));
         }
+    }
+
+    /// The forge need not be asked again: its pull request was merged at this commit.
+    pub(in crate::hub::state) fn note_merge(&mut self, now: Now, landed: &Landed) {
+        let known = self.worker.work.pull.as_ref().map(|it| &it.state);
+        let Some(state) = known.filter(|it| landed.how == "pr" && it.head == landed.tip) else {
+            return;
+        };
+        let merge_commit = landed.commit.clone();
+        let state = PullState { is_open: false, is_merged: true, merge_commit, ..state.clone() };
+        self.note_pull(now, state);
     }
 
     /// Its task was not moved on its board.

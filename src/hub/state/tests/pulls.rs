@@ -4,7 +4,7 @@ use super::{
     *,
 };
 use crate::model::{
-    Changes, Checks, InboxQuery, ItemKind, Looked, PullState, Pulled, ReportKind, Review,
+    Changes, Checks, InboxQuery, ItemKind, Landed, Looked, PullState, Pulled, ReportKind, Review,
 };
 
 const URL: &str = "https://github.com/acme/blog/pull/501";
@@ -79,6 +79,41 @@ fn the_forge_is_asked_after_a_push_and_when_someone_looks_but_not_each_time() {
     let (request_id, out) = refresh(&mut hub, true);
     assert!(asked(&out).is_empty() && answer_to(&out, request_id).is_some());
     assert_eq!(asked(&counted(&mut hub, &id, Some("b"))), known);
+}
+
+/// Its user pushed the branch and opened the pull request: no turn of the agent tells of it.
+#[test]
+fn to_someone_who_waits_each_branch_with_commits_is_asked_about() {
+    let (mut hub, id) = at_rest();
+    counted(&mut hub, &id, None);
+    assert_eq!(asked(&refresh(&mut hub, false).1), []);
+    let (_, out) = refresh(&mut hub, true);
+    assert_eq!(asked(&out), [(Vec::new(), true)]);
+    pulled(&mut hub, &id, state("a"));
+    assert_eq!(hub.state.workers[&id].worker.pr.as_deref(), Some(URL));
+}
+
+#[test]
+fn a_pull_request_that_wtmag_merged_is_shown_as_merged() {
+    let (mut hub, id) = at_rest();
+    counted(&mut hub, &id, Some("a"));
+    pulled(&mut hub, &id, state("a"));
+    let mut land = |tip: &str, how: &str| {
+        let landed = Landed {
+            into: "main".to_owned(),
+            commit: Some("b".repeat(40)),
+            tip: tip.repeat(40),
+            how: how.to_owned(),
+            at: Timestamp(0),
+        };
+        hub.ask(Request::Landed { id: id.clone(), landed });
+        let pull = hub.state.workers[&id].worker.work.pull.clone().unwrap().state;
+        (pull.is_open, pull.is_merged, pull.merge_commit)
+    };
+    let open = (true, false, None);
+    assert_eq!(land("a", "squash"), open);
+    assert_eq!(land("c", "pr"), open, "another commit");
+    assert_eq!(land("a", "pr"), (false, true, Some("b".repeat(40))));
 }
 
 #[test]
