@@ -163,6 +163,7 @@ fn a_killed_landing_leaves_everything_or_nothing() {
         assert_eq!(desk.git(&["rev-list", "--count", &format!("{start}..main")]), "1");
         desk.git(&["reset", "--quiet", "--hard", &start]);
     }
+    println!("{rounds} kills: {landed} landed, {undone} undone");
     assert!(landed > 0 && undone > 0, "landed {landed}, undone {undone}: the times do not fit");
 }
 
