@@ -33,6 +33,11 @@ impl Tracker {
         Some(next)
     }
 
+    /// The screen shows no other question that is yet to be seen once more.
+    pub fn knows_the_question(&self) -> bool {
+        self.asked.is_none()
+    }
+
     fn next_ask(&mut self, now: Now, told: Option<Ask>, sample: Option<&Sample>) -> Option<Ask> {
         let is_there = matches!(self.process, Process::Starting | Process::Running);
         let is_asking = is_there && self.turn.asks();

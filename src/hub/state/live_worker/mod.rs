@@ -262,7 +262,8 @@ impl LiveWorker {
         }
     }
 
-    /// Its last screen was captured since then, and shows the state that a hook or its program reported.
+    /// Its last screen was captured since then, shows the state that a hook or its program reported, and asks
+    /// what the worker is known to ask.
     pub(super) fn shows_its_state(&self, since: Instant) -> bool {
         let turn = &self.worker.state.turn;
         let is_new = !self.watch.looking && self.watch.begun.is_some_and(|it| it >= since);
@@ -271,7 +272,8 @@ impl LiveWorker {
         let is_same = std::mem::discriminant(told) == std::mem::discriminant(seen);
         let agrees = is_same || is_at_rest(told) && is_at_rest(seen);
         let is_told = matches!(turn.source, FactSource::Hook | FactSource::Program);
-        is_new && (!is_told || agrees && self.knows_the_answers())
+        let knows_it = self.tracker.knows_the_question();
+        is_new && knows_it && (!is_told || agrees && self.knows_the_answers())
     }
 
     /// A hook may name fewer answers than the dialog has.

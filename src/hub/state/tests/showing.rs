@@ -100,6 +100,42 @@ fn answers_that_only_the_dialog_has_are_waited_for() {
     assert_eq!(labels, ["Red", "Blue", "Type something."]);
 }
 
+/// opencode asks once more after `Allow always`. Who asks in that moment gets the new question, not the one that
+/// was answered.
+#[test]
+fn a_dialog_that_follows_another_is_waited_for() {
+    let (mut hub, id) = Hub::with_agent();
+    let dialog = |labels: [&str; 2]| {
+        let [first, second] = labels;
+        let rows = [
+            "Do you want to proceed?",
+            &format!("❯ 1. {first}"),
+            &format!("  2. {second}"),
+            "",
+            "Esc to cancel",
+        ];
+        Sample { rows: rows.map(str::to_owned).to_vec(), ..ready_screen() }
+    };
+    let labels = |hub: &Hub| -> Vec<String> {
+        let asks = hub.state.workers[&id].worker.state.asks.clone().unwrap();
+        asks.choices.into_iter().map(|it| it.label).collect()
+    };
+    for _ in 0..5 {
+        hub.look(&id, &dialog(["Always", "Reject"]));
+    }
+    assert_eq!(labels(&hub), ["Always", "Reject"]);
+    hub.after(1000);
+    let (request_id, _) = show(&mut hub, &id);
+    let mut out = sampled(&mut hub, &id, &dialog(["Confirm", "Cancel"]));
+    let since = hub.ms;
+    assert_eq!(shown(&out, request_id), None, "it was seen once");
+    while shown(&out, request_id).is_none() {
+        out = hub.look(&id, &dialog(["Confirm", "Cancel"]));
+    }
+    assert_eq!(labels(&hub), ["Confirm", "Cancel"]);
+    assert!(hub.ms - since < 500, "{} ms", hub.ms - since);
+}
+
 #[test]
 fn a_worker_without_a_window_is_shown_at_once() {
     let (mut hub, id) = Hub::with_agent();
