@@ -25,6 +25,7 @@ mod markers;
 mod names;
 mod orchestrate;
 mod orchestration;
+mod own_server;
 mod places;
 mod removed;
 mod resume;

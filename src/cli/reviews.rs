@@ -12,6 +12,7 @@ use crate::{
     clock,
     model::{
         Answer, Checks, InboxQuery, Item, ItemKind, Kind, Pull, Request, Review, Timestamp, Worker,
+        pull_name,
     },
     text::one_line,
 };
@@ -129,7 +130,7 @@ fn table(views: &[View<'_>], now: Timestamp, style: Style) -> String {
             (verdict, true) => format!("{verdict}, seen"),
         };
         table.row([
-            Cell::new(format!("#{}", it.number)).paint(Paint::Bold),
+            Cell::new(pull_name(it.url)).paint(Paint::Bold),
             Cell::new(state).paint(paint),
             Cell::new(it.head.get(..7).unwrap_or_default()).paint(Paint::Dim),
             Cell::new(age(now.since(it.since))).paint(Paint::Dim),

@@ -53,7 +53,7 @@ pub use item::{
 pub use landed::Landed;
 pub use marker::Marker;
 pub use new_worker::{Follows, NewWorker};
-pub use pull::{Checks, Pull, PullState, Pulled, Review};
+pub use pull::{Checks, Pull, PullState, Pulled, Review, pull_name};
 pub use report::{Progress, Report, ReportKind, current};
 pub use request::{
     Answer, Cleanup, Hook, HookReport, HubStatus, Making, NewDelivery, Refusal, RefusalKind,

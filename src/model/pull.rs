@@ -98,9 +98,15 @@ impl PullState {
 /// `#501 ✓ approved`.
 impl fmt::Display for PullState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.url.contains("/-/merge_requests/") { '!' } else { '#' };
-        f.pad(format!("{mark}{} {}", self.number, self.verdict()).trim_end())
+        f.pad(format!("{} {}", pull_name(&self.url), self.verdict()).trim_end())
     }
+}
+
+/// A pull request as its forge writes it: `#501`, GitLab `!7`; the whole URL if that does not end in a number.
+pub fn pull_name(url: &str) -> String {
+    let mark = if url.contains("/-/merge_requests/") { '!' } else { '#' };
+    let number = url.rsplit('/').next().filter(|it| it.parse::<u64>().is_ok());
+    number.map_or_else(|| url.to_owned(), |number| format!("{mark}{number}"))
 }
 
 impl Worker {
@@ -110,10 +116,7 @@ impl Worker {
         let url = self.pr.as_deref();
         match (&self.work.pull, url) {
             (Some(pull), _) => pull.state.to_string(),
-            (None, Some(url)) => {
-                let number = url.rsplit('/').next().filter(|it| it.parse::<u64>().is_ok());
-                number.map_or_else(|| url.to_owned(), |number| format!("#{number}"))
-            }
+            (None, Some(url)) => pull_name(url),
             (None, None) => String::new(),
         }
     }

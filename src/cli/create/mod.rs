@@ -231,7 +231,7 @@ async fn make(
         let both = async { tokio::try_join!(reserving, fetching) };
         interruptible(cancel, both).await?
     };
-    if let Some(warning) = source::warning(&fetched.item) {
+    if let Some(warning) = source::warning(&options.task, &fetched.item) {
         progress.note(&warning);
     }
     let (fetched, started) = (&fetched, clock::now());

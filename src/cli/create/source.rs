@@ -83,8 +83,49 @@ pub(super) fn host(fetched: &Fetched, repo: &Repo) -> Host {
 }
 
 /// What a user may not expect of this task.
-pub(super) fn warning(item: &WorkItem) -> Option<String> {
+pub(super) fn warning(task: &Task, item: &WorkItem) -> Option<String> {
+    if let Task::Prompt(text) = task {
+        return address(text.trim());
+    }
     let state = item.state.as_deref()?;
     let state = state.to_lowercase();
     ["closed", "merged"].contains(&state.as_str()).then(|| format!("{} is {state}", item.source))
+}
+
+/// Pages of issues and pull requests, with the option that fetches them.
+const PAGES: [(&str, &str); 4] = [
+    ("/-/issues/", "--gitlab"),
+    ("/-/merge_requests/", "--gitlab"),
+    ("/issues/", "--github"),
+    ("/pull/", "--github"),
+];
+
+/// About a prompt that is only the address of an issue or a pull request.
+fn address(text: &str) -> Option<String> {
+    let (page, option) = PAGES.iter().find(|(page, _)| text.contains(page))?;
+    let number = text.split(page).nth(1)?;
+    let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+    let is_address = text.starts_with("https://") && !text.contains(char::is_whitespace);
+    (is_number && is_address).then(|| {
+        format!("the prompt is only an address; `{option} {text}` gives the agent what it leads to")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_that_is_only_an_address_is_noticed() {
+        let option = |text: &str| {
+            address(text).map(|it| if it.contains("--gitlab") { "gitlab" } else { "github" })
+        };
+        assert_eq!(option("https://github.com/acme/blog/issues/4"), Some("github"));
+        assert_eq!(option("https://ghe.acme.org/acme/blog/pull/4"), Some("github"));
+        assert_eq!(option("https://gitlab.com/a/b/-/issues/4"), Some("gitlab"));
+        assert_eq!(option("https://gitlab.com/a/b/-/merge_requests/4"), Some("gitlab"));
+        assert_eq!(option("fix https://github.com/acme/blog/issues/4"), None);
+        assert_eq!(option("https://github.com/acme/blog/issues/new"), None);
+        assert_eq!(option("https://github.com/acme/blog"), None);
+    }
 }

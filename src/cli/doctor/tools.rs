@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use super::{Doctor, Finding, Group, first_line};
 use crate::{
     config::Backend,
-    git::{self, Tool, Wt},
+    git::{self, Repo, Tool, Wt},
     proc,
     sources::{self, Program, SourceSpec},
 };
@@ -77,11 +77,23 @@ async fn source(doctor: &Doctor<'_>, spec: &SourceSpec, program: &Program) -> Fi
         Err(error) => return absent(&error, &format!("`create --{flag}`"), program.install),
     };
     let Some(login) = program.login else { return Finding::ok(version) };
-    match doctor.ask(program.name, login).await {
-        Ok(output) if output.is_success() => Finding::ok(format!("{version}, logged in")),
-        Ok(_) | Err(_) => Finding::note(format!("{version}, not logged in"))
-            .advice(format!("only `create --{flag}` needs it: {}", program.log_in)),
+    if is_logged_in(doctor, program.name, login).await {
+        return Finding::ok(format!("{version}, logged in"));
     }
+    // It may have a login for the repository's own server only.
+    let host = doctor.repo.as_ref().map(Repo::host_name).filter(|it| !it.is_empty());
+    if let Some(host) = host {
+        let there = [login, &["--hostname", &host]].concat();
+        if is_logged_in(doctor, program.name, &there).await {
+            return Finding::ok(format!("{version}, logged in at {host}"));
+        }
+    }
+    Finding::note(format!("{version}, not logged in"))
+        .advice(format!("only `create --{flag}` needs it: {}", program.log_in))
+}
+
+async fn is_logged_in(doctor: &Doctor<'_>, program: &'static str, login: &[&str]) -> bool {
+    doctor.ask(program, login).await.is_ok_and(|it| it.is_success())
 }
 
 /// The first line; of `jira`, which prints (Version="1.5.1", GitCommit=…, the value.

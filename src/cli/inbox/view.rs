@@ -10,7 +10,7 @@ use crate::{
         output::{Cell, Paint, Style, Table, age, count, fields},
     },
     clock,
-    model::{Changes, Item, ItemKind, Origin, Timestamp, Worker, WorkerId},
+    model::{Changes, Item, ItemKind, Origin, Timestamp, Worker, WorkerId, pull_name},
     text::clean,
 };
 
@@ -134,7 +134,7 @@ fn what(item: &Item, worker: Option<&Worker>, style: Style) -> String {
     let texts = texts.into_iter().flatten().filter(|it| !it.is_empty());
     parts.extend(texts.map(|it| style.brief(it, MAX_WHAT)));
     let pr = worker.and_then(|it| it.pr.as_deref()).filter(|_| item.kind == ItemKind::Done);
-    parts.extend(pr.map(|url| format!("PR {}", short(url))));
+    parts.extend(pr.map(|url| format!("PR {}", pull_name(url))));
     let changes = worker.and_then(|it| it.work.changes.as_ref());
     let changes = changes.filter(|_| item.kind == ItemKind::Done);
     parts.extend(changes.map(size).filter(|it| !it.is_empty()));
@@ -147,11 +147,6 @@ fn what(item: &Item, worker: Option<&Worker>, style: Style) -> String {
         line += &format!(" ({})", style.brief(&choices, MAX_CHOICES));
     }
     line
-}
-
-fn short(url: &str) -> String {
-    let number = url.rsplit('/').next().filter(|it| it.parse::<u64>().is_ok());
-    number.map_or(url.to_owned(), |number| format!("#{number}"))
 }
 
 /// What to type next, for the oldest item.

@@ -21,7 +21,7 @@ use crate::{
         News, Repo, Run,
         land::{self, LandOptions, Mode},
     },
-    model::{Checks, Host, Landed, PullState, Request, Worker},
+    model::{Checks, Landed, PullState, Request, Worker, pull_name},
     sources::{self, pulls},
 };
 
@@ -129,7 +129,7 @@ fn done(looked: &Looked, pull: &PullState, land: &config::Land, dry_run: bool) -
         into: pull.base.clone(),
         from: String::new(),
         commit: pull.merge_commit.clone().unwrap_or_default(),
-        mode: format!("pr {}, {}{}", method(land), sign(&pull.url), pull.number),
+        mode: format!("pr {}, {}", method(land), pull_name(&pull.url)),
         commits: looked.facts.commits.clone(),
         already: pull.is_merged,
         dry_run,
@@ -146,12 +146,6 @@ fn method(land: &config::Land) -> &'static str {
         PrMethod::Squash => "squash",
         PrMethod::Rebase => "rebase",
     }
-}
-
-/// How the forge writes the number of a pull request.
-fn sign(url: &str) -> char {
-    let is_gitlab = pulls::page(url).is_some_and(|it| it.kind == Host::Gitlab);
-    if is_gitlab { '!' } else { '#' }
 }
 
 /// Brings the merged base here. Without it nothing is lost, so a failure is a note.

@@ -5,7 +5,7 @@ use super::{
     waking::{guest, play},
     *,
 };
-use crate::model::{Ask, AskKind, Choice, DialogAnswer, FactSource, InboxQuery, ReportKind, Take};
+use crate::model::{Ask, AskKind, Choice, DialogAnswer, FactSource, ReportKind, Take};
 
 fn begin_answer(hub: &mut Hub, id: &WorkerId) -> RequestId {
     let labels = ["Yes", "No"];
@@ -69,19 +69,14 @@ fn the_loss_of_the_last_worker_is_told_before_the_hub_leaves_tmux() {
 
 #[test]
 fn a_line_to_an_agent_that_is_gone_is_told_again() {
-    let told = |hub: &mut Hub| {
-        let (request_id, out) = hub.ask(Request::Inbox(InboxQuery::default()));
-        let answer = answer_to(&out, request_id);
-        let Some(Answer::Items { items, .. }) = answer else { panic!("{out:?}") };
-        items.iter().all(|it| it.told.is_some())
-    };
+    let told = |hub: &Hub| hub.state.inbox.all().all(|it| it.told.is_some());
     for gone in
         [Err("no such pane".to_owned()), Ok(Sample { command: "bash".into(), ..ready_screen() })]
     {
         let (mut hub, id) = at_rest();
         accepted(&mut hub, &id, report(ReportKind::Question, "A or B?"));
         let (delivery, _) = play(&mut hub, &id, &ready_screen(), 10_000).unwrap();
-        assert!(told(&mut hub));
+        assert!(told(&hub));
         // tmux found something in the way.
         let acted = Ok(Acted::Refused(crate::tmux::Refusal::InMode));
         hub.give(Input::Acted { worker: guest(), delivery, acted });
@@ -89,7 +84,7 @@ fn a_line_to_an_agent_that_is_gone_is_told_again() {
             let (worker, sample) = (guest(), gone.clone());
             hub.after(1_000).give(Input::Sampled { worker, sample });
         }
-        assert!(!told(&mut hub), "{gone:?}");
+        assert!(!told(&hub), "{gone:?}");
         assert_eq!(hub.state.live_mut(&guest()).map(|it| it.open_deliveries()), None);
     }
 }
