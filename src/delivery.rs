@@ -52,6 +52,8 @@ pub struct DeliveryMachine {
     take: Option<Take>,
     /// The agent takes it by a channel of its own: its box is not touched.
     has_channel: bool,
+    /// How often the cursor was elsewhere than in the last capture.
+    n_moved: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +142,14 @@ impl DeliveryMachine {
             held_since: None,
             take: None,
             has_channel: false,
+            n_moved: 0,
         }
+    }
+
+    /// Text and Enter go to exactly the screen that was captured. An agent whose cursor never rests gets them
+    /// all the same after a few tries.
+    pub fn is_strict(&self) -> bool {
+        self.n_moved < MAX_MOVED
     }
 
     pub fn delivery(&self) -> &Delivery {
@@ -190,6 +199,10 @@ impl DeliveryMachine {
             Input::Look(look) => self.handle_look(now, &look),
             Input::Done => self.handle_done(now),
             Input::Refused(hold) => self.handle_refused(now, hold),
+            Input::Moved => {
+                self.n_moved = self.n_moved.saturating_add(1);
+                self.handle_refused(now, Hold::Turn(AgentState::Unknown))
+            }
             Input::Unknown => self.handle_unknown(now),
             Input::NotTaken => self.handle_not_taken(),
             Input::Told(evidence) if self.may_be_accepted() => self.accept(now, evidence),
@@ -449,6 +462,8 @@ impl DeliveryMachine {
 }
 
 const ECHO_PACE: Duration = Duration::from_millis(200);
+/// How often the cursor may have moved before it is no longer looked at.
+const MAX_MOVED: u8 = 5;
 
 /// Captures after an action come quickly at first.
 fn pace(looks: u32) -> Duration {

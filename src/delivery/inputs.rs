@@ -54,6 +54,8 @@ pub enum Input<'a> {
     Done,
     /// The guard refused: nothing was sent.
     Refused(Hold),
+    /// So was one for which the cursor had to be where the last capture showed it.
+    Moved,
     /// The reply was lost: the result is unknown.
     Unknown,
     /// The agent does not read its channel.

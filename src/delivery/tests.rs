@@ -313,6 +313,28 @@ fn a_refused_enter_was_not_sent_and_waits_until_the_box_is_seen_again() {
     );
 }
 
+/// What was drawn after the last capture may be a dialog. An agent whose cursor never rests is not waited for.
+#[test]
+fn text_and_enter_go_to_the_screen_that_was_captured_but_not_for_ever() {
+    let mut scene = Scene::new(DeliveryMode::Ready);
+    scene.look(&AgentState::Ready, Content::Empty);
+    scene.give(Input::Moved);
+    assert_eq!(scene.machine.delivery().step, Step::Queued);
+    assert_eq!(scene.look(&AgentState::Ready, Content::Empty), [Action::Record, Action::Paste]);
+    scene.give(Input::Done);
+    for n in 2..=MAX_MOVED {
+        let todo = scene.after(200).look(&AgentState::Ready, Content::Ours);
+        assert_eq!(todo.last(), Some(&Action::Enter), "{n}");
+        assert!(scene.machine.is_strict(), "{n}");
+        scene.give(Input::Moved);
+        assert_eq!(scene.machine.delivery().step, Step::Echoed);
+        // The dialog that was drawn holds it.
+        assert!(!scene.after(200).look(&TRUST, Content::Unseen).contains(&Action::Enter));
+        scene.after(200).look(&AgentState::Ready, Content::Ours);
+    }
+    assert!(!scene.machine.is_strict());
+}
+
 #[test]
 fn an_empty_box_alone_proves_nothing() {
     let mut scene = Scene::entered();

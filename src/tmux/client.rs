@@ -303,7 +303,7 @@ async fn watch_over(handle: Handle, mailbox: Mailbox) {
 }
 
 fn acted(blocks: &[Vec<u8>], pane: PaneId, guard: &Guard) -> Result<Acted, Error> {
-    let last = blocks.last().and_then(|body| reply::acted(body, pane, guard.pid));
+    let last = blocks.last().and_then(|body| reply::acted(body, pane, guard));
     last.ok_or(Error::Unreadable { verb: Verb::IfShell.name() })
 }
 

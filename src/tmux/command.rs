@@ -473,9 +473,13 @@ fn holds(pane: PaneId, guard: &Guard) -> Format {
         Some(pid) => Format::equals("#{pane_id} #{pane_pid}", format!("{pane} {pid}")),
         None => Format::equals("#{pane_id}", pane.to_string()),
     };
-    is_it
+    let holds = is_it
         .and(&Format::equals("#{pane_dead}#{pane_in_mode}#{pane_input_off}", "000"))
-        .and(&Format::equals(COMMAND, &guard.command))
+        .and(&Format::equals(COMMAND, &guard.command));
+    match guard.cursor {
+        Some((x, y)) => holds.and(&Format::equals("#{cursor_x} #{cursor_y}", format!("{x} {y}"))),
+        None => holds,
+    }
 }
 
 /// Check and action are atomic. The last block is [`ACK`], or [`NAK`] and what was found.

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     command::{ACK, NAK},
-    values::{Acted, Refusal},
+    values::{Acted, Guard, Refusal},
 };
 use crate::model::{DeliveryId, PaneId, Sample, ServerId, SessionId, Timestamp, Version, WindowId};
 
@@ -220,15 +220,15 @@ pub fn window_id(body: &[u8]) -> Option<WindowId> {
     text(body).parse().ok()
 }
 
-/// The last block of a guarded act on `pane`, whose first process is `pid` if that is known.
-pub fn acted(body: &[u8], pane: PaneId, pid: Option<u32>) -> Option<Acted> {
+/// The last block of a guarded act on `pane`.
+pub fn acted(body: &[u8], pane: PaneId, guard: &Guard) -> Option<Acted> {
     let said = text(body);
     if said == ACK {
         return Some(Acted::Done);
     }
     let row = fields(said.strip_prefix(NAK)?);
     let [found, found_pid, dead, in_mode, input_off, mirrored, command] = row.try_into().ok()?;
-    let is_other = pid.is_some_and(|it| found_pid.parse() != Ok(it));
+    let is_other = guard.pid.is_some_and(|it| found_pid.parse() != Ok(it));
     let why = if found.parse() != Ok(pane) || is_other {
         Refusal::Gone
     } else if is_on(&dead) {
@@ -239,8 +239,10 @@ pub fn acted(body: &[u8], pane: PaneId, pid: Option<u32>) -> Option<Acted> {
         Refusal::InputOff
     } else if is_on(&mirrored) {
         Refusal::Synchronized
-    } else {
+    } else if command != guard.command {
         Refusal::Foreground(command)
+    } else {
+        Refusal::Moved
     };
     Some(Acted::Refused(why))
 }
@@ -346,6 +348,7 @@ impl fmt::Display for Refusal {
                 f.write_str("synchronize-panes is on: keys would also go to other panes")
             }
             Self::Foreground(command) => write!(f, "`{command}` is in the foreground"),
+            Self::Moved => f.write_str("the screen has changed"),
         }
     }
 }
@@ -386,9 +389,13 @@ mod tests {
         assert_ne!(glance(screen, b"ti\\ tle 11 7\n").unwrap().0, digest);
     }
 
+    fn guard() -> Guard {
+        Guard { pid: Some(42), command: "claude".to_owned(), cursor: Some((3, 8)) }
+    }
+
     #[track_caller]
     fn check_acted(body: &str, want: Acted) {
-        assert_eq!(acted(body.as_bytes(), PaneId(7), Some(42)), Some(want));
+        assert_eq!(acted(body.as_bytes(), PaneId(7), &guard()), Some(want));
     }
 
     #[test]
@@ -402,7 +409,8 @@ mod tests {
         check_acted("wtmag:refused %7 42 0 0 0 1 vim\n", Acted::Refused(Refusal::Synchronized));
         let vim = Refusal::Foreground("vim".to_owned());
         check_acted("wtmag:refused %7 42 0 0 0 0 vim\n", Acted::Refused(vim));
-        assert_eq!(acted(b"", PaneId(7), None), None);
+        check_acted("wtmag:refused %7 42 0 0 0 0 claude\n", Acted::Refused(Refusal::Moved));
+        assert_eq!(acted(b"", PaneId(7), &guard()), None);
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub struct Guard {
     pub pid: Option<u32>,
     /// The foreground command, as the sample said it.
     pub command: String,
+    /// Column and row of the cursor, as the sample said them: what is drawn later moves it, and then the screen
+    /// is another one.
+    pub cursor: Option<(u16, u16)>,
 }
 
 /// The result of moving a window to its own session.
@@ -92,4 +95,6 @@ pub enum Refusal {
     Synchronized,
     /// Another command is in the foreground: this one.
     Foreground(String),
+    /// The cursor is elsewhere.
+    Moved,
 }

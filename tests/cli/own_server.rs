@@ -1,7 +1,8 @@
 //! A GitHub server of one's own, as `gh` has it: a login in hosts.yml, and a remote that leads there.
 use serde_json::json;
 
-use super::desk::Desk;
+use super::desk::{Desk, SOON};
+use crate::support::eventually;
 
 const HOST: &str = "ghe.acme.test";
 
@@ -37,8 +38,12 @@ fn issues_and_pull_requests_of_an_own_server_are_those_of_github() {
         "checks": checks,
     });
     desk.sandbox.put(&path, data.to_string());
-    let reviews = desk.wtmag(&["reviews", "--json"]).json();
-    assert_eq!(reviews[0]["url"], format!("https://{HOST}/acme/blog/pull/501"), "{reviews}");
+    // Once the commit is counted.
+    let url = eventually(SOON, "the pull request", || {
+        let reviews = desk.wtmag(&["reviews", "--json"]).json();
+        reviews[0]["url"].as_str().map(str::to_owned)
+    });
+    assert_eq!(url, format!("https://{HOST}/acme/blog/pull/501"));
     let done = desk.wtmag(&["land", &id, "--yes", "--json"]).json();
     assert_eq!(done[0]["commit"], "b".repeat(40), "{done}");
 }

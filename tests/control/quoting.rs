@@ -149,7 +149,7 @@ async fn a_users_aliases_do_not_change_what_we_say() {
     }
     let (connection, _events) = stage.connect().await;
     let pane = connection.create_window(&spec).await.unwrap().pane;
-    let guard = Guard { pid: None, command: "cat".to_owned() };
+    let guard = Guard { pid: None, command: "cat".to_owned(), cursor: None };
     look(&connection, pane, |it| it.command == "cat").await;
     let long = "x".repeat(20_000);
     assert_eq!(connection.paste((pane, None), &guard, &long).await.unwrap(), Acted::Done);

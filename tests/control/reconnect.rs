@@ -98,7 +98,8 @@ async fn it_comes_back_after_the_socket_was_removed() {
     let (connection, events, made) = worker(&stage).await;
     std::fs::remove_file(&stage.server.socket).unwrap();
     // Too long for the connection itself.
-    let (text, guard) = ("xxx\n".repeat(5_000), Guard { pid: None, command: "cat".to_owned() });
+    let (text, guard) =
+        ("xxx\n".repeat(5_000), Guard { pid: None, command: "cat".to_owned(), cursor: None });
     look(&connection, made.pane, |it| it.command == "cat").await;
     assert_eq!(connection.paste((made.pane, None), &guard, &text).await.unwrap(), Acted::Done);
     let pids = clients(&stage);

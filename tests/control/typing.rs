@@ -19,7 +19,7 @@ async fn recorder(stage: &Stage) -> (Connection, Events, Created) {
 }
 
 fn cat() -> Guard {
-    Guard { pid: None, command: "cat".to_owned() }
+    Guard { pid: None, command: "cat".to_owned(), cursor: None }
 }
 
 /// What the recorder has read, once it has read as much as is wanted.
@@ -68,6 +68,25 @@ async fn a_paste_arrives_exactly_and_enter_is_one_carriage_return() {
         assert_eq!(stage.tmux(&["list-buffers"]), "");
         connection.close().await;
     }
+}
+
+/// Whatever was drawn since the cursor was seen: no text and no key goes there.
+#[tokio::test]
+async fn what_was_drawn_meanwhile_gets_nothing() {
+    let stage = Stage::new();
+    let (connection, _events, made) = recorder(&stage).await;
+    let at = connection.sample(made.pane).await.unwrap().cursor;
+    let guard = |cursor| Guard { cursor: Some(cursor), ..cat() };
+    for elsewhere in [(at.0 + 1, at.1), (at.0, at.1 + 1)] {
+        let moved = Acted::Refused(Refusal::Moved);
+        let pasted = connection.paste((made.pane, None), &guard(elsewhere), "x").await.unwrap();
+        assert_eq!(pasted, moved);
+        assert_eq!(connection.enter(made.pane, &guard(elsewhere)).await.unwrap(), moved);
+    }
+    assert_eq!(connection.paste((made.pane, None), &guard(at), "y").await.unwrap(), Acted::Done);
+    typed(&stage, "\x1b[200~y\x1b[201~").await;
+    assert_eq!(stage.tmux(&["list-buffers"]), "");
+    connection.close().await;
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ fn a_client_is_only_refreshed_to_pause_to_continue_and_to_subscribe() {
 
 #[test]
 fn what_is_pasted_is_guarded_in_the_same_line() {
-    let guard = Guard { pid: Some(42), command: "a,b}#(x)".to_owned() };
+    let guard = Guard { pid: Some(42), command: "a,b}#(x)".to_owned(), cursor: None };
     let acts = [
         paste((PaneId(3), Some(DeliveryId(7))), &guard, "b", "$x\n"),
         paste_loaded((PaneId(3), None), &guard, "b"),

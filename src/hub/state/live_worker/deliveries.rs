@@ -189,6 +189,7 @@ impl LiveWorker {
             now,
             match acted {
                 Ok(Acted::Done) => Input::Done,
+                Ok(Acted::Refused(Refusal::Moved)) => Input::Moved,
                 Ok(Acted::Refused(why)) => Input::Refused(hold_of(&why)),
                 Err(_) => Input::Unknown,
             },
@@ -347,7 +348,11 @@ impl LiveWorker {
 
     fn act(&mut self, delivery: &Delivery, act: Act, out: &mut Vec<Effect>) {
         let (worker, delivery) = (self.worker.id.clone(), delivery.id);
-        let to = self.target();
+        let mut to = self.target();
+        // What was drawn since the last capture may be a dialog.
+        let is_text = matches!(act, Act::Paste(_) | Act::Enter);
+        let is_strict = is_text && self.queue.front().is_some_and(DeliveryMachine::is_strict);
+        to.guard.cursor = self.last.as_ref().map(|it| it.cursor).filter(|_| is_strict);
         out.push(Effect::Tmux(TmuxEffect::Act { worker, delivery, to, act }));
     }
 
@@ -356,7 +361,7 @@ impl LiveWorker {
         let program = self.last.as_ref().and_then(|it| classify::behind(&self.profile, it));
         let program = program.map(ToOwned::to_owned);
         let command = self.last.as_ref().map(|it| it.command.clone()).unwrap_or_default();
-        let guard = Guard { pid: self.worker.place.pid, command };
+        let guard = Guard { pid: self.worker.place.pid, command, cursor: None };
         Target { pane: self.worker.place.pane, guard, program }
     }
 
@@ -450,6 +455,7 @@ fn hold_of(refusal: &Refusal) -> Hold {
         Refusal::InputOff => Hold::InputOff,
         Refusal::Synchronized => Hold::Synchronized,
         Refusal::Gone | Refusal::Dead | Refusal::Foreground(_) => Hold::Foreground,
+        Refusal::Moved => Hold::Turn(AgentState::Unknown),
     }
 }
 
