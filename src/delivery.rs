@@ -146,8 +146,8 @@ impl DeliveryMachine {
         }
     }
 
-    /// Text and Enter go to exactly the screen that was captured. An agent whose cursor never rests gets them
-    /// all the same after a few tries.
+    /// Text and Enter go to exactly the screen that was captured. After a few tries they go to an agent whose cursor
+    /// never rests, too.
     pub fn is_strict(&self) -> bool {
         self.n_moved < MAX_MOVED
     }
