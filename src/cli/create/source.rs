@@ -107,7 +107,7 @@ fn address(text: &str) -> Option<String> {
     let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
     let is_address = text.starts_with("https://") && !text.contains(char::is_whitespace);
     (is_number && is_address).then(|| {
-        format!("the prompt is only an address; `{option} {text}` gives the agent what it leads to")
+        format!("the prompt is only an address; to fetch the task: `wtmag create {option} {text}`")
     })
 }
 

@@ -92,7 +92,9 @@ async fn url(
         let why = match found.error {
             Some(error) => format!("the pull request of `{branch}` is not known: {error}"),
             None => {
-                format!("there is no open pull request for `{branch}`, at a commit that is here")
+                format!(
+                    "there is no open pull request for `{branch}` at a commit that your clone has"
+                )
             }
         };
         Failure::user(why).hint("`--mode merge`, `squash` or `rebase` lands it without one")

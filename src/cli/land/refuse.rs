@@ -298,8 +298,10 @@ impl Refusal {
             }
             Self::Loss(Loss::Inside { path: inside, loss, .. }) => {
                 let inside = case.worker.worktree.join(inside);
-                let verb = if matches!(**loss, Loss::Commits { .. }) { "push" } else { "status" };
-                format!("`git -C {} {verb}`", inside.display())
+                let is_commits = matches!(**loss, Loss::Commits { .. });
+                let (what, verb) =
+                    if is_commits { ("to push them", "push") } else { ("to see it", "status") };
+                format!("{what}: `git -C {} {verb}`", inside.display())
             }
             Self::NotCheckedOut { .. } => {
                 format!("`git -C {path} switch {}`", case.worker.branch)
