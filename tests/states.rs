@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::support::{Crew, Sandbox, Seen, eventually};
 
 const SOON: Duration = Duration::from_secs(30);
+/// The screen of a new agent that no rule matches counts as unknown after half a minute.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn world() -> Sandbox {
     let sandbox = Sandbox::new();

@@ -10,10 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
 use wtmag::model::{AgentState, Happened};
 
 use super::support::{
-    Crew, Run, Sandbox, Seen, eventually, hook, now_ms, resident_kb, state_delays,
+    Crew, Run, Sandbox, Seen, eventually, hook, now_ms, resident_kb, state_delays, state_dir,
 };
 
 const SOON: Duration = Duration::from_secs(120);
@@ -268,7 +269,12 @@ fn lists() {
     for n in 0..N_LISTED {
         crew.hire_idle(&n.to_string(), Seen::In(&session), &["cat"]);
     }
+    give_work(&sandbox, crew.pid());
+    crew.rejoin();
     settle();
+    let shown = sandbox.wtmag(["list", "--all"]).run().success();
+    assert!(shown.matches("+1204 -88").count() == N_LISTED, "{shown}");
+    assert!(shown.matches("approved").count() == N_LISTED, "{shown}");
     for args in [&["list"][..], &["list", "--json"], &["--version"]] {
         let times = (0..100).map(|_| {
             let started = Instant::now();
@@ -280,6 +286,28 @@ fn lists() {
     }
     let pid = crew.pid();
     println!("hub with {N_LISTED} idle workers: {} kB resident", resident_kb(pid));
+}
+
+/// Each worker gets changes and a pull request, as a hub records them that counted and asked.
+fn give_work(sandbox: &Sandbox, hub: u32) {
+    sandbox.wtmag(["hub", "stop"]).run().success();
+    let proc = format!("/proc/{hub}");
+    eventually(SOON, "the hub to end", || (!fs::exists(&proc).unwrap()).then_some(()));
+    let db = rusqlite::Connection::open(state_dir(sandbox).join("hub.db")).unwrap();
+    let at = "2026-01-01T00:00:00Z";
+    let (head, url) = ("5".repeat(40), "https://github.com/o/blog/pull/");
+    let work = json!({
+        "changes": { "at": at, "added": 1204, "deleted": 88, "ahead": 3, "behind": 1, "head": head,
+                     "pushed": head },
+        "pull": { "url": url, "number": 0, "head": head, "base": "main", "is_open": true,
+                  "is_merged": false, "is_draft": false, "merge_commit": null,
+                  "review": "approved", "checks": "passed", "at": at, "since": at },
+    });
+    let change = "UPDATE workers SET doc = json_set(doc, '$.work', \
+                  json_set(?1, '$.pull.number', n, '$.pull.url', ?2 || n), '$.pr', ?2 || n)";
+    assert_eq!(db.execute(change, (work.to_string(), url)).unwrap(), N_LISTED);
+    drop(db);
+    sandbox.wtmag(["hub", "start"]).run().success();
 }
 
 /// A tmux client on a terminal of its own. What it draws is read as it comes.

@@ -1,8 +1,5 @@
 //! A profile that does not fit its agent's screen makes way for the generic rules.
-use super::{Crew, Duration, SOON, Seen, eventually, world};
-
-/// The generic rules are used after half a minute in which nothing matched.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{Crew, PATIENCE, SOON, Seen, eventually, world};
 
 /// The profile of another version: neither its box nor its rules match.
 const OLD: &str = r#"

@@ -3,7 +3,7 @@ use std::{fs::OpenOptions, io::Write as _, time::Instant};
 
 use wtmag::model::{FactSource, Happened, Worker};
 
-use super::{Crew, Duration, SOON, Sandbox, Seen, eventually, world};
+use super::{Crew, Duration, PATIENCE, SOON, Sandbox, Seen, eventually, world};
 use crate::support::{is_full, now_ms, percentiles};
 
 /// Prints to the worker's pane as any program in it can.
@@ -132,7 +132,7 @@ fn a_bell_of_an_agent_that_nobody_can_read_is_told() {
     print(&sandbox, &worker, "no rule knows this\r\n");
     let known = || crew.show(&worker).1.filter(|it| !it.used_rows().is_empty());
     eventually(SOON, "the screen", known);
-    eventually(SOON, "its state", || (crew.word(&worker) == "unknown").then_some(()));
+    eventually(PATIENCE, "its state", || (crew.word(&worker) == "unknown").then_some(()));
     print(&sandbox, &worker, "\x07");
     let rang = || (crew.word(&worker) == "needs you: bell").then_some(());
     eventually(SOON, "the bell", rang);
