@@ -343,7 +343,7 @@ impl Hub {
     async fn frame(&mut self) -> Result<Frame, Error> {
         next_line(&mut self.reader, &mut self.line).await?;
         let line = std::mem::take(&mut self.line);
-        Ok(wire::decode(&line)?)
+        Ok(Frame::read(&line)?)
     }
 
     /// Asks an older hub to finish its current step and exit, and waits until it has.

@@ -113,7 +113,7 @@ fn ask_for_workers() -> Option<Vec<Worker>> {
     let at = HubLocation::find(&env, path.as_deref(), flag(&words, "-L").as_ref()).ok()?;
     let asked = async {
         let mut hub = Hub::connect(&at).await.ok()?;
-        let answer = hub.ask(Request::List { ended: false }).await.ok()?;
+        let answer = hub.ask(Request::List { ended: false, brief: true }).await.ok()?;
         if let Answer::Workers { workers, .. } = answer { Some(workers) } else { None }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;

@@ -63,9 +63,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
         nothing(context, 0).await?;
         return Ok(ExitCode::SUCCESS);
     };
-    let mut found = Found::of(hub.ask(Request::List { ended: false }).await?)?;
+    let list = |ended| Request::List { ended, brief: !args.full };
+    let mut found = Found::of(hub.ask(list(false)).await?)?;
     if args.ended {
-        found.workers.extend(Found::of(hub.ask(Request::List { ended: true }).await?)?.workers);
+        found.workers.extend(Found::of(hub.ask(list(true)).await?)?.workers);
     }
     if args.mine {
         let me = Me::find(context, &mut hub).await?;
@@ -272,7 +273,7 @@ mod tests {
     use super::*;
     use crate::{
         model::samples::{self, NOW},
-        model::{AgentState, Blocker, EndCause, Exit, Question, Step},
+        model::{AgentState, Blocker, Changes, EndCause, Exit, Pull, Question, Step},
     };
 
     fn workers() -> Vec<Worker> {
@@ -344,6 +345,39 @@ mod tests {
         let text = table(&found(workers), NOW, Style::default());
         samples::assert_short(&text, n);
         assert!(text.contains("…"), "{text}");
+    }
+
+    /// The hub leaves out what no row shows.
+    #[test]
+    fn a_brief_worker_has_the_same_row() {
+        let (mut all, _) = samples::day();
+        let head = || "5".repeat(40);
+        for worker in &mut all {
+            worker.last_message = Some("All tests\npass. ".repeat(100));
+            let (at, pushed) = (NOW, Some(head()));
+            worker.work.changes = Some(Changes {
+                at,
+                added: 12,
+                deleted: 3,
+                ahead: 2,
+                behind: 1,
+                head: head(),
+                pushed,
+            });
+            let state = samples::pull_state(501);
+            worker.work.pull = Some(Pull { state, at, since: at });
+        }
+        all.extend(workers());
+        let brief: Vec<Worker> = all.iter().map(Worker::brief).collect();
+        let json = |all: &[Worker]| {
+            let rows = all.iter().map(|it| WorkerSummary::new(it, None, NOW));
+            serde_json::to_string(&rows.collect::<Vec<_>>()).unwrap()
+        };
+        assert_eq!(json(&brief), json(&all));
+        let me = Me::Worker("boss".parse().unwrap());
+        assert!(brief.iter().zip(&all).all(|(one, other)| me.made(one) == me.made(other)));
+        let table = |all| table(&found(all), NOW, Style::default());
+        assert_eq!(table(brief), table(all));
     }
 
     /// About four characters are one token of a language model: the limit is 120 tokens.

@@ -105,7 +105,8 @@ async fn find(
     if let Some(worker) = naming::search(text, present, project.as_deref(), purpose)? {
         return Ok(worker.clone());
     }
-    let removed = newest_of_each(listed(hub.ask(Request::List { ended: true }).await?)?);
+    let removed =
+        newest_of_each(listed(hub.ask(Request::List { ended: true, brief: false }).await?)?);
     match naming::search(text, &removed, project.as_deref(), Purpose::Change)? {
         Some(worker) => Ok(worker.clone()),
         None => Err(naming::unknown(text.trim(), present.iter().chain(&removed))),
@@ -143,12 +144,12 @@ pub(crate) async fn workers(
 
 /// All workers that were not removed.
 pub(crate) async fn present(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    listed(hub.ask(Request::List { ended: false }).await?)
+    listed(hub.ask(Request::List { ended: false, brief: false }).await?)
 }
 
 /// All workers, the removed ones first.
 pub(crate) async fn all(hub: &mut Hub) -> Result<Vec<Worker>, Failure> {
-    let mut all = listed(hub.ask(Request::List { ended: true }).await?)?;
+    let mut all = listed(hub.ask(Request::List { ended: true, brief: false }).await?)?;
     all.extend(present(hub).await?);
     Ok(all)
 }

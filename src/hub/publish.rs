@@ -161,7 +161,7 @@ mod tests {
         let answer = Answer::Receipts { deliveries: vec![delivery], n_older: 0 };
         clients.answer(RequestId { client: 1, number: 7 }, Ok(Box::new(answer)));
         let Ok(Outgoing::Line(line)) = queue.try_recv() else { panic!("nothing") };
-        let frame = wire::decode::<Frame>(&line).unwrap();
+        let frame = Frame::read(&line).unwrap();
         assert!(matches!(frame, Frame::Refused { id: 7, .. }), "{frame:?}");
     }
 
@@ -177,7 +177,7 @@ mod tests {
         }
         let mut frames = Vec::new();
         while let Ok(Outgoing::Line(line)) = queue.try_recv() {
-            frames.push(wire::decode::<Frame>(&line).unwrap());
+            frames.push(Frame::read(&line).unwrap());
         }
         assert_eq!(
             frames,

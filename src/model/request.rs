@@ -32,6 +32,9 @@ pub enum Request {
     },
     List {
         ended: bool,
+        /// Only what a row of a list shows ([`Worker::brief`]), and the newest deliveries that failed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        brief: bool,
     },
     Show {
         id: WorkerId,
@@ -157,7 +160,7 @@ impl Request {
     pub fn tells_of_now(&self) -> bool {
         matches!(
             self,
-            Self::List { ended: false }
+            Self::List { ended: false, .. }
                 | Self::Show { .. }
                 | Self::Explain { .. }
                 | Self::Locate { .. }

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Landed, Pull, Timestamp, WorkerId};
+use super::{Landed, Pull, PullState, Timestamp, WorkerId};
 
 /// What is known of a worker's work.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,20 @@ pub struct Looked {
     /// Why something is missing.
     #[serde(default)]
     pub error: Option<String>,
+}
+
+impl Work {
+    /// What a row of a list shows.
+    pub(super) fn brief(&self) -> Self {
+        let changes = |it: &Changes| Changes { head: String::new(), pushed: None, ..*it };
+        let pull = |it: &Pull| {
+            let (url, none) = (it.state.url.clone(), String::new);
+            let state =
+                PullState { url, head: none(), base: none(), merge_commit: None, ..it.state };
+            Pull { state, ..*it }
+        };
+        Self { changes: self.changes.as_ref().map(changes), pull: self.pull.as_ref().map(pull) }
+    }
 }
 
 impl Changes {

@@ -3,10 +3,15 @@ use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::one_line;
+
 use super::{
     DeliveryMode, ItemKind, Kind, PaneId, Progress, SessionId, Source, Timestamp, UnknownName,
     Usage, WindowId, Work, WorkerId, WorkerState,
 };
+
+/// Longest message that a row of a list shows the beginning of.
+const MAX_SHOWN: usize = 200;
 
 /// Everything the hub records of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,6 +218,51 @@ impl Worker {
 
     pub fn is_live(&self) -> bool {
         self.ended.is_none() && self.state.is_live()
+    }
+
+    /// Only what a row of a list shows; the rest is empty, since a list may be long. Not to be acted on:
+    /// it does not say where the worktree is.
+    #[must_use]
+    pub fn brief(&self) -> Self {
+        let agent = Agent {
+            name: self.agent.name.clone(),
+            profile: String::new(),
+            profile_text: None,
+            argv: Vec::new(),
+            model: None,
+            ..self.agent
+        };
+        let place = Place {
+            pid: None,
+            session: None,
+            session_name: None,
+            boot: String::new(),
+            ..self.place
+        };
+        let source = &self.source;
+        Self {
+            id: self.id.clone(),
+            project: self.project.clone(),
+            repo: self.repo.clone(),
+            worktree: PathBuf::new(),
+            git_dir: PathBuf::new(),
+            branch: self.branch.clone(),
+            base: None,
+            source: Source::new(source.kind, &source.key, "", source.title.clone()),
+            agent,
+            place,
+            pr: self.pr.clone(),
+            parent: self.parent.clone(),
+            wakes: None,
+            state: self.state.clone(),
+            agent_session: None,
+            last_message: self.last_message.as_deref().map(|it| one_line(it, MAX_SHOWN)),
+            usage: Usage::default(),
+            progress: self.progress.clone(),
+            profile_note: None,
+            work: self.work.brief(),
+            ..*self
+        }
     }
 }
 

@@ -198,7 +198,7 @@ fn send(socket: &Path, report: HookReport) -> io::Result<UnixStream> {
 fn answer_in(stream: UnixStream) -> Option<Reply> {
     // The hub's hello comes first and is not a frame.
     let lines = BufReader::new(stream).split(b'\n').map_while(Result::ok);
-    let mut frames = lines.filter_map(|line| wire::decode(&line).ok());
+    let mut frames = lines.filter_map(|line| Frame::read(&line).ok());
     frames.find_map(|frame| match frame {
         Frame::Answer { answer, .. } => Some(Ok(answer)),
         Frame::Refused { refusal, .. } => Some(Err(refusal)),

@@ -1,11 +1,16 @@
 //! What the hub sends to a client.
 //!
 //! Workers and items can be many, and a command spends most of its time on reading them. serde's derived code
-//! for an enum with a tag or with a fallback copies all of a value before it reads it, so a frame is read by its kind
-//! here, and an answer by its tag.
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::value::RawValue;
+//! for an enum with a tag or with a fallback copies all of a value before it reads it, so long answers are read here,
+//! by their tag, as they come.
+use std::fmt;
 
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use super::Error;
 use crate::model::{Answer, Delivery, Event, Item, ItemId, Refusal, Worker};
 
 /// Hub to client.
@@ -36,87 +41,106 @@ pub enum Frame {
     Other(serde_json::Value),
 }
 
+/// The frames of this version.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Known<'a> {
-    Answer {
-        id: u64,
-        #[serde(borrow)]
-        answer: &'a RawValue,
-    },
-    Refused {
-        id: u64,
-        refusal: Refusal,
-    },
-    Event {
-        id: u64,
-        event: Event,
-    },
-    Lagged {
-        id: u64,
-        seq: u64,
-    },
+enum Known<A> {
+    Answer { id: u64, answer: A },
+    Refused { id: u64, refusal: Refusal },
+    Event { id: u64, event: Event },
+    Lagged { id: u64, seq: u64 },
 }
 
-impl<'de> Deserialize<'de> for Frame {
+impl<A: Into<Answer>> From<Known<A>> for Frame {
+    fn from(known: Known<A>) -> Self {
+        match known {
+            Known::Answer { id, answer } => Self::Answer { id, answer: answer.into() },
+            Known::Refused { id, refusal } => Self::Refused { id, refusal },
+            Known::Event { id, event } => Self::Event { id, event },
+            Known::Lagged { id, seq } => Self::Lagged { id, seq },
+        }
+    }
+}
+
+impl Frame {
+    /// Parses one line, with or without its newline.
+    pub fn read(line: &[u8]) -> Result<Self, Error> {
+        let text = super::text(line)?;
+        let frame = serde_json::from_str::<Known<LongAnswer>>(text).map(Self::from);
+        // Another answer, or one that a newer hub gives in another way.
+        let frame = frame.or_else(|_| serde_json::from_str::<Known<Answer>>(text).map(Self::from));
+        Ok(frame.or_else(|_| serde_json::from_str(text).map(Self::Other))?)
+    }
+}
+
+/// One of the answers that are read as they come.
+struct LongAnswer(Answer);
+
+impl From<LongAnswer> for Answer {
+    fn from(LongAnswer(answer): LongAnswer) -> Self {
+        answer
+    }
+}
+
+impl<'de> Deserialize<'de> for LongAnswer {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(json)?.get();
-        let known = serde_json::from_str(raw).and_then(|it| {
-            Ok(match it {
-                Known::Answer { id, answer } => Self::Answer { id, answer: read(answer.get())? },
-                Known::Refused { id, refusal } => Self::Refused { id, refusal },
-                Known::Event { id, event } => Self::Event { id, event },
-                Known::Lagged { id, seq } => Self::Lagged { id, seq },
-            })
-        });
-        known.or_else(|_| serde_json::from_str(raw).map(Self::Other)).map_err(D::Error::custom)
+        json.deserialize_map(ByTag)
     }
 }
 
-/// The tag of an answer, which a hub writes first.
-fn tag(raw: &str) -> Option<&str> {
-    raw.strip_prefix("{\"answer\":\"")?.split('"').next()
-}
+struct ByTag;
 
-fn read(raw: &str) -> serde_json::Result<Answer> {
-    #[derive(Deserialize)]
-    struct Workers {
-        workers: Vec<Worker>,
-        deliveries: Vec<Delivery>,
-        orphans: Vec<String>,
+impl<'de> Visitor<'de> for ByTag {
+    type Value = LongAnswer;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer that begins with its tag")
     }
-    #[derive(Deserialize)]
-    struct Items {
-        items: Vec<Item>,
-        workers: Vec<Worker>,
-        last: ItemId,
-        seq: u64,
-        #[serde(default)]
-        untold: Vec<ItemId>,
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<LongAnswer, M::Error> {
+        #[derive(Deserialize)]
+        struct Workers {
+            workers: Vec<Worker>,
+            deliveries: Vec<Delivery>,
+            orphans: Vec<String>,
+        }
+        #[derive(Deserialize)]
+        struct Items {
+            items: Vec<Item>,
+            workers: Vec<Worker>,
+            last: ItemId,
+            seq: u64,
+            #[serde(default)]
+            untold: Vec<ItemId>,
+        }
+        #[derive(Deserialize)]
+        struct Subscribed {
+            workers: Vec<Worker>,
+            deliveries: Vec<Delivery>,
+            seq: u64,
+        }
+        // A hub writes the tag first.
+        if map.next_key::<&str>()? != Some("answer") {
+            return Err(M::Error::custom("no tag"));
+        }
+        let tag = map.next_value::<&str>()?;
+        let rest = MapAccessDeserializer::new(map);
+        Ok(LongAnswer(match tag {
+            "workers" => {
+                let Workers { workers, deliveries, orphans } = Workers::deserialize(rest)?;
+                Answer::Workers { workers, deliveries, orphans }
+            }
+            "items" => {
+                let Items { items, workers, last, seq, untold } = Items::deserialize(rest)?;
+                Answer::Items { items, workers, last, seq, untold }
+            }
+            "subscribed" => {
+                let Subscribed { workers, deliveries, seq } = Subscribed::deserialize(rest)?;
+                Answer::Subscribed { workers, deliveries, seq }
+            }
+            _ => return Err(M::Error::custom("an answer that is short")),
+        }))
     }
-    #[derive(Deserialize)]
-    struct Subscribed {
-        workers: Vec<Worker>,
-        deliveries: Vec<Delivery>,
-        seq: u64,
-    }
-    let answer = match tag(raw) {
-        Some("workers") => serde_json::from_str(raw).map(|it: Workers| {
-            let Workers { workers, deliveries, orphans } = it;
-            Answer::Workers { workers, deliveries, orphans }
-        }),
-        Some("items") => serde_json::from_str(raw).map(|it: Items| {
-            let Items { items, workers, last, seq, untold } = it;
-            Answer::Items { items, workers, last, seq, untold }
-        }),
-        Some("subscribed") => serde_json::from_str(raw).map(|it: Subscribed| {
-            let Subscribed { workers, deliveries, seq } = it;
-            Answer::Subscribed { workers, deliveries, seq }
-        }),
-        _ => return serde_json::from_str(raw),
-    };
-    // A newer hub may say it in another way.
-    answer.or_else(|_| serde_json::from_str(raw))
 }
 
 #[cfg(test)]
@@ -140,12 +164,11 @@ mod tests {
         ];
         for answer in all {
             let json = serde_json::to_string(&answer).unwrap();
-            assert!(tag(&json).is_some(), "{json}");
-            assert_eq!(read(&json).unwrap(), answer);
+            let LongAnswer(read) = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, answer);
             assert_eq!(serde_json::from_str::<Answer>(&json).unwrap(), answer);
             let frame = Frame::Answer { id: 3, answer };
-            let json = serde_json::to_string(&frame).unwrap();
-            assert_eq!(serde_json::from_str::<Frame>(&json).unwrap(), frame);
+            assert_eq!(Frame::read(&crate::wire::encode(&frame).unwrap()).unwrap(), frame);
         }
     }
 
@@ -153,7 +176,7 @@ mod tests {
     #[test]
     fn an_answer_that_says_it_in_another_way_is_kept() {
         let json = r#"{"answer":{"id":3,"answer":{"answer":"workers","workers":7}}}"#;
-        let frame: Frame = serde_json::from_str(json).unwrap();
+        let frame = Frame::read(json.as_bytes()).unwrap();
         assert!(matches!(frame, Frame::Answer { id: 3, answer: Answer::Other(_) }), "{frame:?}");
         assert_eq!(serde_json::to_string(&frame).unwrap(), json);
     }

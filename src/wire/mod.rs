@@ -14,7 +14,7 @@ mod view;
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::Error as _};
 
 use crate::model::Request;
 
@@ -119,12 +119,16 @@ pub fn encode(frame: &impl Serialize) -> Result<Vec<u8>, Error> {
     Ok(line)
 }
 
-/// Parses one line, with or without its newline.
+/// Parses one line that is no [`Frame`], with or without its newline.
 pub fn decode<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Error> {
+    Ok(serde_json::from_str(text(line)?)?)
+}
+
+fn text(line: &[u8]) -> Result<&str, Error> {
     if line.len() > MAX_FRAME {
         return Err(Error::TooLong);
     }
-    Ok(serde_json::from_slice(line)?)
+    Ok(std::str::from_utf8(line).map_err(serde_json::Error::custom)?)
 }
 
 #[cfg(test)]
@@ -150,7 +154,7 @@ mod tests {
 
     #[test]
     fn frames_are_lines() {
-        let request = Envelope { id: 7, request: Request::List { ended: false } };
+        let request = Envelope { id: 7, request: Request::List { ended: false, brief: false } };
         let line = encode(&request).unwrap();
         assert_eq!(line, b"{\"id\":7,\"ask\":{\"verb\":\"list\",\"ended\":false}}\n");
         assert_eq!(decode::<Envelope>(&line).unwrap(), request);
@@ -160,8 +164,7 @@ mod tests {
     #[test]
     fn frames_of_the_future_are_kept() {
         for line in include_str!("../../tests/fixtures/wire/future.jsonl").lines() {
-            let frame =
-                decode::<Frame>(line.as_bytes()).unwrap_or_else(|it| panic!("{it:?}: {line}"));
+            let frame = Frame::read(line.as_bytes()).unwrap_or_else(|it| panic!("{it:?}: {line}"));
             let again = encode(&frame).unwrap();
             let value = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
             assert_eq!(value(&again), value(line.as_bytes()));

@@ -114,7 +114,7 @@ fn who_asks_something_while_its_hub_dies_still_learns_that_it_must_subscribe_aga
     crew.ask(Request::Subscribe { workers: Vec::new() });
     kill_hub(crew.pid());
     // The successor answers, and sends this client no events.
-    crew.ask_any(Request::List { ended: false });
+    crew.ask_any(Request::List { ended: false, brief: false });
     assert!(crew.next_event().unwrap_err().is_gone());
     // Until it subscribes again.
     crew.ask(Request::Subscribe { workers: Vec::new() });

@@ -66,7 +66,7 @@ async fn running(at: Option<&HubLocation>) -> Vec<Finding> {
         Err(error) => return vec![Finding::problem(error.to_string())],
     };
     let mut findings = Vec::new();
-    match hub.ask(Request::List { ended: false }).await {
+    match hub.ask(Request::List { ended: false, brief: true }).await {
         Ok(Answer::Workers { workers, .. }) if !workers.is_empty() => {
             let ids: Vec<&str> = workers.iter().map(|it| it.id.as_str()).collect();
             let command = format!("wtmag cleanup {}", ids.join(" "));

@@ -82,7 +82,7 @@ async fn ask(at: &HubLocation) -> Result<(HubStatus, Vec<Worker>), Error> {
         return Err(Error::Closed);
     };
     let Answer::Workers { workers, .. } =
-        hub.ask_within(Request::List { ended: false }, LIMIT).await?
+        hub.ask_within(Request::List { ended: false, brief: false }, LIMIT).await?
     else {
         return Err(Error::Closed);
     };

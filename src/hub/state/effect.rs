@@ -257,7 +257,9 @@ pub enum Query {
     },
     LastBefore(Timestamp),
     /// Removed workers.
-    Ended,
+    Ended {
+        brief: bool,
+    },
 }
 
 impl Record {

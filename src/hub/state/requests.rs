@@ -8,7 +8,7 @@ use super::{
 use crate::{
     model::{
         Answer, Ask, Delivery, DeliveryId, DeliveryMode, DialogAnswer, Happened, Hook, HookReport,
-        HubStatus, Landed, NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Take,
+        HubStatus, Landed, NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Step, Take,
         Worker, WorkerId,
     },
     tmux::Promoted,
@@ -35,8 +35,7 @@ impl HubState {
             Request::Create(new) => self.create(now, request_id, new, out),
             Request::Release { id } => self.release(request_id, &id, out),
             Request::Recover { id } => self.recover(request_id, id, out),
-            Request::List { ended: true } => out.push(Effect::Query(request_id, Query::Ended)),
-            Request::List { .. } => self.list(request_id, out),
+            Request::List { ended, brief } => self.list(request_id, (ended, brief), out),
             Request::Show { id } => self.show(now, request_id, &id, out),
             Request::View { id, known } => self.view(now, request_id, id, known, out),
             Request::Explain { id } => self.explain(now, request_id, &id, out),
@@ -87,8 +86,18 @@ impl HubState {
         }
     }
 
-    fn list(&self, request_id: RequestId, out: &mut Vec<Effect>) {
-        let (workers, deliveries) = self.snapshot(&BTreeSet::new());
+    fn list(&self, request_id: RequestId, (ended, brief): (bool, bool), out: &mut Vec<Effect>) {
+        if ended {
+            return out.push(Effect::Query(request_id, Query::Ended { brief }));
+        }
+        let (workers, deliveries) = if brief {
+            let all = self.workers.values();
+            let failed = all.clone().filter_map(LiveWorker::newest_delivery);
+            let failed = failed.filter(|it| it.step == Step::Failed).map(Delivery::shortened);
+            (all.map(|live| live.worker.brief()).collect(), failed.collect())
+        } else {
+            self.snapshot(&BTreeSet::new())
+        };
         let orphans = self.orphans.keys().cloned().collect();
         answer(out, request_id, Answer::Workers { workers, deliveries, orphans });
     }

@@ -122,9 +122,13 @@ impl Store {
                 let last = self.db.query_row(sql, [at], |row| row.get(0)).map_err(read_failed)?;
                 Answer::Events { events: Vec::new(), last }
             }
-            Query::Ended => {
+            Query::Ended { brief } => {
                 let (deliveries, orphans) = (Vec::new(), Vec::new());
-                Answer::Workers { workers: self.ended()?, deliveries, orphans }
+                let mut workers = self.ended()?;
+                if *brief {
+                    workers = workers.iter().map(Worker::brief).collect();
+                }
+                Answer::Workers { workers, deliveries, orphans }
             }
         })
     }

@@ -105,7 +105,7 @@ fn a_hub_without_workers_looks_for_windows_of_wtmag() {
     let row = hub.seen(&id, &[(SESSION, "work")]);
     let (mut hub, _) = Hub::with(Remembered::default());
     // A request that comes before the first capture is answered after it.
-    let (request_id, out) = hub.ask(Request::List { ended: false });
+    let (request_id, out) = hub.ask(Request::List { ended: false, brief: true });
     assert_eq!(out, []);
     assert!(answer_to(&hub.give(Input::Linked(linked())), request_id).is_none());
     let out = hub.give(listed(vec![row]));
@@ -122,7 +122,7 @@ fn a_hub_without_workers_looks_for_windows_of_wtmag() {
 fn who_asks_while_a_hub_looks_is_answered_also_when_there_is_nothing() {
     for input in [nothing_there(), Input::LinkLost { why: "x".into() }] {
         let (mut hub, _) = Hub::with(Remembered::default());
-        let (request_id, _) = hub.ask(Request::List { ended: false });
+        let (request_id, _) = hub.ask(Request::List { ended: false, brief: true });
         if matches!(input, Input::LinkLost { .. }) {
             hub.give(Input::Linked(linked()));
         }
