@@ -83,11 +83,20 @@ impl HubState {
 
     /// Who is told what this worker needs: who gave it its work, else the project's orchestrator.
     pub(super) fn parent_of(&self, worker: &Worker) -> Option<Parent> {
+        self.parent_by(worker, |repo| self.orchestrator_of(repo))
+    }
+
+    /// The same, where each project's orchestrator may be known already.
+    fn parent_by<'a>(
+        &self,
+        worker: &'a Worker,
+        orchestrator_of: impl FnOnce(&'a Path) -> Option<Parent>,
+    ) -> Option<Parent> {
         self.live_parent(worker).or_else(|| {
             if worker.is_orchestrator() {
                 return None;
             }
-            let orchestrator = self.orchestrator_of(&worker.repo)?;
+            let orchestrator = orchestrator_of(&worker.repo)?;
             (orchestrator != Parent::Worker(worker.id.clone())).then_some(orchestrator)
         })
     }
@@ -160,13 +169,16 @@ impl HubState {
         Some((item, worker.and_then(|it| it.pr.as_deref())))
     }
 
-    /// What each parent has not been told, the newest first.
+    /// What each parent has not been told, the newest first. Runs after every input, and items can be many.
     fn news(&self) -> BTreeMap<Parent, Vec<ItemId>> {
         let mut news: BTreeMap<Parent, Vec<ItemId>> = BTreeMap::new();
+        let mut known: BTreeMap<&Path, Option<Parent>> = BTreeMap::new();
+        let mut orchestrator_of =
+            |repo| known.entry(repo).or_insert_with(|| self.orchestrator_of(repo)).clone();
         for item in self.inbox.untold().rev() {
             let worker = self.workers.get(&item.worker).map(|live| &live.worker);
             let told = worker.filter(|it| it.wakes_for(item.kind) && item.kind != ItemKind::Run);
-            let parent = told.and_then(|it| self.parent_of(it));
+            let parent = told.and_then(|it| self.parent_by(it, &mut orchestrator_of));
             if let Some(parent) = parent.or_else(|| self.parent_of_run(item)) {
                 news.entry(parent).or_default().push(item.id);
             }
