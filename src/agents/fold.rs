@@ -19,6 +19,7 @@ use std::{
 
 use asking::Asked;
 use jiff::tz::TimeZone;
+use speech::Reports;
 
 use super::{
     hooks::{self, HookEvent},
@@ -33,6 +34,8 @@ use crate::model::{
 const HOOK_LAG: Duration = Duration::from_secs(2);
 /// How long an agent may print nothing after it has shown a prompt.
 const ANSWER_LAG: Duration = Duration::from_secs(6);
+/// How long a box whose text is gone may show nothing of the turn that this began: 0.8 s of opencode.
+const SENT_LAG: Duration = Duration::from_secs(1);
 /// How long no rule may match before a known state is given up.
 const UNKNOWN_AFTER: Duration = Duration::from_secs(1);
 /// The delivered texts, kept to recognize them on the screen.
@@ -135,14 +138,9 @@ pub struct Tracker {
     limit: Option<limited::KnownLimit>,
     /// When to check whether the limit is reset.
     limit_due: Option<Instant>,
-    /// Reports are not believed until then: the screen contradicted one.
-    doubted: Option<Instant>,
-    /// Reports in a row that the screen has not borne out.
-    n_unproven: u8,
-    /// The program's last report told of a turn.
-    reports_turn: bool,
-    /// What the last report decided.
-    heard: &'static str,
+    /// A screen or a hook of the agent was recognized once.
+    is_up: bool,
+    reports: Reports,
 }
 
 #[derive(Clone, Debug)]
@@ -207,10 +205,8 @@ impl Tracker {
             zone: TimeZone::UTC,
             limit: limited::KnownLimit::of(&state.turn),
             limit_due: None,
-            doubted: None,
-            n_unproven: 0,
-            reports_turn: false,
-            heard: "",
+            is_up: proven.is_some_and(|it| it.value != AgentState::Unknown),
+            reports: Reports::default(),
         }
     }
 
@@ -440,6 +436,9 @@ impl Tracker {
         if turn.listens() && !says_so || may_be_a_spinner {
             due = due.max(self.quiet_since.unwrap_or(now.steady) + self.silence_wanted());
         }
+        if listens && *current == AgentState::Draft {
+            due = due.max(first + SENT_LAG);
+        }
         if current.is_busy() && listens && self.verdict.unanswered {
             due = due.max(self.quiet_since.unwrap_or(now.steady) + ANSWER_LAG);
         }
@@ -478,6 +477,7 @@ impl Tracker {
             );
         if source != FactSource::Program {
             self.had_turn |= is_turn;
+            self.is_up |= value != AgentState::Unknown;
             self.proven = value.clone();
         }
         if value == self.turn {

@@ -3,7 +3,7 @@
 //! Any program in the pane can print such a report, and some are missed. So it is the last word, perhaps
 //! an old one: it changes what is shown at once, but no box opens before the screen says so, too. One that
 //! the screen contradicts is overruled, and then no report is believed for a while.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Changed, HOOK_LAG, Hooked, Seen, Tracker};
 use crate::{
@@ -19,6 +19,19 @@ const DOUBT: Duration = Duration::from_secs(60);
 /// Nor after so many in a row that the screen has not borne out.
 const MAX_UNPROVEN: u8 = 3;
 
+/// What a program has reported so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reports {
+    /// None is believed until then: the screen contradicted one.
+    doubted: Option<Instant>,
+    /// How many in a row the screen has not borne out.
+    n_unproven: u8,
+    /// The last one told of a turn.
+    in_turn: bool,
+    /// What the last one decided.
+    decided: &'static str,
+}
+
 impl Tracker {
     /// The turn that more than a status report tells of: what decides whether wtmag may type.
     pub fn proven(&self) -> &AgentState {
@@ -27,7 +40,7 @@ impl Tracker {
 
     /// What the last report decided.
     pub fn heard(&self) -> &'static str {
-        self.heard
+        self.reports.decided
     }
 
     /// A report tells what the screen shows.
@@ -36,21 +49,21 @@ impl Tracker {
     }
 
     pub(super) fn listen(&mut self, now: Now, report: &StatusReport) -> Changed {
-        let in_turn = std::mem::replace(&mut self.reports_turn, is_in_turn(report));
+        let in_turn = std::mem::replace(&mut self.reports.in_turn, is_in_turn(report));
         let turn = match self.judge(now, report, in_turn) {
             Ok(turn) => turn,
             Err(why) => {
-                self.heard = why;
+                self.reports.decided = why;
                 return Changed::default();
             }
         };
         let is_unproven = |it: &Hooked| it.said && !it.seen && it.turn != self.proven;
         let n_before =
-            if self.hooked.as_ref().is_some_and(is_unproven) { self.n_unproven } else { 0 };
-        self.n_unproven = n_before + 1;
-        if self.n_unproven > MAX_UNPROVEN {
-            self.doubted = Some(now.steady + DOUBT);
-            self.heard = "nothing: the screen bears out none of its reports";
+            if self.hooked.as_ref().is_some_and(is_unproven) { self.reports.n_unproven } else { 0 };
+        self.reports.n_unproven = n_before + 1;
+        if self.reports.n_unproven > MAX_UNPROVEN {
+            self.reports.doubted = Some(now.steady + DOUBT);
+            self.reports.decided = "nothing: the screen bears out none of its reports";
             return Changed::default();
         }
         self.hooked = Some(Hooked {
@@ -60,7 +73,7 @@ impl Tracker {
             concluded: false,
             said: true,
         });
-        self.heard = "shown, until the screen contradicts it";
+        self.reports.decided = "shown, until the screen contradicts it";
         let evidence = one_line(&format!("its program reports: {report}"), Ask::MAX_TEXT);
         self.believe(now, turn, FactSource::Program, evidence)
     }
@@ -80,7 +93,11 @@ impl Tracker {
             return Err("nothing: another program is in the foreground");
         }
         let turn = turn_of(report).ok_or("nothing: it names no state")?;
-        if self.doubted.is_some_and(|until| now.steady < until) {
+        // codex reports work, and the end of it, before it draws its box and takes what was typed too early.
+        if !self.is_up && !self.profile.structural {
+            return Err("nothing: its screen has not shown the agent yet");
+        }
+        if self.reports.doubted.is_some_and(|until| now.steady < until) {
             return Err("nothing: the screen contradicted a report a moment ago");
         }
         let is_same = std::mem::discriminant(&turn) == std::mem::discriminant(&self.turn);
@@ -104,7 +121,7 @@ impl Tracker {
     pub(super) fn overrule(&mut self, now: Now, turn: &AgentState) {
         let Some(hooked) = self.hooked.take_if(|it| it.turn != *turn) else { return };
         if hooked.said && !hooked.seen && !(rests(&hooked.turn) && rests(turn)) {
-            self.doubted = Some(now.steady + DOUBT);
+            self.reports.doubted = Some(now.steady + DOUBT);
         }
     }
 }

@@ -451,11 +451,24 @@ fn our_text_that_an_unknown_agent_has_half_drawn_is_no_draft() {
     shows(9000, "fix the titles", "draft");
     // A human may begin a text with the same words.
     shows(11_000, "fix the title", "draft");
-    case.handle(Seen::Sent(text)).at(14_000).see("> ").at(14_800).see("> ").is("idle");
+    case.handle(Seen::Sent(text)).at(14_000).see("> ").at(15_000).see("> ").is("idle");
     case.handle(Seen::Accepted).is("working");
     let begun = "> fix the title";
     case.at(16_000).see(begun).at(17_100).see(begun).is("unknown");
     case.at(18_000).see(begun).at(19_100).see(begun).is("unknown");
+}
+
+/// Until its turn shows, the box that sent a text is as empty as one that listens.
+#[test]
+fn a_box_whose_text_is_gone_listens_after_a_second() {
+    let mut case = Case::ready();
+    case.quiet_since(2000).at(2000).see("> draft").at(2400).see("> draft").is("draft");
+    case.at(3000).see("> ").at(3900).see("> ").is("draft");
+    assert_eq!(case.tracker.next_look(), Some(case.start + Duration::from_secs(4)));
+    case.at(3950).see("busy\n> ").is("working");
+    let mut case = Case::ready();
+    case.quiet_since(2000).at(2000).see("> draft").at(2400).see("> draft").is("draft");
+    case.at(3000).see("> ").at(4000).see("> ").is("ready");
 }
 
 #[test]

@@ -63,6 +63,21 @@ fn a_start_that_is_reported_as_work_makes_no_later_report_doubtful() {
 }
 
 #[test]
+fn nothing_is_reported_before_the_screen_shows_the_agent() {
+    let mut case = Case::of(PROFILE);
+    case.handle(Seen::Started).at(500);
+    for state in [ProgramState::Idle, ProgramState::Working, ProgramState::Idle] {
+        case.says(state).is("starting");
+        assert!(case.tracker.heard().contains("has not shown"), "{}", case.tracker.heard());
+    }
+    case.at(1000).see("> draft").at(1400).see("> draft").is("draft");
+    case.at(1500).says(ProgramState::Working).is("working");
+    // Where no screen is known, its reports are all there is.
+    let mut case = Case::of("name = 'any'\nstructural = true\n[box]\nprompt = '^> ?'");
+    case.handle(Seen::Started).at(500).says(ProgramState::Working).is("working");
+}
+
+#[test]
 fn a_report_that_is_repeated_does_not_hold_longer() {
     let mut case = Case::ready();
     for ms in (2000..4000).step_by(100) {
