@@ -92,13 +92,17 @@ impl Tracker {
         if self.verdict.source == Some(FactSource::Process) {
             return Err("nothing: another program is in the foreground");
         }
-        let turn = turn_of(report).ok_or("nothing: it names no state")?;
+        let mut turn = turn_of(report).ok_or("nothing: it names no state")?;
         // codex reports work, and the end of it, before it draws its box and takes what was typed too early.
         if !self.is_up && !self.profile.structural {
             return Err("nothing: its screen has not shown the agent yet");
         }
         if self.reports.doubted.is_some_and(|until| now.steady < until) {
             return Err("nothing: the screen contradicted a report a moment ago");
+        }
+        // No report tells of the text in the box.
+        if turn == AgentState::Idle && self.proven == AgentState::Draft {
+            turn = AgentState::Draft;
         }
         let is_same = std::mem::discriminant(&turn) == std::mem::discriminant(&self.turn);
         if is_same || rests(&turn) && rests(&self.turn) {

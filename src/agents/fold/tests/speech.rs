@@ -72,6 +72,8 @@ fn nothing_is_reported_before_the_screen_shows_the_agent() {
     }
     case.at(1000).see("> draft").at(1400).see("> draft").is("draft");
     case.at(1500).says(ProgramState::Working).is("working");
+    // No report tells of the text in the box.
+    case.at(1550).says(ProgramState::Idle).is("draft").at(2000).see("> draft").is("draft");
     // Where no screen is known, its reports are all there is.
     let mut case = Case::of("name = 'any'\nstructural = true\n[box]\nprompt = '^> ?'");
     case.handle(Seen::Started).at(500).says(ProgramState::Working).is("working");
