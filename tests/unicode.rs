@@ -2,6 +2,8 @@
 //!
 //! `WTMAG_FULL` makes it 10,000 random texts, 2,000 by each way to draw. A quick run has the texts that
 //! were held once, and those of `WTMAG_SEED`.
+use std::{sync::Mutex, thread};
+
 use proptest::{
     collection::vec,
     prelude::*,
@@ -24,6 +26,8 @@ const CATEGORIES: [&str; 29] = [
 /// Texts that one agent is told, and those of a quick run.
 const N_TEXTS: usize = 20;
 const N_QUICK: usize = 8;
+/// Seeds at one time: agents mostly wait.
+const N_BESIDE: usize = 3;
 
 /// Seeds of texts that were held: marks in front that make the agent miscount its columns, and an empty
 /// first line.
@@ -105,30 +109,43 @@ fn every_text_is_one_turn_in_whatever_way_it_is_drawn() {
         false if given => seeds(1),
         false => ONCE_WRONG.to_vec(),
     };
-    for seed in seeds {
-        let sandbox = Sandbox::new();
-        sandbox.tmux().start("main");
-        let mut crew = Crew::new(&sandbox);
-        let texts = texts(seed);
-        let workers: Vec<Worker> = STYLES.iter().map(|it| hire(&sandbox, &mut crew, it)).collect();
-        for text in &texts {
-            STYLES.iter().zip(&workers).for_each(|(it, worker)| crew.send(worker, &it.typed(text)));
+    let todo = Mutex::new(seeds);
+    thread::scope(|scope| {
+        for _ in 0..N_BESIDE {
+            scope.spawn(|| {
+                let next = || todo.lock().unwrap().pop();
+                while let Some(seed) = next() {
+                    tell(seed);
+                }
+            });
         }
-        let log = sandbox.agent_log();
-        let mut wrong = Vec::new();
-        for (style, worker) in STYLES.iter().zip(&workers) {
-            let told = || {
-                let n = log.all("turn", Some(worker.id.as_str())).len();
-                (n > texts.len()).then_some(())
-            };
-            let typed: Vec<String> = texts.iter().map(|it| style.typed(it)).collect();
-            if poll(LIMIT, told).is_none() || !is_right(&log, worker, &typed) {
-                wrong.push(format!("{}: {}", style.name, account(&sandbox, worker, &log, &texts)));
-            }
-        }
-        assert!(wrong.is_empty(), "seed {seed}\n{}", wrong.join("\n"));
-        println!("seed {seed}: {} texts by each of {} styles", texts.len(), STYLES.len());
+    });
+}
+
+/// The texts of one seed, each to an agent of every style.
+fn tell(seed: u64) {
+    let sandbox = Sandbox::new();
+    sandbox.tmux().start("main");
+    let mut crew = Crew::new(&sandbox);
+    let texts = texts(seed);
+    let workers: Vec<Worker> = STYLES.iter().map(|it| hire(&sandbox, &mut crew, it)).collect();
+    for text in &texts {
+        STYLES.iter().zip(&workers).for_each(|(it, worker)| crew.send(worker, &it.typed(text)));
     }
+    let log = sandbox.agent_log();
+    let mut wrong = Vec::new();
+    for (style, worker) in STYLES.iter().zip(&workers) {
+        let told = || {
+            let n = log.all("turn", Some(worker.id.as_str())).len();
+            (n > texts.len()).then_some(())
+        };
+        let typed: Vec<String> = texts.iter().map(|it| style.typed(it)).collect();
+        if poll(LIMIT, told).is_none() || !is_right(&log, worker, &typed) {
+            wrong.push(format!("{}: {}", style.name, account(&sandbox, worker, &log, &texts)));
+        }
+    }
+    assert!(wrong.is_empty(), "seed {seed}\n{}", wrong.join("\n"));
+    println!("seed {seed}: {} texts by each of {} styles", texts.len(), STYLES.len());
 }
 
 impl Style {

@@ -3,15 +3,10 @@ use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::one_line;
-
 use super::{
     DeliveryMode, ItemKind, Kind, PaneId, Progress, SessionId, Source, Timestamp, UnknownName,
     Usage, WindowId, Work, WorkerId, WorkerState,
 };
-
-/// Longest message that a row of a list shows the beginning of.
-const MAX_SHOWN: usize = 200;
 
 /// Everything the hub records of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,7 +251,7 @@ impl Worker {
             wakes: None,
             state: self.state.clone(),
             agent_session: None,
-            last_message: self.last_message.as_deref().map(|it| one_line(it, MAX_SHOWN)),
+            last_message: self.last_message.as_deref().map(beginning),
             usage: Usage::default(),
             progress: self.progress.clone(),
             profile_note: None,
@@ -264,6 +259,20 @@ impl Worker {
             ..*self
         }
     }
+}
+
+/// Bytes of a message, which are more of it than a row shows.
+const BEGINNING: usize = 1000;
+
+fn beginning(text: &str) -> String {
+    let mut short = String::new();
+    for word in text.split_whitespace() {
+        if short.len() > BEGINNING {
+            break;
+        }
+        short = short + " " + word;
+    }
+    short.trim_start().to_owned()
 }
 
 impl fmt::Display for Placement {

@@ -20,6 +20,7 @@ const KEPT: &[&str] = &["LANG", "LC_ALL", "USER", "LOGNAME", "RUST_BACKTRACE"];
 /// | `home/` | `HOME`, with a git identity and quiet shells |
 /// | `bin/` | first in `PATH`: stand-ins |
 /// | `config/ state/ data/ cache/ run/` | the XDG directories |
+/// | `tmp/` | `TMPDIR` |
 /// | `src/`, `remotes/` | repositories |
 /// | `agents.jsonl` | what the fake agents write down |
 /// | `tmux/` | `TMUX_TMPDIR`: the sandbox's server is the default one |
@@ -38,8 +39,8 @@ impl Sandbox {
     pub(crate) fn new() -> Self {
         let sandbox = Self { dir: Scratch::new(), path: programs::path(), services: Vec::new() };
         for name in [
-            "home", "bin", "config", "state", "data", "cache", "run", "src", "remotes", "tmux",
-            "seats",
+            "home", "bin", "config", "state", "data", "cache", "run", "tmp", "src", "remotes",
+            "tmux", "seats",
         ] {
             fs::create_dir(sandbox.path(name)).unwrap();
         }
@@ -122,6 +123,7 @@ impl Sandbox {
             ("XDG_DATA_HOME", "data"),
             ("XDG_CACHE_HOME", "cache"),
             ("XDG_RUNTIME_DIR", "run"),
+            ("TMPDIR", "tmp"),
             ("TMUX_TMPDIR", "tmux"),
         ];
         let dirs = dirs.map(|(name, dir)| (name.to_owned(), self.path(dir).display().to_string()));

@@ -44,7 +44,10 @@ pub(super) fn fill(context: &Context, args: Args) -> Result<(Args, Option<Draft>
     std::fs::File::open(file.path())?.read_to_string(&mut text)?;
     let text = text.replace(NOTE, "").trim().to_owned();
     if text.is_empty() {
-        return Err(Failure::user("the task is empty, so nothing was created"));
+        let failure = Failure::user("the task is empty, so nothing was created");
+        return Err(
+            failure.hint("write what to do and save the file; `wtmag create -e` opens it again")
+        );
     }
     let args = Args { prompt: Some(text), edit: false, ..args };
     Ok((args, Some(Draft(file))))
