@@ -153,7 +153,7 @@ impl Style {
     fn typed(&self, text: &str) -> String {
         let paste = self.input.is_none().then(|| Profile::shared(GENERIC).unwrap().paste.clone());
         let is_kept = |text: &str| {
-            paste.as_ref().is_none_or(|it| !it.by_file.iter().any(|it| it.0.is_match(text)))
+            paste.as_ref().is_none_or(|it| !it.by_file.iter().any(|it| it.is_match(text)))
         };
         if is_kept(text) { text.to_owned() } else { text.replace('\t', " ") }
     }

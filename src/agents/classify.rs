@@ -321,18 +321,18 @@ impl<'a> Screen<'a> {
             return Said::NoRegion;
         }
         if let Some(found) = rule.none.iter().find(|it| text.find(it).is_some()) {
-            return Said::Excluded(found.0.to_string());
+            return Said::Excluded(found.as_str().to_owned());
         }
         let mut hits = Vec::new();
         for pattern in &rule.all {
             match text.find(pattern) {
                 Some(hit) => hits.push(hit),
-                None => return Said::Missing(pattern.0.to_string()),
+                None => return Said::Missing(pattern.as_str().to_owned()),
             }
         }
         let any: Vec<_> = rule.any.iter().filter_map(|it| text.find(it)).collect();
         if any.is_empty() && !rule.any.is_empty() {
-            let names: Vec<String> = rule.any.iter().map(|it| it.0.to_string()).collect();
+            let names: Vec<String> = rule.any.iter().map(|it| it.as_str().to_owned()).collect();
             return Said::Missing(names.join(" | "));
         }
         hits.extend(any);
@@ -414,7 +414,7 @@ type Match = (Option<usize>, String);
 impl Rows<'_> {
     /// The lowest match: within one row, else across rows that a narrow pane wrapped.
     fn find(&self, pattern: &Pattern) -> Option<Match> {
-        let in_row = self.0.iter().rev().find(|(_, row)| pattern.0.is_match(row));
+        let in_row = self.0.iter().rev().find(|(_, row)| pattern.is_match(row));
         if let Some((at, row)) = in_row {
             return Some((*at, row.trim().to_owned()));
         }
@@ -436,7 +436,7 @@ fn find_joined(rows: &[(Option<usize>, &str)], pattern: &Pattern) -> Option<Matc
         joined.push(' ');
         ends.push((joined.len(), *at));
     }
-    let hit = pattern.0.find_iter(&joined).last().filter(|it| !it.is_empty())?;
+    let hit = pattern.regex()?.find_iter(&joined).last().filter(|it| !it.is_empty())?;
     let row = ends.iter().find(|(end, _)| hit.end() <= *end).and_then(|(_, at)| *at);
     Some((row, hit.as_str().trim().to_owned()))
 }

@@ -66,9 +66,9 @@ struct Row {
 
 impl Row {
     fn new(spec: &BoxSpec, row: String) -> Self {
-        let framed = spec.frame.as_ref().and_then(|frame| frame.0.find(&row));
+        let framed = spec.frame.as_ref().and_then(|frame| frame.find(&row));
         let (cut, text) = split(&row, framed.map_or(0, |it| it.end()));
-        let end = spec.end.as_ref().and_then(|end| end.0.find(text));
+        let end = spec.end.as_ref().and_then(|end| end.find(text));
         let text = end.map_or(text, |it| text.get(..it.start()).unwrap_or_default());
         Self { cut: cut.width(), text: text.trim_end().to_owned() }
     }
@@ -81,17 +81,17 @@ impl Row {
 /// The lowest row that matches, and the column where the match ends.
 fn lowest(rows: &[String], pattern: &Pattern) -> Option<(usize, usize)> {
     let hits = rows.iter().enumerate().rev();
-    hits.filter_map(|(at, row)| pattern.0.find(row).map(|it| (at, split(row, it.end()).0.width())))
+    hits.filter_map(|(at, row)| pattern.find(row).map(|it| (at, split(row, it.end()).0.width())))
         .next()
 }
 
 fn first_row(spec: &BoxSpec, above: &[String]) -> Option<usize> {
     if let Some(frame) = &spec.frame {
-        let n_framed = above.iter().rev().take_while(|row| frame.0.is_match(row)).count();
+        let n_framed = above.iter().rev().take_while(|row| frame.is_match(row)).count();
         return (n_framed > 0).then(|| above.len() - n_framed);
     }
     if let Some(top) = &spec.top {
-        return above.iter().rposition(|row| top.0.is_match(row)).map(|at| at + 1);
+        return above.iter().rposition(|row| top.is_match(row)).map(|at| at + 1);
     }
     let prompt = spec.prompt.as_ref()?;
     above.iter().rposition(|row| find_prompt(prompt, row).is_some())
@@ -100,7 +100,7 @@ fn first_row(spec: &BoxSpec, above: &[String]) -> Option<usize> {
 /// Captured rows end with their last character, so a prompt that ends with a space also matches
 /// where nothing follows.
 fn find_prompt(prompt: &Pattern, row: &str) -> Option<Range<usize>> {
-    let find = |row: &str| prompt.0.find(row).map(|it| it.range());
+    let find = |row: &str| prompt.find(row).map(|it| it.range());
     find(row).or_else(|| find(&format!("{row} ")).map(|it| it.start..it.end.min(row.len())))
 }
 
@@ -154,7 +154,7 @@ fn read(spec: &BoxSpec, sample: &Sample, first: usize, body: &[Row]) -> Option<F
     let at_start =
         (usize::from(sample.cursor.0), usize::from(sample.cursor.1)) == (column, text_row);
     let is_empty =
-        glyphs::is_invisible(&text) || spec.placeholder.iter().any(|it| it.0.is_match(text.trim()));
+        glyphs::is_invisible(&text) || spec.placeholder.iter().any(|it| it.is_match(text.trim()));
     let (input, suggested) = match text {
         _ if is_empty => (InputBox::Empty, None),
         text if spec.ghost && at_start => (InputBox::Empty, Some(text)),

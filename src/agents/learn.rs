@@ -191,7 +191,7 @@ fn rule(shot: &Shot, shots: &[Shot], profile: &str) -> Option<String> {
         let with = Profile::parse("proposed", &format!("{profile}{rule}")).ok()?;
         let fires =
             |it: &Shot| explain(&with, &it.sample, &[]).verdict.rule == rule_name(&shot.state);
-        let is_news = Pattern::parse(&pattern).is_some_and(|it| it.0.is_match(&row));
+        let is_news = Pattern::parse(&pattern).is_some_and(|it| it.is_match(&row));
         let tells = same.iter().all(|it| fires(it)) && !others.iter().any(|it| fires(it));
         (is_news && tells).then_some(rule)
     })

@@ -54,7 +54,7 @@ pub(super) fn hit(
         let text = message(rows, *at, end);
         let leads = |it: &Regex| it.find(row.trim()).is_some_and(|hit| hit.start() <= LEAD);
         let by_words = HIT.as_ref().is_some_and(leads) && times::names_one(&text);
-        let is_told = by_words || spec.hit.iter().any(|it| it.0.is_match(row));
+        let is_told = by_words || spec.hit.iter().any(|it| it.is_match(row));
         is_told.then_some(text)
     })
 }
@@ -65,7 +65,7 @@ pub fn soon(rows: &[String], end: usize, spec: &LimitsSpec) -> Option<String> {
     let below = rows.iter().enumerate().skip(end).map(|(at, row)| (at, row.as_str()));
     let is_told = |row: &str| {
         SOON.as_ref().is_some_and(|it| it.is_match(row))
-            || spec.soon.iter().any(|it| it.0.is_match(row))
+            || spec.soon.iter().any(|it| it.is_match(row))
     };
     let row = newest.chain(below).rfind(|(_, row)| is_told(row))?.1;
     Some(one_line(unframed(row), MAX_TEXT))

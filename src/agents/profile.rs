@@ -4,14 +4,15 @@
 //! error that names the file, the line and the key. [`crate::agents`] describes the format.
 use std::{collections::BTreeMap, time::Duration};
 
-use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 
 mod embedded;
 mod means;
+mod pattern;
 mod versions;
 
 pub use means::{LimitsSpec, UsageSpec};
+pub use pattern::Pattern;
 pub use versions::Versions;
 
 use super::{
@@ -271,17 +272,6 @@ pub struct HooksSpec {
     pub ignore: Vec<Pattern>,
 }
 
-/// A regular expression, compiled when the profile is read.
-#[derive(Clone, Debug)]
-pub struct Pattern(pub Regex);
-
-impl Pattern {
-    /// None where it is no regular expression.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        Regex::new(text).ok().map(Self)
-    }
-}
-
 impl Profile {
     /// Reads a profile. `path` is for the error message.
     pub fn parse(path: &str, text: &str) -> Result<Self, Error> {
@@ -328,7 +318,7 @@ impl Profile {
     pub fn is_folded(&self, text: &str) -> bool {
         let mut folds = self.input.iter().flat_map(|spec| &spec.folded).chain(&self.paste.folded);
         folds.any(|fold| {
-            fold.0.find(text.trim()).is_some_and(|it| it.as_str().len() == text.trim().len())
+            fold.find(text.trim()).is_some_and(|it| it.as_str().len() == text.trim().len())
         })
     }
 }
@@ -477,13 +467,6 @@ fn bad_rule(text: &str) -> Option<String> {
 
 fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u64::deserialize(from).map(Duration::from_millis)
-}
-
-impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        Regex::new(&text).map(Self).map_err(de::Error::custom)
-    }
 }
 
 #[cfg(test)]

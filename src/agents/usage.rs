@@ -62,14 +62,15 @@ pub fn read(profile: &Profile, sample: &Sample, found: Option<&Found>) -> Means 
     let beside: Vec<&str> = above.map(String::as_str).chain(below.iter().copied()).collect();
     let spec = &profile.usage;
     let percent = |own: &[Pattern], shared: &[Regex]| {
-        let own = own.iter().map(|it| &it.0);
+        let own = own.iter().filter_map(Pattern::regex);
         let (value, row) = find(&beside, own).or_else(|| find(&below, shared.iter()))?;
         Some((value.parse::<u8>().ok().filter(|it| *it <= 100)?, row))
     };
     let used = || percent(&spec.context_used, &USED).map(|(used, row)| (100 - used, row));
     Means {
         context_left: percent(&spec.context_left, &LEFT).or_else(used),
-        cost: find(&beside, spec.cost.iter().map(|it| &it.0)).or_else(|| find(&below, COST.iter())),
+        cost: find(&beside, spec.cost.iter().filter_map(Pattern::regex))
+            .or_else(|| find(&below, COST.iter())),
         limit_soon: limits::soon(rows, first, &profile.limits),
         continues: limits::continues(rows, first),
     }

@@ -72,7 +72,7 @@ fn limits(agent: &Agent) -> Result<Paste, Failure> {
 fn is_comfortable(limits: &Paste, text: &str) -> bool {
     text.len() <= limits.comfortable_bytes
         && text.lines().count() <= limits.comfortable_lines
-        && !limits.by_file.iter().any(|it| it.0.is_match(text))
+        && !limits.by_file.iter().any(|it| it.is_match(text))
 }
 
 #[cfg(test)]

@@ -192,16 +192,24 @@ impl Repo {
     /// # Errors
     /// [`Error::Read`] if the registry cannot be read; single broken entries are skipped.
     pub fn worktrees(&self) -> Result<Vec<Worktree>, Error> {
+        self.select(|_, _| true)
+    }
+
+    /// Those of the worktrees that are chosen by path and git dir. There may be hundreds: no other is read further.
+    fn select(&self, is_chosen: impl Fn(&Path, &Path) -> bool) -> Result<Vec<Worktree>, Error> {
         let mut found = Vec::new();
-        if let Some(main) = &self.main_worktree {
+        if let Some(main) = &self.main_worktree
+            && is_chosen(main, &self.common_dir)
+        {
             let main = self.describe(main.clone(), self.common_dir.clone());
             found.push(Worktree { is_main: true, ..main });
         }
         for proxy in self.inner.worktrees().map_err(Error::read("the worktrees"))? {
             // Entries that are being created or removed have no path.
-            let (Ok(path), Ok(git_dir)) = (proxy.base(), fs::canonicalize(proxy.git_dir())) else {
+            let Some(path) = proxy.base().ok().filter(|it| is_chosen(it, proxy.git_dir())) else {
                 continue;
             };
+            let Ok(git_dir) = fs::canonicalize(proxy.git_dir()) else { continue };
             let locked = proxy.lock_reason().map(|it| it.to_string());
             found.push(Worktree { locked, ..self.describe(path, git_dir) });
         }
@@ -211,20 +219,16 @@ impl Repo {
     /// Reads HEAD itself: a worktree without its directory cannot be opened as a repository.
     fn describe(&self, path: PathBuf, git_dir: PathBuf) -> Worktree {
         let canonical = fs::canonicalize(&path);
-        let head = fs::read_to_string(git_dir.join("HEAD")).unwrap_or_default();
-        let (branch, head) = match head.trim().strip_prefix("ref: ") {
-            Some(name) => {
-                let tip = self.ref_id(name).ok().flatten();
-                (branch_of(name), tip.map(|it| it.to_string()))
-            }
-            // HEAD is detached during a rebase, but the worktree still has the branch.
-            None => (rebased_branch(&git_dir), Some(head.trim().to_owned())),
+        let (branch, head) = head_of(&git_dir);
+        let head = match head.strip_prefix("ref: ") {
+            Some(name) => self.ref_id(name).ok().flatten().map(|it| it.to_string()),
+            None => Some(head).filter(|it| !it.is_empty()),
         };
         Worktree {
             is_missing: canonical.is_err(),
             path: canonical.unwrap_or(path),
             branch,
-            head: head.filter(|it| !it.is_empty()),
+            head,
             git_dir,
             is_main: false,
             locked: None,
@@ -236,7 +240,8 @@ impl Repo {
     /// # Errors
     /// [`Error::Read`].
     pub fn worktree_of(&self, branch: &str) -> Result<Option<Worktree>, Error> {
-        Ok(self.worktrees()?.into_iter().find(|it| it.branch.as_deref() == Some(branch)))
+        let has_it = |_: &Path, git_dir: &Path| head_of(git_dir).0.as_deref() == Some(branch);
+        Ok(self.select(has_it)?.into_iter().next())
     }
 
     /// The worktree in this directory.
@@ -244,8 +249,8 @@ impl Repo {
     /// # Errors
     /// [`Error::Read`].
     pub fn worktree_at(&self, path: &Path) -> Result<Option<Worktree>, Error> {
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        Ok(self.worktrees()?.into_iter().find(|it| it.path == path))
+        let path = canonical(path);
+        Ok(self.select(|it, _| canonical(it) == path)?.into_iter().next())
     }
 
     /// The worktree with this git dir.
@@ -253,9 +258,25 @@ impl Repo {
     /// # Errors
     /// [`Error::Read`].
     pub fn worktree_of_dir(&self, git_dir: &Path) -> Result<Option<Worktree>, Error> {
-        let git_dir = fs::canonicalize(git_dir).unwrap_or_else(|_| git_dir.to_owned());
-        Ok(self.worktrees()?.into_iter().find(|it| it.git_dir == git_dir))
+        let git_dir = canonical(git_dir);
+        Ok(self.select(|_, it| canonical(it) == git_dir)?.into_iter().next())
     }
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The branch that a worktree has, and its HEAD.
+fn head_of(git_dir: &Path) -> (Option<String>, String) {
+    let head = fs::read_to_string(git_dir.join("HEAD")).unwrap_or_default();
+    let head = head.trim();
+    let branch = match head.strip_prefix("ref: ") {
+        Some(name) => branch_of(name),
+        // HEAD is detached during a rebase, but the worktree still has the branch.
+        None => rebased_branch(git_dir),
+    };
+    (branch, head.to_owned())
 }
 
 pub(super) fn branch_of(full: &str) -> Option<String> {

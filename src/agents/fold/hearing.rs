@@ -77,7 +77,7 @@ impl Tracker {
     pub(super) fn is_about_us(&self, hook: &HookEvent) -> bool {
         let Some(prompt) = &hook.prompt else { return true };
         let mut ignored = self.profile.hooks.iter().flat_map(|it| &it.ignore);
-        if ignored.any(|it| it.0.is_match(prompt)) {
+        if ignored.any(|it| it.is_match(prompt)) {
             return false;
         }
         let same_thread = self.thread.is_none() || self.thread == hook.session;

@@ -1,18 +1,19 @@
 //! The profiles in the program.
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use super::Profile;
+use super::{Profile, pattern};
 use crate::agents::BUILTIN;
 
 impl Profile {
     /// An embedded profile. All callers share it: compiled patterns are large. It is read when it is
-    /// first used, because to compile the patterns of all takes 100 ms.
+    /// first used.
     pub fn shared(name: &str) -> Option<Arc<Self>> {
         static READ: LazyLock<Vec<OnceLock<Option<Arc<Profile>>>>> =
             LazyLock::new(|| BUILTIN.iter().map(|_| OnceLock::new()).collect());
         let at = BUILTIN.iter().position(|(it, _)| *it == name)?;
         let (name, text) = BUILTIN.get(at)?;
-        READ.get(at)?.get_or_init(|| Self::parse(name, text).ok().map(Arc::new)).clone()
+        let read = || pattern::embedded(|| Self::parse(name, text).ok().map(Arc::new));
+        READ.get(at)?.get_or_init(read).clone()
     }
 
     /// The same, for one owner.

@@ -40,7 +40,8 @@ impl LiveWorker {
             return;
         }
         let menu = menu::read(&sample.rows).filter(|it| !it.doubtful);
-        let Some((menu, steps)) = menu.and_then(|it| it.steps_to(&label.0).map(|n| (it, n))) else {
+        let Some((menu, steps)) = menu.and_then(|it| it.steps_to(label.regex()?).map(|n| (it, n)))
+        else {
             return;
         };
         if let Some((from, at)) = self.answer.moved
