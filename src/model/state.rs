@@ -119,6 +119,7 @@ pub struct WorkerState {
     /// What it asks, while it shows a dialog or a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asks: Option<Ask>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reported: Option<Fact<Reported>>,
     /// Why wtmag itself needs a human.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,7 +18,7 @@ pub struct Worker {
     pub repo: PathBuf,
     pub worktree: PathBuf,
     /// Git no longer knows the worktree, or its directory was removed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub worktree_gone: bool,
     /// The worktree's own git dir, canonical.
     pub git_dir: PathBuf,
@@ -28,6 +28,7 @@ pub struct Worker {
     /// wtmag created the worktree, so cleanup may remove it.
     #[serde(default = "yes")]
     pub worktree_made: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
     pub source: Source,
     pub kind: Kind,
@@ -35,8 +36,10 @@ pub struct Worker {
     pub placement: Placement,
     pub place: Place,
     /// URL of the pull request, reviewed or made.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pr: Option<String>,
     /// The worker that created this one, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<WorkerId>,
     /// The pane that it was created from, if that pane has no worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,12 +53,13 @@ pub struct Worker {
     pub follows: Option<Timestamp>,
     pub state: WorkerState,
     /// Cleaned up: kept for `list --ended` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
     /// The agent's session id, if a hook reported it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_session: Option<String>,
     /// The agent's last message, if a hook reported it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_message: Option<String>,
     #[serde(default)]
     pub usage: Usage,
@@ -97,17 +101,18 @@ pub struct Agent {
     /// Its profile's name.
     pub profile: String,
     /// The profile's TOML, if it is the user's own and not an embedded one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_text: Option<String>,
     /// Command word and arguments.
     pub argv: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     pub delivery: DeliveryMode,
     /// The user wants wtmag to answer the agent's trust question about the worktree.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trust: bool,
     /// At the reset of a limit that ended a turn it is told to go on with its task.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resume_at_reset: bool,
 }
 
@@ -147,16 +152,18 @@ pub struct Place {
     pub window: WindowId,
     pub pane: PaneId,
     /// The pane's first process. Another one in the pane is not this worker's.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     /// The session that shows it, besides session `wtmag`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session_name: Option<String>,
     /// The boot of the machine during which the ids were assigned.
     #[serde(default)]
     pub boot: String,
     /// The pane is gone: closed, or its server ended.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
 }
 

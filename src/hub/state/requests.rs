@@ -93,8 +93,11 @@ impl HubState {
         let (workers, deliveries) = if brief {
             let all = self.workers.values();
             let failed = all.clone().filter_map(LiveWorker::newest_delivery);
-            let failed = failed.filter(|it| it.step == Step::Failed).map(Delivery::shortened);
-            (all.map(|live| live.worker.brief()).collect(), failed.collect())
+            let failed = failed.filter(|it| it.step == Step::Failed).cloned();
+            (
+                all.map(|live| live.worker.brief()).collect(),
+                failed.map(Delivery::shortened).collect(),
+            )
         } else {
             self.snapshot(&BTreeSet::new())
         };
@@ -410,7 +413,7 @@ impl HubState {
             workers.filter(|live| wanted.is_empty() || wanted.contains(&live.worker.id)).collect();
         let workers = named.iter().map(|live| live.worker.clone()).collect();
         let newest = named.iter().filter_map(|live| live.newest_delivery());
-        (workers, newest.map(Delivery::shortened).collect())
+        (workers, newest.cloned().map(Delivery::shortened).collect())
     }
 
     fn status(&self, request_id: RequestId, out: &mut Vec<Effect>) {

@@ -303,9 +303,9 @@ impl LiveWorker {
         self.queue.iter().map(|it| it.delivery().clone().shortened()).collect()
     }
 
-    pub(super) fn newest_delivery(&self) -> Option<Delivery> {
-        let open = self.queue.back().map(|it| it.delivery().clone());
-        open.or_else(|| self.receipt.clone())
+    pub(super) fn newest_delivery(&self) -> Option<&Delivery> {
+        let open = self.queue.back().map(DeliveryMachine::delivery);
+        open.or(self.receipt.as_ref())
     }
 
     /// The newest delivery that is over, then the open ones.

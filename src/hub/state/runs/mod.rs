@@ -445,7 +445,7 @@ fn condition(live: &LiveWorker) -> Condition {
     }
     let undelivered = live.newest_delivery().filter(|it| it.step == Step::Failed);
     if let Some(receipt) = undelivered.filter(|_| state.turn.value == AgentState::Ready) {
-        return Condition::Unprompted(receipt.evidence);
+        return Condition::Unprompted(receipt.evidence.clone());
     }
     let is_at_rest = state.turn.value == AgentState::Idle && live.open_deliveries() == 0;
     if is_at_rest { Condition::AtRest } else { Condition::Busy }

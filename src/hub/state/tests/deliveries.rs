@@ -82,7 +82,10 @@ fn a_pasted_text_that_is_withdrawn_stays_in_the_box_as_a_draft() {
     let need = crate::model::Need::Delivery(DeliveryId(2));
     assert_eq!(hub.word(&id), DisplayState::NeedsYou(need));
     let later = hub.state.workers[&id].newest_delivery().unwrap();
-    assert_eq!((later.text.as_str(), later.held), ("later", Some(Hold::Turn(AgentState::Draft))));
+    assert_eq!(
+        (later.text.as_str(), later.held.clone()),
+        ("later", Some(Hold::Turn(AgentState::Draft)))
+    );
     hub.give(Input::Rang(PANE));
     assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("later".into()));
     assert_eq!(hub.state.workers[&id].worker.state.need, None, "it gets on");

@@ -51,7 +51,7 @@ fn a_text_is_held_until_the_reset_also_when_the_machine_slept() {
             "{out:?}"
         );
     }
-    let held = hub.state.workers[&id].newest_delivery().unwrap().held.unwrap();
+    let held = hub.state.workers[&id].newest_delivery().unwrap().held.clone().unwrap();
     assert_eq!(held.to_string(), "the provider's limit is reached, until 01:00");
     assert_eq!(held.way_out(), "it goes out at 01:00, when the limit is reset");
     hub.after(3 * 3_600_000);

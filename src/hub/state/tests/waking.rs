@@ -166,7 +166,7 @@ fn a_line_that_the_last_hub_had_not_typed_is_told_again() {
     let item = accepted(&mut hub, &id, report(ReportKind::Question, "A or B?")).unwrap();
     let (delivery, _) = play(&mut hub, &id, &ready_screen(), 10_000).unwrap();
     let item = hub.state.inbox.get(item).unwrap().clone();
-    let line = hub.state.live_mut(&guest()).unwrap().newest_delivery().unwrap();
+    let line = hub.state.live_mut(&guest()).unwrap().newest_delivery().unwrap().clone();
     assert_eq!(line.id, delivery);
     for (step, want) in [(Step::Queued, false), (Step::Pasting, true)] {
         let mut line = line.clone();
