@@ -16,7 +16,7 @@ use crate::{
     model::{
         Answer, Delivery, DisplayState, Process, Request, Timestamp, Worker, WorkerId, current,
     },
-    wire::{WorkerSummary, WorkerView},
+    wire::{WorkerSummary, WorkerView, needs},
 };
 
 /// List the workers and what they are doing
@@ -204,8 +204,8 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
             None => (word.text_at(now), Paint::of(&word), worker.state.since()),
         };
         let name = if is_one_project { worker.short_name() } else { worker.id.as_str() };
-        let needs = WorkerSummary::new(worker, found.deliveries.get(&worker.id), now).needs;
-        let mark = if needs.is_some() { "!" } else { " " };
+        let needs = needs(worker, &word, found.deliveries.get(&worker.id));
+        let mark = if needs.is_some() && worker.ended.is_none() { "!" } else { " " };
         table.marked_row(
             Cell::new(mark).paint(paint),
             [

@@ -24,7 +24,7 @@ pub use job::BadJob;
 pub use look::{LookJob, PullsAsked, PullsJob, parse_looked, parse_pulled};
 pub use marker_job::MarkerJob;
 pub use run_job::{RunJobResult, read_run_job, write_run_job};
-pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerSummary, WorkerView};
+pub use view::{DeliveryView, EventView, RuleView, StateView, WorkerSummary, WorkerView, needs};
 
 /// The protocol that this program speaks. It understands frames of this and the previous version.
 pub const PROTOCOL: u32 = 1;

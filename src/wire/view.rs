@@ -202,7 +202,7 @@ impl<'a> WorkerSummary<'a> {
 }
 
 /// Why a worker cannot continue by itself.
-fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> Option<String> {
+pub fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> Option<String> {
     let state = &worker.state;
     let evidence = match word {
         DisplayState::Turn(
