@@ -120,6 +120,7 @@ struct Watch {
     rang: bool,
     /// When the last capture began.
     begun: Option<Instant>,
+    last: Option<Instant>,
 }
 
 /// Every profile in use, parsed once: compiled patterns would fill the memory of a hub with many

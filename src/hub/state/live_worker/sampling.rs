@@ -15,7 +15,7 @@ use crate::{
     tmux::PaneRow,
 };
 
-/// Shortest time from one sample of a pane to the next.
+/// Shortest time between two samples of one pane.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// The same while its agent animates a turn.
 const ANIMATED: Duration = Duration::from_millis(400);
@@ -99,7 +99,7 @@ impl LiveWorker {
             self.watch.rang = true;
             return;
         }
-        let next = self.watch.begun.map_or(now.steady, |begun| begun + self.pace(now));
+        let next = self.watch.last.map_or(now.steady, |last| last + self.pace(now));
         self.want_look(next.max(now.steady + SETTLE));
     }
 
@@ -126,9 +126,7 @@ impl LiveWorker {
             self.watch.quiet_since = Some(now.steady);
         }
         if std::mem::take(&mut self.watch.rang) {
-            // Where a capture takes long, tmux gets a rest.
-            let (begun, pace) = (self.watch.begun.unwrap_or(now.steady), self.pace(now));
-            self.want_look((begun + pace).max(now.steady + pace / 2));
+            self.want_look(now.steady + self.pace(now));
         }
     }
 
@@ -165,6 +163,7 @@ impl LiveWorker {
         out: &mut Vec<Effect>,
     ) {
         self.watch.looking = false;
+        self.watch.last = Some(now.steady);
         let Ok(mut sample) = sample else {
             self.watch.is_seen = false;
             return self.want_look(now.steady + RETRY);
