@@ -34,7 +34,7 @@ use crate::model::{
 const HOOK_LAG: Duration = Duration::from_secs(2);
 /// How long an agent may print nothing after it has shown a prompt.
 const ANSWER_LAG: Duration = Duration::from_secs(6);
-/// How long a box whose text is gone may show nothing of the turn that this began: 0.8 s of opencode.
+/// How long the box may be empty after its text was sent, before the turn shows: up to 0.8 s in opencode.
 const SENT_LAG: Duration = Duration::from_secs(1);
 /// How long no rule may match before a known state is given up.
 const UNKNOWN_AFTER: Duration = Duration::from_secs(1);

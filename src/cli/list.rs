@@ -205,7 +205,7 @@ fn table(found: &Found, now: Timestamp, style: Style) -> String {
         };
         let name = if is_one_project { worker.short_name() } else { worker.id.as_str() };
         let needs = needs(worker, &word, found.deliveries.get(&worker.id));
-        let mark = if needs.is_some() && worker.ended.is_none() { "!" } else { " " };
+        let mark = if needs.is_some() { "!" } else { " " };
         table.marked_row(
             Cell::new(mark).paint(paint),
             [
@@ -367,6 +367,8 @@ mod tests {
             let state = samples::pull_state(501);
             worker.work.pull = Some(Pull { state, at, since: at });
         }
+        let boss: WorkerId = "boss".parse().unwrap();
+        all[0].parent = Some(boss.clone());
         all.extend(workers());
         let brief: Vec<Worker> = all.iter().map(Worker::brief).collect();
         let json = |all: &[Worker]| {
@@ -374,8 +376,11 @@ mod tests {
             serde_json::to_string(&rows.collect::<Vec<_>>()).unwrap()
         };
         assert_eq!(json(&brief), json(&all));
-        let me = Me::Worker("boss".parse().unwrap());
-        assert!(brief.iter().zip(&all).all(|(one, other)| me.made(one) == me.made(other)));
+        let made =
+            |all: &[Worker]| all.iter().map(|it| Me::Worker(boss.clone()).made(it)).collect();
+        let (made_brief, made): (Vec<bool>, Vec<bool>) = (made(&brief), made(&all));
+        assert_eq!(made_brief, made);
+        assert!(made[0]);
         let table = |all| table(&found(all), NOW, Style::default());
         assert_eq!(table(brief), table(all));
     }

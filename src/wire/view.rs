@@ -188,7 +188,7 @@ impl<'a> WorkerSummary<'a> {
             id: worker.id.as_str(),
             state,
             since,
-            needs: needs(worker, &word, delivery).filter(|_| worker.ended.is_none()),
+            needs: needs(worker, &word, delivery),
             agent: &worker.agent.name,
             branch: &worker.branch,
             pr: worker.pr.as_deref(),
@@ -201,8 +201,11 @@ impl<'a> WorkerSummary<'a> {
     }
 }
 
-/// Why a worker cannot continue by itself.
+/// Why a worker cannot continue by itself; nothing for one that was removed.
 pub fn needs(worker: &Worker, word: &DisplayState, delivery: Option<&Delivery>) -> Option<String> {
+    if worker.ended.is_some() {
+        return None;
+    }
     let state = &worker.state;
     let evidence = match word {
         DisplayState::Turn(

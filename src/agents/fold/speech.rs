@@ -95,7 +95,7 @@ impl Tracker {
         let mut turn = turn_of(report).ok_or("nothing: it names no state")?;
         // codex reports work, and the end of it, before it draws its box and takes what was typed too early.
         if !self.is_up && !self.profile.structural {
-            return Err("nothing: its screen has not shown the agent yet");
+            return Err("nothing: the agent's screen was not recognized yet");
         }
         if self.reports.doubted.is_some_and(|until| now.steady < until) {
             return Err("nothing: the screen contradicted a report a moment ago");

@@ -46,7 +46,7 @@ pub(super) fn fill(context: &Context, args: Args) -> Result<(Args, Option<Draft>
     if text.is_empty() {
         let failure = Failure::user("the task is empty, so nothing was created");
         return Err(
-            failure.hint("write what to do and save the file; `wtmag create -e` opens it again")
+            failure.hint("run `wtmag create -e` again, write what to do above the note, and save")
         );
     }
     let args = Args { prompt: Some(text), edit: false, ..args };

@@ -68,7 +68,7 @@ fn nothing_is_reported_before_the_screen_shows_the_agent() {
     case.handle(Seen::Started).at(500);
     for state in [ProgramState::Idle, ProgramState::Working, ProgramState::Idle] {
         case.says(state).is("starting");
-        assert!(case.tracker.heard().contains("has not shown"), "{}", case.tracker.heard());
+        assert!(case.tracker.heard().contains("not recognized"), "{}", case.tracker.heard());
     }
     case.at(1000).see("> draft").at(1400).see("> draft").is("draft");
     case.at(1500).says(ProgramState::Working).is("working");
