@@ -333,6 +333,7 @@ fn programs_end_in_every_way() {
 fn a_last_frame_stays_and_a_flood_ends() {
     let sandbox = Sandbox::new();
     let (pane, log) = start(&sandbox, "--last-frame --seed 5");
+    press(&sandbox, &pane, "Enter");
     let token = log.wait("last_frame", 1, SOON)["token"].as_str().unwrap().to_owned();
     sandbox.tmux().wait_for_text(&pane, &token);
     let (pane, log) = start(&sandbox, "--flood 1");

@@ -26,14 +26,17 @@ pub(crate) fn spin(fps: u64, speaks: bool, terminal: &mut Terminal) -> io::Resul
     Ok(())
 }
 
-/// Some frames at random moments within two seconds, the last with a token; then silence.
+/// From the first key on, some frames at random moments within two seconds, the last with a token; then
+/// silence.
 pub(crate) fn last_frame(
     seed: u64,
     terminal: &mut Terminal,
     journal: &mut Journal,
 ) -> io::Result<()> {
     let mut draw = Random::new(seed);
-    terminal.make_raw()?;
+    if terminal.make_raw()?.is_empty() {
+        io::stdin().read_exact(&mut [0])?;
+    }
     let n_frames = draw.between(1, 20);
     let pause = draw.between(0, 2000) / n_frames;
     for n in 0..n_frames {
