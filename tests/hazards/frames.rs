@@ -28,7 +28,7 @@ fn every_last_frame_is_seen_soon() {
                 crew.hire_idle(&name, seen, &[agent, "--last-frame", "--seed", &name])
             })
             .collect();
-        // They begin together, when somebody looks: a hub tells only of its newest look.
+        // They begin together, once the test asks: a hub tells only of its newest look.
         for worker in &workers {
             tmux.run(["send-keys", "-t", &worker.place.pane.to_string(), "Enter"]);
         }
