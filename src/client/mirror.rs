@@ -194,6 +194,7 @@ fn tell(worker: &mut Worker, at: Timestamp, what: Happened) -> Change {
             worker.worktree_gone = path.is_none();
             worker.worktree = path.unwrap_or_else(|| worker.worktree.clone());
         }
+        Happened::Renamed { branch } => worker.branch = branch,
         Happened::Told { about, text } => match about.as_str() {
             "session" => worker.agent_session = Some(text),
             "message" => worker.last_message = Some(text),

@@ -1,6 +1,7 @@
 //! Local branches: moved and deleted only from a known commit.
 use std::{
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -12,7 +13,7 @@ use gix::{
     },
 };
 
-use super::{Error, Repo, Run, fetch::git, wt::failed};
+use super::{Error, Repo, Run, fetch::git, repo::branch_of, wt::failed};
 
 /// A branch and the commit that it was at when it was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,37 @@ fn check_conflict(repo: &Repo, branch: &str, dir: &str, remote: Option<&str>) ->
     let Some(other) = found.next() else { return Ok(()) };
     let name = other.name().as_bstr().to_string();
     conflict(name.strip_prefix(&format!("{dir}/")).unwrap_or(&name))
+}
+
+/// The name that a worktree's branch has now, if it was renamed: the old name is gone, and the reflog
+/// of the branch that is checked out there says so.
+///
+/// Never the default branch: work that was renamed to it is for its user to sort out.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn renamed(repo: &Repo, git_dir: &Path, branch: &str) -> Result<Option<String>, Error> {
+    let head = fs::read_to_string(git_dir.join("HEAD")).unwrap_or_default();
+    let Some(now) = head.strip_prefix("ref: ").and_then(branch_of) else { return Ok(None) };
+    let is_default = || repo.default_branch().is_ok_and(|it| it == now);
+    if now == branch || repo.branch_tip(branch)?.is_some() || is_default() {
+        return Ok(None);
+    }
+    let read = || format!("the reflog of `{now}`");
+    let found = repo.gix().try_find_reference(&format!("refs/heads/{now}"));
+    let Some(found) = found.map_err(Error::read(read()))? else { return Ok(None) };
+    let mut log = found.log_iter();
+    let Some(lines) = log.all().map_err(Error::read(read()))? else { return Ok(None) };
+    // A line that cannot be read proves nothing.
+    let messages: Vec<String> = lines.flatten().map(|it| it.message.to_string()).collect();
+    let last = messages.iter().fold(branch, |name, message| renaming(message, name).unwrap_or(name));
+    Ok((last == now).then_some(now))
+}
+
+/// The new name, if this line of a reflog says that this branch was renamed.
+fn renaming<'a>(message: &'a str, branch: &str) -> Option<&'a str> {
+    let names = message.strip_prefix("Branch: renamed refs/heads/")?;
+    names.strip_prefix(branch)?.strip_prefix(" to refs/heads/")
 }
 
 /// Makes a branch track the remote branch of the same name.

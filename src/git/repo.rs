@@ -165,7 +165,6 @@ impl Repo {
         }
     }
 
-    /// The commit that a full or abbreviated hex id names, if it is here.
     /// The commit is here.
     pub fn has_commit(&self, id: &str) -> bool {
         self.commit_id(id).is_some()

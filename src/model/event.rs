@@ -59,6 +59,10 @@ pub enum Happened {
     Worktree {
         path: Option<PathBuf>,
     },
+    /// Its branch was renamed to this.
+    Renamed {
+        branch: String,
+    },
     /// A hook reported the pull request, the agent's session or its last message.
     Told {
         about: String,

@@ -189,6 +189,7 @@ impl Teller {
             Happened::Told { about, text } if about == "pull-request" => ("PR", text.clone()),
             Happened::Process(fact) => self.of_process(id, &fact.value)?,
             Happened::Landed(landed) => ("landed", format!("in {}", landed.into)),
+            Happened::Renamed { branch } => ("branch renamed", branch.clone()),
             Happened::Schedule { id, what, text } => {
                 let text = format!("{id} {what} {text}");
                 ("schedule", text.trim_end().to_owned())

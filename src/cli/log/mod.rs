@@ -241,6 +241,7 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
             plain("worktree moved", path.display().to_string())
         }
         Happened::Worktree { path: None } => plain("worktree gone", String::new()),
+        Happened::Renamed { branch } => plain("branch renamed", branch.clone()),
         Happened::Told { about, text } => plain(about, text.clone()),
         Happened::Landed(landed) => {
             let commit = landed.commit.as_deref().map(|it| it.get(..7).unwrap_or(it));

@@ -226,6 +226,13 @@ impl HubState {
         out.push(Effect::Local(LocalEffect::Look { what, workers, counts: false }));
     }
 
+    /// Another worker of its repository has this branch: one branch is one worker's.
+    fn has_branch(&self, id: &WorkerId, branch: &str) -> bool {
+        let Some(repo) = self.workers.get(id).map(|live| &live.worker.repo) else { return false };
+        let mut others = self.workers.values().map(|live| &live.worker).filter(|it| it.id != *id);
+        others.any(|it| it.repo == *repo && it.branch == branch)
+    }
+
     pub(super) fn looked(
         &mut self,
         now: Now,
@@ -248,7 +255,11 @@ impl HubState {
             } else {
                 self.looks.failed.remove(&seen.worker);
             }
+            let branch = seen.branch.filter(|it| !self.has_branch(&seen.worker, it));
             let Some(live) = self.workers.get_mut(&seen.worker) else { continue };
+            if let Some(branch) = branch {
+                live.renamed(branch);
+            }
             let has_pushed = seen.changes.map(|it| live.counted(it));
             if let Some(landed) = seen.landed {
                 live.has_landed(landed);

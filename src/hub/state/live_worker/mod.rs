@@ -411,6 +411,13 @@ impl LiveWorker {
         self.notes.happened.push(Happened::Worktree { path });
     }
 
+    /// Its branch was renamed.
+    pub(super) fn renamed(&mut self, branch: String) {
+        self.worker.branch.clone_from(&branch);
+        self.notes.worker = true;
+        self.notes.happened.push(Happened::Renamed { branch });
+    }
+
     /// Its work is part of another branch.
     pub(super) fn has_landed(&mut self, landed: Landed) {
         if self.worker.state.landed.as_ref() == Some(&landed) {
