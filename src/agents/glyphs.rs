@@ -24,7 +24,8 @@ enum Loss {
     Never,
     /// A terminal may not know it yet.
     Seldom,
-    /// Emoji, symbols, private use: often without a cell of their own.
+    /// Emoji, symbols, private use, scripts of newer Unicode than the terminal's: often without a cell of
+    /// their own.
     Often,
 }
 
@@ -40,9 +41,10 @@ static INVISIBLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 static OFTEN_LOST: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    // The jamo are vowels and finals that join the preceding letter.
+    // The jamo are vowels and finals that join the preceding letter. Unicode 12.1 is of 2019: a system
+    // with tmux 3.2 knows it.
     class(
-        r"[\p{Co}\p{Cn}\p{So}\p{Sk}\p{Extended_Pictographic}\p{Regional_Indicator}\x{1160}-\x{11FF}\x{D7B0}-\x{D7FF}]",
+        r"[\P{Age=12.1}\p{Co}\p{Cn}\p{So}\p{Sk}\p{Extended_Pictographic}\p{Regional_Indicator}\x{1160}-\x{11FF}\x{D7B0}-\x{D7FF}]",
     )
 });
 
@@ -219,6 +221,11 @@ mod tests {
         check("한국어", "한국어", true);
         check("👍", "👍", true);
         check("a flag 🇩🇪 here", "a flag here", true);
+        // Unicode 15 and 16, in a terminal of Unicode 14.
+        let new = "text1of77333066 𑛓၄ ˉ𖭃𚿽𖵫ˣ𞓫 𐵮⸚ ．\"§⸛ ゠－〜᠆𐵮 \u{2029} 𐍊〹ⅿ〇〇Ⅳ";
+        let old = "text1of77333066 ၄ ˉ𖭃𚿽ˣ ⸚ ．\"§⸛ ゠－〜᠆  𐍊〹ⅿ〇〇Ⅳ";
+        check(new, old, true);
+        check(new, &format!("{old}x"), false);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{Context, Failure, job};
 use crate::{
     clock,
     git::{
-        self, Repo, Run, branch,
+        self, Repo, Run,
         changes::{self, Subject},
         land::{self, Found},
     },
@@ -45,7 +45,7 @@ async fn fill(worker: &Worker, counts: bool, seen: &mut Looked) -> Result<(), gi
     let (cancel, mut tell) = (proc::never(), |_: &git::News| {});
     let run = Run { cancel: &cancel, tell: &mut tell };
     if counts {
-        seen.branch = branch::renamed(&repo, &worker.git_dir, &worker.branch)?;
+        seen.branch = git::renamed(&repo, &worker.git_dir, &worker.branch)?;
     }
     let branch = seen.branch.as_deref().unwrap_or(&worker.branch);
     if counts {

@@ -101,7 +101,8 @@ pub fn renamed(repo: &Repo, git_dir: &Path, branch: &str) -> Result<Option<Strin
     let Some(lines) = log.all().map_err(Error::read(read()))? else { return Ok(None) };
     // A line that cannot be read proves nothing.
     let messages: Vec<String> = lines.flatten().map(|it| it.message.to_string()).collect();
-    let last = messages.iter().fold(branch, |name, message| renaming(message, name).unwrap_or(name));
+    let last =
+        messages.iter().fold(branch, |name, message| renaming(message, name).unwrap_or(name));
     Ok((last == now).then_some(now))
 }
 

@@ -36,7 +36,7 @@ mod wt;
 use std::fmt;
 
 pub use base::{Picked, PickedFrom, Start, pick};
-pub use branch::{BranchEnd, BranchTip, check_free};
+pub use branch::{BranchEnd, BranchTip, check_free, renamed};
 pub use count::new_commits;
 pub use error::{Advice, Error};
 pub use hooks::{Hooks, approve_hooks, may_have_hooks, run_hooks};

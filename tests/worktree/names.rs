@@ -1,5 +1,5 @@
 //! Branch names that others have, here or on a remote.
-use wtmag::git::{Repo, WorktreeRequest, check_free};
+use wtmag::git::{Repo, WorktreeRequest, check_free, renamed};
 
 use super::lab::{GIT, Lab, alone, git, new, tip, traces};
 
@@ -114,6 +114,38 @@ fn two_branches_of_one_directory_are_told_apart() {
             assert_eq!(traces(&dir), before);
             git(&dir, ["worktree", "remove", "--force", first.path.to_str().unwrap()]);
             git(&dir, ["branch", "-q", "-D", "fix/a"]);
+        }
+    });
+}
+
+#[test]
+fn a_branch_is_renamed_when_its_old_name_is_gone_and_its_reflog_says_so() {
+    let cases: [(&str, &[&str], Option<&str>); 9] = [
+        ("nothing happened", &[], None),
+        ("renamed", &["branch -m new"], Some("new")),
+        ("twice", &["branch -m interim", "branch -m deep/new"], Some("deep/new")),
+        ("there and back", &["branch -m interim", "branch -m work"], None),
+        ("another was checked out", &["switch -qc new"], None),
+        ("and the old one deleted", &["switch -qc new", "branch -qD work"], None),
+        ("another of the old name", &["branch -m new", "branch work"], None),
+        ("no branch is checked out", &["branch -m new", "switch -q --detach"], None),
+        ("now the default branch", &["branch -qD main", "branch -m main"], None),
+    ];
+    alone(async |lab: Lab| {
+        let dir = lab.cloned("blog");
+        git(&dir, ["switch", "-q", "--detach"]);
+        for (what, commands, want) in cases {
+            git(&dir, ["worktree", "add", "-q", "-b", "work", "../blog.work"]);
+            let path = dir.with_file_name("blog.work");
+            let git_dir = git(&path, ["rev-parse", "--absolute-git-dir"]);
+            commands.iter().for_each(|it| drop(git(&path, it.split(' '))));
+            let repo = Repo::discover(&dir).unwrap();
+            let found = renamed(&repo, git_dir.as_ref(), "work").unwrap();
+            assert_eq!(found.as_deref(), want, "{what}");
+            git(&dir, ["worktree", "remove", "--force", path.to_str().unwrap()]);
+            for name in ["work", "new", "interim", "deep/new"] {
+                git(&dir, ["update-ref", "-d", &format!("refs/heads/{name}")]);
+            }
         }
     });
 }

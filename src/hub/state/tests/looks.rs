@@ -1,6 +1,6 @@
 //! When git is asked about a worker.
 use super::{inbox::at_rest, *};
-use crate::model::{Base, Changes, Looked, Worker};
+use crate::model::{Base, Changes, Looked};
 
 /// The workers of the looks that are begun, and whether they count.
 fn looks(out: &[Effect]) -> Vec<(Vec<String>, bool)> {
@@ -79,7 +79,8 @@ fn a_worker_that_could_not_be_counted_is_counted_again_but_not_for_ever() {
 fn a_branch_keeps_its_worker_when_it_is_renamed_unless_it_is_anothers() {
     let (hub, id) = at_rest();
     let first = hub.state.workers[&id].worker.clone();
-    let second = Worker { id: "blog-other".parse().unwrap(), branch: "other".into(), ..first.clone() };
+    let second =
+        Worker { id: "blog-other".parse().unwrap(), branch: "other".into(), ..first.clone() };
     let workers = vec![first, second];
     let (mut hub, _) = Hub::with(Remembered { workers, ..Remembered::default() });
     let what = Touched::Worktree(id.clone());
@@ -88,7 +89,7 @@ fn a_branch_keeps_its_worker_when_it_is_renamed_unless_it_is_anothers() {
         Input::Looked { what: what.clone(), found: Ok(vec![found]) }
     };
     let renamed = Happened::Renamed { branch: "better".into() };
-    assert_eq!(happened(&hub.give(named("better"))), [renamed]);
+    assert!(happened(&hub.give(named("better"))).contains(&renamed));
     assert_eq!(hub.state.workers[&id].worker.branch, "better");
     assert_eq!(happened(&hub.give(named("other"))), []);
     assert_eq!(hub.state.workers[&id].worker.branch, "better");
