@@ -19,7 +19,7 @@ use super::{
 use crate::{
     git::removal::backup::{self, Backup},
     hub::screens,
-    model::{DisplayState, Event, Fact, Happened, Sample, Timestamp, Worker, name_of},
+    model::{DisplayState, Event, Fact, Happened, Item, Sample, Timestamp, Worker, name_of},
     paths,
     text::{clean, one_line},
     wire::EventView,
@@ -220,13 +220,8 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         }
         Happened::ReportOver => plain("a new turn", String::new()),
         Happened::Item { item } => {
-            let what = match (&item.closed, item.acked, item.reply) {
-                (Some(_), _, _) => "ended",
-                (None, Some(_), _) => "acknowledged",
-                (None, None, Some(_)) => "being answered",
-                (None, None, None) => "open",
-            };
-            plain(&format!("inbox {} {what}", item.id), format!("{}: {}", item.kind, item.text))
+            let what = format!("inbox {} {}", item.id, item_state(item));
+            plain(&what, format!("{}: {}", item.kind, item.text))
         }
         Happened::Need { need: Some(need) } => plain("needs you", clean(&need.evidence)),
         Happened::Need { need: None } => plain("no longer needs you", String::new()),
@@ -264,6 +259,15 @@ fn describe(happened: &Happened) -> (String, Paint, String) {
         }
         Happened::Hub { what } => plain("hub", what.clone()),
         Happened::Other(value) => plain(name_of(value), String::new()),
+    }
+}
+
+fn item_state(item: &Item) -> &'static str {
+    match (&item.closed, item.acked, item.reply) {
+        (Some(_), _, _) => "ended",
+        (None, Some(_), _) => "acknowledged",
+        (None, None, Some(_)) => "being answered",
+        (None, None, None) => "open",
     }
 }
 
