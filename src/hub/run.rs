@@ -38,7 +38,7 @@ use crate::{
 const OWN_FILES: Duration = Duration::from_secs(5);
 /// Inputs that may be queued for the loop; further senders wait.
 const QUEUE: usize = 1024;
-/// Shortest time between two looks at the spool.
+/// Shortest time between two reads of the spool.
 const SPOOL_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, thiserror::Error)]
