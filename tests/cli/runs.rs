@@ -1,4 +1,5 @@
-//! `run`: tasks that succeed, fail, ask, crash and hang; hubs that are killed; landing one after the other.
+//! `run`: tasks that succeed, fail, ask, crash, hang and hit limits; hubs that are killed; landing one after
+//! the other.
 use std::time::Duration;
 
 use nix::{
@@ -15,6 +16,7 @@ use crate::support::{eventually, is_full, poll, seeds};
 
 const WTMAG: &str = env!("CARGO_BIN_EXE_wtmag");
 const ASKS: &str = r#"turn.permission={kind="menu",heading="Run",question="Allow npm test?",entries=["No","Yes"],chosen=0,right=1,hint="Enter to confirm"}"#;
+const LIMIT: &str = r#"turn.limit="You've hit your usage limit. Try again in 5 s.""#;
 const COMMITS: &str =
     "run: echo x >>$(basename $PWD) && git add . && git commit -qm More && sleep 1";
 
@@ -23,7 +25,8 @@ fn desk() -> Desk {
     let agent = desk.sandbox.fake_agent().display().to_string();
     desk.config(&format!(
         "[agents.asking]\ncommand = \"{agent}\"\nargs = [\"--set\", '''{ASKS}''']\nprofile = \"fake\"\n\
-         delivery = \"ready\"\n[land]\nagents = true\n[answer]\nagents = true\n"
+         delivery = \"ready\"\n[agents.limited]\ncommand = \"{agent}\"\nargs = [\"--set\", '''{LIMIT}''']\n\
+         profile = \"fake\"\ndelivery = \"ready\"\n[limits]\nresume = true\n[land]\nagents = true\n[answer]\nagents = true\n"
     ));
     desk
 }
@@ -48,7 +51,7 @@ fn kill_hub(desk: &Desk) {
     }
 }
 
-/// Six kinds of tasks, again and again: what each one becomes.
+/// Eight kinds of tasks, again and again: what each one becomes.
 fn tasks(n: usize) -> (String, Vec<&'static str>) {
     let report = |what: &str| format!("run: {WTMAG} report {what} && sleep 1");
     let kinds = [
@@ -58,6 +61,8 @@ fn tasks(n: usize) -> (String, Vec<&'static str>) {
         (line("dies", "Crash"), "failed"),
         (line("fake", &format!("Report\n{}", report("done 'All green'"))), "done"),
         (line("missing", "No agent"), "failed"),
+        (line("limited", &format!("Limit\n{COMMITS}")), "done"),
+        (line("slow", "Hang"), "failed"),
     ];
     let all = kinds.iter().cycle().take(n);
     let text: Vec<String> = all.clone().map(|it| it.0.clone()).collect();
@@ -86,11 +91,18 @@ fn to_the_end(desk: &Desk, run: &str, limit: Duration) -> Value {
 
 #[test]
 fn every_task_is_done_once_and_the_account_is_right_though_hubs_are_killed() {
+    let jobs: &[&str] = if is_full() { &["1", "4"] } else { &["3"] };
+    jobs.iter().for_each(|jobs| run_tasks(jobs));
+}
+
+fn run_tasks(jobs: &str) {
     let desk = desk();
-    let (n, n_kills, limit) = if is_full() { (20, 20, 240) } else { (6, 3, 60) };
+    // Those that hang take a minute each.
+    let (n, n_kills, limit) = if is_full() { (20, 20, 660) } else { (6, 3, 60) };
     let (text, want) = tasks(n);
     desk.sandbox.put(desk.dir.join("tasks.jsonl"), text);
-    let begun = desk.wtmag(&["run", "-f", "tasks.jsonl", "-j", "3", "--json"]).json();
+    let begin = ["run", "-f", "tasks.jsonl", "-j", jobs, "--timeout", "60s", "--json"];
+    let begun = desk.wtmag(&begin).json();
     assert_eq!((&begun["run"], begun["tasks"].as_array().unwrap().len()), (&1.into(), n));
     let run = std::thread::scope(|scope| {
         scope.spawn(|| {
