@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &Context, _: Args) -> Result<ExitCode, Failure>
 
 /// One that cannot be read does not keep the others.
 async fn look(worker: &Worker, counts: bool) -> Looked {
-    let mut seen = Looked::new(worker.id.clone());
+    let mut seen = Looked { worker: worker.id.clone(), changes: None, landed: None, error: None };
     if let Err(error) = fill(worker, counts, &mut seen).await {
         seen.error = Some(error_chain(&error));
     }
@@ -45,21 +45,17 @@ async fn fill(worker: &Worker, counts: bool, seen: &mut Looked) -> Result<(), gi
     let (cancel, mut tell) = (proc::never(), |_: &git::News| {});
     let run = Run { cancel: &cancel, tell: &mut tell };
     if counts {
-        seen.branch = git::renamed(&repo, &worker.git_dir, &worker.branch)?;
-    }
-    let branch = seen.branch.as_deref().unwrap_or(&worker.branch);
-    if counts {
         let subject = Subject {
             repo: &repo,
             git_dir: &worker.git_dir,
-            branch,
+            branch: &worker.branch,
             base: worker.base.as_ref(),
             backup: None,
         };
         seen.changes = changes::count(&subject, clock::now(), &run).await?;
     }
     if worker.kind != Kind::Review && worker.state.landed.is_none() {
-        seen.landed = landed(&repo, (worker, branch), seen.changes.as_ref(), &run).await?;
+        seen.landed = landed(&repo, worker, seen.changes.as_ref(), &run).await?;
     }
     Ok(())
 }
@@ -67,13 +63,13 @@ async fn fill(worker: &Worker, counts: bool, seen: &mut Looked) -> Result<(), gi
 /// Where others have landed its work, as far as that is proven by what is here.
 async fn landed(
     repo: &Repo,
-    (worker, branch): (&Worker, &str),
+    worker: &Worker,
     changes: Option<&Changes>,
     run: &Run<'_>,
 ) -> Result<Option<Landed>, git::Error> {
     let known = changes.or(worker.work.changes.as_ref());
     let last: Vec<String> = known.map(|it| it.head.clone()).into_iter().collect();
-    let subject = (branch, worker.base.as_ref());
+    let subject = (worker.branch.as_str(), worker.base.as_ref());
     let (into, tip) = match land::find_here(repo, subject, &last, run).await? {
         Found::Contained { into, tip } | Found::SameFiles { into, tip } => (into, tip),
         Found::Gone | Found::Empty | Found::Not => return Ok(None),

@@ -86,12 +86,17 @@ fn check_conflict(repo: &Repo, branch: &str, dir: &str, remote: Option<&str>) ->
 /// Never the default branch: work that was renamed to it is for its user to sort out.
 ///
 /// # Errors
-/// [`Error::Read`].
-pub fn renamed(repo: &Repo, git_dir: &Path, branch: &str) -> Result<Option<String>, Error> {
+/// [`Error::Read`], and those of [`Repo::discover`].
+pub fn renamed(repo: &Path, git_dir: &Path, branch: &str) -> Result<Option<String>, Error> {
     let head = fs::read_to_string(git_dir.join("HEAD")).unwrap_or_default();
     let Some(now) = head.strip_prefix("ref: ").and_then(branch_of) else { return Ok(None) };
+    // Mostly, and then no repository is opened.
+    if now == branch {
+        return Ok(None);
+    }
+    let repo = Repo::discover(repo)?;
     let is_default = || repo.default_branch().is_ok_and(|it| it == now);
-    if now == branch || repo.branch_tip(branch)?.is_some() || is_default() {
+    if repo.branch_tip(branch)?.is_some() || is_default() {
         return Ok(None);
     }
     let read = || format!("the reflog of `{now}`");

@@ -1,4 +1,4 @@
-//! Tells when the index or HEAD of a worktree, its place or a branch has changed: by the system's events
+//! Tells when the index or HEAD of a worktree, its place, its branch's name or a branch has changed: by the system's events
 //! for files, without polling.
 //!
 //! Knows directories and file names; decides nothing. A directory tells once, and then again after the
@@ -22,8 +22,8 @@ use crate::model::{Timestamp, error_chain};
 
 /// Files of a worktree's git dir that change with it.
 const NAMES: [&str; 3] = ["index", "HEAD", "ORIG_HEAD"];
-/// The file of a worktree's git dir that names the worktree.
-const PLACE: &str = "gitdir";
+/// Files of a worktree's git dir that name the worktree and its branch.
+const PLACE: [&str; 2] = ["gitdir", "HEAD"];
 
 /// Watches directories until it is dropped.
 #[derive(Clone)]
@@ -167,7 +167,7 @@ fn places(watch: &GitWatch) -> Vec<(PathBuf, Vec<String>, Touched)> {
         let mut found = vec![(watch.git_dir.clone(), names, watch.what.clone())];
         if let Touched::Worktree(id) = &watch.what {
             let place = Touched::Place(id.clone());
-            found.push((watch.git_dir.clone(), vec![PLACE.to_owned()], place));
+            found.push((watch.git_dir.clone(), PLACE.map(str::to_owned).to_vec(), place));
         }
         return found;
     };

@@ -22,7 +22,9 @@ use super::{
     jobs::Jobs,
     notify,
     spool::Spool,
-    state::{Count, Input, Linked, LocalEffect, Setup, TmuxEffect, Touched},
+    state::{
+        Count, Input, Linked, LocalEffect, Setup, TmuxEffect, Touched, WorktreeFacts, WorktreeQuery,
+    },
     stray_clients::{Redirect, StrayClients},
     wake::{HubOptions, Wake},
 };
@@ -396,20 +398,26 @@ impl Performer {
         });
     }
 
-    fn find_worktrees(&mut self, of: Vec<(WorkerId, PathBuf)>) {
+    fn find_worktrees(&mut self, of: Vec<WorktreeQuery>) {
         let wakes = self.wakes.clone();
         self.tasks.spawn(async move {
             // A worktree may be on a file system that does not answer.
-            let looked = task::spawn_blocking(move || {
-                let find =
-                    |(id, git_dir): (WorkerId, PathBuf)| (id, git::worktree_of_git_dir(&git_dir));
-                of.into_iter().map(find).collect()
-            });
+            let looked = task::spawn_blocking(move || of.into_iter().map(find_worktree).collect());
             if let Ok(found) = looked.await {
                 send(&wakes, Input::Worktrees(found)).await;
             }
         });
     }
+}
+
+/// Blocks.
+fn find_worktree(query: WorktreeQuery) -> WorktreeFacts {
+    let WorktreeQuery { worker, repo, git_dir, branch } = query;
+    let branch = git::renamed(&repo, &git_dir, &branch).unwrap_or_else(|error| {
+        tracing::debug!(%worker, error = error_chain(&error), "could not look for a new name");
+        None
+    });
+    WorktreeFacts { path: git::worktree_of_git_dir(&git_dir), worker, branch }
 }
 
 /// Counts the commits that a worker made.

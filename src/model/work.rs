@@ -40,9 +40,6 @@ pub struct Changes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looked {
     pub worker: WorkerId,
-    /// The new name of its branch, if it was renamed.
-    #[serde(default)]
-    pub branch: Option<String>,
     #[serde(default)]
     pub changes: Option<Changes>,
     /// Its work is part of another branch.
@@ -51,12 +48,6 @@ pub struct Looked {
     /// Why something is missing.
     #[serde(default)]
     pub error: Option<String>,
-}
-
-impl Looked {
-    pub fn new(worker: WorkerId) -> Self {
-        Self { worker, branch: None, changes: None, landed: None, error: None }
-    }
 }
 
 impl Work {

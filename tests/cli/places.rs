@@ -194,14 +194,21 @@ fn a_renamed_branch_stays_its_workers() {
     desk.git_of(&id, &["branch", "-m", "interim"]);
     desk.git_of(&id, &["branch", "-m", "fix/better"]);
     let is_noticed = || (desk.list(&[])[0]["branch"] == "fix/better").then_some(());
-    eventually(SOON, "the new name", is_noticed);
+    // Though its changes were counted a moment ago.
+    eventually(std::time::Duration::from_secs(5), "the new name", is_noticed);
     assert!(desk.wtmag(&["log", &id]).success().contains("branch renamed"));
     // It is found by the new name, and its work is as safe as before.
     let said = desk.wtmag(&["cleanup", "fix/better"]).failure(1);
     assert!(said.contains("commits that no other branch or remote has"), "{said}");
+    // Each new hub asks git, too.
+    let dir = desk.wtmag(&["path", &id]).success();
+    desk.wtmag(&["hub", "stop"]).success();
+    desk.git(&["-C", dir.trim(), "branch", "-m", "fix/best"]);
+    let is_noticed = || (desk.list(&[])[0]["branch"] == "fix/best").then_some(());
+    eventually(SOON, "the newest name", is_noticed);
     desk.wtmag(&["land", &id, "--yes"]).success();
-    assert!(desk.git(&["branch", "--list", "fix/better"]).is_empty());
+    assert!(desk.git(&["branch", "--list", "fix/best"]).is_empty());
     assert!(desk.list(&["--all"]).is_empty());
     desk.wtmag(&["restore", &id]).success();
-    assert!(!desk.git(&["branch", "--list", "fix/better"]).is_empty());
+    assert!(!desk.git(&["branch", "--list", "fix/best"]).is_empty());
 }

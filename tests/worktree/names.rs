@@ -139,8 +139,7 @@ fn a_branch_is_renamed_when_its_old_name_is_gone_and_its_reflog_says_so() {
             let path = dir.with_file_name("blog.work");
             let git_dir = git(&path, ["rev-parse", "--absolute-git-dir"]);
             commands.iter().for_each(|it| drop(git(&path, it.split(' '))));
-            let repo = Repo::discover(&dir).unwrap();
-            let found = renamed(&repo, git_dir.as_ref(), "work").unwrap();
+            let found = renamed(&dir, git_dir.as_ref(), "work").unwrap();
             assert_eq!(found.as_deref(), want, "{what}");
             git(&dir, ["worktree", "remove", "--force", path.to_str().unwrap()]);
             for name in ["work", "new", "interim", "deep/new"] {

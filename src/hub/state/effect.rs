@@ -223,8 +223,28 @@ pub enum LocalEffect {
         repo: PathBuf,
         markers: Vec<(String, Option<Marker>)>,
     },
-    /// Ask git where these workers' worktrees are, by their git dirs.
-    FindWorktrees(Vec<(WorkerId, PathBuf)>),
+    /// Ask git where these worktrees are, and what their branches are called.
+    FindWorktrees(Vec<WorktreeQuery>),
+}
+
+/// A worker's worktree, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorktreeQuery {
+    pub worker: WorkerId,
+    pub repo: PathBuf,
+    pub git_dir: PathBuf,
+    pub branch: String,
+}
+
+impl WorktreeQuery {
+    pub fn new(worker: &Worker) -> Self {
+        Self {
+            worker: worker.id.clone(),
+            repo: worker.repo.clone(),
+            git_dir: worker.git_dir.clone(),
+            branch: worker.branch.clone(),
+        }
+    }
 }
 
 impl Effect {

@@ -180,8 +180,17 @@ pub enum Input {
         repo: PathBuf,
         done: Result<(), String>,
     },
-    /// Where each worker's worktree is according to git; `None`: nowhere any more.
-    Worktrees(Vec<(WorkerId, Option<PathBuf>)>),
+    Worktrees(Vec<WorktreeFacts>),
+}
+
+/// What git says of a worker's worktree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorktreeFacts {
+    pub worker: WorkerId,
+    /// `None`: it is nowhere any more.
+    pub path: Option<PathBuf>,
+    /// The new name of its branch, if it was renamed.
+    pub branch: Option<String>,
 }
 
 /// Why there is no result for a new window.

@@ -2,14 +2,17 @@
 //!
 //! A worker's changes are counted when its turn is over, and when its index or HEAD changes while it
 //! is at rest; a landing by others is looked for then, and when a base has moved. Other programs do
-//! both, a few at a time. Where a worktree is, is looked up when git's record of it changes.
+//! both, a few at a time. Where a worktree is, and what its branch is called, is looked up when git's record
+//! of it changes.
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use super::{Effect, GitWatch, HubState, LocalEffect, Touched, live_worker::LiveWorker};
+use super::{
+    Effect, GitWatch, HubState, LocalEffect, Touched, WorktreeQuery, live_worker::LiveWorker,
+};
 use crate::model::{AgentState, Looked, Now, Worker, WorkerId};
 
 /// Programs that look at one time.
@@ -182,8 +185,8 @@ impl HubState {
             let placed = self.looks.places.iter().find(|(_, at)| is_due(at));
             if let Some(id) = placed.map(|(id, _)| id.clone()) {
                 self.looks.places.remove(&id);
-                let git_dir = self.workers.get(&id).map(|live| live.worker.git_dir.clone());
-                let find = git_dir.map(|it| LocalEffect::FindWorktrees(vec![(id, it)]));
+                let query = self.workers.get(&id).map(|live| WorktreeQuery::new(&live.worker));
+                let find = query.map(|it| LocalEffect::FindWorktrees(vec![it]));
                 out.extend(find.map(Effect::Local));
                 continue;
             }
@@ -226,13 +229,6 @@ impl HubState {
         out.push(Effect::Local(LocalEffect::Look { what, workers, counts: false }));
     }
 
-    /// Another worker of its repository has this branch: one branch is one worker's.
-    fn has_branch(&self, id: &WorkerId, branch: &str) -> bool {
-        let Some(repo) = self.workers.get(id).map(|live| &live.worker.repo) else { return false };
-        let mut others = self.workers.values().map(|live| &live.worker).filter(|it| it.id != *id);
-        others.any(|it| it.repo == *repo && it.branch == branch)
-    }
-
     pub(super) fn looked(
         &mut self,
         now: Now,
@@ -255,11 +251,7 @@ impl HubState {
             } else {
                 self.looks.failed.remove(&seen.worker);
             }
-            let branch = seen.branch.filter(|it| !self.has_branch(&seen.worker, it));
             let Some(live) = self.workers.get_mut(&seen.worker) else { continue };
-            if let Some(branch) = branch {
-                live.renamed(branch);
-            }
             let has_pushed = seen.changes.map(|it| live.counted(it));
             if let Some(landed) = seen.landed {
                 live.has_landed(landed);

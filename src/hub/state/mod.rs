@@ -38,8 +38,11 @@ use jiff::tz::TimeZone;
 
 pub use effect::{
     Act, Effect, GitWatch, LocalEffect, Notice, PullQuestion, Query, Record, Target, TmuxEffect,
+    WorktreeQuery,
 };
-pub use input::{CleanedUp, Count, Input, Linked, Listed, Met, NotMade, Rest, Touched};
+pub use input::{
+    CleanedUp, Count, Input, Linked, Listed, Met, NotMade, Rest, Touched, WorktreeFacts,
+};
 pub use settings::Settings;
 
 use live_worker::{LiveWorker, Noted, Profiles};
@@ -315,11 +318,6 @@ impl HubState {
         }
         self.settle(now, &mut out);
         out
-    }
-
-    /// The wall clock decides about something: it may be set, or stand still while the machine sleeps.
-    pub fn watches_the_clock(&self) -> bool {
-        !self.schedules.is_empty()
     }
 
     /// Number of the last event.

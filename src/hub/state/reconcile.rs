@@ -1,8 +1,9 @@
 //! Reconciles the state with tmux and git: windows that were lost, moved or left over.
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Effect, FIRST_LOOK, FirstLook, HubState, Link, Listed, LocalEffect, RequestId, TmuxEffect,
+    WorktreeFacts, WorktreeQuery,
     live_worker::LiveWorker,
     requests::{answer, not_found},
 };
@@ -32,29 +33,33 @@ impl HubState {
     }
 
     pub(super) fn find_worktrees(&self, out: &mut Vec<Effect>) {
-        let git_dir = |live: &LiveWorker| (live.worker.id.clone(), live.worker.git_dir.clone());
         let has_own = |live: &&LiveWorker| !live.worker.is_orchestrator();
-        let all: Vec<_> = self.workers.values().filter(has_own).map(git_dir).collect();
+        let own = self.workers.values().filter(has_own);
+        let all: Vec<_> = own.map(|live| WorktreeQuery::new(&live.worker)).collect();
         if !all.is_empty() {
             out.push(Effect::Local(LocalEffect::FindWorktrees(all)));
         }
     }
 
     /// Reconciles the worktrees.
-    pub(super) fn worktrees(
-        &mut self,
-        now: Now,
-        found: Vec<(WorkerId, Option<PathBuf>)>,
-        out: &mut Vec<Effect>,
-    ) {
-        for (id, path) in found {
+    pub(super) fn worktrees(&mut self, now: Now, found: Vec<WorktreeFacts>, out: &mut Vec<Effect>) {
+        for WorktreeFacts { worker: id, path, branch } in found {
             // What a cleanup removes is told by its end.
             let is_leaving = self.cleanups.contains_key(&id);
+            let branch = branch.filter(|it| !self.has_branch(&id, it));
             if let Some(live) = self.workers.get_mut(&id).filter(|_| !is_leaving) {
                 live.worktree_at(path);
+                branch.into_iter().for_each(|it| live.renamed(it));
             }
         }
         self.flush_workers(now, out);
+    }
+
+    /// Another worker of its repository has this branch: one branch is one worker's.
+    fn has_branch(&self, id: &WorkerId, branch: &str) -> bool {
+        let Some(repo) = self.workers.get(id).map(|live| &live.worker.repo) else { return false };
+        let mut others = self.workers.values().map(|live| &live.worker).filter(|it| it.id != *id);
+        others.any(|it| it.repo == *repo && it.branch == branch)
     }
 
     pub(super) fn restructured(&mut self, now: Now, out: &mut Vec<Effect>) {

@@ -77,6 +77,11 @@ enum Fate {
 
 /// Requests.
 impl HubState {
+    /// The wall clock decides about something: it may be set, or stand still while the machine sleeps.
+    pub fn watches_the_clock(&self) -> bool {
+        !self.schedules.is_empty()
+    }
+
     pub(super) fn schedule(
         &mut self,
         now: Now,

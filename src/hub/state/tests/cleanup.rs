@@ -7,7 +7,10 @@ fn a_worktree_that_a_cleanup_removes_is_not_told_as_gone() {
         let (mut hub, id) = Hub::with_agent();
         hub.ask(Request::Cleanup(cleanup_of(&id)));
         hub.give(Input::WindowClosed { worker: id.clone(), done: Ok(()) });
-        let gone = || Input::Worktrees(vec![(id.clone(), None)]);
+        let gone = || {
+            let facts = WorktreeFacts { worker: id.clone(), path: None, branch: None };
+            Input::Worktrees(vec![facts])
+        };
         let told = |out: &[Effect]| {
             happened(out).iter().filter(|it| matches!(it, Happened::Worktree { .. })).count()
         };

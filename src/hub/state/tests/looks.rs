@@ -18,7 +18,7 @@ fn changes(ahead: u64) -> Changes {
 
 fn seen(id: &WorkerId, changes: Changes) -> Input {
     let (what, worker) = (Touched::Worktree(id.clone()), id.clone());
-    let found = Looked { changes: Some(changes), ..Looked::new(worker) };
+    let found = Looked { worker, changes: Some(changes), landed: None, error: None };
     Input::Looked { what, found: Ok(vec![found]) }
 }
 
@@ -59,7 +59,12 @@ fn a_worker_that_could_not_be_counted_is_counted_again_but_not_for_ever() {
     let (mut hub, id) = at_rest();
     let what = || Touched::Worktree(id.clone());
     let want = vec![(vec![id.to_string()], true)];
-    let busy = Looked { error: Some("the index is locked".into()), ..Looked::new(id.clone()) };
+    let busy = Looked {
+        worker: id.clone(),
+        changes: None,
+        landed: None,
+        error: Some("the index is locked".into()),
+    };
     hub.give(Input::Looked { what: what(), found: Err("timed out".into()) });
     for pause in [30_000, 90_000, 270_000] {
         assert_eq!(looks(&hub.after(pause - 1_000).give(Input::Tick)), []);
@@ -73,26 +78,6 @@ fn a_worker_that_could_not_be_counted_is_counted_again_but_not_for_ever() {
     assert_eq!(turn(&mut hub, &id), want);
     hub.give(Input::Looked { what: what(), found: Ok(vec![busy]) });
     assert_eq!(looks(&hub.after(31_000).give(Input::Tick)), want);
-}
-
-#[test]
-fn a_branch_keeps_its_worker_when_it_is_renamed_unless_it_is_anothers() {
-    let (hub, id) = at_rest();
-    let first = hub.state.workers[&id].worker.clone();
-    let second =
-        Worker { id: "blog-other".parse().unwrap(), branch: "other".into(), ..first.clone() };
-    let workers = vec![first, second];
-    let (mut hub, _) = Hub::with(Remembered { workers, ..Remembered::default() });
-    let what = Touched::Worktree(id.clone());
-    let named = |branch: &str| {
-        let found = Looked { branch: Some(branch.to_owned()), ..Looked::new(id.clone()) };
-        Input::Looked { what: what.clone(), found: Ok(vec![found]) }
-    };
-    let renamed = Happened::Renamed { branch: "better".into() };
-    assert!(happened(&hub.give(named("better"))).contains(&renamed));
-    assert_eq!(hub.state.workers[&id].worker.branch, "better");
-    assert_eq!(happened(&hub.give(named("other"))), []);
-    assert_eq!(hub.state.workers[&id].worker.branch, "better");
 }
 
 #[test]

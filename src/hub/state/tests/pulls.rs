@@ -43,7 +43,7 @@ fn counted(hub: &mut Hub, id: &WorkerId, pushed: Option<&str>) -> Vec<Effect> {
         pushed: pushed.map(|it| it.repeat(40)),
     };
     let (what, worker) = (Touched::Worktree(id.clone()), id.clone());
-    let found = Looked { changes: Some(changes), ..Looked::new(worker) };
+    let found = Looked { worker, changes: Some(changes), landed: None, error: None };
     hub.give(Input::Looked { what, found: Ok(vec![found]) })
 }
 

@@ -32,17 +32,40 @@ fn a_new_hub_finds_its_workers_again() {
 fn worktrees_that_were_moved_or_removed_are_noticed_once() {
     let (hub, id) = Hub::with_agent();
     let found = remembered(&hub, &id);
-    let git_dir = found.workers[0].git_dir.clone();
+    let query = WorktreeQuery::new(&found.workers[0]);
     let (mut hub, out) = Hub::with(found);
-    assert!(out.contains(&Effect::Local(LocalEffect::FindWorktrees(vec![(id.clone(), git_dir)]))));
+    assert!(out.contains(&Effect::Local(LocalEffect::FindWorktrees(vec![query]))));
     for (path, n_events) in [(Some("/moved"), 1), (None, 1), (None, 0), (Some("/moved"), 1)] {
         let path = path.map(PathBuf::from);
-        let out = hub.give(Input::Worktrees(vec![(id.clone(), path.clone())]));
+        let facts = WorktreeFacts { worker: id.clone(), path: path.clone(), branch: None };
+        let out = hub.give(Input::Worktrees(vec![facts]));
         let events = out.iter().filter(|it| matches!(it, Effect::Record(Record::Event(_))));
         assert_eq!(events.count(), n_events, "{out:?}");
         let worker = &hub.state.workers[&id].worker;
         assert_eq!((&worker.worktree, worker.worktree_gone), (&"/moved".into(), path.is_none()));
     }
+}
+
+#[test]
+fn a_worker_follows_its_renamed_branch_unless_it_is_anothers() {
+    let (hub, id) = Hub::with_agent();
+    let mut found = remembered(&hub, &id);
+    let other: WorkerId = "blog-other".parse().unwrap();
+    let worker = found.workers[0].clone();
+    found.workers.push(Worker { id: other, branch: "other".into(), ..worker.clone() });
+    let path = Some(worker.worktree);
+    let (mut hub, _) = Hub::with(found);
+    let mut named = |branch: &str| {
+        let (worker, path) = (id.clone(), path.clone());
+        let facts = WorktreeFacts { worker, path, branch: Some(branch.to_owned()) };
+        let out = hub.give(Input::Worktrees(vec![facts]));
+        (happened(&out), hub.state.workers[&id].worker.branch.clone())
+    };
+    let renamed = Happened::Renamed { branch: "better".into() };
+    let (told, branch) = named("better");
+    assert!(told.contains(&renamed), "{told:?}");
+    assert_eq!(branch, "better");
+    assert_eq!(named("other"), (Vec::new(), "better".to_owned()));
 }
 
 #[test]
