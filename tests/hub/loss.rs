@@ -187,9 +187,12 @@ fn a_worker_is_its_pane_wherever_the_user_moves_it() {
     tmux.run(["join-pane", "-d", "-s", &pane, "-t", "=main:^"]);
     tmux.type_text(&pane, " and joined");
     wait_for_screen(&mut crew, &worker, "broken out, and joined");
-    let found = crew.show(&worker).0;
-    assert!(found.state.is_live(), "{found:?}");
-    assert_eq!(found.place.window.to_string(), tmux.show("=main:^", "#{window_id}"));
+    // Where it is now is heard a moment later than what it draws.
+    eventually(SOON, "the window that the pane is in", || {
+        let at = crew.show(&worker).0.place.window.to_string();
+        (at == tmux.show("=main:^", "#{window_id}")).then_some(())
+    });
+    assert!(crew.show(&worker).0.state.is_live());
     // The next hub finds it there, too.
     kill_hub(crew.pid());
     sandbox.wtmag(["hub", "start"]).run().success();
