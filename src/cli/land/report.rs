@@ -48,7 +48,11 @@ impl Done {
     fn line(&self) -> String {
         let Self { into, mode, .. } = self;
         let commit = self.commit.get(..7).unwrap_or(&self.commit);
-        let n = count(self.commits.len(), "commit");
+        let n = match self.commits.len() {
+            // A review worker that committed nothing: what lands is the pull request.
+            0 => "its pull request".to_owned(),
+            n => count(n, "commit"),
+        };
         let mut line = match (self.already, self.dry_run) {
             (true, _) => format!("`{into}` has the work already"),
             (false, true) => format!("would land {n} in `{into}` ({mode})"),
@@ -62,5 +66,32 @@ impl Done {
             line += &format!("\n  {n} to push: git push {remote} {into}");
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples;
+
+    #[test]
+    fn what_landed_is_its_commits_or_its_pull_request() {
+        let mut done = Done {
+            worker: samples::worker("a"),
+            into: "main".into(),
+            from: "a".into(),
+            commit: "7fa13f2116".into(),
+            mode: "pr squash, !7".into(),
+            commits: vec!["7fa13f2 Cache".into()],
+            already: false,
+            dry_run: false,
+            to_push: 0,
+            remote: None,
+            removed: None,
+            notes: Vec::new(),
+        };
+        assert_eq!(done.line(), "1 commit landed in `main` as 7fa13f2 (pr squash, !7)");
+        done.commits.clear();
+        assert_eq!(done.line(), "its pull request landed in `main` as 7fa13f2 (pr squash, !7)");
     }
 }
