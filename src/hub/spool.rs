@@ -47,16 +47,27 @@ impl Spool {
 
     /// Every report, oldest first.
     pub(super) async fn waiting(self: &Arc<Self>) -> Vec<(PathBuf, HookReport)> {
+        // Asked for each look at a pane: a thread would cost more than the time stamp.
+        if self.is_unchanged() {
+            return Vec::new();
+        }
         let spool = Arc::clone(self);
         task::spawn_blocking(move || spool.load()).await.unwrap_or_default()
     }
 
+    /// It was empty, and nothing was added since.
+    fn is_unchanged(&self) -> bool {
+        let changed = self.changed();
+        changed.is_some() && self.empty_since.lock().is_ok_and(|it| *it == changed)
+    }
+
+    fn changed(&self) -> Option<SystemTime> {
+        fs::metadata(&self.dir).and_then(|it| it.modified()).ok()
+    }
+
     fn load(&self) -> Vec<(PathBuf, HookReport)> {
-        let changed = fs::metadata(&self.dir).and_then(|it| it.modified()).ok();
+        let changed = self.changed();
         let Ok(mut empty_since) = self.empty_since.lock() else { return Vec::new() };
-        if changed.is_some() && *empty_since == changed {
-            return Vec::new();
-        }
         let (reports, is_empty) = load(&self.dir);
         let is_settled =
             changed.is_some_and(|it| it.elapsed().is_ok_and(|since| since > UNSETTLED));
