@@ -423,6 +423,24 @@ fn a_dialog_that_is_gone_is_no_reason_to_wait() {
 }
 
 #[test]
+fn a_dialog_over_the_paste_holds_under_one_name_to_its_end() {
+    let mut scene = Scene::pasted();
+    let other = AgentState::Blocked(Blocker::Other);
+    let question = AgentState::Waiting(Question::Question);
+    let mut held = |settled, seen, content| {
+        let todo = scene.give(Input::Look(look(settled, seen, content)));
+        (todo.contains(&Action::Record), scene.machine.delivery().held.clone())
+    };
+    let first = held(&AgentState::Idle, &other, Content::Unseen);
+    assert_eq!(first, (true, Some(Hold::Turn(other.clone()))));
+    // A capture later the state has a name for it.
+    let named = Some(Hold::Turn(question.clone()));
+    assert_eq!(held(&question, &other, Content::Unseen), (true, named.clone()));
+    // The dialog is gone: nothing new is told of it.
+    assert_eq!(held(&question, &AgentState::Draft, Content::Ours), (false, named));
+}
+
+#[test]
 fn no_interrupt_key_is_pressed_into_a_dialog_or_an_empty_box() {
     for seen in [AgentState::Waiting(Question::Permission), AgentState::Idle] {
         let mut scene = Scene::new(DeliveryMode::Ready);

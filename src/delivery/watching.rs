@@ -352,9 +352,10 @@ impl DeliveryMachine {
         self.fail(now, why)
     }
 
-    /// A dialog is visible, or is missing from only this one capture.
+    /// A dialog is visible, or is missing from only this one capture. It has the name that the worker's
+    /// state has, so that it keeps it to its end.
     pub(super) fn dialog(look: &Look<'_>) -> Option<Hold> {
-        let shown = [look.seen, look.settled].into_iter().find(|turn| turn.asks());
+        let shown = [look.settled, look.seen].into_iter().find(|turn| turn.asks());
         shown.map(|turn| Hold::Turn(turn.clone()))
     }
 }
