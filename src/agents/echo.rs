@@ -180,7 +180,7 @@ fn is_prompt(before: &str, n_chars: usize) -> bool {
 
 /// What may follow it: nothing, or in a separate column the time or, beside a long text, anything.
 fn is_margin(behind: &str, n_chars: usize) -> bool {
-    let is_bare = !behind.chars().any(char::is_alphanumeric);
+    let is_bare = !behind.chars().any(|c| counts(c) && c.is_alphanumeric());
     is_bare || behind.starts_with("   ") && (n_chars >= MIN_PART || is_time(behind))
 }
 
@@ -372,5 +372,14 @@ mod tests {
         check("FAIL now [paste 1]", Holding::Other);
         check("FAIL now please read the brief and do it", Holding::Mixed);
         assert_eq!(holding(&profile, &InputBox::Empty, "x"), Holding::Empty);
+    }
+
+    /// Some marks are letters to Unicode; they show nothing of their own.
+    #[test]
+    fn marks_behind_a_text_are_part_of_it() {
+        let row =
+            "│ ❯  text9of27904010 \u{109b}\u{bc2}\u{93e}\u{11342}\u{1b3d}          │".to_owned();
+        let text = "text9of27904010 \u{109b}\u{bc2}\u{93e}\u{11342}\u{1b3d} \n\u{20e2}";
+        assert_eq!(rows_of(&[row], text), [(0, 0)]);
     }
 }
