@@ -38,8 +38,6 @@ use crate::{
 const OWN_FILES: Duration = Duration::from_secs(5);
 /// Inputs that may be queued for the loop; further senders wait.
 const QUEUE: usize = 1024;
-/// Shortest time between two reads of the spool.
-const SPOOL_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -161,24 +159,6 @@ enum Then {
     Forget(PathBuf),
 }
 
-/// When the spool is read: when something is due, but not for each of a hundred panes that draw.
-#[derive(Default)]
-struct SpoolPace {
-    due: Option<Instant>,
-    last: Option<Instant>,
-}
-
-impl SpoolPace {
-    fn want(&mut self, now: Instant) {
-        let earliest = self.last.map_or(now, |last| now.max(last + SPOOL_PAUSE));
-        self.due.get_or_insert(earliest);
-    }
-
-    fn read(&mut self, now: Instant) {
-        (self.due, self.last) = (None, Some(now));
-    }
-}
-
 impl Hub {
     async fn turn(
         &mut self,
@@ -187,7 +167,6 @@ impl Hub {
         (mut terminate, mut renew): (Heard, Heard),
     ) {
         let mut check = time::interval(OWN_FILES);
-        let mut spool = SpoolPace::default();
         while !self.leaving {
             let deadline = self.state.next_deadline();
             let has_room = self.waiting.len() < MAX_WAITING;
@@ -198,13 +177,9 @@ impl Hub {
                     Some(wake) => self.wake(wake),
                     None => return,
                 },
-                () = sleep_until(spool.due), if has_room => {
-                    spool.read(now().steady);
-                    self.performer.read_spool();
-                }
                 () = sleep_until(deadline), if has_room => {
                     // A worker that seems stuck may have reported.
-                    spool.want(now().steady);
+                    self.performer.read_spool();
                     self.input(Input::Tick);
                 }
                 () = self.performer.reap() => {}
