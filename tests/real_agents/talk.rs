@@ -1,4 +1,6 @@
 //! What is said between people and agents beside the box: answers in dialogs, and what an agent wrote down.
+use serde_json::Value;
+
 use super::{
     agent::{CLAUDE, CODEX, Kind, PI},
     desk::{Desk, SOON, Setup},
@@ -30,15 +32,26 @@ fn what_it_said_is_read_from_its_own_file(kind: &'static Kind) {
             desk.send(&worker, text);
             desk.wait(&worker, "idle");
         }
-        let said = desk.wtmag(&["said", &worker.id, "--turns", "2", "--json"]).run().json();
-        let said: Vec<_> = said
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|it| (it["from"].as_str().unwrap(), it["text"].as_str().unwrap()))
-            .collect();
+        let said = || -> Vec<(String, String)> {
+            let said = desk.wtmag(&["said", &worker.id, "--turns", "2", "--json"]).run().json();
+            let field = |it: &Value, name: &str| it[name].as_str().unwrap().to_owned();
+            said.as_array()
+                .unwrap()
+                .iter()
+                .map(|it| (field(it, "from"), field(it, "text")))
+                .collect()
+        };
         let want = ["Stub reply to: 'one please'", "Stub reply to: 'two please'"];
-        assert_eq!(said, want.map(|it| ("transcript", it)), "{}", desk.account(&worker));
+        // At once, whether it is written down yet or only told by a hook.
+        let texts: Vec<_> = said().into_iter().map(|it| it.1).collect();
+        assert_eq!(texts, want, "{}", desk.account(&worker));
+        eventually(SOON, "both replies in its own file", || {
+            let said = said();
+            said.iter()
+                .map(|it| (it.0.as_str(), it.1.as_str()))
+                .eq(want.map(|it| ("transcript", it)))
+                .then_some(())
+        });
     }
 }
 

@@ -86,19 +86,31 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
 const HOOK_LAG: Duration = Duration::from_secs(5);
 
 /// Pure: the last `n` messages. What is written down is whole, and also there without hooks; but it may be of an
-/// earlier conversation of the agent.
+/// earlier conversation of the agent, and an agent may report its last message before it writes it down.
 fn newest(written: Vec<Turn>, told: Vec<Message>, n: usize) -> Vec<Message> {
-    let (first, last) = (written.first().map(|it| it.at), written.last().map(|it| it.at));
-    let is_new = |it: &Message| last.is_none_or(|at| it.at.since(at) > HOOK_LAG);
-    let mut messages = told;
-    if !messages.last().is_some_and(is_new) {
-        // Those of an agent that was there before it.
-        messages.retain(|it| first.is_some_and(|at| it.at < at));
-        let from = "transcript";
-        messages.extend(written.into_iter().map(|Turn { at, text }| Message { at, from, text }));
-    }
+    let mut messages = match (written.first(), written.last()) {
+        (Some(first), Some(last))
+            if told.last().is_none_or(|it| it.at.since(last.at) <= HOOK_LAG) =>
+        {
+            let is_missing = |it: &Message| it.at >= last.at && !is_of(&it.text, &last.text);
+            // Those of an agent that was there before it.
+            let (before, after): (Vec<_>, Vec<_>) =
+                told.into_iter().partition(|it| it.at < first.at);
+            let missing: Vec<_> = after.into_iter().filter(is_missing).collect();
+            let from = "transcript";
+            let written = written.into_iter().map(|Turn { at, text }| Message { at, from, text });
+            before.into_iter().chain(written).chain(missing).collect()
+        }
+        _ => told,
+    };
     messages.drain(..messages.len().saturating_sub(n));
     messages
+}
+
+/// What a hook told is this text, or its beginning: long messages are cut.
+fn is_of(told: &str, text: &str) -> bool {
+    let words = |it: &str| it.split_whitespace().collect::<Vec<_>>().join(" ");
+    words(text).starts_with(&words(told))
 }
 
 /// Pure: what hooks told of this worker, not of an earlier one with its id.
@@ -165,16 +177,20 @@ mod tests {
     #[test]
     fn what_the_agent_wrote_down_is_preferred_unless_it_is_of_an_earlier_conversation() {
         let turn = |at: u64, text: &str| Turn { at: Timestamp(at), text: text.into() };
-        let told = |at: u64| vec![Message { at: Timestamp(at), from: "hook", text: "told".into() }];
+        let hook = |at: u64, text: &str| {
+            vec![Message { at: Timestamp(at), from: "hook", text: text.into() }]
+        };
+        let told = |at: u64| hook(at, "told");
         let check = |told: Vec<Message>, n: usize| -> Vec<String> {
             let written = vec![turn(1_000, "one"), turn(9_000, "two")];
             newest(written, told, n).into_iter().map(|it| it.text).collect()
         };
-        assert_eq!(check(told(9_900), 1), ["two"]);
-        assert_eq!(check(told(9_900), 2), ["one", "two"]);
+        assert_eq!(check(hook(9_900, "two"), 1), ["two"]);
+        assert_eq!(check(hook(9_900, "tw"), 2), ["one", "two"], "long ones are cut");
         assert_eq!(check(Vec::new(), 5), ["one", "two"]);
         assert_eq!(check(told(60_000), 2), ["told"]);
         assert_eq!(check(told(500), 3), ["told", "one", "two"], "of the agent before it");
+        assert_eq!(check(told(9_900), 2), ["two", "told"], "not written down yet");
     }
 
     #[test]
