@@ -12,7 +12,7 @@ use nix::{
 };
 use serde_json::Value;
 
-use super::support::{Sandbox, eventually, state_dir};
+use super::support::{Sandbox, eventually, has_ended, state_dir};
 
 mod bell;
 mod fleet;
@@ -69,10 +69,7 @@ fn kill_hub(pid: u32) {
 
 #[track_caller]
 fn wait_for_end(pid: u32) {
-    let proc = PathBuf::from(format!("/proc/{pid}"));
-    // A process that ended and was not collected has no command line.
-    let line = || fs::read(proc.join("cmdline")).unwrap_or_default();
-    eventually(SOON, &format!("process {pid} to end"), || line().is_empty().then_some(()));
+    eventually(SOON, &format!("process {pid} to end"), || has_ended(pid).then_some(()));
 }
 
 fn log(sandbox: &Sandbox) -> String {

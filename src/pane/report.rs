@@ -161,38 +161,56 @@ fn write_spool(spool: &Path, report: &HookReport) -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// How often a report is sent while hubs end before they answer. A killed hub may still accept for a moment,
+/// and another may listen by then.
+const TRIES: usize = 3;
+
 /// The hub's answer, if it came in time.
 fn ask(socket: &Path, report: HookReport, patience: Duration) -> Answered {
-    let (sender, progress) = mpsc::sync_channel(2);
+    let (sender, progress) = mpsc::sync_channel(TRIES + 1);
     let socket = socket.to_owned();
     // `connect` has no time limit.
     thread::spawn(move || {
-        let stream = send(&socket, report);
-        let sent = match &stream {
-            Ok(_) => Answered::Sent,
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Answered::Refused,
-            Err(_) => Answered::No,
-        };
-        let is_awaited = sender.send(sent).is_ok();
-        if let (true, Ok(stream)) = (is_awaited, stream) {
-            let answer = answer_in(stream).map_or(Answered::No, |it| Answered::Yes(Box::new(it)));
-            sender.send(answer).unwrap_or_default();
-        }
+        let told = try_each(&socket, report, || sender.send(Answered::Sent).is_ok());
+        sender.send(told).unwrap_or_default();
     });
-    match progress.recv_timeout(SEND) {
-        Ok(Answered::Sent) => progress.recv_timeout(patience).unwrap_or(Answered::No),
-        Ok(failed) => failed,
-        Err(_) => Answered::No,
+    let mut limit = SEND;
+    loop {
+        match progress.recv_timeout(limit) {
+            Ok(Answered::Sent) => limit = patience,
+            Ok(told) => return told,
+            Err(_) => return Answered::No,
+        }
     }
 }
 
-fn send(socket: &Path, report: HookReport) -> io::Result<UnixStream> {
+/// `sent` is called each time the report may be in a hub's socket, and returns whether the answer is awaited.
+fn try_each(socket: &Path, report: HookReport, sent: impl Fn() -> bool) -> Answered {
+    let Ok(lines) = lines(report) else { return Answered::No };
+    for _ in 0..TRIES {
+        let mut stream = match UnixStream::connect(socket) {
+            Ok(stream) => stream,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                return Answered::Refused;
+            }
+            Err(_) => return Answered::No,
+        };
+        let is_written = stream.write_all(&lines).is_ok();
+        if !sent() {
+            return Answered::No;
+        }
+        if let (true, Some(answer)) = (is_written, answer_in(stream)) {
+            return Answered::Yes(Box::new(answer));
+        }
+    }
+    Answered::No
+}
+
+fn lines(report: HookReport) -> Result<Vec<u8>, wire::Error> {
     let request = Envelope { id: 1, request: Request::Hook(report) };
-    let mut lines = wire::encode(&Hello::new(process::id())).map_err(io::Error::other)?;
-    lines.extend(wire::encode(&request).map_err(io::Error::other)?);
-    let mut stream = UnixStream::connect(socket)?;
-    stream.write_all(&lines)?;
-    Ok(stream)
+    let mut lines = wire::encode(&Hello::new(process::id()))?;
+    lines.extend(wire::encode(&request)?);
+    Ok(lines)
 }
 
 fn answer_in(stream: UnixStream) -> Option<Reply> {
@@ -204,4 +222,50 @@ fn answer_in(stream: UnixStream) -> Option<Reply> {
         Frame::Refused { refusal, .. } => Some(Err(refusal)),
         Frame::Event { .. } | Frame::Lagged { .. } | Frame::Other(_) => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// Reports to a hub that takes the report and ends without an answer; `then` is what comes of its socket.
+    fn told(then: impl FnOnce(&Path) + Send) -> Answered {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("hub.sock");
+        let hub = UnixListener::bind(&socket).unwrap();
+        let worker = "w".parse().unwrap();
+        let report = HookReport { id: report_id(), worker, pane: None, hook: Hook::Started };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (stream, _) = hub.accept().unwrap();
+                // Before the end of the connection, which the reporter waits for.
+                drop(hub);
+                then(&socket);
+                drop(stream);
+            });
+            try_each(&socket, report, || true)
+        })
+    }
+
+    #[test]
+    fn a_hub_that_ends_before_it_answers_was_killed_or_stopped_or_has_a_next_one() {
+        assert!(matches!(told(|_| {}), Answered::Refused));
+        assert!(matches!(told(|socket| std::fs::remove_file(socket).unwrap()), Answered::No));
+        let (sender, next) = mpsc::channel();
+        let by_the_next = told(move |socket| {
+            std::fs::remove_file(socket).unwrap();
+            let hub = UnixListener::bind(socket).unwrap();
+            let next = thread::spawn(move || {
+                let (mut stream, _) = hub.accept().unwrap();
+                stream.write_all(&wire::encode(&Hello::new(1)).unwrap()).unwrap();
+                let answer = Frame::Answer { id: 1, answer: Answer::Done };
+                stream.write_all(&wire::encode(&answer).unwrap()).unwrap();
+            });
+            sender.send(next).unwrap();
+        });
+        assert!(matches!(by_the_next, Answered::Yes(reply) if matches!(*reply, Ok(Answer::Done))));
+        next.recv().unwrap().join().unwrap();
+    }
 }

@@ -23,6 +23,7 @@ mod yard;
 pub(crate) use agent_log::AgentLog;
 pub(crate) use crew::{CALM, Crew, Seen, hook, state_dir};
 pub(crate) use player::{Moment, Played, Player, Timeline, recordings};
+pub(crate) use programs::has_ended;
 pub(crate) use run::{Ran, Run};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use scratch::Scratch;

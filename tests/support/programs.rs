@@ -71,6 +71,18 @@ pub(crate) fn inside(dir: &Path) -> Vec<(u32, String)> {
     found
 }
 
+/// Whether a process has ended and its files are closed. Its first thread may end before the others, which
+/// have the files open until they end. A process that nobody waits for stays, with its last thread.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.into_iter().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // `1 (name) Z …`; the name may contain anything.
+        let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim().chars().next());
+        matches!(state, None | Some('Z' | 'X'))
+    })
+}
+
 pub(super) fn kill(pid: u32) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap());
     // It may have gone by itself in the meantime.
