@@ -11,6 +11,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
+use wtmag::model::Worker;
 
 use super::support::{Sandbox, eventually, has_ended, state_dir};
 
@@ -65,6 +66,21 @@ fn signal(pid: u32, signal: Signal) {
 fn kill_hub(pid: u32) {
     signal(pid, Signal::SIGKILL);
     wait_for_end(pid);
+}
+
+/// Its shell has reported the start, and the agent reads its keys.
+#[track_caller]
+fn wait_for_agent(sandbox: &Sandbox, worker: &Worker, agent: &str) {
+    let pane = worker.place.pane.to_string();
+    let shown = || sandbox.tmux().show(&pane, "#{pane_current_command}");
+    eventually(SOON, "the agent in the foreground", || (shown() == agent).then_some(()));
+}
+
+/// Presses Ctrl-C in a worker's pane. While its shell still starts the agent, the key would be lost.
+#[track_caller]
+fn interrupt(sandbox: &Sandbox, worker: &Worker, agent: &str) {
+    wait_for_agent(sandbox, worker, agent);
+    sandbox.tmux().run(["send-keys", "-t", &worker.place.pane.to_string(), "C-c"]);
 }
 
 #[track_caller]

@@ -7,7 +7,7 @@ use std::{
 use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use serde_json::Value;
 
-use super::{SOON, Sandbox, Signal, eventually, kill_hub, pid_of, status, world};
+use super::{SOON, Sandbox, Signal, eventually, interrupt, kill_hub, pid_of, status, world};
 use crate::support::{Crew, Seen};
 use wtmag::model::{Cleanup, Request};
 
@@ -90,8 +90,7 @@ fn those_who_listen_go_on_with_the_next_hub() {
         kill_hub(pid_of(&status(&sandbox)));
     }
     eventually(SOON, "both to listen", both_listen);
-    let pane = worker.place.pane.to_string();
-    sandbox.tmux().run(["send-keys", "-t", &pane, "C-c"]);
+    interrupt(&sandbox, &worker, "sleep");
     assert!(eventually(SOON, "wait to end", || wait.try_wait().unwrap()).success());
     let mut last = 0;
     loop {
@@ -161,7 +160,7 @@ fn who_listens_goes_on_when_the_hubs_socket_is_made_anew() {
         sandbox.wtmag(["hub", "start"]).run().success();
     }
     assert_eq!(pid_of(&status(&sandbox)), crew.pid());
-    sandbox.tmux().run(["send-keys", "-t", &worker.place.pane.to_string(), "C-c"]);
+    interrupt(&sandbox, &worker, "sleep");
     loop {
         let event = next();
         if event["kind"] == "process" && event["value"] != "running" {
@@ -236,8 +235,7 @@ fn each_way_to_close_a_worker_has_its_word() {
     assert!(shown.state.is_live());
 
     // The shell that the agent left behind is closed.
-    let pane = c.place.pane.to_string();
-    tmux.run(["send-keys", "-t", &pane, "C-c"]);
+    interrupt(&sandbox, &c, "cat");
     wait_for_word(&sandbox, c.id.as_str(), "exited(130, SIGINT?)");
     tmux.run(["kill-window", "-t", &c.place.window.to_string()]);
     eventually(SOON, "c's window to be gone", || crew.show(&c).0.place.gone.then_some(()));

@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{
-    SOON, Sandbox, eventually, hub_pid, kill_hub, log, pid_of, state_dir, status, wait_for_end,
-    world,
+    SOON, Sandbox, eventually, hub_pid, interrupt, kill_hub, log, pid_of, state_dir, status,
+    wait_for_agent, wait_for_end, world,
 };
 use crate::support::{Crew, Seen, hook};
 
@@ -114,13 +114,11 @@ fn an_agents_report_brings_the_next_hub_when_one_was_killed_but_not_when_it_was_
     let sandbox = world();
     let mut crew = Crew::new(&sandbox);
     let [one, other] = ["one", "other"].map(|it| crew.hire_idle(it, Seen::Alone, &["cat"]));
+    [&one, &other].map(|it| wait_for_agent(&sandbox, it, "cat"));
     let pid = crew.pid();
     drop(crew);
-    let end = |worker: &wtmag::model::Worker| {
-        sandbox.tmux().run(["send-keys", "-t", &worker.place.pane.to_string(), "C-c"]);
-    };
     kill_hub(pid);
-    end(&one);
+    interrupt(&sandbox, &one, "cat");
     // Asking starts no hub.
     let next = eventually(SOON, "the next hub", || {
         let ran = sandbox.wtmag(["hub", "status", "--json"]).run();
@@ -131,7 +129,7 @@ fn an_agents_report_brings_the_next_hub_when_one_was_killed_but_not_when_it_was_
 
     sandbox.wtmag(["hub", "stop"]).run().success();
     wait_for_end(next);
-    end(&other);
+    interrupt(&sandbox, &other, "cat");
     let spool = state_dir(&sandbox).join("spool");
     eventually(SOON, "the report", || (fs::read_dir(&spool).unwrap().count() > 0).then_some(()));
     sandbox.wtmag(["hub", "status"]).run().failure(3);
