@@ -176,6 +176,12 @@ impl DeliveryMachine {
         }
     }
 
+    /// Nothing of it was sent, and nothing tells why.
+    pub fn waits_silently(&self) -> bool {
+        let waits = matches!(self.phase, Phase::Waiting | Phase::Argument(_));
+        waits && self.delivery.held.is_none()
+    }
+
     /// Another delivery may go first: nothing of this one has reached the agent.
     pub fn can_wait(&self) -> bool {
         self.phase == Phase::Waiting && !self.delivery.interrupt
@@ -197,6 +203,8 @@ impl DeliveryMachine {
         }
         match input {
             Input::Look(look) => self.handle_look(now, &look),
+            Input::Unseen if self.waits_silently() => self.hold(Some(Hold::Disconnected)),
+            Input::Unseen => Vec::new(),
             Input::Done => self.handle_done(now),
             Input::Refused(hold) => self.handle_refused(now, hold),
             Input::Moved => {

@@ -50,6 +50,8 @@ pub struct Look<'a> {
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
     Look(Look<'a>),
+    /// tmux has not shown the screen for some time.
+    Unseen,
     /// The guarded action was carried out.
     Done,
     /// The guard refused: nothing was sent.

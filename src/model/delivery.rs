@@ -123,7 +123,7 @@ pub enum Hold {
     Foreground,
     /// An earlier delivery to this worker is still open.
     Earlier,
-    /// tmux cannot be reached.
+    /// tmux cannot be reached, or has not shown the pane for more than a second.
     Disconnected,
     /// A value from a newer version.
     #[serde(untagged)]
@@ -242,7 +242,7 @@ impl fmt::Display for Hold {
             }
             Self::Foreground => f.write_str("another program is in the foreground"),
             Self::Earlier => f.write_str("an earlier text is still being delivered"),
-            Self::Disconnected => f.write_str("tmux cannot be reached"),
+            Self::Disconnected => f.write_str("tmux does not answer"),
             Self::Other(value) => f.write_str(name_of(value)),
         }
     }

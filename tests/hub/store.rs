@@ -114,7 +114,9 @@ fn an_agents_report_brings_the_next_hub_when_one_was_killed_but_not_when_it_was_
     let sandbox = world();
     let mut crew = Crew::new(&sandbox);
     let [one, other] = ["one", "other"].map(|it| crew.hire_idle(it, Seen::Alone, &["cat"]));
-    [&one, &other].map(|it| wait_for_agent(&sandbox, it, "cat"));
+    for worker in [&one, &other] {
+        wait_for_agent(&sandbox, worker, "cat");
+    }
     let pid = crew.pid();
     drop(crew);
     kill_hub(pid);

@@ -13,6 +13,8 @@ use super::{AgentLog, deliveries::Trial};
 const LATE_MS: u64 = 2500;
 /// An unknown agent must be silent for three seconds before its turn counts as over.
 const QUIET_MS: u64 = 6000;
+/// So long a text waits for a capture before it says that tmux does not answer.
+const SHORT_MS: u64 = 1000;
 /// A text that waits longer says why.
 const SILENT_MS: u64 = 2000;
 
@@ -100,6 +102,11 @@ impl<'a> Account<'a> {
                 let goes_before = |id: u64| id < said.id || id > said.id && urgent.contains(&id);
                 let mut others = self.said.iter().filter(|it| goes_before(it.id));
                 others.any(|it| self.is_open(it.id, said.at))
+            }
+            // Of a busy server, only the time can be checked.
+            ("disconnected", _) => {
+                let mut own = self.said.iter().filter(|it| it.id == said.id);
+                own.any(|it| it.at + SHORT_MS <= said.at)
             }
             _ => false,
         }

@@ -53,6 +53,8 @@ pub(super) struct LiveWorker {
     /// Its agent says that it will continue by itself at the reset.
     continues: bool,
     watch: Watch,
+    /// Since when a capture is wanted and none has come.
+    unanswered: Option<Instant>,
     last: Option<Sample>,
     verdict: Verdict,
     /// Open deliveries in order; only the first is in progress.
@@ -233,6 +235,7 @@ impl LiveWorker {
             resumes: false,
             continues: false,
             watch: Watch::default(),
+            unanswered: Some(now.steady),
             last: None,
             verdict: Verdict::default(),
             queue: VecDeque::new(),

@@ -29,6 +29,8 @@ const RECENT: usize = 4;
 const RETRY: Duration = Duration::from_millis(500);
 /// How much of an agent's message is kept, in bytes: every list of workers contains it.
 const MAX_TOLD: usize = 16 << 10;
+/// After this time without a capture, a text that waits for one says so.
+const SLOW: Duration = Duration::from_millis(1500);
 /// How often to check an obstacle again: tmux reports once a second that input is off, and reports
 /// nothing if it changes twice within a second.
 const OBSTRUCTED: Duration = Duration::from_secs(2);
@@ -39,10 +41,14 @@ impl LiveWorker {
         if self.gone {
             return None;
         }
-        if self.watch.looking {
-            return self.start_limit;
-        }
-        [self.next_sample(), self.start_limit].into_iter().flatten().min()
+        let sample = self.next_sample().filter(|_| !self.watch.looking);
+        [sample, self.start_limit, self.slow_at()].into_iter().flatten().min()
+    }
+
+    /// When a text that waits for a capture, and has given no reason yet, is to say so.
+    fn slow_at(&self) -> Option<Instant> {
+        let waits = self.queue.front().is_some_and(DeliveryMachine::waits_silently);
+        self.unanswered.filter(|_| waits).map(|it| it + SLOW)
     }
 
     /// When a sample is due for a ring, a state or a delivery.
@@ -64,6 +70,12 @@ impl LiveWorker {
             let evidence = last.map(|it| it.last_lines(3).join(" / ")).unwrap_or_default();
             self.track(now, Seen::Stuck { evidence: &evidence }, out);
         }
+        if self.slow_at().is_some_and(|at| at <= now.steady)
+            && let Some(machine) = self.queue.front_mut()
+        {
+            let todo = machine.handle(now, Input::Unseen);
+            self.follow(now, todo, out);
+        }
         let due = self.next_sample();
         if self.watch.looking || due.is_none_or(|at| at > now.steady) {
             return;
@@ -76,6 +88,7 @@ impl LiveWorker {
         self.watch.looking = true;
         self.watch.begun = Some(now.steady);
         self.watch.due = None;
+        self.unanswered.get_or_insert(now.steady);
         let (worker, pane) = (self.worker.id.clone(), self.worker.place.pane);
         let group_of = self.worker.place.pid.filter(|_| self.may_be_behind());
         let styled = self.answering.is_some();
@@ -151,6 +164,7 @@ impl LiveWorker {
 
     pub(in crate::hub::state) fn want_look(&mut self, at: Instant) {
         self.watch.due = Some(self.watch.due.map_or(at, |due| due.min(at)));
+        self.unanswered = Some(self.unanswered.map_or(at, |since| since.min(at)));
     }
 }
 
@@ -169,6 +183,7 @@ impl LiveWorker {
             return self.want_look(now.steady + RETRY);
         };
         sample.at = now.wall;
+        self.unanswered = None;
         let why = classify::explain(&self.profile, &sample, &self.sent);
         self.heed(now, &sample, why.found.as_ref());
         self.n_shown = self.n_drawn;

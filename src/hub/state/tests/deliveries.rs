@@ -107,3 +107,21 @@ fn a_paste_is_recorded_before_it_is_done() {
     }
     panic!("never pasted");
 }
+
+#[test]
+fn a_text_says_so_when_tmux_does_not_answer() {
+    let (mut hub, id) = Hub::with_agent();
+    let held = |hub: &Hub| hub.state.workers[&id].newest_delivery().unwrap().held.clone();
+    // The capture is under way.
+    hub.give(Input::Tick);
+    assert_eq!(held(&hub), None);
+    let due = hub.state.next_deadline().unwrap();
+    hub.ms = u64::try_from(due.duration_since(hub.start).as_millis()).unwrap();
+    let out = hub.give(Input::Tick);
+    assert_eq!(held(&hub), Some(Hold::Disconnected));
+    let is_record = |it: &Effect| matches!(it, Effect::Record(Record::Delivery(_)));
+    assert!(out.iter().any(is_record), "{out:?}");
+    hub.give(Input::Sampled { worker: id.clone(), sample: Ok(ready_screen()) });
+    assert_ne!(held(&hub), Some(Hold::Disconnected));
+    assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+}

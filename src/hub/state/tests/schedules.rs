@@ -41,7 +41,8 @@ fn planned(hub: &mut Hub) -> Vec<Schedule> {
 fn queued(out: &[Effect]) -> Vec<String> {
     let texts = out.iter().filter_map(|it| {
         let Effect::Record(Record::Delivery(it)) = it else { return None };
-        (it.step == Step::Queued).then(|| it.text.clone())
+        let is_new = it.step == Step::Queued && it.held != Some(Hold::Disconnected);
+        is_new.then(|| it.text.clone())
     });
     texts.collect()
 }
@@ -196,7 +197,7 @@ struct Disk {
     worker: Option<Worker>,
     /// Each text that was queued or failed, with the time that it was due.
     fired: Vec<(ScheduleId, Timestamp)>,
-    texts: Vec<String>,
+    texts: BTreeMap<DeliveryId, String>,
 }
 
 impl Disk {
@@ -213,9 +214,7 @@ impl Disk {
                 }
                 Record::Delivery(it) => {
                     self.last_delivery = self.last_delivery.max(it.id.0);
-                    if it.step == Step::Queued && it.steps.len() == 1 {
-                        self.texts.push(it.text.clone());
-                    }
+                    self.texts.insert(it.id, it.text.clone());
                 }
                 Record::Item(it) => {
                     self.items.insert(it.id.0, (**it).clone());
@@ -374,7 +373,7 @@ fn check(fates: &[Fate]) {
         assert!(!times.is_empty());
     }
     // Each was queued or is told to have failed, in the batch in which it fired.
-    let n_queued = |text: &str| world.disk.texts.iter().filter(|it| it.starts_with(text)).count();
+    let n_queued = |text: &str| world.disk.texts.values().filter(|it| it.starts_with(text)).count();
     let has_failed = |text: &str| world.disk.items.values().any(|it| it.text.ends_with(text));
     for text in ["once soon", "once later"] {
         assert_eq!(n_queued(text) + usize::from(has_failed(text)), 1, "{text}");
