@@ -42,6 +42,10 @@ impl LiveWorker {
         let by_channel = delivery.news && self.has_channel();
         let machine = if by_channel { DeliveryMachine::by_channel } else { DeliveryMachine::new };
         self.queue.insert(at, machine(delivery));
+        // It does not complain of a capture that others have waited for.
+        if at == 0 {
+            self.unanswered = Some(now.steady);
+        }
         self.line_up();
         self.want_look(now.steady);
     }

@@ -1,6 +1,9 @@
 //! Several texts for one worker: their order, and withdrawing them.
 use super::*;
 
+/// So long a text waits for a capture before it says that tmux does not answer.
+const SLOW_MS: u64 = 1500;
+
 fn send(hub: &mut Hub, id: &WorkerId, text: &str, interrupt: bool) {
     hub.ask(Request::Send(NewDelivery { interrupt, ..new_text(id, text) }));
 }
@@ -124,4 +127,17 @@ fn a_text_says_so_when_tmux_does_not_answer() {
     hub.give(Input::Sampled { worker: id.clone(), sample: Ok(ready_screen()) });
     assert_ne!(held(&hub), Some(Hold::Disconnected));
     assert_eq!(hub.look_until_act(&id, &ready_screen()), Act::Paste("Read it.".into()));
+}
+
+#[test]
+fn a_new_text_waits_for_tmux_before_it_says_so() {
+    let (mut hub, id) = Hub::with_agent();
+    hub.ask(Request::Cancel { delivery: DeliveryId(1) });
+    hub.after(SLOW_MS).give(Input::Tick);
+    send(&mut hub, &id, "later", false);
+    let held = |hub: &Hub| hub.state.workers[&id].newest_delivery().unwrap().held.clone();
+    hub.after(SLOW_MS - 1).give(Input::Tick);
+    assert_eq!(held(&hub), None);
+    hub.after(1).give(Input::Tick);
+    assert_eq!(held(&hub), Some(Hold::Disconnected));
 }
