@@ -318,14 +318,19 @@ fn one_key_goes_to_who_needs_the_user_and_back() {
     };
     let start = window();
     seat.wait_for_text("2 need you");
+    // The message about it would take the place of the key's own.
+    let clients = ["list-clients", "-F", "#{client_control_mode} #{client_name}"];
+    let clients = tmux.run(clients);
+    let client = clients.lines().find_map(|it| it.strip_prefix("0 ")).unwrap();
+    let is_told = |it: &str| it.contains("message:") && it.contains("two");
+    eventually(Duration::from_secs(10), "two to be announced", || {
+        tmux.run(["show-messages", "-t", client]).lines().any(is_told).then_some(())
+    });
     seat.press(&["C-b", "W"]);
     seat.press(&["n"]);
     is_in("one");
     seat.wait_for_text("(1 of 2)");
     // Within a moment, the key alone continues, and round.
-    let clients = ["list-clients", "-F", "#{client_control_mode} #{client_name}"];
-    let clients = tmux.run(clients);
-    let client = clients.lines().find_map(|it| it.strip_prefix("0 ")).unwrap();
     let next = |more: &[&str]| sandbox.wtmag([&["next", "--client", client], more].concat()).run();
     assert_eq!(next(&["--json"]).json()["place"], 2);
     is_in("two");
