@@ -1,8 +1,7 @@
 //! Removes a worker: closes its window, then removes worktree and branch, even across a crash.
 use super::{
     CleanedUp, Effect, HubState, Link, LocalEffect, Record, RequestId, TmuxEffect,
-    dialogs::give_up_answer,
-    requests::{answer, not_found, record, refuse},
+    requests::{answer, give_up_answer, not_found, record, refuse},
 };
 use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerId};
 
