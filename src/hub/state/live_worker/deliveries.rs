@@ -42,7 +42,7 @@ impl LiveWorker {
         let by_channel = delivery.news && self.has_channel();
         let machine = if by_channel { DeliveryMachine::by_channel } else { DeliveryMachine::new };
         self.queue.insert(at, machine(delivery));
-        // It does not complain of a capture that others have waited for.
+        // Its own wait begins: a capture may have been wanted for long.
         if at == 0 {
             self.unanswered = Some(now.steady);
         }
