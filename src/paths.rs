@@ -127,8 +127,8 @@ impl Env {
     }
 
     /// What was typed into the form for a new worker.
-    pub fn form_file(&self) -> PathBuf {
-        self.state_home().join("form/texts.json")
+    pub fn form_dir(&self) -> PathBuf {
+        self.state_home().join("form")
     }
 
     /// Where the user's personas for orchestrators are: `<name>.md`.

@@ -284,6 +284,9 @@ fn a_text_that_made_no_worker_is_still_there() {
     // So is what was typed when the popup is closed from outside, and its terminal is gone.
     seat.press(&["-l", " and more"]);
     seat.wait_for_text("text of mine and more");
+    // What is shown is on disk, so the next popup does not depend on how fast this one ends.
+    let kept = std::fs::read_to_string(sandbox.path("state/wtmag/form/draft.json")).unwrap();
+    assert_eq!(kept, r#""A long and careful text of mine and more""#);
     sandbox.tmux().run(["display-popup", "-C", "-t", &home]);
     closed(&seat);
     open();

@@ -14,7 +14,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui_textarea::TextArea;
 use tui_input::backend::crossterm::to_input_request;
 
-pub(super) use kept::KeptFile;
+pub(super) use kept::KeptTexts;
 use offers::{Kind, Offer, Offers};
 pub(super) use run::{Options, run};
 

@@ -11,7 +11,7 @@ use tokio_stream::StreamExt as _;
 
 use super::{
     Effect, Form, Input, Setup, Wanted,
-    kept::KeptFile,
+    kept::KeptTexts,
     offers::{Kind, Offer, tickets},
     view,
 };
@@ -31,7 +31,7 @@ use crate::{
 pub(in crate::cli) struct Options {
     pub(in crate::cli) setup: Setup,
     pub(in crate::cli) theme: Theme,
-    pub(in crate::cli) kept: KeptFile,
+    pub(in crate::cli) kept: KeptTexts,
     /// A script for `sh` that opens its first argument in the user's editor.
     pub(in crate::cli) editor: OsString,
     /// The command that prints the tasks that are ready, as JSON.
@@ -44,10 +44,7 @@ pub(in crate::cli) async fn run(options: Options) -> Result<Option<Wanted>, Fail
     let mut form = Form::new(options.setup.clone(), &kept.draft, kept.history);
     let mut terminal = enter()?;
     let done = fill(&mut form, &options, &mut terminal).await;
-    // A terminal that was closed cannot be given back: what was typed is kept first.
-    let kept = options.kept.keep_draft(&form.text());
     leave()?;
-    kept?;
     done
 }
 
@@ -60,7 +57,10 @@ async fn fill(
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut loading = load(form.dir(), &options.ready);
+    let mut kept = form.text();
     loop {
+        // The next form may open before this one has ended: what is shown is kept.
+        keep(form, options, &mut kept);
         terminal.draw(|frame| view::draw(form, options.theme, frame))?;
         let input = tokio::select! {
             typed = keys.next() => match typed.transpose()? {
@@ -91,6 +91,20 @@ async fn fill(
                     form.handle(edited.map_or_else(Input::Failed, Input::Edited));
                 }
             }
+        }
+    }
+}
+
+/// Keeps a text that has changed since. One that cannot be kept is no reason to lose it.
+fn keep(form: &mut Form, options: &Options, kept: &mut String) {
+    let text = form.text();
+    if text == *kept {
+        return;
+    }
+    match options.kept.keep_draft(&text) {
+        Ok(()) => *kept = text,
+        Err(error) => {
+            form.handle(Input::Failed(format!("this text cannot be kept: {error}")));
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::{
     cli::{
         self, Context, Failure,
-        form::{self, KeptFile, Setup, Wanted},
+        form::{self, KeptTexts, Setup, Wanted},
         projects, resolve,
         seat::Tmux,
         settings, watch,
@@ -32,10 +32,10 @@ pub(super) async fn run(context: &Context, client: Option<&str>) -> Result<ExitC
             until_key(context, "[any key closes this]").await?;
             return Ok(ExitCode::SUCCESS);
         }
-        let kept = kept_file(context);
+        let kept = kept_texts(context);
         let (theme, editor) = (watch::theme(context), context.editor_script());
         let ready = ready_command(context)?;
-        let options = form::Options { setup, theme, kept: kept_file(context), editor, ready };
+        let options = form::Options { setup, theme, kept: kept_texts(context), editor, ready };
         let Some(wanted) = form::run(options).await? else { return Ok(ExitCode::SUCCESS) };
         if let (Some(client), false) = (client, wanted.stays) {
             return start(context, client, &wanted);
@@ -56,8 +56,8 @@ pub(super) async fn run(context: &Context, client: Option<&str>) -> Result<ExitC
     }
 }
 
-fn kept_file(context: &Context) -> KeptFile {
-    KeptFile { path: context.env.form_file(), uid: context.env.uid() }
+fn kept_texts(context: &Context) -> KeptTexts {
+    KeptTexts { dir: context.env.form_dir(), uid: context.env.uid() }
 }
 
 /// The command that lists the tasks that are ready.
@@ -120,7 +120,7 @@ pub(super) async fn make(
     let said = match create.run(&proc::never()).await {
         Ok(output) => {
             if output.is_success() {
-                kept_file(context).used(typed)?;
+                kept_texts(context).used(typed)?;
             }
             account(&output.stdout)
                 .unwrap_or_else(|| format!("`wtmag create` ended with {}", output.status))
