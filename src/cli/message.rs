@@ -72,7 +72,7 @@ fn limits(agent: &Agent) -> Result<Paste, Failure> {
 fn is_comfortable(limits: &Paste, text: &str) -> bool {
     text.len() <= limits.comfortable_bytes
         && text.lines().count() <= limits.comfortable_lines
-        && !limits.by_file.iter().any(|it| it.is_match(text))
+        && !limits.may_be_drawn_wrongly(text)
 }
 
 #[cfg(test)]
@@ -113,6 +113,7 @@ mod tests {
         check("copilot", "สวัสดี น้ำ", file);
         check("copilot", "family 👩🏽‍💻", file);
         check("generic", "a\ttab", file);
+        check("claude", "می\u{200D} خواهم", file);
         check("copilot", "สวัสดี, हन 🙂", None);
         let worker = samples::worker("a");
         let raw = compose(&worker, "!touch x", How { raw: true, ..How::default() }).unwrap();
