@@ -285,7 +285,7 @@ fn a_text_that_made_no_worker_is_still_there() {
     seat.press(&["-l", " and more"]);
     seat.wait_for_text("text of mine and more");
     // What is shown is on disk, so the next popup does not depend on how fast this one ends.
-    let kept = std::fs::read_to_string(sandbox.path("state/wtmag/form/draft.json")).unwrap();
+    let kept = fs::read_to_string(sandbox.path("state/wtmag/form/draft.json")).unwrap();
     assert_eq!(kept, r#""A long and careful text of mine and more""#);
     sandbox.tmux().run(["display-popup", "-C", "-t", &home]);
     closed(&seat);
