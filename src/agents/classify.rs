@@ -6,7 +6,11 @@
 //! Precedence: a dialog (the lowest one; text of a dialog above the input box is old, unless it is
 //! an overlay), then a running turn, then the box. One signal alone is never enough: `ready` needs
 //! the box, the agent in the foreground, the profile's `ready` rules, and no contradiction.
-use std::collections::BTreeSet;
+mod rows;
+
+use std::{borrow::Cow, collections::BTreeSet, slice};
+
+use rows::Rows;
 
 use super::{
     ask, generic,
@@ -43,21 +47,39 @@ pub enum Foreground {
     Other,
 }
 
-/// The verdict on a screen.
-pub fn classify(profile: &Profile, sample: &Sample) -> Verdict {
-    explain(profile, sample, &[]).verdict
+/// The verdict on a screen, and where its box is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    pub verdict: Verdict,
+    pub found: Option<Found>,
 }
 
-/// The verdict, and the result of every rule. Where the delivered texts in `sent` show, they are
-/// not evidence of anything else.
+/// The verdict on a screen.
+pub fn classify(profile: &Profile, sample: &Sample) -> Verdict {
+    judge(profile, sample, &[]).verdict
+}
+
+/// The verdict, and where the box is. Where the delivered texts in `sent` show, they are not
+/// evidence of anything else.
+pub fn judge(profile: &Profile, sample: &Sample, sent: &[String]) -> Judged {
+    weigh(profile, sample, sent).0
+}
+
+/// Like [`judge`], with the result of every rule.
 pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanation {
+    let (Judged { verdict, found }, hits) = weigh(profile, sample, sent);
+    let rules = hits.into_iter().map(Hit::in_words).collect();
+    Explanation { verdict, found, rules }
+}
+
+fn weigh<'p>(profile: &'p Profile, sample: &Sample, sent: &[String]) -> (Judged, Vec<Hit<'p>>) {
     let mut found = profile.input.as_ref().and_then(|spec| input_box::find(spec, sample));
     if found.is_none() && profile.structural {
         found = generic::find_box(sample);
     }
     let typed = typed::rows(profile, sample, found.as_ref(), sent);
     let screen = Screen { sample, found: found.as_ref(), typed: &typed };
-    let mut hits: Vec<Hit> = profile.rules.iter().map(|rule| screen.judge(rule)).collect();
+    let mut hits = screen.judge_all(&profile.rules);
     if profile.structural {
         let dialogs = generic::dialogs(sample, found.as_ref(), &typed);
         hits.extend(dialogs.into_iter().map(Hit::from));
@@ -73,13 +95,12 @@ pub fn explain(profile: &Profile, sample: &Sample, sent: &[String]) -> Explanati
         verdict.limit = limits::hit(sample.used_rows(), end, &typed, &profile.limits);
         verdict.unanswered = screen.is_unanswered();
     }
-    let rules = hits.into_iter().map(|hit| hit.word).collect();
-    Explanation { verdict, found, rules }
+    (Judged { verdict, found }, hits)
 }
 
 /// Something is written below the box, but for its edge.
 pub(super) fn has_footer(profile: &Profile, sample: &Sample) -> bool {
-    let Some(found) = explain(profile, sample, &[]).found else { return false };
+    let Some(found) = judge(profile, sample, &[]).found else { return false };
     let below = sample.used_rows().get(found.last + 1..).unwrap_or_default();
     below.iter().any(|row| !generic::is_edge(row) && row.chars().any(char::is_alphanumeric))
 }
@@ -112,42 +133,73 @@ pub fn named(profile: &Profile, command: &str) -> Foreground {
     if profile.foreground.is_empty() { Foreground::Agent } else { Foreground::Other }
 }
 
-/// The result of a rule, with what is needed to weigh it.
-struct Hit {
-    word: RuleSaid,
+/// The result of a rule, with what is needed to weigh it. It is put into words only for who asks: most
+/// screens are judged for their verdict.
+struct Hit<'p> {
+    name: &'p str,
+    turn: Cow<'p, AgentState>,
+    outcome: Outcome<'p>,
     source: FactSource,
     /// It has a fixed place, outside the order of the conversation.
     fixed: bool,
 }
 
-impl From<generic::Dialog> for Hit {
+enum Outcome<'p> {
+    Matched {
+        row: Option<usize>,
+        evidence: String,
+    },
+    /// None of these was found.
+    Missing(&'p [Pattern]),
+    Excluded(&'p Pattern),
+    NoRegion,
+    Stale {
+        row: usize,
+        evidence: String,
+    },
+}
+
+impl From<generic::Dialog> for Hit<'_> {
     fn from(dialog: generic::Dialog) -> Self {
-        let said = Said::Matched { row: Some(dialog.row), evidence: dialog.evidence };
-        let word = RuleSaid { name: dialog.shape.to_owned(), turn: dialog.turn, said };
-        Self { word, source: FactSource::Screen, fixed: false }
+        let outcome = Outcome::Matched { row: Some(dialog.row), evidence: dialog.evidence };
+        let (name, turn) = (dialog.shape, Cow::Owned(dialog.turn));
+        Self { name, turn, outcome, source: FactSource::Screen, fixed: false }
     }
 }
 
-impl Hit {
+impl Hit<'_> {
     /// Row and evidence of a rule that matches; the title counts as above everything.
     fn matched(&self) -> Option<(Option<usize>, &str)> {
-        match &self.word.said {
-            Said::Matched { row, evidence } => Some((*row, evidence)),
-            Said::Missing(_)
-            | Said::Excluded(_)
-            | Said::NoRegion
-            | Said::Stale { .. }
-            | Said::Other(_) => None,
+        match &self.outcome {
+            Outcome::Matched { row, evidence } => Some((*row, evidence)),
+            Outcome::Missing(_)
+            | Outcome::Excluded(_)
+            | Outcome::NoRegion
+            | Outcome::Stale { .. } => None,
         }
+    }
+
+    fn in_words(self) -> RuleSaid {
+        let said = match self.outcome {
+            Outcome::Matched { row, evidence } => Said::Matched { row, evidence },
+            Outcome::Missing(patterns) => {
+                let names: Vec<&str> = patterns.iter().map(Pattern::as_str).collect();
+                Said::Missing(names.join(" | "))
+            }
+            Outcome::Excluded(pattern) => Said::Excluded(pattern.as_str().to_owned()),
+            Outcome::NoRegion => Said::NoRegion,
+            Outcome::Stale { row, evidence } => Said::Stale { row, evidence },
+        };
+        RuleSaid { name: self.name.to_owned(), turn: self.turn.into_owned(), said }
     }
 
     fn verdict(&self, input: InputBox) -> Option<Verdict> {
         let (row, evidence) = self.matched()?;
         Some(Verdict {
-            turn: self.word.turn.clone(),
+            turn: self.turn.as_ref().clone(),
             input,
             source: Some(self.source),
-            rule: self.word.name.clone(),
+            rule: self.name.to_owned(),
             evidence: evidence.to_owned(),
             row,
             doubtful: None,
@@ -166,13 +218,13 @@ struct Screen<'a> {
 }
 
 impl<'a> Screen<'a> {
-    fn decide(&self, profile: &Profile, hits: &[Hit]) -> Verdict {
+    fn decide(&self, profile: &Profile, hits: &[Hit<'_>]) -> Verdict {
         let input = self.found.map(|it| it.input.clone()).unwrap_or_default();
         if let Some(verdict) = self.absent(profile) {
             return verdict;
         }
         let lowest = |wanted: fn(&AgentState) -> bool| {
-            let matching = hits.iter().rev().filter(|hit| wanted(&hit.word.turn));
+            let matching = hits.iter().rev().filter(|hit| wanted(&hit.turn));
             matching.filter(|hit| hit.matched().is_some()).max_by_key(|hit| self.place(hit))
         };
         // A dialog that has its own rule is not also an unknown dialog.
@@ -182,7 +234,8 @@ impl<'a> Screen<'a> {
             lowest(|turn| *turn == AgentState::Retrying).or_else(|| lowest(AgentState::is_busy));
         let ended = self.ended(hits);
         // A working sign above the end of a turn is part of the agent's answer.
-        let is_over = |busy: &&Hit| ended.is_some_and(|it| !it.fixed && self.is_below(it, busy));
+        let is_over =
+            |busy: &&Hit<'_>| ended.is_some_and(|it| !it.fixed && self.is_below(it, busy));
         let busy = busy.filter(|busy| !is_over(busy));
         let first = match (dialog, busy) {
             // A waiting agent may animate a spinner below its list.
@@ -233,10 +286,10 @@ impl<'a> Screen<'a> {
     }
 
     /// The lowest sign that a turn is over. Above the newest prompt it is of an earlier turn.
-    fn ended<'h>(&self, hits: &'h [Hit]) -> Option<&'h Hit> {
+    fn ended<'h>(&self, hits: &'h [Hit<'h>]) -> Option<&'h Hit<'h>> {
         let newest = self.newest_prompt().map_or(0, |row| row + 1);
         let ended = hits.iter().rev().filter(|hit| {
-            matches!(hit.word.turn, AgentState::Idle | AgentState::Failed)
+            matches!(*hit.turn, AgentState::Idle | AgentState::Failed)
                 && hit.matched().is_some()
                 && (hit.fixed || self.place(hit) > newest)
         });
@@ -247,8 +300,8 @@ impl<'a> Screen<'a> {
     fn at_the_box(
         &self,
         found: &Found,
-        ended: Option<&Hit>,
-        ready: Option<&Hit>,
+        ended: Option<&Hit<'_>>,
+        ready: Option<&Hit<'_>>,
         wants_ready: bool,
     ) -> Verdict {
         let row = Some(found.first);
@@ -293,55 +346,67 @@ impl<'a> Screen<'a> {
     }
 
     /// A higher number is lower on the screen.
-    fn place(&self, hit: &Hit) -> usize {
+    fn place(&self, hit: &Hit<'_>) -> usize {
         hit.matched().and_then(|(row, _)| row).map_or(0, |row| row + 1)
     }
 
     /// Both are on the screen, and `one` is below `other`.
-    fn is_below(&self, one: &Hit, other: &Hit) -> bool {
-        let row = |hit: &Hit| hit.matched().and_then(|(row, _)| row);
+    fn is_below(&self, one: &Hit<'_>, other: &Hit<'_>) -> bool {
+        let row = |hit: &Hit<'_>| hit.matched().and_then(|(row, _)| row);
         row(one).zip(row(other)).is_some_and(|(one, other)| one > other)
     }
 
-    fn judge(&self, rule: &Rule) -> Hit {
-        let source =
-            if rule.region == Region::Title { FactSource::Title } else { FactSource::Screen };
-        let said = self.word_of(rule);
-        let fixed = matches!(rule.region, Region::Below | Region::Title | Region::Command);
-        Hit {
-            word: RuleSaid { name: rule.name.clone(), turn: rule.turn.clone(), said },
-            source,
-            fixed,
-        }
+    fn judge_all<'p>(&self, rules: &'p [Rule]) -> Vec<Hit<'p>> {
+        // Many rules read the same rows.
+        let mut regions: Vec<((Region, bool), Option<Rows<'a>>)> = Vec::new();
+        let mut judge = |rule: &'p Rule| {
+            // What accepts input is empty, so that nothing in it is typed text.
+            let reads_typed = rule.region == Region::Box || rule.turn == AgentState::Ready;
+            let key = (rule.region, reads_typed);
+            if !regions.iter().any(|(it, _)| *it == key) {
+                regions.push((key, self.region(rule.region, reads_typed)));
+            }
+            let text = regions.iter().find(|(it, _)| *it == key).and_then(|(_, it)| it.as_ref());
+            self.judge(rule, text)
+        };
+        rules.iter().map(&mut judge).collect()
     }
 
-    fn word_of(&self, rule: &Rule) -> Said {
-        let Some(text) = self.region(rule) else { return Said::NoRegion };
+    fn judge<'p>(&self, rule: &'p Rule, text: Option<&Rows<'_>>) -> Hit<'p> {
+        let source =
+            if rule.region == Region::Title { FactSource::Title } else { FactSource::Screen };
+        let fixed = matches!(rule.region, Region::Below | Region::Title | Region::Command);
+        let (name, turn) = (rule.name.as_str(), Cow::Borrowed(&rule.turn));
+        Hit { name, turn, outcome: self.outcome(rule, text), source, fixed }
+    }
+
+    fn outcome<'p>(&self, rule: &'p Rule, text: Option<&Rows<'_>>) -> Outcome<'p> {
+        let Some(text) = text else { return Outcome::NoRegion };
         if rule.cursor_in_box && !self.found.is_some_and(|it| it.has_cursor(self.sample)) {
-            return Said::NoRegion;
+            return Outcome::NoRegion;
         }
         if let Some(found) = rule.none.iter().find(|it| text.find(it).is_some()) {
-            return Said::Excluded(found.as_str().to_owned());
+            return Outcome::Excluded(found);
         }
         let mut hits = Vec::new();
         for pattern in &rule.all {
             match text.find(pattern) {
                 Some(hit) => hits.push(hit),
-                None => return Said::Missing(pattern.as_str().to_owned()),
+                None => return Outcome::Missing(slice::from_ref(pattern)),
             }
         }
-        let any: Vec<_> = rule.any.iter().filter_map(|it| text.find(it)).collect();
-        if any.is_empty() && !rule.any.is_empty() {
-            let names: Vec<String> = rule.any.iter().map(|it| it.as_str().to_owned()).collect();
-            return Said::Missing(names.join(" | "));
+        let n_all = hits.len();
+        hits.extend(rule.any.iter().filter_map(|it| text.find(it)));
+        if hits.len() == n_all && !rule.any.is_empty() {
+            return Outcome::Missing(&rule.any);
         }
-        hits.extend(any);
         let Some((row, evidence)) = hits.into_iter().max_by_key(|(row, _)| *row) else {
-            return Said::Matched { row: self.found.map(|it| it.first), evidence: String::new() };
+            let row = self.found.map(|it| it.first);
+            return Outcome::Matched { row, evidence: String::new() };
         };
         match row {
-            Some(row) if self.is_stale(rule, row) => Said::Stale { row, evidence },
-            row => Said::Matched { row, evidence },
+            Some(row) if self.is_stale(rule, row) => Outcome::Stale { row, evidence },
+            row => Outcome::Matched { row, evidence },
         }
     }
 
@@ -354,19 +419,18 @@ impl<'a> Screen<'a> {
             && self.found.is_some_and(|it| row < it.first)
     }
 
-    /// The rows of a rule's region; none if this screen does not have it. Rows with typed text are
-    /// not evidence, except of a box that accepts input, which is empty then.
-    fn region(&self, rule: &Rule) -> Option<Rows<'a>> {
-        let reads_all = rule.region == Region::Box || rule.turn == AgentState::Ready;
+    /// The rows of a region; none if this screen does not have it. Rows with typed text are no
+    /// evidence.
+    fn region(&self, region: Region, reads_typed: bool) -> Option<Rows<'a>> {
         let used = self.sample.used_rows();
         let filled = |rows: &'a [String], from: usize, n: usize| {
             let numbered = rows.iter().enumerate().map(|(at, row)| (Some(from + at), row.as_str()));
             let filled: Vec<_> = numbered.filter(|(_, row)| !is_blank(row)).collect();
             let last = filled.into_iter().rev().take(n).rev();
             let is_typed = |at: Option<usize>| at.is_some_and(|at| self.typed.contains(&at));
-            Rows(last.filter(|(at, _)| reads_all || !is_typed(*at)).collect())
+            Rows::new(last.filter(|(at, _)| reads_typed || !is_typed(*at)).collect())
         };
-        match rule.region {
+        match region {
             Region::Screen => Some(filled(used, 0, usize::MAX)),
             Region::Bottom(n) => Some(filled(used, 0, n)),
             Region::Footer => Some(filled(used, 0, 1)),
@@ -384,8 +448,8 @@ impl<'a> Screen<'a> {
                 let found = self.found?;
                 Some(filled(used.get(found.first..=found.last)?, found.first, usize::MAX))
             }
-            Region::Title => Some(Rows(vec![(None, &self.sample.title)])),
-            Region::Command => Some(Rows(vec![(None, &self.sample.command)])),
+            Region::Title => Some(Rows::new(vec![(None, &self.sample.title)])),
+            Region::Command => Some(Rows::new(vec![(None, &self.sample.command)])),
         }
     }
 
@@ -404,42 +468,6 @@ fn is_blank(row: &str) -> bool {
 
 /// A list with a pointer may have this many rows of help and progress below it.
 const LIST_ROWS: usize = 8;
-
-/// The text of a region, with row numbers.
-struct Rows<'a>(Vec<(Option<usize>, &'a str)>);
-
-/// The row of a match, and the text of that row.
-type Match = (Option<usize>, String);
-
-impl Rows<'_> {
-    /// The lowest match: within one row, else across rows that a narrow pane wrapped.
-    fn find(&self, pattern: &Pattern) -> Option<Match> {
-        let in_row = self.0.iter().rev().find(|(_, row)| pattern.is_match(row));
-        if let Some((at, row)) = in_row {
-            return Some((*at, row.trim().to_owned()));
-        }
-        let is_broken = |(one, _): &(Option<usize>, &str), other: &(Option<usize>, &str)| {
-            one.zip(other.0).is_some_and(|(one, other)| one + 1 == other)
-        };
-        let parts = self.0.split(|(_, row)| generic::is_edge(row));
-        let parts = parts.flat_map(|rows| rows.chunk_by(|one, next| is_broken(one, next)));
-        parts.rev().find_map(|rows| find_joined(rows, pattern))
-    }
-}
-
-/// A match in consecutive rows: blank rows and edges separate them.
-fn find_joined(rows: &[(Option<usize>, &str)], pattern: &Pattern) -> Option<Match> {
-    let mut joined = String::new();
-    let mut ends = Vec::new();
-    for (at, row) in rows {
-        joined.push_str(row.trim());
-        joined.push(' ');
-        ends.push((joined.len(), *at));
-    }
-    let hit = pattern.regex()?.find_iter(&joined).last().filter(|it| !it.is_empty())?;
-    let row = ends.iter().find(|(end, _)| hit.end() <= *end).and_then(|(_, at)| *at);
-    Some((row, hit.as_str().trim().to_owned()))
-}
 
 #[cfg(test)]
 mod tests;

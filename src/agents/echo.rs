@@ -146,27 +146,16 @@ pub fn begins(text: &str, start: &str) -> bool {
 /// How often `text` shows above the box, that is, in the conversation. A short text may be part of
 /// any sentence, so it counts only if it stands alone.
 pub fn n_in_transcript(profile: &Profile, sample: &Sample, text: &str) -> usize {
-    let found = super::explain(profile, sample, &[text.to_owned()]).found;
+    let found = super::judge(profile, sample, &[text.to_owned()]).found;
     let end = found.map_or(usize::MAX, |it| it.first);
     let rows = sample.used_rows();
     let is_short = text.chars().filter(|c| counts(*c)).take(MIN_PART).count() < MIN_PART;
+    let screen = Screen::of(rows);
     let shown = match is_short {
-        true => rows_of(rows, text),
-        false => places(rows, text).iter().map(|it| it.rows).collect(),
+        true => screen.rows_of(text),
+        false => screen.places(text).iter().map(|it| it.rows).collect(),
     };
     shown.iter().filter(|(_, last)| *last < end).count()
-}
-
-/// First and last row of every place that shows `text` alone, except for a prompt before it.
-pub(crate) fn rows_of(rows: &[String], text: &str) -> Vec<(usize, usize)> {
-    let n_chars = text.chars().filter(|c| counts(*c)).take(MIN_PART).count();
-    let is_alone = |it: &Place| {
-        let before = rows.get(it.rows.0).map(|row| split_column(row, it.start).0);
-        let behind = rows.get(it.rows.1).map(|row| split_column(row, it.end).1);
-        before.is_some_and(|it| is_prompt(it, n_chars))
-            && behind.is_some_and(|it| is_margin(it, n_chars))
-    };
-    places(rows, text).iter().filter(|it| is_alone(it)).map(|it| it.rows).collect()
 }
 
 /// What a conversation shows before a text: a glyph, or the speaker.
@@ -208,27 +197,58 @@ fn cursor_behind(sample: &Sample, place: &Place) -> bool {
 
 /// Every occurrence, top to bottom.
 fn places(rows: &[String], text: &str) -> Vec<Place> {
-    // The rest of a long text does not fit on the screen.
-    let room: usize = rows.iter().map(String::len).sum();
-    let wanted = glyphs::up_to(text, room.max(SAMPLE_CHARS));
-    let cells: Vec<Cell> = rows.iter().enumerate().flat_map(cells_of).collect();
-    let shown: Vec<Glyph> = cells.iter().map(|it| it.glyph).collect();
-    let n_head = wanted.len().min(SAMPLE_CHARS);
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(rest) = shown.get(from..).filter(|it| !it.is_empty() && n_head > 0) {
-        let may_begin = rest.first().is_some_and(|it| glyphs::may_begin(it, &wanted));
-        let (n_shown, n_text) = if may_begin { glyphs::walk(rest, &wanted) } else { (0, 0) };
-        if n_shown == 0 || n_text < n_head {
-            from += 1;
-            continue;
-        }
-        if let (Some(first), Some(last)) = (cells.get(from), cells.get(from + n_shown - 1)) {
-            found.push(Place { rows: (first.row, last.row), start: first.from, end: last.to });
-        }
-        from += n_shown;
+    Screen::of(rows).places(text)
+}
+
+/// The glyphs of a screen, in which many texts are looked for.
+pub(crate) struct Screen<'a> {
+    rows: &'a [String],
+    cells: Vec<Cell>,
+    glyphs: Vec<Glyph>,
+}
+
+impl<'a> Screen<'a> {
+    pub(crate) fn of(rows: &'a [String]) -> Self {
+        let cells: Vec<Cell> = rows.iter().enumerate().flat_map(cells_of).collect();
+        let glyphs = cells.iter().map(|it| it.glyph).collect();
+        Self { rows, cells, glyphs }
     }
-    found
+
+    /// Every occurrence, top to bottom.
+    fn places(&self, text: &str) -> Vec<Place> {
+        // The rest of a long text does not fit on the screen.
+        let room: usize = self.rows.iter().map(String::len).sum();
+        let wanted = glyphs::up_to(text, room.max(SAMPLE_CHARS));
+        let n_head = wanted.len().min(SAMPLE_CHARS);
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(rest) = self.glyphs.get(from..).filter(|it| !it.is_empty() && n_head > 0) {
+            let may_begin = rest.first().is_some_and(|it| glyphs::may_begin(it, &wanted));
+            let (n_shown, n_text) = if may_begin { glyphs::walk(rest, &wanted) } else { (0, 0) };
+            if n_shown == 0 || n_text < n_head {
+                from += 1;
+                continue;
+            }
+            let (first, last) = (self.cells.get(from), self.cells.get(from + n_shown - 1));
+            if let Some((first, last)) = first.zip(last) {
+                found.push(Place { rows: (first.row, last.row), start: first.from, end: last.to });
+            }
+            from += n_shown;
+        }
+        found
+    }
+
+    /// First and last row of every place that shows `text` alone, except for a prompt before it.
+    pub(crate) fn rows_of(&self, text: &str) -> Vec<(usize, usize)> {
+        let n_chars = text.chars().filter(|c| counts(*c)).take(MIN_PART).count();
+        let is_alone = |it: &Place| {
+            let before = self.rows.get(it.rows.0).map(|row| split_column(row, it.start).0);
+            let behind = self.rows.get(it.rows.1).map(|row| split_column(row, it.end).1);
+            before.is_some_and(|it| is_prompt(it, n_chars))
+                && behind.is_some_and(|it| is_margin(it, n_chars))
+        };
+        self.places(text).iter().filter(|it| is_alone(it)).map(|it| it.rows).collect()
+    }
 }
 
 /// A glyph on the screen, its row and its columns.
@@ -380,6 +400,6 @@ mod tests {
         let row =
             "│ ❯  text9of27904010 \u{109b}\u{bc2}\u{93e}\u{11342}\u{1b3d}          │".to_owned();
         let text = "text9of27904010 \u{109b}\u{bc2}\u{93e}\u{11342}\u{1b3d} \n\u{20e2}";
-        assert_eq!(rows_of(&[row], text), [(0, 0)]);
+        assert_eq!(Screen::of(&[row]).rows_of(text), [(0, 0)]);
     }
 }

@@ -69,15 +69,17 @@ pub fn is_invisible(text: &str) -> bool {
 
 /// The glyphs of one character: one, or its parts.
 pub(crate) fn of_char(c: char) -> impl Iterator<Item = Glyph> {
+    let is_shown = counts(c);
     let loss = match c {
-        _ if c.is_ascii() => Loss::Never,
+        // What is not shown has none, and screens are full of frames.
+        _ if c.is_ascii() || !is_shown => Loss::Never,
         _ if is_in(&OFTEN_LOST, c) => Loss::Often,
         _ => Loss::Seldom,
     };
     // Some programs draw a tab as `^I`.
     let tab = (c == '\t').then_some(['^', 'I']).into_iter().flatten();
     let tab = tab.map(|c| Glyph { c, loss: Loss::Often });
-    let visible = Some(c).filter(|c| counts(*c));
+    let visible = Some(c).filter(|_| is_shown);
     let parts = visible.into_iter().flat_map(|c| std::iter::once(c).nfkd());
     tab.chain(parts.filter(|c| counts(*c)).map(move |c| Glyph { c, loss }))
 }

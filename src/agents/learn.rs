@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
-    Profile, explain, generic,
+    Profile, classify, generic,
     input_box::Found,
     profile::{Pattern, Region},
 };
@@ -91,7 +91,7 @@ pub fn propose(name: &str, shots: &[Shot]) -> Option<String> {
 /// What the profile makes of each shot, at one look.
 pub fn judge(profile: &Profile, shots: &[Shot]) -> Vec<Outcome> {
     let outcome = |shot: &Shot| {
-        let verdict = explain(profile, &shot.sample, &[]).verdict;
+        let verdict = classify(profile, &shot.sample);
         let found = DisplayState::Turn(verdict.turn.clone()).to_string();
         // Only what came before tells an agent that has had a turn from one that has not.
         let rests = [REST, AFTER].contains(&shot.state.as_str());
@@ -184,13 +184,12 @@ fn rule(shot: &Shot, shots: &[Shot], profile: &str) -> Option<String> {
         return None;
     }
     let known = Profile::parse("proposed", profile).ok()?;
-    let found = explain(&known, &shot.sample, &[]).found;
+    let found = super::judge(&known, &shot.sample, &[]).found;
     candidates(&shot.sample, found.as_ref()).into_iter().find_map(|(region, row)| {
         let pattern = pattern(&row, false);
         let rule = written(&shot.state, region, &pattern);
         let with = Profile::parse("proposed", &format!("{profile}{rule}")).ok()?;
-        let fires =
-            |it: &Shot| explain(&with, &it.sample, &[]).verdict.rule == rule_name(&shot.state);
+        let fires = |it: &Shot| classify(&with, &it.sample).rule == rule_name(&shot.state);
         let is_news = Pattern::parse(&pattern).is_some_and(|it| it.is_match(&row));
         let tells = same.iter().all(|it| fires(it)) && !others.iter().any(|it| fires(it));
         (is_news && tells).then_some(rule)

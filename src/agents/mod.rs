@@ -112,7 +112,7 @@ pub mod transcript;
 mod typed;
 pub mod usage;
 
-pub use classify::{Explanation, classify, explain};
+pub use classify::{Explanation, classify, explain, judge};
 pub use fold::{Changed, Seen, Tracker};
 pub use launch::{Launch, launch};
 pub use profile::Profile;

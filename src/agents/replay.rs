@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     Seen, Tracker,
-    classify::{Foreground, explain, foreground},
+    classify::{self, Foreground, classify, foreground},
     profile::Profile,
     still::stands,
 };
@@ -54,7 +54,7 @@ pub fn replay(
     for (number, sample) in samples.iter().enumerate() {
         // If the clock was set back, the replay still moves forward.
         clock = clock.max(sample.at);
-        let found = explain(profile, sample, &[]).found;
+        let found = classify::judge(profile, sample, &[]).found;
         let is_same = |it: &Sample| stands(it, sample, found.as_ref());
         let since = stood.filter(|(it, _)| is_same(it)).map(|(_, since)| since);
         player.look(number, sample, now(clock), since.map(|it| it.steady));
@@ -111,7 +111,7 @@ struct Player<'a> {
 
 impl Player<'_> {
     fn look(&mut self, number: usize, sample: &Sample, now: Now, quiet_since: Option<Instant>) {
-        let verdict = explain(self.profile, sample, &[]).verdict;
+        let verdict = classify(self.profile, sample);
         if !sample.dead && foreground(self.profile, sample) == Foreground::Agent {
             self.see(number, &verdict, now, Seen::Started);
         }

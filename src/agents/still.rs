@@ -29,7 +29,7 @@ pub fn stands(before: &Sample, after: &Sample, found: Option<&Found>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agents::{GENERIC, Profile, explain};
+    use crate::agents::{GENERIC, Profile, judge};
 
     fn screen(logo: &str, status: &str, text: &str, cursor: (u16, u16)) -> Sample {
         let mut rows = vec![logo.to_owned(), "Some agent".to_owned()];
@@ -41,7 +41,7 @@ mod tests {
     #[track_caller]
     fn check(other: &Sample, want: bool) {
         let first = screen("⢠⢢", "idle", "", (2, 24));
-        let found = explain(&Profile::shared(GENERIC).unwrap(), other, &[]).found;
+        let found = judge(&Profile::shared(GENERIC).unwrap(), other, &[]).found;
         assert!(found.is_some());
         assert_eq!(stands(&first, other, found.as_ref()), want, "{other:?}");
     }

@@ -22,9 +22,10 @@ pub(super) fn rows(
     let menu = menu::read(used).map(|it| it.entries).unwrap_or_default();
     let is_entry = |row: usize| menu.iter().any(|it| it.row == row);
     let mut typed = BTreeSet::new();
+    let screen = echo::Screen::of(if sent.is_empty() { &[] } else { used });
     for text in sent {
         let is_short = text.chars().count() < SHORT;
-        for (first, last) in echo::rows_of(used, text) {
+        for (first, last) in screen.rows_of(text) {
             if !(is_short && first == last && is_entry(first)) {
                 typed.extend(first..=last);
             }

@@ -114,6 +114,33 @@ impl Sample {
         self.rows.get(..end).unwrap_or_default()
     }
 
+    /// It shows the same, maybe at another time.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            at: _,
+            rows,
+            styled,
+            title,
+            command,
+            group,
+            cursor,
+            cursor_visible,
+            size,
+            alternate,
+            in_mode,
+            input_off,
+            dead,
+            bracketed_paste,
+            pasted,
+        } = self;
+        let is_on = |it: &Self| (it.alternate, it.in_mode, it.input_off, it.dead);
+        (*cursor, *cursor_visible, *size) == (other.cursor, other.cursor_visible, other.size)
+            && (*alternate, *in_mode, *input_off, *dead) == is_on(other)
+            && (*bracketed_paste, *pasted) == (other.bracketed_paste, other.pasted)
+            && (title, command, group) == (&other.title, &other.command, &other.group)
+            && (rows, styled) == (&other.rows, &other.styled)
+    }
+
     /// The last `n` rows that are not blank, in order, to quote in an error message.
     pub fn last_lines(&self, n: usize) -> Vec<String> {
         let filled: Vec<_> = self.rows.iter().filter(|row| !row.trim().is_empty()).collect();

@@ -1,7 +1,8 @@
 //! Removes a worker: closes its window, then removes worktree and branch, even across a crash.
 use super::{
     CleanedUp, Effect, HubState, Link, LocalEffect, Record, RequestId, TmuxEffect,
-    requests::{answer, give_up_answer, not_found, record, refuse},
+    dialogs::give_up_answer,
+    requests::{answer, not_found, record, refuse},
 };
 use crate::model::{Answer, Cleanup, Happened, Now, Refusal, RefusalKind, WorkerId};
 

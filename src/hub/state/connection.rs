@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::{
     Effect, HubState, Link, Linked, LocalEffect, RequestId,
+    live_worker::LiveWorker,
     requests::{answer, refuse},
 };
 use crate::{
@@ -162,6 +163,20 @@ impl HubState {
         self.flush_workers(now, out);
         self.refuse_unsure(now, out);
         self.go_on_with_cleanups(out);
+    }
+
+    /// Something is in tmux, or waits for it: a request, or news for an agent or a user there.
+    pub(super) fn wants_link(&self) -> bool {
+        let waits = !self.pending.is_empty() || self.schedules.waits_for_a_pane();
+        let is_up = matches!(self.link, Link::Up(_));
+        let tells = is_up && (self.has_news_for_a_pane() || self.has_notice());
+        self.has_place() || !self.orphans.is_empty() || waits || tells
+    }
+
+    /// A worker is in tmux, or is about to be.
+    pub(super) fn has_place(&self) -> bool {
+        let has_window = self.workers.values().any(LiveWorker::has_window);
+        has_window || !self.closing.is_empty() || !self.reserved.is_empty()
     }
 
     pub(super) fn wedged(&mut self, now: Now, wedged: bool, out: &mut Vec<Effect>) {

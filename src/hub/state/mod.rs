@@ -6,6 +6,7 @@
 mod cleanups;
 mod connection;
 mod creation;
+mod dialogs;
 mod effect;
 mod inbox;
 mod input;
@@ -27,6 +28,7 @@ mod showing;
 mod takeover;
 mod viewing;
 mod waking;
+mod workers;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -45,7 +47,7 @@ pub use input::{
 };
 pub use settings::Settings;
 
-use live_worker::{LiveWorker, Noted, Profiles};
+use live_worker::{Noted, Profiles};
 pub use remembered::Remembered;
 
 use crate::{
@@ -154,7 +156,7 @@ struct Unsure {
 pub struct HubState {
     setup: Setup,
     link: Link,
-    workers: BTreeMap<WorkerId, LiveWorker>,
+    workers: workers::Workers,
     profiles: Profiles,
     reserved: BTreeMap<WorkerId, PendingWorker>,
     /// Requests that wait for the connection.
@@ -204,7 +206,7 @@ impl HubState {
         let mut state = Self {
             setup,
             link: Link::Down,
-            workers: BTreeMap::new(),
+            workers: workers::Workers::default(),
             profiles,
             reserved: BTreeMap::new(),
             pending: Vec::new(),
@@ -254,6 +256,7 @@ impl HubState {
         }
         // Even without a known worker: there may be windows of wtmag.
         state.want_link(&mut out);
+        state.workers.settle();
         (state, out)
     }
 
@@ -317,6 +320,7 @@ impl HubState {
             Input::MarkersShown { repo, done } => self.markers_shown(now, &repo, done),
         }
         self.settle(now, &mut out);
+        self.workers.settle();
         out
     }
 
@@ -327,16 +331,15 @@ impl HubState {
 
     /// When the hub needs the next [`Input::Tick`].
     pub fn next_deadline(&self) -> Option<Instant> {
-        let looks = self.workers.values().filter_map(LiveWorker::next_look);
-        let stalls = self.workers.values().filter_map(LiveWorker::stall_due);
         let idle = self.idle_since.map(|since| since + IDLE_EXIT);
         let first_look = match self.first_look {
             FirstLook::Listed { until } => Some(until),
             FirstLook::Due | FirstLook::Over => None,
         };
         let shown = self.showing.iter().map(showing::Showing::deadline);
-        looks
-            .chain(stalls)
+        self.workers
+            .next()
+            .into_iter()
             .chain(self.inbox.due())
             .chain(self.runs.next())
             .chain(self.next_waking())
@@ -351,8 +354,10 @@ impl HubState {
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
-        for live in self.workers.values_mut() {
-            live.tick(now, out);
+        for id in self.workers.due(now.steady) {
+            if let Some(live) = self.workers.get_mut(&id) {
+                live.tick(now, out);
+            }
         }
         self.flush_workers(now, out);
         self.look_again_at_questions(now, out);
@@ -422,20 +427,6 @@ impl HubState {
         self.flush_workers(now, out);
     }
 
-    /// Something is in tmux, or waits for it: a request, or news for an agent or a user there.
-    fn wants_link(&self) -> bool {
-        let waits = !self.pending.is_empty() || self.schedules.waits_for_a_pane();
-        let is_up = matches!(self.link, Link::Up(_));
-        let tells = is_up && (self.has_news_for_a_pane() || self.has_notice());
-        self.has_place() || !self.orphans.is_empty() || waits || tells
-    }
-
-    /// A worker is in tmux, or is about to be.
-    fn has_place(&self) -> bool {
-        let has_window = self.workers.values().any(LiveWorker::has_window);
-        has_window || !self.closing.is_empty() || !self.reserved.is_empty()
-    }
-
     fn log(&mut self, now: Now, out: &mut Vec<Effect>, worker: Option<&WorkerId>, what: Happened) {
         self.seq += 1;
         let event = Event { seq: self.seq, at: now.wall, worker: worker.cloned(), what };
@@ -446,19 +437,20 @@ impl HubState {
     fn flush_workers(&mut self, now: Now, out: &mut Vec<Effect>) {
         let (mut noted, mut over) = (Vec::new(), Vec::new());
         let (mut counts, mut named) = (Vec::new(), Vec::new());
-        for live in self.workers.values_mut() {
-            if let Some(Noted { record, deliveries, happened, samples }) = live.take_notes() {
-                let worker = live.worker.id.clone();
-                counts.extend(live.takes_count().then(|| worker.clone()));
-                named.push((worker.clone(), live.take_candidates()));
-                out.extend(record.map(Effect::Record));
-                over.extend(record_deliveries(deliveries, out));
-                if !samples.is_empty() && live.worker.record {
-                    out.push(Effect::Keep { worker: worker.clone(), samples });
-                }
-                noted.push((worker, happened));
+        self.workers.each_touched(|live| {
+            let Some(Noted { record, deliveries, happened, samples }) = live.take_notes() else {
+                return;
+            };
+            let worker = live.worker.id.clone();
+            counts.extend(live.takes_count().then(|| worker.clone()));
+            named.push((worker.clone(), live.take_candidates()));
+            out.extend(record.map(Effect::Record));
+            over.extend(record_deliveries(deliveries, out));
+            if !samples.is_empty() && live.worker.record {
+                out.push(Effect::Keep { worker: worker.clone(), samples });
             }
-        }
+            noted.push((worker, happened));
+        });
         for guest in self.waking.guests.values_mut().filter_map(waking::guest_of) {
             let Some(Noted { deliveries, happened, .. }) = guest.take_notes() else { continue };
             over.extend(record_deliveries(deliveries, out));

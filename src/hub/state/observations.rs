@@ -1,7 +1,7 @@
 //! Passes samples and hook reports to the right worker.
 use super::{
     Effect, HubState, Link, SeenReport,
-    live_worker::{LiveWorker, RESUME},
+    live_worker::RESUME,
     requests::{answer, refuse},
 };
 use crate::{
@@ -14,17 +14,14 @@ use crate::{
 
 impl HubState {
     pub(super) fn rang(&mut self, now: Now, pane: PaneId) {
-        let mut workers = self.workers.values_mut();
-        if let Some(live) = workers.find(|it| it.worker.place.pane == pane && it.has_window()) {
+        if let Some(live) = self.workers.find_mut(|it| it.has_pane(pane)) {
             live.rang(now);
         }
     }
 
     /// What a program in the pane printed about itself.
     pub(super) fn said(&mut self, now: Now, pane: PaneId, said: &Said, out: &mut Vec<Effect>) {
-        let mut workers = self.workers.values_mut();
-        let is_there = |it: &&mut LiveWorker| it.worker.place.pane == pane && it.has_window();
-        let Some(live) = workers.find(is_there) else { return };
+        let Some(live) = self.workers.find_mut(|it| it.has_pane(pane)) else { return };
         live.said(now, said, out);
         self.flush_workers(now, out);
     }

@@ -7,9 +7,8 @@ use super::{
 };
 use crate::{
     model::{
-        Answer, Ask, Delivery, DeliveryId, DeliveryMode, DialogAnswer, Happened, Hook, HookReport,
-        HubStatus, Landed, NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Step, Take,
-        Worker, WorkerId,
+        Answer, Delivery, DeliveryId, DeliveryMode, Happened, Hook, HookReport, HubStatus, Landed,
+        NewDelivery, Now, Placement, Refusal, RefusalKind, Request, Step, Take, Worker, WorkerId,
     },
     tmux::Promoted,
 };
@@ -155,43 +154,6 @@ impl HubState {
         live.has_landed(landed);
         self.flush_workers(now, out);
         answer(out, request_id, Answer::Done);
-    }
-
-    fn dialog_printed(
-        &mut self,
-        request_id: RequestId,
-        id: &WorkerId,
-        asked: Ask,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(live) = self.workers.get_mut(id) else { return not_found(out, request_id, id) };
-        live.dialog_printed(asked);
-        answer(out, request_id, Answer::Done);
-    }
-
-    fn answer_dialog(
-        &mut self,
-        now: Now,
-        request_id: RequestId,
-        wanted: DialogAnswer,
-        out: &mut Vec<Effect>,
-    ) {
-        let (id, is_linked) = (wanted.id.clone(), matches!(self.link, Link::Up(_)));
-        let Some(live) = self.workers.get_mut(&id) else { return not_found(out, request_id, &id) };
-        let begun = match live.has_window() && is_linked {
-            true => live.answer_dialog(now, request_id, wanted),
-            false => Err("its window cannot be reached"),
-        };
-        if let Err(why) = begun {
-            let hint = format!("`wtmag answer {id}` prints what it asks now");
-            refuse(out, request_id, Refusal::new(RefusalKind::NotNow, why).hint(hint));
-        }
-    }
-
-    /// Dialogs whose windows are gone are not answered any more.
-    pub(super) fn give_up_answers(&mut self, out: &mut Vec<Effect>) {
-        let gone = self.workers.values_mut().filter(|live| !live.has_window());
-        gone.for_each(|live| give_up_answer(live, out));
     }
 
     fn explain(&mut self, now: Now, request_id: RequestId, id: &WorkerId, out: &mut Vec<Effect>) {
@@ -483,15 +445,6 @@ pub(super) fn too_long(text: &NewDelivery) -> Refusal {
     let message = format!("a text of {} bytes is too long to be typed", text.text.len());
     let hint = "leave out `--paste`: wtmag then passes the text in a file";
     Refusal::new(RefusalKind::NotNow, message).hint(hint)
-}
-
-/// A client that waits for its dialog to be answered is told that its window is gone.
-pub(super) fn give_up_answer(live: &mut LiveWorker, out: &mut Vec<Effect>) {
-    if let Some(request_id) = live.give_up_answer() {
-        let message =
-            format!("the window of `{}` is gone: nothing more was pressed", live.worker.id);
-        refuse(out, request_id, Refusal::new(RefusalKind::NotNow, message));
-    }
 }
 
 /// A record that goes with an answer.

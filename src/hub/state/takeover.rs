@@ -1,6 +1,6 @@
 //! Starts a worker's agent again, or lets another one take over: what it keeps, and how the former pane
 //! gives way.
-use super::{Effect, HubState, TmuxEffect, live_worker::LiveWorker, requests::give_up_answer};
+use super::{Effect, HubState, TmuxEffect, dialogs::give_up_answer, live_worker::LiveWorker};
 use crate::model::{
     Answer, Delivery, NewDelivery, NewWorker, Now, Refusal, RefusalKind, Worker, WorkerId,
 };

@@ -17,7 +17,7 @@ mod showing;
 mod takeover;
 mod waking;
 
-use super::*;
+use super::{live_worker::LiveWorker, *};
 use crate::model::{
     AgentState, DisplayState, Exit, Hold, Hook, Kind, NewDelivery, NewWorker, Placement,
     RefusalKind, Room, Source, SourceKind, Step,
@@ -154,7 +154,10 @@ impl Hub {
 
     fn give(&mut self, input: Input) -> Vec<Effect> {
         let steady = self.now();
-        self.state.handle(Now { steady, wall: Timestamp(self.ms) }, input)
+        let out = self.state.handle(Now { steady, wall: Timestamp(self.ms) }, input);
+        let deadlines = self.state.workers.values().filter_map(LiveWorker::next_deadline);
+        assert_eq!(self.state.workers.next(), deadlines.min(), "one was changed unseen");
+        out
     }
 
     fn ask(&mut self, request: Request) -> (RequestId, Vec<Effect>) {

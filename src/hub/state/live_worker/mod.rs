@@ -30,10 +30,11 @@ use crate::{
         fold::{Seen, Tracker},
         profile::Profile,
     },
-    delivery::{DeliveryMachine, Input},
+    delivery::DeliveryMachine,
     model::{
         Agent, AgentState, Ask, Delivery, EndCause, Explained, Fact, FactSource, Happened, Heard,
-        HeardReport, Landed, Now, Placement, Process, Sample, Step, Timestamp, Verdict, Worker,
+        HeardReport, Landed, Now, PaneId, Placement, Process, Sample, Step, Timestamp, Verdict,
+        Worker,
     },
     tmux::{Link, PaneRow},
 };
@@ -55,21 +56,21 @@ pub(super) struct LiveWorker {
     watch: Watch,
     /// Since when a capture is wanted and none has come.
     unanswered: Option<Instant>,
-    last: Option<Sample>,
+    last: Option<Arc<Sample>>,
     verdict: Verdict,
     /// Open deliveries in order; only the first is in progress.
     queue: VecDeque<DeliveryMachine>,
     /// The newest finished delivery.
     receipt: Option<Delivery>,
     /// The screen before the current paste, for boxes that cannot be read.
-    before: Option<Sample>,
+    before: Option<Arc<Sample>>,
     echo: Option<Echo>,
     /// Grows with every ring and every new screen.
     n_drawn: u64,
     /// The same at the last capture.
     pub(super) n_shown: u64,
     /// The last samples, not yet in the screen log.
-    recent: VecDeque<Sample>,
+    recent: VecDeque<Arc<Sample>>,
     /// The state changed since the last sample in the screen log.
     has_changed: bool,
     /// The last texts delivered here: where they show, they are not a menu.
@@ -289,12 +290,16 @@ impl LiveWorker {
     }
 
     pub(super) fn last_sample(&self) -> Option<&Sample> {
-        self.last.as_ref()
+        self.last.as_deref()
     }
 
     /// Its pane is there, as far as we know.
     pub(super) fn has_window(&self) -> bool {
         !self.gone
+    }
+
+    pub(super) fn has_pane(&self, pane: PaneId) -> bool {
+        self.worker.place.pane == pane && self.has_window()
     }
 
     pub(super) fn open_deliveries(&self) -> usize {
@@ -319,12 +324,12 @@ impl LiveWorker {
 
     pub(super) fn explain(&self, now: Now) -> Explained {
         let look = |sample| classify::explain(&self.profile, sample, &self.sent);
-        let why = self.last.as_ref().map(look);
+        let why = self.last_sample().map(look);
         let rules = why.map(|it| it.rules).unwrap_or_default();
         let silence = |since| now.steady.saturating_duration_since(since).as_millis();
         Explained {
             worker: self.worker.clone(),
-            sample: self.last.clone(),
+            sample: self.last_sample().cloned(),
             verdict: self.verdict.clone(),
             rules,
             quiet_ms: self.watch.quiet_since.and_then(|it| u64::try_from(silence(it)).ok()),
@@ -354,12 +359,17 @@ impl LiveWorker {
         self.notes.happened.push(Happened::Turn(turn));
     }
 
+    pub(super) fn has_notes(&self) -> bool {
+        let Notes { worker, deliveries, happened, samples } = &self.notes;
+        *worker || !(deliveries.is_empty() && happened.is_empty() && samples.is_empty())
+    }
+
     /// What is to be recorded since the last call.
     pub(super) fn take_notes(&mut self) -> Option<Noted> {
-        let Notes { worker, deliveries, happened, samples } = std::mem::take(&mut self.notes);
-        if !worker && deliveries.is_empty() && happened.is_empty() && samples.is_empty() {
+        if !self.has_notes() {
             return None;
         }
+        let Notes { worker, deliveries, happened, samples } = std::mem::take(&mut self.notes);
         let record = worker.then(|| Record::Worker(Box::new(self.worker.clone())));
         Some(Noted { record, deliveries, happened, samples })
     }
@@ -473,20 +483,5 @@ impl LiveWorker {
     /// wtmag closed its window.
     pub(super) fn window_gone(&mut self, now: Now) {
         self.lost(now, EndCause::WindowClosed);
-    }
-
-    pub(super) fn disconnected(&mut self, now: Now) {
-        let mut todo = Vec::new();
-        if let Some(machine) = self.queue.front_mut()
-            && machine.depends_on_tmux()
-        {
-            todo = machine.handle(now, Input::Unknown);
-        }
-        self.watch = Watch::default();
-        self.follow(now, todo, &mut Vec::new());
-    }
-
-    pub(super) fn reconnected(&mut self) {
-        self.watch = Watch::default();
     }
 }

@@ -14,8 +14,8 @@ use crate::{
 pub(super) struct Silence {
     limit: Duration,
     pub(super) printed: Instant,
-    /// Since when its turn counts as stalled.
-    stalled: Option<Timestamp>,
+    /// Since when its turn counts as stalled, and when it had printed something before that.
+    stalled: Option<(Timestamp, Instant)>,
     /// The agent's last hook or report said that no turn runs.
     told_over: bool,
 }
@@ -108,13 +108,16 @@ impl LiveWorker {
 
     pub(in crate::hub::state) fn stalled(&self) -> Option<Stalled> {
         let Silence { limit, told_over, .. } = self.silence;
-        self.silence.stalled.map(|since| Stalled { since, limit, told_over })
+        self.silence.stalled.map(|(since, _)| Stalled { since, limit, told_over })
     }
 
-    /// When its turn will count as stalled.
-    pub(in crate::hub::state) fn stall_due(&self) -> Option<Instant> {
-        let may_stall = self.is_in_turn() && self.silence.stalled.is_none();
-        may_stall.then(|| self.silence.printed + self.silence.limit)
+    /// When its turn will count as stalled, or no longer does.
+    pub(super) fn stall_due(&self) -> Option<Instant> {
+        let Silence { limit, printed, stalled, .. } = self.silence;
+        match stalled {
+            None => self.is_in_turn().then(|| printed + limit),
+            Some((_, before)) => (!self.is_in_turn() || printed > before).then_some(printed),
+        }
     }
 
     fn is_in_turn(&self) -> bool {
@@ -125,10 +128,10 @@ impl LiveWorker {
     pub(super) fn check_silence(&mut self, now: Now) {
         let silent = now.steady.duration_since(self.silence.printed);
         let is_stalled = self.is_in_turn() && silent >= self.silence.limit;
-        if is_stalled != self.silence.stalled.is_some() {
-            self.silence.stalled = is_stalled.then_some(now.wall);
-            // The inbox is compared with what was noted.
-            self.notes.worker = true;
-        }
+        let since = self.silence.stalled.map_or(now.wall, |(since, _)| since);
+        let stalled = is_stalled.then_some((since, self.silence.printed));
+        let before = std::mem::replace(&mut self.silence.stalled, stalled);
+        // The inbox is compared with what was noted.
+        self.notes.worker |= before.is_some() != is_stalled;
     }
 }

@@ -1,10 +1,14 @@
 //! Decides when to capture a worker's pane, and evaluates its samples, hooks and exits.
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::LiveWorker;
+use super::{LiveWorker, Watch};
 use crate::{
     agents::{
-        classify, echo,
+        classify::{self, Judged},
+        echo,
         fold::{Changed, Seen},
         input_box::Found,
         still::stands,
@@ -37,6 +41,11 @@ const OBSTRUCTED: Duration = Duration::from_secs(2);
 
 /// When to capture.
 impl LiveWorker {
+    /// When it wants a tick.
+    pub(in crate::hub::state) fn next_deadline(&self) -> Option<Instant> {
+        self.next_look().into_iter().chain(self.stall_due()).min()
+    }
+
     pub(in crate::hub::state) fn next_look(&self) -> Option<Instant> {
         if self.gone {
             return None;
@@ -162,6 +171,21 @@ impl LiveWorker {
         }
     }
 
+    pub(in crate::hub::state) fn disconnected(&mut self, now: Now) {
+        let mut todo = Vec::new();
+        if let Some(machine) = self.queue.front_mut()
+            && machine.depends_on_tmux()
+        {
+            todo = machine.handle(now, Input::Unknown);
+        }
+        self.watch = Watch::default();
+        self.follow(now, todo, &mut Vec::new());
+    }
+
+    pub(in crate::hub::state) fn reconnected(&mut self) {
+        self.watch = Watch::default();
+    }
+
     pub(in crate::hub::state) fn want_look(&mut self, at: Instant) {
         self.watch.due = Some(self.watch.due.map_or(at, |due| due.min(at)));
         self.unanswered = Some(self.unanswered.map_or(at, |since| since.min(at)));
@@ -184,16 +208,16 @@ impl LiveWorker {
         };
         sample.at = now.wall;
         self.unanswered = None;
-        let why = classify::explain(&self.profile, &sample, &self.sent);
-        self.heed(now, &sample, why.found.as_ref());
+        let Judged { verdict, found } = classify::judge(&self.profile, &sample, &self.sent);
+        self.heed(now, &sample, found.as_ref());
         self.n_shown = self.n_drawn;
         let quiet_since = self.watch.quiet_since;
-        self.note_usage(now, &sample, why.found.as_ref());
-        self.note_beckoning(now, &sample, why.found.as_ref());
-        let verdict = why.verdict;
+        self.note_usage(now, &sample, found.as_ref());
+        self.note_beckoning(now, &sample, found.as_ref());
         let seen = Seen::Sample { sample: &sample, verdict: &verdict, quiet_since };
         self.track(now, seen, out);
         self.check_fit(now, &sample);
+        let sample = Arc::new(sample);
         self.keep(&sample);
         (self.last, self.verdict) = (Some(sample), self.tracker.verdict().clone());
         self.step_delivery(now, out);
@@ -205,18 +229,19 @@ impl LiveWorker {
 
     /// The screen log has every sample that changed the state, the few before it, and the first
     /// after a change that a hook or the shell reported.
-    fn keep(&mut self, sample: &Sample) {
+    fn keep(&mut self, sample: &Arc<Sample>) {
         // Of an unchanged screen, the first capture and the last: they show how long it was
         // unchanged.
-        if self.recent.iter().rev().take_while(|it| is_same(it, sample)).nth(1).is_some() {
+        if self.recent.iter().rev().take_while(|it| it.is_like(sample)).nth(1).is_some() {
             self.recent.pop_back();
         }
         while self.recent.len() >= RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back(sample.clone());
+        self.recent.push_back(Arc::clone(sample));
         if std::mem::take(&mut self.has_changed) {
-            self.notes.samples.extend(self.recent.drain(..));
+            let recent = self.recent.drain(..).map(Arc::unwrap_or_clone);
+            self.notes.samples.extend(recent);
         }
     }
 
@@ -322,9 +347,4 @@ impl LiveWorker {
             self.follow(now, todo, out);
         }
     }
-}
-
-/// The same screen at another time.
-fn is_same(one: &Sample, other: &Sample) -> bool {
-    Sample { at: one.at, ..other.clone() } == *one
 }
