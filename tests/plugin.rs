@@ -321,14 +321,16 @@ fn one_key_goes_to_who_needs_the_user_and_back() {
     };
     let start = window();
     seat.wait_for_text("2 need you");
-    // The message about it would take the place of the key's own.
     let clients = ["list-clients", "-F", "#{client_control_mode} #{client_name}"];
     let clients = tmux.run(clients);
     let client = clients.lines().find_map(|it| it.strip_prefix("0 ")).unwrap();
-    let is_told = |it: &str| it.contains("message:") && it.contains("two");
-    eventually(Duration::from_secs(10), "two to be announced", || {
-        tmux.run(["show-messages", "-t", client]).lines().any(is_told).then_some(())
-    });
+    // The message about it would take the place of the key's own. tmux 3.2 shows none.
+    if !tmux.show("main", "#{version}").starts_with("3.2") {
+        let is_told = |it: &str| it.contains("message:") && it.contains("two");
+        eventually(Duration::from_secs(10), "two to be announced", || {
+            tmux.run(["show-messages", "-t", client]).lines().any(is_told).then_some(())
+        });
+    }
     seat.press(&["C-b", "W"]);
     seat.press(&["n"]);
     is_in("one");
