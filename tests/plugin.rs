@@ -341,7 +341,9 @@ fn one_key_goes_to_who_needs_the_user_and_back() {
     is_in("two");
     next(&[]).success();
     is_in("one");
-    seat.press(&["C-b", "W"]);
+    presses_the_prefix_while_the_key_repeats(&sandbox, &seat, client);
+    is_in("two");
+    seat.press(&["W"]);
     seat.press(&["Tab"]);
     is_in(start.trim());
     let back = next(&["--back"]).failure(1);
@@ -354,6 +356,24 @@ fn one_key_goes_to_who_needs_the_user_and_back() {
     eventually(Duration::from_secs(10), "marks of idle workers", || {
         (marks().split_whitespace().collect::<Vec<_>>() == ["○", "○"]).then_some(())
     });
+}
+
+/// The end of that moment does not take back what the user has pressed within it.
+fn presses_the_prefix_while_the_key_repeats(sandbox: &Sandbox, seat: &Seat<'_>, client: &str) {
+    let list = ["list-clients", "-F", "#{client_name} #{client_key_table}"];
+    let key_table = |want: &str| {
+        let line = format!("{client} {want}");
+        let is_there = || sandbox.tmux().run(list).lines().any(|it| it == line).then_some(());
+        eventually(Duration::from_secs(10), want, is_there);
+    };
+    key_table("root");
+    let args = ["next", "--repeat", "--client", client];
+    let mut pressed = sandbox.command(WTMAG).args(args).spawn().unwrap();
+    key_table("wtmag-repeat");
+    seat.press(&["C-b"]);
+    key_table("prefix");
+    assert!(pressed.wait().unwrap().success());
+    key_table("prefix");
 }
 
 /// The key was pressed before the menu appeared, and tmux shows no popup over a menu.

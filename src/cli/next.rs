@@ -136,14 +136,14 @@ async fn back(context: &Context, tmux: &Tmux, seat: Option<&Seat>) -> Result<Exi
         )
         .hint("`--client NAME` names one; `tmux list-clients` lists them"));
     };
-    let kept = tmux.run(&["show-option", "-gqv", &option_of(seat)]).await?;
+    let kept = tmux.run(&["show-option", "-gqv", &option_of("back", seat)]).await?;
     let Some((origin, _)) = kept.trim().split_once(' ') else {
         return Err(Failure::user(
             "there is nothing to go back to: `wtmag next` has not moved this client since you last went back",
         ));
     };
     let client = seat.client.as_str();
-    let forget = ["set-option", "-gu", &option_of(seat)];
+    let forget = ["set-option", "-gu", &option_of("back", seat)];
     tmux.run(&forget).await?;
     let went = tmux.run(&["switch-client", "-c", client, "-t", origin]).await;
     went.map_err(|_| Failure::user("the window in which you called `wtmag next` is closed"))?;
@@ -195,15 +195,16 @@ fn why(next: &Next<'_>) -> String {
     format!("{}: {}{text} ({place} of {of})", worker.id, item.kind)
 }
 
-/// Where the client came from, and where it was sent: a global option for each client.
-fn option_of(seat: &Seat) -> String {
+/// A global option for each client: where it came from and was sent (`back`), and whose time its repeated keys
+/// have (`repeat`).
+fn option_of(what: &str, seat: &Seat) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    format!("@wtmag_back_{}", seat.client.chars().map(plain).collect::<String>())
+    format!("@wtmag_{what}_{}", seat.client.chars().map(plain).collect::<String>())
 }
 
 /// Goes there, says why, and remembers where the client came from.
 async fn switch(tmux: &Tmux, seat: &Seat, target: &str, why: &str) -> Result<(), Failure> {
-    let (client, option) = (seat.client.as_str(), option_of(seat));
+    let (client, option) = (seat.client.as_str(), option_of("back", seat));
     let words = ["show-option", "-gqv", &option, ";", "switch-client", "-c", client, "-t", target];
     let (kept, now) = tmux.seat_after(&words, client).await?;
     let origin = match kept.trim().split_once(' ') {
@@ -215,17 +216,25 @@ async fn switch(tmux: &Tmux, seat: &Seat, target: &str, why: &str) -> Result<(),
     tmux.run_and_tell(&["set-option", "-g", &option, &kept, ";"], seat, why).await
 }
 
-/// The client's next keys are those of the table for repeated keys, for as long as tmux repeats keys.
+/// The client's next keys are those of the table for repeated keys, for as long as tmux repeats keys. The keys
+/// of a user who has pressed something else meanwhile, as the prefix, are left alone.
 async fn repeat(tmux: &Tmux, seat: &Seat) -> Result<(), Failure> {
     let client = seat.client.as_str();
     let token = std::process::id().to_string();
-    let option = "@wtmag_repeat";
+    let option = option_of("repeat", seat);
+    let now = tmux.seat(Some(client), None).await?;
+    if !["root", TABLE].contains(&now.key_table.as_str()) {
+        return Ok(());
+    }
     let begin =
-        ["set-option", "-g", option, &token, ";", "switch-client", "-c", client, "-T", TABLE];
+        ["set-option", "-g", &option, &token, ";", "switch-client", "-c", client, "-T", TABLE];
     tmux.run(&begin).await?;
     let time = tmux.run(&["show-option", "-gv", "repeat-time"]).await?;
     let time = time.trim().parse().map_or(MAX_REPEAT, Duration::from_millis);
     tokio::time::sleep(time.min(MAX_REPEAT)).await;
+    if tmux.seat(Some(client), None).await?.key_table != TABLE {
+        return Ok(());
+    }
     // Another press of the key has its own time.
     let is_last = format!("#{{==:#{{{option}}},{token}}}");
     let end = format!("switch-client -c {} -T root", quote(client));
