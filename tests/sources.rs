@@ -223,6 +223,16 @@ async fn all_pages_of_comments_are_read() {
 }
 
 #[tokio::test]
+async fn an_author_whose_account_was_deleted_is_named_so() {
+    let desk = Desk::blog();
+    desk.stub.edit(|data| {
+        data["repositories"]["acme/blog"]["issues"]["456"]["author"] = json!(null);
+    });
+    let item = desk.issue(456).await.unwrap();
+    assert_eq!(item.author.as_deref(), Some("a deleted account"));
+}
+
+#[tokio::test]
 async fn a_pull_request_tells_the_commit_to_review() {
     let desk = Desk::blog();
     let item = desk.pull(234).await.unwrap();

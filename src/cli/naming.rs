@@ -264,6 +264,10 @@ mod tests {
             Err("did you mean `blog-github-issue-45`?"),
         );
         check("5", "blog", Purpose::Change, Err("no worker is named `5`"));
+        // The project alone is no likeness.
+        let all = workers();
+        let failure = find("blog-nosuch", &all, None, Purpose::Change).unwrap_err();
+        assert!(!failure.to_string().contains("did you mean"), "{failure}");
     }
 
     #[test]

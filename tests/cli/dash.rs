@@ -178,7 +178,10 @@ fn where_nothing_can_be_drawn_it_says_what_to_do() {
     let help = desk.wtmag(&[]).failure(2);
     assert!(help.contains("Usage: wtmag"), "{help}");
     let wtmag = env!("CARGO_BIN_EXE_wtmag");
-    let seat = desk.sandbox.seat(&format!("cd {} && TERM=dumb {wtmag}", desk.dir.display()));
-    // The end of its program has moved the first line out of sight.
-    seat.wait_for_text("`wtmag list` prints the workers");
+    for verb in ["", "attach"] {
+        let line = format!("cd {} && TERM=dumb {wtmag} {verb}", desk.dir.display());
+        let seat = desk.sandbox.seat(&line);
+        // The end of its program has moved the first line out of sight.
+        seat.wait_for_text("`wtmag list` prints the workers");
+    }
 }

@@ -41,6 +41,22 @@ fn a_worker_can_be_looked_back_at() {
 }
 
 #[test]
+fn an_agent_that_went_with_its_server_is_told_once_and_with_what_to_do() {
+    let desk = Desk::new();
+    let id = desk.worker("topic");
+    desk.sandbox.tmux().kill();
+    desk.sandbox.tmux().start("main");
+    let waited = desk.wtmag(&["wait", &id, "--timeout", "20"]).to_string();
+    assert_eq!(waited.matches("tmux server gone").count(), 1, "{waited}");
+    let sent = desk.wtmag(&["send", &id, "go on"]).failure(1);
+    for want in ["has ended: lost", &format!("`wtmag resume {id}`"), &format!("`wtmag log {id}`")] {
+        assert!(sent.contains(want), "{want}: {sent}");
+    }
+    let made = desk.wtmag(&["create", "x", "--project", "/no/where"]).failure(1);
+    assert!(made.contains("`/no/where` does not exist"), "{made}");
+}
+
+#[test]
 fn no_screens_are_kept_where_that_is_off() {
     let desk = Desk::new();
     desk.config("[record]\nenabled = false\n");

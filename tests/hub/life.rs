@@ -122,8 +122,12 @@ fn a_hub_stops_when_told_and_says_when_there_is_none() {
     let pid = hub_pid(&sandbox);
     let said = sandbox.wtmag(["hub", "stop"]).run().success();
     assert_eq!(said, format!("hub {pid} stopped; agents keep running\n"));
-    wait_for_end(pid);
+    // Nothing of it is waited for: its lock is free, and its file is gone.
+    let lock = fs::File::open(state_dir(&sandbox).join("hub.lock")).unwrap();
+    lock.try_lock().unwrap();
+    drop(lock);
     assert!(hub_file(&sandbox).is_none());
+    wait_for_end(pid);
     sandbox.wtmag(["hub", "stop"]).run().success();
     sandbox.wtmag(["hub", "status"]).run().failure(3);
     assert_ne!(hub_pid(&sandbox), pid);
@@ -249,6 +253,19 @@ fn a_file_that_does_not_say_where_the_hub_is_is_written_again() {
     }
     fs::remove_file(&path).unwrap();
     assert_eq!(hub_pid(&sandbox), pid);
+}
+
+/// Two hubs would act on one server.
+#[test]
+fn a_hub_whose_state_directory_was_deleted_leaves_the_server_to_the_next() {
+    let sandbox = world();
+    let first = hub_pid(&sandbox);
+    fs::remove_dir_all(state_dir(&sandbox)).unwrap();
+    let next = hub_pid(&sandbox);
+    assert_ne!(next, first);
+    wait_for_end(first);
+    // It takes nothing of the next one with it.
+    assert_eq!(hub_pid(&sandbox), next);
 }
 
 #[test]

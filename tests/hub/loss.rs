@@ -62,6 +62,27 @@ fn workers_are_found_again_after_a_hub_was_killed() {
     wait_for_screen(&mut crew, &worker, "before and after");
 }
 
+/// Its records say `idle`, and the agents are gone with their server.
+#[test]
+fn the_first_answer_of_the_next_hub_is_not_the_last_ones() {
+    let sandbox = world();
+    let mut crew = Crew::new(&sandbox);
+    let asks: [&[&str]; 3] = [
+        &["list", "--all", "--json", "--full"],
+        &["show", "two", "--json"],
+        &["wait", "three", "--json", "--timeout", "20"],
+    ];
+    for (name, ask) in ["one", "two", "three"].into_iter().zip(asks) {
+        crew.hire_idle(name, Seen::Alone, &["cat"]);
+        kill_hub(crew.pid());
+        sandbox.tmux().kill();
+        sandbox.tmux().start("main");
+        let said = sandbox.wtmag(ask.iter().copied()).run().to_string();
+        assert!(said.contains("lost") && !said.contains("\"text\":\"idle"), "{name}: {said}");
+        crew.rejoin();
+    }
+}
+
 #[test]
 fn those_who_listen_go_on_with_the_next_hub() {
     let sandbox = world();

@@ -141,3 +141,17 @@ fn a_new_text_waits_for_tmux_before_it_says_so() {
     hub.after(1).give(Input::Tick);
     assert_eq!(held(&hub), Some(Hold::Disconnected));
 }
+
+#[test]
+fn long_texts_that_wait_for_one_worker_have_a_bound_together() {
+    let (mut hub, id) = Hub::with_worker();
+    let long = "x".repeat(1 << 20);
+    let ask = |hub: &mut Hub, text: &str| {
+        let (request_id, out) = hub.ask(Request::Send(new_text(&id, text)));
+        refusal_to(&out, request_id)
+    };
+    // One place of the eight is the bootstrap's.
+    let refused: Vec<_> = (0..9).filter_map(|_| ask(&mut hub, &long)).collect();
+    assert_eq!(refused, [RefusalKind::NotNow; 2]);
+    assert_eq!(ask(&mut hub, "a short one"), None);
+}
