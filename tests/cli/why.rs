@@ -44,8 +44,7 @@ fn a_worker_can_be_looked_back_at() {
 fn an_agent_that_went_with_its_server_is_told_once_and_with_what_to_do() {
     let desk = Desk::new();
     let id = desk.worker("topic");
-    desk.sandbox.tmux().kill();
-    desk.sandbox.tmux().start("main");
+    desk.sandbox.tmux().restart("main");
     let waited = desk.wtmag(&["wait", &id, "--timeout", "20"]).to_string();
     assert_eq!(waited.matches("tmux server gone").count(), 1, "{waited}");
     let sent = desk.wtmag(&["send", &id, "go on"]).failure(1);

@@ -75,8 +75,7 @@ fn the_first_answer_of_the_next_hub_is_not_the_last_ones() {
     for (name, ask) in ["one", "two", "three"].into_iter().zip(asks) {
         crew.hire_idle(name, Seen::Alone, &["cat"]);
         kill_hub(crew.pid());
-        sandbox.tmux().kill();
-        sandbox.tmux().start("main");
+        sandbox.tmux().restart("main");
         let said = sandbox.wtmag(ask.iter().copied()).run().to_string();
         assert!(said.contains("lost") && !said.contains("\"text\":\"idle"), "{name}: {said}");
         crew.rejoin();

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Ran, Run, Sandbox, wait::poll};
+use super::{
+    Ran, Run, Sandbox,
+    programs::has_ended,
+    wait::{eventually, poll},
+};
 
 /// Keeps apart the files of two runs.
 static N_RUNS: AtomicUsize = AtomicUsize::new(0);
@@ -141,6 +145,17 @@ impl<'a> Tmux<'a> {
 
     pub(crate) fn is_running(&self) -> bool {
         self.socket().exists() && self.try_run(["list-sessions"]).code == 0
+    }
+
+    /// Ends the server, and starts another one in its place, with this session.
+    #[track_caller]
+    pub(crate) fn restart(&self, name: &str) -> String {
+        let pid = self.run(["display-message", "-p", "#{pid}"]).trim().parse().unwrap();
+        self.kill();
+        eventually(Duration::from_secs(10), "the tmux server to end", || {
+            has_ended(pid).then_some(())
+        });
+        self.start(name)
     }
 
     pub(crate) fn kill(&self) {
