@@ -30,10 +30,11 @@ use crate::{
 /// With --text, you answer in your own words. This works for answers that take text: `Type something`, `No, and
 /// tell Claude what to do differently`, or an answer that Tab amends. wtmag types the text into the dialog, checks
 /// that the screen shows it, and confirms. If the answer closes the dialog and leads back to the agent's input box,
-/// wtmag sends the text there, as `wtmag send` does. Without CHOICE, --text takes the only answer that takes text.
+/// wtmag sends the text there, as `wtmag send` does. With --text, you can leave out CHOICE if exactly one answer
+/// accepts text.
 ///
-/// It needs a terminal. An agent or a script may use it only with `[answer] agents = true`, and never for a
-/// question about trust or a login.
+/// By default, it works only in a terminal. With `[answer] agents = true`, agents and scripts may use it, too, but
+/// never for a question about trust or a login.
 ///
 /// With --json: {"id", "asks", "answered": the answer, or null, "text": your own words, or null}.
 #[derive(clap::Args)]

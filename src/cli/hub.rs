@@ -19,8 +19,8 @@ use crate::{
 
 /// Show, start or stop the hub, the background process that watches the workers of a tmux server
 ///
-/// The first command that needs the hub starts it. It ends after ten minutes in which no agent ran, no text
-/// waited and no wtmag command was connected. You can stop it at any time: the agents keep running, and the
+/// The first command that needs the hub starts it. It ends after ten minutes without a running agent, a waiting
+/// text, a schedule, a run or a connected command. You can stop it at any time: the agents keep running, and the
 /// next hub finds them and delivers the texts that wait.
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// Read the text from this file
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Send to every worker whose agent is running
+    /// Send to every worker of every project whose agent is running
     #[arg(long)]
     all: bool,
     /// Interrupt the running turn, and deliver this text before all others that wait
@@ -68,12 +68,12 @@ pub(crate) struct Args {
     #[arg(long)]
     paste: bool,
     /// Type the text as it is, even if the agent runs it as a command (`/clear`, `!ls`). An agent runs
-    /// `!` commands in a shell. So that no script and no other agent can do this, wtmag sends them only if
-    /// you run `send` in a terminal
+    /// `!` commands in a shell, so wtmag sends those only if you run `send` in a terminal: no script and no
+    /// other agent can do it
     #[arg(long)]
     raw: bool,
-    /// Wait until the text is accepted, however long it is held; with STATE, also until the agent
-    /// reaches that state
+    /// Wait until the text is accepted, also while it is held, at most for --timeout; with STATE, wait
+    /// until the agent reaches that state, too
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
         default_missing_value = "", conflicts_with = "timing"

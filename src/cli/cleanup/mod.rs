@@ -73,13 +73,15 @@ pub(crate) struct Args {
     #[arg(long, requires = "merged")]
     dry_run: bool,
     /// Drop the work: commits and uncommitted files. For 30 days, the commits are in
-    /// `refs/wtmag/abandoned/BRANCH`, and `wtmag restore` brings everything back
+    /// `refs/wtmag/abandoned/BRANCH`. `wtmag restore` brings back the commits and up to 100 MB of uncommitted
+    /// files, but no files that git ignores
     #[arg(long, conflicts_with = "force")]
     abandon: bool,
-    /// Drop the work of exactly this state, which a refusal prints; if anything was added since, refuse
+    /// Like --abandon, but only if nothing has changed since `cleanup` refused; pass the COMMIT@WORKTREE
+    /// that the refusal printed
     #[arg(long, value_name = "COMMIT@WORKTREE", conflicts_with_all = ["force", "abandon"])]
     discard: Option<String>,
-    /// Remove the worker in spite of everything that is named above
+    /// Remove the worker whatever speaks against it: every reason to refuse that this page names
     #[arg(short, long)]
     force: bool,
     /// Keep the branch

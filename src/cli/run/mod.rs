@@ -36,9 +36,10 @@ use crate::{
 /// exits before its task is over, the task has failed. A review is over when the agent has finished its turn. With
 /// --timeout, a task that takes longer has failed; its worker keeps running.
 ///
-/// A run continues after a restart of the hub or of the machine. After a reboot or the end of the tmux server, its
-/// tasks stay open until you run `wtmag resume`. If you close a worker's window, its task has failed. Runs in one repository go one after the other, unless you pass `--parallel`. When a run is
-/// over, `wtmag inbox` has an item.
+/// A run survives a restart of the hub. It survives a reboot and the end of the tmux server, too, but its open tasks
+/// go on only when you run `wtmag resume` (not `wtmag run resume`), which starts their agents again. If you close a
+/// worker's window, its task has failed. Runs in one repository go one after the other, unless you pass `--parallel`.
+/// When a run is over, `wtmag inbox` has an item.
 ///
 /// FILE is one of: a text per line, where lines that begin with `#` are skipped; a Markdown list, where each unchecked
 /// item with the lines indented below it is a task; a JSON object per line, with options of `wtmag create`:
