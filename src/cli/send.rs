@@ -72,8 +72,8 @@ pub(crate) struct Args {
     /// other agent can do it
     #[arg(long)]
     raw: bool,
-    /// Wait until the text is accepted, also while it is held, at most for --timeout; with STATE, wait
-    /// until the agent reaches that state, too
+    /// Wait until the text is accepted, even while it is held, for at most --timeout; with STATE, also
+    /// until the agent reaches that state
     #[arg(
         long, value_name = "STATE", num_args = 0..=1, require_equals = true,
         default_missing_value = "", conflicts_with = "timing"

@@ -81,7 +81,7 @@ pub(crate) struct Args {
     /// that the refusal printed
     #[arg(long, value_name = "COMMIT@WORKTREE", conflicts_with_all = ["force", "abandon"])]
     discard: Option<String>,
-    /// Remove the worker whatever speaks against it: every reason to refuse that this page names
+    /// Remove the worker anyway: ignore every reason to refuse that this page names
     #[arg(short, long)]
     force: bool,
     /// Keep the branch
