@@ -27,11 +27,11 @@ use crate::{
 /// time, confirms it, and verifies that the dialog is gone. wtmag presses no key if the dialog is not the one that
 /// `wtmag answer ID` printed last, or if it changes meanwhile.
 ///
-/// With --text, you answer in your own words. This works for answers that take text: `Type something`, `No, and
-/// tell Claude what to do differently`, or an answer that Tab amends. wtmag types the text into the dialog, checks
-/// that the screen shows it, and confirms. If the answer closes the dialog and leads back to the agent's input box,
-/// wtmag sends the text there, as `wtmag send` does. With --text, you can leave out CHOICE if exactly one answer
-/// accepts text.
+/// With --text, you answer in your own words. This works for answers that take text: `Type something`, `No, and tell
+/// Claude what to do differently`, or an answer to which the dialog lets you add text with Tab. wtmag types the text
+/// into the dialog, checks that the screen shows it, and confirms. If the answer closes the dialog and leads back to
+/// the agent's input box, wtmag sends the text there, as `wtmag send` does. With --text, you can leave out CHOICE if
+/// exactly one answer accepts text.
 ///
 /// By default, it works only in a terminal. With `[answer] agents = true`, agents and scripts may use it, too, but
 /// never for a question about trust or a login.

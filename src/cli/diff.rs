@@ -50,10 +50,10 @@ pub(crate) struct Args {
     /// Show only the names of the changed files
     #[arg(long, conflicts_with = "stat")]
     name_only: bool,
-    /// Show only the commits
+    /// Show only what is committed
     #[arg(long)]
     committed: bool,
-    /// Show only the uncommitted and untracked files
+    /// Show only what is uncommitted or untracked
     #[arg(long, conflicts_with = "committed")]
     uncommitted: bool,
 }

@@ -21,33 +21,33 @@ use crate::{
 
 /// List the workers and what they are doing
 ///
-/// Shows the workers of the current repository, including those whose agent has ended; outside a repository,
-/// all workers. `!` marks the workers that need you. STATE is what the agent is doing: `working`, `waiting:
-/// permission`, `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`). AGE is how long it has been
-/// in that state. CHANGES is what the worker changed since its branch left the base branch: `+12 -3` lines
-/// added and removed, `↑2` commits that the base branch does not have, `↓1` commits that only the base branch
-/// has. PR is its pull request and the state of that: `#501 ✓ approved`, `#501 ✗ checks`, `#501 merged`; the
-/// forge is asked in the background, at most once a minute. If an agent asks something, the question is shown
-/// below its row.
+/// Shows the workers of the current repository, including those whose agent has ended; outside a repository, all
+/// workers. `!` marks the workers that need you. STATE is what the agent is doing: `working`, `waiting: permission`,
+/// `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`). AGE is how long it has been in that state. CHANGES
+/// is what the worker changed since its branch left the base branch: `+12 -3` lines added and removed, `↑2` commits
+/// that the base branch does not have, `↓1` commits that only the base branch has. PR is its pull request and the
+/// state of that: `#501 ✓ approved`, `#501 ✗ checks`, `#501 merged`; wtmag asks GitHub or GitLab in the background,
+/// at most once a minute. If an agent asks something, the question is shown below its row.
 ///
-/// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch",
-/// "pr", "pr_state", "changes", "title", "message": the beginning of its last message, "progress"}; fields without a
-/// value are left out. With --full, each element is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind", "source",
-/// "base", "agent", "model", "placement", "session", "window", "pane", "pr",
-/// "pull": what the forge said or null, "changes": {"at", "added", "deleted", "ahead", "behind", "head", "pushed"} or null, "parent", "created", "ended",
-/// "state": {"state", "text", "since", "source", "evidence", "process", "turn", "asks": {"kind", "about",
-/// "question", "choices": [{"label", "selected"}], "source"} or null, "reported"}, "delivery":
-/// the newest one as in `wtmag receipts --json`, "last_message",
-/// "usage": {"context_left", "cost", "limit_soon"}, each {"value", "since", "source", "evidence"} where known, "progress"}.
+/// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch", "pr", "pr_state",
+/// "changes", "title", "message": the beginning of its last message, "progress"}; fields without a value are left
+/// out. With --full, each element is {"id", "project", "branch", "worktree", "worktree_gone", "repo", "kind",
+/// "source", "base", "agent", "model", "placement", "session", "window", "pane", "pr", "pull": what GitHub or GitLab
+/// said or null, "changes": {"at", "added", "deleted", "ahead", "behind", "head", "pushed"} or null, "parent",
+/// "created", "ended", "state": {"state", "text", "since", "source", "evidence", "process", "turn", "asks": {"kind",
+/// "about", "question", "choices": [{"label", "selected"}], "source"} or null, "reported"}, "delivery": the newest
+/// one as in `wtmag receipts --json`, "last_message", "usage": {"context_left", "cost", "limit_soon"}, each {"value",
+/// "since", "source", "evidence"} where known, "progress"}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// List the workers of every project
     #[arg(short, long)]
     all: bool,
-    /// Also list removed workers; workers whose agent has ended are always listed
+    /// Also list workers that `cleanup` or `land` removed; those whose agent has ended are listed without this flag
     #[arg(long)]
     ended: bool,
-    /// Only workers that were made from this pane or by this worker
+    /// Only your workers: those that were created or adopted from this tmux pane or, in a worker's worktree or
+    /// window, by that worker
     #[arg(long, conflicts_with = "all")]
     mine: bool,
     /// Only with --json: print all fields

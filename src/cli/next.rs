@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Return to the window in which you called `wtmag next` first
     #[arg(long, conflicts_with = "kind")]
     back: bool,
-    /// Only workers with an inbox item of this kind; may be repeated
+    /// Only workers with an inbox item of this kind; may be repeated. `wtmag help reports` explains each kind
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(kinds()))]
     kind: Vec<String>,
     /// Switch this tmux client instead of your own. In a key binding, pass `#{client_name}`

@@ -17,12 +17,12 @@ use crate::{
 
 /// List the texts sent to agents: delivered, or still waiting to be delivered
 ///
-/// The steps of a delivery are `queued`, `ready` (the input box is empty), `pasted`, `echoed` (the box shows
-/// the text), `entering` (Enter is pressed) and `accepted`. While something holds a delivery, the list shows
-/// the reason; the delivery continues by itself when the reason is gone, and `wtmag send --cancel N`
-/// withdraws it. If it gets no further for a minute, the worker's state becomes `needs you: delivery`. Then
-/// look at the agent's screen, and tell wtmag what to do with `wtmag receipts N --take HOW`. `wtmag help
-/// delivery` explains each step.
+/// The steps of a delivery are `queued`, `ready` (the input box is empty), `pasted`, `echoed` (the box shows the
+/// text), `entering` (Enter is pressed) and `accepted`. While something holds a delivery, the list shows the reason;
+/// the delivery continues by itself when the reason is gone, and `wtmag send --cancel N` withdraws it. If it stays at
+/// the same step for a minute although nothing holds it, or if the screen contradicts the reason, the worker's state
+/// becomes `needs you: delivery`. Then look at the agent's screen, and tell wtmag what to do with `wtmag receipts N
+/// --take HOW`. `wtmag help delivery` explains each step.
 ///
 /// Without an ID: the worker of the current worktree or tmux window, else the last 20 texts to workers that
 /// were not removed.

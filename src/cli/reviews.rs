@@ -19,13 +19,13 @@ use crate::{
 
 /// List open pull requests: those of workers, and those that workers review
 ///
-/// Asks the forge, unless it was asked within the last minute. `wtmag inbox ack N` marks one as
-/// seen at its newest commit: new commits bring it back. Merged and closed ones are left out.
+/// Asks GitHub or GitLab, at most once a minute. `wtmag inbox ack N` marks one as seen at its newest commit: new
+/// commits bring it back. Merged and closed ones are left out.
 ///
 /// With --json: an array of {"worker", "number", "url", "title", "verdict", "checks": "none", "passed", "pending" or
-/// "failed", "review": "none", "approved", "changes-requested" or "required", "draft", "head", "since": when
-/// this head was first seen, "at": when the forge was asked, "own": false for one that the worker reviews,
-/// "item": its number in the inbox or null, "seen": it was acknowledged at this head}.
+/// "failed", "review": "none", "approved", "changes-requested" or "required", "draft", "head", "since": when this
+/// head was first seen, "at": when GitHub or GitLab was asked, "own": false for one that the worker reviews, "item":
+/// its number in the inbox or null, "seen": it was acknowledged at this head}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// List those of every project
@@ -64,7 +64,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<ExitCode, Failu
     let answer = hub.ask_within(asked, PATIENCE).await?;
     let Answer::Pulls { problems } = answer else { return Err(unexpected(&answer)) };
     for problem in problems {
-        context.say(&format!("note: the forge was not asked: {}", one_line(&problem, 300)));
+        context.say(&format!(
+            "note: the state of the pull requests may be old: {}",
+            one_line(&problem, 300)
+        ));
     }
     let mut workers = resolve::present(&mut hub).await?;
     workers.retain(|it| repo.as_ref().is_none_or(|repo| it.repo == *repo));

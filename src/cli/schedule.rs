@@ -46,6 +46,7 @@ enum Verb {
     ///
     /// With --json: {"cancelled": numbers}.
     Cancel {
+        /// Numbers of schedules, as `wtmag schedule list` prints them
         #[arg(value_name = "N", required = true)]
         numbers: Vec<u64>,
     },

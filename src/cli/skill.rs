@@ -50,7 +50,7 @@ enum Verb {
     /// With --json, here and with `remove` and `status`: [{"path", "agents": […], "state": "missing",
     /// "current", "old" or "changed"}].
     Install(Where),
-    /// Remove that file, unless you have changed it
+    /// Remove the file that `install` wrote, unless you have changed it
     Remove(Where),
     /// Print the path of each file and its state: missing, current, old or changed
     Status(Where),

@@ -19,17 +19,18 @@ use crate::{
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 #[group(id = "timing", multiple = false)]
 pub(crate) struct Timing {
-    /// Wait until this time: `15:00`, `tomorrow 9:00`, `2026-12-01 09:00`
-    #[arg(long, value_name = "TIME", help_heading = "Time")]
+    /// Do it at this time; the command itself returns now (`wtmag schedule` lists and cancels it): `15:00`, `tomorrow
+    /// 9:00`, `2026-12-01 09:00`
+    #[arg(long, value_name = "TIME", help_heading = "Schedule")]
     at: Option<String>,
-    /// Wait this long: `90s`, `5m`, `2h`, `3d`
+    /// Do it after this time: `90s`, `5m`, `2h`, `3d`
     #[arg(
         id = "after", long = "in", value_name = "D", value_parser = super::duration,
-        help_heading = "Time"
+        help_heading = "Schedule"
     )]
     after: Option<Duration>,
-    /// Repeat at the times of a cron expression: `0 9 * * MON-FRI`, `@hourly`
-    #[arg(long, value_name = "EXPR", help_heading = "Time")]
+    /// Do it at all times of a cron expression: `0 9 * * MON-FRI`, `@hourly`
+    #[arg(long, value_name = "EXPR", help_heading = "Schedule")]
     cron: Option<String>,
 }
 

@@ -37,8 +37,8 @@ use crate::{
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The workers [default: those that were made from this pane or by this worker; if there are none, the
-    /// worker of the current worktree or tmux window]
+    /// The workers [default: your workers, as in `wtmag list --mine`; if there are none, the worker of the current
+    /// worktree or tmux window]
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// One or more states, separated by commas: starting, unknown, blocked, ready, working, retrying, waiting,

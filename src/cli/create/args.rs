@@ -12,22 +12,24 @@ use crate::{
 /// Create a worker: a branch, a worktree and a tmux window with a running agent
 ///
 /// The task is a text, an issue or a pull request of GitHub, an issue or a merge request of GitLab, a Jira ticket, a
-/// bead, an OpenSpec change, or a task of a tracker that you added (`wtmag help sources`). wtmag writes it to
-/// `.wtmag/prompt.md` in a new worktree, and starts the agent in that worktree, in a tmux window. When the agent is
-/// ready for input, wtmag types one line that points to the file, verifies that the agent received that line, and
-/// prints how the delivery went.
+/// bead, an OpenSpec change, or a task of a tracker that you added (`wtmag help sources`). wtmag writes the brief
+/// (the task and instructions for the agent) to `.wtmag/prompt.md` in a new worktree, and starts the agent there, in
+/// a tmux window. When the agent is ready for input, wtmag types one line that points to the file, verifies that the
+/// agent received that line, and prints how the delivery went.
 ///
-/// A new branch starts from the remote's default branch, which wtmag fetches first; without a remote or a
-/// network, from your local one. Commits of your local branch that you have not pushed are left out, so that
-/// they do not become part of a pull request; a note says so. They are kept if `wtmag land` put work there, because
-/// new tasks build on landed work. For a pull request, the worktree has its newest commit, and wtmag asks the agent
-/// to review it.
+/// A new branch starts from the remote's default branch (`origin/main`), which wtmag fetches first. Commits of your
+/// local `main` that you have not pushed are not part of it, so that they do not get into a pull request; a note says
+/// so. The branch starts from your local `main` if there is no remote or no network, or if `wtmag land` has merged
+/// work into it that is not pushed yet. For a pull request, the worktree has its newest commit, and wtmag asks the
+/// agent to review it.
 ///
 /// If `create` fails before the agent starts, or you press Ctrl-C before that, everything that it made is
 /// removed. After that, Ctrl-C only ends the waiting; the worker stays.
 ///
-/// `--github 12,15,18` creates a worker for each, one after the other. If one fails, wtmag still creates the
-/// others.
+/// `--github 12,15,18` creates a worker for each, one after the other. If one fails, wtmag still creates the others;
+/// after Ctrl-C, it tries no more.
+///
+/// With `--at`, `--in` or `--cron`, `create` returns at once, and the hub creates the worker at that time.
 #[derive(clap::Args, Clone)]
 #[command(after_long_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
@@ -53,10 +55,10 @@ pub(crate) struct Args {
     /// as in `wtmag handoff`
     #[arg(long, value_name = "ID", conflicts_with_all = ["base", "reuse", "project"], help_heading = "Task")]
     pub(super) fork: Option<String>,
-    /// For an issue or a ticket: do not ask the agent to open a pull request
+    /// For an issue or a ticket: do not ask the agent to open a pull request, as wtmag does by default
     #[arg(long, overrides_with = "pr", help_heading = "Task")]
     pub(super) no_pr: bool,
-    /// For a task in your own words: ask the agent to open a pull request, too
+    /// For a task in your own words: ask the agent to open a pull request
     #[arg(long, help_heading = "Task")]
     pub(super) pr: bool,
 
@@ -98,8 +100,8 @@ pub(crate) struct Args {
     /// Name of the new branch [default: made from the task]; the worker's id contains it
     #[arg(long, value_name = "BRANCH", help_heading = "Worktree")]
     pub(super) name: Option<String>,
-    /// If the branch exists already, here or only on the remote, continue on it, in its worktree if it has
-    /// one; without this flag that is an error
+    /// Continue on a branch that exists, here or only on the remote, and in its worktree if it has one. Without this
+    /// flag, wtmag refuses a branch that exists
     #[arg(long, help_heading = "Worktree")]
     pub(super) reuse: bool,
     /// Move the uncommitted changes of the current worktree to the new one, which starts from the same commit.
@@ -136,8 +138,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = crate::cli::duration, help_heading = "Waiting")]
     pub(super) timeout: Option<Duration>,
 
-    /// If `[limits]` allows no more workers now, wait until one ends; the place in line is shown. Without this
-    /// flag that is an error
+    /// If `[limits]` in the configuration allows no more workers now, wait until one of them ends; the place in line
+    /// is shown. Without this flag, wtmag refuses
     #[arg(long, help_heading = "Waiting")]
     pub(super) queue: bool,
 
@@ -145,15 +147,15 @@ pub(crate) struct Args {
     #[arg(skip)]
     pub(super) of_run: Option<OfRun>,
 
-    /// Send the agent that runs this command no messages about the worker; `wtmag inbox` still lists what it
-    /// needs
+    /// If an agent runs this command: do not send it messages about the new worker. `wtmag inbox` still lists what
+    /// the worker needs
     #[arg(long)]
     pub(super) quiet: bool,
 
     #[command(flatten)]
     pub(super) timing: Timing,
 
-    /// Print what would be created, and the prompt file; create nothing
+    /// Print what would be created, and the brief; create nothing
     #[arg(long, conflicts_with = "timing")]
     pub(super) dry_run: bool,
 }

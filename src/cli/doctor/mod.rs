@@ -31,7 +31,7 @@ use crate::{
 /// How long a program may take to print its version.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Check what wtmag needs: tmux, git, WorkTrunk, gh, jira, bd, agents, hub, configuration, repository
+/// Check what wtmag needs: tmux, git, WorkTrunk, gh, glab, jira, bd, agents, hub, configuration, repository
 ///
 /// Marks each finding as ok, note or problem, and says what to do about it. Starts no hub and no tmux
 /// server, and changes nothing. Exits with 1 if there is a problem, else with 0.

@@ -27,8 +27,8 @@ use crate::{
 
 /// Show why a worker is in its state
 ///
-/// Shows the last capture of the worker's screen; the rule of the agent's profile that matched, and the line
-/// that it matched; the result of every other rule; and what the agent's hooks and the program reported.
+/// Shows the last capture of the worker's screen; the rule of the agent's profile that matched, and the line that it
+/// matched; the result of every other rule; and what the agent reported by its hooks or by escape sequences.
 ///
 /// `--screen` needs no worker: it determines the state from a screen that you saved with
 /// `tmux capture-pane -p > FILE`. Use it to write and test a profile (`wtmag help profiles`). `--replay` does
@@ -74,8 +74,8 @@ struct Pane {
     /// With --cursor: the cursor is at that position, but hidden
     #[arg(long, requires = "cursor")]
     hidden: bool,
-    /// With --screen: the screen that was saved before; it tells what someone typed (a draft) from the
-    /// agent's own placeholder (a hint)
+    /// With --screen: a screen that was saved before, with an empty input box. By comparison, wtmag tells a text that
+    /// someone typed (a draft) from the agent's own placeholder (a hint)
     #[arg(long, value_name = "FILE", requires = "screen")]
     before: Option<PathBuf>,
     /// With --screen: assume that the agent has printed for this long without a pause: `800ms`, `3s`

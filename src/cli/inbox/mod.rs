@@ -43,7 +43,8 @@ pub(crate) struct Args {
     /// Print these items in full
     #[arg(value_name = "N")]
     items: Vec<u64>,
-    /// Only items of workers that this pane or this worker created
+    /// Only items of your workers: those that were created or adopted from this tmux pane or, in a worker's worktree
+    /// or window, by that worker
     #[arg(long, conflicts_with = "all")]
     mine: bool,
     /// List the items of every project
@@ -62,7 +63,7 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Mark items as dealt with
+    /// Acknowledge items: the inbox no longer lists them
     Ack(Ack),
     /// Answer an item: the text is delivered to its worker
     Reply(Reply),
@@ -70,15 +71,17 @@ enum Verb {
 
 #[derive(clap::Args)]
 struct Ack {
+    /// Numbers of items, as `wtmag inbox` prints them
     #[arg(value_name = "N", required_unless_present = "all", conflicts_with = "all")]
     items: Vec<u64>,
-    /// All items of the current project
+    /// Every item of the current project; those of other projects stay
     #[arg(long)]
     all: bool,
 }
 
 #[derive(clap::Args)]
 struct Reply {
+    /// Number of the item, as `wtmag inbox` prints it
     #[arg(value_name = "N")]
     item: u64,
     /// The answer; `-` reads it from standard input

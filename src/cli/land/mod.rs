@@ -32,21 +32,22 @@ use crate::{
 
 /// Merge a worker's work into its base branch, then remove the worker
 ///
-/// The work becomes part of the branch that the worker was started from, or of the one that `--into` names.
-/// If a worktree has that branch checked out, its files are updated, too. Nothing is fetched or pushed,
-/// except by `--mode pr`; wtmag says what is left to push. Issues and tickets are not closed.
+/// The target branch, which receives the work, is the worker's base branch (the local branch that it was started
+/// from), or the one that `--into` names. If a worktree has the target branch checked out, its files are updated,
+/// too. wtmag pushes nothing, and says what is left to push. It fetches only with `--mode pr`. Issues and tickets are
+/// not closed.
 ///
-/// Everything is checked first. wtmag refuses, and changes nothing, if the agent works on a turn, asks
-/// something or has text in its input box, if a text waits to be delivered, if files are uncommitted, if the
-/// branch would conflict, if the other branch is checked out in a worktree with uncommitted changes, and if
-/// anything that `wtmag cleanup` protects would be lost.
+/// Everything is checked first. wtmag refuses, and changes nothing, if the agent works on a turn, asks something or
+/// has text in its input box, if a text waits to be delivered, if files are uncommitted, if the worker's branch
+/// conflicts with the target branch, if the target branch is checked out in a worktree with uncommitted changes, and
+/// if anything that `wtmag cleanup` protects would be lost.
 ///
-/// Modes: `merge` makes a merge commit; `squash` one commit with all changes; `rebase` puts a copy of each
-/// commit on top of the other branch; `ff` moves the other branch forward, if it has no commits of its own.
-/// `pr` lets the forge merge the worker's pull request, at exactly the commit that was checked, by the method
-/// that `pr` in `[land]` names; then it fetches the base. In every mode, the worker's own branch stays as it is
-/// until the worker is removed. git's hooks for commits do not run; WorkTrunk's `pre-merge` and `post-merge`
-/// hooks do.
+/// Modes: `merge` makes a merge commit; `squash` one commit with all changes; `rebase` puts a copy of each commit on
+/// top of the target branch; `ff` (fast-forward) moves the target branch to the worker's newest commit, and refuses
+/// if it has other commits. `pr` has GitHub or GitLab merge the worker's pull request, at exactly the commit that was
+/// checked, by the method that `pr` in `[land]` names; then wtmag fetches the target branch. In every mode, the
+/// worker's own branch stays as it is until the worker is removed. git's hooks for commits do not run; WorkTrunk's
+/// `pre-merge` and `post-merge` hooks do.
 ///
 /// Several workers are landed one after the other, each on the result of the one before. The first one that
 /// cannot be landed stops the rest.
@@ -69,11 +70,12 @@ pub(crate) struct Args {
     /// How: `merge`, `squash`, `rebase`, `ff` or `pr` [default: `mode` in `[land]`, else `merge`]
     #[arg(long, value_name = "MODE", value_parser = mode)]
     mode: Option<LandMode>,
-    /// Refuse unless these conditions are met, separated by commas: `clean` and `idle`, which are always required,
-    /// `pushed`; with --mode pr also `checks` (none failed), `approved`
+    /// More conditions, separated by commas: `pushed` (the remote has the worker's commits) and, with --mode pr,
+    /// `checks` (none failed) and `approved`. `clean` (nothing uncommitted) and `idle` (the agent is not at work)
+    /// always apply
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = need)]
     need: Vec<LandNeed>,
-    /// The branch that receives the work [default: the one that the worker was started from]
+    /// The target branch [default: the worker's base branch]
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
     /// Message of the merge or squash commit

@@ -27,24 +27,21 @@ use crate::{
 
 /// Show a worker's history, or what happened today in the project
 ///
-/// Without an ID, and outside a worker's worktree and window: what happened to the project's workers, a line
-/// each with the time of day: created, prompt accepted, asked, answered, reported, pull request, landed,
-/// removed. In a worker's worktree or window, `--since`, `--grep` or `--follow` shows the project, too.
+/// With an ID, or in a worker's worktree or window, it shows the history of that worker: every state with its
+/// evidence, and every step of each delivery. For a removed worker, it also names the backups that `wtmag restore`
+/// can bring back.
 ///
-/// With an ID, the history lists every state with its evidence, and every step of each delivery. At each change of
-/// state, wtmag also records the screen that showed it, and the few screens before. `--cast` writes the
-/// recorded screens as an asciicast for `asciinema play`; `--screens` prints them for `wtmag explain
-/// --replay`. The recording is a file that only you can read. `[record] enabled = false` in the
-/// configuration turns it off.
+/// Otherwise, and with `--since`, `--grep` or `--follow`, it shows what happened to all workers of the project, a
+/// line each with the time of day: created, prompt accepted, asked, answered, reported, pull request, landed,
+/// removed.
 ///
-/// Without an ID in a worker's worktree or window: that worker.
-///
-/// For a removed worker, it also names the backups that `wtmag restore` can bring back.
+/// At each change of state, wtmag records the screen that showed it, and the few screens before. `--cast` writes the
+/// recorded screens as an asciicast for `asciinema play`; `--screens` prints them for `wtmag explain --replay`. The
+/// recording is a file that only you can read. `[record] enabled = false` in the configuration turns it off.
 ///
 /// With --json: {"id", "created", "events": [as in `wtmag events`], "screens": {"files", "samples"}, "backups":
-/// [{"worker", "removed", "worktree", "branch": {"name", "commit"}, "files", "refs", "bundles"}]};
-/// with `--cast FILE` {"file", "samples", "seconds"}. Of the project: a line for each event, {"at", "worker",
-/// "what", "text"}.
+/// [{"worker", "removed", "worktree", "branch": {"name", "commit"}, "files", "refs", "bundles"}]}; with `--cast FILE`
+/// {"file", "samples", "seconds"}. For the project: a line for each event, {"at", "worker", "what", "text"}.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

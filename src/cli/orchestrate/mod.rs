@@ -37,10 +37,10 @@ use crate::{
 /// With --name, a project can have several orchestrators, for example one for each agent.
 ///
 /// `wtmag list` lists it with the workers. `wtmag send`, `said`, `resume` and `handoff` work with it. `wtmag cleanup`
-/// ends it, and deletes nothing in the repository. `[limits]` does not count it.
+/// ends it, and deletes nothing in the repository. It does not count towards `[limits]` in the configuration.
 ///
-/// codex reads skills only from its own directories: `wtmag skill install --agent codex` puts the skill there.
-/// `wtmag help orchestrator` explains more.
+/// codex cannot be given a skill when it starts: run `wtmag skill install --agent codex` once. `wtmag help
+/// orchestrator` explains more.
 ///
 /// With --json: {"id", "agent", "session", "pane", "what": "started", "resumed" or "running", "notes": […]}; with --status an array
 /// of {"id", "name", "present", "state", "agent", "model", "since", "last_seen", "session", "workers": ids}.

@@ -15,9 +15,9 @@ use crate::{
 
 /// Print the workers and open items of an orchestrator: for an agent whose context was compacted
 ///
-/// Prints the workers that this pane or this worker created, what they need, and the commands to run next. An
-/// orchestrator is an agent that runs workers. It should run this first after its context was compacted. --hook
-/// prints a hook or plugin with which the agent does so automatically. You install it; wtmag changes no settings.
+/// Prints your workers (as in `wtmag list --mine`), what they need, and the commands to run next. An orchestrator is
+/// an agent that runs workers. It should run this first after its context was compacted. --hook prints a hook or
+/// plugin with which the agent does so automatically. You install it; wtmag changes no settings.
 ///
 /// With --json: {"text"}.
 #[derive(clap::Args)]

@@ -17,10 +17,10 @@ pub(super) use find::{Asked, find};
 
 /// List tasks that are ready to start: open, not blocked, and without a worker
 ///
-/// Asks the trackers that the repository uses. GitHub and GitLab list the issues that are assigned to you, or, if
-/// you set it, those with the label `[ready] label`. With `[ready] project`, GitHub lists the issues in a column of
-/// that board. Jira lists the tickets that `[ready] jql` finds, beads what `bd ready` lists, and a `[sources.NAME]`
-/// what its `ready` command prints. `wtmag help sources` explains the settings.
+/// Asks the trackers that the repository uses. GitHub and GitLab list the issues that are assigned to you, or, if you
+/// set it, those with the label `[ready] label`. If you name a project board in `[ready] project`, GitHub lists the
+/// issues in one of its columns. Jira lists the tickets that `[ready] jql` finds, beads what `bd ready` lists, and a
+/// `[sources.NAME]` what its `ready` command prints. `wtmag help sources` explains the settings.
 ///
 /// Leaves out tasks that have a worker, and tasks that wait for one: in a run, in the line of `create --queue`, or
 /// in a scheduled `create`. `wtmag run --ready` works through the tasks.

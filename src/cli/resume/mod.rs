@@ -19,20 +19,20 @@ use crate::{
 /// Start the agents of workers again, with their conversations
 ///
 /// Use it when an agent has ended: after a reboot, after the end of the tmux server, after a crash or an exit. The
-/// worker keeps its id, branch, base, log, last message and pull request. It gets a new window in the session that
-/// it was in; if that session is gone, in yours. If its worktree is gone and its branch still exists, wtmag creates
-/// the worktree again.
+/// worker keeps its id, branch, base, log, last message and pull request. It gets a new window in the tmux session
+/// that it was in; if that session is gone, in yours. If its worktree is gone and its branch still exists, wtmag
+/// creates the worktree again.
 ///
-/// The agent continues its conversation: the session that it reported, else the last one in its worktree. wtmag
-/// types no prompt. If the agent's profile has no option to continue, a new conversation begins with a file about the
-/// old one, as in `wtmag handoff`. If the agent never got its first prompt, a new conversation begins with the brief.
-/// wtmag says which of these it did. Texts that were held when the agent ended are delivered when it is ready for
-/// input.
+/// The agent continues the conversation that it reported, else the last one in its worktree. wtmag types nothing,
+/// unless you pass --prompt. If the agent's profile has no option to continue, a new conversation begins with a file
+/// about the old one, as in `wtmag handoff`. If the agent never got its first prompt, a new conversation begins with
+/// the brief. wtmag says which of these it did. Texts that were held when the agent ended are delivered when it is
+/// ready for input.
 ///
 /// A removed worker can be resumed, too. Its branch must exist; `wtmag restore` brings the branch back.
 ///
-/// With --json: an array of {"id", "worktree_made", "conversation": the session, "latest" or null for a new one,
-/// "why": why it is new, "texts": numbers of the deliveries, "notes": […]}.
+/// With --json: an array of {"id", "worktree_made", "conversation": its id, "latest" or null for a new one, "why":
+/// why it is new, "texts": numbers of the deliveries, "notes": […]}.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

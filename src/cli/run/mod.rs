@@ -111,6 +111,7 @@ enum Verb {
     },
     /// Show the tasks of a run
     Show {
+        /// Number of the run, as `wtmag run list` prints it
         #[arg(value_name = "N")]
         run: RunId,
         /// Show the progress until the run is over
@@ -119,16 +120,19 @@ enum Verb {
     },
     /// Start no more tasks; running workers continue
     Stop {
+        /// Number of the run, as `wtmag run list` prints it
         #[arg(value_name = "N")]
         run: RunId,
     },
     /// Continue a run that was stopped: start the tasks that were skipped
     Resume {
+        /// Number of the run, as `wtmag run list` prints it
         #[arg(value_name = "N")]
         run: RunId,
     },
     /// Retry failed or skipped tasks, each with a new worker
     Retry {
+        /// Number of the run, as `wtmag run list` prints it
         #[arg(value_name = "N")]
         run: RunId,
         /// Numbers of tasks, as `wtmag run show` prints them

@@ -21,11 +21,11 @@ const PLUGIN: &str = include_str!("../../../tmux/wtmag.tmux");
 
 /// Set up wtmag in tmux: a key for a menu, marks of windows, a summary in the status line
 ///
-/// `wtmag tmux init` prints a line for your tmux.conf. That line binds prefix W to the menu, or the key that the
-/// tmux option @wtmag-key names. It adds a mark to each worker's window, a summary to `status-right`, and the
-/// worker's id to the borders of panes. In a worker's window, tmux's split keys, prefix `"` and prefix `%`, open
-/// the new pane in the worktree; split keys that you have bound yourself stay as they are. `wtmag help tmux` lists the
-/// options that turn off each part.
+/// `wtmag tmux init` prints a line for your tmux.conf. With that line, prefix W opens the menu; the tmux option
+/// @wtmag-key names a different key. The line also adds a mark to each worker's window, a summary to `status-right`,
+/// and the worker's id to the borders of panes. In a worker's window, tmux's split keys, prefix `"` and prefix `%`,
+/// open the new pane in the worktree; split keys that you have bound yourself stay as they are. `wtmag help tmux`
+/// lists the options that turn off each part.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
