@@ -9,8 +9,8 @@ use crate::model::{Answer, Request, WorkerId};
 
 /// Become the parent of workers: the agent in this pane is told what they need
 ///
-/// A worker's parent is the agent that ran `create`. Run `adopt` in the pane of an orchestrator (an agent that runs
-/// workers) that takes over the workers of another one.
+/// A worker's parent is the agent that ran `create`. Run `adopt` in the pane of an orchestrator (an agent that
+/// creates workers) that takes over the workers of another one.
 ///
 /// With --json: {"adopted": ids}.
 #[derive(clap::Args)]

@@ -22,10 +22,10 @@ use crate::{
 
 /// Answer the dialog that an agent shows
 ///
-/// Without CHOICE: prints the question and its numbered answers; in a terminal, asks which. With CHOICE (the
-/// number, the text, or the beginning of the text): reads the dialog again, moves to that answer, one key at a
-/// time, confirms it, and verifies that the dialog is gone. wtmag presses no key if the dialog is not the one that
-/// `wtmag answer ID` printed last, or if it changes meanwhile.
+/// Without CHOICE: prints the question and its numbered answers; in a terminal, asks which. With CHOICE (the number,
+/// the text, or the beginning of the text): reads the dialog again, moves to that answer, one key at a time, confirms
+/// it, and verifies that the dialog is gone. wtmag presses no key if the dialog changes meanwhile, or if `wtmag
+/// answer ID` has printed a dialog before and the agent shows a different one now.
 ///
 /// With --text, you answer in your own words. This works for answers that take text: `Type something`, `No, and tell
 /// Claude what to do differently`, or an answer to which the dialog lets you add text with Tab. wtmag types the text
@@ -33,8 +33,8 @@ use crate::{
 /// the agent's input box, wtmag sends the text there, as `wtmag send` does. With --text, you can leave out CHOICE if
 /// exactly one answer accepts text.
 ///
-/// By default, it works only in a terminal. With `[answer] agents = true`, agents and scripts may use it, too, but
-/// never for a question about trust or a login.
+/// Everyone may print the question. To answer it, you must run the command in a terminal. With `[answer] agents =
+/// true`, agents and scripts may answer, too, but never a question about trust or a login.
 ///
 /// With --json: {"id", "asks", "answered": the answer, or null, "text": your own words, or null}.
 #[derive(clap::Args)]

@@ -37,7 +37,7 @@ use crate::{
 ///
 /// A worker whose agent has ended is resumed for the question, if it can continue its conversation.
 ///
-/// With `--at`, `--in` or `--cron`, it is asked later, and the answer goes to the inbox.
+/// With `--at`, `--in` or `--cron`, the question is asked later, and the answer goes to the inbox.
 ///
 /// With --json: a line for each answer: {"n", "worker", "by": "report"|"message"|"screen"|"hub", "text"}.
 #[derive(clap::Args)]

@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// What the new agent is to do first; `-` reads standard input
     #[arg(value_name = "TEXT", value_parser = texts::read)]
     text: Option<String>,
-    /// The agent that takes over [default: the same]
+    /// The new agent: `claude`, `codex`, … [default: the one that the worker has now]
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
     /// Its model, as in `wtmag create`

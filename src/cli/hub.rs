@@ -40,7 +40,7 @@ enum Verb {
     ///
     /// With --json: {"pid"}, of the hub that runs.
     Start {
-        /// Only if there were workers or schedules before; for tmux.conf
+        /// Only if this tmux server has had workers or schedules; for tmux.conf
         #[arg(long)]
         if_used: bool,
     },

@@ -21,13 +21,14 @@ use crate::{
 
 /// List the workers and what they are doing
 ///
-/// Shows the workers of the current repository, including those whose agent has ended; outside a repository, all
-/// workers. `!` marks the workers that need you. STATE is what the agent is doing: `working`, `waiting: permission`,
-/// `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`). AGE is how long it has been in that state. CHANGES
-/// is what the worker changed since its branch left the base branch: `+12 -3` lines added and removed, `↑2` commits
-/// that the base branch does not have, `↓1` commits that only the base branch has. PR is its pull request and the
-/// state of that: `#501 ✓ approved`, `#501 ✗ checks`, `#501 merged`; wtmag asks GitHub or GitLab in the background,
-/// at most once a minute. If an agent asks something, the question is shown below its row.
+/// Shows the workers of the current project, including those whose agent has ended; outside a repository, all
+/// workers. (A project is a repository with its workers.) `!` marks the workers that need you. STATE is what the
+/// agent is doing: `working`, `waiting: permission`, `blocked: trust`, `idle`, `exited(0)`, … (`wtmag help states`).
+/// AGE is how long it has been in that state. CHANGES is what the worker changed since its branch left the base
+/// branch: `+12 -3` lines added and removed, `↑2` commits that the base branch does not have, `↓1` commits that only
+/// the base branch has. PR is its pull request and the state of that: `#501 ✓ approved`, `#501 ✗ checks`, `#501
+/// merged`; wtmag asks GitHub or GitLab in the background, at most once a minute. If an agent asks something, the
+/// question is shown below its row.
 ///
 /// With --json: an array of {"id", "state", "since", "needs": why it needs you, "agent", "branch", "pr", "pr_state",
 /// "changes", "title", "message": the beginning of its last message, "progress"}; fields without a value are left
@@ -46,11 +47,11 @@ pub(crate) struct Args {
     /// Also list workers that `cleanup` or `land` removed; those whose agent has ended are listed without this flag
     #[arg(long)]
     ended: bool,
-    /// Only your workers: those that were created or adopted from this tmux pane or, in a worker's worktree or
-    /// window, by that worker
+    /// Only your workers. In a worker's worktree or window, these are the workers that it created or adopted;
+    /// elsewhere, those that were created or adopted in this tmux pane
     #[arg(long, conflicts_with = "all")]
     mine: bool,
-    /// Only with --json: print all fields
+    /// Only with --json: print the full record of each worker, as described above
     #[arg(long, requires = "json")]
     full: bool,
 }

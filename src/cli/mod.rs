@@ -115,7 +115,7 @@ struct Args {
 /// Selects the tmux server, as in tmux itself
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Server {
-    /// Use the tmux server with this socket name [default: the server you are in, else tmux's own]
+    /// Use the tmux server with this socket name [default: the server you are in, else tmux's default server]
     // Verbs have their own `name` and `socket`: a global argument of that name would be the same.
     #[arg(short = 'L', global = true, value_name = "NAME", help_heading = "Global options")]
     server_name: Option<OsString>,

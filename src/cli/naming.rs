@@ -105,8 +105,8 @@ pub(super) fn unknown<'a>(name: &str, workers: impl IntoIterator<Item = &'a Work
         let score = closeness(it.short_name()).max(closeness(&it.branch));
         // Ids of one project begin alike, so their beginning proves little.
         let whole = strsim::normalized_damerau_levenshtein(&lower, id);
-        let score = if id.contains(&lower) { 1.0 } else { score.max(whole) };
-        (score, it)
+        let score = score.max(whole).max(closest_words(&lower, it));
+        (if id.contains(&lower) { 1.0 } else { score }, it)
     });
     let nearest = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= CLOSE);
     match nearest {
@@ -116,6 +116,15 @@ pub(super) fn unknown<'a>(name: &str, workers: impl IntoIterator<Item = &'a Work
         }
         None => failure.hint(SEE),
     }
+}
+
+/// How close a name comes to as many consecutive words of the worker's id; the project may stand before them.
+fn closest_words(name: &str, worker: &Worker) -> f64 {
+    let project = worker.id.as_str().strip_suffix(worker.short_name()).unwrap_or_default();
+    let name = name.strip_prefix(project).unwrap_or(name);
+    let words: Vec<&str> = worker.short_name().split('-').collect();
+    let runs = words.windows(name.split('-').count()).map(|it| it.join("-"));
+    runs.map(|it| strsim::normalized_damerau_levenshtein(name, &it)).fold(0.0, f64::max)
 }
 
 #[cfg(test)]
@@ -263,6 +272,15 @@ mod tests {
             Purpose::Change,
             Err("did you mean `blog-github-issue-45`?"),
         );
+        // Some of the words, with the project or without it.
+        let long = [worker("blog", "prompt-describe-the-api", Source::prompt(""))];
+        for name in ["blog-descrbe-the-api", "descrbe-the", "describe-teh-api", "promt-describe"] {
+            let failure = find(name, &long, None, Purpose::Change).unwrap_err().to_string();
+            let want = "did you mean `blog-prompt-describe-the-api`?";
+            assert!(failure.contains(want), "{name}: {failure}");
+        }
+        let failure = find("blog-delete-the-api", &long, None, Purpose::Change).unwrap_err();
+        assert!(!failure.to_string().contains("did you mean"), "{failure}");
         check("5", "blog", Purpose::Change, Err("no worker is named `5`"));
         // The project alone is no likeness.
         let all = workers();

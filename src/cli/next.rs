@@ -20,12 +20,12 @@ use crate::{
 /// Your tmux client switches to the worker's window, and a message says what it needs. Call it again for the next
 /// worker; after the last one comes the first. Outside tmux, your terminal attaches to the worker's session.
 ///
-/// `--back` returns to the window in which you called `wtmag next` first.
+/// `--back` returns to the window in which you were before the first `wtmag next`, and begins a new round.
 ///
 /// With --json: {"worker", "kind", "text", "place", "of"}; without a worker {}.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Return to the window in which you called `wtmag next` first
+    /// Return to the window in which you were before the first `wtmag next`
     #[arg(long, conflicts_with = "kind")]
     back: bool,
     /// Only workers with an inbox item of this kind; may be repeated. `wtmag help reports` explains each kind

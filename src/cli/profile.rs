@@ -32,19 +32,19 @@ enum Action {
 
 /// Write a profile from the screens of a running worker
 ///
-/// wtmag asks you to bring the agent into one state after the other, and saves its screen in each. wtmag types
-/// nothing into the agent: you do that. From these screens, wtmag works out where the input box is, a rule for each
-/// state, and the key that stops a turn. It tests the rules on all saved screens, and writes
-/// `~/.config/wtmag/agents/NAME.toml` with the screens beside it.
+/// First add the agent to your configuration (`[agents.NAME]` with its `command`), and start it with any task: `wtmag
+/// create --agent NAME "Wait for me"`. Then wtmag asks you to bring the agent into one state after the other, and
+/// saves its screen in each. wtmag types nothing into the agent: you do that. From these screens, wtmag works out
+/// where the input box is, a rule for each state, and the key that stops a turn. It tests the rules on all saved
+/// screens, and writes `~/.config/wtmag/agents/NAME.toml` with the screens beside it.
 ///
 /// If a screen cannot show the state that was asked for, wtmag says why and asks again.
 ///
-/// Before that, add the agent to your configuration (`[agents.NAME]` with its `command`), and start it as a worker:
-/// `wtmag create --agent NAME wait`. You can adjust the file afterwards: see `wtmag help profiles`.
+/// You can adjust the file afterwards: see `wtmag help profiles`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 struct New {
-    /// Name of the profile: that of the agent's command
+    /// Name of the profile: the NAME of the agent's block in the configuration
     name: String,
     /// The worker whose agent it is [default: the worker of this worktree or tmux window]
     #[command(flatten)]

@@ -19,10 +19,10 @@ use crate::{
 ///
 /// The steps of a delivery are `queued`, `ready` (the input box is empty), `pasted`, `echoed` (the box shows the
 /// text), `entering` (Enter is pressed) and `accepted`. While something holds a delivery, the list shows the reason;
-/// the delivery continues by itself when the reason is gone, and `wtmag send --cancel N` withdraws it. If it stays at
-/// the same step for a minute although nothing holds it, or if the screen contradicts the reason, the worker's state
-/// becomes `needs you: delivery`. Then look at the agent's screen, and tell wtmag what to do with `wtmag receipts N
-/// --take HOW`. `wtmag help delivery` explains each step.
+/// the delivery continues by itself when the reason is gone, and `wtmag send --cancel N` withdraws it. If a text has
+/// been held for a minute, and no dialog or running turn explains it, the worker's state becomes `needs you:
+/// delivery`. Then look at the agent's screen, and tell wtmag what to do with `wtmag receipts N --take HOW`. `wtmag
+/// help delivery` explains each step.
 ///
 /// Without an ID: the worker of the current worktree or tmux window, else the last 20 texts to workers that
 /// were not removed.
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// List all deliveries of all workers, removed ones too
     #[arg(short, long, conflicts_with_all = ["id", "by_flag"])]
     all: bool,
-    /// What to do about a stuck delivery; ID is then its number N in the list
+    /// What to do about a stuck delivery: `wtmag receipts N --take HOW`, where N is the delivery's number in the list
     #[arg(long, value_name = "HOW", value_enum)]
     take: Option<How>,
 }

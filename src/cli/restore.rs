@@ -14,10 +14,10 @@ use crate::{
 
 /// Bring back the branch and worktree of a worker that was removed
 ///
-/// `cleanup` makes a backup and keeps it for 30 days. It holds the branch, commits on a detached HEAD and,
-/// after `cleanup` with --force, --abandon or --discard, up to 100 MB of uncommitted files. It holds no files
-/// that git ignores. The worktree comes back at its old path, without an agent. `wtmag resume ID` then starts the
-/// agent again, with its conversation.
+/// When `cleanup` or `land` removes a worker, it makes a backup and keeps it for 30 days. It holds the branch,
+/// commits on a detached HEAD and, after `cleanup` with --force, --abandon or --discard, up to 100 MB of uncommitted
+/// files. It holds no files that git ignores. The worktree comes back at its old path, without an agent. `wtmag
+/// resume ID` then starts the agent again, with its conversation.
 ///
 /// Without an ID: lists what can be restored in this repository.
 ///

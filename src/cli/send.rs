@@ -37,9 +37,9 @@ use crate::{
 /// a text that the agent would run as a command, such as `/clear` or `!ls`, unless you pass `--raw`.
 ///
 /// With `--at`, `--in` or `--cron`, `send` returns at once, and the hub sends the text at that time, even if the hub
-/// or the machine restarts in between. Only then, ID can also be `self` (the agent that runs this command), `parent`
-/// (the agent that created or adopted this worker) or `orchestrator` (the one that the project has at that time).
-/// `wtmag schedule list` shows what is planned.
+/// or the machine restarts in between. With these options, ID can also be `self` (the agent that runs this command),
+/// `parent` (the agent that created or adopted the worker that runs it) or `orchestrator` (the oldest orchestrator
+/// that the project has at that time). `wtmag schedule list` shows what is planned.
 ///
 /// With --json: an array of receipts, as in `wtmag receipts --json`; with a later time, of schedules, as in
 /// `wtmag schedule list --json`.
@@ -83,7 +83,8 @@ pub(crate) struct Args {
     /// Return as soon as the text is queued
     #[arg(long, conflicts_with_all = ["wait", "timing"])]
     no_wait: bool,
-    /// Longest wait: `90`, `90s`, `5m` [default: 60s with --wait, unlimited for a state]
+    /// Longest wait: `90`, `90s`, `5m` [default: 60s until the text is accepted, unlimited for a state]. After it,
+    /// the text still waits to be delivered
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
     timeout: Option<Duration>,
     /// Withdraw delivery N of `wtmag receipts`, as long as Enter has not been pressed. Text that is already

@@ -52,7 +52,7 @@ enum Verb {
     Install(Where),
     /// Remove the file that `install` wrote, unless you have changed it
     Remove(Where),
-    /// Print the path of each file and its state: missing, current, old or changed
+    /// Print the path of each file and its state: missing, current, old (an earlier wtmag wrote it) or changed (by you)
     Status(Where),
 }
 

@@ -19,8 +19,8 @@ use crate::{
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 #[group(id = "timing", multiple = false)]
 pub(crate) struct Timing {
-    /// Do it at this time; the command itself returns now (`wtmag schedule` lists and cancels it): `15:00`, `tomorrow
-    /// 9:00`, `2026-12-01 09:00`
+    /// Do it at this time: `15:00`, `tomorrow 9:00`, `2026-12-01 09:00`. The command returns now; `wtmag schedule
+    /// list` shows what is planned
     #[arg(long, value_name = "TIME", help_heading = "Schedule")]
     at: Option<String>,
     /// Do it after this time: `90s`, `5m`, `2h`, `3d`
@@ -29,7 +29,7 @@ pub(crate) struct Timing {
         help_heading = "Schedule"
     )]
     after: Option<Duration>,
-    /// Do it at all times of a cron expression: `0 9 * * MON-FRI`, `@hourly`
+    /// Do it each time a cron expression matches: `0 9 * * MON-FRI`, `@hourly`
     #[arg(long, value_name = "EXPR", help_heading = "Schedule")]
     cron: Option<String>,
 }

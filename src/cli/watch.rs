@@ -11,7 +11,7 @@ use crate::{
     model::{Worker, WorkerId},
 };
 
-/// Show the dashboard: a live list of all workers, with keys to act on them
+/// Show the dashboard: a live list of workers, with keys to act on them
 ///
 /// `wtmag` without a command does the same. The workers that need you come first. The selected worker's
 /// screen, question, changes, messages, log and receipts are beside or below the list. `?` shows all keys;
@@ -29,8 +29,8 @@ pub(crate) struct Args {
     /// Print the list once and exit
     #[arg(long)]
     once: bool,
-    /// Switch this tmux client instead of your own, and close the dashboard. In a popup or a key binding,
-    /// pass `#{client_name}`
+    /// When you go to a worker, switch this tmux client instead of your own, and close the dashboard. In a popup or a
+    /// key binding, pass `#{client_name}`
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
     /// Begin with this worker selected

@@ -64,7 +64,7 @@ fn states_are_known_soon_by_the_screen_alone(kind: &'static Kind) {
         desk.send(&worker, prompt);
         desk.wait(&worker, "waiting");
         let known = unix_ms(&desk.turn_event(&worker, before, "waiting")["at"]);
-        let drawn = output.first(question, known - 3000);
+        let drawn = output.first(question, desk.entered(&worker));
         waiting.extend(drawn.map(|at| known.saturating_sub(at)));
         eventually(SOON, question, || desk.capture(&worker).contains(question).then_some(()));
         desk.press(&worker, &["Enter"]);

@@ -45,10 +45,10 @@ use crate::{
 /// Files that git ignores are removed, and named afterwards. For 30 days, `wtmag restore` brings back the
 /// branch, the worktree and up to 100 MB of uncommitted files, but no ignored files.
 ///
-/// `--merged` removes all workers of this repository whose work is proven to be in another branch, and names
-/// the proof for each: the base branch has its commits or exactly its files, or its pull request was merged
-/// at exactly its commit. The base is fetched first. Workers without commits, with anything that would be
-/// lost, or with an agent at work are kept.
+/// `--merged` removes all workers of this repository whose work is proven to be in another branch, and names the
+/// proof for each: the base branch has the worker's commits or exactly its files, or the pull request was merged at
+/// the worker's newest commit. wtmag fetches the base branch first. Workers without commits, with anything that would
+/// be lost, or with an agent at work are kept.
 ///
 /// Without an ID, it removes the worker of the current worktree or tmux window, and asks first.
 ///
@@ -81,10 +81,10 @@ pub(crate) struct Args {
     /// that the refusal printed
     #[arg(long, value_name = "COMMIT@WORKTREE", conflicts_with_all = ["force", "abandon"])]
     discard: Option<String>,
-    /// Remove the worker anyway: ignore every reason to refuse that this page names
+    /// Remove the worker anyway: like --abandon, and also ignore every other reason to refuse that this page names
     #[arg(short, long)]
     force: bool,
-    /// Keep the branch
+    /// Remove the window and the worktree, but not the branch
     #[arg(long)]
     keep_branch: bool,
     /// Do not ask, even if you name no worker

@@ -14,20 +14,21 @@ use crate::{
 /// The task is a text, an issue or a pull request of GitHub, an issue or a merge request of GitLab, a Jira ticket, a
 /// bead, an OpenSpec change, or a task of a tracker that you added (`wtmag help sources`). wtmag writes the brief
 /// (the task and instructions for the agent) to `.wtmag/prompt.md` in a new worktree, and starts the agent there, in
-/// a tmux window. When the agent is ready for input, wtmag types one line that points to the file, verifies that the
-/// agent received that line, and prints how the delivery went.
+/// a tmux window. The first prompt is one line that points to this file. When the agent is ready for input, wtmag
+/// types the prompt, verifies that the agent received it, and prints how the delivery went. Some agents get the
+/// prompt as an argument when they start.
 ///
 /// A new branch starts from the remote's default branch (`origin/main`), which wtmag fetches first. Commits of your
-/// local `main` that you have not pushed are not part of it, so that they do not get into a pull request; a note says
-/// so. The branch starts from your local `main` if there is no remote or no network, or if `wtmag land` has merged
-/// work into it that is not pushed yet. For a pull request, the worktree has its newest commit, and wtmag asks the
-/// agent to review it.
+/// local `main` that you have not pushed are left out, so that they do not get into a pull request; a note says so.
+/// There are two exceptions. Without a remote or a network, the branch starts from your local `main`. The same is
+/// true while your local `main` has work that `wtmag land` merged and you have not pushed. The worktree for a pull
+/// request is at the newest commit of the pull request, and wtmag asks the agent to review it.
 ///
 /// If `create` fails before the agent starts, or you press Ctrl-C before that, everything that it made is
 /// removed. After that, Ctrl-C only ends the waiting; the worker stays.
 ///
-/// `--github 12,15,18` creates a worker for each, one after the other. If one fails, wtmag still creates the others;
-/// after Ctrl-C, it tries no more.
+/// `--github 12,15,18` creates three workers, which then run at the same time. (`wtmag run` starts the next task when
+/// one is over.) If one cannot be created, wtmag still creates the others; after Ctrl-C, it tries no more.
 ///
 /// With `--at`, `--in` or `--cron`, `create` returns at once, and the hub creates the worker at that time.
 #[derive(clap::Args, Clone)]
@@ -39,7 +40,7 @@ pub(crate) struct Args {
     /// More words: a text without quotes.
     #[arg(hide = true)]
     pub(super) rest: Vec<String>,
-    /// Same as TEXT; use it if the text begins with a dash
+    /// The task in your words, as TEXT; use it if the text begins with a dash
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Task")]
     pub(super) prompt: Option<String>,
     /// Read the text from a file
@@ -63,17 +64,19 @@ pub(crate) struct Args {
     pub(super) pr: bool,
 
     /// Agent to start: one that wtmag has a profile of (`wtmag help profiles`), or one from the configuration
-    /// [default: `[agents.default] name`]
+    /// [default: `name` in `[agents.default]`]
     #[arg(long, value_name = "AGENT", help_heading = "Agent")]
     pub(super) agent: Option<String>,
-    /// Model and thinking level: off, none, minimal, low, medium, high, xhigh, max
+    /// Model and, after a colon, its thinking level: off, none, minimal, low, medium, high, xhigh, max
     #[arg(long, value_name = "PROVIDER/MODEL[:THINKING]", help_heading = "Agent")]
     pub(super) model: Option<String>,
-    /// Start the agent in its plan mode, in which it plans and changes nothing, if it has one
+    /// Start the agent in its plan mode, in which it plans and changes nothing; an error if wtmag knows no such mode
+    /// of this agent
     #[arg(long, help_heading = "Agent")]
     pub(super) plan: bool,
 
-    /// Open the agent in a window of this session, or in its own session
+    /// Open the agent in a window of your tmux session, or in a session of its own [default: a window, or what
+    /// `[launch]` in the configuration says]
     #[arg(
         long,
         value_enum,
@@ -97,11 +100,11 @@ pub(crate) struct Args {
     /// current worktree
     #[arg(long, value_name = "REF", help_heading = "Worktree")]
     pub(super) base: Option<String>,
-    /// Name of the new branch [default: made from the task]; the worker's id contains it
+    /// Name of the branch, which is also part of the worker's id [default: made from the task]
     #[arg(long, value_name = "BRANCH", help_heading = "Worktree")]
     pub(super) name: Option<String>,
-    /// Continue on a branch that exists, here or only on the remote, and in its worktree if it has one. Without this
-    /// flag, wtmag refuses a branch that exists
+    /// If the branch (see `--name`) exists, here or only on the remote, continue on it, in its worktree if it has
+    /// one. Without this flag, a branch that exists is an error
     #[arg(long, help_heading = "Worktree")]
     pub(super) reuse: bool,
     /// Move the uncommitted changes of the current worktree to the new one, which starts from the same commit.
@@ -112,7 +115,7 @@ pub(crate) struct Args {
         help_heading = "Worktree"
     )]
     pub(super) with_changes: bool,
-    /// Choose which parts of the changed files move, as in `git add --patch`
+    /// With --with-changes: choose which parts of the changed files move, as in `git add --patch`
     #[arg(long, requires = "with_changes", help_heading = "Worktree")]
     pub(super) patch: bool,
     /// Make the worktree without WorkTrunk's hooks, git's hooks and the `[worktree] setup` of the
@@ -134,12 +137,13 @@ pub(crate) struct Args {
     /// Return as soon as the window exists; the hub delivers the prompt
     #[arg(long, conflicts_with = "wait", help_heading = "Waiting")]
     pub(super) no_wait: bool,
-    /// Longest wait: `90`, `90s`, `5m` [default: 60s for the prompt, unlimited for a state]
+    /// Longest wait: `90`, `90s`, `5m` [default: 60s for the prompt, unlimited for a state]. After it, the worker
+    /// stays, and the hub still delivers the prompt
     #[arg(long, value_name = "TIME", value_parser = crate::cli::duration, help_heading = "Waiting")]
     pub(super) timeout: Option<Duration>,
 
-    /// If `[limits]` in the configuration allows no more workers now, wait until one of them ends; the place in line
-    /// is shown. Without this flag, wtmag refuses
+    /// If `[limits]` in the configuration allows no more workers now, wait until the agent of another worker has
+    /// ended; the place in line is shown. Without this flag, that is an error
     #[arg(long, help_heading = "Waiting")]
     pub(super) queue: bool,
 
@@ -147,8 +151,8 @@ pub(crate) struct Args {
     #[arg(skip)]
     pub(super) of_run: Option<OfRun>,
 
-    /// If an agent runs this command: do not send it messages about the new worker. `wtmag inbox` still lists what
-    /// the worker needs
+    /// An agent that runs this command gets messages about what the new worker needs. With this flag, it gets none;
+    /// `wtmag inbox` still lists what the worker needs
     #[arg(long)]
     pub(super) quiet: bool,
 

@@ -27,9 +27,10 @@ use crate::{
 
 /// List what needs attention: questions, reports, dialogs, failures
 ///
-/// Lists the items of the current project, the oldest first. An item about a state (a dialog, a limit, an
-/// agent that has ended) disappears when the state ends; `inbox ack` hides it until then. A message of a
-/// worker (done, failed, blocked, question) stays until `inbox ack` or `inbox reply`.
+/// Lists the items of the current project, the oldest first. An item about a state (a dialog, a limit, an agent that
+/// has ended) disappears when the state ends. A message of a worker (done, failed, blocked, question) stays until
+/// `inbox ack` or `inbox reply`. `inbox ack` hides any item; when a worker enters such a state again, there is a new
+/// item.
 ///
 /// With numbers, prints these items in full.
 ///
@@ -43,8 +44,8 @@ pub(crate) struct Args {
     /// Print these items in full
     #[arg(value_name = "N")]
     items: Vec<u64>,
-    /// Only items of your workers: those that were created or adopted from this tmux pane or, in a worker's worktree
-    /// or window, by that worker
+    /// Only items of your workers. In a worker's worktree or window, these are the workers that it created or
+    /// adopted; elsewhere, those that were created or adopted in this tmux pane
     #[arg(long, conflicts_with = "all")]
     mine: bool,
     /// List the items of every project
@@ -65,7 +66,8 @@ pub(crate) struct Args {
 enum Verb {
     /// Acknowledge items: the inbox no longer lists them
     Ack(Ack),
-    /// Answer an item: the text is delivered to its worker
+    /// Reply to a worker's message: the text is sent to the worker, as by `wtmag send`. To answer a dialog, use
+    /// `wtmag answer`
     Reply(Reply),
 }
 
@@ -104,8 +106,8 @@ Examples:
   wtmag inbox ack 6 8
   wtmag inbox --wait=30m --since 8
 
-With --wait, pass `--since N`: the last item that you have seen. No item is missed then. Without it,
-the wait ends only with an item that comes after the command began.
+With --wait, pass `--since N`: the last item that you have seen. You miss no item then. Without
+`--since`, the wait ends only with an item that comes after the command began.
 
 Exit codes: 0 ok; 4 with --wait: nothing new came in time.";
 

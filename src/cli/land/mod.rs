@@ -32,28 +32,28 @@ use crate::{
 
 /// Merge a worker's work into its base branch, then remove the worker
 ///
-/// The target branch, which receives the work, is the worker's base branch (the local branch that it was started
-/// from), or the one that `--into` names. If a worktree has the target branch checked out, its files are updated,
-/// too. wtmag pushes nothing, and says what is left to push. It fetches only with `--mode pr`. Issues and tickets are
-/// not closed.
+/// The target branch receives the work. It is your local branch with the name of the worker's base (`main`, if the
+/// worker was started from `origin/main`), or the one that `--into` names. If a worktree has the target branch
+/// checked out, its files are updated, too. wtmag pushes nothing, and says what is left to push. It fetches only with
+/// `--mode pr`. Issues and tickets are not closed.
 ///
-/// Everything is checked first. wtmag refuses, and changes nothing, if the agent works on a turn, asks something or
-/// has text in its input box, if a text waits to be delivered, if files are uncommitted, if the worker's branch
-/// conflicts with the target branch, if the target branch is checked out in a worktree with uncommitted changes, and
-/// if anything that `wtmag cleanup` protects would be lost.
+/// wtmag checks everything before it changes anything. It refuses if the agent works on a turn, asks something or has
+/// text in its input box, if a text waits to be delivered, if files are uncommitted, if the worker's branch conflicts
+/// with the target branch, if the target branch is checked out in a worktree with uncommitted changes, and if
+/// anything that `wtmag cleanup` protects would be lost.
 ///
 /// Modes: `merge` makes a merge commit; `squash` one commit with all changes; `rebase` puts a copy of each commit on
 /// top of the target branch; `ff` (fast-forward) moves the target branch to the worker's newest commit, and refuses
-/// if it has other commits. `pr` has GitHub or GitLab merge the worker's pull request, at exactly the commit that was
-/// checked, by the method that `pr` in `[land]` names; then wtmag fetches the target branch. In every mode, the
-/// worker's own branch stays as it is until the worker is removed. git's hooks for commits do not run; WorkTrunk's
-/// `pre-merge` and `post-merge` hooks do.
+/// if the target branch has commits that the worker's branch does not have. `pr` has GitHub or GitLab merge the
+/// worker's pull request, at exactly the commit that was checked, by the method that `pr` in `[land]` names; then
+/// wtmag fetches the target branch. In every mode, the worker's own branch stays as it is until the worker is
+/// removed. git's hooks for commits do not run; WorkTrunk's `pre-merge` and `post-merge` hooks do.
 ///
-/// Several workers are landed one after the other, each on the result of the one before. The first one that
-/// cannot be landed stops the rest.
+/// Several workers are landed one after the other, each on the result of the one before. The first one that cannot be
+/// landed stops the rest; those before it stay landed.
 ///
-/// An agent, or any command without a terminal, needs `--yes` and `agents = true` in `[land]` of your
-/// configuration.
+/// If an agent runs `land`, or if it runs without a terminal, it needs `--yes`, and `agents = true` in `[land]` of
+/// your own configuration.
 ///
 /// Without an ID: the worker of the current worktree or tmux window.
 ///
@@ -75,7 +75,7 @@ pub(crate) struct Args {
     /// always apply
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = need)]
     need: Vec<LandNeed>,
-    /// The target branch [default: the worker's base branch]
+    /// The target branch [default: the local branch with the name of the worker's base]
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
     /// Message of the merge or squash commit

@@ -27,13 +27,13 @@ use crate::{
 
 /// Show a worker's history, or what happened today in the project
 ///
-/// With an ID, or in a worker's worktree or window, it shows the history of that worker: every state with its
+/// With an ID, and in a worker's worktree or window, it shows the history of that worker: every state with its
 /// evidence, and every step of each delivery. For a removed worker, it also names the backups that `wtmag restore`
 /// can bring back.
 ///
-/// Otherwise, and with `--since`, `--grep` or `--follow`, it shows what happened to all workers of the project, a
-/// line each with the time of day: created, prompt accepted, asked, answered, reported, pull request, landed,
-/// removed.
+/// Elsewhere, it shows what happened to all workers of the project. So it does everywhere with `--since`, `--grep` or
+/// `--follow`, which cannot be used with an ID. You get a line with the time of day for each event: created, prompt
+/// accepted, asked, answered, reported, pull request, landed, removed.
 ///
 /// At each change of state, wtmag records the screen that showed it, and the few screens before. `--cast` writes the
 /// recorded screens as an asciicast for `asciinema play`; `--screens` prints them for `wtmag explain --replay`. The

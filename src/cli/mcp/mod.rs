@@ -32,7 +32,7 @@ use tools::{ALL, Effect, Offered};
 /// ack, reply, report, ready, run, run_status, diff, schedule; `land` if `[land] agents` is true, `answer` if
 /// `[answer] agents` is true. Resources: `wtmag://worker/ID/log` and `wtmag://worker/ID/screen`.
 ///
-/// The tools work in the repository in which you start it. It ends when its standard input closes.
+/// The tools work in the repository in which the server starts. The server ends when its standard input closes.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 

@@ -47,23 +47,23 @@ use crate::{
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Agent to start [default: `[agents.default] name`]
+    /// Agent to start [default: `name` in `[agents.default]`]
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
     /// Model and thinking level, as in `wtmag create`
     #[arg(long, value_name = "PROVIDER/MODEL[:THINKING]")]
     model: Option<String>,
-    /// Use another orchestrator of the project; its session is `PROJECT-orchestrator-NAME`
+    /// Start, or go to, a further orchestrator of the project, in the session `PROJECT-orchestrator-NAME`
     #[arg(long, value_name = "NAME", value_parser = name)]
     name: Option<String>,
     /// Add a persona to its instructions: a file, or the name of one in `~/.config/wtmag/personas` or in the
-    /// repository's `wtmag-personas`. You must approve a persona of the repository first
+    /// repository's `wtmag-personas`. wtmag asks you to approve a persona of the repository
     #[arg(long, value_name = "FILE|NAME")]
     persona: Option<String>,
     /// Do not open the dashboard beside it
     #[arg(long)]
     no_watch: bool,
-    /// If the agent has ended, continue its conversation or fail; start no new conversation
+    /// Only continue a conversation: an error if there is none, instead of a new one
     #[arg(long, conflicts_with = "fresh")]
     resume: bool,
     /// If the agent has ended, start a new conversation

@@ -16,8 +16,9 @@ use crate::{
 /// Print the workers and open items of an orchestrator: for an agent whose context was compacted
 ///
 /// Prints your workers (as in `wtmag list --mine`), what they need, and the commands to run next. An orchestrator is
-/// an agent that runs workers. It should run this first after its context was compacted. --hook prints a hook or
-/// plugin with which the agent does so automatically. You install it; wtmag changes no settings.
+/// an agent that creates workers, whether `wtmag orchestrate` started it or not. It should run `prime` first after
+/// its context was compacted. --hook prints a hook or plugin with which the agent does so automatically. You install
+/// it; wtmag changes no settings.
 ///
 /// With --json: {"text"}.
 #[derive(clap::Args)]

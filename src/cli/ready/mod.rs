@@ -15,12 +15,12 @@ use crate::sources::ready::Ready;
 
 pub(super) use find::{Asked, find};
 
-/// List tasks that are ready to start: open, not blocked, and without a worker
+/// List tasks that are ready to start: open, not blocked by another task, and without a worker
 ///
-/// Asks the trackers that the repository uses. GitHub and GitLab list the issues that are assigned to you, or, if you
-/// set it, those with the label `[ready] label`. If you name a project board in `[ready] project`, GitHub lists the
-/// issues in one of its columns. Jira lists the tickets that `[ready] jql` finds, beads what `bd ready` lists, and a
-/// `[sources.NAME]` what its `ready` command prints. `wtmag help sources` explains the settings.
+/// Asks the trackers that the repository uses. GitHub and GitLab list the issues that are assigned to you or, if
+/// `[ready] label` is set, those with that label. If `[ready] project` names a GitHub project board, GitHub lists the
+/// issues in the column that `[ready] column` names. Jira lists the tickets that `[ready] jql` finds, beads what `bd
+/// ready` lists, and a `[sources.NAME]` what its `ready` command prints. `wtmag help sources` explains the settings.
 ///
 /// Leaves out tasks that have a worker, and tasks that wait for one: in a run, in the line of `create --queue`, or
 /// in a scheduled `create`. `wtmag run --ready` works through the tasks.

@@ -22,13 +22,13 @@ use crate::{
 
 /// Report the state of your work: for the agent of a worker
 ///
-/// Run it in the worker's worktree, or in any directory below it. The report becomes an item of `wtmag
-/// inbox`, and the state of the worker in `wtmag list`. If no hub runs, the report is stored until one does.
-/// It never counts twice.
+/// Run it in the worker's worktree, or in any directory below it. A report of `done`, `failed`, `blocked` or
+/// `question` becomes an item of `wtmag inbox`, and the state of the worker in `wtmag list`. If no hub runs, the
+/// report is stored until one does. It never counts twice.
 ///
-/// `done`: the work is finished. `failed`: it cannot be done. `blocked`: you cannot continue until a person
-/// acts. `question`: you need a decision; end your turn, the answer arrives as a message. `progress`: what
-/// you are doing, shown in `list` for 15 minutes. `answer`: the answer to a question of `wtmag ask`.
+/// `done`: the work is finished. `failed`: it cannot be done. `blocked`: you cannot continue until a person acts.
+/// `question`: you need a decision; end your turn, the answer arrives as a message. `progress`: what you are doing,
+/// shown in `list` for 15 minutes. `answer`: the answer to a question of `wtmag ask`, which prints it.
 ///
 /// With --json: {"worker", "item": its number in the inbox or null, "kept": true if the hub has not
 /// answered yet}.

@@ -23,11 +23,11 @@ use crate::{
 /// that it was in; if that session is gone, in yours. If its worktree is gone and its branch still exists, wtmag
 /// creates the worktree again.
 ///
-/// The agent continues the conversation that it reported, else the last one in its worktree. wtmag types nothing,
-/// unless you pass --prompt. If the agent's profile has no option to continue, a new conversation begins with a file
-/// about the old one, as in `wtmag handoff`. If the agent never got its first prompt, a new conversation begins with
-/// the brief. wtmag says which of these it did. Texts that were held when the agent ended are delivered when it is
-/// ready for input.
+/// The agent continues the conversation that it reported, else the last one in its worktree. wtmag adds no text of
+/// its own, unless you pass --prompt. If the agent's profile has no option to continue, a new conversation begins
+/// with a file about the old one, as in `wtmag handoff`. If the agent never got its first prompt, a new conversation
+/// begins with the brief. wtmag says which of these it did. Texts that were held when the agent ended are delivered
+/// when it is ready for input.
 ///
 /// A removed worker can be resumed, too. Its branch must exist; `wtmag restore` brings the branch back.
 ///

@@ -30,11 +30,11 @@ use crate::{
 
 /// Work through a list of tasks: a worker for each, one after the other or a few at a time
 ///
-/// Returns at once with the number of the run. The hub creates the workers. The next task starts when a task is
-/// over: its worker reported `done` or `failed`, or its agent ended its turn with new commits or a pull request. If
-/// the agent asks something, or ends its turn without a commit, the task stays open until you answer. If the agent
-/// exits before its task is over, the task has failed. A review is over when the agent has finished its turn. With
-/// --timeout, a task that takes longer has failed; its worker keeps running.
+/// Returns at once with the number of the run. The hub creates the workers. The next task starts when a task is over:
+/// its worker reported `done` or `failed`, or its agent ended its turn with new commits or a pull request. If the
+/// agent asks something, or ends its turn with neither, the task stays at work: answer the agent, or send it a text.
+/// If the agent exits before its task is over, the task has failed. A review is over when the agent has finished its
+/// turn. With --timeout, a task that takes longer has failed; its worker keeps running.
 ///
 /// A run survives a restart of the hub. It survives a reboot and the end of the tmux server, too, but its open tasks
 /// go on only when you run `wtmag resume` (not `wtmag run resume`), which starts their agents again. If you close a
@@ -79,7 +79,7 @@ struct New {
     /// Repository to work in [default: the repository of the current directory]
     #[arg(long, value_name = "DIR", help_heading = "Place")]
     project: Option<PathBuf>,
-    /// How many workers may run at the same time
+    /// How many tasks may be at work at the same time
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
     /// A task that takes longer has failed: `90m`, `2h`
@@ -88,7 +88,7 @@ struct New {
     /// What to do when a task fails: start no more tasks, or continue [default: continue; with --land: stop]
     #[arg(long, value_name = "stop|continue", value_parser = on_fail)]
     on_fail: Option<OnFail>,
-    /// Land the work of each task before the next one starts, as `wtmag land --mode MODE`
+    /// Land the work of each task when it is over, as `wtmag land --mode MODE`; then the next one starts in its place
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     land: Option<String>,
     /// Do not wait for other runs in this repository
@@ -130,7 +130,7 @@ enum Verb {
         #[arg(value_name = "N")]
         run: RunId,
     },
-    /// Retry failed or skipped tasks, each with a new worker
+    /// Retry failed or skipped tasks, each with a new worker; the former worker stays
     Retry {
         /// Number of the run, as `wtmag run list` prints it
         #[arg(value_name = "N")]

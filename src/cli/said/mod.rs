@@ -25,10 +25,10 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// The messages of the last N turns
+    /// Print the last message of each of the last N turns
     #[arg(long, value_name = "N", default_value_t = 1)]
     turns: usize,
-    /// Do not cut messages after 2,000 characters
+    /// Print whole messages; without this flag, each is cut after 2,000 characters
     #[arg(long)]
     full: bool,
 }
