@@ -66,8 +66,9 @@ pub(crate) struct Args {
 enum Verb {
     /// Acknowledge items: the inbox no longer lists them
     Ack(Ack),
-    /// Reply to a worker's message: the text is sent to the worker, as by `wtmag send`. To answer a dialog, use
-    /// `wtmag answer`
+    /// Reply to a worker's message
+    ///
+    /// The text is sent to the worker, as by `wtmag send`. To answer a dialog, use `wtmag answer`.
     Reply(Reply),
 }
 

@@ -31,8 +31,8 @@ use crate::{
 /// evidence, and every step of each delivery. For a removed worker, it also names the backups that `wtmag restore`
 /// can bring back.
 ///
-/// Elsewhere, it shows what happened to all workers of the project. So it does everywhere with `--since`, `--grep` or
-/// `--follow`, which cannot be used with an ID. You get a line with the time of day for each event: created, prompt
+/// Elsewhere, it shows what happened to all workers of the project. `--since`, `--grep` and `--follow` always show
+/// the project, and cannot be used with an ID. There is a line with the time of day for each event: created, prompt
 /// accepted, asked, answered, reported, pull request, landed, removed.
 ///
 /// At each change of state, wtmag records the screen that showed it, and the few screens before. `--cast` writes the
