@@ -39,6 +39,28 @@ fn judge(sample: &Sample, sent: &[String]) -> Verdict {
     explain(&profile, sample, sent).verdict
 }
 
+#[test]
+fn a_list_of_keys_is_no_work() {
+    let check = |keys: &str, want: AgentState| {
+        let rule = "─".repeat(60);
+        let rows = ["", keys, "press ctrl+o for more", "", &rule, "", &rule, "~/src (main)"];
+        let rows = rows.map(str::to_owned);
+        assert_eq!(judge(&screen(&rows, (0, 5), true), &[]).turn, want, "{keys}");
+    };
+    for keys in [
+        " █▀ █ escape interrupt · ctrl+c/ctrl+d clear/exit · / commands · ! bash",
+        "ctrl+d quit • esc to interrupt • / commands",
+        "Keys: ctrl-c abort, ctrl-d exit",
+    ] {
+        check(keys, AgentState::Ready);
+    }
+    for work in
+        ["Baking (esc to interrupt · ctrl+t to show todos)", "▣▣ esc interrupt", "esc to stop"]
+    {
+        check(work, AgentState::Working);
+    }
+}
+
 fn words(n: std::ops::Range<usize>) -> impl Strategy<Value = String> {
     proptest::collection::vec("[bcdfgjklmpqrvwz][aeiou][bdfgklmprvz]{1,3}", n)
         .prop_map(|words| words.join(" "))
