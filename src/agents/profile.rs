@@ -220,6 +220,8 @@ pub struct LaunchSpec {
     pub guard_before: Vec<char>,
     /// A prompt with this prefix has another meaning on the command line.
     pub refuse_before: Vec<char>,
+    /// It begins a prompt of its command line before its trust dialog is answered, and once more after that.
+    pub prompt_before_trust: bool,
     pub plan: Vec<String>,
     /// `{session}`: the agent's id of it.
     pub resume: Vec<String>,

@@ -4,6 +4,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use super::desk::{BOOTSTRAP, Desk, SOON};
 use crate::support::eventually;
 
@@ -268,6 +270,21 @@ fn a_prompt_can_be_handed_over_at_the_start() {
         (&"accepted".into(), &"argument".into())
     );
     assert_eq!(desk.sandbox.agent_log().turns(None), [BOOTSTRAP]);
+}
+
+#[test]
+fn an_agent_that_would_begin_a_prompt_before_it_is_trusted_gets_it_typed() {
+    let desk = Desk::new();
+    let plan = |more: &str| {
+        desk.config(&format!("[agents.gemini]\ndelivery = \"argument\"\n{more}"));
+        desk.wtmag(&["create", "x", "--dry-run", "--json", "--agent", "gemini"]).json()
+    };
+    let is_on_its_line = |plan: &Value| plan["argv"].to_string().contains("prompt.md");
+    let asks = plan("");
+    assert_eq!((&asks["delivery"], is_on_its_line(&asks)), (&"ready".into(), false), "{asks}");
+    let trusts = plan("trust = \"worktree\"\n");
+    let told = (&trusts["delivery"], is_on_its_line(&trusts));
+    assert_eq!(told, (&"argument".into(), true), "{trusts}");
 }
 
 #[test]

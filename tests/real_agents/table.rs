@@ -257,8 +257,11 @@ fn settled(kind: &'static Kind, setup: Setup) -> (Desk, Worker) {
 }
 
 fn first_prompt(kind: &'static Kind, setup: Setup, dialog: Option<prompts::Dialog>) -> String {
+    let by_argument = setup.by_argument;
     let desk = Desk::new(kind, setup);
     let worker = desk.create("one");
+    let is_typed = by_argument && worker.made["delivery"]["mode"] == "ready";
+    let how = if is_typed { "typed instead: " } else { "" };
     match dialog {
         Some((question, keys)) => {
             assert_eq!(worker.made["outcome"], "held", "{}", desk.account(&worker));
@@ -269,7 +272,7 @@ fn first_prompt(kind: &'static Kind, setup: Setup, dialog: Option<prompts::Dialo
             assert!(!desk.capture(&worker).contains("prompt.md"), "{}", desk.account(&worker));
             desk.press(&worker, keys);
             desk.assert_told_once(&worker);
-            "held, then once".to_owned()
+            format!("{how}held, then once")
         }
         None => {
             assert_eq!(worker.made["outcome"], "accepted", "{}", desk.account(&worker));

@@ -161,7 +161,12 @@ impl AgentChoice {
         if let Some((path, text)) = &launched.file {
             write_plugin(Path::new(path), text, hub)?;
         }
-        Ok((launched, Vec::new()))
+        let name = &self.name;
+        let note = format!(
+            "`{name}` begins a prompt of its command line before you trust the worktree: wtmag types the prompt"
+        );
+        let is_other = self.delivery() != self.block.delivery;
+        Ok((launched, is_other.then_some(note).into_iter().collect()))
     }
 
     /// The agent as the hub records it.
@@ -172,7 +177,7 @@ impl AgentChoice {
             profile_text: self.profile.text.clone(),
             argv,
             model: self.model.as_ref().map(Model::to_string),
-            delivery: self.block.delivery,
+            delivery: self.delivery(),
             trust: self.block.trust == Trust::Worktree,
             resume_at_reset: self.resume_at_reset,
         }
@@ -189,8 +194,18 @@ impl AgentChoice {
         agent_version::note(&self.command(), &profile.profile, &memory, cancel).await
     }
 
+    /// How it gets its first prompt. It must get it once.
     pub(super) fn delivery(&self) -> DeliveryMode {
-        self.block.delivery
+        match self.block.trust {
+            Trust::Ask if self.profile.profile.launch.prompt_before_trust => DeliveryMode::Ready,
+            Trust::Ask | Trust::Worktree => self.block.delivery,
+        }
+    }
+
+    /// Whether `delivery = "argument"` would help a user who has not set it.
+    pub(super) fn could_take_argument(&self) -> bool {
+        let launch = &self.profile.profile.launch;
+        self.block.delivery == DeliveryMode::Ready && !launch.prompt_before_trust
     }
 
     /// Whether `trust = "worktree"` would help a user who has not set it.
@@ -232,7 +247,7 @@ impl AgentChoice {
         let merged = kinds::ALL.iter().flat_map(|it| it.merged_env);
         let set = self.profile.profile.launch.env.keys().map(String::as_str);
         let env: BTreeMap<String, String> = merged.copied().chain(set).filter_map(value).collect();
-        let by_argument = self.block.delivery == DeliveryMode::Argument;
+        let by_argument = self.delivery() == DeliveryMode::Argument;
         let lead = self.kind().zip(self.lead.as_ref()).map(|(kind, lead)| kind.direct(lead));
         launch(
             &self.profile.profile,

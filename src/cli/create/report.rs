@@ -15,8 +15,8 @@ use crate::{
     },
     client::Hub,
     model::{
-        AgentState, Answer, Blocker, Cleanup, Delivery, DeliveryMode, Exit, Placement, Process,
-        Request, Sample, Step, Worker,
+        AgentState, Answer, Blocker, Cleanup, Delivery, Exit, Placement, Process, Request, Sample,
+        Step, Worker,
     },
     wire::{DeliveryView, WorkerView},
 };
@@ -212,7 +212,7 @@ impl<'a> CreateSummary<'a> {
     fn hints(&self) -> Vec<String> {
         let name = &self.repo_context.agent.name;
         let mut hints = Vec::new();
-        if self.repo_context.agent.delivery() == DeliveryMode::Ready {
+        if self.repo_context.agent.could_take_argument() {
             hints.push(format!(
                 "`delivery = \"argument\"` in [agents.{name}] passes the prompt on the \
                  command line, where it survives such dialogs"
