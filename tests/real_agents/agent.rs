@@ -119,7 +119,6 @@ pub(super) const GEMINI: Kind = Kind {
 
 pub(super) const GEMINI_OLD: Kind = Kind {
     name: "gemini-0.45.2",
-    known: &[("first prompt as argument", "it asks its model before its dialog is answered")],
     ..GEMINI
 };
 
