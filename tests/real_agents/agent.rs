@@ -117,10 +117,7 @@ pub(super) const GEMINI: Kind = Kind {
     ..PLAIN
 };
 
-pub(super) const GEMINI_OLD: Kind = Kind {
-    name: "gemini-0.45.2",
-    ..GEMINI
-};
+pub(super) const GEMINI_OLD: Kind = Kind { name: "gemini-0.45.2", ..GEMINI };
 
 pub(super) const QWEN: Kind = Kind {
     name: "qwen",
