@@ -22,7 +22,7 @@ use crate::{
 
 /// Answer the dialog that an agent shows
 ///
-/// Without CHOICE: prints the question and its numbered answers; in a terminal, asks which. With CHOICE (the number,
+/// The first word is always the worker. Without CHOICE: prints the question and its numbered answers; in a terminal, asks which. With CHOICE (the number,
 /// the text, or the beginning of the text): reads the dialog again, moves to that answer, one key at a time, confirms
 /// it, and verifies that the dialog is gone. wtmag presses no key if the dialog changes meanwhile, or if `wtmag
 /// answer ID` has printed a dialog before and the agent shows a different one now.

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// The worker [default: the one of the current worktree or tmux window]
     #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::workers))]
     id: Option<String>,
-    /// What the new agent is to do first; `-` reads standard input
+    /// What the new agent is to do first; needs an ID before it; `-` reads standard input
     #[arg(value_name = "TEXT", value_parser = texts::read)]
     text: Option<String>,
     /// The new agent: `claude`, `codex`, … [default: the one that the worker has now]

@@ -44,7 +44,8 @@ pub(crate) struct Args {
     /// List the workers of every project
     #[arg(short, long)]
     all: bool,
-    /// Also list workers that `cleanup` or `land` removed; those whose agent has ended are listed without this flag
+    /// Also list workers that were removed by `cleanup` or `land`. Those whose agent has ended, but that were not
+    /// removed, are always listed
     #[arg(long)]
     ended: bool,
     /// Only your workers. In a worker's worktree or window, these are the workers that it created or adopted;

@@ -19,8 +19,8 @@ use crate::{
 
 /// List open pull requests: those of workers, and those that workers review
 ///
-/// Asks GitHub or GitLab, at most once a minute. `wtmag inbox ack N`, with the number N of the list, marks a pull
-/// request as seen; new commits make it unseen again. Merged and closed ones are left out.
+/// Asks GitHub or GitLab, at most once a minute. `wtmag inbox ack N` marks a pull request as seen, until it has new
+/// commits. N is its number in the inbox, which the list shows in the column N. Merged and closed ones are left out.
 ///
 /// With --json: an array of {"worker", "number", "url", "title", "verdict", "checks": "none", "passed", "pending" or
 /// "failed", "review": "none", "approved", "changes-requested" or "required", "draft", "head", "since": when this

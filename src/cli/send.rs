@@ -36,10 +36,11 @@ use crate::{
 /// worktree (git ignores this directory) and types one line that points to the file. It does the same with
 /// a text that the agent would run as a command, such as `/clear` or `!ls`, unless you pass `--raw`.
 ///
-/// With `--at`, `--in` or `--cron`, `send` returns at once, and the hub sends the text at that time, even if the hub
-/// or the machine restarts in between. With these options, ID can also be `self` (the agent that runs this command),
-/// `parent` (the agent that created or adopted the worker that runs it) or `orchestrator` (the oldest orchestrator
-/// that the project has at that time). `wtmag schedule list` shows what is planned.
+/// With `--at`, `--in` or `--cron`, `send` returns at once, and the hub sends the text at that time. If no hub runs
+/// then, after a reboot for example, the text is sent when one runs again. With these options, ID can also be `self`
+/// (the agent that runs this command), `parent` (the agent that created or adopted the worker that runs it) or
+/// `orchestrator` (the oldest orchestrator that the project has at that time). `wtmag schedule list` shows what is
+/// planned.
 ///
 /// With --json: an array of receipts, as in `wtmag receipts --json`; with a later time, of schedules, as in
 /// `wtmag schedule list --json`.

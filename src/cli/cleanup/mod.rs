@@ -87,7 +87,7 @@ pub(crate) struct Args {
     /// Remove the window and the worktree, but not the branch
     #[arg(long)]
     keep_branch: bool,
-    /// Do not ask, even if you name no worker
+    /// If you name no worker: do not ask
     #[arg(short, long)]
     yes: bool,
 }

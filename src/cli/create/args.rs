@@ -56,7 +56,7 @@ pub(crate) struct Args {
     /// as in `wtmag handoff`
     #[arg(long, value_name = "ID", conflicts_with_all = ["base", "reuse", "project"], help_heading = "Task")]
     pub(super) fork: Option<String>,
-    /// For an issue or a ticket: do not ask the agent to open a pull request, as wtmag does by default
+    /// For an issue or a ticket, wtmag asks the agent to open a pull request. With this flag, it does not
     #[arg(long, overrides_with = "pr", help_heading = "Task")]
     pub(super) no_pr: bool,
     /// For a task in your own words: ask the agent to open a pull request
@@ -103,8 +103,8 @@ pub(crate) struct Args {
     /// Name of the branch, which is also part of the worker's id [default: made from the task]
     #[arg(long, value_name = "BRANCH", help_heading = "Worktree")]
     pub(super) name: Option<String>,
-    /// If the branch (see `--name`) exists, here or only on the remote, continue on it, in its worktree if it has
-    /// one. Without this flag, a branch that exists is an error
+    /// If the branch of the task exists, here or only on the remote, continue on it, in its worktree if it has one.
+    /// Without this flag, a branch that exists is an error
     #[arg(long, help_heading = "Worktree")]
     pub(super) reuse: bool,
     /// Move the uncommitted changes of the current worktree to the new one, which starts from the same commit.
@@ -151,8 +151,8 @@ pub(crate) struct Args {
     #[arg(skip)]
     pub(super) of_run: Option<OfRun>,
 
-    /// An agent that runs this command gets messages about what the new worker needs. With this flag, it gets none;
-    /// `wtmag inbox` still lists what the worker needs
+    /// Send no messages about what the new worker needs to the agent that runs this command; `wtmag inbox` still
+    /// lists them
     #[arg(long)]
     pub(super) quiet: bool,
 
@@ -180,7 +180,7 @@ Examples:
   wtmag create --github 456                       work on an issue
   wtmag create --github 456 \"Focus on the tests\"  add instructions
   wtmag create --github 234 -s                    review a pull request, in its own session
-  wtmag create --github 12,15,18                  a worker for each, one after the other
+  wtmag create --github 12,15,18                  a worker for each; they run at the same time
   wtmag create --gitlab '!7'                      review a merge request of GitLab
   wtmag create --jira PROJ-123 --agent claude     work on a ticket, with this agent
   wtmag create --bead bd-a1b2                     work on an issue of beads

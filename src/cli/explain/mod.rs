@@ -74,8 +74,8 @@ struct Pane {
     /// With --cursor: the cursor is at that position, but hidden
     #[arg(long, requires = "cursor")]
     hidden: bool,
-    /// With --screen: a screen that was saved before, with an empty input box. By comparison, wtmag tells a text that
-    /// someone typed (a draft) from the agent's own placeholder (a hint)
+    /// With --screen: a screen that was saved before, with an empty input box. By comparison, wtmag can distinguish
+    /// text that someone typed (a draft) from the agent's own placeholder (a hint)
     #[arg(long, value_name = "FILE", requires = "screen")]
     before: Option<PathBuf>,
     /// With --screen: assume that the agent has printed for this long without a pause: `800ms`, `3s`

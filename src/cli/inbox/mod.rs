@@ -29,8 +29,8 @@ use crate::{
 ///
 /// Lists the items of the current project, the oldest first. An item about a state (a dialog, a limit, an agent that
 /// has ended) disappears when the state ends. A message of a worker (done, failed, blocked, question) stays until
-/// `inbox ack` or `inbox reply`. `inbox ack` hides any item; when a worker enters such a state again, there is a new
-/// item.
+/// `inbox ack` or `inbox reply`. `inbox ack` hides an item of either kind. If the worker gets into the same state
+/// again later, there is a new item.
 ///
 /// With numbers, prints these items in full.
 ///

@@ -27,9 +27,9 @@ use crate::{
 
 /// Show a worker's history, or what happened today in the project
 ///
-/// With an ID, and in a worker's worktree or window, it shows the history of that worker: every state with its
-/// evidence, and every step of each delivery. For a removed worker, it also names the backups that `wtmag restore`
-/// can bring back.
+/// With an ID, or without one in a worker's worktree or window, it shows the history of that worker: every state with
+/// its evidence, and every step of each delivery. For a removed worker, it also names the backups that `wtmag
+/// restore` can bring back.
 ///
 /// Elsewhere, it shows what happened to all workers of the project. `--since`, `--grep` and `--follow` always show
 /// the project, and cannot be used with an ID. There is a line with the time of day for each event: created, prompt

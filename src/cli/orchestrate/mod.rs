@@ -63,7 +63,7 @@ pub(crate) struct Args {
     /// Do not open the dashboard beside it
     #[arg(long)]
     no_watch: bool,
-    /// Only continue a conversation: an error if there is none, instead of a new one
+    /// Continue the conversation. If there is none, fail; do not start a new one
     #[arg(long, conflicts_with = "fresh")]
     resume: bool,
     /// If the agent has ended, start a new conversation

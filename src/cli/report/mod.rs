@@ -23,8 +23,8 @@ use crate::{
 /// Report the state of your work: for the agent of a worker
 ///
 /// Run it in the worker's worktree, or in any directory below it. A report of `done`, `failed`, `blocked` or
-/// `question` becomes an item of `wtmag inbox`, and the state of the worker in `wtmag list`. If no hub runs, the
-/// report is stored until one does. It never counts twice.
+/// `question` becomes an item of `wtmag inbox`. `wtmag list` then shows the state `done`, `failed`, `blocked:
+/// reported` or `waiting: question`. If no hub runs, the report is stored until one does. It never counts twice.
 ///
 /// `done`: the work is finished. `failed`: it cannot be done. `blocked`: you cannot continue until a person acts.
 /// `question`: you need a decision; end your turn, the answer arrives as a message. `progress`: what you are doing,

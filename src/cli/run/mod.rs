@@ -41,9 +41,10 @@ use crate::{
 /// worker's window, its task has failed. Runs in one repository go one after the other, unless you pass `--parallel`.
 /// When a run is over, `wtmag inbox` has an item.
 ///
-/// FILE is one of: a text per line, where lines that begin with `#` are skipped; a Markdown list, where each unchecked
-/// item with the lines indented below it is a task; a JSON object per line, with options of `wtmag create`:
-/// {"github": 12, "prompt": "Focus on the tests", "agent": "claude"}. Options on the command line apply to every task.
+/// FILE is one of: a text per line, where lines that begin with `#` are skipped; a Markdown list, where each item (`-
+/// TEXT`, `- [ ] TEXT`, `1. TEXT`) with the lines indented below it is a task, and checked items (`- [x]`) are
+/// skipped; a JSON object per line, with options of `wtmag create`: {"github": 12, "prompt": "Focus on the tests",
+/// "agent": "claude"}. Options on the command line apply to every task.
 ///
 /// With --json: {"run", "project", "created", "stopped", "over", "jobs", "tasks": [{"n", "title", "state": queued,
 /// creating, at work, landing, done, failed or skipped, "attempt", "worker", "commits", "pr", "landed", "text",
