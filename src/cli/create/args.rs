@@ -152,7 +152,7 @@ pub(crate) struct Args {
     pub(super) of_run: Option<OfRun>,
 
     /// Send no messages about what the new worker needs to the agent that runs this command; `wtmag inbox` still
-    /// lists them
+    /// lists that
     #[arg(long)]
     pub(super) quiet: bool,
 
