@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use super::desk::{Desk, SOON};
-use crate::support::eventually;
+use crate::support::poll;
 
 const WTMAG: &str = env!("CARGO_BIN_EXE_wtmag");
 const WT: &str = "[worktree]\nbackend = \"wt\"\n";
@@ -29,10 +29,10 @@ fn at_terminal(desk: &Desk, args: &str) {
 
 #[track_caller]
 fn wait_for(desk: &Desk, text: &str) -> String {
-    eventually(SOON, &format!("`{text}` on the terminal"), || {
-        let screen = desk.sandbox.tmux().run(["capture-pane", "-pJ", "-t", &desk.pane]);
-        screen.lines().any(|it| it.contains(text) && !it.contains("echo code")).then_some(screen)
-    })
+    let capture = || desk.sandbox.tmux().run(["capture-pane", "-pJ", "-t", &desk.pane]);
+    let is_it = |line: &str| line.contains(text) && !line.contains("echo code");
+    let found = poll(SOON, || Some(capture()).filter(|it| it.lines().any(is_it)));
+    found.unwrap_or_else(|| panic!("no `{text}` on the terminal:\n{}", capture()))
 }
 
 /// The repository's own hooks, on its main branch.

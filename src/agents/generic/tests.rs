@@ -54,9 +54,12 @@ fn a_list_of_keys_is_no_work() {
     ] {
         check(keys, AgentState::Ready);
     }
-    for work in
-        ["Baking (esc to interrupt · ctrl+t to show todos)", "▣▣ esc interrupt", "esc to stop"]
-    {
+    for work in [
+        "Baking (esc to interrupt · ctrl+t to show todos)",
+        "Baking (esc to interrupt, ctrl+c to quit)",
+        "▣▣ esc interrupt",
+        "esc to stop",
+    ] {
         check(work, AgentState::Working);
     }
 }
