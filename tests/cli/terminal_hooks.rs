@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use super::desk::{Desk, SOON};
-use crate::support::poll;
+use crate::support::{eventually, poll};
 
 const WTMAG: &str = env!("CARGO_BIN_EXE_wtmag");
 const WT: &str = "[worktree]\nbackend = \"wt\"\n";
