@@ -3,6 +3,7 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     os::fd::AsFd as _,
     process::Stdio,
+    time::Duration,
 };
 
 use nix::{
@@ -13,12 +14,14 @@ use nix::{
     unistd::{self, Pid},
 };
 use pty_process::{Pts, Pty, Size};
-use tokio::io::AsyncReadExt as _;
+use tokio::{io::AsyncReadExt as _, time};
 
-use super::{Cancel, Cmd, Error, Output, drain, ended, within};
+use super::{Cancel, Cmd, Error, Output, cancelled, drain, ended, within};
 
 /// How much of what it printed last is kept, in bytes.
 const MAX_KEPT: usize = 64 << 10;
+/// How long a signal that came before the end of a program may take to be known.
+const NOTICE: Duration = Duration::from_millis(200);
 
 /// Whether a program that this process starts may read from the terminal: this process has one and is in its
 /// foreground.
@@ -56,9 +59,17 @@ impl Cmd<'_> {
         };
         let done = within(work, (&name, self.limit), cancel, signal).await;
         drop(modes);
-        // Ctrl-C ended it, and this process is about to notice.
-        if *cancel.borrow() { Err(Error::Cancelled) } else { done }
+        let is_good = matches!(&done, Ok(it) if it.status.success());
+        let is_stopped = *cancel.borrow() || (!is_good && is_stopped(cancel).await);
+        if is_stopped { Err(Error::Cancelled) } else { done }
     }
+}
+
+/// Whether Ctrl-C has ended a program that failed. The terminal signals both at once, and the end of the program
+/// may be known here before the signal is.
+async fn is_stopped(cancel: &Cancel) -> bool {
+    let mut cancel = cancel.clone();
+    time::timeout(NOTICE, cancelled(&mut cancel)).await.is_ok()
 }
 
 /// A terminal for what the program prints. Its bytes are passed on as they are, since the user's terminal
