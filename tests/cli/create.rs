@@ -200,7 +200,7 @@ fn an_agent_that_is_not_installed_leaves_nothing_and_others_are_named() {
 fn an_agent_that_ends_at_its_start_leaves_a_worker_and_says_what_it_showed() {
     let desk = Desk::new();
     let ran = desk.wtmag(&["create", "--prompt", "b", "--agent", "dies", "--json"]);
-    let error = &serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["error"];
+    let error = &serde_json::from_str::<Value>(&ran.stdout).unwrap()["error"];
     assert_eq!(ran.code, 1);
     assert_eq!(error["message"], "agent `dies` exited at its start (3)");
     assert_eq!(error["worker"]["id"], "blog-prompt-b");
