@@ -46,6 +46,8 @@ fn wrong_words_are_usage_errors() {
     assert!(said.contains("--base $(git rev-parse"), "{said}");
     let outside = desk.run(&["create", "x"]).cwd(desk.sandbox.path("home")).run().failure(1);
     assert!(outside.contains("is not in a git repository\nhint: "), "{outside}");
+    let away = desk.wtmag(&["create", "x", "--project", "/no/where"]).failure(1);
+    assert!(away.contains("`/no/where` does not exist"), "{away}");
 }
 
 #[test]

@@ -92,7 +92,10 @@ fn unanswerable(item: &Item, text: &NewDelivery) -> Option<Refusal> {
         matches!(item.kind, ItemKind::Permission | ItemKind::Question | ItemKind::Blocked);
     if item.origin == Origin::State && is_dialog {
         let message = format!("`{worker}` shows a dialog, which a text cannot answer");
-        let hint = format!("`wtmag answer {worker}` answers it");
+        let hint = match item.choices.is_empty() {
+            true => format!("answer it in its window: `wtmag attach {worker}`"),
+            false => format!("`wtmag answer {worker}` answers it"),
+        };
         return Some(Refusal::new(RefusalKind::NotNow, message).hint(hint));
     }
     None
